@@ -1,0 +1,67 @@
+"""ARNs, and the many ways to name a function."""
+
+import re
+
+import msgspec
+
+from lambent.domain.caller import Scope
+from lambent.domain.function import FunctionName
+
+_REFERENCE = re.compile(
+    r"(?:(?:arn:(?:aws[a-zA-Z-]*)?:lambda:)?"
+    r"(?:(?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?"
+    r"(?:(?P<account>\d{12}):)?"
+    r"(?P<kind>function:)?)"
+    r"(?P<name>[a-zA-Z0-9-_.]+)"
+    r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+)
+"""The model's own pattern for function names, with its groups named. Source: Lambda service model, FunctionName."""
+
+
+class FunctionReference(msgspec.Struct, frozen=True):
+    """A function as a caller named it, taken apart."""
+
+    name: FunctionName
+    qualifier: str | None
+    account: str | None
+    """None when the caller gave none: the caller's own."""
+    region: str | None
+
+
+def parse_function_reference(text: str) -> FunctionReference:
+    """
+    Take a function's name, partial ARN or full ARN apart.
+
+    Args:
+        text: for instance `f`, `f:live`, `111122223333:function:f`, `arn:aws:lambda:eu-west-1:111122223333:function:f:1`.
+
+    Raises:
+        ValueError: the text is none of these. Requests that passed shape validation never are.
+
+    Source: Lambda API reference, FunctionName; service model patterns.
+    """
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not a function name or ARN: {text!r}")
+    return FunctionReference(
+        name=FunctionName(match["name"]),
+        qualifier=match["qualifier"],
+        account=match["account"],
+        region=match["region"],
+    )
+
+
+def function_arn(scope: Scope, name: str, qualifier: str | None = None) -> str:
+    """Return a function's ARN, qualified when `qualifier` is given."""
+    arn = f"arn:aws:lambda:{scope.region}:{scope.account}:function:{name}"
+    return arn if qualifier is None else f"{arn}:{qualifier}"
+
+
+def log_group_arn(scope: Scope, group: str) -> str:
+    """Return a log group's ARN, without the trailing `:*`."""
+    return f"arn:aws:logs:{scope.region}:{scope.account}:log-group:{group}"
+
+
+def log_stream_arn(scope: Scope, group: str, stream: str) -> str:
+    """Return a log stream's ARN."""
+    return f"{log_group_arn(scope, group)}:log-stream:{stream}"

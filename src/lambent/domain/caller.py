@@ -1,0 +1,28 @@
+"""Who calls, and for which account and region."""
+
+import msgspec
+
+
+class Scope(msgspec.Struct, frozen=True, order=True):
+    """One account in one region. Every stored row, blob and log stream carries it."""
+
+    account: str
+    """Twelve digits."""
+    region: str
+    """For instance `eu-west-1`."""
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """The principal behind one request, and what a handler may know of the request beyond its parameters."""
+
+    scope: Scope
+    principal: str
+    """ARN of the principal."""
+    authenticated_by: str
+    """How the identity was established: `none` until signatures are verified."""
+    request_id: str
+    """The id that the answer carries in `x-amzn-RequestId`; an invocation's own id."""
+    endpoint: str
+    """Base URL, without a trailing slash, under which this caller reached the gateway."""
+    trace_header: str | None = None
+    """The request's `X-Amzn-Trace-Id`, as sent."""

@@ -1,0 +1,110 @@
+"""Functions and their versions."""
+
+import enum
+from collections.abc import Mapping
+from typing import Any, NewType
+
+import msgspec
+
+from lambent.domain.caller import Scope
+
+FunctionName = NewType("FunctionName", str)
+"""A bare function name: 1 to 64 characters of `[a-zA-Z0-9-_]`. Made by `arn.parse_function_reference`."""
+
+LATEST = "$LATEST"
+
+
+class State(enum.StrEnum):
+    """Where a function version stands in its life. Source: Lambda developer guide, function states."""
+
+    PENDING = "Pending"
+    """Being prepared: the runtime's client is installed, the package unpacked. Not invocable."""
+    ACTIVE = "Active"
+    """Invocable."""
+    FAILED = "Failed"
+    """Preparation failed; `state_reason` says why. Not invocable."""
+
+
+class UpdateStatus(enum.StrEnum):
+    """How the last update of code or configuration went."""
+
+    IN_PROGRESS = "InProgress"
+    """The new code is being prepared; the old one keeps serving."""
+    SUCCESSFUL = "Successful"
+    """The stored configuration serves."""
+    FAILED = "Failed"
+    """Preparation failed; the old one keeps serving."""
+
+
+class Code(msgspec.Struct, frozen=True):
+    """A deployment package by content."""
+
+    sha256: str
+    """64 hexadecimal digits of the zip exactly as uploaded; the key of the blob."""
+    size_bytes: int
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """What a version is configured with. Only settings that act; `inert` holds what `--accept-inert` let in."""
+
+    runtime: str
+    handler: str
+    role: str
+    description: str = ""
+    timeout_s: int = 3
+    memory_mib: int = 128
+    environment: Mapping[str, str] | None = None
+    """None when the request never had an Environment; an empty mapping when it was given empty."""
+    architectures: tuple[str, ...] = ("x86_64",)
+    log_group: str = ""
+    """Name of the CloudWatch log group that the version writes to."""
+    inert: Mapping[str, Any] = {}
+    """Wire members that were stored without acting, by wire name."""
+
+
+class FunctionVersion(msgspec.Struct, frozen=True):
+    """
+    One version of a function: `$LATEST` or a published, immutable one.
+
+    While `last_update_status` is InProgress, `configuration` and `code` are what was asked for and
+    `serving` is what still answers invocations.
+    """
+
+    scope: Scope
+    name: FunctionName
+    version: str
+    """`$LATEST` or decimal digits."""
+    function_id: str
+    """A UUID that a function keeps from creation to deletion; a recreated function has another."""
+    configuration: Configuration
+    code: Code
+    revision_id: str
+    """UUID, new at every change."""
+    last_modified: float
+    """Seconds since the epoch."""
+    state: State = State.PENDING
+    state_reason: str | None = None
+    state_reason_code: str | None = None
+    last_update_status: UpdateStatus | None = None
+    """None while the first preparation runs."""
+    last_update_status_reason: str | None = None
+    last_update_status_reason_code: str | None = None
+    serving: "tuple[Configuration, Code, str] | None" = None
+    """Configuration, code and deployment id that serve invocations while an update is in progress or failed."""
+    deployment_id: str = ""
+    """UUID that changes whenever code or configuration change: environments of an older one retire."""
+
+    def served(self) -> "tuple[Configuration, Code, str]":
+        """Return configuration, code and deployment id that answer invocations now."""
+        return self.serving or (self.configuration, self.code, self.deployment_id)
+
+
+class Function(msgspec.Struct, frozen=True):
+    """What belongs to a function as a whole, over all its versions."""
+
+    scope: Scope
+    name: FunctionName
+    function_id: str
+    next_version: int = 1
+    """The number that the next published version gets; never reused."""
+    tags: Mapping[str, str] = {}

@@ -1,0 +1,27 @@
+"""The limits of one account in one region, at AWS's defaults."""
+
+import msgspec
+
+
+class Quotas(msgspec.Struct, frozen=True):
+    """
+    Limits that operations check. Sizes in bytes.
+
+    Source: Lambda developer guide, quotas; GetAccountSettings.
+    """
+
+    code_zipped_max_bytes: int = 52_428_800
+    code_unzipped_max_bytes: int = 262_144_000
+    code_total_max_bytes: int = 80_530_636_800
+    concurrent_executions: int = 1000
+    environment_max_bytes: int = 4096
+    timeout_max_s: int = 900
+    memory_min_mib: int = 128
+    memory_max_mib: int = 10_240
+    tags_max: int = 50
+    invoke_payload_max_bytes: int = 6_291_456
+    response_payload_max_bytes: int = 6_291_556
+    """6 MiB and 100 bytes of slack. Observed: the text of Function.ResponseSizeTooLarge."""
+    client_context_max_bytes: int = 3_583
+    create_request_max_bytes: int = 70_167_211
+    """Observed: CreateFunction's own text for a body beyond it."""

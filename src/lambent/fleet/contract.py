@@ -1,0 +1,59 @@
+"""
+Placement grants the right to run; Workers run.
+
+On one machine both are function calls: no serialisation, no hop.
+"""
+
+from typing import Protocol
+
+from lambent.domain.function import FunctionVersion
+from lambent.domain.invocation import Invocation, InvocationOutcome
+
+
+class Throttled(Exception):
+    """
+    No slot may be granted now.
+
+    `reason` is the `Reason` member of TooManyRequestsException.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Slot(Protocol):
+    """The right to run one invocation in one environment, until it is returned."""
+
+    @property
+    def epoch(self) -> int:
+        """Rises with every grant on one environment; a stale slot is refused."""
+        ...
+
+
+class Placement(Protocol):
+    """Grants slots. A slot counts from grant to return."""
+
+    def acquire_nowait(self, function: FunctionVersion) -> Slot:
+        """
+        Grant a slot in an idle environment, newest first, or in one that is to be started.
+
+        Raises:
+            Throttled: every environment that this machine may have is busy.
+        """
+        ...
+
+
+class Workers(Protocol):
+    """Runs invocations in granted slots. The slot returns by itself when the environment is free or gone."""
+
+    async def invoke(self, slot: Slot, invocation: Invocation) -> InvocationOutcome:
+        """
+        Run one invocation and return its outcome.
+
+        A cancelled caller changes nothing: the invocation finishes and the slot returns.
+
+        Raises:
+            DependencyError: this machine could not provide the environment.
+        """
+        ...

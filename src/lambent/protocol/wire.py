@@ -1,0 +1,28 @@
+"""Requests and responses as the engine sees them: HTTP without a server."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class WireRequest:
+    """One HTTP request. The body has been read whole, within the operation's limit."""
+
+    method: str
+    path: str
+    """Raw, still percent-encoded, beginning with a slash, without the query."""
+    query: str = ""
+    """Raw query string without the question mark."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By lower-case name; repeated headers joined with `, `."""
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class WireResponse:
+    """One HTTP response. An iterator as body is streamed chunked."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    """Lower-case names. No content-length: the gateway adds it."""
+    body: bytes | AsyncIterator[bytes] = b""

@@ -1,0 +1,74 @@
+"""What a runtime provider promises."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+
+class RuntimeUnavailable(Exception):
+    """This machine cannot run the runtime. The message says why and holds the command that changes it."""
+
+
+class InvalidEntrypoint(Exception):
+    """The package has nothing to start. The message is AWS's, e.g. `Couldn't find valid bootstrap(s): [...]`."""
+
+
+class RuntimeCommand(msgspec.Struct, frozen=True):
+    """How to start a runtime for one package."""
+
+    argv: Sequence[str]
+    environ: Mapping[str, str]
+    """The runtime's own variables: PATH, PYTHONPATH and the like. A user's variables win over them."""
+    reserved: Mapping[str, str]
+    """Variables that win over the user's, e.g. AWS_EXECUTION_ENV, LAMBDA_RUNTIME_DIR."""
+
+
+class Availability(msgspec.Struct, frozen=True):
+    """Whether and how one runtime id can run here."""
+
+    runtime: str
+    available: bool
+    provider: str
+    """`host` or `provided`."""
+    detail: str
+    """Interpreter and version when available, else what is missing."""
+    remedy: str = ""
+    """The command that adds it."""
+
+
+class Runtimes(Protocol):
+    """All runtimes of the catalogue."""
+
+    def is_known(self, runtime: str) -> bool:
+        """Whether the catalogue has this identifier."""
+        ...
+
+    async def prepare(self, runtime: str) -> None:
+        """
+        Make a runtime ready: find its interpreter, install its client. Cheap when it is ready already;
+        concurrent calls for one runtime do it once.
+
+        Raises:
+            RuntimeUnavailable: this machine cannot run it.
+        """
+        ...
+
+    async def command(self, runtime: str, handler: str, package: Path, task_root: str) -> RuntimeCommand:
+        """
+        Return how to start `runtime` for the package at `package`, which the function sees at `task_root`.
+
+        Raises:
+            RuntimeUnavailable: not prepared, and cannot be.
+            InvalidEntrypoint: the package lacks what the runtime starts.
+        """
+        ...
+
+    def version_label(self, runtime: str) -> str:
+        """Return what INIT_START shows, e.g. `python:3.13.v60` has `python:3.13` and our client's version."""
+        ...
+
+    async def availability(self) -> Sequence[Availability]:
+        """Probe the machine for every runtime of the catalogue."""
+        ...

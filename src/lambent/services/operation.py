@@ -1,0 +1,45 @@
+"""How a handler says which operation it is, and how a service gathers its handlers."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from lambent.domain.caller import Caller
+
+Handler = Callable[[Caller, Any], Awaitable[Mapping[str, Any]]]
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def operation(name: str) -> Callable[[_F], _F]:
+    """Mark a method as the handler of the operation `name` of its service's model."""
+
+    def mark(function: _F) -> _F:
+        function.__operation__ = name  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+class Service(msgspec.Struct, frozen=True):
+    """One service: its handlers, what it does not offer, and how it words a shape violation."""
+
+    name: str
+    """As botocore names the model, e.g. `lambda`."""
+    handlers: Mapping[str, Handler]
+    not_offered: Mapping[str, str]
+    """Operation to the reason, for the 501 answer."""
+    shape_violation: type[Exception]
+    """The ApiError class that a request violating the model's constraints gets."""
+
+
+def collect_handlers(*resources: object) -> dict[str, Handler]:
+    """Gather the marked methods of `resources` by operation name."""
+    handlers: dict[str, Handler] = {}
+    for resource in resources:
+        for attribute in dir(type(resource)):
+            name = getattr(getattr(type(resource), attribute), "__operation__", None)
+            if name is not None:
+                assert name not in handlers, f"two handlers for {name}"
+                handlers[name] = getattr(resource, attribute)
+    return handlers

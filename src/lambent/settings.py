@@ -1,0 +1,233 @@
+"""
+Every setting: type, unit, default, reason. The only reader of environment variables and TOML.
+
+Precedence: command line, then `LAMBENT_<OPTION>`, then `lambent.toml` in the working directory (or the file
+that `LAMBENT_CONFIG` names), then the default. `docs/settings.md` lists the same; a test compares the two.
+"""
+
+import dataclasses
+import os
+import tomllib
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lambent.errors.families import SettingsError
+
+
+def _option(default: Any, help_text: str) -> Any:
+    if callable(default):
+        return field(default_factory=default, metadata={"help": help_text})
+    return field(default=default, metadata={"help": help_text})
+
+
+def default_data_dir() -> Path:
+    """Return /var/lib/lambent for root, the XDG data home's `lambent` for others."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/lambent")
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(home) / "lambent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """The HTTP edge."""
+
+    host: str = _option("127.0.0.1", "Address to listen on. Anything but loopback needs --insecure: there is no authentication yet.")
+    port: int = _option(4566, "Port to listen on; 0 picks a free one.")
+    insecure: bool = _option(False, "Listen beyond loopback although anyone who reaches the port may then do anything.")
+    connections_max: int = _option(4096, "Open connections at once; one more gets 503.")
+    requests_max: int = _option(2048, "Requests in flight at once; one more gets 429.")
+    body_bytes_max: int = _option(536_870_912, "Bytes of request bodies in memory at once; beyond it 429.")
+    shutdown_grace_s: float = _option(30.0, "Seconds that requests in flight get to finish when the server stops.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Where things are kept."""
+
+    data_dir: Path = _option(default_data_dir, "Folder for functions, packages and logs. One server at a time uses it.")
+    runtimes_dir: Path | None = _option(
+        None, "Folder for the runtimes' clients; `runtimes` in the data folder by default. Several servers may share one."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SandboxSettings:
+    """The walls, and how many environments stand at once."""
+
+    sandbox: str = _option("auto", "Sandbox driver: auto or process. `process` isolates nothing.")
+    function_user: str = _option("nobody", "User that functions run as when the server runs as root.")
+    environments_max: int = _option(64, "Execution environments at once; an invocation that needs one more gets 429.")
+    environment_idle_s: float = _option(600.0, "Seconds that an idle execution environment is kept.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiSettings:
+    """What the APIs answer."""
+
+    region: str = _option("us-east-1", "Region of requests whose credentials name none.")
+    account: str = _option("000000000000", "Account of access keys that are not twelve digits.")
+    accept_inert: bool = _option(
+        False, "Store settings that this version does not act on instead of refusing them; each is logged as a warning."
+    )
+    runtime_fallback: str = _option(
+        "none", "What to do for a Python version that is not on this machine: none (the function fails) or nearest."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings, by section. Options are flat: their names are unique over all sections."""
+
+    server: ServerSettings = field(default_factory=ServerSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option as the command line, the environment and the documentation show it."""
+
+    name: str
+    """The field's name; `--data-dir` and `LAMBENT_DATA_DIR` follow from it."""
+    section: str
+    type: Any
+    default: Any
+    help: str
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return "LAMBENT_" + self.name.upper()
+
+
+def options() -> list[Option]:
+    """Return every option in the order of the sections."""
+    found = []
+    for section in dataclasses.fields(Settings):
+        section_class = typing.cast(Any, section.default_factory)
+        types = typing.get_type_hints(section_class)
+        for item in dataclasses.fields(section_class):
+            default = item.default if item.default is not dataclasses.MISSING else typing.cast(Any, item.default_factory)()
+            found.append(Option(item.name, section.name, types[item.name], default, item.metadata["help"]))
+    return found
+
+
+def load_settings(given: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Settings:
+    """
+    Build the settings from the command line, the environment and the TOML file.
+
+    Args:
+        given: option name to value, only those given on the command line.
+        environ: the process environment.
+
+    Raises:
+        SettingsError: a value that does not fit, or an unknown option in the file.
+    """
+    file_values = _read_file(environ)
+    sections: dict[str, dict[str, Any]] = {}
+    known = {option.name: option for option in options()}
+    for name in file_values:
+        if name not in known:
+            raise SettingsError(f"lambent.toml: there is no setting {name!r}; `lambent serve --help` lists them")
+    for name, option in known.items():
+        if name in given:
+            value = _convert(option, given[name], option.flag)
+        elif option.variable in environ:
+            value = _convert(option, environ[option.variable], option.variable)
+        elif name in file_values:
+            value = _convert(option, file_values[name], f"lambent.toml: {name}")
+        else:
+            value = option.default
+        sections.setdefault(option.section, {})[name] = value
+    settings = Settings(
+        server=ServerSettings(**sections["server"]),
+        data=DataSettings(**sections["data"]),
+        sandbox=SandboxSettings(**sections["sandbox"]),
+        api=ApiSettings(**sections["api"]),
+    )
+    _check(settings)
+    return settings
+
+
+def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
+    named = environ.get("LAMBENT_CONFIG")
+    path = Path(named) if named else Path("lambent.toml")
+    if not path.is_file():
+        if named:
+            raise SettingsError(f"LAMBENT_CONFIG: {named} is not a file")
+        return {}
+    try:
+        with path.open("rb") as stream:
+            values = tomllib.load(stream)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+    return {name.replace("-", "_"): value for name, value in values.items()}
+
+
+def _convert(option: Option, value: Any, where: str) -> Any:
+    wanted = option.type
+    try:
+        if wanted is bool:
+            return _boolean(value)
+        if wanted is int or wanted is float:
+            if isinstance(value, bool):
+                raise ValueError
+            return wanted(value)
+        if wanted is str:
+            if not isinstance(value, str):
+                raise ValueError
+            return value
+        return Path(value).expanduser()
+    except (TypeError, ValueError):
+        name = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}.get(wanted, "a path")
+        raise SettingsError(f"{where}: {value!r} is not {name}") from None
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if isinstance(value, str) and value.lower() in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError
+
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def _check(settings: Settings) -> None:
+    server, sandbox, api = settings.server, settings.sandbox, settings.api
+    if server.host not in _LOOPBACK and not server.host.startswith("127.") and not server.insecure:
+        raise SettingsError(
+            f"--host: {server.host} is not loopback and this version verifies no signatures; "
+            "add --insecure to let anyone who reaches the port run code"
+        )
+    _check_range("--port", server.port, 0, 65535)
+    _check_range("--connections-max", server.connections_max, 1, 1_000_000)
+    _check_range("--requests-max", server.requests_max, 1, 1_000_000)
+    _check_range("--body-bytes-max", server.body_bytes_max, 70_167_211, 1 << 40)
+    _check_range("--shutdown-grace-s", server.shutdown_grace_s, 0, 3600)
+    _check_range("--environments-max", sandbox.environments_max, 1, 100_000)
+    _check_range("--environment-idle-s", sandbox.environment_idle_s, 0.1, 86_400)
+    if sandbox.sandbox not in {"auto", "process"}:
+        raise SettingsError(f"--sandbox: {sandbox.sandbox!r} is not offered by this version; use auto or process")
+    if api.runtime_fallback not in {"none", "nearest"}:
+        raise SettingsError(f"--runtime-fallback: {api.runtime_fallback!r} is neither none nor nearest")
+    if not (len(api.account) == 12 and api.account.isascii() and api.account.isdigit()):
+        raise SettingsError(f"--account: {api.account!r} is not twelve digits")
+    if not api.region or not all(part.isalnum() for part in api.region.split("-")):
+        raise SettingsError(f"--region: {api.region!r} is not a region name")
+
+
+def _check_range(flag: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise SettingsError(f"{flag}: {value:g} is not between {least:g} and {most:g}")

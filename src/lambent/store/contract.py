@@ -1,0 +1,352 @@
+"""
+What a store promises. One contract suite (`lambent.testing.conformance.store`) runs on every adapter.
+
+Common to all methods: a write that returned is on disk (full sync); a cancelled call either happened
+whole or not at all; nothing here relies on an in-process lock for being correct; failures of the
+database arrive as `DependencyError`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from lambent.domain.caller import Scope
+from lambent.domain.function import Function, FunctionName, FunctionVersion
+
+
+class Conflict(Exception):
+    """A row that was to be new exists, or one that was to be replaced changed meanwhile."""
+
+
+class ScopeUsage(msgspec.Struct, frozen=True):
+    """What a scope's functions take. Every published version counts its own copy of the package."""
+
+    function_count: int
+    code_bytes: int
+
+
+class FunctionTransaction(Protocol):
+    """
+    Reads and writes of one scope that happen together or not at all.
+
+    Reads see the writes of the same transaction. Inside it, await only the store.
+    """
+
+    async def function(self, name: FunctionName) -> Function | None: ...
+
+    async def version(self, name: FunctionName, version: str) -> FunctionVersion | None:
+        """Return one version, `$LATEST` or digits."""
+        ...
+
+    async def create(self, function: Function, latest: FunctionVersion) -> None:
+        """
+        Store a new function with its `$LATEST`.
+
+        Raises:
+            Conflict: the name is taken in this scope.
+        """
+        ...
+
+    async def save_function(self, function: Function) -> None:
+        """Replace the function's row."""
+        ...
+
+    async def save_version(self, version: FunctionVersion) -> None:
+        """Insert or replace one version's row."""
+        ...
+
+    async def delete_function(self, name: FunctionName) -> None:
+        """Remove the function and all its versions; absent is fine."""
+        ...
+
+    async def delete_version(self, name: FunctionName, version: str) -> None:
+        """Remove one version; absent is fine."""
+        ...
+
+    async def list_latest(self, *, after: FunctionName | None, limit: int) -> Sequence[FunctionVersion]:
+        """Return `$LATEST` of the functions whose name sorts after `after`, by name (byte order)."""
+        ...
+
+    async def list_all_versions(self, *, after: tuple[FunctionName, int] | None, limit: int) -> Sequence[FunctionVersion]:
+        """
+        Return every version of every function, by name, `$LATEST` (as number 0) first, then ascending numbers.
+
+        Args:
+            after: name and number (0 for `$LATEST`) of the last one already seen.
+        """
+        ...
+
+    async def list_versions(self, name: FunctionName, *, after: int | None, limit: int) -> Sequence[FunctionVersion]:
+        """Return versions of one function, `$LATEST` (as number 0) first, then ascending numbers after `after`."""
+        ...
+
+    async def newest_published(self, name: FunctionName) -> FunctionVersion | None:
+        """Return the published version with the highest number, if any is left."""
+        ...
+
+    async def usage(self) -> ScopeUsage: ...
+
+
+class FunctionChange(msgspec.Struct, frozen=True):
+    """A notice that a function's rows changed. It carries no data: whoever caches reads again."""
+
+    scope: Scope
+    name: FunctionName
+
+
+class FunctionStore(Protocol):
+    """Functions and versions of all scopes."""
+
+    def transaction(self, scope: Scope) -> AbstractAsyncContextManager[FunctionTransaction]:
+        """
+        Open a transaction that commits when its block ends and rolls back when it raises.
+
+        Transactions that write are serialised, so what was read inside one is still true at its commit.
+        """
+        ...
+
+    def snapshot(self, scope: Scope) -> AbstractAsyncContextManager[FunctionTransaction]:
+        """Open a read-only transaction; it waits for no writer and its writing methods must not be called."""
+        ...
+
+    async def unsettled(self) -> Sequence[FunctionVersion]:
+        """Return, over all scopes, `$LATEST` versions that are Pending or have an update InProgress."""
+        ...
+
+    def on_change(self, callback: Callable[[FunctionChange], None]) -> None:
+        """Call back, on the event loop, after every commit that changed a function. In order of commits."""
+        ...
+
+    async def function_count(self) -> int:
+        """Return how many functions exist, over all scopes."""
+        ...
+
+
+class Blob(msgspec.Struct, frozen=True):
+    """A stored blob by content."""
+
+    sha256: str
+    size_bytes: int
+
+
+class Blobs(Protocol):
+    """Immutable byte strings by SHA-256."""
+
+    async def put(self, body: bytes) -> Blob:
+        """Store `body`; on return it is synced to disk. Storing the same bytes again is cheap and fine."""
+        ...
+
+    def open(self, sha256: str) -> AsyncIterator[bytes]:
+        """
+        Stream a blob in chunks.
+
+        Raises:
+            KeyError: no such blob.
+        """
+        ...
+
+    async def read(self, sha256: str) -> bytes:
+        """Return a whole blob. Raises KeyError when there is none."""
+        ...
+
+
+class PackageRefused(Exception):
+    """
+    A deployment package that cannot be used. The message is AWS's text for it.
+
+    `too_large_zipped` tells the 413 from the 400.
+    """
+
+    def __init__(self, message: str, *, too_large_zipped: bool = False) -> None:
+        super().__init__(message)
+        self.too_large_zipped = too_large_zipped
+
+
+class Packages(Protocol):
+    """Deployment packages: a blob and, beside it, the folder that it unpacks to."""
+
+    async def add(self, archive: bytes) -> Blob:
+        """
+        Check a zip, keep it and unpack it.
+
+        On return the zip is synced to disk and its folder is complete. Nothing is left behind when it raises.
+
+        Raises:
+            PackageRefused: not a zip, empty, too large, or with entries that leave the folder.
+        """
+        ...
+
+    async def check(self, archive: bytes) -> Blob:
+        """Check a zip like `add`, keep nothing. Raises PackageRefused."""
+        ...
+
+    async def folder(self, sha256: str) -> Path:
+        """
+        Return the folder that a package unpacks to, unpacking it when it is not there.
+
+        Concurrent calls for one package unpack once. The folder is never written to afterwards.
+
+        Raises:
+            KeyError: no such package.
+        """
+        ...
+
+    def folder_nowait(self, sha256: str) -> Path | None:
+        """Return the folder when it is unpacked already. Plain memory look-up, for the invoke path."""
+        ...
+
+
+class LogGroup(msgspec.Struct, frozen=True):
+    """One log group."""
+
+    scope: Scope
+    name: str
+    created_ms: int
+    retention_days: int | None = None
+    stored_bytes: int = 0
+
+
+class LogStream(msgspec.Struct, frozen=True):
+    """One log stream; the times are None while it holds no event."""
+
+    name: str
+    created_ms: int
+    first_event_ms: int | None = None
+    last_event_ms: int | None = None
+    last_ingestion_ms: int | None = None
+
+
+class LogEvent(msgspec.Struct, frozen=True):
+    """One stored event. `sequence` is unique per store and rises with arrival."""
+
+    stream: str
+    timestamp_ms: int
+    ingestion_ms: int
+    sequence: int
+    message: str
+
+    @property
+    def event_id(self) -> str:
+        """
+        The 56 decimal digits that name the event: they sort by timestamp, then ingestion, then arrival.
+
+        Observed: decoded from published subscription samples (timestamp << 144 | ingestion << 80 | request << 16 | index).
+        """
+        number = self.timestamp_ms << 144 | self.ingestion_ms << 80 | self.sequence << 16
+        return f"{number:056d}"
+
+
+class NewLogEvent(msgspec.Struct, frozen=True):
+    """One event to store."""
+
+    scope: Scope
+    group: str
+    stream: str
+    timestamp_ms: int
+    ingestion_ms: int
+    message: str
+
+
+class LogPosition(msgspec.Struct, frozen=True):
+    """How far the segment files have been folded into the store."""
+
+    segment: int
+    offset: int
+
+
+class OpenInvocation(msgspec.Struct, frozen=True):
+    """An invocation that has started and not ended, as far as folded records tell."""
+
+    request_id: str
+    scope: Scope
+    group: str
+    stream: str
+    version: str
+    started_ms: int
+    memory_mib: int
+    timeout_s: int
+
+
+class EventCursor(msgspec.Struct, frozen=True, order=True):
+    """A place between events: everything that sorts after it follows."""
+
+    timestamp_ms: int
+    ingestion_ms: int
+    sequence: int
+
+
+class LogStore(Protocol):
+    """Log groups, streams and events of all scopes."""
+
+    async def fold(
+        self,
+        events: Sequence[NewLogEvent],
+        opened: Sequence[OpenInvocation],
+        closed: Sequence[str],
+        position: LogPosition,
+    ) -> None:
+        """
+        Store events, invocations that opened and request ids that closed, and the position they end at: all in
+        one commit, so that a crash folds nothing twice. Missing groups and streams are made.
+        """
+        ...
+
+    async def position(self) -> LogPosition: ...
+
+    async def open_invocations(self) -> Sequence[OpenInvocation]: ...
+
+    async def group(self, scope: Scope, name: str) -> LogGroup | None: ...
+
+    async def list_groups(
+        self, scope: Scope, *, prefix: str = "", pattern: str = "", after: str | None, limit: int
+    ) -> Sequence[LogGroup]:
+        """Return groups by name whose name starts with `prefix` and contains `pattern`."""
+        ...
+
+    async def list_streams(
+        self, scope: Scope, group: str, *, prefix: str = "", by_last_event: bool, descending: bool, offset: int, limit: int
+    ) -> Sequence[LogStream]:
+        """Return a group's streams. Ordered by name or, with `by_last_event`, by the newest event's time."""
+        ...
+
+    async def stream(self, scope: Scope, group: str, name: str) -> LogStream | None: ...
+
+    async def events(
+        self,
+        scope: Scope,
+        group: str,
+        *,
+        streams: Sequence[str] | None = None,
+        stream_prefix: str | None = None,
+        from_ms: int | None = None,
+        before_ms: int | None = None,
+        after: EventCursor | None = None,
+        before: EventCursor | None = None,
+        newest_first: bool = False,
+        limit: int,
+    ) -> Sequence[LogEvent]:
+        """
+        Return events in the order timestamp, ingestion, sequence (reversed with `newest_first`).
+
+        Args:
+            streams: only these; None means all. `stream_prefix` narrows likewise.
+            from_ms: first millisecond, inclusive. Events past the group's retention are never returned.
+            before_ms: last millisecond, exclusive.
+            after, before: exclusive cursors.
+        """
+        ...
+
+    async def delete_group(self, scope: Scope, name: str) -> bool:
+        """Remove a group with all it holds; False when there was none."""
+        ...
+
+    async def set_retention(self, scope: Scope, name: str, days: int | None) -> bool:
+        """Set a group's retention; False when there is no such group."""
+        ...
+
+    async def drop_expired(self, now_ms: int) -> int:
+        """Delete events beyond their group's retention; return how many."""
+        ...
