@@ -6,6 +6,7 @@ that `LAMBENT_CONFIG` names), then the default. `docs/settings.md` lists the sam
 """
 
 import dataclasses
+import ipaddress
 import os
 import tomllib
 import typing
@@ -27,15 +28,21 @@ def default_data_dir() -> Path:
     """Return /var/lib/lambent for root, the XDG data home's `lambent` for others."""
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return Path("/var/lib/lambent")
-    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(home) / "lambent"
+    home = os.environ.get("XDG_DATA_HOME")
+    try:
+        return (Path(home) if home else Path.home() / ".local" / "share") / "lambent"
+    except RuntimeError:
+        # A user without an entry in the password file and without HOME, as in some containers.
+        return Path("lambent-data").absolute()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
     """The HTTP edge."""
 
-    host: str = _option("127.0.0.1", "Address to listen on. Anything but loopback needs --insecure: there is no authentication yet.")
+    host: str = _option(
+        "127.0.0.1", "Address to listen on. Anything but loopback needs --insecure: nobody is authenticated."
+    )
     port: int = _option(4566, "Port to listen on; 0 picks a free one.")
     insecure: bool = _option(False, "Listen beyond loopback although anyone who reaches the port may then do anything.")
     connections_max: int = _option(4096, "Open connections at once; one more gets 503.")
@@ -50,7 +57,7 @@ class DataSettings:
 
     data_dir: Path = _option(default_data_dir, "Folder for functions, packages and logs. One server at a time uses it.")
     runtimes_dir: Path | None = _option(
-        None, "Folder for the runtimes' clients; `runtimes` in the data folder by default. Several servers may share one."
+        None, "Folder for the runtimes' clients; by default `runtimes` in the data folder. Servers may share one."
     )
 
 
@@ -115,7 +122,8 @@ def options() -> list[Option]:
         section_class = typing.cast(Any, section.default_factory)
         types = typing.get_type_hints(section_class)
         for item in dataclasses.fields(section_class):
-            default = item.default if item.default is not dataclasses.MISSING else typing.cast(Any, item.default_factory)()
+            has_default = item.default is not dataclasses.MISSING
+            default = item.default if has_default else typing.cast(Any, item.default_factory)()
             found.append(Option(item.name, section.name, types[item.name], default, item.metadata["help"]))
     return found
 
@@ -131,19 +139,19 @@ def load_settings(given: Mapping[str, Any], environ: Mapping[str, str] = os.envi
     Raises:
         SettingsError: a value that does not fit, or an unknown option in the file.
     """
-    file_values = _read_file(environ)
+    file_name, file_values = _read_file(environ)
     sections: dict[str, dict[str, Any]] = {}
     known = {option.name: option for option in options()}
     for name in file_values:
         if name not in known:
-            raise SettingsError(f"lambent.toml: there is no setting {name!r}; `lambent serve --help` lists them")
+            raise SettingsError(f"{file_name}: there is no setting {name!r}; `lambent serve --help` lists them")
     for name, option in known.items():
         if name in given:
             value = _convert(option, given[name], option.flag)
         elif option.variable in environ:
             value = _convert(option, environ[option.variable], option.variable)
         elif name in file_values:
-            value = _convert(option, file_values[name], f"lambent.toml: {name}")
+            value = _convert(option, file_values[name], f"{file_name}: {name}")
         else:
             value = option.default
         sections.setdefault(option.section, {})[name] = value
@@ -157,19 +165,21 @@ def load_settings(given: Mapping[str, Any], environ: Mapping[str, str] = os.envi
     return settings
 
 
-def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
+def _read_file(environ: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """Return the TOML file's name and what it holds, by the settings' own names."""
     named = environ.get("LAMBENT_CONFIG")
     path = Path(named) if named else Path("lambent.toml")
     if not path.is_file():
         if named:
             raise SettingsError(f"LAMBENT_CONFIG: {named} is not a file")
-        return {}
+        return str(path), {}
     try:
         with path.open("rb") as stream:
             values = tomllib.load(stream)
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path}: {error}") from error
-    return {name.replace("-", "_"): value for name, value in values.items()}
+    except (OSError, ValueError) as error:
+        # ValueError: broken TOML, and bytes that are no UTF-8.
+        raise SettingsError(f"{path}: {' '.join(str(error).split())}") from error
+    return str(path), {name.replace("-", "_"): value for name, value in values.items()}
 
 
 def _convert(option: Option, value: Any, where: str) -> Any:
@@ -178,15 +188,19 @@ def _convert(option: Option, value: Any, where: str) -> Any:
         if wanted is bool:
             return _boolean(value)
         if wanted is int or wanted is float:
-            if isinstance(value, bool):
+            # int() would cut a fraction off, and both take the booleans of TOML for numbers.
+            if isinstance(value, bool) or (wanted is int and isinstance(value, float)):
                 raise ValueError
             return wanted(value)
         if wanted is str:
             if not isinstance(value, str):
                 raise ValueError
             return value
+        if not value:
+            # The path of nothing is the working directory: hardly what an empty variable was meant to say.
+            raise ValueError
         return Path(value).expanduser()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):
         name = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}.get(wanted, "a path")
         raise SettingsError(f"{where}: {value!r} is not {name}") from None
 
@@ -201,12 +215,17 @@ def _boolean(value: Any) -> bool:
     raise ValueError
 
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        # A name may resolve to anything, except this one.
+        return host == "localhost"
 
 
 def _check(settings: Settings) -> None:
     server, sandbox, api = settings.server, settings.sandbox, settings.api
-    if server.host not in _LOOPBACK and not server.host.startswith("127.") and not server.insecure:
+    if not _is_loopback(server.host) and not server.insecure:
         raise SettingsError(
             f"--host: {server.host} is not loopback and this version verifies no signatures; "
             "add --insecure to let anyone who reaches the port run code"

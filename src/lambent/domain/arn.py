@@ -33,7 +33,8 @@ def parse_function_reference(text: str) -> FunctionReference:
     Take a function's name, partial ARN or full ARN apart.
 
     Args:
-        text: for instance `f`, `f:live`, `111122223333:function:f`, `arn:aws:lambda:eu-west-1:111122223333:function:f:1`.
+        text: for instance `f`, `f:live`, `111122223333:function:f`,
+            `arn:aws:lambda:eu-west-1:111122223333:function:f:1`.
 
     Raises:
         ValueError: the text is none of these. Requests that passed shape validation never are.

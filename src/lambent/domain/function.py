@@ -62,6 +62,23 @@ class Configuration(msgspec.Struct, frozen=True):
     """Wire members that were stored without acting, by wire name."""
 
 
+class Deployment(msgspec.Struct, frozen=True):
+    """
+    What an execution environment is made of: one version's code and configuration at one moment.
+
+    Two deployments with the same `deployment_id` are the same in every respect.
+    """
+
+    scope: Scope
+    name: FunctionName
+    version: str
+    """`$LATEST` or decimal digits."""
+    deployment_id: str
+    """UUID, new whenever code or configuration change: environments of an older one retire."""
+    configuration: Configuration
+    code: Code
+
+
 class FunctionVersion(msgspec.Struct, frozen=True):
     """
     One version of a function: `$LATEST` or a published, immutable one.
@@ -89,14 +106,29 @@ class FunctionVersion(msgspec.Struct, frozen=True):
     """None while the first preparation runs."""
     last_update_status_reason: str | None = None
     last_update_status_reason_code: str | None = None
-    serving: "tuple[Configuration, Code, str] | None" = None
-    """Configuration, code and deployment id that serve invocations while an update is in progress or failed."""
     deployment_id: str = ""
-    """UUID that changes whenever code or configuration change: environments of an older one retire."""
+    """UUID, new whenever code or configuration change."""
+    serving: Deployment | None = None
+    """What answers invocations instead, while an update is in progress or after it failed."""
 
-    def served(self) -> "tuple[Configuration, Code, str]":
-        """Return configuration, code and deployment id that answer invocations now."""
-        return self.serving or (self.configuration, self.code, self.deployment_id)
+    def deployment(self) -> Deployment:
+        """Return what answers invocations now."""
+        return self.serving or Deployment(
+            scope=self.scope,
+            name=self.name,
+            version=self.version,
+            deployment_id=self.deployment_id,
+            configuration=self.configuration,
+            code=self.code,
+        )
+
+
+class PublishedContent(msgspec.Struct, frozen=True):
+    """A published version's number, and `$LATEST` as it stood when it was published."""
+
+    version: str
+    configuration: Configuration
+    code_sha256: str
 
 
 class Function(msgspec.Struct, frozen=True):
@@ -108,3 +140,5 @@ class Function(msgspec.Struct, frozen=True):
     next_version: int = 1
     """The number that the next published version gets; never reused."""
     tags: Mapping[str, str] = {}
+    last_published: PublishedContent | None = None
+    """What the newest published version was made of: publishing the same again makes no new one."""

@@ -33,7 +33,9 @@ class ApiError(Exception):
     has_type: ClassVar[bool] = True
     """Whether rest-json bodies carry `Type` (User or Service)."""
 
-    def __init__(self, message: str = "", *, fields: dict[str, Any] | None = None, headers: dict[str, str] | None = None):
+    def __init__(
+        self, message: str = "", *, fields: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    ):
         super().__init__(message)
         self.message = message
         self.fields = fields or {}
@@ -59,6 +61,13 @@ class SerializationException(FrameworkError):
     code = "SerializationException"
     status = 400
     message_key = "Message"
+
+
+class UnsupportedMediaTypeException(FrameworkError):
+    """The content type of the request is not one that its protocol reads."""
+
+    code = "UnsupportedMediaTypeException"
+    status = 415
 
 
 class UnknownOperationException(FrameworkError):

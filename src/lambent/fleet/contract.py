@@ -4,9 +4,11 @@ Placement grants the right to run; Workers run.
 On one machine both are function calls: no serialisation, no hop.
 """
 
+from collections.abc import Collection
 from typing import Protocol
 
-from lambent.domain.function import FunctionVersion
+from lambent.domain.caller import Scope
+from lambent.domain.function import Deployment, FunctionName
 from lambent.domain.invocation import Invocation, InvocationOutcome
 
 
@@ -34,13 +36,21 @@ class Slot(Protocol):
 class Placement(Protocol):
     """Grants slots. A slot counts from grant to return."""
 
-    def acquire_nowait(self, function: FunctionVersion) -> Slot:
+    def acquire_nowait(self, deployment: Deployment) -> Slot:
         """
         Grant a slot in an idle environment, newest first, or in one that is to be started.
 
         Raises:
             Throttled: every environment that this machine may have is busy.
         """
+        ...
+
+    def retain(self, scope: Scope, name: FunctionName, deployment_ids: Collection[str]) -> None:
+        """Retire the function's environments of every other deployment: idle ones now, busy ones when they are free."""
+        ...
+
+    def in_use(self) -> tuple[int, int]:
+        """Return how many environments are busy and how many exist."""
         ...
 
 

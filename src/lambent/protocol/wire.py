@@ -26,3 +26,8 @@ class WireResponse:
     headers: list[tuple[bytes, bytes]]
     """Lower-case names. No content-length: the gateway adds it."""
     body: bytes | AsyncIterator[bytes] = b""
+
+
+def media_type(request: WireRequest) -> str:
+    """Return the content type of a request in lower case, without its parameters; empty where it names none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -45,6 +45,14 @@ class Runtimes(Protocol):
         """Whether the catalogue has this identifier."""
         ...
 
+    def identifiers(self) -> Sequence[str]:
+        """Return every identifier of the catalogue."""
+        ...
+
+    def is_offered(self, runtime: str) -> bool:
+        """Whether this version of Lambent can run the runtime where the machine has what it needs."""
+        ...
+
     async def prepare(self, runtime: str) -> None:
         """
         Make a runtime ready: find its interpreter, install its client. Cheap when it is ready already;
@@ -55,9 +63,14 @@ class Runtimes(Protocol):
         """
         ...
 
-    async def command(self, runtime: str, handler: str, package: Path, task_root: str) -> RuntimeCommand:
+    async def command(
+        self, runtime: str, handler: str, package: Path, task_root: str, variables: Mapping[str, str]
+    ) -> RuntimeCommand:
         """
         Return how to start `runtime` for the package at `package`, which the function sees at `task_root`.
+
+        Args:
+            variables: the user's own variables: AWS_LAMBDA_EXEC_WRAPPER among them changes the command.
 
         Raises:
             RuntimeUnavailable: not prepared, and cannot be.

@@ -110,6 +110,7 @@ class Sandbox(Protocol):
 
         Raises:
             SandboxStartError: the command cannot be executed.
+            DependencyError: the host has no process to give, or no room to write the environment down.
         """
         ...
 
@@ -145,7 +146,7 @@ class Sandbox(Protocol):
         ...
 
     async def end_leftovers(self) -> int:
-        """End environments that an earlier server left behind; return how many. Called once, before the first `park`."""
+        """End environments that an earlier server left behind; return how many. Called once, before any `park`."""
         ...
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from lambent.domain.caller import Caller
+from lambent.errors.families import ApiError
 
 Handler = Callable[[Caller, Any], Awaitable[Mapping[str, Any]]]
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -21,6 +22,23 @@ def operation(name: str) -> Callable[[_F], _F]:
     return mark
 
 
+class BodyLimit(msgspec.Struct, frozen=True):
+    """How large a request body may be, and how the refusal reads."""
+
+    max_bytes: int
+    """What the refusal names."""
+    read_max_bytes: int
+    """What is read; more than `max_bytes` where the handler words a narrow miss itself."""
+    error: type[ApiError] | None = None
+    """None means RequestEntityTooLargeException."""
+    shown_as: str | None = None
+    """The operation's name in the text, where it differs."""
+
+
+DEFAULT_BODY_LIMIT = BodyLimit(6_291_456, 6_291_456)
+"""Assumed: AWS's general limit of request bodies, as seen for Invoke."""
+
+
 class Service(msgspec.Struct, frozen=True):
     """One service: its handlers, what it does not offer, and how it words a shape violation."""
 
@@ -29,8 +47,13 @@ class Service(msgspec.Struct, frozen=True):
     handlers: Mapping[str, Handler]
     not_offered: Mapping[str, str]
     """Operation to the reason, for the 501 answer."""
-    shape_violation: type[Exception]
-    """The ApiError class that a request violating the model's constraints gets."""
+    shape_violation: type[ApiError]
+    """The class that a request violating the model's constraints gets."""
+    body_limits: Mapping[str, BodyLimit] = {}
+    """By operation, where the limit is not `default_body_limit`."""
+    default_body_limit: BodyLimit = DEFAULT_BODY_LIMIT
+    unchecked_members: frozenset[str] = frozenset()
+    """Members whose enumeration the handler checks itself, since the service words that violation differently."""
 
 
 def collect_handlers(*resources: object) -> dict[str, Handler]:

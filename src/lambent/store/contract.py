@@ -70,7 +70,9 @@ class FunctionTransaction(Protocol):
         """Return `$LATEST` of the functions whose name sorts after `after`, by name (byte order)."""
         ...
 
-    async def list_all_versions(self, *, after: tuple[FunctionName, int] | None, limit: int) -> Sequence[FunctionVersion]:
+    async def list_all_versions(
+        self, *, after: tuple[FunctionName, int] | None, limit: int
+    ) -> Sequence[FunctionVersion]:
         """
         Return every version of every function, by name, `$LATEST` (as number 0) first, then ascending numbers.
 
@@ -233,7 +235,8 @@ class LogEvent(msgspec.Struct, frozen=True):
         """
         The 56 decimal digits that name the event: they sort by timestamp, then ingestion, then arrival.
 
-        Observed: decoded from published subscription samples (timestamp << 144 | ingestion << 80 | request << 16 | index).
+        Observed: decoded from published subscription samples
+        (timestamp << 144 | ingestion << 80 | request << 16 | index).
         """
         number = self.timestamp_ms << 144 | self.ingestion_ms << 80 | self.sequence << 16
         return f"{number:056d}"
@@ -290,7 +293,12 @@ class LogStore(Protocol):
     ) -> None:
         """
         Store events, invocations that opened and request ids that closed, and the position they end at: all in
-        one commit, so that a crash folds nothing twice. Missing groups and streams are made.
+        one commit, so that a crash folds nothing twice. Missing groups and streams are made. An invocation that is
+        in both lists has closed.
+
+        Raises:
+            Conflict: the store stands at `position` or beyond (a call that was cancelled or raced had folded this
+                already); nothing was stored. Go on from `position()`.
         """
         ...
 
@@ -307,7 +315,15 @@ class LogStore(Protocol):
         ...
 
     async def list_streams(
-        self, scope: Scope, group: str, *, prefix: str = "", by_last_event: bool, descending: bool, offset: int, limit: int
+        self,
+        scope: Scope,
+        group: str,
+        *,
+        prefix: str = "",
+        by_last_event: bool,
+        descending: bool,
+        offset: int,
+        limit: int,
     ) -> Sequence[LogStream]:
         """Return a group's streams. Ordered by name or, with `by_last_event`, by the newest event's time."""
         ...
@@ -327,6 +343,7 @@ class LogStore(Protocol):
         before: EventCursor | None = None,
         newest_first: bool = False,
         limit: int,
+        bytes_max: int | None = None,
     ) -> Sequence[LogEvent]:
         """
         Return events in the order timestamp, ingestion, sequence (reversed with `newest_first`).
@@ -336,6 +353,8 @@ class LogStore(Protocol):
             from_ms: first millisecond, inclusive. Events past the group's retention are never returned.
             before_ms: last millisecond, exclusive.
             after, before: exclusive cursors.
+            bytes_max: stop before the event with which UTF-8 messages plus 26 bytes each would exceed this; the
+                first event is returned in any case.
         """
         ...
 

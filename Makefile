@@ -1,0 +1,87 @@
+# What a checkout can do; `make` alone lists it. Needs Python 3.11 or newer with its venv module, git and make.
+#
+#   PYTHON=python3.12     the interpreter that .venv is made from
+#   ARGS="..."            further arguments for `serve`, `test`, `bench`
+#   LAMBENT_REQUIRE=all   a test that is left out is a failure
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?=
+ARGS ?=
+
+setup := PYTHON="$(PYTHON)" sh tools/setup.sh
+bin := .venv/bin
+# Upgrades on purpose only: `make lock` keeps what is locked as far as pyproject.toml allows, `make lock UPGRADE=1` does not.
+# PIP_FIND_LINKS: local wheels would get into the lock files with hashes that no one else can reproduce.
+pip_compile := PIP_FIND_LINKS= $(bin)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--no-header --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
+
+.PHONY: demo
+demo: core ## install into .venv, start a server, deploy examples/hello and invoke it
+	@$(bin)/lambent demo
+
+.PHONY: serve
+serve: core ## run the server on 127.0.0.1:4566
+	@exec $(bin)/lambent serve $(ARGS)
+
+.PHONY: test
+test: dev ## install what the tests need, run them, say what was left out and how to add it
+	@$(bin)/python tools/run_tests.py $(ARGS)
+
+.PHONY: check
+check: dev ## formatter, linter, types, generated files, layers: everything but the tests
+	@echo "check: format"     && $(bin)/ruff format --check
+	@echo "check: lint"       && $(bin)/ruff check
+	@echo "check: types"      && $(bin)/mypy --strict
+	@echo "check: generated"  && $(bin)/python tools/generate.py --check
+	@echo "check: tidy tests" && $(bin)/python -m pytest -q tests/tidy
+
+.PHONY: format
+format: dev ## rewrite the sources as the checks want them
+	@$(bin)/ruff format
+	@$(bin)/ruff check --fix
+
+.PHONY: generate
+generate: dev ## write the generated sources anew from botocore's models
+	@$(bin)/python tools/generate.py
+
+.PHONY: bench
+bench: core ## measure, each figure beside its yardstick in the same run
+	@$(bin)/python -m bench $(ARGS)
+
+.PHONY: bench-peers
+bench-peers: core ## the same client against MiniStack, in its own environment
+	@$(setup) peers
+	@$(bin)/python -m bench.peers $(ARGS)
+
+.PHONY: soak
+soak: dev ## longer campaigns of the property tests and the simulation
+	@$(bin)/python -m pytest -q --hypothesis-profile=deep tests/unit tests/simulation $(ARGS)
+
+.PHONY: lock
+lock: dev ## write requirements/*.txt anew (UPGRADE=1: newest versions)
+	@echo "lock: core.txt"    && $(pip_compile) pyproject.toml -o requirements/core.txt
+	@echo "lock: build.txt"   && $(pip_compile) --only-build-deps --build-deps-for editable -c requirements/core.txt pyproject.toml -o requirements/build.txt
+	@echo "lock: dev.txt"     && $(pip_compile) --extra dev -c requirements/core.txt -c requirements/build.txt pyproject.toml -o requirements/dev.txt
+	@echo "lock: clients.txt" && $(pip_compile) requirements/clients.in -o requirements/clients.txt
+	@echo "lock: awscli.txt"  && $(pip_compile) requirements/awscli.in -o requirements/awscli.txt
+	@echo "lock: peers.txt"   && $(pip_compile) requirements/peers.in -o requirements/peers.txt
+
+.PHONY: clean
+clean: ## remove what was built: environments, caches
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environments. tools/setup.py decides by its stamps whether there is anything to do.
+.PHONY: core dev
+core:
+	@$(setup) core
+dev:
+	@$(setup) dev

@@ -1,0 +1,31 @@
+"""The functions that are invoked. This file is the whole deployment package, named `app.py` there."""
+
+from pathlib import Path
+from typing import Any
+
+
+def hello(event: Any, context: Any) -> Any:
+    """Answer a constant: what remains is the cost of the road."""
+    return {"statusCode": 200, "body": "hello"}
+
+
+def print_line(event: Any, context: Any) -> Any:
+    """Write a line of log and answer like `hello`."""
+    print("hello from the function")
+    return {"statusCode": 200, "body": "hello"}
+
+
+def echo(event: Any, context: Any) -> Any:
+    """Answer what came in."""
+    return event
+
+
+def probe(event: Any, context: Any) -> Any:
+    """Tell which interpreter and which runtime client run this, so that yardsticks use the very same."""
+    # Imported here, since only a runtime has it: the other functions also run where another client stands in.
+    import awslambdaric
+
+    return {
+        "interpreter": str(Path("/proc/self/exe").readlink()),
+        "client": str(Path(awslambdaric.__file__).parent.parent),
+    }

@@ -1,0 +1,302 @@
+"""
+The rows of the table, one function each: start what is measured and its yardstick, sample both in turn, state both.
+
+Every row has a server of its own on a new data folder, so that no row sees what another left behind.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.load import invoke_request, run_load
+from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
+from bench.table import Bound, Line, mebibytes, milliseconds
+from bench.targets import EVENT, RuntimeFacts, Target, TargetFailed, lambent, scratch_folder, start_lambent, task_folder
+from bench.yardsticks import InterpreterStart, interleave, start_echo, start_floor
+
+_WARM_UP = 200
+"""Requests before the first round: connections, caches and the interpreter's specialisations settle."""
+_BURST = 50
+_LARGE_EVENT = b'"' + b"a" * 6_000_000 + b'"'
+_REST_MEMORY_MAX_BYTES = 80 * 2**20
+_REST_CPU_MAX_PERCENT = 0.5
+"""What still reads 0 % without decimals."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much to measure."""
+
+    runtime: str
+    """The functions' Runtime, e.g. `python3.11`."""
+    facts: RuntimeFacts
+    rounds: int
+    """Alternating samples of a row."""
+    heavy_rounds: int
+    """The same where one sample takes a second or more."""
+    rest_s: float
+    stored_functions: int
+    say: Callable[[str], None]
+    """Tells the person who waits what runs now."""
+
+
+@contextmanager
+def _floor(plan: Plan, handler: str, runtimes: int) -> Iterator[Server]:
+    with (
+        task_folder() as folder,
+        start_floor(
+            interpreter=plan.facts.interpreter,
+            client=plan.facts.client,
+            task_root=str(folder),
+            handler=handler,
+            runtimes=runtimes,
+        ) as floor,
+    ):
+        plan.say(f"  yardstick: {shown(floor.command)}")
+        yield floor
+
+
+def measure_cold(plan: Plan) -> list[Line]:
+    """Time the first invocation of functions that never ran, each of them once."""
+    names = [f"bench-cold-{number:03d}" for number in range(plan.rounds)]
+    yardstick = InterpreterStart(plan.facts.interpreter)
+    plan.say(f"  yardstick: {yardstick.command}")
+    with lambent(plan.runtime) as target:
+        target.create(["bench-cold-first", *names])
+        requests = iter([target.invoke(name) for name in names])
+        # The very first environment also pays for what the server reads once.
+        run_load(target.url, [target.invoke("bench-cold-first")], concurrency=1, count=1)
+        yardstick.one()
+        measured, held_against = interleave(
+            lambda: run_load(target.url, [next(requests)], concurrency=1, count=1).p50_s,
+            yardstick.one,
+            rounds=plan.rounds,
+        )
+    return [
+        _compare(
+            "cold start, Python hello, request to response, p50",
+            statistics.median(measured),
+            statistics.median(held_against),
+            "interpreter `-I -c pass`",
+            goal=Bound(1.0),
+        )
+    ]
+
+
+def measure_warm(plan: Plan) -> list[Line]:
+    """Time invocations one after the other, of a function whose environment is there."""
+
+    tails: dict[str, list[float]] = {}
+
+    def sampler(url: str) -> Callable[[], float]:
+        request = [invoke_request(url, "bench-hello", EVENT)]
+        run_load(url, request, concurrency=1, count=_WARM_UP)
+        tails[url] = []
+
+        def sample() -> float:
+            result = run_load(url, request, concurrency=1, count=200)
+            tails[url].append(result.percentile_s(99))
+            return result.p50_s
+
+        return sample
+
+    with lambent(plan.runtime) as target, _floor(plan, "app.hello", 1) as floor, start_echo() as echo:
+        plan.say(f"  yardstick: {shown(echo.command)}")
+        target.create(["bench-hello"])
+        samples = interleave(sampler(target.url), sampler(floor.url), sampler(echo.url), rounds=plan.rounds)
+        tail, floor_tail = (statistics.median(tails[server.url]) for server in (target.server, floor))
+    measured, by_floor, by_echo = (statistics.median(sample) for sample in samples)
+    return [
+        _compare(
+            "warm invoke p50, concurrency 1", measured, by_floor, "floor relay", required=Bound(2.4), goal=Bound(1.6)
+        ),
+        _compare("warm invoke p99", tail, floor_tail, "floor relay"),
+        _compare("warm invoke p50 against bare uvicorn", measured, by_echo, "uvicorn echo"),
+    ]
+
+
+def measure_throughput(plan: Plan) -> list[Line]:
+    """Count invocations per second that eight clients get through, each with one request in flight."""
+
+    def sampler(url: str) -> Callable[[], float]:
+        request = [invoke_request(url, "bench-hello", EVENT)]
+        run_load(url, request, concurrency=8, count=_WARM_UP * 4)
+        return lambda: run_load(url, request, concurrency=8, count=600).per_second
+
+    with lambent(plan.runtime) as target, _floor(plan, "app.hello", 8) as floor:
+        target.create(["bench-hello"])
+        samples = interleave(sampler(target.url), sampler(floor.url), rounds=plan.rounds)
+    measured, by_floor = (statistics.median(sample) for sample in samples)
+    return [
+        Line(
+            "warm throughput, concurrency 8",
+            f"{measured:.0f} /s",
+            f"{by_floor:.0f} /s, floor relay with 8 runtimes",
+            measured / by_floor,
+            required=Bound(0.33, is_upper=False),
+            goal=Bound(0.5, is_upper=False),
+        )
+    ]
+
+
+def measure_payload(plan: Plan) -> list[Line]:
+    """Send six megabytes through a function that answers what it got."""
+
+    def sampler(url: str) -> Callable[[], float]:
+        request = [invoke_request(url, "bench-echo", _LARGE_EVENT)]
+        answer = run_load(url, request, concurrency=1, count=2, keep_answers=True).answers[-1]
+        if answer != _LARGE_EVENT:
+            raise AssertionError(f"{url} answered {len(answer)} bytes that are not the event")
+        return lambda: run_load(url, request, concurrency=1, count=2).p50_s
+
+    with lambent(plan.runtime) as target, _floor(plan, "app.echo", 1) as floor:
+        target.create(["bench-echo"], "app.echo")
+        samples = interleave(sampler(target.url), sampler(floor.url), rounds=plan.rounds)
+    measured, by_floor = (statistics.median(sample) for sample in samples)
+    return [_compare("6 MB payload through and back, p50", measured, by_floor, "floor relay", goal=Bound(1.4))]
+
+
+def measure_burst(plan: Plan) -> list[Line]:
+    """Invoke fifty functions that never ran, all at once; the time is that of the last answer."""
+    yardstick = InterpreterStart(plan.facts.interpreter)
+    plan.say(f"  yardstick: {_BURST} at once of {yardstick.command}")
+    with lambent(plan.runtime) as target:
+
+        def burst() -> float:
+            names = [f"bench-burst-{number:02d}" for number in range(_BURST)]
+            target.create(names)
+            elapsed = run_load(
+                target.url, [target.invoke(name) for name in names], concurrency=_BURST, count=_BURST
+            ).elapsed_s
+            target.delete(names)
+            return elapsed
+
+        burst()
+        samples = interleave(burst, lambda: yardstick.many(_BURST), rounds=plan.heavy_rounds)
+    measured, held_against = (statistics.median(sample) for sample in samples)
+    what = f"{_BURST} simultaneous cold starts, all answered"
+    return [_compare(what, measured, held_against, f"{_BURST} interpreters at once", goal=Bound(2.0))]
+
+
+def measure_idle(plan: Plan) -> list[Line]:
+    """Read the memory of fifty environments that each answered once, then of fifty bare runtimes that did."""
+    # One after the other: running together, each side's proportional share would fall by what it shares with the other.
+    names = [f"bench-idle-{number:02d}" for number in range(_BURST)]
+    with lambent(plan.runtime) as target:
+        target.create(names)
+        run_load(target.url, [target.invoke(name) for name in names], concurrency=4, count=_BURST)
+        sizes = [sum(memory_bytes(pid)[0] for pid in group) for group in environments(target.server.pid)]
+    with _floor(plan, "app.hello", _BURST) as floor:
+        # The relay serves its runtimes in turn, so each of them gets one.
+        run_load(floor.url, [invoke_request(floor.url, "bench-idle", EVENT)], concurrency=1, count=_BURST)
+        held_against = statistics.median(memory_bytes(pid)[0] for pid in descendants(floor.pid))
+    return [
+        Line(
+            f"{len(sizes)} idle environments, Python hello after one call, median PSS",
+            mebibytes(statistics.median(sizes)),
+            f"{mebibytes(held_against)}, {_BURST} official clients",
+            statistics.median(sizes) / held_against,
+            goal=Bound(0.8),
+        )
+    ]
+
+
+def measure_rest(plan: Plan) -> list[Line]:
+    """Watch a server that served a call and has nothing to do. Its environments are left out."""
+    with lambent(plan.runtime) as target:
+        target.create(["bench-hello"])
+        run_load(target.url, [target.invoke("bench-hello")], concurrency=1, count=20)
+        # What follows a call, such as the folding of logs, is not rest.
+        time.sleep(3)
+        elsewhere = {pid for group in environments(target.server.pid) for pid in group}
+        pids = [target.server.pid, *(pid for pid in descendants(target.server.pid) if pid not in elsewhere)]
+        before_ns, begin = sum(map(cpu_ns, pids)), time.monotonic()
+        time.sleep(plan.rest_s)
+        cpu_percent = (sum(map(cpu_ns, pids)) - before_ns) / 1e7 / (time.monotonic() - begin)
+        sizes = [memory_bytes(pid) for pid in pids]
+    pss, rss = sum(size[0] for size in sizes), sum(size[1] for size in sizes)
+    return [
+        Line(
+            f"server at rest, {plan.rest_s:.0f} s",
+            f"{cpu_percent:.2f} % CPU, PSS {mebibytes(pss)}, RSS {mebibytes(rss)}",
+            "-",
+            is_met=cpu_percent < _REST_CPU_MAX_PERCENT and pss < _REST_MEMORY_MAX_BYTES,
+            required_text="0 % CPU, under 80 MiB",
+        )
+    ]
+
+
+def measure_start(plan: Plan) -> list[Line]:
+    """Time a server's start, from the process to the line that holds its URL, with many functions stored and none."""
+
+    def sampler(data_dir: Path) -> Callable[[], float]:
+        def start() -> float:
+            with start_lambent(data_dir) as server:
+                return server.start_s
+
+        return start
+
+    with scratch_folder() as folder:
+        full, empty = folder / "full", folder / "empty"
+        for data_dir in (full, empty):
+            data_dir.mkdir(mode=0o711)
+        with start_lambent(full) as server:
+            Target(server, plan.runtime).create(["bench-first"])
+        plan.say(f"  seeding {plan.stored_functions} functions")
+        seed = [sys.executable, "-m", "bench.seed", str(full), str(plan.stored_functions)]
+        subprocess.run(seed, cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
+        with start_lambent(empty) as server:
+            pass
+        with start_lambent(full) as server:
+            # A start that skipped what it cannot read would be quick for nothing.
+            page = Target(server, plan.runtime).call("GET", "/2015-03-31/functions?MaxItems=50")
+            if len(page["Functions"]) != 50:
+                raise TargetFailed(f"the server lists {len(page['Functions'])} of the seeded functions")
+        samples = interleave(sampler(full), sampler(empty), rounds=plan.heavy_rounds)
+    measured, held_against = (statistics.median(sample) for sample in samples)
+    return [
+        Line(
+            f"server start, {plan.stored_functions} functions stored",
+            milliseconds(measured),
+            f"{milliseconds(held_against)}, none stored",
+            measured / held_against,
+            is_met=measured < 1.0,
+            required_text="under 1 s",
+        )
+    ]
+
+
+def _compare(
+    what: str,
+    measured_s: float,
+    yardstick_s: float,
+    yardstick: str,
+    *,
+    required: Bound | None = None,
+    goal: Bound | None = None,
+) -> Line:
+    return Line(
+        what,
+        milliseconds(measured_s),
+        f"{milliseconds(yardstick_s)}, {yardstick}",
+        measured_s / yardstick_s,
+        required=required,
+        goal=goal,
+    )
+
+
+ROWS: dict[str, Callable[[Plan], list[Line]]] = {
+    "cold": measure_cold,
+    "warm": measure_warm,
+    "throughput": measure_throughput,
+    "payload": measure_payload,
+    "burst": measure_burst,
+    "idle": measure_idle,
+    "rest": measure_rest,
+    "start": measure_start,
+}

@@ -1,0 +1,81 @@
+"""
+What figures are held against. Yardsticks are started here and nowhere else.
+
+A yardstick and the measured thing alternate in one loop, so that a machine that slows down slows both. Interpreters are
+started as the very binary that runs the function, symbolic links resolved, with PATH as their only variable: a version
+manager's shim and inherited PYTHON* variables have been seen to cost many times the start itself.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from bench.processes import ROOT, Server
+
+PAIRS_MIN = 30
+"""Fewer pairs than this are printed with a warning: their median moves from run to run."""
+
+
+def interleave(*samplers: Callable[[], float], rounds: int) -> list[list[float]]:
+    """
+    Call the samplers in turn, `rounds` times; return the samples of each.
+
+    Who goes first changes each round, so that none always inherits what another left in the caches.
+    """
+    samples: list[list[float]] = [[] for _ in samplers]
+    for number in range(rounds):
+        for offset in range(len(samplers)):
+            index = (number + offset) % len(samplers)
+            samples[index].append(samplers[index]())
+    return samples
+
+
+class InterpreterStart:
+    """The least that an interpreter can do, from the start of its process to its end."""
+
+    def __init__(self, interpreter: str) -> None:
+        self._argv = [os.path.realpath(interpreter), "-I", "-c", "pass"]
+        self._environ = {"PATH": os.environ.get("PATH", os.defpath)}
+
+    @property
+    def command(self) -> str:
+        return 'env -i PATH="$PATH" ' + " ".join(self._argv)
+
+    def one(self) -> float:
+        """Start one and wait for its end; return the seconds."""
+        return self.many(1)
+
+    def many(self, count: int) -> float:
+        """Start `count` at once and wait for the last; return the seconds."""
+        begin = time.perf_counter()
+        # posix_spawn runs no Python code in the child and copies no memory: the start costs what the kernel takes.
+        pids = [os.posix_spawn(self._argv[0], self._argv, self._environ) for _ in range(count)]
+        codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+        elapsed = time.perf_counter() - begin
+        if any(codes):
+            raise RuntimeError(f"{self.command} exited with {max(codes)}")
+        return elapsed
+
+
+def _start(arguments: Sequence[str]) -> Server:
+    return Server(
+        [sys.executable, "-m", "bench.floor", *arguments],
+        environ={"PATH": os.environ.get("PATH", os.defpath)},
+        cwd=ROOT,
+    )
+
+
+def start_floor(*, interpreter: str, client: str, task_root: str, handler: str, runtimes: int) -> Server:
+    """Start the floor relay; the caller stops it."""
+    return _start(
+        [
+            *("--runtimes", str(runtimes), "--handler", handler, "--task-root", task_root),
+            *("--interpreter", os.path.realpath(interpreter), "--client", client),
+        ]
+    )
+
+
+def start_echo() -> Server:
+    """Start bare uvicorn that answers each request with its own body; the caller stops it."""
+    return _start(["--echo"])

@@ -1,0 +1,230 @@
+"""
+Start here: Settings become a running service, by hand, on one screen.
+
+`run` is the whole life of a server. Every part is given just what it uses; nothing is global, so two
+apps can live in one process.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+import pwd
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from lambent import __version__
+from lambent.access.links import CodeLinks
+from lambent.clock import Clock, SystemClock
+from lambent.dispatch.dispatcher import Dispatcher
+from lambent.domain.quotas import Quotas
+from lambent.errors.families import SettingsError
+from lambent.execution.driver import ExecutionEnvironment, Surroundings
+from lambent.execution.pool import EnvironmentPool
+from lambent.fleet.local import LocalFleet
+from lambent.gateway.admission import Admission
+from lambent.gateway.own_paths import OwnPaths
+from lambent.gateway.pipeline import Identity, Pipeline
+from lambent.gateway.server import Gateway, GatewayServer, bound_port
+from lambent.protocol.service import Protocols
+from lambent.runtimes.registry import HostRuntimes
+from lambent.sandbox import DRIVERS
+from lambent.sandbox.contract import Sandbox
+from lambent.services import lambda_, logs
+from lambent.services.lambda_.activation import Activation
+from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.settings import SandboxSettings, ServerSettings, Settings
+from lambent.store.blobs import FileBlobs
+from lambent.store.data_folder import DataFolder, check_reachable
+from lambent.store.database import Database
+from lambent.store.functions import FunctionRepository
+from lambent.store.logs import LogRepository
+from lambent.store.packages import FilePackages
+from lambent.telemetry.logs import FunctionLogs
+from lambent.telemetry.segments import Segments
+
+_log = logging.getLogger("lambent")
+
+_RESTART_S = 1.0
+"""Assumed: how soon a failed supervised task is worth running again."""
+
+
+async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock | None = None) -> None:
+    """
+    Serve until SIGINT, SIGTERM or cancellation; then let requests in flight finish and stop.
+
+    Args:
+        ready: called with the endpoint once requests are answered.
+        clock: for tests.
+
+    Raises:
+        SettingsError: a setting cannot be obeyed on this machine, a port in use and a foreign data folder included.
+    """
+    clock = clock or SystemClock()
+    quotas = Quotas()
+    async with contextlib.AsyncExitStack() as stack:
+        folder = stack.enter_context(DataFolder.open(settings.data.data_dir))
+        if os.geteuid() == 0:
+            check_reachable(folder.path, _uid_of(settings.sandbox.function_user))
+        listener = _bind(settings.server)
+        stack.callback(listener.close)
+        endpoint = f"http://{_url_host(settings.server.host)}:{bound_port(listener)}"
+
+        database = await stack.enter_async_context(Database(folder.database))
+        store = FunctionRepository(database)
+        blobs = FileBlobs(folder.blobs)
+        packages = FilePackages(blobs, folder.packages, quotas)
+        links = CodeLinks(folder.secret, clock)
+
+        function_logs = FunctionLogs(Segments(folder.segments, clock), LogRepository(database, clock), clock)
+        await function_logs.recover()
+        stack.push_async_callback(function_logs.close)
+
+        sandbox, reason = _sandbox(settings.sandbox, folder, clock)
+        leftovers = await sandbox.end_leftovers()
+        if leftovers:
+            _log.warning("sandbox.leftovers_ended count=%d", leftovers)
+        stack.push_async_callback(sandbox.close)
+        runtimes = HostRuntimes(
+            settings.data.runtimes_dir or folder.runtimes,
+            function_user=settings.sandbox.function_user,
+            fallback=settings.api.runtime_fallback,
+            clock=clock,
+        )
+
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        surroundings = Surroundings(
+            sandbox=sandbox,
+            runtimes=runtimes,
+            packages=packages,
+            logs=function_logs,
+            clock=clock,
+            endpoint=lambda: endpoint,
+            response_max_bytes=quotas.response_payload_max_bytes,
+        )
+        pool = EnvironmentPool(
+            lambda deployment, owner: ExecutionEnvironment(deployment, surroundings, owner),
+            environments_max=settings.sandbox.environments_max,
+            idle_s=settings.sandbox.environment_idle_s,
+            clock=clock,
+            spawn=lambda environment: tasks.create_task(_live(environment)),
+        )
+        fleet = LocalFleet(pool)
+        dispatcher = Dispatcher(store, fleet, fleet)
+        activation = Activation(store, packages, runtimes, clock)
+
+        services = {
+            "lambda": lambda_.service(
+                store=store,
+                packages=packages,
+                rules=ConfigurationRules(quotas, runtimes, settings.api.accept_inert),
+                activation=activation,
+                dispatcher=dispatcher,
+                links=links,
+                quotas=quotas,
+                clock=clock,
+            ),
+            "logs": logs.service(LogRepository(database, clock), function_logs.fold),
+        }
+        admission = Admission(settings.server.requests_max, settings.server.body_bytes_max)
+        started = clock.monotonic()
+
+        async def health() -> dict[str, Any]:
+            busy, size = fleet.in_use()
+            return {
+                "version": __version__,
+                "uptime_s": round(clock.monotonic() - started, 3),
+                "sandbox": {
+                    "driver": sandbox.name,
+                    "why": reason,
+                    "task_root": sandbox.task_root(folder.packages / "{code_sha256}"),
+                },
+                "functions": await store.function_count(),
+                "environments": {"busy": busy, "total": size},
+                "requests_in_flight": admission.requests,
+            }
+
+        gateway = Gateway(
+            Pipeline(services, Protocols(services), Identity(settings.api.account, settings.api.region)),
+            OwnPaths(blobs, links, health),
+            admission,
+            clock,
+        )
+        server = GatewayServer(
+            gateway,
+            connections_max=settings.server.connections_max,
+            shutdown_grace_s=settings.server.shutdown_grace_s,
+        )
+        background = [
+            tasks.create_task(_supervise("activation", activation.run, clock)),
+            tasks.create_task(_supervise("retirement", dispatcher.retire_old_deployments, clock)),
+        ]
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):
+                loop.add_signal_handler(number, server.stop)
+        loop.call_soon(ready, endpoint)
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            for task in background:
+                task.cancel()
+            await pool.close(settings.server.shutdown_grace_s)
+
+
+async def _live(environment: ExecutionEnvironment) -> None:
+    """Run one environment; its failure is ours to log and nobody else's to die of."""
+    try:
+        await environment.live()
+    except Exception:
+        _log.exception("environment.failed function=%s", environment.deployment.name)
+        environment.abandon()
+
+
+async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Clock) -> None:
+    """Run `work` for ever: what fails is logged and begun again."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            _log.exception("task.failed name=%s", name)
+        await clock.sleep(_RESTART_S)
+
+
+def _bind(server: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((server.host, server.port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise SettingsError(f"--port: cannot listen on {server.host}:{server.port}: {error.strerror}") from error
+    listener.setblocking(False)
+    return listener
+
+
+def _url_host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _sandbox(settings: SandboxSettings, folder: DataFolder, clock: Clock) -> tuple[Sandbox, str]:
+    """Make the sandbox driver; return it with the reason why it is this one."""
+    if settings.sandbox == "auto":
+        name, reason = "process", "auto: the only driver of this version"
+    else:
+        name, reason = settings.sandbox, "asked for by --sandbox"
+    module, _, attribute = DRIVERS[name].partition(":")
+    driver = getattr(importlib.import_module(module), attribute)
+    return driver(folder.run, settings.function_user, clock), reason
+
+
+def _uid_of(user: str) -> int:
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise SettingsError(f"--function-user: there is no user {user!r} on this machine") from None

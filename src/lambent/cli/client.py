@@ -1,0 +1,90 @@
+"""botocore clients for a Lambent server, and what their failures look like on the command line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from lambent.cli.failure import CommandFailed
+
+DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
+INVOKE_TIMEOUT_MAX_S = 900
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+Endpoint = Annotated[
+    str,
+    typer.Option(
+        "--endpoint",
+        help=rf"The server's address. \[default: {DEFAULT_ENDPOINT}]",
+        envvar="LAMBENT_ENDPOINT",
+        metavar="URL",
+        show_default=False,
+    ),
+]
+
+
+def connect(service: str, endpoint: str) -> Any:
+    """
+    Return a botocore client of one service.
+
+    Credentials and region are those that the AWS CLI would use here, else `test` and us-east-1: without
+    authentication any will do, but region and account key decide which functions are seen.
+
+    Args:
+        service: botocore's name for it.
+        endpoint: where the server listens.
+    """
+    import botocore.session
+    from botocore.config import Config
+
+    parts = urlsplit(endpoint)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise CommandFailed(f"--endpoint: {endpoint!r} is not a URL such as {DEFAULT_ENDPOINT}", exit_code=2)
+    session = botocore.session.Session()
+    # Without this, a machine that has no credentials would be asked for those of an EC2 instance: seconds of silence.
+    session.get_component("credential_provider").remove("iam-role")
+    found = session.get_credentials()
+    if found is None:
+        session.set_credentials("test", "test")
+    config = Config(
+        retries={"total_max_attempts": 1},
+        connect_timeout=5,
+        read_timeout=INVOKE_TIMEOUT_MAX_S + 30,
+        # A proxy of the environment is for the internet; it could not reach this machine's loopback.
+        proxies={} if parts.hostname in LOOPBACK else None,
+    )
+    region = session.get_config_variable("region") or "us-east-1"
+    return session.create_client(service, region_name=region, endpoint_url=endpoint, config=config)
+
+
+@contextmanager
+def answers(endpoint: str) -> Iterator[None]:
+    """
+    Turn what botocore raises inside the block into one line for the terminal.
+
+    Raises:
+        CommandFailed: exit code 1 where there is no server, 2 where it refused.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+
+    try:
+        yield
+    except ClientError as error:
+        refusal = error.response.get("Error", {})
+        line = f"{refusal.get('Code', 'Unknown')}: {refusal.get('Message') or 'no further explanation'}"
+        raise CommandFailed(line, exit_code=2) from error
+    except (ConnectionError, HTTPClientError) as error:
+        raise CommandFailed(_line_for(endpoint, error)) from error
+    except BotoCoreError as error:
+        # Refused by botocore itself, before anything was sent: a parameter that the model does not allow.
+        raise CommandFailed(" ".join(str(error).split()), exit_code=2) from error
+
+
+def _line_for(endpoint: str, error: Exception) -> str:
+    from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
+
+    if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
+        return f"no server at {endpoint}: start one with `lambent serve`"
+    return f"{endpoint}: the connection broke: {' '.join(str(error).split())}"

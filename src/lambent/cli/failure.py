@@ -1,0 +1,15 @@
+"""How a command ends early."""
+
+
+class CommandFailed(Exception):
+    """
+    A command cannot go on. `main.py` prints the message, one line, and ends with the exit code.
+
+    Args:
+        line: what is wrong and what to do about it.
+        exit_code: 1, or 2 where the server refused the request.
+    """
+
+    def __init__(self, line: str, *, exit_code: int = 1) -> None:
+        super().__init__(line)
+        self.exit_code = exit_code

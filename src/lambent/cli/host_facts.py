@@ -1,0 +1,286 @@
+"""
+The probes of `lambent doctor`. Each looks at one thing, now, and changes nothing.
+
+What was not looked at is UNKNOWN, never YES: a table that is green by assumption helps nobody.
+"""
+
+import enum
+import http.client
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lambent.cli.runtimes import probe as probe_runtimes
+from lambent.errors.families import SettingsError
+from lambent.function_user import FunctionUser, find_function_user
+from lambent.settings import Settings
+
+if TYPE_CHECKING:
+    from lambent.runtimes.contract import Availability
+
+PROBE_TIMEOUT_S = 20
+FREE_DISK_WANTED_BYTES = 1 << 30
+FREE_DISK_NEEDED_BYTES = 64 << 20
+
+
+class State(enum.Enum):
+    """What a probe found."""
+
+    YES = "yes"
+    """Looked at, and it works."""
+    NO = "no"
+    """Looked at, and it is missing."""
+    LIMITED = "limited"
+    """It works, less well than it could, or than its name suggests."""
+    UNKNOWN = "not checked"
+    """Not looked at, since looking would change something or take long."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of the table."""
+
+    what: str
+    state: State
+    detail: str
+    remedy: str = ""
+    is_needed: bool = False
+    """Whether no function runs here without it."""
+
+
+def probe_host(settings: Settings) -> list[Fact]:
+    """Probe everything, in the order in which a reader wants to know it."""
+    facts = [_python(), _platform()]
+    try:
+        user = find_function_user(settings.sandbox.function_user)
+    except SettingsError as error:
+        return [
+            *facts,
+            Fact("function user", State.NO, str(error), "lambent serve --function-user NAME", is_needed=True),
+        ]
+    facts += [
+        _function_user(user),
+        *_data_folder(settings.data.data_dir, user),
+        _port(settings.server.host, settings.server.port),
+    ]
+    facts += [_pip(), *_runtimes(probe_runtimes(settings))]
+    facts += [_process_sandbox(), _memory_accounting(), _namespaces(), _cgroups(), _aws_cli()]
+    return facts
+
+
+def _python() -> Fact:
+    return Fact("python of the server", State.YES, f"{platform.python_version()} ({sys.executable})")
+
+
+def _platform() -> Fact:
+    detail = f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} CPUs"
+    # Asked of the machine and not of sys.platform, which a type checker takes for the one it runs on itself.
+    if platform.system() == "Linux":
+        return Fact("operating system", State.YES, detail)
+    return Fact("operating system", State.LIMITED, detail, "Linux: memory limits are enforced only there")
+
+
+def _function_user(user: FunctionUser) -> Fact:
+    if user.is_other:
+        return Fact("function user", State.YES, f"the server is root, functions run as {user.name} (uid {user.uid})")
+    if user.uid == 0:
+        return Fact("function user", State.LIMITED, "functions run as root", "lambent serve --function-user nobody")
+    detail = f"functions run as {user.name} like the server itself, and can read its files"
+    return Fact("function user", State.LIMITED, detail, "run the server as root: functions then run as another user")
+
+
+def _data_folder(data_dir: Path, user: FunctionUser) -> list[Fact]:
+    what = "data folder"
+    nearest = next(folder for folder in (data_dir.absolute(), *data_dir.absolute().parents) if folder.exists())
+    if not nearest.is_dir():
+        return [Fact(what, State.NO, f"{nearest} is not a folder", "lambent serve --data-dir DIR", is_needed=True)]
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return [Fact(what, State.NO, f"{nearest} is not writable", "lambent serve --data-dir DIR", is_needed=True)]
+    # A folder that does not exist yet will be made passable by the server; those above it are not its own.
+    closed_at = user.closed_at(data_dir / "packages")
+    if closed_at is not None:
+        remedy = f"chmod o+x {closed_at}, or lambent serve --data-dir DIR"
+        return [Fact(what, State.NO, f"{user.name} cannot pass {closed_at} to the packages", remedy, is_needed=True)]
+    exists = "exists" if data_dir.exists() else "will be made"
+    free_bytes = shutil.disk_usage(nearest).free
+    state, remedy = State.YES, ""
+    if free_bytes < FREE_DISK_WANTED_BYTES:
+        state, remedy = State.LIMITED, "make room: packages are unpacked there"
+    if free_bytes < FREE_DISK_NEEDED_BYTES:
+        state = State.NO
+    return [
+        Fact(what, State.YES, f"{data_dir} {exists}, writable", is_needed=True),
+        Fact("disk space there", state, f"{free_bytes / (1 << 30):.1f} GiB free", remedy, is_needed=True),
+    ]
+
+
+def _port(host: str, port: int) -> Fact:
+    what = f"port {port} on {host}"
+    if port == 0:
+        return Fact(what, State.YES, "a free one is picked", is_needed=True)
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As the server will: what is left of closed connections does not count as in use.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        version = _running_version(host, port)
+        if version is not None:
+            return Fact(
+                what,
+                State.LIMITED,
+                f"Lambent {version} listens there already",
+                "lambent serve --port PORT for a second one",
+            )
+        return Fact(what, State.NO, (error.strerror or str(error)).lower(), "lambent serve --port PORT", is_needed=True)
+    return Fact(what, State.YES, "free", is_needed=True)
+
+
+def _running_version(host: str, port: int) -> str | None:
+    """Return the version of the Lambent that listens there, None when it is something else."""
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", "/_lambent/health")
+        return str(json.loads(connection.getresponse().read(65_536))["version"])
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return None
+    finally:
+        connection.close()
+
+
+def _pip() -> Fact:
+    answer = _first_line([sys.executable, "-m", "pip", "--version"])
+    if answer is None:
+        return Fact(
+            "pip",
+            State.NO,
+            "the server's Python has no pip: it installs the runtimes' clients",
+            "pip install lambent again",
+        )
+    return Fact("pip", State.YES, answer.partition(" from ")[0])
+
+
+def _runtimes(found: Sequence["Availability"]) -> list[Fact]:
+    """Sum up `lambent runtimes`: one line for what runs, one for each that could be added."""
+    facts = []
+    available = [entry for entry in found if entry.available]
+    if available:
+        facts.append(Fact("runtimes", State.YES, ", ".join(entry.runtime for entry in available), is_needed=True))
+    else:
+        facts.append(Fact("runtimes", State.NO, "none", "lambent runtimes", is_needed=True))
+    # Those that no command adds are not offered by this version; `lambent runtimes` names them.
+    missing = [entry for entry in found if not entry.available and entry.remedy]
+    if missing:
+        facts.append(
+            Fact(
+                "other runtimes",
+                State.NO,
+                ", ".join(entry.runtime for entry in missing),
+                "lambent runtimes says what adds each",
+            )
+        )
+    if any(entry.provider == "host" for entry in available):
+        facts.append(
+            Fact(
+                "package index",
+                State.UNKNOWN,
+                "pip reaches for it at the first function of a runtime whose client is not here yet",
+            )
+        )
+    return facts
+
+
+def _process_sandbox() -> Fact:
+    detail = "a process group, an own user where the server is root, limits on memory and open files"
+    return Fact("sandbox `process`", State.LIMITED, detail + "; it isolates nothing", "run only code that you trust")
+
+
+def _memory_accounting() -> Fact:
+    what = "memory limits of functions"
+    try:
+        rollup = Path("/proc/self/smaps_rollup").read_text()
+    except OSError as error:
+        return Fact(
+            what,
+            State.NO,
+            f"/proc/self/smaps_rollup: {error.strerror}",
+            "a Linux kernel from 4.14 on, with /proc mounted",
+        )
+    if "Pss:" not in rollup:
+        return Fact(what, State.NO, "/proc/self/smaps_rollup holds no Pss", "a kernel with CONFIG_PROC_PAGE_MONITOR")
+    return Fact(what, State.LIMITED, "read from /proc every 50 ms: a function may exceed its memory for that long")
+
+
+def _namespaces() -> Fact:
+    what = "user namespaces"
+    note = "no driver of this version uses them"
+    if shutil.which("unshare") is None:
+        return Fact(what, State.UNKNOWN, f"no `unshare` to try them with; {note}", "apt install util-linux")
+    try:
+        tried = subprocess.run(
+            ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "true"],
+            capture_output=True,
+            text=True,
+            timeout=PROBE_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Fact(what, State.UNKNOWN, f"{error}; {note}")
+    if tried.returncode == 0:
+        return Fact(what, State.YES, f"made one, with mounts and processes of its own; {note}")
+    return Fact(what, State.NO, f"{tried.stderr.strip()}; {note}")
+
+
+def _cgroups() -> Fact:
+    what = "control groups v2"
+    note = "no driver of this version uses them"
+    root = Path("/sys/fs/cgroup")
+    try:
+        controllers = (root / "cgroup.controllers").read_text().split()
+    except OSError:
+        return Fact(what, State.NO, f"{root} is not a cgroup v2 hierarchy; {note}")
+    writable = "writable" if os.access(root, os.W_OK) and not _is_read_only(root) else "not writable by this user"
+    return Fact(
+        what, State.YES if writable == "writable" else State.NO, f"{', '.join(controllers)}; {writable}; {note}"
+    )
+
+
+def _is_read_only(path: Path) -> bool:
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
+def _aws_cli() -> Fact:
+    path = shutil.which("aws")
+    version = _first_line([path, "--version"]) if path else None
+    if path is None or version is None:
+        return Fact(
+            "AWS CLI",
+            State.NO,
+            "not on the path; any AWS SDK will do as well",
+            "apt install awscli, or pip install awscli",
+        )
+    short = version.split()[0]
+    if short.startswith("aws-cli/1"):
+        return Fact(
+            "AWS CLI", State.LIMITED, f"{short} ({path}): version 1 has no `aws logs tail`", "apt install awscli"
+        )
+    return Fact("AWS CLI", State.YES, f"{short} ({path})")
+
+
+def _first_line(command: list[str]) -> str | None:
+    """Run a command; return the first line that it prints, None when it fails."""
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = answer.stdout.splitlines()
+    return lines[0] if answer.returncode == 0 and lines else None

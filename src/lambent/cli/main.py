@@ -1,0 +1,112 @@
+"""
+The commands by name, and what every command's failure looks like: one line on stderr, and an exit code.
+
+    0  done    1  it failed, or the function did    2  wrong arguments or settings, or the API refused
+
+What a command needs is imported when it runs, so that `lambent --help` is quick.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from lambent import __version__
+from lambent.cli.demo import demo
+from lambent.cli.doctor import doctor
+from lambent.cli.failure import CommandFailed
+from lambent.cli.invoke import invoke
+from lambent.cli.logs import logs
+from lambent.cli.ls import ls
+from lambent.cli.runtimes import runtimes
+from lambent.cli.serve import serve
+from lambent.errors.families import SettingsError
+
+SERVER_PANEL = "The server"
+CLIENT_PANEL = "Clients of a running server"
+
+app = typer.Typer(
+    name="lambent",
+    help=(
+        "AWS Lambda that you run yourself.\n\n"
+        "Start with [bold]lambent demo[/bold], or [bold]lambent serve[/bold] and any AWS client."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _help_of(command: Callable[..., None]) -> str:
+    """Return a command's docstring with each paragraph on one line: the terminal decides where to break it."""
+    paragraphs = inspect.getdoc(command) or ""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs.split("\n\n"))
+
+
+for command in (serve, demo, doctor, runtimes):
+    app.command(help=_help_of(command), rich_help_panel=SERVER_PANEL)(command)
+for command in (invoke, logs, ls):
+    app.command(help=_help_of(command), rich_help_panel=CLIENT_PANEL)(command)
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"lambent {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", metavar="", help="Print the version and exit.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def run(arguments: Sequence[str]) -> int:
+    """
+    Run one command line.
+
+    Args:
+        arguments: what follows `lambent`.
+
+    Returns: the exit code.
+    """
+    try:
+        code = get_command(app).main(args=list(arguments), prog_name="lambent", standalone_mode=False)
+    except SettingsError as error:
+        return _fail(str(error), 2)
+    except CommandFailed as error:
+        return _fail(str(error), error.exit_code)
+    except typer.Abort:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone, e.g. `lambent logs NAME | head`. Python would complain once more at its end.
+        sys.stdout = None
+        return 0
+    except typer.TyperException as error:
+        return _fail_usage(error)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(line: str, exit_code: int) -> int:
+    print(f"lambent: {line}", file=sys.stderr)
+    return exit_code
+
+
+def _fail_usage(error: typer.TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "lambent"
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    if not message:
+        # `lambent` alone: Typer has printed the help as the message of an exception.
+        return 2
+    return _fail(f"{message.rstrip('.')}; see `{path} --help`", getattr(error, "exit_code", 2))

@@ -1,0 +1,48 @@
+"""What is printed: tables for people, JSON for programs."""
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON and nothing else.")]
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document; times become ISO 8601."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def print_json_line(value: Any) -> None:
+    """Print one JSON document on one line, at once: for streams."""
+    print(json.dumps(value, ensure_ascii=False, default=_plain), flush=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form here")
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """
+    Print a table, its cells as they are: no markup in them is obeyed, since they may hold user data.
+
+    Args:
+        headings: one per column.
+        rows: the cells, by row.
+        right: headings of the columns that hold numbers.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)

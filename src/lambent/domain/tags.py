@@ -1,0 +1,36 @@
+"""The tags that a resource may be given."""
+
+from collections.abc import Mapping
+
+from lambent.domain.quotas import Quotas
+from lambent.errors.api.lambda_ import InvalidParameterValueException
+
+_RESERVED_PREFIX = "aws:"
+
+
+def check_tags(tags: Mapping[str, str], quotas: Quotas) -> None:
+    """
+    Refuse tags that a request may not give, or a resource may not have.
+
+    TagResource asks twice: for what it was given, and for what the resource would have with it. CreateFunction, where
+    no tags are fine, does not ask for none. The spelling of keys and values is the protocol's to check.
+
+    Args:
+        tags: key to value.
+        quotas: the limits of this account and region.
+
+    Raises:
+        InvalidParameterValueException: there are none, a key is reserved, or there are more than `quotas.tags_max`.
+
+    Source: Lambda API reference, CreateFunction and TagResource; Lambda quotas.
+    """
+    if not tags:
+        # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded): this unhelpful text.
+        raise InvalidParameterValueException("An error occurred and the request cannot be processed.")
+    # Documented: tag naming limits, keys must not begin with aws: in any case.
+    # Assumed: the text; other services refuse such keys with these words (test_tags).
+    if any(key.lower().startswith(_RESERVED_PREFIX) for key in tags):
+        raise InvalidParameterValueException("aws: prefixed tag key names are not allowed for external use.")
+    if len(tags) > quotas.tags_max:
+        # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded).
+        raise InvalidParameterValueException("Number of tags exceeds resource tag limit.")

@@ -1,0 +1,557 @@
+"""
+The states of one execution environment, without I/O.
+
+`EnvironmentMachine.handle(event, now)` returns what is to be done; `driver.py` does it. The table at the
+end of this file holds every legal pair of state and event; any other pair is a bug and raises.
+
+Source: Lambda developer guide, execution environment life cycle; recorded answers of the service for texts.
+"""
+
+import enum
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from lambent.domain.invocation import EnvironmentFailure, FunctionError, Invocation
+
+INIT_LIMIT_S = 10.0
+"""
+How long the init phase may take before it is repeated inside the invocation.
+
+Documented: Lambda developer guide, init phase.
+"""
+
+
+class EnvironmentState(enum.Enum):
+    """Where an environment stands."""
+
+    NEW = "new"
+    """Nothing has been started."""
+    INIT = "init"
+    """The runtime starts and loads the function; an invocation waits for it."""
+    INIT_FAILED = "init_failed"
+    """Init went wrong; the runtime's process is about to end, then init is repeated inside the invocation."""
+    INIT_AGAIN = "init_again"
+    """Init repeated inside the invocation, bound by the function's timeout and billed with it."""
+    IDLE = "idle"
+    """The runtime has asked for work and there is none."""
+    RUNNING = "running"
+    """An invocation has been delivered, no response has come."""
+    RESPONDED = "responded"
+    """The response is here; the runtime has not asked for the next event yet, so the invocation still counts."""
+    ENDING = "ending"
+    """Killed on purpose; its processes are about to be gone. Nothing can be pending."""
+    DEAD = "dead"
+    """Gone."""
+
+
+# Events: what happened -------------------------------------------------------------------------------------------
+
+
+class Invoke(msgspec.Struct, frozen=True):
+    """An invocation was placed here."""
+
+    invocation: Invocation
+
+
+class RuntimeStarted(msgspec.Struct, frozen=True):
+    """Package and runtime are at hand and the process starts now: what came before is not billed."""
+
+
+class NextRequested(msgspec.Struct, frozen=True):
+    """The runtime asks for work."""
+
+
+class ResponsePosted(msgspec.Struct, frozen=True):
+    """The runtime answered the pending invocation."""
+
+    payload: bytes
+    content_type: str
+
+
+class ErrorPosted(msgspec.Struct, frozen=True):
+    """The runtime reported that the handler failed."""
+
+    payload: bytes
+    error_type: str
+
+
+class ResponseTooLarge(msgspec.Struct, frozen=True):
+    """The runtime posted more than an answer may hold."""
+
+
+class InitErrorPosted(msgspec.Struct, frozen=True):
+    """The runtime reported that the function could not be loaded."""
+
+    payload: bytes
+    error_type: str
+
+
+class StartFailed(msgspec.Struct, frozen=True):
+    """The runtime could not be started at all."""
+
+    failure: EnvironmentFailure
+    message: str
+
+
+class Exited(msgspec.Struct, frozen=True):
+    """The runtime's process is gone. `description` is AWS's wording, see `describe_exit`."""
+
+    description: str
+
+
+class DeadlinePassed(msgspec.Struct, frozen=True):
+    """The deadline that was set last has come."""
+
+
+class Retire(msgspec.Struct, frozen=True):
+    """The environment is not wanted any more; what runs may finish."""
+
+
+Event = (
+    Invoke
+    | RuntimeStarted
+    | NextRequested
+    | ResponsePosted
+    | ErrorPosted
+    | ResponseTooLarge
+    | InitErrorPosted
+    | StartFailed
+    | Exited
+    | DeadlinePassed
+    | Retire
+)
+
+
+# Commands: what is to be done -----------------------------------------------------------------------------------
+
+
+class StartRuntime(msgspec.Struct, frozen=True):
+    """Start the runtime's process, once more if it ran before."""
+
+    again: bool
+
+
+class SetDeadline(msgspec.Struct, frozen=True):
+    """Report DeadlinePassed after so many seconds; replaces the deadline before."""
+
+    seconds: float
+
+
+class ClearDeadline(msgspec.Struct, frozen=True):
+    """Forget the deadline."""
+
+
+class LogStart(msgspec.Struct, frozen=True):
+    """Write the START line."""
+
+
+class Deliver(msgspec.Struct, frozen=True):
+    """Hand the pending invocation to the runtime's open Next call, with the seconds that it has left."""
+
+    remaining_s: float
+
+
+class LogInitReport(msgspec.Struct, frozen=True):
+    """Write the INIT_REPORT line of an init that failed."""
+
+    init_ms: float
+    phase: str
+    status: str
+    error_type: str
+
+
+class LogLine(msgspec.Struct, frozen=True):
+    """Write one platform line; `timeout` lines carry the time and request id in front."""
+
+    text: str
+
+
+class LogTimeout(msgspec.Struct, frozen=True):
+    """Write the line `Task timed out`."""
+
+
+class LogEnd(msgspec.Struct, frozen=True):
+    """Read what is left in the pipe, then write END and REPORT."""
+
+    duration_ms: float
+    init_ms: float | None
+    status: str
+    error_type: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Give the caller the outcome."""
+
+    payload: bytes
+    content_type: str
+    error: FunctionError | None
+
+
+class Kill(msgspec.Struct, frozen=True):
+    """End all processes of the environment."""
+
+
+class Free(msgspec.Struct, frozen=True):
+    """The slot returns: the environment can take another invocation."""
+
+
+class Gone(msgspec.Struct, frozen=True):
+    """The slot returns broken, or the idle environment has ended: forget it."""
+
+
+Command = (
+    StartRuntime
+    | SetDeadline
+    | ClearDeadline
+    | LogStart
+    | Deliver
+    | LogInitReport
+    | LogLine
+    | LogTimeout
+    | LogEnd
+    | Answer
+    | Kill
+    | Free
+    | Gone
+)
+
+_CLEAR = ClearDeadline()
+_START_LINE = LogStart()
+_KILL = Kill()
+_FREE = Free()
+_GONE = Gone()
+_TIMEOUT_LINE = LogTimeout()
+
+_SIGNAL_NAMES = {
+    1: "hangup",
+    2: "interrupt",
+    3: "quit",
+    4: "illegal instruction",
+    5: "trace/breakpoint trap",
+    6: "aborted",
+    7: "bus error",
+    8: "floating point exception",
+    9: "killed",
+    11: "segmentation fault",
+    13: "broken pipe",
+    14: "alarm clock",
+    15: "terminated",
+}
+
+
+def describe_exit(status: int | None, signal: int | None) -> str:
+    """
+    Put a process's end in AWS's words.
+
+    Observed: `Runtime exited with error: exit status 127`, `... signal: killed`, and
+    `Runtime exited without providing a reason` for status 0 (recorded answers of the service).
+    """
+    if signal is not None:
+        return f"Runtime exited with error: signal: {_SIGNAL_NAMES.get(signal, f'signal {signal}')}"
+    if status:
+        return f"Runtime exited with error: exit status {status}"
+    return "Runtime exited without providing a reason"
+
+
+class EnvironmentMachine:
+    """
+    One environment's state and the rules that change it.
+
+    Args:
+        timeout_s: the function's timeout.
+    """
+
+    __slots__ = (
+        "_began",
+        "_init_began",
+        "_init_ms",
+        "_is_retiring",
+        "_pending_answer",
+        "_restart_reason",
+        "_timeout_s",
+        "invocation",
+        "state",
+    )
+
+    def __init__(self, timeout_s: float) -> None:
+        self.state = EnvironmentState.NEW
+        self.invocation: Invocation | None = None
+        """The invocation that occupies the environment, until the runtime asks for the next."""
+        self._timeout_s = timeout_s
+        self._init_began = 0.0
+        self._began = 0.0
+        self._init_ms: float | None = None
+        self._is_retiring = False
+        self._pending_answer: Answer | None = None
+        self._restart_reason: tuple[str, str] = ("error", "")
+
+    def handle(self, event: Event, now: float) -> list[Command]:
+        """
+        Take one event in and say what is to be done, in order.
+
+        Args:
+            event: what happened.
+            now: monotonic seconds.
+
+        Raises:
+            AssertionError: the event cannot happen in this state; the caller has a bug.
+        """
+        rule = _TABLE.get((self.state, type(event)))
+        assert rule is not None, f"{type(event).__name__} in {self.state.name}"
+        return rule(self, event, now)
+
+    def is_pending(self, request_id: str) -> bool:
+        """Whether a response or error for this id is awaited."""
+        return (
+            self.state is EnvironmentState.RUNNING
+            and self.invocation is not None
+            and self.invocation.request_id == request_id
+        )
+
+    def accepts_next(self) -> bool:
+        """Whether the runtime may ask for work now."""
+        return self.state not in {
+            EnvironmentState.NEW,
+            EnvironmentState.INIT_FAILED,
+            EnvironmentState.ENDING,
+            EnvironmentState.DEAD,
+        }
+
+    def accepts_init_error(self) -> bool:
+        """Whether the runtime may report a failed init now."""
+        return self.state in {EnvironmentState.INIT, EnvironmentState.INIT_AGAIN}
+
+    # Rules, by state ---------------------------------------------------------------------------------------------
+
+    def _first_invoke(self, event: Invoke, now: float) -> list[Command]:
+        self.invocation = event.invocation
+        self._init_began = now
+        self.state = EnvironmentState.INIT
+        return [StartRuntime(again=False)]
+
+    def _started(self, event: RuntimeStarted, now: float) -> list[Command]:
+        self._init_began = now
+        return [SetDeadline(INIT_LIMIT_S)]
+
+    def _invoke(self, event: Invoke, now: float) -> list[Command]:
+        self.invocation = event.invocation
+        self._began = now
+        self.state = EnvironmentState.RUNNING
+        return [SetDeadline(self._timeout_s), _START_LINE, Deliver(self._timeout_s)]
+
+    def _init_done(self, event: NextRequested, now: float) -> list[Command]:
+        self._init_ms = (now - self._init_began) * 1000
+        self._began = now
+        self.state = EnvironmentState.RUNNING
+        return [SetDeadline(self._timeout_s), _START_LINE, Deliver(self._timeout_s)]
+
+    def _init_again_done(self, event: NextRequested, now: float) -> list[Command]:
+        self.state = EnvironmentState.RUNNING
+        return [Deliver(max(0.0, self._began + self._timeout_s - now))]
+
+    def _init_error(self, event: InitErrorPosted, now: float) -> list[Command]:
+        # The first failure is not the caller's answer: AWS repeats init inside the invocation, and what
+        # that reports is. Documented: Lambda developer guide, failures during the init phase.
+        self._restart_reason = ("error", event.error_type)
+        self.state = EnvironmentState.INIT_FAILED
+        return [_KILL]
+
+    def _init_late(self, event: DeadlinePassed, now: float) -> list[Command]:
+        self._restart_reason = ("timeout", "")
+        self.state = EnvironmentState.INIT_FAILED
+        return [_KILL]
+
+    def _init_exited(self, event: Exited, now: float) -> list[Command]:
+        self._restart_reason = ("error", EnvironmentFailure.EXITED.value)
+        return self._restart(event, now)
+
+    def _restart(self, event: Exited, now: float) -> list[Command]:
+        status, error_type = self._restart_reason
+        init_ms = (now - self._init_began) * 1000
+        self._began = now
+        self.state = EnvironmentState.INIT_AGAIN
+        return [
+            LogInitReport(init_ms, "init", status, error_type),
+            SetDeadline(self._timeout_s),
+            _START_LINE,
+            StartRuntime(again=True),
+        ]
+
+    def _init_again_error(self, event: InitErrorPosted, now: float) -> list[Command]:
+        answer = Answer(event.payload, "application/json", FunctionError(error_type=event.error_type))
+        report = LogInitReport((now - self._began) * 1000, "invoke", "error", event.error_type)
+        return [_KILL, report, *self._finish(answer, now, "error", event.error_type), *self._end()]
+
+    def _start_failed(self, event: StartFailed, now: float) -> list[Command]:
+        if self.state is EnvironmentState.INIT:
+            self._began = now
+            opening: list[Command] = [_START_LINE]
+        else:
+            opening = []
+        text = self._error_text(event.message)
+        lines: list[Command] = [LogLine(f"{text}\n{event.failure.value}\n")]
+        answer = self._failure(event.failure, text)
+        return [*opening, *lines, _KILL, *self._finish(answer, now, "error", event.failure.value), *self._dead()]
+
+    def _exited_busy(self, event: Exited, now: float) -> list[Command]:
+        text = self._error_text(event.description)
+        answer = self._failure(EnvironmentFailure.EXITED, text)
+        kind = EnvironmentFailure.EXITED.value
+        return [LogLine(f"{text}\n{kind}\n"), *self._finish(answer, now, "error", kind), *self._dead()]
+
+    def _timed_out(self, event: DeadlinePassed, now: float) -> list[Command]:
+        text = self._error_text(f"Task timed out after {self._timeout_s:.2f} seconds")
+        answer = self._failure(EnvironmentFailure.TIMED_OUT, text)
+        return [_KILL, _TIMEOUT_LINE, *self._finish(answer, now, "timeout", ""), *self._end()]
+
+    def _responded(self, event: ResponsePosted, now: float) -> list[Command]:
+        return self._hold_or_answer(Answer(event.payload, event.content_type, None))
+
+    def _error_posted(self, event: ErrorPosted, now: float) -> list[Command]:
+        return self._hold_or_answer(
+            Answer(event.payload, "application/json", FunctionError(error_type=event.error_type))
+        )
+
+    def _too_large(self, event: ResponseTooLarge, now: float) -> list[Command]:
+        kind = EnvironmentFailure.RESPONSE_TOO_LARGE.value
+        # Observed: recorded answer of the service; this text carries no request id.
+        payload = msgspec.json.encode(
+            {
+                "errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
+                "errorType": kind,
+            }
+        )
+        return self._hold_or_answer(Answer(payload, "application/json", FunctionError(error_type=kind)))
+
+    def _hold_or_answer(self, answer: Answer) -> list[Command]:
+        self.state = EnvironmentState.RESPONDED
+        assert self.invocation is not None
+        if self.invocation.wants_tail:
+            # The tail of the log holds REPORT, which is known only when the runtime asks for the next event.
+            self._pending_answer = answer
+            return []
+        return [answer]
+
+    def _redeliver(self, event: NextRequested, now: float) -> list[Command]:
+        return [Deliver(max(0.0, self._began + self._timeout_s - now))]
+
+    def _next_after_response(self, event: NextRequested, now: float) -> list[Command]:
+        commands = self._finish(None, now, "", "")
+        if self._is_retiring:
+            return [*commands, _KILL, *self._end()]
+        self.state = EnvironmentState.IDLE
+        commands.append(_FREE)
+        return commands
+
+    def _exited_after_response(self, event: Exited, now: float) -> list[Command]:
+        text = self._error_text(event.description)
+        kind = EnvironmentFailure.EXITED.value
+        return [LogLine(f"{text}\n{kind}\n"), *self._finish(None, now, "error", kind), *self._dead()]
+
+    def _late_after_response(self, event: DeadlinePassed, now: float) -> list[Command]:
+        return [_KILL, _TIMEOUT_LINE, *self._finish(None, now, "timeout", ""), *self._end()]
+
+    def _still_idle(self, event: NextRequested, now: float) -> list[Command]:
+        return []
+
+    def _idle_exited(self, event: Exited, now: float) -> list[Command]:
+        return self._dead()
+
+    def _retire_idle(self, event: Retire, now: float) -> list[Command]:
+        return [_KILL, *self._end()]
+
+    def _retire_later(self, event: Retire, now: float) -> list[Command]:
+        self._is_retiring = True
+        return []
+
+    def _ended(self, event: Exited, now: float) -> list[Command]:
+        self.state = EnvironmentState.DEAD
+        return []
+
+    def _ignore(self, event: Any, now: float) -> list[Command]:
+        return []
+
+    # Parts of rules ----------------------------------------------------------------------------------------------
+
+    def _finish(self, answer: Answer | None, now: float, status: str, error_type: str) -> list[Command]:
+        """Close the invocation: END, REPORT, and the answer where it has not left yet (a tail holds REPORT)."""
+        commands: list[Command] = [
+            _CLEAR,
+            LogEnd((now - self._began) * 1000, self._init_ms, status, error_type),
+        ]
+        held, self._pending_answer = self._pending_answer, None
+        if held is not None:
+            commands.append(held)
+        elif answer is not None:
+            commands.append(answer)
+        self._init_ms = None
+        self.invocation = None
+        return commands
+
+    def _end(self) -> list[Command]:
+        self.state = EnvironmentState.ENDING
+        return [_GONE]
+
+    def _dead(self) -> list[Command]:
+        self.state = EnvironmentState.DEAD
+        return [_GONE]
+
+    def _error_text(self, message: str) -> str:
+        assert self.invocation is not None
+        return f"RequestId: {self.invocation.request_id} Error: {message}"
+
+    @staticmethod
+    def _failure(failure: EnvironmentFailure, text: str) -> Answer:
+        payload = msgspec.json.encode({"errorType": failure.value, "errorMessage": text})
+        return Answer(payload, "application/json", FunctionError(error_type=failure.value))
+
+
+_S = EnvironmentState
+_M = EnvironmentMachine
+_Rule = Callable[[EnvironmentMachine, Any, float], list[Command]]
+
+_TABLE: dict[tuple[EnvironmentState, type], _Rule] = {
+    (_S.NEW, Invoke): _M._first_invoke,
+    (_S.INIT, RuntimeStarted): _M._started,
+    (_S.INIT, NextRequested): _M._init_done,
+    (_S.INIT, InitErrorPosted): _M._init_error,
+    (_S.INIT, StartFailed): _M._start_failed,
+    (_S.INIT, Exited): _M._init_exited,
+    (_S.INIT, DeadlinePassed): _M._init_late,
+    (_S.INIT, Retire): _M._retire_later,
+    (_S.INIT_FAILED, Exited): _M._restart,
+    (_S.INIT_FAILED, DeadlinePassed): _M._ignore,
+    (_S.INIT_FAILED, Retire): _M._retire_later,
+    (_S.INIT_AGAIN, RuntimeStarted): _M._ignore,
+    (_S.INIT_AGAIN, NextRequested): _M._init_again_done,
+    (_S.INIT_AGAIN, InitErrorPosted): _M._init_again_error,
+    (_S.INIT_AGAIN, StartFailed): _M._start_failed,
+    (_S.INIT_AGAIN, Exited): _M._exited_busy,
+    (_S.INIT_AGAIN, DeadlinePassed): _M._timed_out,
+    (_S.INIT_AGAIN, Retire): _M._retire_later,
+    (_S.IDLE, Invoke): _M._invoke,
+    (_S.IDLE, NextRequested): _M._still_idle,
+    (_S.IDLE, Exited): _M._idle_exited,
+    (_S.IDLE, DeadlinePassed): _M._ignore,
+    (_S.IDLE, Retire): _M._retire_idle,
+    (_S.RUNNING, NextRequested): _M._redeliver,
+    (_S.RUNNING, ResponsePosted): _M._responded,
+    (_S.RUNNING, ErrorPosted): _M._error_posted,
+    (_S.RUNNING, ResponseTooLarge): _M._too_large,
+    (_S.RUNNING, Exited): _M._exited_busy,
+    (_S.RUNNING, DeadlinePassed): _M._timed_out,
+    (_S.RUNNING, Retire): _M._retire_later,
+    (_S.RESPONDED, NextRequested): _M._next_after_response,
+    (_S.RESPONDED, Exited): _M._exited_after_response,
+    (_S.RESPONDED, DeadlinePassed): _M._late_after_response,
+    (_S.RESPONDED, Retire): _M._retire_later,
+    (_S.ENDING, Exited): _M._ended,
+    (_S.ENDING, StartFailed): _M._ended,
+    (_S.ENDING, DeadlinePassed): _M._ignore,
+    (_S.ENDING, Retire): _M._ignore,
+    (_S.DEAD, Exited): _M._ignore,
+    (_S.DEAD, DeadlinePassed): _M._ignore,
+    (_S.DEAD, Retire): _M._ignore,
+}

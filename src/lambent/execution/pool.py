@@ -1,0 +1,168 @@
+"""
+The pool of execution environments on this machine.
+
+All methods are plain and atomic on the event loop; nothing here awaits, so nothing here needs a lock.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+
+from lambent.clock import Clock, TimerHandle
+from lambent.domain.caller import Scope
+from lambent.domain.function import Deployment, FunctionName
+from lambent.execution.driver import EnvironmentOwner, ExecutionEnvironment
+
+_log = logging.getLogger("lambent.execution")
+
+FREEZE_AFTER_S = 0.1
+"""
+How long an environment stays idle before it is frozen. Freezing and thawing `process` environments by signal costs
+more than the next warm invocation should pay when it comes at once; AWS freezes immediately.
+"""
+
+
+class PoolFull(Exception):
+    """Every environment that may exist is busy."""
+
+
+class EnvironmentPool(EnvironmentOwner):
+    """
+    Environments by deployment; idle ones are reused, newest first.
+
+    Args:
+        make: makes an environment for a deployment; it is given this pool as its owner.
+        environments_max: how many may exist at once.
+        idle_s: how long an idle one is kept.
+        spawn: runs an environment's `live` under a supervisor.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[Deployment, EnvironmentOwner], ExecutionEnvironment],
+        *,
+        environments_max: int,
+        idle_s: float,
+        clock: Clock,
+        spawn: Callable[[ExecutionEnvironment], asyncio.Task[None]],
+    ) -> None:
+        self._make = make
+        self._environments_max = environments_max
+        self._idle_s = idle_s
+        self._clock = clock
+        self._spawn = spawn
+        self._all: set[ExecutionEnvironment] = set()
+        """Environments that count: idle and busy ones. Those that are ending do not."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._idle: dict[str, list[ExecutionEnvironment]] = {}
+        """By deployment id, oldest first: the newest is popped."""
+        self._idle_since: dict[ExecutionEnvironment, float] = {}
+        """Every idle environment, the longest idle first."""
+        self._unfrozen: dict[ExecutionEnvironment, float] = {}
+        """Idle environments that are not frozen yet."""
+        self._sweep_timer: TimerHandle | None = None
+        self._is_closing = False
+
+    @property
+    def size(self) -> int:
+        return len(self._all)
+
+    @property
+    def busy(self) -> int:
+        return len(self._all) - len(self._idle_since)
+
+    def lease_nowait(self, deployment: Deployment) -> ExecutionEnvironment:
+        """
+        Return an environment for one invocation: the newest idle one, or a new one.
+
+        A new one takes the place of the longest idle environment of another function when there is no room.
+
+        Raises:
+            PoolFull: every environment is busy.
+        """
+        idle = self._idle.get(deployment.deployment_id)
+        if idle:
+            environment = idle.pop()
+            del self._idle_since[environment]
+            self._unfrozen.pop(environment, None)
+            environment.epoch += 1
+            return environment
+        if len(self._all) >= self._environments_max:
+            if not self._idle_since:
+                raise PoolFull
+            next(iter(self._idle_since)).retire()
+        environment = self._make(deployment, self)
+        environment.epoch += 1
+        self._all.add(environment)
+        return environment
+
+    def start(self, environment: ExecutionEnvironment) -> None:
+        """Begin a new environment's life, after its first invocation was placed."""
+        task = self._spawn(environment)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def environment_free(self, environment: ExecutionEnvironment) -> None:
+        if self._is_closing:
+            environment.retire()
+            return
+        now = self._clock.monotonic()
+        self._idle.setdefault(environment.deployment.deployment_id, []).append(environment)
+        self._idle_since[environment] = now
+        self._unfrozen[environment] = now
+        if self._sweep_timer is None:
+            self._sweep_timer = self._clock.call_later(FREEZE_AFTER_S, self._sweep)
+
+    def environment_gone(self, environment: ExecutionEnvironment) -> None:
+        self._all.discard(environment)
+        if self._idle_since.pop(environment, None) is not None:
+            self._unfrozen.pop(environment, None)
+            idle = self._idle[environment.deployment.deployment_id]
+            idle.remove(environment)
+            if not idle:
+                del self._idle[environment.deployment.deployment_id]
+
+    def retain(self, scope: Scope, name: FunctionName, deployment_ids: Collection[str]) -> None:
+        """Retire a function's environments of every other deployment: idle ones now, busy ones when they are free."""
+        for environment in list(self._all):
+            deployment = environment.deployment
+            if deployment.name == name and deployment.scope == scope and deployment.deployment_id not in deployment_ids:
+                environment.retire()
+
+    def _sweep(self) -> None:
+        """Freeze what has been idle for a moment, end what has been idle for long, and come again when needed."""
+        self._sweep_timer = None
+        now = self._clock.monotonic()
+        for environment, since in list(self._unfrozen.items()):
+            if now - since < FREEZE_AFTER_S:
+                break
+            del self._unfrozen[environment]
+            environment.freeze()
+        for environment, since in list(self._idle_since.items()):
+            if now - since < self._idle_s:
+                break
+            environment.retire()
+        # Freshly used environments come first in neither table: both are ordered by when they became idle.
+        if self._unfrozen:
+            delay_s = FREEZE_AFTER_S
+        elif self._idle_since:
+            delay_s = max(next(iter(self._idle_since.values())) + self._idle_s - now, 0.001)
+        else:
+            return
+        self._sweep_timer = self._clock.call_later(delay_s, self._sweep)
+
+    async def close(self, grace_s: float) -> None:
+        """Retire everything; wait up to `grace_s` for running invocations to finish, then end them."""
+        self._is_closing = True
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+            self._sweep_timer = None
+        for environment in list(self._all):
+            environment.retire()
+        if self._tasks:
+            _, late = await asyncio.wait(list(self._tasks), timeout=grace_s)
+            for task in late:
+                task.cancel()
+            if late:
+                _log.warning("pool.closed_with_running count=%d", len(late))
+                await asyncio.wait(late)

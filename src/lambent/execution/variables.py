@@ -1,0 +1,61 @@
+"""The environment variables that a function's process starts with."""
+
+from collections.abc import Mapping
+
+from lambent.domain.function import Deployment
+
+
+def function_variables(
+    deployment: Deployment,
+    *,
+    runtime_variables: Mapping[str, str],
+    runtime_reserved: Mapping[str, str],
+    task_root: str,
+    runtime_api_address: str,
+    log_stream: str,
+    endpoint: str,
+    access_key: str,
+    secret_key: str,
+    session_token: str,
+) -> dict[str, str]:
+    """
+    Build the complete environment of a runtime's process.
+
+    The user's variables win over defaults (PATH, LANG, TZ, AWS_ENDPOINT_URL, ...) and lose to reserved ones.
+
+    Args:
+        runtime_variables: the runtime's own defaults.
+        runtime_reserved: the runtime's own reserved variables, e.g. AWS_EXECUTION_ENV.
+        task_root: where the function sees its package.
+        endpoint: the gateway's base URL; what AWS SDKs in the function call unless the user said otherwise.
+            Assumed: AWS sets no AWS_ENDPOINT_URL; without one, SDK calls here would leave for the real AWS.
+
+    Documented: Lambda developer guide, defined runtime environment variables. Observed: the X-Ray pair and LANG, TZ
+    (recorded environments of the service).
+    """
+    configuration = deployment.configuration
+    region = deployment.scope.region
+    defaults = {
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
+        "AWS_ENDPOINT_URL": endpoint,
+    }
+    reserved = {
+        "_HANDLER": configuration.handler,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_LAMBDA_FUNCTION_NAME": deployment.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": deployment.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration.memory_mib),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": configuration.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "AWS_LAMBDA_RUNTIME_API": runtime_api_address,
+        "LAMBDA_TASK_ROOT": task_root,
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret_key,
+        "AWS_SESSION_TOKEN": session_token,
+    }
+    return {**defaults, **runtime_variables, **(configuration.environment or {}), **reserved, **runtime_reserved}

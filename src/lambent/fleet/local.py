@@ -1,0 +1,50 @@
+"""Placement and Workers for one machine: function calls, no serialisation, no hop."""
+
+from collections.abc import Collection
+
+import msgspec
+
+from lambent.domain.caller import Scope
+from lambent.domain.function import Deployment, FunctionName
+from lambent.domain.invocation import Invocation, InvocationOutcome
+from lambent.execution.driver import ExecutionEnvironment
+from lambent.execution.pool import EnvironmentPool, PoolFull
+from lambent.fleet.contract import Slot, Throttled
+
+
+class LocalSlot(msgspec.Struct, frozen=True):
+    """The right to run one invocation in `environment`, for as long as its epoch stands."""
+
+    environment: ExecutionEnvironment
+    epoch: int
+    is_new: bool
+
+
+class LocalFleet:
+    """Implements `Placement` and `Workers` over this machine's pool."""
+
+    def __init__(self, pool: EnvironmentPool) -> None:
+        self._pool = pool
+
+    def acquire_nowait(self, deployment: Deployment) -> LocalSlot:
+        try:
+            environment = self._pool.lease_nowait(deployment)
+        except PoolFull:
+            # AWS's reason for an exhausted pool; ours is the number of environments that this machine may hold.
+            raise Throttled("ConcurrentInvocationLimitExceeded") from None
+        return LocalSlot(environment, environment.epoch, environment.epoch == 1)
+
+    def retain(self, scope: Scope, name: FunctionName, deployment_ids: Collection[str]) -> None:
+        self._pool.retain(scope, name, deployment_ids)
+
+    def in_use(self) -> tuple[int, int]:
+        return self._pool.busy, self._pool.size
+
+    async def invoke(self, slot: Slot, invocation: Invocation) -> InvocationOutcome:
+        assert isinstance(slot, LocalSlot)
+        environment = slot.environment
+        assert environment.epoch == slot.epoch, "a stale slot"
+        answer = environment.invoke(invocation)
+        if slot.is_new:
+            self._pool.start(environment)
+        return await answer

@@ -1,0 +1,167 @@
+"""
+The steps of an API request, in order:
+
+    select the service -> match the operation -> read the body -> parse -> who calls -> authorize
+    -> validate -> handle -> serialize
+
+An `ApiError` of any step becomes the answer, in the service's own error form.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+
+from lambent.access.authorize import authorize
+from lambent.domain.caller import Caller, Scope
+from lambent.errors.families import (
+    ApiError,
+    DependencyError,
+    InternalServerError,
+    NotImplementedException,
+    RequestEntityTooLargeException,
+)
+from lambent.gateway.service_selection import Credential, read_credential, select_service
+from lambent.protocol.errors import error_response_without_model
+from lambent.protocol.service import Protocols, ServiceProtocol
+from lambent.protocol.wire import WireRequest, WireResponse
+from lambent.services.operation import Service
+
+_log = logging.getLogger("lambent.gateway")
+
+ReadBody = Callable[[int], Awaitable[bytes]]
+"""Reads the request's body, at most so many bytes; raises BodyTooLarge beyond."""
+
+
+class BodyTooLarge(Exception):
+    """The body is beyond the operation's limit. It has been read and thrown away."""
+
+
+class ClientGone(Exception):
+    """The client left before its body was complete."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What a request without usable credentials counts as."""
+
+    account: str
+    region: str
+
+
+class Pipeline:
+    """
+    Takes one request to its answer. Knows no HTTP server.
+
+    Args:
+        services: by signing name.
+        protocols: reads a service's model at its first request.
+        default: account and region of requests that name none.
+    """
+
+    def __init__(self, services: Mapping[str, Service], protocols: Protocols, default: Identity) -> None:
+        self._services = services
+        self._protocols = protocols
+        self._default = default
+
+    async def answer(self, request: WireRequest, read_body: ReadBody, request_id: str, endpoint: str) -> WireResponse:
+        """
+        Answer one request. Never raises but for a client that left.
+
+        Args:
+            request: without its body, which is read once the operation and so its limit are known.
+            endpoint: base URL under which the client reached us.
+
+        Raises:
+            ClientGone: nobody waits for the answer.
+        """
+        headers = request.headers
+        credential = read_credential(headers.get("authorization", ""), request.query)
+        name = select_service(credential, headers, request.path)
+        service = self._services.get(name) if name is not None else None
+        if service is None:
+            await _discard(read_body)
+            label = name or "This request"
+            reason = (
+                "this version answers lambda and logs" if name else "it names no service: sign it, or send X-Amz-Target"
+            )
+            error = NotImplementedException(f"{label} is not offered by this version of Lambent: {reason}")
+            return error_response_without_model(request, name or "", error, request_id)
+        protocol = self._protocols.get(service.name)
+        try:
+            return await self._operate(request, read_body, request_id, endpoint, service, protocol, credential)
+        except ApiError as error:
+            return protocol.serialize_error(error, request_id)
+        except DependencyError as error:
+            _log.error("request.dependency_failed request_id=%s reason=%s", request_id, error)
+            return protocol.serialize_error(
+                InternalServerError("Service unavailable: see the server's log"), request_id
+            )
+        except ClientGone:
+            raise
+        except Exception:
+            _log.exception("request.failed request_id=%s", request_id)
+            return protocol.serialize_error(InternalServerError("Internal error: see the server's log"), request_id)
+
+    async def _operate(
+        self,
+        request: WireRequest,
+        read_body: ReadBody,
+        request_id: str,
+        endpoint: str,
+        service: Service,
+        protocol: ServiceProtocol,
+        credential: Credential | None,
+    ) -> WireResponse:
+        if protocol.needs_body_to_match:
+            request.body = await self._read(read_body, service, "")
+            match = protocol.match(request)
+        else:
+            try:
+                match = protocol.match(request)
+            except ApiError:
+                await _discard(read_body)
+                raise
+            request.body = await self._read(read_body, service, match.operation.name)
+        operation = match.operation
+        reason = service.not_offered.get(operation.name)
+        if reason is not None:
+            raise NotImplementedException(f"{operation.name} is not offered by this version of Lambent: {reason}")
+        parameters = protocol.parse(match, request)
+        caller = self._caller(credential, request, request_id, endpoint)
+        await authorize(caller, f"{service.name}:{operation.name}", "*")
+        protocol.validate(operation, parameters)
+        output = await service.handlers[operation.name](caller, parameters)
+        return protocol.serialize(operation, output, request_id)
+
+    async def _read(self, read_body: ReadBody, service: Service, operation: str) -> bytes:
+        limit = service.body_limits.get(operation, service.default_body_limit)
+        try:
+            return await read_body(limit.read_max_bytes)
+        except BodyTooLarge:
+            error = limit.error or RequestEntityTooLargeException
+            shown = limit.shown_as or operation
+            raise error(f"Request must be smaller than {limit.max_bytes} bytes for the {shown} operation") from None
+
+    def _caller(self, credential: Credential | None, request: WireRequest, request_id: str, endpoint: str) -> Caller:
+        account, region = self._default.account, self._default.region
+        if credential is not None:
+            region = credential.region
+            key = credential.access_key
+            if len(key) == 12 and key.isascii() and key.isdigit():
+                account = key
+        return Caller(
+            scope=Scope(account, region),
+            principal=f"arn:aws:iam::{account}:root",
+            authenticated_by="none",
+            request_id=request_id,
+            endpoint=endpoint,
+            trace_header=request.headers.get("x-amzn-trace-id"),
+        )
+
+
+async def _discard(read_body: ReadBody) -> None:
+    """Read the body away: a client that is still sending would see a reset instead of our answer."""
+    try:
+        await read_body(0)
+    except BodyTooLarge:
+        return

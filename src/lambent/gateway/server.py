@@ -1,0 +1,219 @@
+"""The ASGI application, and the uvicorn server that runs it."""
+
+import contextlib
+import logging
+from asyncio import Event
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from email.utils import formatdate
+from socket import socket
+from typing import Any
+
+import uvicorn
+
+from lambent.clock import Clock
+from lambent.gateway.admission import Admission, TooManyRequests
+from lambent.gateway.own_paths import PREFIX, OwnPaths
+from lambent.gateway.pipeline import BodyTooLarge, ClientGone, Pipeline
+from lambent.protocol.errors import error_response_without_model
+from lambent.protocol.wire import WireRequest, WireResponse
+
+_log = logging.getLogger("lambent.gateway")
+
+_Scope = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_DISCARD_MAX_BYTES = 268_435_456
+"""How much of a refused body is read away before the connection is given up."""
+
+_KEEP_ALIVE_S = 75
+"""Longer than SDKs' pools keep a connection that they mean to use again."""
+
+
+class Gateway:
+    """The raw ASGI application: no framework, no middleware."""
+
+    def __init__(self, pipeline: Pipeline, own_paths: OwnPaths, admission: Admission, clock: Clock) -> None:
+        self._pipeline = pipeline
+        self._own_paths = own_paths
+        self._admission = admission
+        self._clock = clock
+        self._date = b""
+        self._date_second = -1
+
+    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        if scope["type"] != "http":
+            # WebSocket: uvicorn answers a close for an application that returns.
+            return
+        request = WireRequest(
+            method=scope["method"],
+            path=scope["raw_path"].decode("latin-1"),
+            query=scope["query_string"].decode("latin-1"),
+            headers=_headers(scope["headers"]),
+        )
+        request_id = self._clock.new_id()
+        body = _Body(receive, self._admission, request.headers.get("content-length"))
+        try:
+            self._admission.enter()
+        except TooManyRequests as error:
+            await self._send(send, error_response_without_model(request, "", error, request_id))
+            return
+        try:
+            if request.path.startswith(PREFIX):
+                response = await self._own_paths.answer(request)
+            else:
+                endpoint = f"{scope['scheme']}://{_host(request, scope)}"
+                response = await self._pipeline.answer(request, body.read, request_id, endpoint)
+            await self._send(send, response)
+        except ClientGone:
+            return
+        finally:
+            self._admission.leave(body.counted_bytes)
+
+    async def _send(self, send: _Send, response: WireResponse) -> None:
+        headers = response.headers
+        headers.append((b"date", self._date_header()))
+        body = response.body
+        if isinstance(body, bytes):
+            headers.append((b"content-length", str(len(body)).encode()))
+            await send({"type": "http.response.start", "status": response.status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+            return
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        async for chunk in body:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    def _date_header(self) -> bytes:
+        now = self._clock.now()
+        if int(now) != self._date_second:
+            self._date_second = int(now)
+            self._date = formatdate(now, usegmt=True).encode()
+        return self._date
+
+
+class _Body:
+    """One request's body, read when its limit is known."""
+
+    __slots__ = ("_admission", "_declared", "_receive", "counted_bytes")
+
+    def __init__(self, receive: _Receive, admission: Admission, declared: str | None) -> None:
+        self._receive = receive
+        self._admission = admission
+        self._declared = declared
+        self.counted_bytes = 0
+
+    async def read(self, most_bytes: int) -> bytes:
+        """
+        Return the whole body.
+
+        Raises:
+            BodyTooLarge: it is longer; it has been read and thrown away.
+            ClientGone: the client left before its end.
+            TooManyRequests: too many bytes of bodies are in memory.
+        """
+        declared = int(self._declared) if self._declared is not None and self._declared.isdigit() else None
+        if declared is not None and declared > most_bytes:
+            await self._throw_away()
+            raise BodyTooLarge
+        message = await self._receive()
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > most_bytes:
+                chunks.clear()
+                await self._throw_away()
+                raise BodyTooLarge
+            try:
+                self._admission.take_body(len(chunk))
+            except TooManyRequests:
+                chunks.clear()
+                if message.get("more_body"):
+                    await self._throw_away()
+                raise
+            self.counted_bytes += len(chunk)
+            if not message.get("more_body"):
+                return chunk if not chunks else b"".join((*chunks, chunk))
+            chunks.append(chunk)
+            message = await self._receive()
+
+    async def _throw_away(self) -> None:
+        """Read the rest so that a client which is still sending gets to see the answer."""
+        size = 0
+        while size <= _DISCARD_MAX_BYTES:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            size += len(message.get("body", b""))
+            if not message.get("more_body"):
+                return
+
+
+def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in pairs:
+        key = name.decode("latin-1")
+        text = value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
+def _host(request: WireRequest, scope: _Scope) -> str:
+    host = request.headers.get("host", "")
+    # The header comes back only to its own sender, inside a URL: keep it to what a host may hold.
+    if host and len(host) <= 255 and all(character.isalnum() or character in ".-:[]_" for character in host):
+        return host
+    address, port = scope["server"]
+    return f"{address}:{port}"
+
+
+class GatewayServer(uvicorn.Server):
+    """
+    uvicorn, told when to stop by us instead of by its own signal handlers and its ten ticks a second.
+
+    `serve(sockets=[...])` runs until `stop` was called and the requests in flight are answered.
+    """
+
+    def __init__(self, gateway: Gateway, *, connections_max: int, shutdown_grace_s: float) -> None:
+        super().__init__(
+            uvicorn.Config(
+                gateway,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                limit_concurrency=connections_max,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=max(1, int(shutdown_grace_s)),
+            )
+        )
+        self._stop = Event()
+
+    def stop(self) -> None:
+        """Accept nothing more; `serve` returns once what is in flight is done or the grace is over."""
+        self.should_exit = True
+        self._stop.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def main_loop(self) -> None:
+        await self._stop.wait()
+
+    @property
+    def connection_count(self) -> int:
+        return len(self.server_state.connections)
+
+
+def bound_port(listener: socket) -> int:
+    """Return the port that a listening socket got."""
+    return int(listener.getsockname()[1])

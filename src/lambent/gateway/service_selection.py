@@ -1,0 +1,68 @@
+"""
+Which service a request is for, and whose it is.
+
+One port serves every API. AWS clients differ in the signing name of their credential scope; then in
+`X-Amz-Target`; then in the host name; then in the path.
+"""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
+import msgspec
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """What a signature says about its maker; nothing of it is verified yet."""
+
+    access_key: str
+    region: str
+    service: str
+    """Signing name, e.g. `lambda`."""
+
+
+_NAME = re.compile(r"[a-z0-9-]{1,40}")
+
+_TARGETS = {"Logs_20140328": "logs"}
+"""Prefix of X-Amz-Target to service. Source: `targetPrefix` of the service models."""
+
+_LAMBDA_PATH = re.compile(r"/20\d\d-\d\d-\d\d/(functions|tags|account-settings|layers|event-source-mappings)(/|$)")
+
+
+def read_credential(authorization: str, query: str) -> Credential | None:
+    """
+    Read the credential scope of a SigV4 request, header or presigned; None when there is none that can be read.
+
+    Documented: SigV4, `Credential=<access key>/<date>/<region>/<service>/aws4_request`.
+    """
+    start = authorization.find("Credential=")
+    if start >= 0:
+        end = authorization.find(",", start)
+        text = authorization[start + 11 : end if end >= 0 else None]
+    elif "X-Amz-Credential=" in query:
+        text = parse_qs(query).get("X-Amz-Credential", [""])[0]
+    else:
+        return None
+    parts = text.strip().rsplit("/", 4)
+    if len(parts) != 5:
+        return None
+    access_key, _, region, service, _ = parts
+    if _NAME.fullmatch(region) is None or _NAME.fullmatch(service) is None:
+        return None
+    return Credential(access_key, region, service)
+
+
+def select_service(credential: Credential | None, headers: Mapping[str, str], path: str) -> str | None:
+    """Return the signing name of the service that a request is for, None when nothing tells."""
+    if credential is not None:
+        return credential.service
+    target = headers.get("x-amz-target")
+    if target is not None:
+        prefix = target.partition(".")[0]
+        if prefix in _TARGETS:
+            return _TARGETS[prefix]
+        return prefix.partition("_")[0].lower()
+    first_label = headers.get("host", "").partition(".")[0]
+    if first_label in {"lambda", "logs"}:
+        return first_label
+    return "lambda" if _LAMBDA_PATH.match(path) else None

@@ -1,0 +1,48 @@
+"""An error's form when no service model is at hand: the request itself shows which protocol it speaks."""
+
+from xml.sax.saxutils import escape
+
+import cbor2
+import msgspec
+
+from lambent.errors.families import ApiError
+from lambent.protocol.wire import WireRequest, WireResponse
+
+
+def error_response_without_model(
+    request: WireRequest, signing_name: str, error: ApiError, request_id: str
+) -> WireResponse:
+    """
+    Render an error for a service that we hold no model of, or before one was chosen.
+
+    Args:
+        request: its headers tell the protocol.
+        signing_name: of the service, where known; S3 has an error form of its own.
+    """
+    headers = [
+        (b"x-amzn-requestid", request_id.encode()),
+        *((name.encode(), value.encode()) for name, value in error.headers.items()),
+    ]
+    content_type = request.headers.get("content-type", "")
+    if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
+        headers += [(b"smithy-protocol", b"rpc-v2-cbor"), (b"content-type", b"application/cbor")]
+        return WireResponse(error.status, headers, cbor2.dumps({"__type": error.code, "message": error.message}))
+    if "x-amz-target" in request.headers or content_type.startswith("application/x-amz-json"):
+        headers.append((b"content-type", b"application/x-amz-json-1.1"))
+        return WireResponse(
+            error.status, headers, msgspec.json.encode({"__type": error.code, "message": error.message})
+        )
+    code, message = escape(error.code), escape(error.message)
+    if signing_name in {"s3", "s3express"}:
+        headers.append((b"content-type", b"application/xml"))
+        body = f"<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{request_id}</RequestId></Error>"
+        return WireResponse(error.status, headers, body.encode())
+    if content_type.startswith("application/x-www-form-urlencoded"):
+        headers.append((b"content-type", b"text/xml"))
+        body = (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+            f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+        )
+        return WireResponse(error.status, headers, body.encode())
+    headers += [(b"content-type", b"application/json"), (b"x-amzn-errortype", error.code.encode())]
+    return WireResponse(error.status, headers, msgspec.json.encode({"message": error.message}))

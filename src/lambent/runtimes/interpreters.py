@@ -1,0 +1,222 @@
+"""
+The CPython interpreters of this machine.
+
+In: the places where people have them. Out: per minor version the newest that functions can be run by. Each candidate
+is executed once, as the functions' user, since only that proves that a function could.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from lambent.clock import Clock
+from lambent.function_user import FunctionUser
+
+_log = logging.getLogger(__name__)
+
+VERSION_MIN = (3, 9)
+"""The oldest for which the official client has a release that installs without a compiler."""
+
+_PROBES_AT_ONCE = 4
+_PROBE_TIMEOUT_S = 15.0
+"""Assumed: an interpreter that needs longer to say its version, on a busy machine, is not one to run functions with."""
+
+_SEARCH_AGE_MAX_S = 5.0
+"""Assumed: how soon an interpreter that was installed meanwhile is noticed."""
+
+_PROBE = (
+    "import json,platform,sys,sysconfig;"
+    "print(json.dumps([platform.python_implementation(),list(sys.version_info[:3]),"
+    "bool(sysconfig.get_config_var('Py_GIL_DISABLED'))]))"
+)
+
+
+class Interpreter(msgspec.Struct, frozen=True):
+    """One interpreter that was found."""
+
+    path: Path
+    """The executable itself, with no symbolic link or shim in between."""
+    version: tuple[int, int, int]
+    is_reachable: bool
+    """Whether the functions' user can execute it. If not, the version is read off the path."""
+    obstacle: str = ""
+    """Why it is not reachable."""
+
+    @property
+    def minor(self) -> str:
+        return f"{self.version[0]}.{self.version[1]}"
+
+    @property
+    def version_text(self) -> str:
+        return ".".join(str(number) for number in self.version if number >= 0)
+
+
+class Interpreters:
+    """
+    Finds interpreters and remembers what they said.
+
+    Args:
+        user: who functions run as.
+        clock: tells how old an answer is.
+        environ: where PATH and the homes of version managers come from.
+    """
+
+    def __init__(self, user: FunctionUser, clock: Clock, environ: Mapping[str, str] = os.environ) -> None:
+        self._user = user
+        self._clock = clock
+        self._environ = environ
+        self._probed: dict[tuple[Path, int, int], Interpreter] = {}
+        """Only reachable ones: what stands in another's way may be taken away at any time."""
+        self._found: tuple[Interpreter, ...] = ()
+        self._searched_at: float | None = None
+        self._searching = asyncio.Lock()
+
+    async def find(self, *, fresh: bool = False) -> tuple[Interpreter, ...]:
+        """
+        Return all interpreters, reachable ones first, newest first.
+
+        Args:
+            fresh: search again even if the last search was a moment ago.
+        """
+        async with self._searching:
+            now = self._clock.monotonic()
+            if fresh or self._searched_at is None or now - self._searched_at > _SEARCH_AGE_MAX_S:
+                self._found = await self._search()
+                self._searched_at = now
+            return self._found
+
+    async def best(self, minor: str) -> Interpreter | None:
+        """Return the newest reachable interpreter of a minor version, e.g. `3.13`; searches again if it has none."""
+        if (found := newest_reachable(self._found, minor)) and found.path.exists():
+            return found
+        return newest_reachable(await self.find(), minor)
+
+    async def _search(self) -> tuple[Interpreter, ...]:
+        candidates = await asyncio.to_thread(_candidates, self._environ)
+        loop = asyncio.get_running_loop()
+        found = [self._probed[candidate] for candidate in candidates if candidate in self._probed]
+        unknown = [candidate for candidate in candidates if candidate not in self._probed]
+        if unknown:
+            with ThreadPoolExecutor(max_workers=_PROBES_AT_ONCE, thread_name_prefix="interpreter-probe") as pool:
+                probes = [loop.run_in_executor(pool, _probe, path, self._user) for path, _, _ in unknown]
+                for candidate, interpreter in zip(unknown, await asyncio.gather(*probes), strict=True):
+                    if interpreter is not None:
+                        found.append(interpreter)
+                        if interpreter.is_reachable:
+                            self._probed[candidate] = interpreter
+        found.sort(key=lambda one: (one.is_reachable, one.version), reverse=True)
+        return tuple(found)
+
+
+def newest_reachable(found: Iterable[Interpreter], minor: str) -> Interpreter | None:
+    """Return the newest of `found` that functions can use for a minor version."""
+    fitting = [one for one in found if one.minor == minor and one.is_reachable]
+    return max(fitting, key=lambda one: one.version, default=None)
+
+
+def nearest_minor(wanted: str, available: Iterable[str]) -> str | None:
+    """Return the minor version of `available` that is nearest to `wanted`, the newer of two that are as near."""
+
+    def number(minor: str) -> int:
+        return int(minor.partition(".")[2])
+
+    return min(available, key=lambda one: (abs(number(one) - number(wanted)), -number(one)), default=None)
+
+
+def _candidates(environ: Mapping[str, str]) -> list[tuple[Path, int, int]]:
+    """Return the real path, modification time and size of every file that may be an interpreter."""
+    found: dict[Path, tuple[Path, int, int]] = {}
+    for folder in _folders(environ):
+        try:
+            names = sorted(os.listdir(folder))  # noqa: PTH208 - folders of PATH hold thousands of names
+        except OSError:
+            continue
+        for name in names:
+            if not re.fullmatch(r"python3(\.\d+)?", name):
+                continue
+            path = Path(os.path.realpath(folder / name))
+            try:
+                with path.open("rb") as stream:
+                    is_script = stream.read(2) == b"#!"
+                status = path.stat()
+            except OSError:
+                continue
+            # A version manager's shim is a script that decides at each start; functions need the thing itself.
+            if not is_script:
+                found[path] = (path, status.st_mtime_ns, status.st_size)
+    return list(found.values())
+
+
+def _folders(environ: Mapping[str, str]) -> list[Path]:
+    home = Path(environ.get("HOME") or Path.home())
+    data = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    pyenv = Path(environ.get("PYENV_ROOT") or home / ".pyenv")
+    uv = Path(environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python")
+    folders = [Path(entry) for entry in environ.get("PATH", "").split(os.pathsep) if entry.startswith("/")]
+    folders += [Path("/usr/bin"), Path("/usr/local/bin"), Path("/opt/homebrew/bin"), Path(sys.base_prefix) / "bin"]
+    for parent, pattern in (
+        (Path("/opt/python"), "*/bin"),
+        (pyenv / "versions", "*/bin"),
+        (uv, "*/bin"),
+        (Path("/opt/homebrew/opt"), "python@3.*/bin"),
+        (Path("/usr/local/opt"), "python@3.*/bin"),
+        (Path("/Library/Frameworks/Python.framework/Versions"), "3.*/bin"),
+    ):
+        try:
+            folders += sorted(parent.glob(pattern))
+        except OSError:
+            continue
+    return list(dict.fromkeys(folders))
+
+
+def _probe(path: Path, user: FunctionUser) -> Interpreter | None:
+    """Run one candidate as the functions' user. None: not a CPython that runtimes can use. Blocks."""
+    if closed := user.closed_at(path):
+        # Not executed as ourselves instead: a server that is root runs nothing that it need not run.
+        version = _version_of_path(path)
+        return _if_wanted(Interpreter(path, version, False, f"{closed} is closed to user {user.name}"))
+    try:
+        answer = subprocess.run(
+            [str(path), "-I", "-S", "-c", _PROBE],
+            capture_output=True,
+            text=True,
+            timeout=_PROBE_TIMEOUT_S,
+            check=True,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin"},
+            stdin=subprocess.DEVNULL,
+            **user.popen_arguments(),
+        )
+        implementation, numbers, has_no_gil = json.loads(answer.stdout)
+        version = (int(numbers[0]), int(numbers[1]), int(numbers[2]))
+    except PermissionError:
+        return _if_wanted(Interpreter(path, _version_of_path(path), False, f"user {user.name} may not execute it"))
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError, IndexError) as error:
+        _log.warning("runtimes.interpreter_unusable path=%s error=%s", path, error)
+        return None
+    # The client's binary module is built for the ordinary ABI of CPython only.
+    if implementation != "CPython" or has_no_gil:
+        return None
+    return _if_wanted(Interpreter(path, version, True))
+
+
+def _if_wanted(interpreter: Interpreter) -> Interpreter | None:
+    return interpreter if interpreter.version[:2] >= VERSION_MIN else None
+
+
+def _version_of_path(path: Path) -> tuple[int, int, int]:
+    """Guess the version from `.../3.13.1/bin/python3.13`; -1 for a patch number that the path does not show."""
+    whole = re.findall(r"(?<![\d.])3\.(\d+)\.(\d+)(?![\d.])", str(path))
+    if whole:
+        return 3, int(whole[-1][0]), int(whole[-1][1])
+    minor = re.search(r"python3\.(\d+)$", path.name)
+    return (3, int(minor[1]), -1) if minor else (-1, -1, -1)

@@ -1,0 +1,35 @@
+"""The `provided.*` runtimes: the package brings an executable named `bootstrap`."""
+
+from pathlib import Path
+
+from lambent.runtimes.catalogue import CatalogueEntry
+from lambent.runtimes.contract import InvalidEntrypoint, RuntimeCommand
+
+
+class ProvidedRuntimes:
+    """All `provided.*` identifiers. There is nothing to prepare."""
+
+    def command(self, package: Path, task_root: str) -> RuntimeCommand:
+        """
+        Return how to start the package's own runtime.
+
+        Raises:
+            InvalidEntrypoint: there is no `bootstrap`. Whether it can be executed shows when it is.
+        """
+        # Follows symbolic links. A folder of that name is passed over, as one that is missing.
+        # Observed: aws/aws-lambda-runtime-interface-emulator, which looks for a bootstrap that is a file.
+        if not (package / "bootstrap").is_file():
+            raise InvalidEntrypoint(f"Couldn't find valid bootstrap(s): [{task_root}/bootstrap /opt/bootstrap]")
+        return RuntimeCommand(
+            argv=[f"{task_root}/bootstrap"],
+            environ={
+                "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+                "LD_LIBRARY_PATH": f"/lib64:/usr/lib64:{task_root}:{task_root}/lib:/opt/lib",
+            },
+            # No AWS_EXECUTION_ENV. Documented: developer guide, defined runtime environment variables.
+            reserved={"LAMBDA_RUNTIME_DIR": "/var/runtime"},
+        )
+
+    def version_label(self, entry: CatalogueEntry) -> str:
+        """Return e.g. `provided:al2023.v1`. Assumed: the number has no meaning here, AWS counts its own images."""
+        return f"provided:{entry.version}.v1"

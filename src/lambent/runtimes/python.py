@@ -1,0 +1,278 @@
+"""
+The Python runtimes: an interpreter of this machine and AWS's own client.
+
+The client is installed once per Python version into a folder whose name holds a digest of what is in it; an upgrade
+of Lambent makes a new one beside it. Several servers may share the folders.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import importlib.util
+import logging
+import os
+import platform
+import shlex
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from lambent.clock import Clock
+from lambent.function_user import FunctionUser
+from lambent.runtimes.catalogue import CATALOGUE, PYTHON_PINS, CatalogueEntry
+from lambent.runtimes.contract import Availability, RuntimeCommand, RuntimeUnavailable
+from lambent.runtimes.interpreters import Interpreter, Interpreters, nearest_minor
+
+_log = logging.getLogger(__name__)
+
+_ABANDONED_AFTER_S = 86_400.0
+"""Assumed: no installation takes a day; what is older was left behind by a server that was killed."""
+
+_UNFINISHED = ".unfinished-"
+
+
+class PythonRuntimes:
+    """
+    All `python3.x` identifiers.
+
+    Args:
+        runtimes_dir: where clients are installed.
+        user: who functions run as; has to be able to read what is installed.
+        fallback: `none`, or `nearest` to take the nearest minor version for one that is not here.
+    """
+
+    def __init__(self, runtimes_dir: Path, user: FunctionUser, fallback: str, clock: Clock) -> None:
+        self._runtimes_dir = runtimes_dir.absolute()
+        self._user = user
+        self._fallback = fallback
+        self._clock = clock
+        self._interpreters = Interpreters(user, clock)
+        self._installing: dict[str, asyncio.Lock] = {}
+
+    async def prepare(self, runtime: str) -> None:
+        """Find the interpreter and install its client. See `Runtimes.prepare`."""
+        interpreter = await self._interpreter(runtime)
+        await self._client(interpreter)
+
+    async def command(self, runtime: str, task_root: str, wrapper: str) -> RuntimeCommand:
+        """Return how to start the client. See `Runtimes.command`."""
+        interpreter = await self._interpreter(runtime)
+        client = await self._client(interpreter)
+        argv = [str(interpreter.path), str(client / "bootstrap.py")]
+        if wrapper:
+            # By a shell, as on AWS: a wrapper that is missing is a runtime that exits with status 127.
+            # Assumed: status 127 is what people report for it.
+            argv = ["/bin/sh", "-c", 'exec "$@"', "bootstrap", wrapper, *argv]
+        return RuntimeCommand(
+            argv=argv,
+            environ={
+                "PATH": f"{interpreter.path.parent}:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+                "LD_LIBRARY_PATH": f"{client}:{client}/lib:{task_root}:{task_root}/lib:/opt/lib",
+                "PYTHONPATH": str(client),
+            },
+            reserved={
+                # The runtime that was asked for, also where another version stands in for it.
+                "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",
+                "LAMBDA_RUNTIME_DIR": str(client),
+            },
+        )
+
+    def version_label(self, entry: CatalogueEntry) -> str:
+        """Return e.g. `python:3.13.v422`: AWS writes a number after the v, here it is the client's version."""
+        return f"python:{entry.version}.v{PYTHON_PINS[entry.version].client.replace('.', '')}"
+
+    async def availability(self) -> list[Availability]:
+        """Search this machine again, for all Python versions."""
+        found = await self._interpreters.find(fresh=True)
+        rows = []
+        for entry in CATALOGUE.values():
+            if entry.family == "python" and entry.provider == "host":
+                rows.append(self._availability_of(entry, found))
+        return rows
+
+    # -- interpreters -------------------------------------------------------------------------------------------
+
+    async def _interpreter(self, runtime: str) -> Interpreter:
+        minor = CATALOGUE[runtime].version
+        if best := await self._interpreters.best(minor):
+            return best
+        found = await self._interpreters.find()
+        reachable = {one.minor for one in found if one.is_reachable and one.minor in PYTHON_PINS}
+        if self._fallback == "nearest" and (nearest := nearest_minor(minor, reachable)):
+            _log.warning("runtimes.fallback runtime=%s uses=python%s", runtime, nearest)
+            stand_in = await self._interpreters.best(nearest)
+            assert stand_in is not None, "an interpreter that was found a moment ago"
+            return stand_in
+        detail, remedy = self._missing(minor, found)
+        raise RuntimeUnavailable(f"{runtime} cannot run on this machine: {detail}. To change that: {remedy}")
+
+    def _availability_of(self, entry: CatalogueEntry, found: tuple[Interpreter, ...]) -> Availability:
+        best = next((one for one in found if one.minor == entry.version and one.is_reachable), None)
+        if best is None:
+            detail, remedy = self._missing(entry.version, found)
+            return Availability(entry.runtime, False, "host", detail, remedy)
+        state = "installed" if _is_complete(self._client_folder(best)) else "installed on first use"
+        client = PYTHON_PINS[best.minor].client
+        return Availability(
+            entry.runtime, True, "host", f"CPython {best.version_text} at {best.path}, awslambdaric {client} {state}"
+        )
+
+    def _missing(self, minor: str, found: tuple[Interpreter, ...]) -> tuple[str, str]:
+        """Return what is missing for a minor version, and the command that adds it."""
+        closed = next((one for one in found if one.minor == minor and not one.is_reachable), None)
+        if closed is not None:
+            return (
+                f"CPython {closed.version_text} is at {closed.path}, but {closed.obstacle}",
+                f"`{_install_command(minor, self._user)}`, which puts one where functions can reach it",
+            )
+        here = sorted({one.minor for one in found if one.is_reachable}, key=lambda one: int(one.partition(".")[2]))
+        return (
+            f"there is no CPython {minor} (there is {', '.join(here) or 'none'})",
+            f"`{_install_command(minor, self._user)}`, or start the server with --runtime-fallback nearest",
+        )
+
+    # -- clients ------------------------------------------------------------------------------------------------
+
+    def _client_folder(self, interpreter: Interpreter) -> Path:
+        pins = PYTHON_PINS[interpreter.minor]
+        content = [*pins.requirements, _bootstrap_source(), platform.system(), platform.machine()]
+        digest = hashlib.sha256("\n".join(content).encode()).hexdigest()
+        return self._runtimes_dir / f"python{interpreter.minor}-{digest[:12]}"
+
+    async def _client(self, interpreter: Interpreter) -> Path:
+        """Return the folder of the client for an interpreter, installed if need be."""
+        folder = self._client_folder(interpreter)
+        if _is_complete(folder):
+            return folder
+        async with self._installing.setdefault(interpreter.minor, asyncio.Lock()):
+            if not _is_complete(folder):
+                await self._install(interpreter, folder)
+        return folder
+
+    async def _install(self, interpreter: Interpreter, folder: Path) -> None:
+        began = self._clock.monotonic()
+        _log.info("runtimes.client_installing runtime=python%s folder=%s", interpreter.minor, folder)
+        try:
+            self._runtimes_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._runtimes_dir.chmod(0o755)
+            self._remove_abandoned()
+            unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._runtimes_dir))
+        except OSError as error:
+            raise RuntimeUnavailable(f"no folder for the client of python{interpreter.minor}: {error}") from error
+        try:
+            await _run_installer(_installer(interpreter, unfinished), interpreter.minor)
+            await self._compile(interpreter, unfinished, folder)
+            await asyncio.to_thread(_finish, unfinished, folder)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, unfinished, ignore_errors=True)
+        if closed := self._user.closed_at(folder / "bootstrap.py"):
+            raise RuntimeUnavailable(
+                f"the client of python{interpreter.minor} is at {folder}, but {closed} is closed to user "
+                f"{self._user.name}. To change that: `chmod o+x {closed}`, or another --runtimes-dir"
+            )
+        seconds = self._clock.monotonic() - began
+        _log.info("runtimes.client_installed runtime=python%s seconds=%.1f", interpreter.minor, seconds)
+
+    async def _compile(self, interpreter: Interpreter, unfinished: Path, folder: Path) -> None:
+        """
+        Compile the client beforehand: functions cannot write it, so each cold start would compile it again.
+
+        Runs the interpreter with the server's rights, hence only one that nobody else can have changed.
+        """
+        if interpreter.path.stat().st_uid not in {0, os.geteuid()}:
+            return
+        command = [str(interpreter.path), "-I", "-m", "compileall", "-q", "-s", str(unfinished), "-p", str(folder)]
+        command += ["--invalidation-mode", "unchecked-hash", str(unfinished)]
+        status, output = await _run(command)
+        if status:
+            # Some modules are for other versions and do not compile; that has never kept the others from it.
+            _log.info("runtimes.client_compiled_in_part runtime=python%s last=%s", interpreter.minor, output[-200:])
+
+    def _remove_abandoned(self) -> None:
+        for left in self._runtimes_dir.glob(_UNFINISHED + "*"):
+            with contextlib.suppress(OSError):
+                if self._clock.now() - left.stat().st_mtime > _ABANDONED_AFTER_S:
+                    shutil.rmtree(left, ignore_errors=True)
+
+
+def _install_command(minor: str, user: FunctionUser) -> str:
+    if platform.system() == "Darwin":
+        return f"uv python install {minor}` or `brew install python@{minor}"
+    # A server that is root has uv's folder in a home that is closed to the functions' user.
+    place = "--install-dir /opt/python " if user.is_other else ""
+    return f"uv python install {place}{minor}` or `apt install python{minor}"
+
+
+def _bootstrap_source() -> str:
+    return Path(__file__).with_name("python_bootstrap.py").read_text(encoding="utf-8")
+
+
+def _is_complete(folder: Path) -> bool:
+    # Written before the folder gets its name, so its presence says that everything is there.
+    return (folder / "bootstrap.py").is_file()
+
+
+def _installer(interpreter: Interpreter, target: Path) -> list[str]:
+    """Return the command that installs a client: pip of the server's own Python, or uv where there is no pip."""
+    pins = PYTHON_PINS[interpreter.minor].requirements
+    if importlib.util.find_spec("pip") is not None:
+        abi = "cp" + interpreter.minor.replace(".", "")
+        return [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"),
+            *("--target", str(target), "--python-version", interpreter.minor, "--implementation", "cp", "--abi", abi),
+            *("--only-binary=:all:", "--no-deps", "--no-compile"),
+            *pins,
+        ]
+    if uv := shutil.which("uv"):
+        options = ("--target", str(target), "--python", str(interpreter.path), "--only-binary", ":all:", "--no-deps")
+        return [uv, "pip", "install", "--quiet", *options, *pins]
+    raise RuntimeUnavailable(
+        f"the client of python{interpreter.minor} needs pip or uv to be installed. "
+        f"To change that: `{sys.executable} -m ensurepip`"
+    )
+
+
+async def _run_installer(command: list[str], minor: str) -> None:
+    status, output = await _run(command)
+    if status:
+        lines = [line for line in output.splitlines() if line.strip()] or [f"exit status {status}"]
+        told = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
+        raise RuntimeUnavailable(
+            f"the client of python{minor} could not be installed: {told.strip()}. "
+            f"The command was: {shlex.join(command)}"
+        )
+
+
+async def _run(command: list[str]) -> tuple[int, str]:
+    """Run a command to its end and return its status and output; whoever gives up waiting ends it."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        output, _ = await process.communicate()
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        raise
+    assert process.returncode is not None
+    return process.returncode, output.decode("utf-8", "replace")
+
+
+def _finish(unfinished: Path, folder: Path) -> None:
+    """Make an installation readable for every user and give it its name. Losing to another server is fine."""
+    (unfinished / "bootstrap.py").write_text(_bootstrap_source(), encoding="utf-8")
+    for parent, _, names in os.walk(unfinished):
+        Path(parent).chmod(0o755)
+        for name in names:
+            path = Path(parent, name)
+            path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+    try:
+        unfinished.rename(folder)
+    except OSError:
+        if not _is_complete(folder):
+            raise

@@ -1,0 +1,80 @@
+"""All runtimes of the catalogue, each with the provider that can start it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lambent.clock import Clock
+from lambent.function_user import find_function_user
+from lambent.runtimes.catalogue import CATALOGUE
+from lambent.runtimes.contract import Availability, RuntimeCommand, RuntimeUnavailable
+from lambent.runtimes.provided import ProvidedRuntimes
+from lambent.runtimes.python import PythonRuntimes
+
+_NOT_OFFERED = "not offered by this version of Lambent"
+
+
+class HostRuntimes:
+    """
+    The runtimes that this machine can run by itself; implements `runtimes.contract.Runtimes`.
+
+    Args:
+        runtimes_dir: where clients are installed; made when it is missing.
+        function_user: who functions run as when the server is root.
+        fallback: `none` or `nearest`, the setting `--runtime-fallback`.
+        clock: tells how old an answer is.
+
+    Raises:
+        SettingsError: the server is root and there is no such user.
+    """
+
+    def __init__(self, runtimes_dir: Path, function_user: str, fallback: str, clock: Clock) -> None:
+        user = find_function_user(function_user)
+        self._python = PythonRuntimes(runtimes_dir, user, fallback, clock)
+        self._provided = ProvidedRuntimes()
+
+    def is_known(self, runtime: str) -> bool:
+        return runtime in CATALOGUE
+
+    def identifiers(self) -> Sequence[str]:
+        return list(CATALOGUE)
+
+    def is_offered(self, runtime: str) -> bool:
+        return self.is_known(runtime) and CATALOGUE[runtime].provider != "none"
+
+    async def prepare(self, runtime: str) -> None:
+        if self._provider(runtime) == "host":
+            await self._python.prepare(runtime)
+
+    async def command(
+        self, runtime: str, handler: str, package: Path, task_root: str, variables: Mapping[str, str]
+    ) -> RuntimeCommand:
+        # Neither names the handler in its command: both read the variable _HANDLER.
+        if self._provider(runtime) == "host":
+            # A wrapper is for managed runtimes only. Documented: developer guide, Modifying the runtime environment.
+            return await self._python.command(runtime, task_root, variables.get("AWS_LAMBDA_EXEC_WRAPPER", ""))
+        return self._provided.command(package, task_root)
+
+    def version_label(self, runtime: str) -> str:
+        entry = CATALOGUE[runtime]
+        if entry.provider == "host":
+            return self._python.version_label(entry)
+        return self._provided.version_label(entry)
+
+    async def availability(self) -> Sequence[Availability]:
+        found = {row.runtime: row for row in await self._python.availability()}
+        return [found.get(runtime) or self._other(runtime) for runtime in CATALOGUE]
+
+    def _other(self, runtime: str) -> Availability:
+        provider = CATALOGUE[runtime].provider
+        if provider == "provided":
+            return Availability(runtime, True, provider, "the package brings an executable named bootstrap")
+        return Availability(runtime, False, provider, _NOT_OFFERED)
+
+    def _provider(self, runtime: str) -> str:
+        """Return who starts a runtime: `host` or `provided`."""
+        entry = CATALOGUE.get(runtime)
+        if entry is None:
+            raise RuntimeUnavailable(f"{runtime} is not a runtime of Lambda")
+        if entry.provider == "none":
+            raise RuntimeUnavailable(f"{runtime} is {_NOT_OFFERED}; python3.x and provided.al2023 are")
+        return entry.provider

@@ -1,0 +1,62 @@
+"""
+The Lambda API, 2015-03-31: one class per resource.
+
+In: a caller and validated parameters. Out: output shapes as plain mappings. Never: HTTP, SQL, processes.
+"""
+
+from lambent.access.links import CodeLinks
+from lambent.clock import Clock
+from lambent.dispatch.dispatcher import Dispatcher
+from lambent.domain.quotas import Quotas
+from lambent.errors.api.lambda_ import RequestTooLargeException
+from lambent.errors.families import ValidationException
+from lambent.services.lambda_.account import AccountSettings
+from lambent.services.lambda_.activation import Activation
+from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.lambda_.functions import Functions
+from lambent.services.lambda_.invoke import Invoke
+from lambent.services.lambda_.not_offered import NOT_OFFERED
+from lambent.services.lambda_.tags import Tags
+from lambent.services.lambda_.versions import Versions
+from lambent.services.operation import BodyLimit, Service, collect_handlers
+from lambent.store.contract import FunctionStore, Packages
+
+
+def service(
+    *,
+    store: FunctionStore,
+    packages: Packages,
+    rules: ConfigurationRules,
+    activation: Activation,
+    dispatcher: Dispatcher,
+    links: CodeLinks,
+    quotas: Quotas,
+    clock: Clock,
+) -> Service:
+    """Put the Lambda service together from its resources."""
+    code_upload = BodyLimit(quotas.create_request_max_bytes, quotas.create_request_max_bytes)
+    return Service(
+        name="lambda",
+        handlers=collect_handlers(
+            Functions(store, packages, rules, activation, links, quotas, clock),
+            Versions(store, clock),
+            Tags(store, quotas, clock),
+            AccountSettings(store, quotas),
+            Invoke(dispatcher, quotas, clock),
+        ),
+        not_offered=NOT_OFFERED,
+        shape_violation=ValidationException,
+        body_limits={
+            "CreateFunction": code_upload,
+            "UpdateFunctionCode": code_upload,
+            # A payload that is a little too large gets its size told by the handler.
+            # Observed: `InvokeFunction` is how the service calls the operation here (field reports).
+            "Invoke": BodyLimit(
+                quotas.invoke_payload_max_bytes,
+                quotas.invoke_payload_max_bytes + 1_048_576,
+                RequestTooLargeException,
+                "InvokeFunction",
+            ),
+        },
+        unchecked_members=frozenset({"Runtime"}),
+    )

@@ -1,0 +1,33 @@
+"""What an account may use, and uses."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lambent.domain.caller import Caller
+from lambent.domain.quotas import Quotas
+from lambent.services.operation import operation
+from lambent.store.contract import FunctionStore
+
+
+class AccountSettings:
+    """GetAccountSettings. No function reserves concurrency in this version, so all of it is unreserved."""
+
+    def __init__(self, store: FunctionStore, quotas: Quotas) -> None:
+        self._store = store
+        self._quotas = quotas
+
+    @operation("GetAccountSettings")
+    async def get(self, caller: Caller, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        async with self._store.snapshot(caller.scope) as reading:
+            usage = await reading.usage()
+        quotas = self._quotas
+        return {
+            "AccountLimit": {
+                "TotalCodeSize": quotas.code_total_max_bytes,
+                "CodeSizeUnzipped": quotas.code_unzipped_max_bytes,
+                "CodeSizeZipped": quotas.code_zipped_max_bytes,
+                "ConcurrentExecutions": quotas.concurrent_executions,
+                "UnreservedConcurrentExecutions": quotas.concurrent_executions,
+            },
+            "AccountUsage": {"TotalCodeSize": usage.code_bytes, "FunctionCount": usage.function_count},
+        }

@@ -1,0 +1,53 @@
+"""
+Operations of the Lambda API that this version does not offer, each with its reason.
+
+A test proves that the handlers and this table together are the service model, no more and no less.
+"""
+
+_LATER = {
+    "aliases come with a later version": "CreateAlias DeleteAlias GetAlias ListAliases UpdateAlias",
+    "layers come with a later version": (
+        "AddLayerVersionPermission DeleteLayerVersion GetLayerVersion GetLayerVersionByArn GetLayerVersionPolicy "
+        "ListLayerVersions ListLayers PublishLayerVersion RemoveLayerVersionPermission"
+    ),
+    "resource policies come with a later version": (
+        "AddPermission DeleteResourcePolicy GetPolicy GetResourcePolicy PutResourcePolicy RemovePermission"
+    ),
+    "reserved and provisioned concurrency come with a later version": (
+        "DeleteFunctionConcurrency DeleteProvisionedConcurrencyConfig GetFunctionConcurrency "
+        "GetProvisionedConcurrencyConfig ListProvisionedConcurrencyConfigs PutFunctionConcurrency "
+        "PutProvisionedConcurrencyConfig"
+    ),
+    "event source mappings come with a later version": (
+        "CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping ListEventSourceMappings "
+        "UpdateEventSourceMapping"
+    ),
+    "asynchronous invocation comes with a later version, once events can be kept durably": (
+        "DeleteFunctionEventInvokeConfig GetFunctionEventInvokeConfig InvokeAsync ListFunctionEventInvokeConfigs "
+        "PutFunctionEventInvokeConfig UpdateFunctionEventInvokeConfig"
+    ),
+    "function URLs come with a later version": (
+        "CreateFunctionUrlConfig DeleteFunctionUrlConfig GetFunctionUrlConfig ListFunctionUrlConfigs "
+        "UpdateFunctionUrlConfig"
+    ),
+    "response streaming comes with a later version": "InvokeWithResponseStream",
+    "recursion control and runtime management come with a later version": (
+        "GetFunctionRecursionConfig GetRuntimeManagementConfig PutFunctionRecursionConfig PutRuntimeManagementConfig"
+    ),
+    "code signing is not planned yet": (
+        "CreateCodeSigningConfig DeleteCodeSigningConfig DeleteFunctionCodeSigningConfig GetCodeSigningConfig "
+        "GetFunctionCodeSigningConfig ListCodeSigningConfigs ListFunctionsByCodeSigningConfig "
+        "PutFunctionCodeSigningConfig UpdateCodeSigningConfig"
+    ),
+    "managed instances are not planned yet": (
+        "CreateCapacityProvider DeleteCapacityProvider GetCapacityProvider GetFunctionScalingConfig "
+        "ListCapacityProviders ListFunctionVersionsByCapacityProvider PutFunctionScalingConfig UpdateCapacityProvider"
+    ),
+    "durable executions are not planned yet": (
+        "CheckpointDurableExecution GetDurableExecution GetDurableExecutionHistory GetDurableExecutionState "
+        "ListDurableExecutionsByFunction SendDurableExecutionCallbackFailure SendDurableExecutionCallbackHeartbeat "
+        "SendDurableExecutionCallbackSuccess StopDurableExecution"
+    ),
+}
+
+NOT_OFFERED: dict[str, str] = {name: reason for reason, names in _LATER.items() for name in names.split()}

@@ -1,0 +1,67 @@
+"""
+Operations of the Logs API that this version does not offer, each with its reason.
+
+A test proves that the handlers and this table together are the service model, no more and no less.
+"""
+
+_REASONS = {
+    "writing logs, and making groups and streams by hand, come with a later version": (
+        "CreateLogGroup CreateLogStream DeleteLogStream PutLogEvents"
+    ),
+    "this way of listing log groups comes with a later version": "ListLogGroups",
+    "removing a retention policy comes with a later version": "DeleteRetentionPolicy",
+    "deletion protection comes with a later version": "PutLogGroupDeletionProtection",
+    "live tail comes with a later version": "StartLiveTail",
+    "subscription filters come with a later version": (
+        "DeleteSubscriptionFilter DescribeSubscriptionFilters PutSubscriptionFilter"
+    ),
+    "metric filters come with a later version": (
+        "DeleteMetricFilter DescribeMetricFilters PutMetricFilter TestMetricFilter"
+    ),
+    "Logs Insights queries come with a later version": (
+        "DeleteQueryDefinition DescribeQueries DescribeQueryDefinitions GetLogGroupFields GetLogRecord GetQueryResults "
+        "PutQueryDefinition StartQuery StopQuery"
+    ),
+    "tags of log groups come with a later version": (
+        "ListTagsForResource ListTagsLogGroup TagLogGroup TagResource UntagLogGroup UntagResource"
+    ),
+    "resource policies come with a later version": ("DeleteResourcePolicy DescribeResourcePolicies PutResourcePolicy"),
+    "encryption keys of log groups come with a later version": "AssociateKmsKey DisassociateKmsKey",
+    "queries over several groups, schedules and lookup tables are not planned": (
+        "CreateLookupTable CreateScheduledQuery DeleteLookupTable DeleteScheduledQuery DescribeLookupTables "
+        "GetLogFields GetLogObject GetLookupTable GetScheduledQuery GetScheduledQueryHistory "
+        "ListAggregateLogGroupSummaries ListLogGroupsForQuery ListScheduledQueries UpdateLookupTable "
+        "UpdateScheduledQuery"
+    ),
+    "export and import are not planned": (
+        "CancelExportTask CancelImportTask CreateExportTask CreateImportTask DescribeExportTasks "
+        "DescribeImportTaskBatches DescribeImportTasks"
+    ),
+    "delivery of other services' logs is not planned": (
+        "CreateDelivery DeleteDelivery DeleteDeliveryDestination DeleteDeliveryDestinationPolicy DeleteDeliverySource "
+        "DescribeConfigurationTemplates DescribeDeliveries DescribeDeliveryDestinations DescribeDeliverySources "
+        "GetDelivery GetDeliveryDestination GetDeliveryDestinationPolicy GetDeliverySource PutDeliveryDestination "
+        "PutDeliveryDestinationPolicy PutDeliverySource UpdateDeliveryConfiguration"
+    ),
+    "cross-account destinations are not planned": (
+        "DeleteDestination DescribeDestinations PutDestination PutDestinationPolicy"
+    ),
+    "anomaly detection is not planned": (
+        "CreateLogAnomalyDetector DeleteLogAnomalyDetector GetLogAnomalyDetector ListAnomalies ListLogAnomalyDetectors "
+        "UpdateAnomaly UpdateLogAnomalyDetector"
+    ),
+    "account-wide, data protection and index policies are not planned": (
+        "DeleteAccountPolicy DeleteDataProtectionPolicy DeleteIndexPolicy DescribeAccountPolicies DescribeFieldIndexes "
+        "DescribeIndexPolicies GetDataProtectionPolicy GetStorageTierPolicy PutAccountPolicy PutDataProtectionPolicy "
+        "PutIndexPolicy PutStorageTierPolicy"
+    ),
+    "transformers are not planned": "DeleteTransformer GetTransformer PutTransformer TestTransformer",
+    "integrations with other stores, syslog and bearer tokens are not planned": (
+        "AssociateSourceToS3TableIntegration DeleteIntegration DeleteSyslogConfiguration "
+        "DisassociateSourceFromS3TableIntegration GetIntegration ListIntegrations ListSourcesForS3TableIntegration "
+        "ListSyslogConfigurations PutBearerTokenAuthentication PutIntegration PutSyslogConfiguration"
+    ),
+}
+
+NOT_OFFERED = {operation: reason for reason, operations in _REASONS.items() for operation in operations.split()}
+"""Operation to the reason."""

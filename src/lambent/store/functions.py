@@ -1,0 +1,246 @@
+"""Functions and their versions in the database: the `FunctionStore` of the contract."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from sqlalchemy import Select, and_, bindparam, case, delete, func, insert, select, tuple_, update
+
+from lambent.domain.caller import Scope
+from lambent.domain.function import LATEST, Function, FunctionName, FunctionVersion
+from lambent.store.contract import Conflict, FunctionChange, ScopeUsage
+from lambent.store.database import Database, Statements
+from lambent.store.tables import IS_UNSETTLED, function_versions, functions
+
+_encode = msgspec.json.Encoder().encode
+_decode_function = msgspec.json.Decoder(Function).decode
+_decode_version = msgspec.json.Decoder(FunctionVersion).decode
+
+# Built once, since building a statement takes longer than running it. The parameters are called `of_...` because
+# SQLAlchemy keeps the columns' own names for the values that an INSERT or UPDATE sets.
+_f = functions.c
+_v = function_versions.c
+_IS_FUNCTION = and_(
+    _f.account == bindparam("of_account"), _f.region == bindparam("of_region"), _f.name == bindparam("of_name")
+)
+_IN_SCOPE = and_(_v.account == bindparam("of_account"), _v.region == bindparam("of_region"))
+_IS_VERSION = and_(_IN_SCOPE, _v.name == bindparam("of_name"), _v.number == bindparam("of_number"))
+
+_FUNCTION = select(_f.document).where(_IS_FUNCTION)
+_INSERT_FUNCTION = insert(functions)
+_UPDATE_FUNCTION = (
+    update(functions).where(_IS_FUNCTION).values(revision=_f.revision + 1, document=bindparam("new_document"))
+)
+_DELETE_FUNCTION = delete(functions).where(_IS_FUNCTION)
+_COUNT_FUNCTIONS = select(func.count()).select_from(functions)
+
+_VERSION = select(_v.document).where(_IS_VERSION)
+_INSERT_VERSION = insert(function_versions)
+_UPDATE_VERSION = (
+    update(function_versions)
+    .where(_IS_VERSION)
+    .values(
+        revision=_v.revision + 1,
+        state=bindparam("new_state"),
+        last_update_status=bindparam("new_last_update_status"),
+        code_bytes=bindparam("new_code_bytes"),
+        document=bindparam("new_document"),
+    )
+)
+_DELETE_VERSION = delete(function_versions).where(_IS_VERSION)
+_VERSIONS = select(_v.document).where(_IN_SCOPE)
+_UNSETTLED = select(_v.document).where(IS_UNSETTLED, _v.number == 0).order_by(_v.account, _v.region, _v.name)
+_USAGE = select(
+    func.coalesce(func.sum(case((_v.number == 0, 1), else_=0)), 0),
+    func.coalesce(func.sum(_v.code_bytes), 0),
+).where(_IN_SCOPE)
+
+
+class FunctionRepository:
+    """Functions and versions of all scopes, as rows of two tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._callbacks: list[Callable[[FunctionChange], None]] = []
+
+    @asynccontextmanager
+    async def transaction(self, scope: Scope) -> AsyncIterator["FunctionRows"]:
+        """Open a transaction that may write; see the contract."""
+        # A dict for its order: the names that the transaction writes to.
+        changed: dict[FunctionName, None] = {}
+
+        def committed() -> None:
+            for name in changed:
+                for callback in self._callbacks:
+                    callback(FunctionChange(scope=scope, name=name))
+
+        async with self._database.write(committed) as statements:
+            yield FunctionRows(statements, scope, changed)
+
+    @asynccontextmanager
+    async def snapshot(self, scope: Scope) -> AsyncIterator["FunctionRows"]:
+        """Open a read-only transaction; see the contract."""
+        async with self._database.snapshot() as statements:
+            yield FunctionRows(statements, scope, None)
+
+    async def unsettled(self) -> Sequence[FunctionVersion]:
+        """Return the `$LATEST` versions whose preparation is not over, by account, region and name."""
+        return [_decode_version(row[0]) for row in await self._database.rows(_UNSETTLED)]
+
+    def on_change(self, callback: Callable[[FunctionChange], None]) -> None:
+        """Call back after every commit that changed a function. The callback must not raise."""
+        self._callbacks.append(callback)
+
+    async def function_count(self) -> int:
+        """Return how many functions exist, over all scopes."""
+        (row,) = await self._database.rows(_COUNT_FUNCTIONS)
+        return int(row[0])
+
+
+class FunctionRows:
+    """
+    The rows of one scope inside one transaction: the `FunctionTransaction` of the contract.
+
+    Args:
+        changed: collects the names that are written to; None forbids writing.
+    """
+
+    def __init__(self, statements: Statements, scope: Scope, changed: dict[FunctionName, None] | None) -> None:
+        self._statements = statements
+        self._scope = scope
+        self._changed = changed
+        self._of_scope = {"of_account": scope.account, "of_region": scope.region}
+
+    async def function(self, name: FunctionName) -> Function | None:
+        rows = await self._statements.rows(_FUNCTION, {**self._of_scope, "of_name": name})
+        return _decode_function(rows[0][0]) if rows else None
+
+    async def version(self, name: FunctionName, version: str) -> FunctionVersion | None:
+        number = _number(version)
+        if number is None:
+            return None
+        rows = await self._statements.rows(_VERSION, {**self._of_scope, "of_name": name, "of_number": number})
+        return _decode_version(rows[0][0]) if rows else None
+
+    async def create(self, function: Function, latest: FunctionVersion) -> None:
+        assert latest.version == LATEST and latest.name == function.name
+        self._write(function.scope, function.name)
+        await self._statements.change(
+            _INSERT_FUNCTION,
+            {
+                "account": self._scope.account,
+                "region": self._scope.region,
+                "name": function.name,
+                "revision": 1,
+                "document": _text(function),
+            },
+        )
+        await self._insert_version(latest)
+
+    async def save_function(self, function: Function) -> None:
+        self._write(function.scope, function.name)
+        replaced = await self._statements.change(
+            _UPDATE_FUNCTION, {**self._of_scope, "of_name": function.name, "new_document": _text(function)}
+        )
+        if not replaced:
+            raise Conflict(f"function {function.name} is gone")
+
+    async def save_version(self, version: FunctionVersion) -> None:
+        self._write(version.scope, version.name)
+        columns = {f"new_{column}": value for column, value in _columns(version).items()}
+        # Update, then insert where there was nothing: right without an upsert (which each database spells its own
+        # way), since nobody else writes meanwhile; and nearly every call replaces.
+        replaced = await self._statements.change(
+            _UPDATE_VERSION,
+            {**self._of_scope, "of_name": version.name, "of_number": _stored_number(version), **columns},
+        )
+        if not replaced:
+            await self._insert_version(version)
+
+    async def delete_function(self, name: FunctionName) -> None:
+        self._write(self._scope, name)
+        # The versions go with it: their foreign key cascades.
+        await self._statements.change(_DELETE_FUNCTION, {**self._of_scope, "of_name": name})
+
+    async def delete_version(self, name: FunctionName, version: str) -> None:
+        self._write(self._scope, name)
+        number = _number(version)
+        if number is not None:
+            await self._statements.change(_DELETE_VERSION, {**self._of_scope, "of_name": name, "of_number": number})
+
+    async def list_latest(self, *, after: FunctionName | None, limit: int) -> Sequence[FunctionVersion]:
+        query = _VERSIONS.where(_v.number == 0).order_by(_v.name)
+        return await self._page(query if after is None else query.where(_v.name > after), limit)
+
+    async def list_all_versions(
+        self, *, after: tuple[FunctionName, int] | None, limit: int
+    ) -> Sequence[FunctionVersion]:
+        query = _VERSIONS.order_by(_v.name, _v.number)
+        if after is not None:
+            query = query.where(tuple_(_v.name, _v.number) > tuple_(after[0], after[1]))
+        return await self._page(query, limit)
+
+    async def list_versions(self, name: FunctionName, *, after: int | None, limit: int) -> Sequence[FunctionVersion]:
+        query = _VERSIONS.where(_v.name == name).order_by(_v.number)
+        return await self._page(query if after is None else query.where(_v.number > after), limit)
+
+    async def newest_published(self, name: FunctionName) -> FunctionVersion | None:
+        newest = await self._page(_VERSIONS.where(_v.name == name, _v.number > 0).order_by(_v.number.desc()), 1)
+        return newest[0] if newest else None
+
+    async def usage(self) -> ScopeUsage:
+        (row,) = await self._statements.rows(_USAGE, self._of_scope)
+        return ScopeUsage(function_count=int(row[0]), code_bytes=int(row[1]))
+
+    def _write(self, scope: Scope, name: FunctionName) -> None:
+        assert self._changed is not None, "a snapshot is for reading"
+        assert scope == self._scope, "a transaction writes to its own scope"
+        self._changed[name] = None
+
+    async def _page(self, query: Select[tuple[str]], limit: int) -> list[FunctionVersion]:
+        rows = await self._statements.rows(query.limit(limit), self._of_scope)
+        return [_decode_version(row[0]) for row in rows]
+
+    async def _insert_version(self, version: FunctionVersion) -> None:
+        assert version.scope == self._scope, "a transaction writes to its own scope"
+        await self._statements.change(
+            _INSERT_VERSION,
+            {
+                "account": self._scope.account,
+                "region": self._scope.region,
+                "name": version.name,
+                "number": _stored_number(version),
+                "revision": 1,
+                **_columns(version),
+            },
+        )
+
+
+def _columns(version: FunctionVersion) -> dict[str, Any]:
+    """Return the document and the columns that repeat, for searching, what it says."""
+    return {
+        "state": version.state.value,
+        "last_update_status": None if version.last_update_status is None else version.last_update_status.value,
+        "code_bytes": version.code.size_bytes,
+        "document": _text(version),
+    }
+
+
+def _number(version: str) -> int | None:
+    """Return the number that stands for a version's name, or None when no version can be called so."""
+    if version == LATEST:
+        return 0
+    # Neither "01" nor "0" names a version, and more than 18 digits would not fit the column.
+    is_number = version.isascii() and version.isdigit() and not version.startswith("0") and len(version) <= 18
+    return int(version) if is_number else None
+
+
+def _stored_number(version: FunctionVersion) -> int:
+    number = _number(version.version)
+    assert number is not None, f"{version.version} is not a version"
+    return number
+
+
+def _text(value: Any) -> str:
+    return _encode(value).decode()

@@ -1,0 +1,206 @@
+"""Deployment packages: the zip as a blob, and the folder that it unpacks to."""
+
+import asyncio
+import hashlib
+import itertools
+import logging
+import re
+import shutil
+from collections.abc import Coroutine
+from pathlib import Path
+
+from lambent.domain.quotas import Quotas
+from lambent.errors.families import DependencyError
+from lambent.store import archive as zips
+from lambent.store.contract import Blob, Blobs, PackageRefused
+
+_log = logging.getLogger("lambent.store")
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_UNPACKING_PREFIX = ".unpacking-"
+_REMOVING_PREFIX = ".removing-"
+_BOOT_FILE = ".boot"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_NO_BOOT_ID = "unknown"
+_UNPACKING_MAX = 2
+"""Unpacking is work for a processor and a disk: more at once make each slower and starve running functions."""
+_WARNINGS_MAX = 10
+"""Names per package and kind of warning; a package may have 100,000."""
+
+
+class FilePackages:
+    """
+    `Packages` in a folder: `<sha256>/` is the unpacked tree of that blob.
+
+    The trees are a cache of the blobs and are not synced to disk: to sync each of ten thousand files would take longer
+    than everything else in a deployment. A killed server does no harm to them, for a tree gets its name by a rename
+    once it is whole, and what the kernel holds outlives us. A crash of the machine may: the name can be on disk
+    while the files behind it are still empty. So the folder remembers which boot its trees belong to, and after
+    another boot they are thrown away, to be unpacked anew when they are asked for.
+
+    Args:
+        blobs: where the zips are kept.
+        folder: holds the trees and nothing else; made when absent. One server at a time.
+        quotas: the limits of a package.
+
+    Raises:
+        DependencyError: the folder cannot be prepared.
+    """
+
+    def __init__(self, blobs: Blobs, folder: Path, quotas: Quotas) -> None:
+        self._blobs = blobs
+        self._folder = folder
+        self._new_limits = zips.ArchiveLimits(
+            zipped_max_bytes=quotas.code_zipped_max_bytes, unzipped_max_bytes=quotas.code_unzipped_max_bytes
+        )
+        self._stored_limits = zips.ArchiveLimits(unzipped_max_bytes=quotas.code_unzipped_max_bytes)
+        self._slots = asyncio.Semaphore(_UNPACKING_MAX)
+        self._flights: dict[str, asyncio.Task[None]] = {}
+        self._numbers = itertools.count()
+        try:
+            self._unpacked = _prepare(folder)
+        except OSError as error:
+            raise DependencyError(f"cannot prepare the packages: {error}", retryable=False) from error
+
+    async def add(self, archive: bytes) -> Blob:
+        sha256 = await asyncio.to_thread(_sha256, archive)
+        while sha256 not in self._unpacked:
+            flight = self._flights.get(sha256)
+            if flight is None:
+                await asyncio.shield(self._start(sha256, self._unpack_new(sha256, archive)))
+                return Blob(sha256=sha256, size_bytes=len(archive))
+            # Whoever is at it may be reading a blob that is not there yet; its failure need not be ours.
+            await asyncio.wait([flight])
+        return await self._blobs.put(archive)
+
+    async def check(self, archive: bytes) -> Blob:
+        sha256 = await asyncio.to_thread(_sha256, archive)
+        if sha256 not in self._unpacked:
+            async with self._slots:
+                await asyncio.to_thread(self._check, archive)
+        return Blob(sha256=sha256, size_bytes=len(archive))
+
+    async def folder(self, sha256: str) -> Path:
+        while sha256 not in self._unpacked:
+            if _SHA256.fullmatch(sha256) is None:
+                raise KeyError(sha256)
+            flight = self._flights.get(sha256) or self._start(sha256, self._unpack_stored(sha256))
+            # A caller that gives up leaves the others' work alone.
+            try:
+                await asyncio.shield(flight)
+            except PackageRefused:
+                # Somebody was adding this very package and it turned out to be no good.
+                raise KeyError(sha256) from None
+        return self._folder / sha256
+
+    def folder_nowait(self, sha256: str) -> Path | None:
+        return self._folder / sha256 if sha256 in self._unpacked else None
+
+    async def close(self) -> None:
+        """Wait for what is being unpacked."""
+        if self._flights:
+            await asyncio.wait(list(self._flights.values()))
+
+    def _start(self, sha256: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        flight = asyncio.create_task(work, name=f"unpack {sha256}")
+        self._flights[sha256] = flight
+        flight.add_done_callback(lambda _: self._flights.pop(sha256))
+        return flight
+
+    async def _unpack_new(self, sha256: str, archive: bytes) -> None:
+        async with self._slots:
+            tree = await asyncio.to_thread(self._unpack, sha256, archive, self._new_limits)
+            try:
+                # The blob comes after the tree: a zip that does not unpack is never kept.
+                await self._blobs.put(archive)
+            except BaseException:
+                await asyncio.to_thread(_remove, tree)
+                raise
+            await asyncio.to_thread(self._finish, sha256, tree)
+        self._unpacked.add(sha256)
+
+    async def _unpack_stored(self, sha256: str) -> None:
+        async with self._slots:
+            archive = await self._blobs.read(sha256)
+            try:
+                tree = await asyncio.to_thread(self._unpack, sha256, archive, self._stored_limits)
+            except PackageRefused as error:
+                # It was accepted once, so the disk gave back something else.
+                raise DependencyError(f"package {sha256} is damaged: {error}", retryable=False) from error
+            await asyncio.to_thread(self._finish, sha256, tree)
+        self._unpacked.add(sha256)
+
+    def _check(self, archive: bytes) -> None:
+        zips.verify(archive, zips.inspect(archive, self._new_limits))
+
+    def _unpack(self, sha256: str, archive: bytes, limits: zips.ArchiveLimits) -> Path:
+        index = zips.inspect(archive, limits)
+        tree = self._folder / f"{_UNPACKING_PREFIX}{next(self._numbers)}-{sha256}"
+        try:
+            zips.extract(archive, index, tree)
+        except OSError as error:
+            _remove(tree)
+            raise DependencyError(f"cannot unpack package {sha256}: {error}", retryable=True) from error
+        except BaseException:
+            _remove(tree)
+            raise
+        if limits is self._new_limits:
+            _warn(sha256, index)
+        return tree
+
+    def _finish(self, sha256: str, tree: Path) -> None:
+        try:
+            tree.rename(self._folder / sha256)
+        except OSError as error:
+            _remove(tree)
+            raise DependencyError(f"cannot unpack package {sha256}: {error}", retryable=True) from error
+
+
+def _prepare(folder: Path) -> set[str]:
+    """Throw away what is unfinished or from before the last boot; return the names of the trees that stay."""
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    # Functions run as another user and reach their code through this folder, whatever the umask is.
+    folder.chmod(0o755)
+    boot = folder / _BOOT_FILE
+    boot_id = _boot_id()
+    is_same_boot = boot.is_file() and boot.read_text(errors="replace") == boot_id
+    for leftover in [*folder.glob(f"{_UNPACKING_PREFIX}*"), *folder.glob(f"{_REMOVING_PREFIX}*")]:
+        _remove(leftover)
+    trees = [path for path in folder.iterdir() if _SHA256.fullmatch(path.name)]
+    if is_same_boot:
+        return {tree.name for tree in trees}
+    # Renamed before anything in them goes: a tree under its own name is whole at every moment.
+    doomed = [tree.rename(folder / f"{_REMOVING_PREFIX}{tree.name}") for tree in trees]
+    boot.write_text(boot_id)
+    for tree in doomed:
+        _remove(tree)
+    return set()
+
+
+def _boot_id() -> str:
+    """Return what changes at every boot. Systems without one keep their trees over a crash."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return _NO_BOOT_ID
+
+
+def _remove(tree: Path) -> None:
+    # What cannot be removed now is tried again at the next start.
+    shutil.rmtree(tree, ignore_errors=True)
+
+
+def _warn(sha256: str, index: zips.ArchiveIndex) -> None:
+    """Log what works on AWS as badly as here, and what its author most likely did not mean."""
+    for event, names in (
+        ("package.backslash_name", index.backslash_names()),
+        ("package.unreadable_file", index.unreadable_names()),
+    ):
+        for name in names[:_WARNINGS_MAX]:
+            _log.warning("%s sha256=%s name=%r", event, sha256, name)
+        if len(names) > _WARNINGS_MAX:
+            _log.warning("%s sha256=%s more=%d", event, sha256, len(names) - _WARNINGS_MAX)
+
+
+def _sha256(archive: bytes) -> str:
+    return hashlib.sha256(archive).hexdigest()

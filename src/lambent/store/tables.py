@@ -1,0 +1,192 @@
+"""
+The tables, as the newest migration leaves them.
+
+Columns exist for what is searched, ordered, summed or constrained; the rest of a value is one JSON column,
+kept as text and encoded by msgspec. Each row carries its scope (a log event through its stream) and a
+`revision` that counts its writes, so that a row's age can be compared without reading its JSON. Every
+construct here is one that PostgreSQL accepts as well. `migrations/` holds the way to get here; a test compares the two.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal_column,
+    or_,
+)
+
+SCHEMA = 1
+"""The schema number that this release reads and writes; the newest migration's number. Rises with each migration."""
+
+APPLICATION_ID = 0x4C616D62
+"""SQLite's application id of our databases ("Lamb"), by which a foreign one is told from ours."""
+
+metadata = MetaData()
+
+# Names sort by bytes. That is SQLite's habit; PostgreSQL has to be told, since a locale may order otherwise.
+_NAME = String().with_variant(String(collation="C"), "postgresql")
+
+# SQLite makes ever-rising numbers for a column of exactly the type INTEGER only.
+_SERIAL = BigInteger().with_variant(Integer(), "sqlite")
+
+functions = Table(
+    "functions",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+function_versions = Table(
+    "function_versions",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    # 0 stands for $LATEST, so that it sorts before the published ones.
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("state", String, nullable=False),
+    Column("last_update_status", String),
+    Column("code_bytes", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["account", "region", "name"],
+        ["functions.account", "functions.region", "functions.name"],
+        name="function_versions_function",
+        ondelete="CASCADE",
+    ),
+)
+
+# Pages of functions walk this index, and the usage of a scope is summed from it without touching a row.
+Index(
+    "function_versions_by_number",
+    function_versions.c.account,
+    function_versions.c.region,
+    function_versions.c.number,
+    function_versions.c.name,
+    function_versions.c.code_bytes,
+)
+
+# Written with literals: neither database can prove that a query with parameters fits a partial index.
+IS_UNSETTLED = or_(
+    function_versions.c.state == literal_column("'Pending'"),
+    function_versions.c.last_update_status == literal_column("'InProgress'"),
+)
+"""True of the versions whose preparation is not over."""
+
+Index(
+    "function_versions_unsettled",
+    function_versions.c.account,
+    function_versions.c.region,
+    function_versions.c.name,
+    function_versions.c.number,
+    sqlite_where=IS_UNSETTLED,
+    postgresql_where=IS_UNSETTLED,
+)
+
+log_groups = Table(
+    "log_groups",
+    metadata,
+    # Never reused (see sqlite_autoincrement): events of a deleted group must not turn up in a later one.
+    Column("id", _SERIAL, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("name", _NAME, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("retention_days", Integer),
+    Column("stored_bytes", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    UniqueConstraint("account", "region", "name", name="log_groups_name"),
+    sqlite_autoincrement=True,
+)
+
+log_streams = Table(
+    "log_streams",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column(
+        "group_id",
+        BigInteger,
+        ForeignKey("log_groups.id", name="log_streams_group", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("name", _NAME, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("first_event_ms", BigInteger),
+    Column("last_event_ms", BigInteger),
+    Column("last_ingestion_ms", BigInteger),
+    Column("revision", BigInteger, nullable=False),
+    UniqueConstraint("group_id", "name", name="log_streams_name"),
+    sqlite_autoincrement=True,
+)
+
+Index("log_streams_by_last_event", log_streams.c.group_id, log_streams.c.last_event_ms, log_streams.c.name)
+
+log_events = Table(
+    "log_events",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    # No foreign keys: a deleted group is gone with its one row, and its events are swept in small steps afterwards.
+    # A cascade would hold every other writer up for as long as a million rows take.
+    Column("group_id", BigInteger, nullable=False),
+    Column("stream_id", BigInteger, nullable=False),
+    Column("timestamp_ms", BigInteger, nullable=False),
+    Column("ingestion_ms", BigInteger, nullable=False),
+    # What the event adds to its group's stored bytes, kept so that deleting need not read messages.
+    Column("stored_bytes", BigInteger, nullable=False),
+    Column("message", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+Index(
+    "log_events_by_group",
+    log_events.c.group_id,
+    log_events.c.timestamp_ms,
+    log_events.c.ingestion_ms,
+    log_events.c.sequence,
+)
+Index(
+    "log_events_by_stream",
+    log_events.c.stream_id,
+    log_events.c.timestamp_ms,
+    log_events.c.ingestion_ms,
+    log_events.c.sequence,
+)
+
+deleted_log_groups = Table(
+    "deleted_log_groups",
+    metadata,
+    # Groups that are gone but for events that are still to be swept.
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+)
+
+log_position = Table(
+    "log_position",
+    metadata,
+    # One row, number 1, made by the migration: how far the segment files are folded.
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("segment", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+)
+
+open_invocations = Table(
+    "open_invocations",
+    metadata,
+    Column("request_id", String, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("document", Text, nullable=False),
+)

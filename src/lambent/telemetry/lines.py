@@ -1,0 +1,129 @@
+"""
+The lines that the platform itself writes into a function's log, in the text format.
+
+Source: Lambda developer guide, log formats; recorded logs of the service.
+"""
+
+import math
+import re
+import time
+
+_REPORTABLE_ERROR_TYPE = re.compile(r"(?:Runtime|Function)\.[A-Z][a-zA-Z]+")
+
+
+def billed_duration_ms(duration_ms: float, init_ms: float | None) -> int:
+    """
+    Return what an invocation is billed for, in whole milliseconds.
+
+    Args:
+        duration_ms: from START to the runtime's next Next.
+        init_ms: duration of the init phase on a cold start, else None.
+
+    Documented: Lambda pricing since August 2025, init is billed for all configurations, the sum rounded up.
+    """
+    # Counted in hundredths, as REPORT shows them, so that 3.00 ms never bill as 4.
+    hundredths = round(duration_ms * 100) + round((init_ms or 0.0) * 100)
+    return max(1, math.ceil(hundredths / 100))
+
+
+def reported_error_type(posted: str) -> str:
+    """
+    Return the error type that REPORT shows for one that a runtime posted: free text does not get there.
+
+    Observed: aws/aws-lambda-runtime-interface-emulator, package fatalerror.
+    """
+    if _REPORTABLE_ERROR_TYPE.fullmatch(posted):
+        return posted
+    return "Function.Unknown" if posted.startswith("Function.") else "Runtime.Unknown"
+
+
+def init_start_line(runtime_version: str, runtime_version_arn: str = "") -> str:
+    """
+    Return the line at the start of an environment's init phase.
+
+    Args:
+        runtime_version: the runtime and its release, e.g. `python:3.13.v60`.
+        runtime_version_arn: left out, label and all, when empty.
+    """
+    arn = f"\tRuntime Version ARN: {runtime_version_arn}" if runtime_version_arn else ""
+    return f"INIT_START Runtime Version: {runtime_version}{arn}\n"
+
+
+def init_report_line(init_ms: float, phase: str, status: str, error_type: str = "") -> str:
+    """Return the line about an init that failed; `phase` is `init` or `invoke`, `status` is `error` or `timeout`."""
+    return f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: {phase}\t{_status(status, error_type)}\n"
+
+
+def start_line(request_id: str, version: str) -> str:
+    """Return the line before the function's own output."""
+    return f"START RequestId: {request_id} Version: {version}\n"
+
+
+def end_line(request_id: str) -> str:
+    """Return the line after the function's own output."""
+    return f"END RequestId: {request_id}\n"
+
+
+def report_line(
+    request_id: str,
+    *,
+    duration_ms: float,
+    init_ms: float | None,
+    memory_mib: int,
+    memory_peak_mib: int,
+    status: str = "",
+    error_type: str = "",
+) -> str:
+    """
+    Return the line that sums an invocation up.
+
+    Args:
+        request_id: the invocation's id.
+        duration_ms: from START to the runtime's next Next.
+        init_ms: duration of the init phase on a cold start, else None.
+        memory_mib: the function's memory size.
+        memory_peak_mib: the most that the environment has used so far.
+        status: empty when all went well, else `timeout` or `error`.
+        error_type: what went wrong, for `error`.
+    """
+    init = "" if init_ms is None else f"Init Duration: {init_ms:.2f} ms\t"
+    # Assumed: no tab after the status, as in INIT_REPORT; recordings of a failed REPORT differ in white space only.
+    ending = _status(status, error_type) if status else ""
+    return (
+        f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\t"
+        f"Billed Duration: {billed_duration_ms(duration_ms, init_ms)} ms\t"
+        f"Memory Size: {memory_mib} MB\tMax Memory Used: {memory_peak_mib} MB\t{init}{ending}\n"
+    )
+
+
+def timeout_line(now: float, request_id: str, timeout_s: float) -> str:
+    """Return the line about an invocation that took too long; it ends with a blank line."""
+    return f"{timestamp(now)} {request_id} Task timed out after {timeout_s:.2f} seconds\n\n"
+
+
+def crash_line(request_id: str, description: str, error_type: str = "Runtime.ExitError") -> str:
+    """
+    Return the lines about a runtime that ended in the middle of an invocation, one message.
+
+    Args:
+        request_id: the invocation's id.
+        description: AWS's words for the end, e.g. `Runtime exited with error: exit status 1`.
+        error_type: the second line.
+    """
+    return f"RequestId: {request_id} Error: {description}\n{error_type}\n"
+
+
+def timestamp(now: float) -> str:
+    """Return seconds since the epoch as `2026-11-25T02:10:19.123Z`."""
+    milliseconds = math.floor(now * 1000)
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:03d}Z"
+
+
+def date_path(now: float) -> str:
+    """Return seconds since the epoch as the beginning of a log stream's name, `2026/11/25`, UTC."""
+    return time.strftime("%Y/%m/%d", time.gmtime(now))
+
+
+def _status(status: str, error_type: str) -> str:
+    return f"Status: {status}\tError Type: {error_type}" if error_type else f"Status: {status}"

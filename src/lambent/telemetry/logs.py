@@ -1,0 +1,388 @@
+"""
+The functions' log: written as records while invocations run, folded into the log store afterwards.
+
+Writing is one append to a segment file, never a database statement. Folding happens when a reader asks, a second
+after the last record, or when much has piled up; each record is stored exactly once, because its events and the
+position behind it are one commit.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from lambent.clock import Clock, TimerHandle
+from lambent.domain.caller import Scope
+from lambent.domain.invocation import EnvironmentFailure
+from lambent.errors.families import DependencyError
+from lambent.store.contract import Conflict, LogPosition, LogStore, NewLogEvent, OpenInvocation
+from lambent.telemetry import lines
+from lambent.telemetry.segments import Record, Segments
+
+FOLD_AFTER_S: Final = 1.0
+"""How long nothing may be written before what was written is folded without being asked for."""
+
+RETRY_AFTER_S: Final = 5.0
+"""How long to wait after the store refused. Assumed: long enough for a lock to pass, short enough to stay bounded."""
+
+UNFOLDED_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Under constant load, fold when so much has piled up in segment files."""
+
+BATCH_EVENTS_MAX: Final = 5_000
+"""Events of one commit; the last record of a batch may go beyond it."""
+
+BATCH_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Bytes of one commit, likewise."""
+
+RECORD_MESSAGES_MAX: Final = 2_000
+"""Messages of one record; more become several, so that a batch stays near its limits."""
+
+SWEEP_EVERY_S: Final = 3600.0
+"""How often events beyond their group's retention are deleted. They are hidden from readers at once."""
+
+_log = logging.getLogger("lambent.telemetry")
+
+
+class _Output(msgspec.Struct, frozen=True, array_like=True, tag="output"):
+    """Messages of the function, or of the platform outside any invocation."""
+
+    account: str
+    region: str
+    group: str
+    stream: str
+    at_ms: int
+    messages: Sequence[str]
+
+
+class _Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
+    """An invocation starts. Precedes its response, so that no crash makes it unheard of."""
+
+    account: str
+    region: str
+    group: str
+    stream: str
+    at_ms: int
+    messages: Sequence[str]
+    request_id: str
+    version: str
+    memory_mib: int
+    timeout_s: int
+
+
+class _Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
+    """An invocation has ended and been reported."""
+
+    account: str
+    region: str
+    group: str
+    stream: str
+    at_ms: int
+    messages: Sequence[str]
+    request_id: str
+
+
+_Written = _Output | _Started | _Ended
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[_Written] = msgspec.msgpack.Decoder(_Written)
+
+
+class EnvironmentLog:
+    """
+    The log stream of one execution environment. Each call is one append, on the event loop, and never fails.
+
+    Timestamps are the moment of writing and never go back within the stream.
+    """
+
+    __slots__ = ("_group", "_last_ms", "_logs", "_scope", "_stream")
+
+    def __init__(self, logs: "FunctionLogs", scope: Scope, group: str, stream: str, last_ms: int = 0) -> None:
+        self._logs = logs
+        self._scope = scope
+        self._group = group
+        self._stream = stream
+        self._last_ms = last_ms
+
+    def output(self, messages: Sequence[str]) -> None:
+        """Write messages, each an event of its own."""
+        for start in range(0, len(messages), RECORD_MESSAGES_MAX):
+            part = messages if len(messages) <= RECORD_MESSAGES_MAX else messages[start : start + RECORD_MESSAGES_MAX]
+            self._logs.append(
+                _Output(self._scope.account, self._scope.region, self._group, self._stream, self._now_ms(), part)
+            )
+
+    def started(self, request_id: str, version: str, memory_mib: int, timeout_s: int, messages: Sequence[str]) -> None:
+        """
+        Write that an invocation starts, with its first lines. To be called before its response can leave.
+
+        What is given here is what a REPORT needs, should this server not live to write it.
+        """
+        scope = self._scope
+        self._logs.append(
+            _Started(
+                scope.account,
+                scope.region,
+                self._group,
+                self._stream,
+                self._now_ms(),
+                messages,
+                request_id,
+                version,
+                memory_mib,
+                timeout_s,
+            )
+        )
+
+    def ended(self, request_id: str, messages: Sequence[str]) -> None:
+        """Write that an invocation is over, with its last lines."""
+        scope = self._scope
+        self._logs.append(
+            _Ended(scope.account, scope.region, self._group, self._stream, self._now_ms(), messages, request_id)
+        )
+
+    def _now_ms(self) -> int:
+        self._last_ms = max(self._last_ms, self._logs.now_ms())
+        return self._last_ms
+
+
+class FunctionLogs:
+    """
+    The log of every function on this machine.
+
+    Args:
+        segments: where records are appended; closed by `close`.
+        store: where they are folded into; outlives this.
+        clock: for timestamps and timers.
+    """
+
+    def __init__(self, segments: Segments, store: LogStore, clock: Clock) -> None:
+        self._segments = segments
+        self._store = store
+        self._clock = clock
+        self._folded: LogPosition | None = None
+        """How far the store has everything; None until it has been asked."""
+        self._folded_bytes = 0
+        """The segments' `appended_bytes` at that place."""
+        self._run: asyncio.Task[None] | None = None
+        self._timer: TimerHandle | None = None
+        self._last_append = 0.0
+        self._retry_at = 0.0
+        self._swept_at: float | None = None
+        self._is_closed = False
+
+    def open_stream(self, scope: Scope, group: str, stream: str) -> EnvironmentLog:
+        """Return the log of one environment. Group and stream come into being with the first record."""
+        return EnvironmentLog(self, scope, group, stream)
+
+    async def recover(self) -> None:
+        """
+        Bring in what an earlier server left; called once, before the first record is written.
+
+        An invocation that had started and not ended gets its END and REPORT, up to its last sign of life and
+        marked as failed, since nobody will report it otherwise.
+
+        Raises:
+            DependencyError: the store does not answer.
+        """
+        position = await self._store.position()
+        self._segments.begin_after(position.segment)
+        await self.fold()
+        invocations = await self._store.open_invocations()
+        for invocation in invocations:
+            self._report_lost(invocation, await self._last_sign_ms(invocation))
+        if invocations:
+            await self.fold()
+            _log.warning("logs.recovered invocations=%d", len(invocations))
+        await self._sweep()
+
+    async def fold(self) -> None:
+        """
+        Return once everything written before this call is in the store. Concurrent calls share the work.
+
+        Raises:
+            DependencyError: the store does not answer; what is not folded stays in the segment files.
+        """
+        written = self._segments.end()
+        while not self._has_folded(written):
+            await asyncio.shield(self._run or self._begin_fold())
+
+    async def close(self) -> None:
+        """Fold and sync what is left; nothing may be written afterwards. A store that fails loses nothing."""
+        self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        try:
+            await self.fold()
+        except (DependencyError, Conflict):
+            pass  # Logged by the run itself; the next start folds what is in the segment files.
+        finally:
+            await self._segments.close()
+
+    # For EnvironmentLog ------------------------------------------------------------------------------------------
+
+    def now_ms(self) -> int:
+        """Return the time in milliseconds since the epoch."""
+        return int(self._clock.now() * 1000)
+
+    def append(self, record: _Written) -> None:
+        """Append one record and see to it that it is folded in time."""
+        try:
+            payload = _encoder.encode(record)
+        except UnicodeEncodeError:
+            # A lone surrogate, from an error type in a runtime's JSON: no encoding has it.
+            messages = [message.encode("utf-8", "replace").decode() for message in record.messages]
+            payload = _encoder.encode(msgspec.structs.replace(record, messages=messages))
+        if not self._segments.append(payload):
+            return
+        self._last_append = self._clock.monotonic()
+        if self._timer is None and not self._is_closed:
+            self._timer = self._clock.call_later(FOLD_AFTER_S, self._look)
+        if self._segments.appended_bytes - self._folded_bytes > UNFOLDED_BYTES_MAX and self._may_begin():
+            self._begin_fold()
+
+    # When to fold ------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Fold, unless more has been written meanwhile: then look again later."""
+        self._timer = None
+        if self._is_closed or self._has_folded(self._segments.end()):
+            return
+        quiet_from = self._last_append + FOLD_AFTER_S
+        wait_s = max(quiet_from, self._retry_at) - self._clock.monotonic()
+        if wait_s > 0:
+            self._timer = self._clock.call_later(wait_s, self._look)
+        elif self._run is None:
+            self._begin_fold()
+
+    def _may_begin(self) -> bool:
+        return self._run is None and self._clock.monotonic() >= self._retry_at
+
+    def _begin_fold(self) -> "asyncio.Task[None]":
+        assert self._run is None
+        self._run = asyncio.get_running_loop().create_task(self._fold_written(), name="logs.fold")
+        self._run.add_done_callback(self._fold_ended)
+        return self._run
+
+    def _fold_ended(self, run: "asyncio.Task[None]") -> None:
+        self._run = None
+        if not run.cancelled() and (error := run.exception()) is not None:
+            _log.error(
+                "logs.fold_failed reason=%s", error, exc_info=None if isinstance(error, DependencyError) else error
+            )
+            self._retry_at = self._clock.monotonic() + RETRY_AFTER_S
+        if self._timer is None and not self._is_closed and not self._has_folded(self._segments.end()):
+            self._timer = self._clock.call_later(FOLD_AFTER_S, self._look)
+
+    def _has_folded(self, position: LogPosition) -> bool:
+        folded = self._folded
+        return folded is not None and (folded.segment, folded.offset) >= (position.segment, position.offset)
+
+    # Folding -----------------------------------------------------------------------------------------------------
+
+    async def _fold_written(self) -> None:
+        until = self._segments.end()
+        appended_bytes = self._segments.appended_bytes
+        position = self._folded or await self._store.position()
+        records = self._segments.read(position, until)
+        try:
+            # In a thread: reading and decoding thousands of records would hold up invocations.
+            while (batch := await asyncio.to_thread(_next_batch, records)) is not None:
+                await self._store.fold(batch.events, list(batch.opened.values()), list(batch.closed), batch.position)
+                self._folded = batch.position
+        except BaseException:
+            # Whether the last commit came through is the store's to say.
+            self._folded = None
+            raise
+        finally:
+            records.close()
+        # Beyond the last record there may be a torn one, which no one will ever read.
+        self._folded = until
+        self._folded_bytes = appended_bytes
+        self._segments.drop_folded(until)
+        if self._swept_at is None or self._clock.monotonic() - self._swept_at >= SWEEP_EVERY_S:
+            await self._sweep()
+
+    async def _sweep(self) -> None:
+        self._swept_at = self._clock.monotonic()
+        try:
+            dropped = await self._store.drop_expired(self.now_ms())
+        except DependencyError as error:
+            # Expired events are hidden anyway; whoever waits for a fold shall not hear of this.
+            _log.error("logs.sweep_failed reason=%s", error)
+            return
+        if dropped:
+            _log.info("logs.expired events=%d", dropped)
+
+    # Recovery ----------------------------------------------------------------------------------------------------
+
+    async def _last_sign_ms(self, invocation: OpenInvocation) -> int:
+        newest = await self._store.events(
+            invocation.scope, invocation.group, streams=[invocation.stream], newest_first=True, limit=1
+        )
+        return max(invocation.started_ms, *(event.timestamp_ms for event in newest), 0)
+
+    def _report_lost(self, invocation: OpenInvocation, last_sign_ms: int) -> None:
+        duration_ms = min(last_sign_ms - invocation.started_ms, invocation.timeout_s * 1000)
+        report = lines.report_line(
+            invocation.request_id,
+            duration_ms=duration_ms,
+            init_ms=None,
+            memory_mib=invocation.memory_mib,
+            memory_peak_mib=0,
+            status="error",
+            error_type=EnvironmentFailure.SANDBOX_FAILED.value,
+        )
+        log = EnvironmentLog(self, invocation.scope, invocation.group, invocation.stream, last_sign_ms)
+        log.ended(invocation.request_id, [lines.end_line(invocation.request_id), report])
+
+
+class _Batch:
+    """What one commit holds."""
+
+    def __init__(self) -> None:
+        self.events: list[NewLogEvent] = []
+        self.opened: dict[str, OpenInvocation] = {}
+        self.closed: dict[str, None] = {}
+        self.position = LogPosition(0, 0)
+
+    def add(self, record: _Written) -> None:
+        scope = Scope(record.account, record.region)
+        group, stream, at_ms = record.group, record.stream, record.at_ms
+        self.events += [NewLogEvent(scope, group, stream, at_ms, at_ms, message) for message in record.messages]
+        if isinstance(record, _Started):
+            self.closed.pop(record.request_id, None)
+            self.opened[record.request_id] = OpenInvocation(
+                request_id=record.request_id,
+                scope=scope,
+                group=group,
+                stream=stream,
+                version=record.version,
+                started_ms=at_ms,
+                memory_mib=record.memory_mib,
+                timeout_s=record.timeout_s,
+            )
+        elif isinstance(record, _Ended) and self.opened.pop(record.request_id, None) is None:
+            # One that began in this very batch, nearly every one, needs no row at all.
+            self.closed[record.request_id] = None
+
+
+def _next_batch(records: Iterator[Record]) -> _Batch | None:
+    """Take records for one commit; None when there are no more."""
+    batch = _Batch()
+    bytes_read = 0
+    for record in records:
+        try:
+            batch.add(_decoder.decode(record.payload))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            # Its check sum is right, so another version of Lambent wrote it. The rest is still worth reading.
+            _log.error(
+                "logs.record_unreadable segment=%d end=%d reason=%s", record.end.segment, record.end.offset, error
+            )
+        batch.position = record.end
+        bytes_read += len(record.payload)
+        if len(batch.events) >= BATCH_EVENTS_MAX or bytes_read >= BATCH_BYTES_MAX:
+            break
+    return batch if bytes_read else None

@@ -1,0 +1,277 @@
+"""
+Append-only segment files: where records rest between the moment they happen and the log store.
+
+A record is `length u32 · crc32 u32 · payload`, little-endian, written by one write(2) to a descriptor opened for
+appending: it survives the end of this process by kill -9, and is synced to disk within about a second. A power cut
+may tear the last records; their check sums tell.
+"""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import os
+import re
+import struct
+import zlib
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+
+from lambent.clock import Clock, TimerHandle
+from lambent.store.contract import LogPosition
+
+SEGMENT_BYTES_MAX: Final = 16 * 1024 * 1024
+"""A segment that would grow beyond this is closed and the next one begun; a longer record has a segment to itself."""
+
+SYNC_AFTER_S: Final = 1.0
+"""How long a record may stay unsynced: what a power cut may take."""
+
+RECORD_BYTES_MAX: Final = 256 * 1024 * 1024
+"""Longest record; a length beyond it is a damaged one."""
+
+_FRAME: Final = struct.Struct("<II")
+_NAME: Final = re.compile(r"(\d{16})\.segment")
+
+_log = logging.getLogger("lambent.telemetry")
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One record and the place behind it."""
+
+    payload: bytes
+    end: LogPosition
+
+
+class Segments:
+    """
+    The segment files of one folder. One writer, whose methods are called on the event loop; readers in any thread.
+
+    A file is opened by the first record that needs it, always with a number above all that ever were.
+
+    Args:
+        folder: made when it is not there.
+        clock: for the timer that syncs.
+        segment_bytes_max: when to begin the next file.
+    """
+
+    def __init__(self, folder: Path, clock: Clock, segment_bytes_max: int = SEGMENT_BYTES_MAX) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._clock = clock
+        self._segment_bytes_max = segment_bytes_max
+        self._number = max(self._numbers(), default=0)
+        """The newest segment: the one being written to, once `_descriptor` is open."""
+        self._offset = 0
+        self._descriptor: int | None = None
+        self._unsynced: list[int] = []
+        """Descriptors of closed segments that wait for a sync."""
+        self._is_folder_unsynced = False
+        self._is_dirty = False
+        self._sync_timer: TimerHandle | None = None
+        self._syncing: asyncio.Future[None] | None = None
+        self._has_failed = False
+        self.appended_bytes = 0
+        """Bytes appended since the start, frames included."""
+        self.dropped_records = 0
+        """Records that could not be written: they are lost, the invocation is not."""
+
+    # Writing -----------------------------------------------------------------------------------------------------
+
+    def begin_after(self, number: int) -> None:
+        """Use only numbers above `number`: the store may know of segments whose files are gone."""
+        if self._descriptor is None:
+            self._number = max(self._number, number)
+
+    def append(self, payload: bytes) -> bool:
+        """
+        Write one record, or count it as dropped and return False. Never raises for a full or broken disk.
+        """
+        assert payload, "an empty record could not be told from a disk's zeros"
+        record = _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+        try:
+            descriptor = self._descriptor
+            if descriptor is None or (self._offset and self._offset + len(record) > self._segment_bytes_max):
+                descriptor = self._begin_segment()
+            self._write(descriptor, record)
+        except OSError as error:
+            self.dropped_records += 1
+            if not self._has_failed:
+                self._has_failed = True
+                _log.error("segments.write_failed folder=%s reason=%s", self._folder, error)
+            return False
+        if self._has_failed:
+            self._has_failed = False
+            _log.warning("segments.write_recovered folder=%s dropped=%d", self._folder, self.dropped_records)
+        self._offset += len(record)
+        self.appended_bytes += len(record)
+        self._is_dirty = True
+        if self._sync_timer is None and self._syncing is None:
+            self._sync_timer = self._clock.call_later(SYNC_AFTER_S, self._start_sync)
+        return True
+
+    def end(self) -> LogPosition:
+        """Return the place behind the last record, where the next one will or may stand."""
+        return LogPosition(self._number, self._offset if self._descriptor is not None else self._size(self._number))
+
+    def _write(self, descriptor: int, record: bytes) -> None:
+        written = os.write(descriptor, record)
+        if written == len(record):
+            return
+        # The disk became full in the middle. What follows a torn record cannot be read, so it goes away again.
+        try:
+            os.ftruncate(descriptor, self._offset)
+        except OSError:
+            self._retire_segment()
+        raise OSError(f"{written} of {len(record)} bytes written")
+
+    def _begin_segment(self) -> int:
+        descriptor = os.open(
+            self._path(self._number + 1), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+        )
+        self._retire_segment()
+        self._descriptor = descriptor
+        self._number += 1
+        self._offset = 0
+        self._is_folder_unsynced = True
+        return descriptor
+
+    def _retire_segment(self) -> None:
+        if self._descriptor is not None:
+            self._unsynced.append(self._descriptor)
+            self._descriptor = None
+
+    # Syncing -----------------------------------------------------------------------------------------------------
+
+    def _start_sync(self) -> None:
+        self._sync_timer = None
+        if self._syncing is None and self._is_dirty:
+            self._syncing = asyncio.get_running_loop().run_in_executor(None, self._sync_job())
+            self._syncing.add_done_callback(self._synced)
+
+    def _sync_job(self) -> Callable[[], None]:
+        """Return a call, for a thread, that syncs what is unsynced now and closes the segments that are done with."""
+        self._is_dirty = False
+        retired, self._unsynced = self._unsynced, []
+        # A duplicate, since the next append may close the segment while a thread syncs it.
+        current = [] if self._descriptor is None else [os.dup(self._descriptor)]
+        folder = self._folder if self._is_folder_unsynced else None
+        self._is_folder_unsynced = False
+        return functools.partial(_sync, retired + current, folder)
+
+    def _synced(self, syncing: "asyncio.Future[None]") -> None:
+        self._syncing = None
+        if not syncing.cancelled() and (error := syncing.exception()) is not None:
+            _log.error("segments.sync_failed folder=%s reason=%s", self._folder, error)
+        if self._is_dirty and self._sync_timer is None:
+            self._sync_timer = self._clock.call_later(SYNC_AFTER_S, self._start_sync)
+
+    @property
+    def is_syncing(self) -> bool:
+        return self._syncing is not None
+
+    async def close(self) -> None:
+        """Sync and close; nothing may be appended afterwards."""
+        while self._syncing is not None:
+            await asyncio.wait([self._syncing])
+            # The callback that forgets it runs in the same turn of the loop, in no promised order.
+            await asyncio.sleep(0)
+        if self._sync_timer is not None:
+            self._sync_timer.cancel()
+            self._sync_timer = None
+        self._retire_segment()
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self._sync_job())
+        except OSError as error:
+            _log.error("segments.sync_failed folder=%s reason=%s", self._folder, error)
+
+    # Reading -----------------------------------------------------------------------------------------------------
+
+    def read(self, position: LogPosition, until: LogPosition) -> Generator[Record]:
+        """
+        Iterate over the records between two places. May run in a thread, beside the writer.
+
+        A record that is torn or damaged ends its segment: reading goes on with the next. Segments that are gone are
+        passed over.
+
+        Args:
+            position: where to begin: a place that `Record.end` or `end` gave.
+            until: where to stop, at most what `end` gave before the call.
+        """
+        for number in sorted(self._numbers()):
+            if position.segment <= number <= until.segment:
+                start = position.offset if number == position.segment else 0
+                stop = until.offset if number == until.segment else None
+                yield from self._read_segment(number, start, stop)
+
+    def _read_segment(self, number: int, start: int, stop: int | None) -> Generator[Record]:
+        try:
+            file = self._path(number).open("rb")
+        except FileNotFoundError:
+            return
+        with file:
+            size = os.fstat(file.fileno()).st_size
+            end = size if stop is None else min(stop, size)
+            file.seek(start)
+            while start < end:
+                payload = _read_payload(file, end - start)
+                if payload is None:
+                    _log.warning("segments.torn segment=%d offset=%d lost_bytes=%d", number, start, end - start)
+                    return
+                start += _FRAME.size + len(payload)
+                yield Record(payload, LogPosition(number, start))
+
+    def drop_folded(self, position: LogPosition) -> None:
+        """Delete the segments that end at or before `position`, except the one being written to."""
+        for number in self._numbers():
+            if self._descriptor is not None and number == self._number:
+                continue
+            if number < position.segment or (number == position.segment and self._size(number) <= position.offset):
+                with contextlib.suppress(OSError):
+                    self._path(number).unlink()
+
+    def _numbers(self) -> list[int]:
+        found = (_NAME.fullmatch(name) for name in (path.name for path in self._folder.iterdir()))
+        return [int(match[1]) for match in found if match]
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:016d}.segment"
+
+    def _size(self, number: int) -> int:
+        try:
+            return self._path(number).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+
+_sync_data = getattr(os, "fdatasync", os.fsync)
+
+
+def _sync(descriptors: Sequence[int], folder: Path | None) -> None:
+    """Sync files and close them; sync the folder, too, when files are new in it."""
+    try:
+        for descriptor in descriptors:
+            _sync_data(descriptor)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+    if folder is not None:
+        entry = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(entry)
+        finally:
+            os.close(entry)
+
+
+def _read_payload(file: BinaryIO, bytes_left: int) -> bytes | None:
+    """Read one record from its beginning; None when it is torn or damaged."""
+    frame = file.read(_FRAME.size)
+    if len(frame) < _FRAME.size:
+        return None
+    length, check_sum = _FRAME.unpack(frame)
+    if not 0 < length <= min(RECORD_BYTES_MAX, bytes_left - _FRAME.size):
+        return None
+    payload = file.read(length)
+    return payload if len(payload) == length and zlib.crc32(payload) == check_sum else None

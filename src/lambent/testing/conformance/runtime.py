@@ -1,0 +1,237 @@
+"""
+What every runtime has to show. Subclass `RuntimeConformance`, write the same functions in its language.
+
+The Runtime API is the real one, the environment is a process; between the two stands only what this file records.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lambent.clock import SystemClock
+from lambent.domain.invocation import Invocation
+from lambent.domain.quotas import Quotas
+from lambent.runtime_api.contract import NextCall, Post, Verdict
+from lambent.runtime_api.server import serve
+from lambent.runtimes.contract import Runtimes
+from lambent.sandbox.contract import Assignment, Environment, Exit
+from lambent.sandbox.process import ProcessSandbox
+from lambent.testing.conformance.sandbox import read_some, within_patience
+
+REQUEST_ID = "11111111-2222-4333-8444-555555555555"
+FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:hello"
+TRACE_HEADER = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """What a runtime did with an invocation, or instead of taking one."""
+
+    kind: str
+    """`response`, `error`, `init error` or `exit`."""
+    body: bytes = b""
+    error_type: str = ""
+    how: Exit | None = None
+    output: str = ""
+    """All that was written until then."""
+
+    def json(self) -> Any:
+        """Return the body, decoded."""
+        return json.loads(self.body)
+
+
+class _Recorder:
+    """The other side of the Runtime API: hands out one event at a time and keeps what comes back."""
+
+    def __init__(self) -> None:
+        self.answers: asyncio.Queue[Answered] = asyncio.Queue()
+        self._waiting: NextCall | None = None
+        self._to_deliver: Invocation | None = None
+
+    def invoke(self, payload: bytes, client_context: str | None) -> None:
+        self._to_deliver = Invocation(REQUEST_ID, FUNCTION_ARN, payload, TRACE_HEADER, client_context)
+        self._deliver()
+
+    def next_requested(self, call: NextCall) -> Verdict:
+        self._waiting = call
+        self._deliver()
+        return Verdict.ACCEPTED
+
+    def response_posted(self, request_id: str, post: Post) -> Verdict:
+        return self._keep(Answered("response", post.body), request_id)
+
+    def response_too_large(self, request_id: str) -> Verdict:
+        self._keep(Answered("too large"), request_id)
+        return Verdict.TOO_LARGE
+
+    def error_posted(self, request_id: str, post: Post) -> Verdict:
+        return self._keep(Answered("error", post.body, post.error_type), request_id)
+
+    def init_error_posted(self, post: Post) -> Verdict:
+        return self._keep(Answered("init error", post.body, post.error_type), REQUEST_ID)
+
+    def _deliver(self) -> None:
+        if self._waiting is not None and self._to_deliver is not None:
+            deadline_ms = int(SystemClock().now() * 1000) + 30_000
+            call, event = self._waiting, self._to_deliver
+            self._waiting = self._to_deliver = None
+            call.deliver(event, deadline_ms)
+
+    def _keep(self, answer: Answered, request_id: str) -> Verdict:
+        if request_id != REQUEST_ID:
+            return Verdict.INVALID_REQUEST_ID
+        self.answers.put_nowait(answer)
+        return Verdict.ACCEPTED
+
+
+class RunningFunction:
+    """A function in an environment, ready to be invoked."""
+
+    def __init__(self, sandbox: ProcessSandbox, environment: Environment, recorder: _Recorder) -> None:
+        self._sandbox = sandbox
+        self._environment = environment
+        self._recorder = recorder
+        self._output = b""
+
+    async def invoke(self, event: Any, client_context: str | None = None) -> Answered:
+        """Invoke once with a value (bytes are sent as they are); return what the runtime did."""
+        payload = event if isinstance(event, bytes) else json.dumps(event).encode()
+        self._recorder.invoke(payload, client_context)
+        reading = asyncio.ensure_future(self._read())
+        answering = asyncio.ensure_future(self._recorder.answers.get())
+        ending = asyncio.ensure_future(self._sandbox.wait(self._environment))
+        try:
+            await within_patience(asyncio.wait({answering, ending}, return_when=asyncio.FIRST_COMPLETED))
+            answer = answering.result() if answering.done() else Answered("exit", how=ending.result())
+        finally:
+            for task in (reading, answering, ending):
+                task.cancel()
+            await asyncio.gather(reading, answering, ending, return_exceptions=True)
+        # What was written before the answer is in the pipe by now.
+        with contextlib.suppress(BlockingIOError):
+            while some := os.read(self._environment.output, 65536):
+                self._output += some
+        output, self._output = self._output.decode("utf-8", "replace"), b""
+        return msgspec.structs.replace(answer, output=output)
+
+    async def _read(self) -> None:
+        while some := await read_some(self._environment):
+            self._output += some
+
+
+class RuntimeConformance:
+    """
+    The suite. A subclass names the runtime and writes the functions.
+
+    `packages` maps these names to files (path to text; `bootstrap` becomes executable):
+    `echo` returns its event, and prints `said ` and the event's member `say` when there is one;
+    `error` fails each invocation with the message `boom`; `init_error` fails while it is loaded; `exit` ends its
+    process with status 3 when it is invoked.
+    """
+
+    runtime = ""
+    handler = "app.handler"
+    packages: Mapping[str, Mapping[str, str]] = {}
+
+    def make_runtimes(self) -> Runtimes:
+        """Return the runtimes under test; called once per test."""
+        raise NotImplementedError
+
+    def run(self, name: str, *events: Any, variables: Mapping[str, str] | None = None) -> list[Answered]:
+        """Start a function of `packages` and invoke it with each event."""
+        return self.run_files(self.packages[name], *events, variables=variables)
+
+    def run_files(
+        self,
+        files: Mapping[str, str],
+        *events: Any,
+        variables: Mapping[str, str] | None = None,
+        client_context: str | None = None,
+    ) -> list[Answered]:
+        """Start a function made of `files` and invoke it with each event."""
+        with tempfile.TemporaryDirectory(prefix="lambent-conformance-") as name:
+            folder = Path(name)
+            # Functions run as another user where the tests run as root.
+            folder.chmod(0o711)
+            package = folder / "package"
+            package.mkdir(mode=0o755)
+            scratch = folder / "tmp"
+            scratch.mkdir()
+            scratch.chmod(0o777)
+            for path, text in files.items():
+                (package / path).parent.mkdir(parents=True, exist_ok=True)
+                (package / path).write_text(text)
+                (package / path).chmod(0o755 if path == "bootstrap" else 0o644)
+            return asyncio.run(self._perform(folder, package, events, variables or {}, client_context))
+
+    async def _perform(
+        self, folder: Path, package: Path, events: Any, variables: Mapping[str, str], client_context: str | None
+    ) -> list[Answered]:
+        runtimes = self.make_runtimes()
+        await runtimes.prepare(self.runtime)
+        sandbox = ProcessSandbox(folder / "run", "nobody", SystemClock())
+        environment = await sandbox.park()
+        recorder = _Recorder()
+        served = await serve(environment.runtime_listener, recorder, Quotas().response_payload_max_bytes)
+        try:
+            root = sandbox.task_root(package)
+            command = await runtimes.command(self.runtime, self.handler, package, root, variables)
+            reserved = {
+                "_HANDLER": self.handler,
+                "AWS_LAMBDA_RUNTIME_API": environment.runtime_api_address,
+                "LAMBDA_TASK_ROOT": root,
+                "AWS_REGION": "us-east-1",
+                "AWS_LAMBDA_FUNCTION_NAME": "hello",
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+                **command.reserved,
+            }
+            environ = {"LANG": "en_US.UTF-8", "TMPDIR": str(folder / "tmp"), **command.environ, **variables, **reserved}
+            await sandbox.assign(environment, Assignment(command.argv, environ, root, package, 256))
+            function = RunningFunction(sandbox, environment, recorder)
+            return [await function.invoke(event, client_context) for event in events]
+        finally:
+            served.close()
+            await within_patience(sandbox.close())
+
+    # -- what all runtimes do -----------------------------------------------------------------------------------
+
+    def test_it_answers_one_invocation_after_another(self) -> None:
+        """The event comes back, and the environment serves the next one."""
+        first, second = self.run("echo", {"n": 1}, {"n": 2})
+        assert (first.kind, first.json()) == ("response", {"n": 1})
+        assert (second.kind, second.json()) == ("response", {"n": 2})
+
+    def test_what_it_prints_is_output(self) -> None:
+        """A line that the function prints is in the pipe when the answer is."""
+        (answer,) = self.run("echo", {"say": "hello"})
+        assert "said hello" in answer.output
+
+    def test_an_error_is_an_answer(self) -> None:
+        """A function that fails posts an error and lives on."""
+        first, second = self.run("error", {}, {})
+        assert (first.kind, second.kind) == ("error", "error")
+        assert "boom" in first.json()["errorMessage"]
+
+    def test_a_failure_while_loading_ends_it(self) -> None:
+        """Init failed: the runtime says so, or it just ends with a status."""
+        (answer,) = self.run("init_error", {})
+        assert answer.kind in {"init error", "exit"}
+        if answer.how is not None:
+            assert answer.how.status not in {None, 0}
+
+    def test_an_exit_is_seen(self) -> None:
+        """A function that ends its process is an exit with its status."""
+        (answer,) = self.run("exit", {})
+        assert (answer.kind, answer.how) == ("exit", Exit(status=3))
+
+    def test_a_large_payload_passes(self) -> None:
+        """Nearly 6 MB there and back."""
+        text = "x" * 5_900_000
+        (answer,) = self.run("echo", {"text": text})
+        assert answer.json() == {"text": text}

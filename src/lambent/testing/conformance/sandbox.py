@@ -1,0 +1,559 @@
+"""
+What every sandbox driver has to show. Subclass `SandboxConformance`, name the driver, and let pytest collect it.
+
+Functions are shell scripts here, so that the suite needs no runtime. Real processes; a test takes milliseconds.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TypeVar
+
+from lambent.clock import SystemClock
+from lambent.sandbox.contract import Assignment, Environment, Exit, Sandbox, SandboxStartError
+from lambent.sandbox.process_table import HAS_PROC, process_entry
+
+_T = TypeVar("_T")
+
+PATIENCE_S = 30.0
+"""How long a test waits for something that must happen. Only a failure ever takes that long."""
+
+_SHELL_ADDS = {"PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"}
+"""Documented: Lambda's own start script leaves some of these behind as well."""
+
+_SERVER_TO_BE_KILLED = """
+import asyncio, sys
+from pathlib import Path
+from lambent.sandbox.contract import Assignment
+from lambent.testing.conformance.sandbox import driver_from_path, read_line
+
+async def serve(driver_path, run_folder, script):
+    driver = driver_from_path(driver_path, Path(run_folder))
+    environment = await driver.park()
+    await driver.assign(environment, Assignment(
+        argv=[script],
+        environ={"AWS_LAMBDA_RUNTIME_API": environment.runtime_api_address, "PATH": "/usr/bin:/bin"},
+        working_directory="/",
+        package=Path(script).parent,
+        memory_mib=128,
+    ))
+    print(await read_line(environment, "pids "), flush=True)
+    await asyncio.sleep(3600)
+
+asyncio.run(serve(*sys.argv[1:]))
+"""
+
+
+def driver_from_path(driver_path: str, run_folder: Path) -> Sandbox:
+    """Construct a driver from its import path, e.g. `lambent.sandbox.process:ProcessSandbox`."""
+    module, _, name = driver_path.partition(":")
+    driver: Sandbox = getattr(import_module(module), name)(run_folder, "nobody", SystemClock())
+    return driver
+
+
+class Stage:
+    """A driver, and a package that functions can read."""
+
+    def __init__(self, driver: Sandbox, folder: Path) -> None:
+        self.driver = driver
+        self.folder = folder
+        self.package = folder / "package"
+        # Functions run as another user where the tests run as root.
+        folder.chmod(0o711)
+        self.package.mkdir(mode=0o755)
+
+    def script(self, text: str, name: str = "script", mode: int = 0o755) -> Path:
+        """Put a file into the package."""
+        path = self.package / name
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    async def start(self, text: str, environ: Mapping[str, str] | None = None, memory_mib: int = 128) -> Environment:
+        """Park an environment and run a shell script in it."""
+        self.script("#!/bin/sh\n" + text)
+        environment = await self.driver.park()
+        await self.assign(environment, "script", environ, memory_mib)
+        return environment
+
+    async def assign(
+        self,
+        environment: Environment,
+        name: str,
+        environ: Mapping[str, str] | None = None,
+        memory_mib: int = 128,
+    ) -> None:
+        """Run a file of the package in a parked environment."""
+        root = self.driver.task_root(self.package)
+        assignment = Assignment(
+            argv=[f"{root}/{name}"],
+            environ={"PATH": "/usr/bin:/bin"} if environ is None else environ,
+            working_directory=root,
+            package=self.package,
+            memory_mib=memory_mib,
+        )
+        await self.driver.assign(environment, assignment)
+
+    async def run(self, text: str, environ: Mapping[str, str] | None = None) -> tuple[Exit, str]:
+        """Run a script to its end; return how it ended and all its output."""
+        environment = await self.start(text, environ)
+        output = await read_to_end(environment)
+        how = await within_patience(self.driver.wait(environment))
+        self.driver.kill(environment)
+        self.driver.release(environment)
+        return how, output
+
+
+async def within_patience(something: Awaitable[_T]) -> _T:
+    """Await something that must happen."""
+    return await asyncio.wait_for(something, PATIENCE_S)
+
+
+async def read_some(environment: Environment) -> bytes:
+    """Wait for output and return it; empty at its end, which comes when no process holds the pipe any more."""
+    loop = asyncio.get_running_loop()
+    is_readable = asyncio.Event()
+    loop.add_reader(environment.output, is_readable.set)
+    try:
+        await within_patience(is_readable.wait())
+    finally:
+        loop.remove_reader(environment.output)
+    return os.read(environment.output, 65536)
+
+
+async def read_to_end(environment: Environment) -> str:
+    """Return all output, once nothing of the environment can write any more."""
+    text = b""
+    while some := await read_some(environment):
+        text += some
+    return text.decode()
+
+
+async def read_line(environment: Environment, beginning: str) -> str:
+    """Read until there is a line that begins so."""
+    text = ""
+    while True:
+        some = await read_some(environment)
+        assert some, f"the output ended before a line with {beginning!r}: {text!r}"
+        text += some.decode()
+        for line in text.splitlines():
+            if line.startswith(beginning) and text.endswith("\n"):
+                return line
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process exists and is more than a zombie."""
+    entry = process_entry(pid)
+    return entry is not None and entry.state not in "ZX"
+
+
+class SandboxConformance:
+    """The suite. `driver_path` names the class; its constructor takes run folder, user and clock."""
+
+    driver_path = ""
+    limits_memory = HAS_PROC
+
+    def on_stage(self, play: Callable[[Stage], Awaitable[None]]) -> None:
+        """Run one story with a fresh driver, and end whatever it leaves."""
+
+        async def perform() -> None:
+            async with self.stage() as stage:
+                await play(stage)
+
+        asyncio.run(perform())
+
+    @contextlib.asynccontextmanager
+    async def stage(self) -> AsyncIterator[Stage]:
+        folder = Path(tempfile.mkdtemp(prefix="lambent-conformance-"))
+        try:
+            stage = Stage(driver_from_path(self.driver_path, folder / "run"), folder)
+            try:
+                yield stage
+            finally:
+                await within_patience(stage.driver.close())
+        finally:
+            shutil.rmtree(folder)
+
+    # -- park ---------------------------------------------------------------------------------------------------
+
+    def test_a_parked_environment_listens_where_it_says(self) -> None:
+        """The Runtime API's listener is there before there is anything to run."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.driver.park()
+            assert re.fullmatch("[0-9a-f]{32}", environment.id)
+            assert environment.runtime_listener.gettimeout() == 0.0
+            host, _, port = environment.runtime_api_address.partition(":")
+            assert host and int(port) > 0
+
+        self.on_stage(play)
+
+    def test_environments_share_nothing(self) -> None:
+        """Each has its own id, listener and output."""
+
+        async def play(stage: Stage) -> None:
+            one, other = await stage.driver.park(), await stage.driver.park()
+            assert one.id != other.id
+            assert one.output != other.output
+            assert one.runtime_listener is not other.runtime_listener
+
+        self.on_stage(play)
+
+    # -- assign -------------------------------------------------------------------------------------------------
+
+    def test_output_comes_in_the_order_of_writing(self) -> None:
+        """stdout, stderr and the descriptor for log records are one pipe."""
+
+        async def play(stage: Stage) -> None:
+            text = 'echo 1; echo 2 >&2; eval "echo 3 >&$_LAMBDA_TELEMETRY_LOG_FD"; echo 4; echo 5 >&2'
+            _, output = await stage.run(text)
+            assert output.split() == ["1", "2", "3", "4", "5"]
+
+        self.on_stage(play)
+
+    def test_the_environment_is_complete(self) -> None:
+        """A function sees the variables that it was given and none of the server's."""
+
+        async def play(stage: Stage) -> None:
+            os.environ["LAMBENT_CONFORMANCE_SECRET"] = "of the server"
+            try:
+                _, output = await stage.run("env", {"PATH": "/usr/bin:/bin", "GREETING": "hello you"})
+            finally:
+                del os.environ["LAMBENT_CONFORMANCE_SECRET"]
+            seen = dict(line.split("=", 1) for line in output.splitlines())
+            assert seen.pop("_LAMBDA_TELEMETRY_LOG_FD").isdigit()
+            added = set(seen) - _SHELL_ADDS
+            assert {name: seen[name] for name in added} == {"PATH": "/usr/bin:/bin", "GREETING": "hello you"}
+
+        self.on_stage(play)
+
+    def test_it_starts_in_its_working_directory(self) -> None:
+        """The working directory is the package's root."""
+
+        async def play(stage: Stage) -> None:
+            _, output = await stage.run("pwd -P")
+            assert output.strip() == stage.driver.task_root(stage.package)
+
+        self.on_stage(play)
+
+    def test_limits_are_lambdas(self) -> None:
+        """1024 open files, no core files, and a umask that lets others read."""
+
+        async def play(stage: Stage) -> None:
+            _, output = await stage.run("ulimit -n; ulimit -c; umask")
+            files, core, umask = output.split()
+            assert int(files) <= 1024
+            assert core == "0"
+            assert int(umask, 8) == 0o022
+
+        self.on_stage(play)
+
+    def test_nothing_of_the_server_is_open(self) -> None:
+        """No descriptor beyond the four that every environment has; input is empty."""
+
+        async def play(stage: Stage) -> None:
+            with (stage.folder / "open").open("w") as held:
+                os.set_inheritable(held.fileno(), True)
+                text = "for n in 0 1 2 3 4 5 6 7 8 9; do (eval ': <&'$n) 2>/dev/null && echo $n; done; wc -c"
+                _, output = await stage.run(text)
+            assert output.split() == ["0", "1", "2", "3", "0"]
+
+        self.on_stage(play)
+
+    def test_functions_are_not_root(self) -> None:
+        """A server that is root runs functions as somebody else, with none of root's groups."""
+
+        async def play(stage: Stage) -> None:
+            _, output = await stage.run("id -u; id -G")
+            assert "0" not in output.split()
+
+        self.on_stage(play)
+
+    def test_it_leads_a_session_of_its_own(self) -> None:
+        """A signal at the server's terminal does not reach functions."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.start("echo pid $$; exec sleep 600")
+            pid = int((await read_line(environment, "pid ")).split()[1])
+            entry = process_entry(pid)
+            assert entry is None or entry.session != os.getsid(0)
+
+        self.on_stage(play)
+
+    def test_what_cannot_be_executed_is_refused(self) -> None:
+        """RT-04 b and d: the operating system's word, and the environment is still good for `kill`."""
+
+        async def play(stage: Stage) -> None:
+            stage.script("#!/bin/sh\n", "closed", mode=0o644)
+            stage.script("#!/no/such/interpreter\n", "lost")
+            stage.script("#!/bin/sh\r\necho hello\r\n", "dos")
+            stage.script("echo hello\n", "plain")
+            root = stage.driver.task_root(stage.package)
+            for name, word in (
+                ("closed", "permission denied"),
+                ("lost", "no such file or directory"),
+                ("dos", "no such file or directory"),
+                ("plain", "exec format error"),
+                ("missing", "no such file or directory"),
+            ):
+                environment = await stage.driver.park()
+                message = ""
+                try:
+                    await stage.assign(environment, name)
+                except SandboxStartError as error:
+                    message = str(error)
+                assert message == f"fork/exec {root}/{name}: {word}"
+                stage.driver.kill(environment)
+                await within_patience(stage.driver.wait(environment))
+                assert os.read(environment.output, 1) == b""
+                stage.driver.release(environment)
+
+        self.on_stage(play)
+
+    def test_a_link_to_an_executable_runs(self) -> None:
+        """RT-04 e."""
+
+        async def play(stage: Stage) -> None:
+            (stage.package / "bin").mkdir()
+            stage.script("#!/bin/sh\necho linked\n", "bin/app")
+            (stage.package / "bootstrap").symlink_to("bin/app")
+            environment = await stage.driver.park()
+            await stage.assign(environment, "bootstrap")
+            assert await read_to_end(environment) == "linked\n"
+
+        self.on_stage(play)
+
+    # -- the end ------------------------------------------------------------------------------------------------
+
+    def test_wait_tells_how_it_ended(self) -> None:
+        """A status, or the signal."""
+
+        async def play(stage: Stage) -> None:
+            assert (await stage.run("exit 0"))[0] == Exit(status=0)
+            assert (await stage.run("exit 127"))[0] == Exit(status=127)
+            assert (await stage.run("kill -9 $$"))[0] == Exit(signal=signal.SIGKILL)
+            assert (await stage.run("kill -SEGV $$"))[0] == Exit(signal=signal.SIGSEGV)
+
+        self.on_stage(play)
+
+    def test_wait_may_be_called_often_and_cancelled(self) -> None:
+        """Before and after the end; a cancelled one changes nothing."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.start("exec sleep 600")
+            waiting = [asyncio.ensure_future(stage.driver.wait(environment)) for _ in range(2)]
+            await asyncio.sleep(0)
+            waiting[0].cancel()
+            stage.driver.kill(environment)
+            how = await within_patience(waiting[1])
+            assert how == Exit(signal=signal.SIGKILL)
+            assert await within_patience(stage.driver.wait(environment)) == how
+
+        self.on_stage(play)
+
+    def test_kill_leaves_nothing(self) -> None:
+        """All processes go, also those that ignore polite signals or left for a session of their own."""
+
+        async def play(stage: Stage) -> None:
+            leaves = "command -v setsid >/dev/null && setsid sleep 600 &\n"
+            environment = await stage.start(f"trap '' TERM INT HUP\nsleep 600 &\n{leaves}sleep 0.1; echo up; sleep 600")
+            await read_line(environment, "up")
+            stage.driver.kill(environment)
+            stage.driver.kill(environment)
+            assert environment.runtime_listener.fileno() == -1
+            await within_patience(stage.driver.wait(environment))
+            # The pipe ends only when the last process that holds it is gone.
+            assert await read_to_end(environment) == ""
+
+        self.on_stage(play)
+
+    def test_the_end_of_the_leader_is_the_end_of_all(self) -> None:
+        """What a runtime started in the background does not outlive it."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.start("sleep 600 &\nsleep 601 &\nexit 3")
+            assert await within_patience(stage.driver.wait(environment)) == Exit(status=3)
+            assert await read_to_end(environment) == ""
+
+        self.on_stage(play)
+
+    def test_kill_ends_what_never_ran(self) -> None:
+        """A parked environment can be killed, too."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.driver.park()
+            stage.driver.kill(environment)
+            await within_patience(stage.driver.wait(environment))
+            assert os.read(environment.output, 1) == b""
+            stage.driver.release(environment)
+            stage.driver.release(environment)
+
+        self.on_stage(play)
+
+    def test_kill_ends_what_is_just_starting(self) -> None:
+        """A start that nobody waits for any more leaves nothing behind."""
+
+        async def play(stage: Stage) -> None:
+            stage.script("#!/bin/sh\nexec sleep 600\n")
+            environment = await stage.driver.park()
+            starting = asyncio.ensure_future(stage.assign(environment, "script"))
+            await asyncio.sleep(0)
+            starting.cancel()
+            stage.driver.kill(environment)
+            await within_patience(stage.driver.wait(environment))
+            assert await read_to_end(environment) == ""
+
+        self.on_stage(play)
+
+    def test_close_ends_everything(self) -> None:
+        """A server that stops leaves no process."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.start("echo pid $$; exec sleep 600")
+            pid = int((await read_line(environment, "pid ")).split()[1])
+            await stage.driver.park()
+            await within_patience(stage.driver.close())
+            assert not is_running(pid)
+
+        self.on_stage(play)
+
+    # -- freeze and thaw ----------------------------------------------------------------------------------------
+
+    def test_a_frozen_environment_does_nothing_until_it_is_thawed(self) -> None:
+        """All its processes stop, and go on where they were."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.start("(while :; do echo child; sleep 0.01; done) &\nwait")
+            await read_line(environment, "child")
+            stage.driver.freeze(environment)
+            stage.driver.freeze(environment)
+            # A write that was under way when it froze may still come, and then nothing for ten times its rhythm.
+            await asyncio.sleep(0.02)
+            with contextlib.suppress(BlockingIOError):
+                os.read(environment.output, 65536)
+            await asyncio.sleep(0.1)
+            is_silent = False
+            try:
+                os.read(environment.output, 1)
+            except BlockingIOError:
+                is_silent = True
+            assert is_silent
+            stage.driver.thaw(environment)
+            stage.driver.thaw(environment)
+            await read_line(environment, "child")
+
+        self.on_stage(play)
+
+    def test_a_frozen_environment_can_be_killed(self) -> None:
+        """Kill needs no thaw; afterwards freeze and thaw do nothing."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.start("echo up; exec sleep 600")
+            await read_line(environment, "up")
+            stage.driver.freeze(environment)
+            stage.driver.kill(environment)
+            assert await within_patience(stage.driver.wait(environment)) == Exit(signal=signal.SIGKILL)
+            stage.driver.freeze(environment)
+            stage.driver.thaw(environment)
+
+        self.on_stage(play)
+
+    # -- memory -------------------------------------------------------------------------------------------------
+
+    def test_memory_has_a_limit(self) -> None:
+        """ER-02: what grows beyond MemorySize is killed, and shown as having used all of it."""
+
+        async def play(stage: Stage) -> None:
+            if not self.limits_memory:
+                return
+            environment = await stage.start("exec tail /dev/zero")
+            stage.driver.watch(environment, busy=True)
+            how = await within_patience(stage.driver.wait(environment))
+            assert how == Exit(signal=signal.SIGKILL, out_of_memory=True)
+            assert stage.driver.stats(environment).memory_peak_mib == 128
+
+        self.on_stage(play)
+
+    def test_memory_of_children_counts(self) -> None:
+        """The limit is on the environment, not on one process."""
+
+        async def play(stage: Stage) -> None:
+            if not self.limits_memory:
+                return
+            environment = await stage.start("tail /dev/zero &\nwait")
+            stage.driver.watch(environment, busy=True)
+            assert (await within_patience(stage.driver.wait(environment))).out_of_memory
+
+        self.on_stage(play)
+
+    def test_stats_are_never_nothing(self) -> None:
+        """Between one MiB and what it was given, while it runs and after its end."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.start("echo up; exec sleep 600")
+            await read_line(environment, "up")
+            stage.driver.watch(environment, busy=True)
+            stage.driver.watch(environment, busy=False)
+            assert 1 <= stage.driver.stats(environment).memory_peak_mib <= 128
+            stage.driver.kill(environment)
+            await within_patience(stage.driver.wait(environment))
+            assert 1 <= stage.driver.stats(environment).memory_peak_mib <= 128
+
+        self.on_stage(play)
+
+    # -- a server that was killed -------------------------------------------------------------------------------
+
+    def test_the_next_start_ends_what_a_killed_server_left(self) -> None:
+        """kill -9 of the server: its environments are found and ended, and nothing else is."""
+
+        async def play(stage: Stage) -> None:
+            script = stage.script("#!/bin/sh\nsleep 600 &\necho pids $$ $!\nwait\n")
+            run_folder = stage.folder / "run-of-the-killed"
+            left = await asyncio.to_thread(self._kill_a_server, run_folder, script)
+            assert len(left) == 2
+            assert all(is_running(pid) for pid in left)
+
+            bystander = await stage.start("echo up; exec sleep 600")
+            await read_line(bystander, "up")
+            successor = driver_from_path(self.driver_path, run_folder)
+            try:
+                assert await within_patience(successor.end_leftovers()) == 1
+                assert not any(is_running(pid) for pid in left)
+                assert await within_patience(successor.end_leftovers()) == 0
+            finally:
+                await within_patience(successor.close())
+            assert bystander.runtime_listener.fileno() != -1
+            stage.driver.kill(bystander)
+            assert await within_patience(stage.driver.wait(bystander)) == Exit(signal=signal.SIGKILL)
+
+        self.on_stage(play)
+
+    def _kill_a_server(self, run_folder: Path, script: Path) -> list[int]:
+        """Start a server in a process of its own, kill it once its function runs; return the function's processes."""
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+        command = [sys.executable, "-c", _SERVER_TO_BE_KILLED, self.driver_path, str(run_folder), str(script)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environ) as server:
+            assert server.stdout is not None
+            told = server.stdout.readline().split()
+            server.kill()
+        return [int(pid) for pid in told[1:]]
+
+    def test_what_is_written_down_is_private(self) -> None:
+        """Functions can neither read nor change the list of environments."""
+
+        async def play(stage: Stage) -> None:
+            await stage.start("exec sleep 600")
+            for path in (stage.folder / "run").rglob("*"):
+                assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+        self.on_stage(play)

@@ -1,0 +1,55 @@
+"""The real store on SQLite, for tests: a fake of a database would lie where it matters."""
+
+import functools
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lambent.store.contract import FunctionStore, LogStore
+from lambent.store.database import Database
+from lambent.store.functions import FunctionRepository
+from lambent.store.logs import LogRepository
+from lambent.testing.log_store import MemoryLogStore
+from lambent.testing.virtual_clock import VirtualClock
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The contracts of one open database, and the clock that it goes by."""
+
+    functions: FunctionStore
+    logs: LogStore
+    clock: VirtualClock = field(default_factory=VirtualClock)
+
+
+def make_sqlite(path: Path) -> None:
+    """Write a new, migrated database to `path`. Alembic runs once in a process; the rest are copies."""
+    path.write_bytes(_migrated())
+
+
+@asynccontextmanager
+async def open_sqlite(path: str) -> AsyncIterator[Stores]:
+    """Open the stores of a database that `make_sqlite` made. Opening one several times at once is fine."""
+    clock = VirtualClock()
+    async with Database(Path(path)) as database:
+        yield Stores(functions=FunctionRepository(database), logs=LogRepository(database, clock), clock=clock)
+
+
+@asynccontextmanager
+async def open_with_logs_in_memory(path: str) -> AsyncIterator[Stores]:
+    """Open the same with the log store that tests of telemetry use; its logs are gone at the end of the block."""
+    clock = VirtualClock()
+    async with Database(Path(path)) as database:
+        yield Stores(functions=FunctionRepository(database), logs=MemoryLogStore(clock), clock=clock)
+
+
+@functools.cache
+def _migrated() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state.db"
+        subprocess.run([sys.executable, "-m", "lambent.store.migrate", str(path)], check=True)
+        return path.read_bytes()

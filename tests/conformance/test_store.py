@@ -1,0 +1,36 @@
+"""The store's suites on SQLite, and on the fake that tests of telemetry use."""
+
+from pathlib import Path
+
+import pytest
+
+from lambent.testing.conformance.store import FunctionStoreConformance, LogStoreConformance, StoreAdapter
+from lambent.testing.stores import make_sqlite
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    path = tmp_path / "state.db"
+    make_sqlite(path)
+    return str(path)
+
+
+@pytest.fixture
+def adapter(database: str) -> StoreAdapter:
+    return StoreAdapter(opener="lambent.testing.stores:open_sqlite", address=database)
+
+
+class TestFunctionsOnSqlite(FunctionStoreConformance):
+    """Functions and versions in a SQLite file."""
+
+
+class TestLogsOnSqlite(LogStoreConformance):
+    """Log groups, streams and events in a SQLite file."""
+
+
+class TestLogsInMemory(LogStoreConformance):
+    """`MemoryLogStore`, so that a fake is as honest as the real thing."""
+
+    @pytest.fixture
+    def adapter(self, database: str) -> StoreAdapter:
+        return StoreAdapter(opener="lambent.testing.stores:open_with_logs_in_memory", address=database)

@@ -1,0 +1,26 @@
+"""What a server does not need at rest it does not import: that keeps its start quick and its memory small."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("alembic", "aiobotocore", "aiohttp", "opentelemetry", "moto", "boto3", "rich", "typer", "asyncpg", "nats")
+
+
+def _imported_by(statement: str, candidates: tuple[str, ...]) -> list[str]:
+    code = f"import sys\n{statement}\nprint(*[name for name in {candidates!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_the_server_imports_nothing_heavy() -> None:
+    """Migrations run in a child, neighbours and tracing come when they are used, terminals are the command line's."""
+    assert _imported_by("import lambent.app", HEAVY) == []
+
+
+@pytest.mark.parametrize("candidate", ["botocore", "sqlalchemy", "uvicorn", "asyncio", "lambent.app"])
+def test_the_command_line_starts_light(candidate: str) -> None:
+    """`lambent --help` waits for no library that only a command uses."""
+    assert _imported_by("import lambent.cli.main", (candidate,)) == []

@@ -1,0 +1,116 @@
+"""`lambent logs`: which events, each once, in which form."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lambent.cli.failure import CommandFailed
+from lambent.cli.logs import LOOK_BACK_MS, Reader, parse_age
+
+Run = Callable[..., Any]
+CONFIGURATION = "GET /2015-03-31/functions/hello/configuration"
+
+
+def event(number: int, timestamp_ms: int, message: str = "") -> dict[str, Any]:
+    return {
+        "eventId": f"{number:056d}",
+        "timestamp": timestamp_ms,
+        "ingestionTime": timestamp_ms,
+        "logStreamName": "s",
+        "message": message or f"line {number}\n",
+    }
+
+
+class Pages:
+    """A logs client that answers one list of events per call, in a single page."""
+
+    class exceptions:
+        class ResourceNotFoundException(Exception):
+            pass
+
+    def __init__(self, *answers: list[dict[str, Any]] | None) -> None:
+        self.answers = list(answers)
+        self.start_times: list[int] = []
+
+    def get_paginator(self, operation: str) -> "Pages":
+        assert operation == "filter_log_events"
+        return self
+
+    def paginate(self, *, logGroupName: str, startTime: int) -> list[dict[str, Any]]:
+        self.start_times.append(startTime)
+        answer = self.answers.pop(0)
+        if answer is None:
+            raise self.exceptions.ResourceNotFoundException
+        return [{"events": answer}]
+
+
+def test_messages_are_printed_with_their_time(lambent: Run, stand_in: Any) -> None:
+    """One line per event: when, and what; the line's own end is not doubled."""
+    stand_in.json(CONFIGURATION, {"FunctionName": "hello", "LoggingConfig": {"LogGroup": "/own/group"}})
+    stand_in.json(
+        "FilterLogEvents",
+        {"events": [event(1, 1_000_250, "first\n")], "nextToken": "t"},
+        {"events": [event(2, 2_000_000)]},
+    )
+    finished = lambent("logs", "hello", "--endpoint", stand_in.endpoint)
+    assert finished.code == 0
+    lines = finished.out.splitlines()
+    assert [line.split(" ", 2)[2] for line in lines] == ["first", "line 2"]
+    assert lines[0].split(" ")[1].endswith(".250")
+    first = json.loads(next(request.body for request in stand_in.requests if request.operation == "FilterLogEvents"))
+    assert first["logGroupName"] == "/own/group"
+
+
+def test_a_function_that_was_deleted_still_has_its_log(lambent: Run, stand_in: Any) -> None:
+    """The log group outlives the function, under the name that it has by default."""
+    stand_in.refuse(CONFIGURATION, "ResourceNotFoundException", "Function not found", 404)
+    stand_in.json("FilterLogEvents", {"events": [event(1, 5)]})
+    finished = lambent("logs", "hello", "--json", "--endpoint", stand_in.endpoint)
+    assert json.loads(finished.out)["message"] == "line 1\n"
+    assert json.loads(stand_in.requests[-1].body)["logGroupName"] == "/aws/lambda/hello"
+
+
+def test_a_log_that_does_not_exist_is_refused(lambent: Run, stand_in: Any) -> None:
+    """Without --follow there is nothing to wait for."""
+    stand_in.json(CONFIGURATION, {"FunctionName": "hello"})
+    stand_in.refuse("FilterLogEvents", "ResourceNotFoundException", "The specified log group does not exist.")
+    finished = lambent("logs", "hello", "--endpoint", stand_in.endpoint)
+    assert finished.code == 2
+    assert "The specified log group does not exist." in finished.err
+
+
+def test_following_yields_each_event_once() -> None:
+    """Reading again looks back a little for late lines, and drops what was seen."""
+    now_ms = 1_000_000
+    late = event(3, now_ms - 100)
+    client = Pages([event(1, now_ms - 9_000), event(2, now_ms)], [late, event(2, now_ms)], [event(4, now_ms)])
+    reader = Reader(client, "g", now_ms - 60_000)
+    read = [[found["message"] for found in reader.read_new(is_missing_fine=False)] for _ in range(3)]
+    assert read == [["line 1\n", "line 2\n"], ["line 3\n"], ["line 4\n"]]
+    assert client.start_times == [now_ms - 60_000, now_ms - LOOK_BACK_MS, now_ms - LOOK_BACK_MS]
+
+
+def test_looking_back_never_goes_before_the_start() -> None:
+    """--since is a promise: nothing older is shown."""
+    client = Pages([event(1, 1_000)], [])
+    reader = Reader(client, "g", 900)
+    for _ in range(2):
+        list(reader.read_new(is_missing_fine=False))
+    assert client.start_times == [900, 900]
+
+
+def test_following_waits_for_a_group_that_does_not_exist_yet() -> None:
+    """The first invocation makes the group; until then it counts as empty."""
+    reader = Reader(Pages(None, [event(1, 10)]), "g", 0)
+    assert list(reader.read_new(is_missing_fine=True)) == []
+    assert len(list(reader.read_new(is_missing_fine=True))) == 1
+
+
+def test_ages_have_units() -> None:
+    """Seconds to weeks, and nothing else."""
+    assert [parse_age(text) for text in ("90s", "10m", "2h", "1d", "1w")] == [90, 600, 7200, 86_400, 604_800]
+    for text in ("10", "m", "-1m", "1y", "1.5h", "10m "):
+        with pytest.raises(CommandFailed):
+            parse_age(text)

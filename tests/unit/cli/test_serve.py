@@ -1,0 +1,58 @@
+"""`lambent serve`: its options are the settings, and a bad one is one line."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lambent.settings import Settings, options
+
+Run = Callable[..., Any]
+
+
+def test_help_lists_every_setting(lambent: Run) -> None:
+    """An option that exists is an option that is shown, with its default."""
+    shown = lambent("serve", "--help").out
+    for option in options():
+        assert option.flag in shown
+    assert "[default: 4566]" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--port", "70000"), "lambent: --port: 70000 is not between 0 and 65535\n"),
+        (
+            ("--sandbox", "namespace"),
+            "lambent: --sandbox: 'namespace' is not offered by this version; use auto or process\n",
+        ),
+        (("--environments-max", "0"), "lambent: --environments-max: 0 is not between 1 and 100000\n"),
+    ],
+)
+def test_a_bad_setting_is_one_line_and_exit_code_2(lambent: Run, arguments: tuple[str, ...], line: str) -> None:
+    """The line names the setting; nothing starts."""
+    finished = lambent("serve", *arguments)
+    assert (finished.code, finished.out, finished.err) == (2, "", line)
+
+
+def test_a_bad_variable_is_named_as_the_variable(lambent: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line sends the reader to where the value came from."""
+    monkeypatch.setenv("LAMBENT_PORT", "many")
+    finished = lambent("serve")
+    assert (finished.code, finished.err) == (2, "lambent: LAMBENT_PORT: 'many' is not a whole number\n")
+
+
+def test_settings_reach_the_server_and_ready_is_printed(lambent: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was given overrides, what was not given keeps its default; one line says where it listens."""
+    served: list[Settings] = []
+
+    async def run(settings: Settings, *, ready: Callable[[str], None]) -> None:
+        served.append(settings)
+        ready("http://127.0.0.1:1234")
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr("lambent.app.run", run)
+    finished = lambent("serve", "--port", "1234", "--accept-inert")
+    assert (finished.code, finished.out) == (0, "ready http://127.0.0.1:1234\n")
+    assert (served[0].server.port, served[0].api.accept_inert, served[0].sandbox.environments_max) == (1234, True, 64)

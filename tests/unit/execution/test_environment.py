@@ -1,0 +1,252 @@
+"""Playbooks of the environment's state machine: given these events, exactly these commands."""
+
+import json
+
+import pytest
+
+from lambent.domain.invocation import EnvironmentFailure, FunctionError, Invocation
+from lambent.execution.environment import (
+    Answer,
+    ClearDeadline,
+    DeadlinePassed,
+    Deliver,
+    EnvironmentMachine,
+    EnvironmentState,
+    ErrorPosted,
+    Exited,
+    Free,
+    Gone,
+    InitErrorPosted,
+    Invoke,
+    Kill,
+    LogEnd,
+    LogInitReport,
+    LogLine,
+    LogStart,
+    LogTimeout,
+    NextRequested,
+    ResponsePosted,
+    ResponseTooLarge,
+    Retire,
+    RuntimeStarted,
+    SetDeadline,
+    StartFailed,
+    StartRuntime,
+    describe_exit,
+)
+
+RESPONSE = ResponsePosted(b'"hi"', "application/json")
+HI = Answer(b'"hi"', "application/json", None)
+
+
+def invocation(request_id="r1", wants_tail=False):
+    return Invocation(
+        request_id=request_id, invoked_arn="arn", payload=b"{}", trace_header="Root=1", wants_tail=wants_tail
+    )
+
+
+def play(*steps, timeout_s=3.0, wants_tail=False):
+    """Run (moment, event) steps through a new machine; return the machine and each step's commands."""
+    machine = EnvironmentMachine(timeout_s)
+    return machine, [machine.handle(event, now) for now, event in steps]
+
+
+COLD = [(0.0, Invoke(invocation())), (1.0, RuntimeStarted()), (1.25, NextRequested())]
+
+
+def test_cold_start_delivers_and_answers_then_reports_with_init():
+    """A first invocation starts the runtime, is delivered at Next, answered at the response, reported at the next Next."""
+    machine, commands = play(*COLD, (1.5, RESPONSE), (1.75, NextRequested()))
+    assert commands == [
+        [StartRuntime(again=False)],
+        [SetDeadline(10.0)],
+        [SetDeadline(3.0), LogStart(), Deliver(3.0)],
+        [HI],
+        [ClearDeadline(), LogEnd(500.0, 250.0, "", ""), Free()],
+    ]
+    assert machine.state is EnvironmentState.IDLE
+
+
+def test_warm_invocation_reports_no_init():
+    """Init is billed and shown once per environment."""
+    _, commands = play(
+        *COLD,
+        (1.5, RESPONSE),
+        (1.75, NextRequested()),
+        (2.0, Invoke(invocation("r2"))),
+        (2.5, RESPONSE),
+        (3.0, NextRequested()),
+    )
+    assert commands[5] == [SetDeadline(3.0), LogStart(), Deliver(3.0)]
+    assert commands[7] == [ClearDeadline(), LogEnd(1000.0, None, "", ""), Free()]
+
+
+def test_the_answer_with_a_tail_waits_for_the_report():
+    """With LogType Tail the answer leaves after REPORT is written, since the tail holds it."""
+    _, commands = play(
+        (0.0, Invoke(invocation(wants_tail=True))),
+        (0.0, RuntimeStarted()),
+        (0.25, NextRequested()),
+        (0.5, RESPONSE),
+        (0.75, NextRequested()),
+    )
+    assert commands[3] == []
+    assert commands[4] == [ClearDeadline(), LogEnd(500.0, 250.0, "", ""), HI, Free()]
+
+
+def test_er01_timeout_answers_at_the_deadline_and_never_reuses():
+    """ER-01: the answer has exactly two keys, two decimals, and the environment is gone."""
+    machine, commands = play(*COLD, (4.25, DeadlinePassed()))
+    kill, line, clear, end, answer, gone = commands[3]
+    assert (kill, line, clear, gone) == (Kill(), LogTimeout(), ClearDeadline(), Gone())
+    assert end == LogEnd(3000.0, 250.0, "timeout", "")
+    assert json.loads(answer.payload) == {
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": "RequestId: r1 Error: Task timed out after 3.00 seconds",
+    }
+    assert answer.error == FunctionError(error_type="Sandbox.Timedout")
+    assert not machine.is_pending("r1"), "a late result is refused"
+    assert machine.handle(Exited("x"), 5.0) == []
+    assert machine.state is EnvironmentState.DEAD
+
+
+def test_a_handler_error_keeps_the_environment():
+    """What the runtime reports about the handler is passed on verbatim, and the environment lives."""
+    machine, commands = play(*COLD, (1.5, ErrorPosted(b"{}", "ValueError")), (1.75, NextRequested()))
+    assert commands[3] == [Answer(b"{}", "application/json", FunctionError(error_type="ValueError"))]
+    assert commands[4][-1] == Free()
+    assert machine.state is EnvironmentState.IDLE
+
+
+def test_pl01_a_response_too_large_keeps_the_environment():
+    """PL-01: the small call right after works at once."""
+    machine, commands = play(*COLD, (1.5, ResponseTooLarge()), (1.75, NextRequested()))
+    assert json.loads(commands[3][0].payload) == {
+        "errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
+        "errorType": "Function.ResponseSizeTooLarge",
+    }
+    assert machine.state is EnvironmentState.IDLE
+
+
+def test_er02_an_exit_while_running_is_the_invocations_error():
+    """ER-02: a killed runtime shows as `signal: killed`, once in the log and once in the answer."""
+    machine, commands = play(*COLD, (2.25, Exited(describe_exit(None, 9))))
+    text = "RequestId: r1 Error: Runtime exited with error: signal: killed"
+    line, clear, end, answer, gone = commands[3]
+    assert (line, clear, gone) == (LogLine(f"{text}\nRuntime.ExitError\n"), ClearDeadline(), Gone())
+    assert end == LogEnd(1000.0, 250.0, "error", "Runtime.ExitError")
+    assert json.loads(answer.payload) == {"errorType": "Runtime.ExitError", "errorMessage": text}
+    assert machine.state is EnvironmentState.DEAD
+
+
+def test_a_failed_init_is_repeated_inside_the_invocation():
+    """The first init error is not the answer; the repeated one is, and its time counts as duration."""
+    machine, commands = play(
+        (0.0, Invoke(invocation())),
+        (0.0, RuntimeStarted()),
+        (0.5, InitErrorPosted(b"first", "E")),
+        (0.75, Exited("x")),
+        (0.75, RuntimeStarted()),
+        (1.25, InitErrorPosted(b"second", "E")),
+        (1.5, Exited("x")),
+    )
+    assert commands[2] == [Kill()]
+    assert commands[3] == [
+        LogInitReport(750.0, "init", "error", "E"),
+        SetDeadline(3.0),
+        LogStart(),
+        StartRuntime(again=True),
+    ]
+    assert commands[5] == [
+        Kill(),
+        LogInitReport(500.0, "invoke", "error", "E"),
+        ClearDeadline(),
+        LogEnd(500.0, None, "error", "E"),
+        Answer(b"second", "application/json", FunctionError(error_type="E")),
+        Gone(),
+    ]
+    assert machine.state is EnvironmentState.DEAD
+
+
+def test_a_late_init_is_repeated_and_may_then_succeed():
+    """Init that takes more than ten seconds starts over, bound by the function's timeout from there."""
+    machine, commands = play(
+        (0.0, Invoke(invocation())),
+        (0.0, RuntimeStarted()),
+        (10.0, DeadlinePassed()),
+        (10.0, Exited("x")),
+        (10.0, RuntimeStarted()),
+        (11.0, NextRequested()),
+        (11.5, RESPONSE),
+        (12.0, NextRequested()),
+    )
+    assert commands[3][0] == LogInitReport(10000.0, "init", "timeout", "")
+    assert commands[5] == [Deliver(2.0)]
+    assert commands[7] == [ClearDeadline(), LogEnd(2000.0, None, "", ""), Free()]
+    assert machine.state is EnvironmentState.IDLE
+
+
+def test_rt04_an_entrypoint_that_cannot_start_is_answered_without_a_process():
+    """RT-04: Runtime.InvalidEntrypoint carries the operating system's word."""
+    machine, commands = play(
+        (0.0, Invoke(invocation())),
+        (0.0, StartFailed(EnvironmentFailure.INVALID_ENTRYPOINT, "fork/exec b: permission denied")),
+    )
+    start, _line, kill, clear, _end, answer, gone = commands[1]
+    assert (start, kill, clear, gone) == (LogStart(), Kill(), ClearDeadline(), Gone())
+    assert json.loads(answer.payload) == {
+        "errorType": "Runtime.InvalidEntrypoint",
+        "errorMessage": "RequestId: r1 Error: fork/exec b: permission denied",
+    }
+    assert machine.state is EnvironmentState.DEAD
+
+
+def test_a_response_without_next_holds_the_slot_until_the_deadline():
+    """The caller is answered at once, but the environment counts until it asks for work, or is ended."""
+    machine, commands = play(*COLD, (1.5, RESPONSE), (4.25, DeadlinePassed()))
+    assert commands[3] == [HI]
+    assert commands[4] == [Kill(), LogTimeout(), ClearDeadline(), LogEnd(3000.0, 250.0, "timeout", ""), Gone()]
+    assert machine.state is EnvironmentState.ENDING
+
+
+def test_retiring_a_busy_environment_lets_it_finish():
+    """An update retires the environment after its invocation, not in the middle."""
+    machine, commands = play(*COLD, (1.3, Retire()), (1.5, RESPONSE), (1.75, NextRequested()))
+    assert commands[3] == []
+    assert commands[4] == [HI]
+    assert commands[5] == [ClearDeadline(), LogEnd(500.0, 250.0, "", ""), Kill(), Gone()]
+    assert machine.state is EnvironmentState.ENDING
+
+
+def test_a_repeated_next_delivers_the_same_event_again():
+    """RT-05: a runtime that lost its connection gets the pending event with the time that is left."""
+    _, commands = play(*COLD, (2.25, NextRequested()))
+    assert commands[3] == [Deliver(2.0)]
+
+
+def test_an_idle_exit_frees_the_place():
+    """A runtime that ends between invocations costs nobody an answer."""
+    machine, commands = play(*COLD, (1.5, RESPONSE), (1.75, NextRequested()), (2.0, Exited("x")))
+    assert commands[5] == [Gone()]
+    assert machine.state is EnvironmentState.DEAD
+
+
+def test_an_illegal_pair_is_a_bug():
+    """A pair of state and event that the table does not hold raises."""
+    machine = EnvironmentMachine(3.0)
+    with pytest.raises(AssertionError, match="NextRequested in NEW"):
+        machine.handle(NextRequested(), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "signal", "text"),
+    [
+        (0, None, "Runtime exited without providing a reason"),
+        (127, None, "Runtime exited with error: exit status 127"),
+        (None, 9, "Runtime exited with error: signal: killed"),
+        (None, 11, "Runtime exited with error: signal: segmentation fault"),
+    ],
+)
+def test_exits_in_awss_words(status, signal, text):
+    """Each way to end has the text of recorded answers."""
+    assert describe_exit(status, signal) == text

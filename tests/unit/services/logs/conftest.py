@@ -1,0 +1,84 @@
+"""A Logs service over a real store, and events for it to find."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambent.domain.caller import Caller, Scope
+from lambent.services.logs import service
+from lambent.store.contract import LogPosition, NewLogEvent
+from lambent.testing.stores import make_sqlite, open_sqlite
+
+SCOPE = Scope(account="111122223333", region="eu-west-1")
+
+
+@dataclass
+class LogsBench:
+    """Calls operations as the gateway does. What `write` was given is in the segment files until a handler folds."""
+
+    path: Path
+    unfolded: list[NewLogEvent] = field(default_factory=list)
+    folds: int = 0
+
+    def write(self, message: str, at_ms: int = 1, *, stream: str = "s", group: str = "g") -> None:
+        self.unfolded.append(
+            NewLogEvent(
+                scope=SCOPE, group=group, stream=stream, timestamp_ms=at_ms, ingestion_ms=at_ms + 5, message=message
+            )
+        )
+
+    def call(self, operation: str, **request: Any) -> Mapping[str, Any]:
+        """Call one operation; raises what it raises."""
+        return self.calls((operation, request))[0]
+
+    def calls(self, *requests: tuple[str, Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        async def run() -> list[Mapping[str, Any]]:
+            async with open_sqlite(str(self.path)) as stores:
+
+                async def fold() -> None:
+                    events, self.unfolded = self.unfolded, []
+                    if events:
+                        self.folds += 1
+                        await stores.logs.fold(events, [], [], LogPosition(segment=1, offset=self.folds))
+
+                handlers = service(stores.logs, fold).handlers
+                return [await handlers[operation](_caller(), request) for operation, request in requests]
+
+        return asyncio.run(run())
+
+    def messages(self, operation: str, **request: Any) -> list[str]:
+        return [event["message"] for event in self.call(operation, **request)["events"]]
+
+
+def _caller() -> Caller:
+    return Caller(
+        scope=SCOPE,
+        principal="arn:aws:iam::111122223333:root",
+        authenticated_by="none",
+        request_id="00000000-0000-4000-8000-000000000000",
+        endpoint="http://127.0.0.1:4566",
+    )
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> LogsBench:
+    path = tmp_path / "state.db"
+    make_sqlite(path)
+    return LogsBench(path)
+
+
+@pytest.fixture
+def refusal(logs: LogsBench) -> Callable[..., tuple[str, str]]:
+    """Give a function that calls an operation and returns code and text of its refusal."""
+    from lambent.errors.families import ApiError
+
+    def call(operation: str, **request: Any) -> tuple[str, str]:
+        with pytest.raises(ApiError) as caught:
+            logs.call(operation, **request)
+        return caught.value.code, caught.value.message
+
+    return call

@@ -1,0 +1,157 @@
+"""Connections, transactions and failures of the database."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from lambent.errors.families import DependencyError
+from lambent.store import database
+from lambent.store.contract import Conflict
+from lambent.store.database import CorruptDatabase, Database, schema_of
+from lambent.store.tables import SCHEMA
+from lambent.testing.stores import make_sqlite
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    make_sqlite(tmp_path / "state.db")
+    return tmp_path / "state.db"
+
+
+def test_a_migrated_database_tells_its_schema(path: Path) -> None:
+    """The number is read without leaving a file behind."""
+    before = path.read_bytes()
+    assert schema_of(path) == SCHEMA
+    assert [entry.name for entry in path.parent.iterdir()] == ["state.db"]
+    assert path.read_bytes() == before
+
+
+def test_the_schema_is_read_through_the_wal(path: Path) -> None:
+    """A number that a crash left in the WAL counts."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute("PRAGMA user_version = 77")
+    assert schema_of(path) == 77
+    connection.close()
+
+
+def test_no_database_has_schema_zero(tmp_path: Path) -> None:
+    """Absent and empty files are databases that were never migrated; looking makes none."""
+    assert schema_of(tmp_path / "state.db") == 0
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "state.db").touch()
+    assert schema_of(tmp_path / "state.db") == 0
+
+
+def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
+    """Other files, damaged ones and other programs' databases are told apart from ours and left alone."""
+    other = tmp_path / "text"
+    other.write_text("a text of somebody's, longer than the header of a database" * 10)
+    damaged = tmp_path / "damaged.db"
+    make_sqlite(damaged)
+    damaged.write_bytes(damaged.read_bytes()[:150] + b"\xff" * 6000)
+    foreign = tmp_path / "foreign.db"
+    with sqlite3.connect(foreign) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    connection.close()
+    for refused in (other, damaged, foreign, tmp_path):
+        with pytest.raises(CorruptDatabase) as caught:
+            schema_of(refused)
+        assert str(refused) in str(caught.value)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["damaged.db", "foreign.db", "text"]
+
+
+def test_commits_are_synced(path: Path) -> None:
+    """Every connection writes ahead, syncs fully, and minds foreign keys."""
+
+    async def run() -> list[object]:
+        async with Database(path) as opened:
+            names = ("journal_mode", "synchronous", "foreign_keys")
+            return [(await opened.rows(text(f"PRAGMA {name}")))[0][0] for name in names]
+
+    full = 2
+    assert asyncio.run(run()) == ["wal", full, 1]
+
+
+def test_a_database_is_not_made_by_opening_it(tmp_path: Path) -> None:
+    """A missing file is a failure of the first statement, not a new empty database."""
+
+    async def run() -> None:
+        async with Database(tmp_path / "state.db") as opened:
+            with pytest.raises(DependencyError):
+                await opened.rows(text("SELECT 1"))
+
+    asyncio.run(run())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broken_constraint_is_a_conflict(path: Path) -> None:
+    """The contract's exception comes, not the driver's."""
+
+    async def run() -> None:
+        async with Database(path) as opened:
+            with pytest.raises(Conflict):
+                async with opened.write() as statements:
+                    await statements.change(text("INSERT INTO log_position VALUES (1, 0, 0)"))
+
+    asyncio.run(run())
+
+
+def test_a_locked_database_is_worth_another_try(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another process holds the lock, writing fails as retryable and reading goes on."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 20)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    async def run() -> None:
+        async with Database(path) as opened:
+            with pytest.raises(DependencyError) as caught:
+                async with opened.write():
+                    pass
+            assert caught.value.retryable
+            assert (await opened.rows(text("SELECT segment FROM log_position")))[0][0] == 0
+            other.execute("ROLLBACK")
+            async with opened.write() as statements:
+                assert await statements.change(text("UPDATE log_position SET segment = 1")) == 1
+
+    asyncio.run(run())
+    other.close()
+
+
+def test_a_bad_statement_is_not_worth_another_try(path: Path) -> None:
+    """What fails by itself fails again."""
+
+    async def run() -> None:
+        async with Database(path) as opened, opened.snapshot() as statements:
+            with pytest.raises(DependencyError) as caught:
+                await statements.rows(text("SELECT nothing"))
+            assert not caught.value.retryable
+
+    asyncio.run(run())
+
+
+def test_a_damaged_database_is_told_so(path: Path) -> None:
+    """Damage met while serving is the same failure as damage met at the start."""
+    path.write_bytes(b"no database at all, but long enough to look at" * 100)
+
+    async def run() -> None:
+        async with Database(path) as opened:
+            with pytest.raises(CorruptDatabase):
+                await opened.rows(text("SELECT 1 FROM log_position"))
+
+    asyncio.run(run())
+
+
+def test_many_readers_share_few_connections(path: Path) -> None:
+    """Readers beyond the connections wait for one instead of failing."""
+
+    async def run() -> None:
+        async with Database(path) as opened:
+            rows = await asyncio.gather(*(opened.rows(text("SELECT segment FROM log_position")) for _ in range(50)))
+            assert [row[0][0] for row in rows] == [0] * 50
+
+    asyncio.run(run())

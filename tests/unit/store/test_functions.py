@@ -1,0 +1,47 @@
+"""What the function repository does beyond the store's suite: its queries are answered by indexes."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from lambent.store import functions
+from lambent.store.tables import function_versions
+from lambent.testing.stores import make_sqlite
+
+_LATEST = functions._VERSIONS.where(function_versions.c.number == 0).order_by(function_versions.c.name).limit(50)
+_EVERY = functions._VERSIONS.order_by(function_versions.c.name, function_versions.c.number).limit(50)
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (functions._FUNCTION, "autoindex_functions"),
+        (functions._VERSION, "autoindex_function_versions"),
+        (functions._UNSETTLED, "function_versions_unsettled"),
+        (functions._USAGE, "COVERING INDEX function_versions_by_number"),
+        (_LATEST, "function_versions_by_number"),
+        (_EVERY, "autoindex_function_versions"),
+    ],
+)
+def test_queries_are_answered_by_an_index(tmp_path: Path, query: Select[tuple[str]], index: str) -> None:
+    """No query reads all functions or sorts them: ten thousand are as quick to page as ten."""
+    path = tmp_path / "state.db"
+    make_sqlite(path)
+    compiled = query.compile(dialect=sqlite.dialect())
+    with sqlite3.connect(path) as connection:
+        values = [compiled.params[name] for name in compiled.positiontup or ()]
+        plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {compiled}", values))
+    connection.close()
+    assert index in plan
+    assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize("name", [name for name in vars(functions) if name[:2].isupper() or name[1:3].isupper()])
+def test_statements_suit_postgresql(name: str) -> None:
+    """Every statement is one that PostgreSQL has as well."""
+    statement = getattr(functions, name)
+    if hasattr(statement, "compile"):
+        statement.compile(dialect=postgresql.dialect())

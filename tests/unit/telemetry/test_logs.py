@@ -1,0 +1,484 @@
+"""The functions' log: written without waiting, folded in time, whole after a crash."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from lambent.domain.caller import Scope
+from lambent.errors.families import DependencyError
+from lambent.store.contract import LogEvent, LogStore
+from lambent.store.database import Database
+from lambent.store.logs import LogRepository
+from lambent.store.migrate import migrate
+from lambent.telemetry import logs as logs_module
+from lambent.telemetry.logs import (
+    BATCH_EVENTS_MAX,
+    FOLD_AFTER_S,
+    RETRY_AFTER_S,
+    SWEEP_EVERY_S,
+    EnvironmentLog,
+    FunctionLogs,
+)
+from lambent.telemetry.segments import SYNC_AFTER_S, Segments
+from lambent.testing.log_store import MemoryLogStore
+from lambent.testing.virtual_clock import VirtualClock
+
+SCOPE = Scope("123456789012", "eu-west-1")
+GROUP = "/aws/lambda/hello"
+STREAM = "2026/11/25/[$LATEST]0123456789abcdef0123456789abcdef"
+
+
+class Server:
+    """One life of a server, as far as its logs go."""
+
+    def __init__(self, folder: Path, store: LogStore, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.store = store
+        self.segments = Segments(folder, clock)
+        self.logs = FunctionLogs(self.segments, store, clock)
+
+    def stream(self, name: str = STREAM) -> EnvironmentLog:
+        return self.logs.open_stream(SCOPE, GROUP, name)
+
+    def killed(self) -> None:
+        """End like `kill -9`: what was written stays, nothing else happens as long as nobody moves its clock."""
+
+
+async def stored(store: LogStore, limit: int = 100_000) -> list[LogEvent]:
+    return list(await store.events(SCOPE, GROUP, limit=limit))
+
+
+async def messages(store: LogStore) -> list[str]:
+    return [event.message for event in await stored(store)]
+
+
+def run(story: Callable[[], Awaitable[None]]) -> None:
+    async def told() -> None:
+        await asyncio.wait_for(story(), 30)
+
+    asyncio.run(told())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until a thread has done its part."""
+    while not condition():  # noqa: ASYNC110 - nothing announces it
+        await asyncio.sleep(0.001)
+
+
+StoreMaker = Callable[[VirtualClock], "asyncio.Future[LogStore]"]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[VirtualClock], object]:
+    """Give what opens a store: the shipped fake, and the real one on SQLite."""
+
+    @asynccontextmanager
+    async def opened(clock: VirtualClock) -> AsyncIterator[LogStore]:
+        if request.param == "memory":
+            yield MemoryLogStore(clock)
+            return
+        path = tmp_path / "state.db"
+        await asyncio.to_thread(migrate, path)
+        async with Database(path) as database:
+            yield LogRepository(database, clock)
+
+    return opened
+
+
+def test_an_invocation_is_in_the_store_after_a_fold(tmp_path: Path, open_store) -> None:
+    """Everything that was written is there, each message an event, in order, with the time of its writing."""
+
+    async def story() -> None:
+        clock = VirtualClock(now=1_000.0)
+        async with open_store(clock) as store:
+            server = Server(tmp_path / "segments", store, clock)
+            await server.logs.recover()
+            log = server.stream()
+            log.started("id-1", "$LATEST", 128, 3, ["START\n"])
+            clock.advance(0.25)
+            log.output(["hello\n", "world\n"])
+            clock.advance(0.25)
+            log.ended("id-1", ["END\n", "REPORT\n"])
+            assert await stored(store) == []
+            await server.logs.fold()
+            events = await stored(store)
+            assert [(event.timestamp_ms, event.message) for event in events] == [
+                (1_000_000, "START\n"),
+                (1_000_250, "hello\n"),
+                (1_000_250, "world\n"),
+                (1_000_500, "END\n"),
+                (1_000_500, "REPORT\n"),
+            ]
+            assert {event.stream for event in events} == {STREAM}
+            assert list(await store.open_invocations()) == []
+            await server.logs.close()
+
+    run(story)
+
+
+def test_a_second_server_stores_nothing_twice(tmp_path: Path, open_store) -> None:
+    """After kill -9 the next server folds what was left, exactly once, over any number of lives."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        async with open_store(clock) as store:
+            for life in range(4):
+                server = Server(tmp_path / "segments", store, clock)
+                await server.logs.recover()
+                server.stream().output([f"{life} early\n"])
+                if life % 2:
+                    await server.logs.fold()
+                server.stream().output([f"{life} late\n"])
+                server.killed()
+            last = Server(tmp_path / "segments", store, clock)
+            await last.logs.recover()
+            assert await messages(store) == [f"{life} {part}\n" for life in range(4) for part in ("early", "late")]
+            assert list((tmp_path / "segments").iterdir()) == []
+            await last.logs.close()
+
+    run(story)
+
+
+def test_an_invocation_that_a_crash_cut_off_is_reported(tmp_path: Path, open_store) -> None:
+    """A start without an end gets END and REPORT up to its last sign of life, marked as failed, once."""
+
+    async def story() -> None:
+        clock = VirtualClock(now=1_000.0)
+        async with open_store(clock) as store:
+            server = Server(tmp_path / "segments", store, clock)
+            await server.logs.recover()
+            log = server.stream()
+            log.started("whole", "$LATEST", 128, 3, ["START whole\n"])
+            log.ended("whole", ["END whole\n"])
+            log.started("cut", "$LATEST", 256, 3, ["START cut\n"])
+            await server.logs.fold()
+            clock.advance(0.5)
+            log.output(["alive\n"])
+            server.killed()
+            for later in (60, 120):
+                server = Server(tmp_path / "segments", store, VirtualClock(now=1_000.0 + later))
+                await server.logs.recover()
+                await server.logs.close()
+            assert (await messages(store))[2:] == [
+                "START cut\n",
+                "alive\n",
+                "END RequestId: cut\n",
+                "REPORT RequestId: cut\tDuration: 500.00 ms\tBilled Duration: 500 ms\tMemory Size: 256 MB\t"
+                "Max Memory Used: 0 MB\tStatus: error\tError Type: Sandbox.Failure\n",
+            ]
+            assert list(await store.open_invocations()) == []
+
+    run(story)
+
+
+def test_an_invocation_in_flight_over_several_folds_is_closed(tmp_path: Path, open_store) -> None:
+    """Start and end may be commits apart; a retry under the same id stays open until its own end."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        async with open_store(clock) as store:
+            server = Server(tmp_path / "segments", store, clock)
+            await server.logs.recover()
+            log = server.stream()
+            log.started("id", "$LATEST", 128, 3, ["START\n"])
+            await server.logs.fold()
+            assert [invocation.request_id for invocation in await store.open_invocations()] == ["id"]
+            log.ended("id", ["END\n"])
+            log.started("id", "$LATEST", 128, 3, ["START\n"])
+            await server.logs.fold()
+            assert [invocation.request_id for invocation in await store.open_invocations()] == ["id"]
+            log.ended("id", ["END\n"])
+            await server.logs.fold()
+            assert list(await store.open_invocations()) == []
+            await server.logs.close()
+
+    run(story)
+
+
+def test_timestamps_never_go_back_within_a_stream(tmp_path: Path) -> None:
+    """When the machine's clock is set back, a stream's events still ascend."""
+
+    class Jumping(VirtualClock):
+        offset = 0.0
+
+        def now(self) -> float:
+            return super().now() + self.offset
+
+    async def story() -> None:
+        clock = Jumping(now=1_000.0)
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path, store, clock)
+        log = server.stream()
+        log.output(["one"])
+        clock.offset = -500
+        log.output(["two"])
+        server.stream("other").output(["three"])
+        await server.logs.fold()
+        assert {event.message: event.timestamp_ms for event in await stored(store)} == {
+            "one": 1_000_000,
+            "two": 1_000_000,
+            "three": 500_000,
+        }
+        await server.logs.close()
+
+    run(story)
+
+
+def test_much_output_is_folded_in_bounded_commits(tmp_path: Path, open_store) -> None:
+    """Tens of thousands of lines arrive whole and in order; no commit is much larger than its limit."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        async with open_store(clock) as store:
+            server = Server(tmp_path / "segments", store, clock)
+            await server.logs.recover()
+            log = server.stream()
+            sent = [f"line {number}\n" for number in range(21_000)]
+            log.output(sent[:15_000])
+            for start in range(15_000, 21_000, 10):
+                log.output(sent[start : start + 10])
+            await server.logs.fold()
+            assert await messages(store) == sent
+            if isinstance(store, MemoryLogStore):
+                assert max(store.fold_sizes) < BATCH_EVENTS_MAX + logs_module.RECORD_MESSAGES_MAX
+            await server.logs.close()
+
+    run(story)
+
+
+def test_folds_that_overlap_share_the_work_and_each_sees_what_it_should(tmp_path: Path) -> None:
+    """A reader that comes while a fold runs waits for that one, and for one more if it wrote something meanwhile."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path, store, clock)
+        log = server.stream()
+        log.output(["first"])
+        readers = [asyncio.create_task(server.logs.fold()) for _ in range(5)]
+        await asyncio.sleep(0)
+        log.output(["second"])
+        await server.logs.fold()
+        assert await messages(store) == ["first", "second"]
+        await asyncio.gather(*readers)
+        assert store.fold_sizes == [1, 1]
+        await server.logs.fold()
+        assert store.fold_sizes == [1, 1]
+        await server.logs.close()
+
+    run(story)
+
+
+def test_what_was_written_is_folded_when_it_is_quiet_and_then_no_timer_is_left(tmp_path: Path) -> None:
+    """A second after the last record it is folded without being asked; a server at rest has no timer."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path, store, clock)
+        log = server.stream()
+        assert clock.timer_count == 0
+        log.output(["one"])
+        clock.advance(FOLD_AFTER_S * 0.75)
+        log.output(["two"])
+        clock.advance(FOLD_AFTER_S * 0.75)
+        await asyncio.sleep(0.01)
+        assert store.fold_sizes == []
+        clock.advance(FOLD_AFTER_S * 0.25)
+        await until(lambda: store.fold_sizes == [2])
+        clock.advance(SYNC_AFTER_S)
+        await until(lambda: not server.segments.is_syncing)
+        clock.advance(SYNC_AFTER_S)
+        assert clock.timer_count == 0
+        await server.logs.close()
+
+    run(story)
+
+
+def test_constant_load_is_folded_when_much_has_piled_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a quiet second, size decides: segment files do not grow for ever."""
+
+    async def story() -> None:
+        monkeypatch.setattr(logs_module, "UNFOLDED_BYTES_MAX", 10_000)
+        clock = VirtualClock()
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path, store, clock)
+        log = server.stream()
+        for number in range(90):
+            log.output(["x" * 100])
+            assert store.fold_sizes == [], number
+        for _ in range(20):
+            log.output(["x" * 100])
+        await until(lambda: sum(store.fold_sizes) > 0)
+        await server.logs.close()
+
+    run(story)
+
+
+def test_a_store_that_fails_loses_nothing(tmp_path: Path) -> None:
+    """The reader hears of it, the records stay, and the fold is tried again, even if the commit came through."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        store = MemoryLogStore(clock)
+
+        def fail() -> None:
+            raise DependencyError("database is locked", retryable=True)
+
+        server = Server(tmp_path, store, clock)
+        log = server.stream()
+        log.output(["one"])
+        store.before_fold = fail
+        with pytest.raises(DependencyError):
+            await server.logs.fold()
+        clock.advance(FOLD_AFTER_S)
+        assert store.fold_sizes == []
+        store.before_fold = lambda: None
+        clock.advance(RETRY_AFTER_S)
+        await until(lambda: store.fold_sizes == [1])
+        # A commit whose answer was lost: the store has it, we do not know.
+        log.output(["two"])
+        genuine = store.fold
+
+        async def lost_answer(*arguments: object) -> None:
+            await genuine(*arguments)  # type: ignore[arg-type]
+            fail()
+
+        store.fold = lost_answer  # type: ignore[method-assign]
+        with pytest.raises(DependencyError):
+            await server.logs.fold()
+        store.fold = genuine  # type: ignore[method-assign]
+        log.output(["three"])
+        await server.logs.fold()
+        assert await messages(store) == ["one", "two", "three"]
+        await server.logs.close()
+
+    run(story)
+
+
+def test_close_with_a_failing_store_leaves_the_records_for_the_next_start(tmp_path: Path) -> None:
+    """A server that cannot fold at its end stops all the same."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        store = MemoryLogStore(clock)
+
+        def fail() -> None:
+            raise DependencyError("disk I/O error", retryable=False)
+
+        server = Server(tmp_path, store, clock)
+        server.stream().output(["kept"])
+        store.before_fold = fail
+        await server.logs.close()
+        assert clock.timer_count == 0
+        store.before_fold = lambda: None
+        server = Server(tmp_path, store, clock)
+        await server.logs.recover()
+        assert await messages(store) == ["kept"]
+        await server.logs.close()
+
+    run(story)
+
+
+def test_a_torn_record_costs_itself_only(tmp_path: Path, open_store) -> None:
+    """What a power cut tore is passed over; what came before and after is stored."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        async with open_store(clock) as store:
+            server = Server(tmp_path / "segments", store, clock)
+            await server.logs.recover()
+            server.stream().output(["before"])
+            server.stream().output(["torn"])
+            server.killed()
+            (path,) = (tmp_path / "segments").iterdir()
+            os.truncate(path, path.stat().st_size - 1)
+            server = Server(tmp_path / "segments", store, clock)
+            await server.logs.recover()
+            server.stream().output(["after"])
+            await server.logs.fold()
+            assert await messages(store) == ["before", "after"]
+            await server.logs.close()
+
+    run(story)
+
+
+def test_a_record_of_another_version_is_passed_over(tmp_path: Path) -> None:
+    """What this version cannot read does not keep it from reading the rest."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path, store, clock)
+        server.stream().output(["one"])
+        server.segments.append(b"\x91\xa5later")
+        server.stream().output(["two"])
+        await server.logs.fold()
+        assert await messages(store) == ["one", "two"]
+        await server.logs.close()
+
+    run(story)
+
+
+def test_a_lone_surrogate_does_not_fail_the_log(tmp_path: Path) -> None:
+    """An error type from a runtime's JSON may hold what UTF-8 cannot; it is replaced."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path, store, clock)
+        server.stream().ended("id", ["Error Type: \ud800"])
+        await server.logs.fold()
+        assert await messages(store) == ["Error Type: ?"]
+        await server.logs.close()
+
+    run(story)
+
+
+def test_expired_events_are_swept_at_most_hourly(tmp_path: Path) -> None:
+    """Retention deletes at the start and then while there is something to fold, once an hour."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path, store, clock)
+        await server.logs.recover()
+        assert store.sweep_count == 1
+        for _ in range(4):
+            server.stream().output(["x"])
+            await server.logs.fold()
+            clock.advance(SWEEP_EVERY_S / 2)
+        assert store.sweep_count == 2
+        await server.logs.close()
+
+    run(story)
+
+
+def test_a_commit_that_was_refused_is_nothing_but_a_failed_fold(tmp_path: Path) -> None:
+    """On SQLite: another process that holds the database makes the fold fail, later it succeeds."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        path = tmp_path / "state.db"
+        await asyncio.to_thread(migrate, path)
+        async with Database(path) as database:
+            store = LogRepository(database, clock)
+            server = Server(tmp_path / "segments", store, clock)
+            await server.logs.recover()
+            server.stream().output(["one"])
+            other = sqlite3.connect(path, isolation_level=None)
+            other.execute("ALTER TABLE log_events RENAME TO hidden")
+            with pytest.raises(DependencyError):
+                await server.logs.fold()
+            other.execute("ALTER TABLE hidden RENAME TO log_events")
+            other.close()
+            await server.logs.fold()
+            assert await messages(store) == ["one"]
+            await server.logs.close()
+
+    run(story)

@@ -1,0 +1,132 @@
+"""Settings: where a value comes from, and what a bad one gets."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambent.errors.families import SettingsError
+from lambent.settings import Settings, default_data_dir, load_settings, options
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder: a lambent.toml of the checkout would decide otherwise."""
+    monkeypatch.chdir(tmp_path)
+
+
+def load(
+    given: dict[str, Any] | None = None, environ: dict[str, str] | None = None, toml: str | None = None
+) -> Settings:
+    if toml is not None:
+        Path("lambent.toml").write_text(toml)
+    return load_settings(given or {}, environ or {})
+
+
+def refusal(**sources: Any) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(**sources)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_defaults_are_those_of_the_table() -> None:
+    """Without any source every option has its default."""
+    settings = load()
+    for option in options():
+        assert getattr(getattr(settings, option.section), option.name) == option.default
+
+
+def test_the_command_line_wins_over_environment_over_file_over_default() -> None:
+    """Each source hides those that follow it, and only for the options that it gives."""
+    toml = "port = 1\nenvironments-max = 1\nregion = 'eu-west-1'\n"
+    settings = load({"port": "3"}, {"LAMBENT_PORT": "2", "LAMBENT_ENVIRONMENTS_MAX": "2"}, toml)
+    assert (settings.server.port, settings.sandbox.environments_max, settings.api.region) == (3, 2, "eu-west-1")
+    assert settings.api.account == "000000000000"
+
+
+def test_option_names_are_unique_and_give_flag_and_variable() -> None:
+    """Options are flat: one name, one flag, one variable."""
+    names = [option.name for option in options()]
+    assert len(set(names)) == len(names)
+    data_dir = next(option for option in options() if option.name == "data_dir")
+    assert (data_dir.flag, data_dir.variable) == ("--data-dir", "LAMBENT_DATA_DIR")
+
+
+def test_the_file_takes_names_with_dashes_and_with_underscores() -> None:
+    """Both spellings of a name mean the same."""
+    assert load(toml="data-dir = '/a'").data.data_dir == Path("/a")
+    assert load(toml="data_dir = '/b'").data.data_dir == Path("/b")
+
+
+def test_lambent_config_names_another_file(tmp_path: Path) -> None:
+    """The file may be anywhere; one that was named has to exist."""
+    (tmp_path / "other.toml").write_text("port = 7")
+    assert load(environ={"LAMBENT_CONFIG": str(tmp_path / "other.toml")}).server.port == 7
+    assert "LAMBENT_CONFIG: " in refusal(environ={"LAMBENT_CONFIG": "/nowhere.toml"})
+
+
+@pytest.mark.parametrize(("text", "expected"), [("true", True), ("ON", True), ("1", True), ("no", False), ("0", False)])
+def test_booleans_in_the_environment(text: str, expected: bool) -> None:
+    """The usual words for true and false are understood."""
+    assert load(environ={"LAMBENT_ACCEPT_INERT": text}).api.accept_inert is expected
+
+
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        ({"given": {"port": "abc"}}, "--port: 'abc' is not a whole number"),
+        ({"environ": {"LAMBENT_PORT": "abc"}}, "LAMBENT_PORT: 'abc' is not a whole number"),
+        ({"toml": "port = 'abc'"}, "lambent.toml: port: 'abc' is not a whole number"),
+        ({"toml": "port = 45.66"}, "lambent.toml: port: 45.66 is not a whole number"),
+        ({"toml": "port = true"}, "lambent.toml: port: True is not a whole number"),
+        ({"toml": "region = 7"}, "lambent.toml: region: 7 is not text"),
+        ({"toml": "data-dir = 7"}, "lambent.toml: data_dir: 7 is not a path"),
+        ({"environ": {"LAMBENT_DATA_DIR": ""}}, "LAMBENT_DATA_DIR: '' is not a path"),
+        ({"given": {"data_dir": "~no-such-user-here/x"}}, "--data-dir: '~no-such-user-here/x' is not a path"),
+        ({"environ": {"LAMBENT_INSECURE": "maybe"}}, "LAMBENT_INSECURE: 'maybe' is not true or false"),
+        ({"toml": "prot = 1"}, "lambent.toml: there is no setting 'prot'; `lambent serve --help` lists them"),
+        ({"given": {"port": "70000"}}, "--port: 70000 is not between 0 and 65535"),
+        ({"given": {"environment_idle_s": "nan"}}, "--environment-idle-s: nan is not between 0.1 and 86400"),
+        ({"given": {"account": "12"}}, "--account: '12' is not twelve digits"),
+        ({"given": {"region": ""}}, "--region: '' is not a region name"),
+        ({"given": {"runtime_fallback": "far"}}, "--runtime-fallback: 'far' is neither none nor nearest"),
+        ({"given": {"sandbox": "oci"}}, "--sandbox: 'oci' is not offered by this version; use auto or process"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named(sources: dict[str, Any], expected: str) -> None:
+    """The message says where the value came from, what it was and what was expected, in one line."""
+    assert refusal(**sources) == expected
+
+
+@pytest.mark.parametrize("content", [b"port = = 1", b"\xff\xfe"])
+def test_a_file_that_is_no_toml_is_refused(content: bytes) -> None:
+    """Broken TOML is the operator's to mend: the line names the file."""
+    Path("lambent.toml").write_bytes(content)
+    assert refusal().startswith("lambent.toml: ")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_loopback_needs_no_flag(host: str) -> None:
+    """Addresses that only this machine reaches are safe without authentication."""
+    assert load({"host": host}).server.host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "127.example.com", "example.com"])
+def test_anything_else_needs_insecure(host: str) -> None:
+    """Who listens for others without authentication has to say so."""
+    assert "--insecure" in refusal(given={"host": host})
+    assert load({"host": host, "insecure": True}).server.host == host
+
+
+def test_a_user_without_a_home_gets_a_folder_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's nameless user can start the command line all the same."""
+
+    def nowhere(cls: type[Path]) -> Path:
+        raise RuntimeError
+
+    monkeypatch.setattr("os.geteuid", lambda: 4711)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", classmethod(nowhere))
+    assert default_data_dir() == Path.cwd() / "lambent-data"

@@ -1,0 +1,181 @@
+"""What wire tests are written with: a real server in its own process, real zips, real clients."""
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+LAMBENT = os.environ.get("LAMBENT_BIN", str(ROOT / ".venv" / "bin" / "lambent"))
+ROLE = "arn:aws:iam::000000000000:role/lambda-role"
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+
+
+def zip_of(entries, modes=None, links=None):
+    """Return a zip of name -> text or bytes; `modes` gives unix modes (0644 otherwise), `links` symlinks."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            info = zipfile.ZipInfo(name)
+            info.filename = name
+            info.create_system = 3
+            info.external_attr = (0o100000 | (modes or {}).get(name, 0o644)) << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, content)
+        for name, target in (links or {}).items():
+            info = zipfile.ZipInfo(name)
+            info.create_system = 3
+            info.external_attr = 0o120777 << 16
+            archive.writestr(info, target)
+    return stream.getvalue()
+
+
+class Server:
+    """One `lambent serve` process on a data folder of its own."""
+
+    def __init__(self, data_dir=None, *options, env=None):
+        if data_dir is None:
+            data_dir = Path(tempfile.mkdtemp(prefix="lambent-test-"))
+            # Functions run as another user when the server is root: the way to their code must be open.
+            data_dir.chmod(0o711)
+        self.data_dir = data_dir
+        self.options = options
+        self.env = env or {}
+        self.process = None
+        self.endpoint = None
+        self.log = []
+
+    def start(self):
+        environ = {key: value for key, value in os.environ.items() if not key.startswith(("LAMBENT_", "AWS_"))}
+        environ.update(self.env)
+        command = [
+            LAMBENT, "serve", "--port", "0", "--data-dir", str(self.data_dir),
+            "--runtimes-dir", str(ROOT / ".cache" / "runtimes"), *self.options,
+        ]  # fmt: skip
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environ, cwd=self.data_dir
+        )
+        ready = threading.Event()
+
+        def read():
+            for line in self.process.stdout:
+                self.log.append(line)
+                found = re.search(r"ready\b.*?(https?://\S+)", line)
+                if found and self.endpoint is None:
+                    self.endpoint = found[1].rstrip("/.,")
+                    ready.set()
+            ready.set()
+
+        self.reader = threading.Thread(target=read, daemon=True)
+        self.reader.start()
+        assert ready.wait(60) and self.endpoint, "the server did not get ready:\n" + "".join(self.log)
+        return self
+
+    @property
+    def port(self):
+        return int(self.endpoint.rsplit(":", 1)[1])
+
+    def stop(self):
+        """Stop as an operator would; return the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        self.reader.join(10)
+        return code
+
+    def kill(self):
+        """End the server at once, as a crash does."""
+        self.process.kill()
+        self.process.wait(30)
+        self.reader.join(10)
+        self.endpoint = None
+
+    def restart(self):
+        self.endpoint = None
+        return self.start()
+
+    def client(self, service, *, account="test", region=REGION, retries=1, **config):
+        """Return an unmodified boto3 client without hidden retries."""
+        return boto3.client(
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=account,
+            aws_secret_access_key="test",
+            config=Config(retries={"total_max_attempts": retries}, read_timeout=120, max_pool_connections=50, **config),
+        )
+
+    def discard(self):
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+        shutil.rmtree(self.data_dir, ignore_errors=True)
+
+
+class FunctionMaker:
+    """Creates functions from source text and removes them afterwards."""
+
+    def __init__(self, client, runtime, name):
+        self.client = client
+        self.runtime = runtime
+        self.base_name = name
+        self.made = []
+
+    def __call__(self, source=None, *, name=None, entries=None, archive=None, wait=True, client=None, **settings):
+        client = client or self.client
+        name = name or (self.base_name if not self.made else f"{self.base_name}-{len(self.made)}")
+        if archive is None:
+            archive = zip_of(entries or {"app.py": source})
+        wanted = {"Runtime": self.runtime, "Handler": "app.handler", "Role": ROLE, **settings}
+        client.create_function(FunctionName=name, Code={"ZipFile": archive}, **wanted)
+        self.made.append((client, name))
+        if wait:
+            client.get_waiter("function_active_v2").wait(
+                FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600}
+            )
+        return name
+
+
+def wait_updated(client, name):
+    client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 600})
+
+
+def invoke(client, name, event=None, **options):
+    """Invoke and return (answer, decoded payload)."""
+    payload = b"" if event is None else json.dumps(event).encode()
+    answer = client.invoke(FunctionName=name, Payload=payload, **options)
+    body = answer["Payload"].read()
+    return answer, json.loads(body) if body else None
+
+
+def tail_of(answer):
+    """Return the text of LogResult."""
+    return base64.b64decode(answer["LogResult"]).decode()
+
+
+def wait_for(condition, *, within_s=10.0, every_s=0.05):
+    """Return the first true value of `condition()`; fail when it stays false for `within_s`."""
+    end = time.monotonic() + within_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"the condition did not come true within {within_s} s"
+        time.sleep(every_s)
+
+
+def error_of(excinfo):
+    """Return (status, code, message) of a botocore ClientError."""
+    response = excinfo.value.response
+    return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"], response["Error"]["Message"]
