@@ -148,7 +148,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             }
 
         gateway = Gateway(
-            Pipeline(services, Protocols(services), Identity(settings.api.account, settings.api.region)),
+            Pipeline(services, Protocols({name: service.shape_violation for name, service in services.items()}), Identity(settings.api.account, settings.api.region)),
             OwnPaths(blobs, links, health),
             admission,
             clock,

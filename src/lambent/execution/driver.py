@@ -169,8 +169,6 @@ class ExecutionEnvironment:
                     self._handle(_STARTED)
                     await around.sandbox.assign(sandboxed, assignment_of(sandboxed))
                     around.sandbox.watch(sandboxed, True)
-                    if self._is_killed:
-                        around.sandbox.kill(sandboxed)
                     exit_ = await around.sandbox.wait(sandboxed)
                     description = describe_exit(exit_.status, exit_.signal)
                 else:

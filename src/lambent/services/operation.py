@@ -52,8 +52,6 @@ class Service(msgspec.Struct, frozen=True):
     body_limits: Mapping[str, BodyLimit] = {}
     """By operation, where the limit is not `default_body_limit`."""
     default_body_limit: BodyLimit = DEFAULT_BODY_LIMIT
-    unchecked_members: frozenset[str] = frozenset()
-    """Members whose enumeration the handler checks itself, since the service words that violation differently."""
 
 
 def collect_handlers(*resources: object) -> dict[str, Handler]:

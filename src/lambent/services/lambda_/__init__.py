@@ -58,5 +58,4 @@ def service(
                 "InvokeFunction",
             ),
         },
-        unchecked_members=frozenset({"Runtime"}),
     )

@@ -171,8 +171,8 @@ class Functions:
         }
         if len(versions) > limit:
             last = page[-1]
-            number = 0 if last.version == LATEST else int(last.version)
-            answer["NextMarker"] = encode_marker(f"{last.name}:{number}" if all_versions else last.name)
+            position = 0 if last.version == LATEST else int(last.version)
+            answer["NextMarker"] = encode_marker(f"{last.name}:{position}" if all_versions else last.name)
         return answer
 
     @operation("UpdateFunctionCode")
