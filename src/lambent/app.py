@@ -21,7 +21,7 @@ from lambent.access.links import CodeLinks
 from lambent.clock import Clock, SystemClock
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.quotas import Quotas
-from lambent.errors.families import SettingsError
+from lambent.errors.families import DependencyError, SettingsError
 from lambent.execution.driver import ExecutionEnvironment, Surroundings
 from lambent.execution.pool import EnvironmentPool
 from lambent.fleet.local import LocalFleet
@@ -39,10 +39,11 @@ from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.settings import SandboxSettings, ServerSettings, Settings
 from lambent.store.blobs import FileBlobs
 from lambent.store.data_folder import DataFolder, check_reachable
-from lambent.store.database import Database
+from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
+from lambent.store.tables import SCHEMA
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.segments import Segments
 
@@ -73,10 +74,12 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         stack.callback(listener.close)
         endpoint = f"http://{_url_host(settings.server.host)}:{bound_port(listener)}"
 
+        _check_schema(folder)
         database = await stack.enter_async_context(Database(folder.database))
         store = FunctionRepository(database)
         blobs = FileBlobs(folder.blobs)
         packages = FilePackages(blobs, folder.packages, quotas)
+        stack.push_async_callback(packages.close)
         links = CodeLinks(folder.secret, clock)
 
         function_logs = FunctionLogs(Segments(folder.segments, clock), LogRepository(database, clock), clock)
@@ -148,7 +151,11 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             }
 
         gateway = Gateway(
-            Pipeline(services, Protocols({name: service.shape_violation for name, service in services.items()}), Identity(settings.api.account, settings.api.region)),
+            Pipeline(
+                services,
+                Protocols({name: service.shape_violation for name, service in services.items()}),
+                Identity(settings.api.account, settings.api.region),
+            ),
             OwnPaths(blobs, links, health),
             admission,
             clock,
@@ -192,6 +199,16 @@ async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Cloc
         except Exception:
             _log.exception("task.failed name=%s", name)
         await clock.sleep(_RESTART_S)
+
+
+def _check_schema(folder: DataFolder) -> None:
+    """Compare one number; the migrations themselves were a child process's work and are not loaded here."""
+    try:
+        found = schema_of(folder.database)
+    except DependencyError as error:
+        raise SettingsError(f"--data-dir: {folder.path}: {error}") from error
+    if found != SCHEMA:
+        raise SettingsError(f"--data-dir: {folder.path}: state.db has schema {found}, this version needs {SCHEMA}")
 
 
 def _bind(server: ServerSettings) -> socket.socket:

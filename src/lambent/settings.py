@@ -249,4 +249,4 @@ def _check(settings: Settings) -> None:
 
 def _check_range(flag: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
-        raise SettingsError(f"{flag}: {value:g} is not between {least:g} and {most:g}")
+        raise SettingsError(f"{flag}: {value:.15g} is not between {least:.15g} and {most:.15g}")

@@ -68,15 +68,16 @@ class Server:
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environ, cwd=self.data_dir
         )
-        ready = threading.Event()
+        ready, output = threading.Event(), self.process.stdout
 
         def read():
-            for line in self.process.stdout:
-                self.log.append(line)
-                found = re.search(r"ready\b.*?(https?://\S+)", line)
-                if found and self.endpoint is None:
-                    self.endpoint = found[1].rstrip("/.,")
-                    ready.set()
+            with output:
+                for line in output:
+                    self.log.append(line)
+                    found = re.search(r"ready\b.*?(https?://\S+)", line)
+                    if found and self.endpoint is None:
+                        self.endpoint = found[1].rstrip("/.,")
+                        ready.set()
             ready.set()
 
         self.reader = threading.Thread(target=read, daemon=True)

@@ -61,6 +61,7 @@ class EnvironmentPool(EnvironmentOwner):
         self._unfrozen: dict[ExecutionEnvironment, float] = {}
         """Idle environments that are not frozen yet."""
         self._sweep_timer: TimerHandle | None = None
+        self._sweep_at = 0.0
         self._is_closing = False
 
     @property
@@ -110,17 +111,20 @@ class EnvironmentPool(EnvironmentOwner):
         self._idle.setdefault(environment.deployment.deployment_id, []).append(environment)
         self._idle_since[environment] = now
         self._unfrozen[environment] = now
-        if self._sweep_timer is None:
-            self._sweep_timer = self._clock.call_later(FREEZE_AFTER_S, self._sweep)
+        # A timer may be set already, but for the end of an environment that has been idle for longer.
+        if self._sweep_timer is None or self._sweep_at > now + FREEZE_AFTER_S:
+            self._sweep_in(FREEZE_AFTER_S)
 
     def environment_gone(self, environment: ExecutionEnvironment) -> None:
         self._all.discard(environment)
+        idle = self._idle.get(environment.deployment.deployment_id)
         if self._idle_since.pop(environment, None) is not None:
             self._unfrozen.pop(environment, None)
-            idle = self._idle[environment.deployment.deployment_id]
+            assert idle is not None
             idle.remove(environment)
-            if not idle:
-                del self._idle[environment.deployment.deployment_id]
+        # Also of one that was busy: each update brings a new deployment, and nothing may stay of the old ones.
+        if idle is not None and not idle:
+            del self._idle[environment.deployment.deployment_id]
 
     def retain(self, scope: Scope, name: FunctionName, deployment_ids: Collection[str]) -> None:
         """Retire a function's environments of every other deployment: idle ones now, busy ones when they are free."""
@@ -149,6 +153,12 @@ class EnvironmentPool(EnvironmentOwner):
             delay_s = max(next(iter(self._idle_since.values())) + self._idle_s - now, 0.001)
         else:
             return
+        self._sweep_in(delay_s)
+
+    def _sweep_in(self, delay_s: float) -> None:
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+        self._sweep_at = self._clock.monotonic() + delay_s
         self._sweep_timer = self._clock.call_later(delay_s, self._sweep)
 
     async def close(self, grace_s: float) -> None:

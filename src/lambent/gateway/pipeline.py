@@ -1,8 +1,8 @@
 """
 The steps of an API request, in order:
 
-    select the service -> match the operation -> read the body -> parse -> who calls -> authorize
-    -> validate -> handle -> serialize
+    select the service -> match the operation -> read the body -> parse -> validate -> who calls
+    -> authorize -> handle -> serialize
 
 An `ApiError` of any step becomes the answer, in the service's own error form.
 """
@@ -127,9 +127,9 @@ class Pipeline:
         if reason is not None:
             raise NotImplementedException(f"{operation.name} is not offered by this version of Lambent: {reason}")
         parameters = protocol.parse(match, request)
+        protocol.validate(operation, parameters)
         caller = self._caller(credential, request, request_id, endpoint)
         await authorize(caller, f"{service.name}:{operation.name}", "*")
-        protocol.validate(operation, parameters)
         output = await service.handlers[operation.name](caller, parameters)
         return protocol.serialize(operation, output, request_id)
 

@@ -126,7 +126,8 @@ class _Body:
             size += len(chunk)
             if size > most_bytes:
                 chunks.clear()
-                await self._throw_away()
+                if message.get("more_body"):
+                    await self._throw_away()
                 raise BodyTooLarge
             try:
                 self._admission.take_body(len(chunk))

@@ -202,7 +202,7 @@ class _Plan:
         if name.endswith(b"/") or kind == stat.S_IFDIR:
             if kind == stat.S_IFLNK:
                 _refuse()
-            self._add_directory(parts, mode)
+            self._add_directory(parts)
         elif not parts or name.endswith(b"/."):
             _refuse()
         elif kind == stat.S_IFLNK:
@@ -210,7 +210,9 @@ class _Plan:
             self._add_leaf(parts, ArchiveLink(path, _link_target(opened, entry)))
         else:
             # Documented: deployment packages, entries without Unix bits need world-readable permissions.
-            permissions = mode & 0o777 if mode else 0o644
+            # Nobody but the owner may write: where no mount makes the tree read-only, as in the `process` driver, a
+            # function could otherwise change code that other environments share. On AWS the mount sees to that.
+            permissions = mode & 0o755 if mode else 0o644
             self._add_leaf(parts, ArchiveFile(b"/".join(parts), permissions, entry))
 
     def index(self, unzipped_bytes: int) -> ArchiveIndex:
@@ -222,14 +224,14 @@ class _Plan:
             unzipped_bytes=unzipped_bytes,
         )
 
-    def _add_directory(self, parts: list[bytes], mode: int) -> None:
+    def _add_directory(self, parts: list[bytes]) -> None:
         if not parts:
             return  # The folder itself, as in "./".
         path = b"/".join(parts)
         if path in self._leaves:
             _refuse()
         self._add_parents(parts)
-        self._directories[path] = 0o755 | (mode & 0o777)
+        self._directories[path] = 0o755
 
     def _add_leaf(self, parts: list[bytes], leaf: ArchiveFile | ArchiveLink) -> None:
         if leaf.path in self._directories:

@@ -195,7 +195,6 @@ class FunctionLogs:
         if invocations:
             await self.fold()
             _log.warning("logs.recovered invocations=%d", len(invocations))
-        await self._sweep()
 
     async def fold(self) -> None:
         """
@@ -206,7 +205,9 @@ class FunctionLogs:
         """
         written = self._segments.end()
         while not self._has_folded(written):
-            await asyncio.shield(self._run or self._begin_fold())
+            run = self._run
+            # A run that is over but whose callback has not come yet would be awaited without ever yielding.
+            await asyncio.shield(self._begin_fold() if run is None or run.done() else run)
 
     async def close(self) -> None:
         """Fold and sync what is left; nothing may be written afterwards. A store that fails loses nothing."""
@@ -261,13 +262,14 @@ class FunctionLogs:
         return self._run is None and self._clock.monotonic() >= self._retry_at
 
     def _begin_fold(self) -> "asyncio.Task[None]":
-        assert self._run is None
+        assert self._run is None or self._run.done()
         self._run = asyncio.get_running_loop().create_task(self._fold_written(), name="logs.fold")
         self._run.add_done_callback(self._fold_ended)
         return self._run
 
     def _fold_ended(self, run: "asyncio.Task[None]") -> None:
-        self._run = None
+        if self._run is run:
+            self._run = None
         if not run.cancelled() and (error := run.exception()) is not None:
             _log.error(
                 "logs.fold_failed reason=%s", error, exc_info=None if isinstance(error, DependencyError) else error

@@ -266,9 +266,11 @@ def test_folds_that_overlap_share_the_work_and_each_sees_what_it_should(tmp_path
         await server.logs.fold()
         assert await messages(store) == ["first", "second"]
         await asyncio.gather(*readers)
-        assert store.fold_sizes == [1, 1]
+        # Whether the first run already saw the second line is the scheduler's business.
+        folded = list(store.fold_sizes)
+        assert folded in ([1, 1], [2])
         await server.logs.fold()
-        assert store.fold_sizes == [1, 1]
+        assert store.fold_sizes == folded
         await server.logs.close()
 
     run(story)

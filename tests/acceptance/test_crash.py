@@ -1,0 +1,203 @@
+"""kill -9 of the server: what it answered for is still there, and nothing of it runs on."""
+
+import contextlib
+import itertools
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+from wire.support import ROLE, invoke, wait_for, zip_of
+
+CREATES = 1000
+KILL_AFTER = 500
+AT_ONCE = 8
+
+QUICK = """
+def handler(event, context):
+    return "{name}"
+"""
+
+SLOW = """
+import subprocess
+import time
+
+def handler(event, context):
+    child = subprocess.Popen(["sleep", "600"])
+    print("the child is", child.pid)
+    time.sleep(event["sleep_s"])
+"""
+
+
+class Creates:
+    """Creates functions from several threads until all are made or the server is gone."""
+
+    def __init__(self, client, runtime):
+        self.client = client
+        self.runtime = runtime
+        self.numbers = iter(range(CREATES))
+        self.answered = []
+        self.enough = threading.Event()
+        self.unexpected = []
+
+    def work(self):
+        for number in self.numbers:
+            name = f"crash-{number:04d}"
+            # Each has a package of its own: blobs and folders are being written whenever the end comes.
+            archive = zip_of({"app.py": QUICK.format(name=name), "data.txt": name * 2000})
+            try:
+                answer = self.client.create_function(
+                    FunctionName=name,
+                    Code={"ZipFile": archive},
+                    Runtime=self.runtime,
+                    Handler="app.handler",
+                    Role=ROLE,
+                )
+            except (ConnectionError, HTTPClientError):
+                return
+            except ClientError as error:
+                self.unexpected.append(error)
+                return
+            if answer["ResponseMetadata"]["HTTPStatusCode"] == 201:
+                self.answered.append(name)
+            if len(self.answered) >= KILL_AFTER:
+                self.enough.set()
+
+
+def listed(client):
+    """Return every function's name and the hash of its code, page by page."""
+    pages = client.get_paginator("list_functions").paginate()
+    return {item["FunctionName"]: item["CodeSha256"] for page in pages for item in page["Functions"]}
+
+
+def functions_processes(data_dir):
+    """Return pid to start time of the processes that were started as functions of this data folder, zombies aside."""
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("needs:proc:run on Linux")
+    found = {}
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if folder.name.isdigit() and f"LAMBDA_TASK_ROOT={data_dir}/".encode() in (folder / "environ").read_bytes():
+                state, *rest = (folder / "stat").read_text().rpartition(")")[2].split()
+                if state not in "ZX":
+                    found[int(folder.name)] = rest[18]
+    return found
+
+
+def test_every_answered_create_survives_kill_9(own_server, runtime):
+    """kill -9 in the middle of a thousand creates: each 201 stands, each function is whole and becomes Active."""
+    server = own_server().start()
+    creates = Creates(server.client("lambda"), runtime)
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for _ in range(AT_ONCE):
+            threads.submit(creates.work)
+        assert creates.enough.wait(180), f"only {len(creates.answered)} creates were answered"
+        server.kill()
+    assert creates.unexpected == []
+    assert KILL_AFTER <= len(creates.answered) < CREATES
+
+    server.restart()
+    client = server.client("lambda")
+    there = listed(client)
+
+    assert set(creates.answered) <= set(there), "a function that was answered 201 is gone"
+    unanswered = set(there) - set(creates.answered)
+    assert len(unanswered) <= AT_ONCE, "more functions than were asked for"
+    for name in there:
+        wait_for(
+            lambda name=name: client.get_function_configuration(FunctionName=name)["State"] == "Active", within_s=60
+        )
+    # What is there is whole: its archive, and the folder that it unpacked to.
+    for name in {*sorted(there)[::25], *unanswered}:
+        assert invoke(client, name)[1] == name
+    # `.boot` says since when the folders here can be trusted.
+    folders = [path for path in (server.data_dir / "packages").iterdir() if path.name != ".boot"]
+    assert len(folders) >= len(there)
+    for folder in folders:
+        assert len(folder.name) == 64, f"{folder} is no finished package"
+        assert {path.name: path.stat().st_size > 0 for path in folder.iterdir()} == {"app.py": True, "data.txt": True}
+        assert (folder / "data.txt").stat().st_size == len("crash-0000") * 2000
+
+    # The names in flight can be used again: nothing half-made is in their way.
+    lost = next(name for name in map("crash-{:04d}".format, itertools.count()) if name not in there)
+    client.create_function(
+        FunctionName=lost,
+        Code={"ZipFile": zip_of({"app.py": QUICK.format(name=lost), "data.txt": lost * 2000})},
+        Runtime=runtime,
+        Handler="app.handler",
+        Role=ROLE,
+    )
+
+
+def test_no_environment_outlives_the_next_start(own_server, runtime):
+    """
+    A killed server leaves processes behind, busy and frozen ones with their children; the next start ends them all
+    and closes the invocation that was running with END and REPORT.
+    """
+    server = own_server().start()
+    client = server.client("lambda")
+    client.create_function(
+        FunctionName="slow",
+        Code={"ZipFile": zip_of({"app.py": SLOW})},
+        Runtime=runtime,
+        Handler="app.handler",
+        Role=ROLE,
+        Timeout=300,
+    )
+    client.get_waiter("function_active_v2").wait(FunctionName="slow", WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
+    invoke(client, "slow", {"sleep_s": 0})
+
+    def invoke_until_the_end():
+        with contextlib.suppress(ConnectionError, HTTPClientError):
+            invoke(client, "slow", {"sleep_s": 600})
+
+    # One takes the idle environment, the other a new one; a short one then leaves an environment idle.
+    callers = [threading.Thread(target=invoke_until_the_end) for _ in range(2)]
+    for caller in callers:
+        caller.start()
+    wait_for(lambda: server_log(server).count("START RequestId") == 3, within_s=30)
+    invoke(client, "slow", {"sleep_s": 0})
+    # Three environments: one process each, and a child for each of the four invocations.
+    wait_for(lambda: len(functions_processes(server.data_dir)) == 3 + 4, within_s=30)
+    wait_for(lambda: server_log(server).count("REPORT RequestId") == 2, within_s=30)
+
+    server.kill()
+    for caller in callers:
+        caller.join(30)
+        assert not caller.is_alive()
+    left = functions_processes(server.data_dir)
+    assert left, "nothing was left behind, so this test shows nothing"
+
+    server.restart()
+
+    again = functions_processes(server.data_dir)
+    assert not {pid for pid, started in again.items() if left.get(pid) == started}
+    assert again == {}
+    text = wait_for(lambda: (text := server_log(server)).count("REPORT RequestId") == 4 and text, within_s=30)
+    started = {line.split()[2] for line in text.splitlines() if line.startswith("START RequestId")}
+    for kind in ("END", "REPORT"):
+        lines = [line for line in text.splitlines() if line.startswith(f"{kind} RequestId")]
+        assert {line.split()[2] for line in lines} == started, f"each invocation has one {kind}"
+    assert text.count("Status: error") == 2
+    assert invoke(server.client("lambda"), "slow", {"sleep_s": 0})[0]["StatusCode"] == 200
+
+
+def server_log(server):
+    """Return the log of the function `slow` as text."""
+    client = server.client("logs")
+    with contextlib.suppress(client.exceptions.ResourceNotFoundException):
+        pages = client.get_paginator("filter_log_events").paginate(logGroupName="/aws/lambda/slow")
+        return "".join(event["message"] for page in pages for event in page["events"])
+    return ""
+
+
+def test_a_start_that_was_killed_is_no_hindrance(own_server):
+    """kill -9 right after each start: the data folder opens again, as often as it takes."""
+    server = own_server().start()
+    for _ in range(3):
+        server.kill()
+        server.restart()
+    assert server.client("lambda").list_functions()["Functions"] == []
+    assert not list(Path(server.data_dir).glob("*.new")), os.listdir(server.data_dir)

@@ -1,0 +1,170 @@
+"""From a name and a qualifier to a version: what is remembered, and when it is forgotten."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from lambent.dispatch.resolve import VersionResolver
+from lambent.domain.caller import Scope
+from lambent.domain.function import LATEST, Code, Configuration, FunctionName, FunctionVersion
+from lambent.store.contract import FunctionChange
+
+SCOPE = Scope("000000000000", "us-east-1")
+OTHER = Scope("000000000000", "eu-west-1")
+F = FunctionName("f")
+
+
+def version_of(name: str, revision: str = "r1", number: str = LATEST) -> FunctionVersion:
+    return FunctionVersion(
+        scope=SCOPE,
+        name=FunctionName(name),
+        version=number,
+        function_id="id",
+        configuration=Configuration("python3.11", "app.handler", "role"),
+        code=Code("0" * 64, 1),
+        revision_id=revision,
+        last_modified=0.0,
+    )
+
+
+class Reading:
+    def __init__(self, store: "CountingStore", scope: Scope) -> None:
+        self.store = store
+        self.scope = scope
+
+    async def version(self, name: str, version: str) -> FunctionVersion | None:
+        found = self.store.versions.get((self.scope, name, version))
+        self.store.reads += 1
+        self.store.while_reading()
+        return found
+
+
+class CountingStore:
+    """Versions in memory; counts reads, and lets a test act between a read and its result."""
+
+    def __init__(self, *versions: FunctionVersion) -> None:
+        self.versions = {(one.scope, str(one.name), one.version): one for one in versions}
+        self.reads = 0
+        self.while_reading: Callable[[], None] = lambda: None
+        self.callbacks: list[Callable[[FunctionChange], None]] = []
+
+    def on_change(self, callback: Callable[[FunctionChange], None]) -> None:
+        self.callbacks.append(callback)
+
+    @asynccontextmanager
+    async def snapshot(self, scope: Scope) -> AsyncIterator[Reading]:
+        yield Reading(self, scope)
+
+    def save(self, version: FunctionVersion) -> None:
+        self.versions[(version.scope, str(version.name), version.version)] = version
+        self.notify(version.scope, version.name)
+
+    def notify(self, scope: Scope, name: FunctionName) -> None:
+        for callback in self.callbacks:
+            callback(FunctionChange(scope, name))
+
+
+def resolver(store: CountingStore, **options: int) -> Callable[..., FunctionVersion | None]:
+    """Return a function that resolves, each call on a loop of its own."""
+    made = VersionResolver(store, **options)  # type: ignore[arg-type]
+
+    def resolve(name: str, qualifier: str | None = None, scope: Scope = SCOPE) -> FunctionVersion | None:
+        return asyncio.run(made.resolve(scope, FunctionName(name), qualifier))
+
+    return resolve
+
+
+def test_a_warm_invocation_reads_nothing() -> None:
+    """The second look at a version comes from memory; no qualifier and $LATEST are the same."""
+    store = CountingStore(version_of("f"))
+    resolve = resolver(store)
+    assert resolve("f") == resolve("f", LATEST) == resolve("f") == version_of("f")
+    assert store.reads == 1
+
+
+def test_versions_and_scopes_are_kept_apart() -> None:
+    """The same name in another region, or another version of it, is another entry."""
+    store = CountingStore(version_of("f"), version_of("f", number="1"))
+    resolve = resolver(store)
+    assert [resolve("f"), resolve("f", "1"), resolve("f", scope=OTHER)] == [
+        version_of("f"),
+        version_of("f", number="1"),
+        None,
+    ]
+
+
+def test_what_is_absent_is_asked_for_again() -> None:
+    """A missing function is not remembered: it may be created, and names of strangers must not fill the memory."""
+    store = CountingStore()
+    resolve = resolver(store)
+    assert resolve("f") is None
+    store.versions[(SCOPE, "f", LATEST)] = version_of("f")
+    assert resolve("f") == version_of("f")
+
+
+def test_a_change_is_seen_by_the_next_invocation() -> None:
+    """A change notice drops every version of the function, and no other function's."""
+    store = CountingStore(version_of("f"), version_of("f", number="1"), version_of("g"))
+    resolve = resolver(store)
+    for arguments in (("f",), ("f", "1"), ("g",)):
+        resolve(*arguments)
+    store.save(version_of("f", "r2"))
+    assert resolve("f") == version_of("f", "r2")
+    resolve("f", "1")
+    assert store.reads == 5
+    resolve("g")
+    assert store.reads == 5
+
+
+def test_a_change_elsewhere_leaves_the_function_of_the_same_name() -> None:
+    """Another region's function of the same name is another function."""
+    store = CountingStore(version_of("f"))
+    resolve = resolver(store)
+    resolve("f")
+    store.notify(OTHER, F)
+    resolve("f")
+    assert store.reads == 1
+
+
+def test_a_read_that_a_change_overtook_is_not_kept() -> None:
+    """What was read before a commit and arrives after its notice would be stale for ever if it were remembered."""
+    store = CountingStore(version_of("f"))
+    resolve = resolver(store)
+
+    def overtake() -> None:
+        store.while_reading = lambda: None
+        store.save(version_of("f", "r2"))
+
+    store.while_reading = overtake
+    assert resolve("f") == version_of("f", "r1"), "this invocation came before the change"
+    assert resolve("f") == version_of("f", "r2")
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_memory_is_bounded(most: int) -> None:
+    """Beyond the bound the least recently used leaves, with all that was kept for it."""
+    store = CountingStore(*(version_of(f"f{number}") for number in range(10)))
+    made = VersionResolver(store, cache_max=most)  # type: ignore[arg-type]
+
+    async def resolve_all() -> None:
+        for number in range(10):
+            await made.resolve(SCOPE, FunctionName(f"f{number}"), None)
+            await made.resolve(SCOPE, FunctionName("f0"), None)
+
+    asyncio.run(resolve_all())
+    assert len(made._cache) == len(made._keys) == most
+    # The one that was used last is among them.
+    assert (SCOPE.account, SCOPE.region, "f0", LATEST) in made._cache
+
+
+def test_what_is_used_stays() -> None:
+    """A version that is used between others is not the one to leave."""
+    store = CountingStore(*(version_of(name) for name in "abc"))
+    resolve = resolver(store, cache_max=2)
+    for name in "abaca":
+        resolve(name)
+    assert store.reads == 3, "a was read once"
+    resolve("b")
+    assert store.reads == 4

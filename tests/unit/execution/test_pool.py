@@ -1,0 +1,261 @@
+"""The pool of environments: who is reused, who is frozen, who has to go."""
+
+import asyncio
+
+import pytest
+
+from lambent.domain.caller import Scope
+from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName
+from lambent.execution.pool import FREEZE_AFTER_S, EnvironmentPool, PoolFull
+from lambent.testing.virtual_clock import VirtualClock
+
+SCOPE = Scope("000000000000", "us-east-1")
+IDLE_S = 600.0
+
+
+def deployment(name: str = "f", deployment_id: str | None = None, scope: Scope = SCOPE) -> Deployment:
+    return Deployment(
+        scope=scope,
+        name=FunctionName(name),
+        version=LATEST,
+        deployment_id=deployment_id or f"{name}-1",
+        configuration=Configuration("python3.11", "app.handler", "role"),
+        code=Code("0" * 64, 1),
+    )
+
+
+class FakeEnvironment:
+    """Retires like the real one: at once when it is idle, after its invocation when it is busy."""
+
+    def __init__(self, deployment: Deployment, owner: EnvironmentPool) -> None:
+        self.deployment = deployment
+        self.owner = owner
+        self.epoch = 0
+        self.is_idle = False
+        self.is_frozen = False
+        self.is_retired = False
+        self.is_gone = False
+        self.ended = asyncio.Event()
+
+    def finish(self) -> None:
+        """End the invocation."""
+        if self.is_retired:
+            self.go()
+        else:
+            self.is_idle = True
+            self.owner.environment_free(self)  # type: ignore[arg-type]
+
+    def retire(self) -> None:
+        self.is_retired = True
+        if self.is_idle:
+            self.go()
+
+    def freeze(self) -> None:
+        self.is_frozen = True
+
+    def go(self) -> None:
+        self.is_gone = True
+        self.is_idle = False
+        self.owner.environment_gone(self)  # type: ignore[arg-type]
+        self.ended.set()
+
+
+class Bench:
+    """A pool with a clock that stands still."""
+
+    def __init__(self, environments_max: int = 3) -> None:
+        self.clock = VirtualClock()
+        self.pool = EnvironmentPool(
+            FakeEnvironment,  # type: ignore[arg-type]
+            environments_max=environments_max,
+            idle_s=IDLE_S,
+            clock=self.clock,
+            spawn=lambda environment: asyncio.ensure_future(environment.ended.wait()),  # type: ignore[attr-defined]
+        )
+
+    def lease(self, *args: str) -> FakeEnvironment:
+        found = self.pool.lease_nowait(deployment(*args))
+        assert isinstance(found, FakeEnvironment)
+        found.is_idle = found.is_frozen = False
+        return found
+
+    def idle(self, *args: str) -> FakeEnvironment:
+        """Return an environment that has served one invocation."""
+        environment = self.lease(*args)
+        environment.finish()
+        return environment
+
+    def counts(self) -> tuple[int, int]:
+        return self.pool.busy, self.pool.size
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_an_idle_environment_is_reused(bench: Bench) -> None:
+    """The same environment serves again, under a new epoch."""
+    first = bench.idle()
+    assert bench.counts() == (0, 1)
+    assert bench.lease() is first
+    assert (first.epoch, bench.counts()) == (2, (1, 1))
+
+
+def test_concurrent_invocations_get_environments_of_their_own(bench: Bench) -> None:
+    """Nothing is shared while it is busy."""
+    assert bench.lease() is not bench.lease()
+    assert bench.counts() == (2, 2)
+
+
+def test_the_newest_idle_one_is_reused_first(bench: Bench) -> None:
+    """So that the ones that a peak needed become old and go."""
+    first, second, third = (bench.lease() for _ in range(3))
+    for environment in (second, first, third):
+        environment.finish()
+    assert [bench.lease() for _ in range(3)] == [third, first, second]
+
+
+def test_an_environment_serves_its_deployment_only(bench: Bench) -> None:
+    """Another function, and another deployment of the same function, get another."""
+    idle = bench.idle("f", "f-1")
+    assert bench.lease("f", "f-2") is not idle
+    assert bench.lease("g") is not idle
+
+
+def test_a_full_pool_refuses(bench: Bench) -> None:
+    """With all of them busy there is no place; a finished one makes one."""
+    first, *_ = (bench.lease() for _ in range(3))
+    with pytest.raises(PoolFull):
+        bench.lease()
+    assert bench.counts() == (3, 3), "a refusal costs nothing"
+    first.finish()
+    assert bench.lease() is first
+
+
+def test_a_full_pool_makes_room_by_ending_the_longest_idle(bench: Bench) -> None:
+    """Idle environments of others never stand in the way of an invocation."""
+    oldest = bench.idle("a")
+    newest = bench.idle("b")
+    bench.lease("c")
+    bench.lease("d")
+    assert (oldest.is_gone, newest.is_gone) == (True, False)
+    assert bench.counts() == (2, 3)
+
+
+def test_an_idle_environment_is_frozen_after_a_moment(bench: Bench) -> None:
+    """Not at once: the next invocation may come at once."""
+    environment = bench.idle()
+    bench.clock.advance(FREEZE_AFTER_S * 0.9)
+    assert not environment.is_frozen
+    bench.clock.advance(FREEZE_AFTER_S * 0.2)
+    assert environment.is_frozen
+
+
+def test_each_environment_is_frozen_in_its_time(bench: Bench) -> None:
+    """Also one that becomes idle while the pool waits for another's end only."""
+    first, second = bench.lease(), bench.lease("g")
+    first.finish()
+    bench.clock.advance(10)
+    second.finish()
+    bench.clock.advance(2 * FREEZE_AFTER_S)
+    assert (first.is_frozen, second.is_frozen) == (True, True)
+
+
+def test_a_busy_environment_is_not_frozen(bench: Bench) -> None:
+    """One that is taken again within the moment runs on."""
+    environment = bench.idle()
+    bench.clock.advance(FREEZE_AFTER_S / 2)
+    bench.lease()
+    bench.clock.advance(100)
+    assert not environment.is_frozen
+
+
+def test_an_environment_that_is_idle_for_long_is_ended(bench: Bench) -> None:
+    """Each after its own idle time, counted from its last invocation."""
+    first, second = bench.lease(), bench.lease("g")
+    first.finish()
+    bench.clock.advance(IDLE_S / 2)
+    second.finish()
+    bench.clock.advance(IDLE_S / 2 + 1)
+    assert (first.is_gone, second.is_gone) == (True, False)
+    bench.clock.advance(IDLE_S / 2)
+    assert second.is_gone
+    assert bench.counts() == (0, 0)
+
+
+def test_a_pool_at_rest_has_no_timer(bench: Bench) -> None:
+    """No environment, nothing to wake up for; with a frozen one the next wake-up is its end."""
+    bench.idle()
+    bench.clock.advance(1)
+    assert bench.clock.timer_count == 1
+    bench.clock.advance(2 * IDLE_S)
+    assert bench.clock.timer_count == 0
+
+
+def test_an_update_retires_the_deployments_before(bench: Bench) -> None:
+    """Idle ones now, busy ones after their invocation; other functions and other regions stay."""
+    busy, idle = bench.lease("f", "f-1"), bench.lease("f", "f-1")
+    idle.finish()
+    other = bench.idle("g", "g-1")
+    bench.pool.retain(SCOPE, FunctionName("f"), {"f-2"})
+    assert (idle.is_gone, busy.is_gone, other.is_gone) == (True, False, False)
+    busy.finish()
+    assert busy.is_gone
+    bench.pool.retain(Scope(SCOPE.account, "eu-west-1"), FunctionName("g"), set())
+    assert not other.is_gone
+
+
+def test_nothing_stays_of_deployments_that_are_gone(bench: Bench) -> None:
+    """Thousands of updates leave the pool as empty as it was."""
+    for number in range(50):
+        environment = bench.idle("f", f"f-{number}")
+        bench.lease("f", f"f-{number}")
+        environment.retire()
+        environment.finish()
+    assert bench.counts() == (0, 0)
+    assert bench.pool._idle == {}
+
+
+def test_an_idle_environment_that_ends_by_itself_leaves(bench: Bench) -> None:
+    """Its place is free and it is not leased again."""
+    environment = bench.idle()
+    environment.go()
+    assert bench.counts() == (0, 0)
+    assert bench.lease() is not environment
+    bench.clock.advance(2 * IDLE_S)
+
+
+def test_closing_ends_the_idle_and_waits_for_the_busy() -> None:
+    """What runs finishes, and does not become idle any more."""
+
+    async def story() -> None:
+        bench = Bench()
+        idle, busy = bench.lease(), bench.lease()
+        for environment in (idle, busy):
+            bench.pool.start(environment)  # type: ignore[arg-type]
+        idle.finish()
+        closing = asyncio.create_task(bench.pool.close(30))
+        await asyncio.sleep(0)
+        assert (idle.is_gone, busy.is_gone, closing.done()) == (True, False, False)
+        busy.finish()
+        await asyncio.wait_for(closing, 5)
+        assert bench.counts() == (0, 0)
+        assert bench.clock.timer_count == 0
+
+    asyncio.run(story())
+
+
+def test_closing_ends_what_does_not_finish_in_time() -> None:
+    """The grace is over: the tasks of the environments are cancelled."""
+
+    async def story() -> None:
+        bench = Bench()
+        environment = bench.lease()
+        task = asyncio.create_task(environment.ended.wait())
+        bench.pool._spawn = lambda _: task  # type: ignore[assignment, return-value]
+        bench.pool.start(environment)  # type: ignore[arg-type]
+        await asyncio.wait_for(bench.pool.close(0.01), 5)
+        assert task.cancelled()
+
+    asyncio.run(story())

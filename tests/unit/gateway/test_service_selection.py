@@ -1,0 +1,75 @@
+"""Which service a request is for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambent.gateway.service_selection import Credential, read_credential, select_service
+
+SIGNED = "AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=00"
+
+
+def signed(key: str = "AKID", region: str = "us-east-1", service: str = "lambda") -> str:
+    return SIGNED.format(key=key, region=region, service=service)
+
+
+@pytest.mark.parametrize(
+    ("authorization", "query", "expected"),
+    [
+        (signed(), "", Credential("AKID", "us-east-1", "lambda")),
+        (signed(service="s3express", region="eu-west-1"), "", Credential("AKID", "eu-west-1", "s3express")),
+        # Nothing says that a key holds no slash: what follows it is counted from the end.
+        (signed(key="a/b"), "", Credential("a/b", "us-east-1", "lambda")),
+        (signed().partition(",")[0], "", Credential("AKID", "us-east-1", "lambda")),
+        (
+            "",
+            "X-Amz-Algorithm=A&X-Amz-Credential=AKID%2F20260101%2Fus-east-1%2Flogs%2Faws4_request",
+            Credential("AKID", "us-east-1", "logs"),
+        ),
+        ("", "", None),
+        ("Bearer token", "", None),
+        ("AWS4-HMAC-SHA256 Credential=", "", None),
+        ("AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/lambda", "", None),
+        (signed(region=""), "", None),
+        (signed(service="La mbda"), "", None),
+        (signed(region="x" * 41), "", None),
+        ("", "X-Amz-Credential=", None),
+    ],
+)
+def test_a_credential_scope_is_read(authorization: str, query: str, expected: Credential | None) -> None:
+    """Header or presigned; what cannot be read counts as absent."""
+    assert read_credential(authorization, query) == expected
+
+
+@given(st.text(), st.text())
+def test_no_header_is_too_strange(authorization: str, query: str) -> None:
+    """Whatever a client sends, an answer comes back."""
+    read_credential(authorization, query)
+    read_credential(f"Credential={authorization}", f"X-Amz-Credential={query}")
+
+
+@pytest.mark.parametrize(
+    ("headers", "path", "expected"),
+    [
+        ({"x-amz-target": "Logs_20140328.DescribeLogGroups"}, "/", "logs"),
+        ({"x-amz-target": "DynamoDB_20120810.ListTables"}, "/", "dynamodb"),
+        ({"x-amz-target": "AmazonSQS.ListQueues"}, "/", "amazonsqs"),
+        ({"host": "lambda.us-east-1.localhost:4566"}, "/", "lambda"),
+        ({"host": "logs.us-east-1.localhost:4566"}, "/", "logs"),
+        ({"host": "bucket.localhost:4566"}, "/", None),
+        ({"host": "127.0.0.1:4566"}, "/2015-03-31/functions/f/invocations", "lambda"),
+        ({}, "/2016-08-19/account-settings", "lambda"),
+        ({}, "/2015-03-31/functionsx", None),
+        ({}, "/bucket/key", None),
+        ({}, "/", None),
+    ],
+)
+def test_without_a_signature_other_signs_are_read(headers: dict[str, str], path: str, expected: str | None) -> None:
+    """X-Amz-Target, then the host's first label, then the path; otherwise nothing is guessed."""
+    assert select_service(None, headers, path) == expected
+
+
+def test_a_signature_wins() -> None:
+    """A signed request says itself what it is for."""
+    credential = Credential("AKID", "us-east-1", "sqs")
+    assert select_service(credential, {"x-amz-target": "Logs_20140328.X"}, "/2015-03-31/functions") == "sqs"

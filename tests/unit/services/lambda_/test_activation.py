@@ -1,0 +1,263 @@
+"""From Pending to Active or Failed, whatever happens meanwhile."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from lambent.domain.caller import Scope
+from lambent.domain.function import (
+    LATEST,
+    Code,
+    Configuration,
+    Function,
+    FunctionName,
+    FunctionVersion,
+    State,
+    UpdateStatus,
+)
+from lambent.errors.families import DependencyError
+from lambent.runtimes.contract import RuntimeUnavailable
+from lambent.services.lambda_.activation import Activation
+from lambent.store.contract import FunctionStore
+from lambent.testing.stores import make_sqlite, open_sqlite
+from lambent.testing.virtual_clock import VirtualClock
+
+SCOPE = Scope("000000000000", "us-east-1")
+F = FunctionName("f")
+PENDING = FunctionVersion(
+    scope=SCOPE,
+    name=F,
+    version=LATEST,
+    function_id="id",
+    configuration=Configuration("python3.11", "app.handler", "role"),
+    code=Code("1" * 64, 1),
+    revision_id="r1",
+    last_modified=0.0,
+    state_reason="The function is being created.",
+    state_reason_code="Creating",
+    deployment_id="d1",
+)
+ACTIVE = msgspec.structs.replace(
+    PENDING,
+    state=State.ACTIVE,
+    state_reason=None,
+    state_reason_code=None,
+    last_update_status=UpdateStatus.SUCCESSFUL,
+)
+UPDATING = msgspec.structs.replace(
+    ACTIVE, last_update_status=UpdateStatus.IN_PROGRESS, deployment_id="d2", serving=ACTIVE.deployment()
+)
+UNAVAILABLE = RuntimeUnavailable("python3.99 is not on this machine")
+
+
+@dataclass
+class FakeMachine:
+    """Packages and runtimes: fails as told, and lets a test act while it prepares."""
+
+    failures: list[Exception] = field(default_factory=list)
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    prepared: int = 0
+
+    async def folder(self, sha256: str) -> Path:
+        if self.failures:
+            raise self.failures.pop()
+        return Path("package")
+
+    async def prepare(self, runtime: str) -> None:
+        self.prepared += 1
+        if self.meanwhile is not None:
+            await self.meanwhile()
+
+
+@dataclass
+class Bench:
+    store: FunctionStore
+    machine: FakeMachine
+    clock: VirtualClock
+    activation: Activation
+
+    async def save(self, *versions: FunctionVersion) -> None:
+        async with self.store.transaction(SCOPE) as tx:
+            if await tx.function(F) is None:
+                await tx.create(Function(SCOPE, F, "id"), versions[0])
+            for version in versions:
+                await tx.save_version(version)
+
+    async def version(self, number: str = LATEST) -> FunctionVersion:
+        async with self.store.snapshot(SCOPE) as reading:
+            found = await reading.version(F, number)
+        assert found is not None
+        return found
+
+    async def settle(self) -> FunctionVersion:
+        await self.activation.settle(SCOPE, F)
+        return await self.version()
+
+    async def run_until_active(self) -> None:
+        """Run the supervised task until the function is Active, letting time pass for retries."""
+        running = asyncio.create_task(self.activation.run())
+        try:
+            async with asyncio.timeout(10):
+                while (await self.version()).state is not State.ACTIVE:
+                    assert not running.done(), "the task has ended"
+                    self.clock.advance(0.5)
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Callable[..., None]:
+    """Give a function that runs a coroutine with a bench over a real store."""
+    make_sqlite(tmp_path / "state.db")
+
+    def run(tell: Callable[[Bench], Awaitable[None]], *failures: Exception) -> None:
+        async def open_and_tell() -> None:
+            async with open_sqlite(str(tmp_path / "state.db")) as stores:
+                machine: Any = FakeMachine(list(failures))
+                clock = VirtualClock()
+                await tell(
+                    Bench(stores.functions, machine, clock, Activation(stores.functions, machine, machine, clock))
+                )
+
+        asyncio.run(open_and_tell())
+
+    return run
+
+
+def test_a_new_function_becomes_active(story: Callable[..., None]) -> None:
+    """The reason goes, the update counts as successful, and the revision is new."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(PENDING)
+        settled = await bench.settle()
+        assert settled == msgspec.structs.replace(ACTIVE, revision_id=settled.revision_id)
+        assert settled.revision_id != "r1"
+
+    story(tell)
+
+
+def test_versions_published_of_it_settle_with_it(story: Callable[..., None]) -> None:
+    """CreateFunction with Publish makes two versions of one preparation."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(PENDING, msgspec.structs.replace(PENDING, version="1"))
+        await bench.settle()
+        assert (await bench.version("1")).state is State.ACTIVE
+        assert bench.machine.prepared == 1
+
+    story(tell)
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [(UNAVAILABLE, str(UNAVAILABLE)), (KeyError("1"), "the deployment package is missing from the data folder")],
+)
+def test_what_cannot_run_is_failed_with_the_reason(story: Callable[..., None], failure: Exception, reason: str) -> None:
+    """The reason is where GetFunction shows it."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(PENDING)
+        settled = await bench.settle()
+        assert (settled.state, settled.state_reason, settled.state_reason_code) == (
+            State.FAILED,
+            reason,
+            "InvalidRuntime",
+        )
+        assert (settled.last_update_status, settled.last_update_status_reason) == (UpdateStatus.FAILED, reason)
+
+    story(tell, failure)
+
+
+def test_an_update_takes_over_when_it_is_ready(story: Callable[..., None]) -> None:
+    """Until then the old deployment serves."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(UPDATING)
+        assert (await bench.version()).deployment().deployment_id == "d1"
+        settled = await bench.settle()
+        assert (settled.state, settled.last_update_status) == (State.ACTIVE, UpdateStatus.SUCCESSFUL)
+        assert settled.deployment().deployment_id == "d2"
+
+    story(tell)
+
+
+def test_an_update_that_failed_leaves_the_old_one_serving(story: Callable[..., None]) -> None:
+    """The function stays Active; what was asked for is shown as failed."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(UPDATING)
+        settled = await bench.settle()
+        assert (settled.state, settled.last_update_status) == (State.ACTIVE, UpdateStatus.FAILED)
+        assert settled.last_update_status_reason == str(UNAVAILABLE)
+        assert settled.deployment().deployment_id == "d1"
+
+    story(tell, UNAVAILABLE)
+
+
+def test_what_is_settled_is_not_touched(story: Callable[..., None]) -> None:
+    """Asking twice writes once."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(ACTIVE)
+        assert await bench.settle() == ACTIVE
+
+    story(tell)
+
+
+def test_what_changed_meanwhile_is_left_to_the_change(story: Callable[..., None]) -> None:
+    """The result of an older preparation says nothing about the new deployment."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(PENDING)
+        newer = msgspec.structs.replace(PENDING, deployment_id="d9", revision_id="r9")
+        bench.machine.meanwhile = lambda: bench.save(newer)
+        assert await bench.settle() == newer
+        bench.machine.meanwhile = None
+        assert (await bench.settle()).state is State.ACTIVE
+
+    story(tell)
+
+
+def test_what_was_deleted_meanwhile_does_not_come_back(story: Callable[..., None]) -> None:
+    """Nor is a function that never was a failure."""
+
+    async def tell(bench: Bench) -> None:
+        async def delete() -> None:
+            async with bench.store.transaction(SCOPE) as tx:
+                await tx.delete_function(F)
+
+        await bench.save(PENDING)
+        bench.machine.meanwhile = delete
+        await bench.activation.settle(SCOPE, F)
+        await bench.activation.settle(SCOPE, F)
+        assert await bench.store.function_count() == 0
+
+    story(tell)
+
+
+@pytest.mark.parametrize("left", [PENDING, msgspec.structs.replace(UPDATING, state=State.PENDING)])
+def test_a_crash_in_the_middle_is_taken_up(story: Callable[..., None], left: FunctionVersion) -> None:
+    """Nobody asks for it: the start finds what is unsettled."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(left)
+        await bench.run_until_active()
+
+    story(tell)
+
+
+def test_a_store_that_failed_is_asked_again(story: Callable[..., None]) -> None:
+    """A failure of ours is no failure of the function: it stays Pending and is tried again."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(PENDING)
+        await bench.run_until_active()
+        assert bench.machine.failures == []
+
+    story(tell, DependencyError("disk full", retryable=True), DependencyError("disk full", retryable=True))

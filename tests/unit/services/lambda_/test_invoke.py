@@ -1,0 +1,255 @@
+"""Invoke: what is refused before anything runs, and how an outcome becomes an answer."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambent.domain.caller import Caller, Scope
+from lambent.domain.function import LATEST, Code, Configuration, FunctionName, FunctionVersion, State
+from lambent.domain.invocation import FunctionError, Invocation, InvocationOutcome
+from lambent.domain.quotas import Quotas
+from lambent.errors.families import ApiError, DependencyError
+from lambent.fleet.contract import Throttled
+from lambent.services.lambda_.invoke import Invoke, check_payload, decode_client_context
+from lambent.testing.virtual_clock import VirtualClock
+
+SCOPE = Scope("000000000000", "us-east-1")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+def refusal(call: Callable[..., Any], *arguments: Any) -> ApiError:
+    with pytest.raises(ApiError) as refused:
+        call(*arguments)
+    return refused.value
+
+
+# Payloads ------------------------------------------------------------------------------------------------------------
+
+
+@given(JSON)
+def test_any_json_value_passes(value: Any) -> None:
+    """Not only objects; in ASCII or in UTF-8."""
+    check_payload(json.dumps(value).encode(), 1_000_000)
+    check_payload(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"), 1_000_000)
+
+
+@pytest.mark.parametrize(
+    "payload", [b" ", b"{", b"nonsense", b"'a'", b"{} {}", b"[1,]", b"NaN", b"\xef\xbb\xbf{}", b'{"a": undefined}']
+)
+def test_what_is_no_json_is_refused(payload: bytes) -> None:
+    """The text begins as AWS's does; the rest is the parser's own."""
+    error = refusal(check_payload, payload, 1000)
+    assert (error.code, error.status) == ("InvalidRequestContentException", 400)
+    assert error.message.startswith("Could not parse request body into json: Could not parse payload into json: ")
+
+
+@pytest.mark.parametrize("payload", [b'"\xff"', b'"\xc3"', b'"\xed\xa0\x80"'])
+def test_what_is_no_utf_8_is_refused(payload: bytes) -> None:
+    """A runtime that decodes the event must not be the first to find out."""
+    assert "Invalid UTF-8 byte" in refusal(check_payload, payload, 1000).message
+
+
+def test_a_payload_at_the_limit_passes_and_one_byte_more_does_not() -> None:
+    """The refusal names both sizes."""
+    payload = b'"' + b"x" * 98 + b'"'
+    check_payload(payload, 100)
+    error = refusal(check_payload, payload, 99)
+    assert (error.code, error.status) == ("RequestTooLargeException", 413)
+    assert error.message == ("100 byte payload is too large for the RequestResponse invocation type (limit 99 bytes)")
+
+
+@pytest.mark.parametrize("depth", [10, 1_000, 3_000_000])
+def test_deep_nesting_is_an_ordinary_payload_or_an_ordinary_refusal(depth: int) -> None:
+    """A bomb of brackets neither crashes nor hangs."""
+    try:
+        check_payload(b"[" * depth + b"]" * depth, 10_000_000)
+    except ApiError as error:
+        assert error.code == "InvalidRequestContentException"
+        assert depth > 10
+
+
+# Client context ------------------------------------------------------------------------------------------------------
+
+
+def encoded(text: str | bytes) -> str:
+    return base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
+
+
+@given(st.dictionaries(st.text(max_size=20), JSON, max_size=3))
+def test_a_context_arrives_as_it_was_meant(context: dict[str, Any]) -> None:
+    """One line of ASCII, since the runtime reads it from a header, and the same JSON."""
+    header = encoded(json.dumps(context))
+    if len(header) > Quotas().client_context_max_bytes:
+        return
+    text = decode_client_context(header, Quotas())
+    assert text.isascii()
+    assert "\n" not in text
+    assert json.loads(text) == context
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "not base64!",
+        "e30",
+        encoded("nonsense"),
+        encoded("[]"),
+        encoded('"text"'),
+        encoded("null"),
+        encoded(b"\xff\xfe"),
+        encoded("[" * 2500),
+        encoded('{"a":' + "[" * 1200 + "]" * 1200 + "}"),
+    ],
+    ids=lambda header: header[:12],
+)
+def test_anything_but_an_object_is_refused(header: str) -> None:
+    """Broken base64, broken JSON, another JSON value, and nesting without end."""
+    error = refusal(decode_client_context, header, Quotas())
+    assert (error.code, error.message) == (
+        "InvalidRequestContentException",
+        "Client context must be a JSON object in base64",
+    )
+
+
+def test_a_context_is_bounded() -> None:
+    """3,583 bytes of base64."""
+    error = refusal(decode_client_context, "A" * 3584, Quotas())
+    assert error.message == "Client context must be at most 3583 bytes in base64"
+
+
+# The operation -------------------------------------------------------------------------------------------------------
+
+ACTIVE = FunctionVersion(
+    scope=SCOPE,
+    name=FunctionName("f"),
+    version=LATEST,
+    function_id="id",
+    configuration=Configuration("python3.11", "app.handler", "role"),
+    code=Code("0" * 64, 1),
+    revision_id="r",
+    last_modified=0.0,
+    state=State.ACTIVE,
+)
+
+
+class FakeDispatcher:
+    """Knows one function; answers or raises as told, and keeps what it was given."""
+
+    def __init__(self, version: FunctionVersion | None, result: InvocationOutcome | Exception) -> None:
+        self.version = version
+        self.result = result
+        self.ran: list[Invocation] = []
+
+    async def resolve(self, scope: Scope, name: FunctionName, qualifier: str | None) -> FunctionVersion | None:
+        return self.version
+
+    async def run(self, version: FunctionVersion, invocation: Invocation) -> InvocationOutcome:
+        self.ran.append(invocation)
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+OUTCOME = InvocationOutcome(payload=b'"hi"', executed_version=LATEST)
+
+
+def call(
+    version: FunctionVersion | None = ACTIVE, result: InvocationOutcome | Exception = OUTCOME, **request: Any
+) -> tuple[Mapping[str, Any], list[Invocation]]:
+    dispatcher = FakeDispatcher(version, result)
+    caller = Caller(SCOPE, "arn", "none", "request-1", "http://127.0.0.1:4566", "Root=1-a-b;Sampled=1")
+    invoke = Invoke(dispatcher, Quotas(), VirtualClock())  # type: ignore[arg-type]
+    return asyncio.run(invoke.invoke(caller, {"FunctionName": "f", **request})), dispatcher.ran  # type: ignore[typeddict-item]
+
+
+def test_an_invocation_carries_what_the_caller_sent() -> None:
+    """The request's id is the invocation's; the payload goes through untouched; the trace goes on."""
+    answer, (invocation,) = call(Payload=b' {"a" : 1} ', LogType="Tail", ClientContext=encoded("{}"), Qualifier="1")
+    assert answer == {"StatusCode": 200, "ExecutedVersion": LATEST, "Payload": b'"hi"'}
+    assert invocation.request_id == "request-1"
+    assert invocation.payload == b' {"a" : 1} '
+    assert invocation.invoked_arn == "arn:aws:lambda:us-east-1:000000000000:function:f:1"
+    assert (invocation.client_context, invocation.wants_tail) == ("{}", True)
+    assert invocation.trace_header.startswith("Root=1-a-b;Parent=")
+    assert invocation.trace_header.endswith(";Sampled=1")
+
+
+def test_no_payload_is_an_empty_event() -> None:
+    """The runtime gets an object."""
+    assert [call(**request)[1][0].payload for request in ({}, {"Payload": b""})] == [b"{}", b"{}"]
+
+
+def test_a_functions_failure_is_an_answer() -> None:
+    """Status 200, FunctionError, and the log's tail in base64 where it was asked for."""
+    outcome = InvocationOutcome(b"{}", "3", error=FunctionError(error_type="E"), log_tail=b"REPORT")
+    answer, _ = call(result=outcome)
+    assert answer["FunctionError"] == "Unhandled"
+    assert (answer["ExecutedVersion"], answer["LogResult"]) == ("3", encoded("REPORT"))
+
+
+def test_dry_run_runs_nothing() -> None:
+    """204 once the function is there."""
+    assert call(InvocationType="DryRun") == ({"StatusCode": 204}, [])
+
+
+def test_a_missing_function_is_named_with_its_qualifier() -> None:
+    """Unlike elsewhere, $LATEST is spelled out."""
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+    assert refusal(lambda: call(None)).message == f"Function not found: {arn}:$LATEST"
+    assert refusal(lambda: call(None, Qualifier="7")).message == f"Function not found: {arn}:7"
+    assert refusal(lambda: call(None, InvocationType="DryRun")).code == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize(
+    ("version", "ending"),
+    [
+        (msgspec.structs.replace(ACTIVE, state=State.PENDING), "state: Pending"),
+        (msgspec.structs.replace(ACTIVE, state=State.FAILED, state_reason="no python"), "state: Failed (no python)"),
+    ],
+)
+def test_only_active_functions_run(version: FunctionVersion, ending: str) -> None:
+    """409 with the state, and why where it failed."""
+    error = refusal(lambda: call(version))
+    assert (error.code, error.status) == ("ResourceConflictException", 409)
+    assert error.message.endswith(ending)
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        ({"InvocationType": "Event"}, "NotImplementedException"),
+        ({"TenantId": "t"}, "InvalidParameterValueException"),
+        ({"DurableExecutionName": "d"}, "InvalidParameterValueException"),
+        ({"Payload": b"{"}, "InvalidRequestContentException"),
+        ({"ClientContext": "?"}, "InvalidRequestContentException"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_done_is_refused(request_: dict[str, Any], code: str) -> None:
+    """Event is not faked: accepted events would have to be durable. It comes with asynchronous invocation."""
+    assert refusal(lambda: call(**request_)).code == code
+
+
+def test_a_full_machine_throttles() -> None:
+    """429 with AWS's reason, and when to come again."""
+    error = refusal(lambda: call(result=Throttled("ConcurrentInvocationLimitExceeded")))
+    assert (error.code, error.status) == ("TooManyRequestsException", 429)
+    assert error.fields["Reason"] == "ConcurrentInvocationLimitExceeded"
+    assert error.fields["retryAfterSeconds"] == "1"
+
+
+def test_a_failure_of_the_machine_is_a_service_exception() -> None:
+    """Retryable, and not the function's."""
+    error = refusal(lambda: call(result=DependencyError("no room", retryable=True)))
+    assert (error.code, error.status, error.message) == ("ServiceException", 500, "no room")

@@ -1,0 +1,25 @@
+"""What the Lambda service answers, and what it says of the rest."""
+
+import botocore.session
+
+from lambent.services.lambda_ import account, functions, invoke, tags, versions
+from lambent.services.lambda_.not_offered import NOT_OFFERED
+
+
+def test_handlers_and_refusals_are_the_model() -> None:
+    """Every operation of the service model is answered or refused with a reason, none both."""
+    model = set(botocore.session.get_session().get_service_model("lambda").operation_names)
+    resources = (functions.Functions, versions.Versions, tags.Tags, account.AccountSettings, invoke.Invoke)
+    offered = {
+        operation
+        for resource in resources
+        for method in vars(resource).values()
+        if (operation := getattr(method, "__operation__", None)) is not None
+    }
+    assert offered.isdisjoint(NOT_OFFERED)
+    assert offered | set(NOT_OFFERED) == model
+
+
+def test_every_reason_says_something() -> None:
+    """The 501 answer holds it after a colon."""
+    assert all(reason and not reason.endswith(".") for reason in NOT_OFFERED.values())
