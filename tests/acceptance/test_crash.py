@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -200,4 +199,4 @@ def test_a_start_that_was_killed_is_no_hindrance(own_server):
         server.kill()
         server.restart()
     assert server.client("lambda").list_functions()["Functions"] == []
-    assert not list(Path(server.data_dir).glob("*.new")), os.listdir(server.data_dir)
+    assert not list(Path(server.data_dir).glob("*.new"))

@@ -416,7 +416,7 @@ def log_text(client, name):
 
 
 def test_an_invocation_outlives_the_client_that_asked_for_it(server, logs_client, make_function, gate):
-    """A client that disconnects mid-invoke changes nothing: the invocation finishes, REPORT is there, no slot is lost."""
+    """A client that disconnects mid-invoke changes nothing: it finishes, REPORT is there, no slot is lost."""
     name = make_function(GATED, Timeout=60)
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.sendall(raw_invoke(name, {"until": str(gate)}))

@@ -55,7 +55,7 @@ COLD = [(0.0, Invoke(invocation())), (1.0, RuntimeStarted()), (1.25, NextRequest
 
 
 def test_cold_start_delivers_and_answers_then_reports_with_init():
-    """A first invocation starts the runtime, is delivered at Next, answered at the response, reported at the next Next."""
+    """A first invocation starts the runtime, is delivered at Next, answered when posted, reported at the Next after."""
     machine, commands = play(*COLD, (1.5, RESPONSE), (1.75, NextRequested()))
     assert commands == [
         [StartRuntime(again=False)],

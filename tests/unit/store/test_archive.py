@@ -85,7 +85,11 @@ def narrow_umask() -> Iterator[None]:
 
 @pytest.mark.usefixtures("narrow_umask")
 def test_files_keep_their_stored_mode(tmp_path: Path) -> None:
-    """PK-01: a program stays executable and a plain file stays plain, whatever the umask is. PK-06: 0600 stays 0600. Only the right to write is the owner's alone."""
+    """
+    PK-01: a program stays executable and a plain file stays plain, whatever the umask is. PK-06: 0600 stays 0600.
+
+    Only the right to write is the owner's alone.
+    """
     tree = unpack(
         make_zip(
             Entry("bin/tool", b"#!/bin/sh\necho hi", 0o100755),

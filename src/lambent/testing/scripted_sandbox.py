@@ -1,0 +1,202 @@
+"""
+A sandbox driver whose runtimes are coroutines: no process, no waiting, and failures to order.
+
+What it starts speaks the real Runtime API over a real socket, so that everything but the process itself is the
+code that serves functions.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from lambent.clock import Clock
+from lambent.sandbox.contract import Assignment, Environment, Exit, Stats
+
+_KILLED = Exit(signal=9)
+_RUNTIME = "/2018-06-01/runtime"
+
+
+class Event(NamedTuple):
+    """What Next returned."""
+
+    request_id: str
+    payload: bytes
+
+
+class ScriptedRuntime:
+    """
+    What a script has in hand: a runtime client on one connection.
+
+    Args:
+        environment: where it runs.
+        assignment: what it was started with.
+    """
+
+    def __init__(self, environment: "ScriptedEnvironment", assignment: Assignment) -> None:
+        self.environment = environment
+        self.assignment = assignment
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def next(self) -> Event:
+        """Ask for work and wait for it."""
+        headers, body = await self._call("GET", f"{_RUNTIME}/invocation/next")
+        return Event(headers["lambda-runtime-aws-request-id"], body)
+
+    async def respond(self, request_id: str, body: bytes) -> None:
+        """Post a response."""
+        await self._call("POST", f"{_RUNTIME}/invocation/{request_id}/response", body)
+
+    async def fail(self, request_id: str, body: bytes) -> None:
+        """Post that the handler failed."""
+        await self._call("POST", f"{_RUNTIME}/invocation/{request_id}/error", body)
+
+    async def fail_init(self, body: bytes) -> None:
+        """Post that the function cannot be loaded."""
+        await self._call("POST", f"{_RUNTIME}/init/error", body)
+
+    def print(self, text: str) -> None:
+        """Write to the output that stdout and stderr share."""
+        os.write(self.environment.write_end, text.encode())
+
+    def close(self) -> None:
+        """Drop the connection, as a process that ends does."""
+        if self._streams is not None:
+            self._streams[1].transport.abort()
+            self._streams = None
+
+    async def _call(self, method: str, path: str, body: bytes = b"") -> tuple[dict[str, str], bytes]:
+        if self._streams is None:
+            host, _, port = self.environment.runtime_api_address.rpartition(":")
+            self._streams = await asyncio.open_connection(host, int(port))
+        reader, writer = self._streams
+        writer.write(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[1:]
+        pairs = (line.partition(":") for line in head if line)
+        headers = {name.lower(): value.strip() for name, _, value in pairs}
+        return headers, await reader.readexactly(int(headers.get("content-length", "0")))
+
+
+Script = Callable[[ScriptedRuntime], Awaitable[Exit]]
+"""Plays one runtime's process; what it returns is how the process ended."""
+
+
+class ScriptedEnvironment:
+    """The handle of one environment. Implements `sandbox.contract.Environment`."""
+
+    def __init__(self, environment_id: str) -> None:
+        self.id = environment_id
+        self.runtime_listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.runtime_listener.bind(("127.0.0.1", 0))
+        self.runtime_listener.listen()
+        self.runtime_listener.setblocking(False)
+        self.runtime_api_address = f"127.0.0.1:{self.runtime_listener.getsockname()[1]}"
+        self.output, self.write_end = os.pipe()
+        os.set_blocking(self.output, False)
+        self.is_frozen = False
+        self.is_killed = False
+        self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self.process: asyncio.Task[Exit] | None = None
+
+
+class ScriptedSandbox:
+    """
+    Implements `lambent.sandbox.contract.Sandbox`.
+
+    Args:
+        script: what every environment runs.
+        clock: where ids come from.
+    """
+
+    name = "scripted"
+
+    def __init__(self, script: Script, clock: Clock) -> None:
+        self._script = script
+        self._clock = clock
+        self.environments: set[ScriptedEnvironment] = set()
+        """Those that are not released yet."""
+
+    def task_root(self, package: Path) -> str:
+        return str(package)
+
+    def runtime_path(self, host_path: Path) -> str:
+        return str(host_path)
+
+    async def park(self) -> ScriptedEnvironment:
+        environment = ScriptedEnvironment(self._clock.token_hex(16))
+        self.environments.add(environment)
+        return environment
+
+    async def assign(self, environment: Environment, assignment: Assignment) -> None:
+        own = _own(environment)
+        assert own.process is None, "an environment is assigned once"
+        if not own.is_killed:
+            own.process = asyncio.create_task(self._play(own, assignment))
+
+    async def _play(self, own: ScriptedEnvironment, assignment: Assignment) -> Exit:
+        runtime = ScriptedRuntime(own, assignment)
+        how = Exit(status=1)
+        try:
+            how = await self._script(runtime)
+        except asyncio.CancelledError:
+            how = _KILLED
+        except (OSError, EOFError):
+            # The server closed its side, which ends a real runtime as well.
+            how = Exit(status=1)
+        finally:
+            runtime.close()
+            if not own.ended.done():
+                own.ended.set_result(how)
+        return how
+
+    def freeze(self, environment: Environment) -> None:
+        _own(environment).is_frozen = True
+
+    def thaw(self, environment: Environment) -> None:
+        _own(environment).is_frozen = False
+
+    def kill(self, environment: Environment) -> None:
+        own = _own(environment)
+        if own.is_killed:
+            return
+        own.is_killed = True
+        own.runtime_listener.close()
+        if own.process is not None:
+            own.process.cancel()
+        elif not own.ended.done():
+            own.ended.set_result(_KILLED)
+        # A task that is cancelled before its first step never sees it.
+        if own.process is not None:
+            own.process.add_done_callback(lambda _: own.ended.done() or own.ended.set_result(_KILLED))
+
+    async def wait(self, environment: Environment) -> Exit:
+        return await asyncio.shield(_own(environment).ended)
+
+    def stats(self, environment: Environment) -> Stats:
+        return Stats(memory_peak_mib=1)
+
+    def watch(self, environment: Environment, busy: bool) -> None:
+        return
+
+    def release(self, environment: Environment) -> None:
+        own = _own(environment)
+        if own in self.environments:
+            self.environments.discard(own)
+            os.close(own.output)
+            os.close(own.write_end)
+
+    async def end_leftovers(self) -> int:
+        return 0
+
+    async def close(self) -> None:
+        for environment in list(self.environments):
+            self.kill(environment)
+            await self.wait(environment)
+            self.release(environment)
+
+
+def _own(environment: Environment) -> ScriptedEnvironment:
+    assert isinstance(environment, ScriptedEnvironment), "an environment of another driver"
+    return environment

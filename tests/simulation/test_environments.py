@@ -1,0 +1,291 @@
+"""
+Dispatch, execution and fleet together, under a clock that the test moves and with seeded faults.
+
+Every invocation gets exactly one outcome, its own; no environment ever holds two; every slot returns; the log closes
+what it opened. A failure prints its seed.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from lambent.dispatch.dispatcher import Dispatcher
+from lambent.domain.caller import Scope
+from lambent.domain.function import LATEST, Code, Configuration, FunctionName, FunctionVersion, State
+from lambent.domain.invocation import Invocation, InvocationOutcome
+from lambent.execution.driver import ExecutionEnvironment, Surroundings
+from lambent.execution.pool import EnvironmentPool
+from lambent.fleet.contract import Throttled
+from lambent.fleet.local import LocalFleet
+from lambent.runtimes.contract import RuntimeCommand
+from lambent.sandbox.contract import Exit
+from lambent.store.contract import FunctionChange
+from lambent.telemetry.logs import FunctionLogs
+from lambent.telemetry.segments import Segments
+from lambent.testing.log_store import MemoryLogStore
+from lambent.testing.scripted_sandbox import ScriptedRuntime, ScriptedSandbox
+from lambent.testing.virtual_clock import VirtualClock
+
+SCOPE = Scope("000000000000", "us-east-1")
+FUNCTIONS = ("a", "b", "c")
+INVOCATIONS = 80
+ENVIRONMENTS_MAX = 5
+TIMEOUT_S = 3
+IDLE_S = 20.0
+TICK_S = 0.05
+STEPS_MAX = 40_000
+
+FAULTS = ("ok", "ok", "ok", "ok", "slow", "error", "exit", "exit before answer", "hang", "late next", "large", "chatty")
+"""What a runtime does with one invocation."""
+
+
+class Functions:
+    """The part of a function store that dispatch uses."""
+
+    def __init__(self) -> None:
+        self.versions = {name: self._version(name, f"{name}-0") for name in FUNCTIONS}
+        self.callbacks: list[Callable[[FunctionChange], None]] = []
+
+    def _version(self, name: str, deployment_id: str) -> FunctionVersion:
+        return FunctionVersion(
+            scope=SCOPE,
+            name=FunctionName(name),
+            version=LATEST,
+            function_id=name,
+            configuration=Configuration(
+                "provided.al2023", "handler", "role", timeout_s=TIMEOUT_S, log_group=f"/aws/lambda/{name}"
+            ),
+            code=Code("0" * 64, 1),
+            revision_id=deployment_id,
+            last_modified=0.0,
+            state=State.ACTIVE,
+            deployment_id=deployment_id,
+        )
+
+    def on_change(self, callback: Callable[[FunctionChange], None]) -> None:
+        self.callbacks.append(callback)
+
+    @asynccontextmanager
+    async def snapshot(self, scope: Scope) -> AsyncIterator["Functions"]:
+        yield self
+
+    async def version(self, name: FunctionName, version: str) -> FunctionVersion:
+        return self.versions[name]
+
+    async def list_versions(self, name: FunctionName, *, after: None, limit: int) -> list[FunctionVersion]:
+        return [self.versions[name]]
+
+    def update(self, name: str, deployment_id: str) -> None:
+        self.versions[name] = msgspec.structs.replace(self.versions[name], deployment_id=deployment_id)
+        for callback in self.callbacks:
+            callback(FunctionChange(SCOPE, FunctionName(name)))
+
+
+class Machine:
+    """Packages and runtimes that are always ready."""
+
+    def folder_nowait(self, sha256: str) -> Path:
+        return Path("/package")
+
+    async def command(self, *arguments: Any) -> RuntimeCommand:
+        return RuntimeCommand(argv=["bootstrap"], environ={}, reserved={})
+
+    def version_label(self, runtime: str) -> str:
+        return runtime
+
+
+class Simulation:
+    """One world of one seed."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.random = random.Random(seed)
+        self.clock = VirtualClock(seed)
+        self.log_store = MemoryLogStore(self.clock)
+        self.logs = FunctionLogs(Segments(folder, self.clock), self.log_store, self.clock)
+        self.sandbox = ScriptedSandbox(self.play, self.clock)
+        self.functions = Functions()
+        machine: Any = Machine()
+        surroundings = Surroundings(
+            sandbox=self.sandbox,
+            runtimes=machine,
+            packages=machine,
+            logs=self.logs,
+            clock=self.clock,
+            endpoint=lambda: "http://127.0.0.1:4566",
+            response_max_bytes=1000,
+        )
+        self.pool = EnvironmentPool(
+            lambda deployment, owner: ExecutionEnvironment(deployment, surroundings, owner),
+            environments_max=ENVIRONMENTS_MAX,
+            idle_s=IDLE_S,
+            clock=self.clock,
+            spawn=self.spawn,
+        )
+        fleet = LocalFleet(self.pool)
+        self.dispatcher = Dispatcher(self.functions, fleet, fleet)  # type: ignore[arg-type]
+        self.lives: list[asyncio.Task[None]] = []
+        self.delivered: Counter[str] = Counter()
+        self.inside: Counter[str] = Counter()
+        """Invocations that a runtime is working on, by environment."""
+        self.faults: dict[str, str] = {}
+        self.outcomes: dict[str, InvocationOutcome] = {}
+        self.throttled: set[str] = set()
+        self.left: set[str] = set()
+        """Those whose caller went away."""
+
+    def spawn(self, environment: ExecutionEnvironment) -> "asyncio.Task[None]":
+        life = asyncio.ensure_future(environment.live())
+        self.lives.append(life)
+        return life
+
+    # The function's side ---------------------------------------------------------------------------------------------
+
+    async def play(self, runtime: ScriptedRuntime) -> Exit:
+        """Be a runtime: mostly good."""
+        place = runtime.environment.id
+        await self.clock.sleep(self.random.choice((0.0, 0.2, 0.2, 12.0 if self.random.random() < 0.1 else 0.5)))
+        init = self.random.random()
+        if init < 0.08:
+            await runtime.fail_init(b'{"errorType": "Init"}')
+            return Exit(status=1)
+        if init < 0.14:
+            return Exit(status=3)
+        while True:
+            event = await runtime.next()
+            assert not runtime.environment.is_frozen, "a frozen environment got an event"
+            assert self.inside[place] == 0, "two invocations in one environment"
+            self.delivered[event.request_id] += 1
+            self.inside[place] += 1
+            try:
+                ended = await self.work(runtime, event.request_id, self.faults[event.request_id])
+            finally:
+                self.inside[place] -= 1
+            if ended is not None:
+                return ended
+
+    async def work(self, runtime: ScriptedRuntime, request_id: str, fault: str) -> Exit | None:
+        answer = f'"{request_id}"'.encode()
+        await self.clock.sleep(1.0 if fault == "slow" else 0.1)
+        if fault == "exit before answer":
+            return Exit(status=1)
+        if fault == "hang":
+            await self.clock.sleep(10 * TIMEOUT_S)
+        if fault == "chatty":
+            runtime.print("many words\n" * 100)
+        if fault == "error":
+            await runtime.fail(request_id, b'{"errorType": "E", "errorMessage": "m"}')
+        elif fault == "large":
+            await runtime.respond(request_id, b'"' + b"x" * 2000 + b'"')
+        else:
+            await runtime.respond(request_id, answer)
+        if fault == "late next":
+            await self.clock.sleep(10 * TIMEOUT_S)
+        return Exit(status=0) if fault == "exit" else None
+
+    # The callers' side -----------------------------------------------------------------------------------------------
+
+    async def call(self, number: int) -> None:
+        request_id = f"request-{number}"
+        name = FunctionName(self.random.choice(FUNCTIONS))
+        self.faults[request_id] = self.random.choice(FAULTS)
+        wants_tail = self.random.random() < 0.3
+        await self.clock.sleep(self.random.uniform(0, 60))
+        version = await self.dispatcher.resolve(SCOPE, name, None)
+        assert version is not None
+        invocation = Invocation(request_id, "arn", b"{}", "Root=1", wants_tail=wants_tail)
+        try:
+            outcome = await self.dispatcher.run(version, invocation)
+        except Throttled:
+            self.throttled.add(request_id)
+            return
+        assert request_id not in self.outcomes
+        self.outcomes[request_id] = outcome
+
+    async def disturb(self, calls: Mapping[str, "asyncio.Task[None]"]) -> None:
+        """Update functions, and let callers go away, now and then."""
+        for number in range(1, 15):
+            await self.clock.sleep(4)
+            name = self.random.choice(FUNCTIONS)
+            self.functions.update(name, f"{name}-{number}")
+            request_id = self.random.choice(list(calls))
+            if not calls[request_id].done() and self.random.random() < 0.5:
+                self.left.add(request_id)
+                calls[request_id].cancel()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Let time pass in small steps, and what is ready happen between them."""
+        for _ in range(STEPS_MAX):
+            if condition():
+                return
+            for _ in range(6):
+                await asyncio.sleep(0)
+            self.clock.advance(TICK_S)
+            assert self.pool.size <= ENVIRONMENTS_MAX
+            for life in self.lives:
+                assert not life.done() or life.exception() is None, life.exception()
+        raise AssertionError("it does not come to an end")
+
+    async def run(self) -> None:
+        retiring = asyncio.create_task(self.dispatcher.retire_old_deployments())
+        calls = {f"request-{number}": asyncio.create_task(self.call(number)) for number in range(INVOCATIONS)}
+        disturbing = asyncio.create_task(self.disturb(calls))
+        await self.until(lambda: disturbing.done() and all(call.done() for call in calls.values()))
+        for request_id, call in calls.items():
+            assert call.cancelled() == (request_id in self.left)
+            assert call.cancelled() or call.exception() is None, call.exception()
+        await self.until(lambda: self.pool.busy == 0)
+        await self.until(lambda: self.pool.size == 0 and all(life.done() for life in self.lives))
+        retiring.cancel()
+        await asyncio.wait([retiring, disturbing])
+        assert disturbing.exception() is None
+        await self.logs.close()
+
+    # What must hold --------------------------------------------------------------------------------------------------
+
+    def check_outcomes(self) -> None:
+        """Each caller that stayed has one outcome, and it is that of its own invocation."""
+        stayed = set(self.faults) - self.left - self.throttled
+        assert set(self.outcomes) == stayed
+        assert all(count == 1 for count in self.delivered.values()), "an invocation ran twice"
+        for request_id, outcome in self.outcomes.items():
+            if outcome.error is None:
+                assert outcome.payload == f'"{request_id}"'.encode()
+                assert self.faults[request_id] not in {"error", "exit before answer", "hang", "large"}
+            if self.faults[request_id] == "hang" and self.delivered[request_id]:
+                assert outcome.error is not None
+
+    async def check_log(self) -> None:
+        """START, END and REPORT once for each invocation that was placed."""
+        lines: Counter[tuple[str, str]] = Counter()
+        for name in FUNCTIONS:
+            events = await self.log_store.events(SCOPE, f"/aws/lambda/{name}", limit=1_000_000)
+            for event in events:
+                words = event.message.split()
+                if words and words[0] in {"START", "END", "REPORT"}:
+                    lines[(words[0], words[2])] += 1
+        assert set(lines.values()) <= {1}
+        kinds = [{request_id for kind, request_id in lines if kind == wanted} for wanted in ("START", "END", "REPORT")]
+        assert kinds[0] == kinds[1] == kinds[2]
+        assert set(self.outcomes) <= kinds[0] <= set(self.outcomes) | self.left
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_every_invocation_gets_one_outcome_and_every_slot_returns(seed: int, tmp_path: Path) -> None:
+    """Whatever runtimes do: exits, hangs, failed and late inits, answers too large, a Next that never comes."""
+
+    async def story() -> None:
+        simulation = Simulation(seed, tmp_path)
+        await simulation.run()
+        simulation.check_outcomes()
+        await simulation.check_log()
+        assert simulation.sandbox.environments == set(), "an environment was not released"
+        assert len(simulation.outcomes) > INVOCATIONS / 3, "hardly anything ran"
+
+    asyncio.run(story(), debug=False)
