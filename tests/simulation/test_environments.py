@@ -20,12 +20,13 @@ from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, Code, Configuration, FunctionName, FunctionVersion, State
 from lambent.domain.invocation import Invocation, InvocationOutcome
+from lambent.errors.families import DependencyError
 from lambent.execution.driver import ExecutionEnvironment, Surroundings
 from lambent.execution.pool import EnvironmentPool
 from lambent.fleet.contract import Throttled
 from lambent.fleet.local import LocalFleet
 from lambent.runtimes.contract import RuntimeCommand
-from lambent.sandbox.contract import Exit
+from lambent.sandbox.contract import Exit, SandboxStartError
 from lambent.store.contract import FunctionChange
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.segments import Segments
@@ -110,6 +111,7 @@ class Simulation:
         self.log_store = MemoryLogStore(self.clock)
         self.logs = FunctionLogs(Segments(folder, self.clock), self.log_store, self.clock)
         self.sandbox = ScriptedSandbox(self.play, self.clock)
+        self.sandbox.before_start = self.fail_to_start
         self.functions = Functions()
         machine: Any = Machine()
         surroundings = Surroundings(
@@ -146,6 +148,14 @@ class Simulation:
         return life
 
     # The function's side ---------------------------------------------------------------------------------------------
+
+    def fail_to_start(self) -> None:
+        """Now and then the package has nothing to start, or the machine has no process."""
+        chance = self.random.random()
+        if chance < 0.04:
+            raise SandboxStartError("fork/exec bootstrap: permission denied")
+        if chance < 0.08:
+            raise DependencyError("no process for an environment", retryable=True)
 
     async def play(self, runtime: ScriptedRuntime) -> Exit:
         """Be a runtime: mostly good."""
@@ -285,7 +295,8 @@ def test_every_invocation_gets_one_outcome_and_every_slot_returns(seed: int, tmp
         await simulation.run()
         simulation.check_outcomes()
         await simulation.check_log()
+        assert simulation.sandbox.failures == []
         assert simulation.sandbox.environments == set(), "an environment was not released"
         assert len(simulation.outcomes) > INVOCATIONS / 3, "hardly anything ran"
 
-    asyncio.run(story(), debug=False)
+    asyncio.run(story())

@@ -91,7 +91,8 @@ class ExecutionEnvironment:
         self._restart_wanted = False
         self._parser = OutputParser()
         self._tail: bytearray | None = None
-        self._began_invocation: Invocation | None = None
+        self._invocation: Invocation | None = None
+        """The one placed last. The machine forgets its own before the commands that log its end are performed."""
         self._stream_name = _stream_name(deployment, surroundings.clock)
         self._log: EnvironmentLog = surroundings.logs.open_stream(
             deployment.scope, deployment.configuration.log_group, self._stream_name
@@ -105,6 +106,7 @@ class ExecutionEnvironment:
             self.thaw()
         answer: asyncio.Future[InvocationOutcome] = asyncio.get_running_loop().create_future()
         self._answer = answer
+        self._invocation = invocation
         self._tail = bytearray() if invocation.wants_tail else None
         self._handle(machine.Invoke(invocation))
         return answer
@@ -289,9 +291,8 @@ class ExecutionEnvironment:
             self._deadline = None
 
     def _log_start(self, command: machine.LogStart) -> None:
-        invocation = self._machine.invocation
+        invocation = self._invocation
         assert invocation is not None
-        self._began_invocation = invocation
         configuration = self.deployment.configuration
         line = lines.start_line(invocation.request_id, self.deployment.version)
         if self._tail is not None:
@@ -326,14 +327,14 @@ class ExecutionEnvironment:
 
     def _log_timeout(self, command: machine.LogTimeout) -> None:
         self._read_output()
-        invocation = self._machine.invocation or self._began_invocation
+        invocation = self._invocation
         assert invocation is not None
         timeout_s = self.deployment.configuration.timeout_s
         self._write([lines.timeout_line(self._around.clock.now(), invocation.request_id, timeout_s)])
 
     def _log_end(self, command: machine.LogEnd) -> None:
         self._read_output(flush=True)
-        invocation = self._began_invocation
+        invocation = self._invocation
         assert invocation is not None
         memory_mib = self.deployment.configuration.memory_mib
         peak_mib = 1

@@ -8,9 +8,10 @@ code that serves functions.
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lambent.clock import Clock
 from lambent.sandbox.contract import Assignment, Environment, Exit, Stats
@@ -79,7 +80,7 @@ class ScriptedRuntime:
         return headers, await reader.readexactly(int(headers.get("content-length", "0")))
 
 
-Script = Callable[[ScriptedRuntime], Awaitable[Exit]]
+Script = Callable[[ScriptedRuntime], Coroutine[Any, Any, Exit]]
 """Plays one runtime's process; what it returns is how the process ended."""
 
 
@@ -117,6 +118,10 @@ class ScriptedSandbox:
         self._clock = clock
         self.environments: set[ScriptedEnvironment] = set()
         """Those that are not released yet."""
+        self.failures: list[BaseException] = []
+        """What scripts raised: a test's own assertions among it."""
+        self.before_start: Callable[[], None] = lambda: None
+        """Called by every `assign`; may raise what `assign` may raise."""
 
     def task_root(self, package: Path) -> str:
         return str(package)
@@ -132,24 +137,29 @@ class ScriptedSandbox:
     async def assign(self, environment: Environment, assignment: Assignment) -> None:
         own = _own(environment)
         assert own.process is None, "an environment is assigned once"
+        self.before_start()
         if not own.is_killed:
             own.process = asyncio.create_task(self._play(own, assignment))
+            own.process.add_done_callback(partial(self._over, own))
 
     async def _play(self, own: ScriptedEnvironment, assignment: Assignment) -> Exit:
         runtime = ScriptedRuntime(own, assignment)
-        how = Exit(status=1)
         try:
-            how = await self._script(runtime)
-        except asyncio.CancelledError:
-            how = _KILLED
-        except (OSError, EOFError):
-            # The server closed its side, which ends a real runtime as well.
-            how = Exit(status=1)
+            return await self._script(runtime)
         finally:
             runtime.close()
-            if not own.ended.done():
-                own.ended.set_result(how)
-        return how
+
+    def _over(self, own: ScriptedEnvironment, process: "asyncio.Task[Exit]") -> None:
+        how = Exit(status=1)
+        if process.cancelled():
+            how = _KILLED
+        elif (failure := process.exception()) is None:
+            how = process.result()
+        elif not isinstance(failure, (OSError, EOFError)):
+            # Those two: the server closed its side, which ends a real runtime as well.
+            self.failures.append(failure)
+        if not own.ended.done():
+            own.ended.set_result(how)
 
     def freeze(self, environment: Environment) -> None:
         _own(environment).is_frozen = True
@@ -167,9 +177,6 @@ class ScriptedSandbox:
             own.process.cancel()
         elif not own.ended.done():
             own.ended.set_result(_KILLED)
-        # A task that is cancelled before its first step never sees it.
-        if own.process is not None:
-            own.process.add_done_callback(lambda _: own.ended.done() or own.ended.set_result(_KILLED))
 
     async def wait(self, environment: Environment) -> Exit:
         return await asyncio.shield(_own(environment).ended)
