@@ -5,6 +5,7 @@ import json
 import re
 import threading
 import time
+import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
@@ -284,8 +285,9 @@ while true; do
   headers=$(mktemp)
   curl -sS -D "$headers" "$api/next" -o /dev/null
   id=$(grep -i lambda-runtime-aws-request-id "$headers" | tr -d '[:space:]' | cut -d: -f2)
-  names=$(tr -d '\\r' < "$headers" | grep -io '^lambda-runtime-[a-z-]*' | tr '[:upper:]' '[:lower:]' | sort | tr '\\n' ' ')
-  curl -sS "$api/$id/response" -d "{\\"names\\": \\"$names\\", \\"env\\": \\"${AWS_EXECUTION_ENV:-unset}\\"}" -o /dev/null
+  names=$(grep -io '^lambda-runtime-[a-z-]*' "$headers" | tr '[:upper:]' '[:lower:]' | sort | tr '\\n' ' ')
+  answer="{\\"names\\": \\"$names\\", \\"env\\": \\"${AWS_EXECUTION_ENV:-unset}\\"}"
+  curl -sS "$api/$id/response" -d "$answer" -o /dev/null
   rm -f "$headers"
 done
 """
@@ -370,13 +372,14 @@ def test_beyond_the_environments_there_are_is_a_429(own_server, runtime):
     thread = threading.Thread(target=invoke, args=(client, "f", {"s": 3}))
     thread.start()
 
-    def throttled():
-        try:
-            invoke(client, "f", {"s": 0})
-        except client.exceptions.TooManyRequestsException as error:
-            return error.response
+    def busy():
+        with urllib.request.urlopen(f"{server.endpoint}/_lambent/health", timeout=30) as answer:
+            return json.load(answer)["environments"]["busy"]
 
-    response = wait_for(throttled)
+    wait_for(busy)
+    with pytest.raises(client.exceptions.TooManyRequestsException) as excinfo:
+        invoke(client, "f", {"s": 0})
+    response = excinfo.value.response
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 429
     assert response["Reason"] == "ConcurrentInvocationLimitExceeded"
     thread.join()
