@@ -1,0 +1,124 @@
+"""The real AWS CLI, versions 1 and 2, and Lambent's own command line, against a server."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from wire.support import LAMBENT, ROLE, wait_for, zip_of
+
+HELLO = "def handler(e, c):\n    print('printed', e)\n    return {'hello': e.get('name')}\n"
+
+AWS_CLIS = {
+    "v1": ("LAMBENT_TEST_AWS_CLI_1", "make test where pip reaches a package index"),
+    "v2": ("LAMBENT_TEST_AWS_CLI_2", "apt install awscli"),
+}
+
+
+def run(command, server, **options):
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(server.data_dir),
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_PAGER": "",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "LAMBENT_ENDPOINT": server.endpoint,
+    }
+    return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=120, check=False, **options)
+
+
+@pytest.fixture(params=sorted(AWS_CLIS))
+def aws(request, server, leave_out):
+    """Run one of the two AWS CLIs; return its standard output."""
+    variable, remedy = AWS_CLIS[request.param]
+    program = os.environ.get(variable)
+    if program is None:
+        leave_out(f"aws-cli-{request.param}", remedy)
+
+    def call(*arguments):
+        done = run([program, "--endpoint-url", server.endpoint, "--output", "json", *arguments], server)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    call.version = request.param
+    return call
+
+
+def test_the_aws_cli_creates_invokes_and_deletes(aws, runtime, unique_name, tmp_path):
+    """What a user types: create-function, wait, invoke, get-function, list, delete."""
+    archive = tmp_path / "f.zip"
+    archive.write_bytes(zip_of({"app.py": HELLO}))
+    named = ("--function-name", unique_name)
+    settings = ("--runtime", runtime, "--handler", "app.handler", "--role", ROLE, "--zip-file", f"fileb://{archive}")
+    created = json.loads(aws("lambda", "create-function", *named, *settings))
+    assert created["State"] == "Pending"
+    aws("lambda", "wait", "function-active-v2", *named)
+    raw_payload = () if aws.version == "v1" else ("--cli-binary-format", "raw-in-base64-out")
+    answer_file = tmp_path / "answer.json"
+    answer = json.loads(aws("lambda", "invoke", *named, *raw_payload, "--payload", '{"name": "you"}', str(answer_file)))
+    assert (answer["StatusCode"], json.loads(answer_file.read_text())) == (200, {"hello": "you"})
+    assert json.loads(aws("lambda", "get-function", *named))["Configuration"]["State"] == "Active"
+    listed = json.loads(aws("lambda", "list-functions"))["Functions"]
+    assert unique_name in {item["FunctionName"] for item in listed}
+    if aws.version == "v2":
+        # Only version 2 has `logs tail`.
+        group = f"/aws/lambda/{unique_name}"
+        wait_for(lambda: "REPORT" in aws("logs", "tail", group))
+        tail = aws("logs", "tail", group, "--since", "5m", "--format", "short")
+        assert "printed {'name': 'you'}" in tail
+    aws("lambda", "delete-function", *named)
+
+
+def test_lambents_own_command_line(server, make_function):
+    """ls, invoke and logs are clients of the gateway; --json prints data alone."""
+    name = make_function(HELLO)
+    listed = json.loads(run([LAMBENT, "ls", "--json"], server).stdout)
+    assert name in json.dumps(listed)
+    invoked = run([LAMBENT, "invoke", name, "--payload", '{"name": "you"}'], server)
+    assert (invoked.returncode, json.loads(invoked.stdout)) == (0, {"hello": "you"}), invoked.stderr
+    wait_for(lambda: "REPORT" in run([LAMBENT, "logs", name], server).stdout)
+    missing = run([LAMBENT, "invoke", "nope"], server)
+    assert missing.returncode == 2
+    assert "Function not found" in missing.stderr
+
+
+def test_doctor_and_runtimes_report_data(server, runtime):
+    """doctor and runtimes say what this machine can do, as data with --json."""
+    rows = json.loads(run([LAMBENT, "runtimes", "--json"], server).stdout)
+    by_name = {row["runtime"]: row for row in rows}
+    assert by_name[runtime]["available"]
+    assert not by_name["nodejs22.x"]["available"]
+    report = run([LAMBENT, "doctor", "--json"], server)
+    assert json.loads(report.stdout)
+
+
+def test_every_python_that_is_here_runs_a_function(own_server, tmp_path):
+    """PL-02: each CPython of the machine runs the official client; the answer's encoding follows its version."""
+    # As the server's own user: interpreters below a private home are out of reach for anyone else.
+    user = ("--function-user", "root") if os.geteuid() == 0 else ()
+    server = own_server(None, *user).start()
+    environ = {**os.environ, "LAMBENT_FUNCTION_USER": user[1]} if user else dict(os.environ)
+    listed = subprocess.run([LAMBENT, "runtimes", "--json"], capture_output=True, check=True, env=environ).stdout
+    names = [row["runtime"] for row in json.loads(listed) if row["available"] and row["runtime"].startswith("python3.")]
+    assert names
+    client = server.client("lambda")
+    archive = zip_of({"app.py": "import sys\ndef handler(e, c): return [sys.version_info[1], e]"})
+    for name in names:
+        client.create_function(
+            FunctionName=name.replace(".", "-"),
+            Runtime=name,
+            Handler="app.handler",
+            Role=ROLE,
+            Code={"ZipFile": archive},
+        )
+    for name in names:
+        function = name.replace(".", "-")
+        client.get_waiter("function_active_v2").wait(
+            FunctionName=function, WaiterConfig={"Delay": 0.2, "MaxAttempts": 600}
+        )
+        body = client.invoke(FunctionName=function, Payload='"é"'.encode())["Payload"].read()
+        minor = int(name.split(".")[1])
+        assert json.loads(body) == [minor, "é"]
+        assert body.isascii() == (minor < 12)
