@@ -67,7 +67,10 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
     clock = clock or SystemClock()
     quotas = Quotas()
     async with contextlib.AsyncExitStack() as stack:
-        folder = stack.enter_context(DataFolder.open(settings.data.data_dir))
+        try:
+            folder = stack.enter_context(DataFolder.open(settings.data.data_dir))
+        except DependencyError as error:
+            raise SettingsError(f"--data-dir: {settings.data.data_dir}: {error}") from error
         if os.geteuid() == 0:
             check_reachable(folder.path, _uid_of(settings.sandbox.function_user))
         listener = _bind(settings.server)

@@ -14,9 +14,9 @@ def ls(json: AsJson = False, endpoint: Endpoint = DEFAULT_ENDPOINT) -> None:
     if json:
         print_json(functions)
     elif functions:
-        headings = ("name", "runtime", "handler", "memory MiB", "timeout s", "package KiB", "changed")
+        headings = ("name", "runtime", "handler", "memory", "timeout", "package", "changed")
         rows = [_row(function) for function in functions]
-        print_table(headings, rows, right=("memory MiB", "timeout s", "package KiB"))
+        print_table(headings, rows, right=("memory", "timeout", "package"))
     else:
         print("no functions")
 
@@ -26,8 +26,8 @@ def _row(function: dict[str, Any]) -> tuple[str, ...]:
         function["FunctionName"],
         function.get("Runtime", "-"),
         function.get("Handler", "-"),
-        str(function["MemorySize"]),
-        str(function["Timeout"]),
-        f"{function['CodeSize'] / 1024:.1f}",
+        f"{function['MemorySize']} MiB",
+        f"{function['Timeout']} s",
+        f"{function['CodeSize'] / 1024:.1f} KiB",
         function["LastModified"].partition(".")[0].replace("T", " "),
     )
