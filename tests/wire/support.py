@@ -1,5 +1,6 @@
 """What wire tests are written with: a real server in its own process, real zips, real clients."""
 
+import atexit
 import base64
 import io
 import json
@@ -22,6 +23,21 @@ LAMBENT = os.environ.get("LAMBENT_BIN", str(ROOT / ".venv" / "bin" / "lambent"))
 ROLE = "arn:aws:iam::000000000000:role/lambda-role"
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
+
+
+def _runtimes_dir():
+    """Return a folder for the runtimes' clients that outlives a run, where the functions' user can reach it."""
+    kept = ROOT / ".cache" / "runtimes"
+    if os.geteuid() != 0 or all(folder.stat().st_mode & 0o001 for folder in (ROOT, *ROOT.parents)):
+        return kept
+    # A checkout below a private home: nobody but root gets to it.
+    made = Path(tempfile.mkdtemp(prefix="lambent-test-runtimes-"))
+    made.chmod(0o755)
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+RUNTIMES_DIR = _runtimes_dir()
 
 
 def zip_of(entries, modes=None, links=None):
@@ -63,7 +79,7 @@ class Server:
         environ.update(self.env)
         command = [
             LAMBENT, "serve", "--port", "0", "--data-dir", str(self.data_dir),
-            "--runtimes-dir", str(ROOT / ".cache" / "runtimes"), *self.options,
+            "--runtimes-dir", str(RUNTIMES_DIR), *self.options,
         ]  # fmt: skip
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environ, cwd=self.data_dir
