@@ -114,3 +114,28 @@ def test_every_python_that_is_here_runs_a_function(own_server, tmp_path):
         minor = int(name.split(".")[1])
         assert json.loads(body) == [minor, "é"]
         assert body.isascii() == (minor < 12)
+
+
+def test_a_python_that_is_not_here_makes_the_function_failed(own_server, runtime):
+    """A version that this machine lacks: State Failed with the remedy; Invoke says so; nearest runs it on another."""
+    rows = json.loads(subprocess.run([LAMBENT, "runtimes", "--json"], capture_output=True, check=True).stdout)
+    missing = [row["runtime"] for row in rows if not row["available"] and row["runtime"].startswith("python3.1")]
+    assert missing, "this machine has every Python there is"
+    archive = zip_of({"app.py": "import os\ndef handler(e, c): return os.environ['AWS_EXECUTION_ENV']"})
+    settings = {"Runtime": missing[0], "Handler": "app.handler", "Role": ROLE, "Code": {"ZipFile": archive}}
+
+    server = own_server().start()
+    client = server.client("lambda")
+    client.create_function(FunctionName="f", **settings)
+    shown = wait_for(
+        lambda: (found := client.get_function_configuration(FunctionName="f"))["State"] != "Pending" and found
+    )
+    assert (shown["State"], shown["StateReasonCode"]) == ("Failed", "InvalidRuntime")
+    assert missing[0].removeprefix("python") in shown["StateReason"]
+    with pytest.raises(client.exceptions.ResourceConflictException, match="currently in the following state: Failed"):
+        client.invoke(FunctionName="f")
+
+    lenient = own_server(None, "--runtime-fallback", "nearest").start().client("lambda")
+    lenient.create_function(FunctionName="f", **settings)
+    lenient.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.2, "MaxAttempts": 600})
+    assert json.loads(lenient.invoke(FunctionName="f")["Payload"].read()) == f"AWS_Lambda_{missing[0]}"

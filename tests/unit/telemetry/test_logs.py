@@ -260,12 +260,18 @@ def test_folds_that_overlap_share_the_work_and_each_sees_what_it_should(tmp_path
         server = Server(tmp_path, store, clock)
         log = server.stream()
         log.output(["first"])
-        readers = [asyncio.create_task(server.logs.fold()) for _ in range(5)]
-        await asyncio.sleep(0)
-        log.output(["second"])
-        await server.logs.fold()
+        late: list[asyncio.Task[None]] = []
+
+        def write_meanwhile() -> None:
+            if not late:
+                log.output(["second"])
+                late.append(asyncio.create_task(server.logs.fold()))
+
+        store.before_fold = write_meanwhile
+        await asyncio.gather(*(server.logs.fold() for _ in range(5)))
+        assert await messages(store) == ["first"]
+        await late[0]
         assert await messages(store) == ["first", "second"]
-        await asyncio.gather(*readers)
         # Whether the first run already saw the second line is the scheduler's business.
         folded = list(store.fold_sizes)
         assert folded in ([1, 1], [2])
