@@ -85,10 +85,6 @@ class FunctionTransaction(Protocol):
         """Return versions of one function, `$LATEST` (as number 0) first, then ascending numbers after `after`."""
         ...
 
-    async def newest_published(self, name: FunctionName) -> FunctionVersion | None:
-        """Return the published version with the highest number, if any is left."""
-        ...
-
     async def usage(self) -> ScopeUsage: ...
 
 

@@ -185,10 +185,6 @@ class FunctionRows:
         query = _VERSIONS.where(_v.name == name).order_by(_v.number)
         return await self._page(query if after is None else query.where(_v.number > after), limit)
 
-    async def newest_published(self, name: FunctionName) -> FunctionVersion | None:
-        newest = await self._page(_VERSIONS.where(_v.name == name, _v.number > 0).order_by(_v.number.desc()), 1)
-        return newest[0] if newest else None
-
     async def usage(self) -> ScopeUsage:
         (row,) = await self._statements.rows(_USAGE, self._of_scope)
         return ScopeUsage(function_count=int(row[0]), code_bytes=int(row[1]))
