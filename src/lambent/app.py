@@ -14,6 +14,7 @@ import pwd
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from lambent import __version__
@@ -67,17 +68,12 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
     clock = clock or SystemClock()
     quotas = Quotas()
     async with contextlib.AsyncExitStack() as stack:
-        try:
-            folder = stack.enter_context(DataFolder.open(settings.data.data_dir))
-        except DependencyError as error:
-            raise SettingsError(f"--data-dir: {settings.data.data_dir}: {error}") from error
-        if os.geteuid() == 0:
-            check_reachable(folder.path, _uid_of(settings.sandbox.function_user))
+        folder = stack.enter_context(_open_folder(settings.data.data_dir))
+        _check_folder(folder, settings.sandbox.function_user)
         listener = _bind(settings.server)
         stack.callback(listener.close)
         endpoint = f"http://{_url_host(settings.server.host)}:{bound_port(listener)}"
 
-        _check_schema(folder)
         database = await stack.enter_async_context(Database(folder.database))
         store = FunctionRepository(database)
         blobs = FileBlobs(folder.blobs)
@@ -204,14 +200,34 @@ async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Cloc
         await clock.sleep(_RESTART_S)
 
 
-def _check_schema(folder: DataFolder) -> None:
-    """Compare one number; the migrations themselves were a child process's work and are not loaded here."""
+def _open_folder(path: Path) -> DataFolder:
+    """
+    Open the data folder. Migrations are a child process's work and are not loaded here.
+
+    Raises:
+        SettingsError: it is none of ours, of a newer version, damaged, or in use.
+    """
+    try:
+        return DataFolder.open(path)
+    except DependencyError as error:
+        raise SettingsError(f"--data-dir: {path}: {error}") from error
+
+
+def _check_folder(folder: DataFolder, function_user: str) -> None:
+    """
+    Compare the one number that says whether tables and code belong together; see that functions reach their code.
+
+    Raises:
+        SettingsError: state.db is damaged or of another version, or the folder is out of the functions' reach.
+    """
     try:
         found = schema_of(folder.database)
     except DependencyError as error:
         raise SettingsError(f"--data-dir: {folder.path}: {error}") from error
     if found != SCHEMA:
         raise SettingsError(f"--data-dir: {folder.path}: state.db has schema {found}, this version needs {SCHEMA}")
+    if os.geteuid() == 0:
+        check_reachable(folder.path, _uid_of(function_user))
 
 
 def _bind(server: ServerSettings) -> socket.socket:

@@ -188,6 +188,7 @@ class FunctionLogs:
         """
         position = await self._store.position()
         self._segments.begin_after(position.segment)
+        # Sweeps as well, being the first.
         await self.fold()
         invocations = await self._store.open_invocations()
         for invocation in invocations:

@@ -11,7 +11,7 @@ import pytest
 
 from lambent.domain.caller import Scope
 from lambent.errors.families import DependencyError
-from lambent.store.contract import LogEvent, LogStore
+from lambent.store.contract import LogEvent, LogPosition, LogStore
 from lambent.store.database import Database
 from lambent.store.logs import LogRepository
 from lambent.store.migrate import migrate
@@ -277,6 +277,33 @@ def test_folds_that_overlap_share_the_work_and_each_sees_what_it_should(tmp_path
         assert folded in ([1, 1], [2])
         await server.logs.fold()
         assert store.fold_sizes == folded
+        await server.logs.close()
+
+    run(story)
+
+
+def test_a_reader_that_comes_in_the_last_moment_of_a_fold_begins_another(tmp_path: Path) -> None:
+    """A fold that has ended, but has not been cleared away yet, is not waited for once more."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path, store, clock)
+        log = server.stream()
+        late: list[asyncio.Task[None]] = []
+        genuine = server.segments.drop_folded
+
+        def write_meanwhile(position: LogPosition) -> None:
+            genuine(position)
+            if not late:
+                log.output(["second"])
+                late.append(asyncio.create_task(server.logs.fold()))
+
+        server.segments.drop_folded = write_meanwhile  # type: ignore[method-assign]
+        log.output(["first"])
+        await server.logs.fold()
+        await late[0]
+        assert await messages(store) == ["first", "second"]
         await server.logs.close()
 
     run(story)

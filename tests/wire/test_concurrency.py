@@ -1,0 +1,122 @@
+"""Which environment serves which call: one call each, newest idle first, no more than there may be."""
+
+import threading
+import uuid
+
+import pytest
+from wire.support import FunctionMaker, Server, error_of, invoke, wait_for, wait_updated, zip_of
+
+# Says that it has begun and stays in the call until it is let go.
+HELD = """
+import os, time
+VERSION = "one"
+def handler(e, c):
+    if e:
+        open(e["begun"], "w").close()
+        while not os.path.exists(e["go"]):
+            time.sleep(0.01)
+    return [VERSION, c.log_stream_name]
+"""
+
+
+@pytest.fixture(scope="module")
+def small_server():
+    """A server with room for two environments."""
+    server = Server(None, "--environments-max", "2").start()
+    (server.data_dir / "gates").mkdir()
+    (server.data_dir / "gates").chmod(0o777)
+    yield server
+    server.discard()
+
+
+@pytest.fixture
+def client(small_server):
+    return small_server.client("lambda")
+
+
+@pytest.fixture
+def held_function(client, runtime, unique_name):
+    """The function HELD; removed at the end, since the next test needs its environments."""
+    name = FunctionMaker(client, runtime, unique_name)(HELD, Timeout=30)
+    yield name
+    client.delete_function(FunctionName=name)
+
+
+class Call:
+    """An invocation that has begun and waits."""
+
+    def __init__(self, server, client, name):
+        stem = server.data_dir / "gates" / str(uuid.uuid4())
+        self.begun, self.go = stem.with_suffix(".begun"), stem.with_suffix(".go")
+        event = {"begun": str(self.begun), "go": str(self.go)}
+        self.answer = None
+        self.thread = threading.Thread(target=lambda: setattr(self, "answer", invoke(client, name, event)))
+        self.thread.start()
+        wait_for(self.begun.exists, within_s=20)
+
+    def finish(self):
+        self.go.touch()
+        self.thread.join(20)
+        return self.answer[1]
+
+
+def test_cc01_no_third_call_where_two_may_run(small_server, client, held_function):
+    """CC-01: with two environments busy a third call is a 429 with AWS's reason; afterwards it runs."""
+    calls = [Call(small_server, client, held_function) for _ in range(2)]
+    try:
+        with pytest.raises(client.exceptions.TooManyRequestsException) as excinfo:
+            invoke(client, held_function)
+        assert error_of(excinfo) == (429, "TooManyRequestsException", "Rate Exceeded.")
+        response = excinfo.value.response
+        assert (response["Reason"], response["Type"]) == ("ConcurrentInvocationLimitExceeded", "User")
+    finally:
+        streams = {call.finish()[1] for call in calls}
+    assert len(streams) == 2
+    assert invoke(client, held_function)[1][1] in streams
+
+
+def test_cc01_the_newest_idle_environment_is_reused(small_server, client, held_function):
+    """CC-01: of two idle environments the one that worked last gets the next call, and the one after it."""
+    first, second = (Call(small_server, client, held_function) for _ in range(2))
+    first_stream = first.finish()[1]
+    # A call without LogType is answered before its environment is idle; the next one finding it says that it is.
+    wait_for(lambda: _stream_or_none(client, held_function) == first_stream)
+    second_stream = second.finish()[1]
+    assert first_stream != second_stream
+    wait_for(lambda: _stream_or_none(client, held_function) == second_stream)
+    assert [invoke(client, held_function, LogType="Tail")[1][1] for _ in range(3)] == [second_stream] * 3
+
+
+def _stream_or_none(client, name):
+    """Return the log stream of whichever environment answers; None where none is free yet."""
+    try:
+        return invoke(client, name, LogType="Tail")[1][1]
+    except client.exceptions.TooManyRequestsException:
+        return None
+
+
+def test_cc01_an_update_retires_without_disturbing(small_server, client, held_function):
+    """CC-01: a call under way ends with the code it began with; the next runs the new code, in a new environment."""
+    call = Call(small_server, client, held_function)
+    source = HELD.replace('"one"', '"two"')
+    client.update_function_code(FunctionName=held_function, ZipFile=zip_of({"app.py": source}))
+    wait_updated(client, held_function)
+    version, new_stream = invoke(client, held_function)[1]
+    assert version == "two"
+    old_version, old_stream = call.finish()
+    assert (old_version, old_stream != new_stream) == ("one", True)
+    # The old environment took its place with it: two calls of the new code fit beside each other.
+    calls = [Call(small_server, client, held_function) for _ in range(2)]
+    assert [held.finish()[0] for held in calls] == ["two", "two"]
+
+
+def test_cc01_functions_do_not_share_environments(client, runtime, unique_name):
+    """CC-01: an idle environment of one function makes way for another function's where there is no more room."""
+    maker = FunctionMaker(client, runtime, unique_name)
+    names = [maker(HELD) for _ in range(3)]
+    try:
+        answers = [invoke(client, name, LogType="Tail")[1] for name in names]
+        assert len({stream for _, stream in answers}) == 3
+    finally:
+        for name in names:
+            client.delete_function(FunctionName=name)
