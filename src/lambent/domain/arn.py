@@ -1,5 +1,6 @@
 """ARNs, and the many ways to name a function."""
 
+import hashlib
 import re
 
 import msgspec
@@ -56,6 +57,15 @@ def function_arn(scope: Scope, name: str, qualifier: str | None = None) -> str:
     """Return a function's ARN, qualified when `qualifier` is given."""
     arn = f"arn:aws:lambda:{scope.region}:{scope.account}:function:{name}"
     return arn if qualifier is None else f"{arn}:{qualifier}"
+
+
+def runtime_version_arn(region: str, runtime: str) -> str:
+    """
+    Return the ARN of a managed runtime's version.
+
+    Assumed: AWS names an image of its own here; ours names the runtime's identifier, which is what decides.
+    """
+    return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"
 
 
 def log_group_arn(scope: Scope, group: str) -> str:

@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from lambent.clock import Clock, TimerHandle
+from lambent.domain.arn import runtime_version_arn
 from lambent.domain.function import Deployment
 from lambent.domain.invocation import EnvironmentFailure, Invocation, InvocationOutcome
 from lambent.errors.families import DependencyError
@@ -260,7 +261,7 @@ class ExecutionEnvironment:
     def init_error_posted(self, post: Post) -> Verdict:
         if not self._machine.accepts_init_error():
             return Verdict.INVALID_STATE
-        self._handle(machine.InitErrorPosted(_error_payload(post), _error_type(post)))
+        self._handle(machine.InitErrorPosted(_error_payload(post), lines.reported_error_type(_error_type(post))))
         return Verdict.ACCEPTED
 
     # Performing commands -----------------------------------------------------------------------------------------
@@ -313,9 +314,9 @@ class ExecutionEnvironment:
         call.deliver(invocation, deadline_ms)
 
     def _log_init_start(self) -> None:
-        self._log.output(
-            [lines.init_start_line(self._around.runtimes.version_label(self.deployment.configuration.runtime))]
-        )
+        runtime = self.deployment.configuration.runtime
+        arn = runtime_version_arn(self.deployment.scope.region, runtime)
+        self._log.output([lines.init_start_line(self._around.runtimes.version_label(runtime), arn)])
 
     def _log_init_report(self, command: machine.LogInitReport) -> None:
         self._read_output()

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from lambent.domain.arn import function_arn
+from lambent.domain.arn import function_arn, runtime_version_arn
 from lambent.domain.function import Configuration, FunctionVersion
 from lambent.services.lambda_.inert import inert_view
 
@@ -32,7 +32,8 @@ def function_configuration(version: FunctionVersion, qualifier: str | None) -> d
     if version.last_update_status_reason is not None:
         shown["LastUpdateStatusReason"] = version.last_update_status_reason
         shown["LastUpdateStatusReasonCode"] = version.last_update_status_reason_code
-    shown["RuntimeVersionConfig"] = {"RuntimeVersionArn": _runtime_version_arn(version)}
+    arn = runtime_version_arn(version.scope.region, version.configuration.runtime)
+    shown["RuntimeVersionConfig"] = {"RuntimeVersionArn": arn}
     return shown
 
 
@@ -76,9 +77,3 @@ def format_date(seconds: float) -> str:
 def _configuration_sha256(configuration: Configuration) -> str:
     # Assumed: the model says only that it is a hash of the configuration; ours is stable and changes with it.
     return base64.b64encode(hashlib.sha256(msgspec.json.encode(configuration, order="deterministic")).digest()).decode()
-
-
-def _runtime_version_arn(version: FunctionVersion) -> str:
-    # Assumed: AWS names an image of its own here; ours names the runtime identifier, which is what decides.
-    digest = hashlib.sha256(version.configuration.runtime.encode()).hexdigest()
-    return f"arn:aws:lambda:{version.scope.region}::runtime:{digest}"
