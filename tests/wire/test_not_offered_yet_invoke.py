@@ -1,0 +1,119 @@
+"""
+Lines of the behaviour cases of invocations that this version refuses.
+
+Each test names what turns it round: when that is offered, the test is replaced by what the case expects.
+"""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+from wire.support import error_of, zip_of
+
+HELLO = "def handler(e, c): return 'hello'"
+
+
+SETTING_REFUSED = (400, "InvalidParameterValueException")
+
+
+def refused(call, status=501, code="NotImplementedException"):
+    """Call, see it refused, and return the message."""
+    with pytest.raises(ClientError) as excinfo:
+        call()
+    found_status, found_code, message = error_of(excinfo)
+    assert (found_status, found_code) == (status, code), message
+    return message
+
+
+@pytest.mark.parametrize("size", [0, 300_000])
+def test_er04_pl01_event_invocations(lambda_client, logs_client, make_function, size):
+    """ER-04, PL-01: Event is 202 with an empty body, 300 KB too. Turned round by durable asynchronous invocations."""
+    name = make_function(HELLO)
+    payload = json.dumps("x" * size)
+    message = refused(lambda: lambda_client.invoke(FunctionName=name, InvocationType="Event", Payload=payload))
+    assert "not offered by this version" in message
+    with pytest.raises(logs_client.exceptions.ResourceNotFoundException):
+        logs_client.describe_log_streams(logGroupName=f"/aws/lambda/{name}")
+
+
+def test_er04_invoke_async(lambda_client, make_function):
+    """ER-04: the old InvokeAsync answers 202. Turned round by durable asynchronous invocations."""
+    name = make_function(HELLO)
+    refused(lambda: lambda_client.invoke_async(FunctionName=name, InvokeArgs=b"{}"))
+
+
+def test_pl01_streamed_responses(lambda_client, make_function):
+    """PL-01: answers above 6 MB can be streamed. Turned round by response streaming."""
+    name = make_function(HELLO)
+    refused(lambda: lambda_client.invoke_with_response_stream(FunctionName=name))
+
+
+@pytest.mark.parametrize(
+    "logging_config",
+    [
+        {"LogFormat": "JSON"},
+        {"LogFormat": "JSON", "SystemLogLevel": "WARN"},
+        {"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG"},
+    ],
+)
+def test_pl03_json_log_format(lambda_client, make_function, logging_config):
+    """PL-03: LogFormat JSON writes platform.start and platform.report objects. Turned round by JSON logging."""
+    message = refused(lambda: make_function(HELLO, LoggingConfig=logging_config), *SETTING_REFUSED)
+    assert "LogFormat" in message
+    name = make_function(HELLO)
+    refused(
+        lambda: lambda_client.update_function_configuration(FunctionName=name, LoggingConfig=logging_config),
+        *SETTING_REFUSED,
+    )
+    assert lambda_client.get_function_configuration(FunctionName=name)["LoggingConfig"]["LogFormat"] == "Text"
+
+
+def test_pl03_filter_patterns(lambda_client, logs_client, make_function):
+    """PL-03: FilterLogEvents with a pattern. Turned round by the filter pattern language."""
+    name = make_function(HELLO)
+    lambda_client.invoke(FunctionName=name, LogType="Tail")
+    group = f"/aws/lambda/{name}"
+    message = refused(
+        lambda: logs_client.filter_log_events(logGroupName=group, filterPattern="REPORT"),
+        400,
+        "InvalidParameterException",
+    )
+    assert message == "filterPattern is not offered by this version of Lambent"
+    assert logs_client.filter_log_events(logGroupName=group, filterPattern="")["events"]
+
+
+def test_rt03_aliases(lambda_client, make_function):
+    """RT-03: an alias is addressed by its name and runs its version. Turned round by aliases."""
+    name = make_function(HELLO, Publish=True)
+    refused(lambda: lambda_client.create_alias(FunctionName=name, Name="live", FunctionVersion="1"))
+    arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}:live"
+    for addressed in ({"FunctionName": name, "Qualifier": "live"}, {"FunctionName": f"{name}:live"}):
+        message = refused(lambda asked=addressed: lambda_client.invoke(**asked), 404, "ResourceNotFoundException")
+        assert message == f"Function not found: {arn}"
+
+
+def test_rt04_bootstraps_from_layers(lambda_client, make_function):
+    """RT-04: a bootstrap may come from a layer. Turned round by layers."""
+    layer = zip_of({"bootstrap": "#!/bin/sh\n"}, modes={"bootstrap": 0o755})
+    refused(lambda: lambda_client.publish_layer_version(LayerName="custom-runtime", Content={"ZipFile": layer}))
+    layer_arn = "arn:aws:lambda:us-east-1:000000000000:layer:custom-runtime:1"
+    message = refused(lambda: make_function(HELLO, Runtime="provided.al2023", Layers=[layer_arn]), *SETTING_REFUSED)
+    assert message == "Layers is not offered by this version of Lambent"
+
+
+def test_cc01_reserved_and_provisioned_concurrency(lambda_client, make_function):
+    """CC-01: who may run how often at once is set per function. Turned round by concurrency settings."""
+    name = make_function(HELLO, Publish=True)
+    refused(lambda: lambda_client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1))
+    refused(
+        lambda: lambda_client.put_provisioned_concurrency_config(
+            FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1
+        )
+    )
+
+
+@pytest.mark.parametrize("other_runtime", ["nodejs22.x", "java21"])
+def test_rt05_other_official_clients(make_function, other_runtime):
+    """RT-05: the official clients of Node.js and Java are served too. Turned round by their runtimes."""
+    message = refused(lambda: make_function(HELLO, Runtime=other_runtime), *SETTING_REFUSED)
+    assert message == f"Runtime {other_runtime} is not offered by this version of Lambent"
