@@ -1,10 +1,11 @@
 """Which environment serves which call: one call each, newest idle first, no more than there may be."""
 
+import http.client
 import threading
 import uuid
 
 import pytest
-from wire.support import FunctionMaker, Server, error_of, invoke, wait_for, wait_updated, zip_of
+from wire.support import ROLE, FunctionMaker, Server, error_of, invoke, wait_for, wait_updated, zip_of
 
 # Says that it has begun and stays in the call until it is let go.
 HELD = """
@@ -120,3 +121,27 @@ def test_cc01_functions_do_not_share_environments(client, runtime, unique_name):
     finally:
         for name in names:
             client.delete_function(FunctionName=name)
+
+
+def test_a_caller_that_comes_back_at_once_needs_no_second_environment(own_server, runtime):
+    """Calls one after the other are never throttled, not even where one environment is all there may be."""
+    server = own_server(None, "--environments-max", "1").start()
+    client = server.client("lambda")
+    client.create_function(
+        FunctionName="f",
+        Runtime=runtime,
+        Handler="app.handler",
+        Role=ROLE,
+        Code={"ZipFile": zip_of({"app.py": "def handler(e, c): return c.log_stream_name"})},
+    )
+    client.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
+    # A bare connection: boto3 would take longer to come back than a runtime takes to ask for the next event.
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    answers = set()
+    for _ in range(2000):
+        connection.request("POST", "/2015-03-31/functions/f/invocations", b"{}")
+        response = connection.getresponse()
+        answers.add((response.status, response.read()))
+    connection.close()
+    assert {status for status, _ in answers} == {200}
+    assert len(answers) == 1, "the calls were served by more than one environment"

@@ -47,7 +47,7 @@ class Dispatcher:
             Throttled: no slot may be granted now.
             DependencyError: this machine could not provide the environment.
         """
-        slot = self._placement.acquire_nowait(version.deployment())
+        slot = await self._placement.acquire(version.deployment())
         return await self._workers.invoke(slot, invocation)
 
     def _note_change(self, change: FunctionChange) -> None:

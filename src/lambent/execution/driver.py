@@ -59,6 +59,10 @@ class Surroundings(msgspec.Struct, frozen=True):
 class EnvironmentOwner(Protocol):
     """The pool, as an environment sees it."""
 
+    def environment_answered(self, environment: "ExecutionEnvironment") -> None:
+        """The caller has its answer, and the runtime has not asked for the next event yet: about to be free."""
+        ...
+
     def environment_free(self, environment: "ExecutionEnvironment") -> None:
         """The environment can take another invocation."""
         ...
@@ -373,6 +377,8 @@ class ExecutionEnvironment:
                     log_tail=bytes(tail) if tail is not None else None,
                 )
             )
+        if self._machine.state is EnvironmentState.RESPONDED:
+            self._owner.environment_answered(self)
 
     def _kill(self, command: machine.Kill) -> None:
         self._is_killed = True

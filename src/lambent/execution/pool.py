@@ -6,6 +6,7 @@ All methods are plain and atomic on the event loop; nothing here awaits, so noth
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Collection
 
 from lambent.clock import Clock, TimerHandle
@@ -19,6 +20,13 @@ FREEZE_AFTER_S = 0.1
 """
 How long an environment stays idle before it is frozen. Freezing and thawing `process` environments by signal costs
 more than the next warm invocation should pay when it comes at once; AWS freezes immediately.
+"""
+
+HANDOVER_S = 0.01
+"""
+How long a call waits for an environment that has answered and is about to ask for the next event. Assumed: that takes a
+runtime well under a millisecond, a new environment takes tens; revisit test_pool.py and the wire test of a caller that
+comes back at once.
 """
 
 
@@ -60,6 +68,10 @@ class EnvironmentPool(EnvironmentOwner):
         """Every idle environment, the longest idle first."""
         self._unfrozen: dict[ExecutionEnvironment, float] = {}
         """Idle environments that are not frozen yet."""
+        self._answered: dict[str, set[ExecutionEnvironment]] = {}
+        """Busy environments whose caller has its answer, by deployment id: about to be free."""
+        self._waiting: dict[str, deque[asyncio.Future[ExecutionEnvironment | None]]] = {}
+        """Calls that wait for one of those, first come first served; never more than there are."""
         self._sweep_timer: TimerHandle | None = None
         self._sweep_at = 0.0
         self._is_closing = False
@@ -72,22 +84,58 @@ class EnvironmentPool(EnvironmentOwner):
     def busy(self) -> int:
         return len(self._all) - len(self._idle_since)
 
-    def lease_nowait(self, deployment: Deployment) -> ExecutionEnvironment:
+    async def lease(self, deployment: Deployment) -> ExecutionEnvironment:
         """
-        Return an environment for one invocation: the newest idle one, or a new one.
+        Return an environment for one invocation: the newest idle one, one that is about to be free, or a new one.
 
-        A new one takes the place of the longest idle environment of another function when there is no room.
+        A new one takes the place of the longest idle environment of another function when there is no room. A
+        cancelled call leaves nothing behind.
 
         Raises:
             PoolFull: every environment is busy.
         """
-        idle = self._idle.get(deployment.deployment_id)
+        deployment_id = deployment.deployment_id
+        idle = self._idle.get(deployment_id)
         if idle:
             environment = idle.pop()
             del self._idle_since[environment]
             self._unfrozen.pop(environment, None)
             environment.epoch += 1
             return environment
+        answered = self._answered.get(deployment_id)
+        if answered and len(self._waiting.get(deployment_id, ())) < len(answered):
+            handed_over = await self._wait_for_handover(deployment_id)
+            # It may have ended between the moment it was handed over and this one.
+            if handed_over is not None and handed_over in self._all:
+                return handed_over
+        return self._new(deployment)
+
+    async def _wait_for_handover(self, deployment_id: str) -> ExecutionEnvironment | None:
+        """Wait for the next environment of a deployment to become free; None when none did in time."""
+        waiter: asyncio.Future[ExecutionEnvironment | None] = asyncio.get_running_loop().create_future()
+        queue = self._waiting.setdefault(deployment_id, deque())
+        queue.append(waiter)
+
+        def give_up() -> None:
+            if not waiter.done():
+                waiter.set_result(None)
+
+        timer = self._clock.call_later(HANDOVER_S, give_up)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            environment = waiter.result() if waiter.done() and not waiter.cancelled() else None
+            if environment is not None and environment in self._all:
+                self.environment_free(environment)
+            raise
+        finally:
+            timer.cancel()
+            if waiter in queue:
+                queue.remove(waiter)
+            if not queue:
+                self._waiting.pop(deployment_id, None)
+
+    def _new(self, deployment: Deployment) -> ExecutionEnvironment:
         if len(self._all) >= self._environments_max:
             if not self._idle_since:
                 raise PoolFull
@@ -103,10 +151,21 @@ class EnvironmentPool(EnvironmentOwner):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def environment_answered(self, environment: ExecutionEnvironment) -> None:
+        self._answered.setdefault(environment.deployment.deployment_id, set()).add(environment)
+
     def environment_free(self, environment: ExecutionEnvironment) -> None:
+        self._forget_answered(environment)
         if self._is_closing:
             environment.retire()
             return
+        queue = self._waiting.get(environment.deployment.deployment_id)
+        while queue:
+            waiter = queue.popleft()
+            if not waiter.done():
+                environment.epoch += 1
+                waiter.set_result(environment)
+                return
         now = self._clock.monotonic()
         self._idle.setdefault(environment.deployment.deployment_id, []).append(environment)
         self._idle_since[environment] = now
@@ -117,6 +176,7 @@ class EnvironmentPool(EnvironmentOwner):
 
     def environment_gone(self, environment: ExecutionEnvironment) -> None:
         self._all.discard(environment)
+        self._forget_answered(environment)
         idle = self._idle.get(environment.deployment.deployment_id)
         if self._idle_since.pop(environment, None) is not None:
             self._unfrozen.pop(environment, None)
@@ -125,6 +185,13 @@ class EnvironmentPool(EnvironmentOwner):
         # Also of one that was busy: each update brings a new deployment, and nothing may stay of the old ones.
         if idle is not None and not idle:
             del self._idle[environment.deployment.deployment_id]
+
+    def _forget_answered(self, environment: ExecutionEnvironment) -> None:
+        answered = self._answered.get(environment.deployment.deployment_id)
+        if answered is not None:
+            answered.discard(environment)
+            if not answered:
+                del self._answered[environment.deployment.deployment_id]
 
     def retain(self, scope: Scope, name: FunctionName, deployment_ids: Collection[str]) -> None:
         """Retire a function's environments of every other deployment: idle ones now, busy ones when they are free."""

@@ -36,9 +36,11 @@ class Slot(Protocol):
 class Placement(Protocol):
     """Grants slots. A slot counts from grant to return."""
 
-    def acquire_nowait(self, deployment: Deployment) -> Slot:
+    async def acquire(self, deployment: Deployment) -> Slot:
         """
         Grant a slot in an idle environment, newest first, or in one that is to be started.
+
+        May wait a moment for an environment that has answered its caller. A cancelled call holds no slot.
 
         Raises:
             Throttled: every environment that this machine may have is busy.

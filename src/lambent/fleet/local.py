@@ -26,9 +26,9 @@ class LocalFleet:
     def __init__(self, pool: EnvironmentPool) -> None:
         self._pool = pool
 
-    def acquire_nowait(self, deployment: Deployment) -> LocalSlot:
+    async def acquire(self, deployment: Deployment) -> LocalSlot:
         try:
-            environment = self._pool.lease_nowait(deployment)
+            environment = await self._pool.lease(deployment)
         except PoolFull:
             # AWS's reason for an exhausted pool; ours is the number of environments that this machine may hold.
             raise Throttled("ConcurrentInvocationLimitExceeded") from None

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 from asyncio import Event
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from email.utils import formatdate
@@ -193,7 +194,7 @@ class GatewayServer(uvicorn.Server):
                 proxy_headers=False,
                 limit_concurrency=connections_max,
                 timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=max(1, int(shutdown_grace_s)),
+                timeout_graceful_shutdown=math.ceil(shutdown_grace_s),
             )
         )
         self._stop = Event()

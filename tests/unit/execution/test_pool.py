@@ -6,7 +6,7 @@ import pytest
 
 from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName
-from lambent.execution.pool import FREEZE_AFTER_S, EnvironmentPool, PoolFull
+from lambent.execution.pool import FREEZE_AFTER_S, HANDOVER_S, EnvironmentPool, PoolFull
 from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
@@ -36,6 +36,10 @@ class FakeEnvironment:
         self.is_retired = False
         self.is_gone = False
         self.ended = asyncio.Event()
+
+    def answer(self) -> None:
+        """Answer the caller; the runtime has not asked for the next event yet."""
+        self.owner.environment_answered(self)  # type: ignore[arg-type]
 
     def finish(self) -> None:
         """End the invocation."""
@@ -74,7 +78,11 @@ class Bench:
         )
 
     def lease(self, *args: str) -> FakeEnvironment:
-        found = self.pool.lease_nowait(deployment(*args))
+        """Lease without waiting: an idle environment, or a new one."""
+        leasing = self.pool.lease(deployment(*args))
+        with pytest.raises(StopIteration) as returned:
+            leasing.send(None)
+        found = returned.value.value
         assert isinstance(found, FakeEnvironment)
         found.is_idle = found.is_frozen = False
         return found
@@ -257,5 +265,98 @@ def test_closing_ends_what_does_not_finish_in_time() -> None:
         bench.pool.start(environment)  # type: ignore[arg-type]
         await asyncio.wait_for(bench.pool.close(0.01), 5)
         assert task.cancelled()
+
+    asyncio.run(story())
+
+
+def test_an_environment_that_has_answered_is_waited_for() -> None:
+    """A caller that comes back at once gets the environment that is about to be free, not a second one."""
+
+    async def story() -> None:
+        bench = Bench(environments_max=1)
+        first = bench.lease()
+        first.answer()
+        coming_back = asyncio.ensure_future(bench.pool.lease(deployment()))
+        await asyncio.sleep(0)
+        first.finish()
+        assert await coming_back is first  # type: ignore[comparison-overlap]
+        assert first.epoch == 2
+        assert bench.counts() == (1, 1)
+
+    asyncio.run(story())
+
+
+def test_the_wait_for_a_handover_is_short() -> None:
+    """A runtime that goes on working after its answer does not hold up the next call: a new environment is made."""
+
+    async def story() -> None:
+        bench = Bench()
+        first = bench.lease()
+        first.answer()
+        waiting = asyncio.ensure_future(bench.pool.lease(deployment()))
+        await asyncio.sleep(0)
+        bench.clock.advance(HANDOVER_S)
+        assert await waiting is not first  # type: ignore[comparison-overlap]
+        first.is_idle = False
+        first.finish()
+        assert bench.counts() == (1, 2)
+        assert bench.lease() is first
+
+    asyncio.run(story())
+
+
+def test_no_more_wait_than_environments_are_about_to_be_free() -> None:
+    """Of two callers one waits for the one environment that has answered; the other gets a new one at once."""
+
+    async def story() -> None:
+        bench = Bench()
+        first = bench.lease()
+        first.answer()
+        waiting = asyncio.ensure_future(bench.pool.lease(deployment()))
+        await asyncio.sleep(0)
+        assert bench.lease() is not first
+        assert not waiting.done()
+        first.finish()
+        await waiting
+
+    asyncio.run(story())
+
+
+def test_a_handover_to_a_caller_that_left_goes_to_the_idle_ones() -> None:
+    """A cancelled wait, before or after the handover, holds no environment."""
+
+    async def story() -> None:
+        for finish_first in (False, True):
+            bench = Bench(environments_max=1)
+            first = bench.lease()
+            first.answer()
+            waiting = asyncio.ensure_future(bench.pool.lease(deployment()))
+            await asyncio.sleep(0)
+            if finish_first:
+                first.finish()
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            if not finish_first:
+                first.finish()
+            assert bench.counts() == (0, 1)
+            assert bench.lease() is first
+
+    asyncio.run(story())
+
+
+def test_an_environment_that_ends_during_its_handover_is_not_used() -> None:
+    """It was free, was promised, and ended before the caller went on: a new one takes its place."""
+
+    async def story() -> None:
+        bench = Bench()
+        first = bench.lease()
+        first.answer()
+        waiting = asyncio.ensure_future(bench.pool.lease(deployment()))
+        await asyncio.sleep(0)
+        first.finish()
+        first.go()
+        assert await waiting is not first  # type: ignore[comparison-overlap]
+        assert bench.counts() == (1, 1)
 
     asyncio.run(story())
