@@ -25,7 +25,7 @@ from lambent.runtime_api import server as runtime_api
 from lambent.runtime_api.contract import NextCall, Post, Verdict
 from lambent.runtimes.contract import InvalidEntrypoint, Runtimes, RuntimeUnavailable
 from lambent.sandbox import contract as sandbox_contract
-from lambent.sandbox.contract import Assignment, Sandbox, SandboxStartError
+from lambent.sandbox.contract import Assignment, ParkedKind, Sandbox, SandboxStartError
 from lambent.store.contract import Packages
 from lambent.telemetry import lines
 from lambent.telemetry.logs import EnvironmentLog, FunctionLogs
@@ -158,7 +158,7 @@ class ExecutionEnvironment:
             self._is_killed = False
             try:
                 assignment_of = await self._prepare()
-                sandboxed = await around.sandbox.park()
+                sandboxed = await around.sandbox.park(ParkedKind())
             except InvalidEntrypoint as error:
                 self._handle(machine.StartFailed(EnvironmentFailure.INVALID_ENTRYPOINT, str(error)))
                 return

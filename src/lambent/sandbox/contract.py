@@ -4,6 +4,8 @@ What a sandbox driver promises. `lambent.testing.conformance.sandbox` runs on ev
 The life of one environment: `park` makes everything that needs no customer data; `assign`, once, gives
 it the code and starts the runtime; `freeze` and `thaw` alternate between invocations; `kill` ends it.
 An environment is assigned once and never shared between owners.
+
+`walls.py` lists the attacks that a driver may declare to hold off; `lambent.testing.conformance.walls` tries them.
 """
 
 import socket
@@ -12,6 +14,36 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
+
+from lambent.sandbox.walls import Wall
+
+
+class Zygote(msgspec.Struct, frozen=True):
+    """
+    A process with a runtime loaded and no customer code, from which the processes of environments are forked.
+
+    Only for an interpreter that nobody but the server's user can have changed: it runs before privileges drop.
+    """
+
+    argv: tuple[str, ...]
+    """The runtime's command, as `Assignment.argv` has it: what /proc/self/cmdline shows in either case."""
+    environ: tuple[tuple[str, str], ...]
+    """What acts when an interpreter starts, e.g. LD_LIBRARY_PATH and LANG."""
+    preload: tuple[str, ...] = ()
+    """Further modules to load, e.g. `boto3`."""
+
+
+class ParkedKind(msgspec.Struct, frozen=True):
+    """All that is known of an environment before its function is. Parked environments of one kind are alike."""
+
+    owner: str = ""
+    """Account and region. Environments of different owners never share a zygote."""
+    folders: tuple[tuple[str, str], ...] = ()
+    """The runtime's folders, read-only: path inside, path on the host. For drivers with a root of their own."""
+    zygote: Zygote | None = None
+    """None: the runtime is started by exec."""
+    egress: bool = True
+    """Whether the environment may reach the internet, where the driver offers it."""
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -25,6 +57,10 @@ class Assignment(msgspec.Struct, frozen=True):
     package: Path
     """The unpacked deployment package on the host, read-only."""
     memory_mib: int
+    tmp_mib: int = 512
+    """The size of /tmp, EphemeralStorage."""
+    in_zygote: bool = False
+    """Run the runtime that the zygote has loaded; else start `argv` by exec, which any parked kind can do."""
 
 
 class Exit(msgspec.Struct, frozen=True):
@@ -34,12 +70,16 @@ class Exit(msgspec.Struct, frozen=True):
     signal: int | None = None
     out_of_memory: bool = False
     """Whether it was ended for using more memory than it was given."""
+    is_lost: bool = False
+    """Whether the sandbox failed, and not the function: the spawner ended, say."""
 
 
 class Stats(msgspec.Struct, frozen=True):
     """What an environment has used."""
 
     memory_peak_mib: int
+    cpu_us: int = 0
+    """Processor time of all its processes so far, in microseconds; 0 where the driver cannot tell."""
 
 
 class SandboxStartError(Exception):
@@ -68,6 +108,14 @@ class Environment(Protocol):
         ...
 
     @property
+    def gateway_listener(self) -> socket.socket | None:
+        """
+        A listening socket at 127.0.0.1:4566 inside, by which only this environment reaches the gateway. None: it
+        shares the host's network and reaches the gateway as anyone does. The driver closes it on kill.
+        """
+        ...
+
+    @property
     def output(self) -> int:
         """
         Read end, non-blocking, of the pipe that stdout, stderr and the telemetry log descriptor share.
@@ -84,20 +132,41 @@ class Sandbox(Protocol):
         """The driver's name as in `--sandbox`."""
         ...
 
+    @property
+    def holds(self) -> frozenset[Wall]:
+        """The attacks that this driver holds off."""
+        ...
+
+    @property
+    def has_own_root(self) -> bool:
+        """
+        Whether environments have a file system of their own, laid out as Lambda's: /var/task, /var/runtime, /var/lang.
+        Else they see the host's paths.
+        """
+        ...
+
+    @property
+    def parks_ahead(self) -> bool:
+        """Whether parking costs enough to be done before it is needed."""
+        ...
+
+    @property
+    def freeze_after_s(self) -> float:
+        """How long an environment should be idle before it is frozen; 0 where freezing costs a few microseconds."""
+        ...
+
     def task_root(self, package: Path) -> str:
         """Return the path under which the functions of this driver see the package, LAMBDA_TASK_ROOT."""
         ...
 
-    def runtime_path(self, host_path: Path) -> str:
-        """Return the path under which an environment sees a runtime's file or folder of the host."""
-        ...
-
-    async def park(self) -> Environment:
+    async def park(self, kind: ParkedKind) -> Environment:
         """
-        Make an environment without customer data.
+        Make an environment without customer data; return once it can be assigned without delay.
+
+        Whoever is cancelled meanwhile leaves nothing behind.
 
         Raises:
-            DependencyError: the host cannot provide one.
+            DependencyError: the host cannot provide one now.
         """
         ...
 
@@ -135,6 +204,10 @@ class Sandbox(Protocol):
 
     def stats(self, environment: Environment) -> Stats:
         """Return what it has used so far, including after its end. Cheap: a few reads at most."""
+        ...
+
+    def end_init(self, environment: Environment) -> None:
+        """Say that init is over: from here on the processor share follows MemorySize. Idempotent; cheap."""
         ...
 
     def watch(self, environment: Environment, busy: bool) -> None:

@@ -27,10 +27,11 @@ from pathlib import Path
 from lambent.clock import Clock
 from lambent.errors.families import DependencyError
 from lambent.function_user import find_function_user
-from lambent.sandbox.contract import Assignment, Environment, Exit, SandboxStartError, Stats
+from lambent.sandbox.contract import Assignment, Environment, Exit, ParkedKind, SandboxStartError, Stats
 from lambent.sandbox.executable import check_executable
 from lambent.sandbox.memory_watch import MemoryUse, MemoryWatch
 from lambent.sandbox.process_table import HAS_PROC, all_processes, descendants, leader_peak_kib
+from lambent.sandbox.walls import Wall
 from lambent.sandbox.written_down import WrittenDown, end_processes, processes_to_end, still_running
 
 _log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class ProcessEnvironment:
     def __init__(self, environment_id: str, listener: socket.socket, output: int, write_end: int) -> None:
         self.id = environment_id
         self.runtime_listener = listener
+        self.gateway_listener: socket.socket | None = None
         self.output = output
         host, port = listener.getsockname()
         self.runtime_api_address = f"{host}:{port}"
@@ -116,6 +118,11 @@ class ProcessSandbox:
     """
 
     name = "process"
+    holds = frozenset({Wall.CORE_DUMPS, Wall.DESCRIPTORS, Wall.VARIABLES, Wall.TERMINAL, Wall.LOG_FLOOD, Wall.REUSE})
+    has_own_root = False
+    parks_ahead = False
+    freeze_after_s = 0.1
+    """Freezing and thawing a process group by signal costs more than the next warm invocation should pay."""
 
     def __init__(self, run_folder: Path, function_user: str, clock: Clock) -> None:
         self._clock = clock
@@ -136,10 +143,7 @@ class ProcessSandbox:
     def task_root(self, package: Path) -> str:
         return str(package.resolve())
 
-    def runtime_path(self, host_path: Path) -> str:
-        return str(host_path)
-
-    async def park(self) -> ProcessEnvironment:
+    async def park(self, kind: ParkedKind) -> ProcessEnvironment:
         listener = None
         try:
             listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -196,6 +200,9 @@ class ProcessSandbox:
         # Not above what it was given, as on AWS: pages shared with other processes are counted in full here.
         peak_kib = min(memory.peak_kib, memory.limit_kib)
         return Stats(memory_peak_mib=max(1, -(-peak_kib // 1024)))
+
+    def end_init(self, environment: Environment) -> None:
+        """Nothing: this driver has no way to share out the processor."""
 
     def watch(self, environment: Environment, busy: bool) -> None:
         memory = _own(environment).memory

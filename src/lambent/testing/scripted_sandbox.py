@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lambent.clock import Clock
-from lambent.sandbox.contract import Assignment, Environment, Exit, Stats
+from lambent.sandbox.contract import Assignment, Environment, Exit, ParkedKind, Stats
+from lambent.sandbox.walls import Wall
 
 _KILLED = Exit(signal=9)
 _RUNTIME = "/2018-06-01/runtime"
@@ -96,6 +97,7 @@ class ScriptedEnvironment:
         self.runtime_api_address = f"127.0.0.1:{self.runtime_listener.getsockname()[1]}"
         self.output, self.write_end = os.pipe()
         os.set_blocking(self.output, False)
+        self.gateway_listener: socket.socket | None = None
         self.is_frozen = False
         self.is_killed = False
         self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
@@ -112,6 +114,10 @@ class ScriptedSandbox:
     """
 
     name = "scripted"
+    holds: frozenset[Wall] = frozenset()
+    has_own_root = False
+    parks_ahead = False
+    freeze_after_s = 0.1
 
     def __init__(self, script: Script, clock: Clock) -> None:
         self._script = script
@@ -126,10 +132,7 @@ class ScriptedSandbox:
     def task_root(self, package: Path) -> str:
         return str(package)
 
-    def runtime_path(self, host_path: Path) -> str:
-        return str(host_path)
-
-    async def park(self) -> ScriptedEnvironment:
+    async def park(self, kind: ParkedKind) -> ScriptedEnvironment:
         environment = ScriptedEnvironment(self._clock.token_hex(16))
         self.environments.add(environment)
         return environment
@@ -166,6 +169,9 @@ class ScriptedSandbox:
 
     def thaw(self, environment: Environment) -> None:
         _own(environment).is_frozen = False
+
+    def end_init(self, environment: Environment) -> None:
+        pass
 
     def kill(self, environment: Environment) -> None:
         own = _own(environment)

@@ -8,7 +8,7 @@ import pytest
 
 from lambent.clock import SystemClock
 from lambent.sandbox import process
-from lambent.sandbox.contract import Assignment, Exit
+from lambent.sandbox.contract import Assignment, Exit, ParkedKind
 from lambent.sandbox.process import ProcessSandbox
 
 
@@ -52,7 +52,7 @@ def test_an_end_is_seen_without_process_descriptors(tmp_path: Path, monkeypatch:
 
     async def play() -> Exit:
         driver = ProcessSandbox(tmp_path / "run", "nobody", SystemClock())
-        environment = await driver.park()
+        environment = await driver.park(ParkedKind())
         await driver.assign(environment, Assignment(["/bin/sh", "-c", "exit 5"], {}, "/", tmp_path, 128))
         how = await driver.wait(environment)
         await driver.close()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lambent.clock import SystemClock
-from lambent.sandbox.contract import Assignment, Environment, Exit, Sandbox, SandboxStartError
+from lambent.sandbox.contract import Assignment, Environment, Exit, ParkedKind, Sandbox, SandboxStartError
 from lambent.sandbox.process_table import HAS_PROC, process_entry
 
 _T = TypeVar("_T")
@@ -34,12 +34,12 @@ _SHELL_ADDS = {"PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"}
 _SERVER_TO_BE_KILLED = """
 import asyncio, sys
 from pathlib import Path
-from lambent.sandbox.contract import Assignment
+from lambent.sandbox.contract import Assignment, ParkedKind
 from lambent.testing.conformance.sandbox import driver_from_path, read_line
 
 async def serve(driver_path, run_folder, script):
     driver = driver_from_path(driver_path, Path(run_folder))
-    environment = await driver.park()
+    environment = await driver.park(ParkedKind())
     await driver.assign(environment, Assignment(
         argv=[script],
         environ={"AWS_LAMBDA_RUNTIME_API": environment.runtime_api_address, "PATH": "/usr/bin:/bin"},
@@ -82,7 +82,7 @@ class Stage:
     async def start(self, text: str, environ: Mapping[str, str] | None = None, memory_mib: int = 128) -> Environment:
         """Park an environment and run a shell script in it."""
         self.script("#!/bin/sh\n" + text)
-        environment = await self.driver.park()
+        environment = await self.driver.park(ParkedKind())
         await self.assign(environment, "script", environ, memory_mib)
         return environment
 
@@ -190,7 +190,7 @@ class SandboxConformance:
         """The Runtime API's listener is there before there is anything to run."""
 
         async def play(stage: Stage) -> None:
-            environment = await stage.driver.park()
+            environment = await stage.driver.park(ParkedKind())
             assert re.fullmatch("[0-9a-f]{32}", environment.id)
             assert environment.runtime_listener.gettimeout() == 0.0
             host, _, port = environment.runtime_api_address.partition(":")
@@ -202,7 +202,7 @@ class SandboxConformance:
         """Each has its own id, listener and output."""
 
         async def play(stage: Stage) -> None:
-            one, other = await stage.driver.park(), await stage.driver.park()
+            one, other = await stage.driver.park(ParkedKind()), await stage.driver.park(ParkedKind())
             assert one.id != other.id
             assert one.output != other.output
             assert one.runtime_listener is not other.runtime_listener
@@ -306,7 +306,7 @@ class SandboxConformance:
                 ("plain", "exec format error"),
                 ("missing", "no such file or directory"),
             ):
-                environment = await stage.driver.park()
+                environment = await stage.driver.park(ParkedKind())
                 message = ""
                 try:
                     await stage.assign(environment, name)
@@ -327,7 +327,7 @@ class SandboxConformance:
             (stage.package / "bin").mkdir()
             stage.script("#!/bin/sh\necho linked\n", "bin/app")
             (stage.package / "bootstrap").symlink_to("bin/app")
-            environment = await stage.driver.park()
+            environment = await stage.driver.park(ParkedKind())
             await stage.assign(environment, "bootstrap")
             assert await read_to_end(environment) == "linked\n"
 
@@ -391,7 +391,7 @@ class SandboxConformance:
         """A parked environment can be killed, too."""
 
         async def play(stage: Stage) -> None:
-            environment = await stage.driver.park()
+            environment = await stage.driver.park(ParkedKind())
             stage.driver.kill(environment)
             await within_patience(stage.driver.wait(environment))
             assert os.read(environment.output, 1) == b""
@@ -405,7 +405,7 @@ class SandboxConformance:
 
         async def play(stage: Stage) -> None:
             stage.script("#!/bin/sh\nexec sleep 600\n")
-            environment = await stage.driver.park()
+            environment = await stage.driver.park(ParkedKind())
             starting = asyncio.ensure_future(stage.assign(environment, "script"))
             await asyncio.sleep(0)
             starting.cancel()
@@ -421,7 +421,7 @@ class SandboxConformance:
         async def play(stage: Stage) -> None:
             environment = await stage.start("echo pid $$; exec sleep 600")
             pid = int((await read_line(environment, "pid ")).split()[1])
-            await stage.driver.park()
+            await stage.driver.park(ParkedKind())
             await within_patience(stage.driver.close())
             assert not is_running(pid)
 
