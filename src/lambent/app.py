@@ -33,7 +33,7 @@ from lambent.gateway.server import Gateway, GatewayServer, bound_port
 from lambent.protocol.service import Protocols
 from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
-from lambent.sandbox.contract import Sandbox
+from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
@@ -256,7 +256,17 @@ def _sandbox(settings: SandboxSettings, folder: DataFolder, clock: Clock) -> tup
         name, reason = settings.sandbox, "asked for by --sandbox"
     module, _, attribute = DRIVERS[name].partition(":")
     driver = getattr(importlib.import_module(module), attribute)
-    return driver(folder.run, settings.function_user, clock), reason
+    made: Sandbox = driver(
+        DriverSettings(
+            run_folder=folder.run,
+            function_user=settings.function_user,
+            egress=settings.egress,
+            allow_host=tuple(int(port) for port in settings.allow_host),
+            allow_net=settings.allow_net,
+        ),
+        clock,
+    )
+    return made, reason
 
 
 def _uid_of(user: str) -> int:

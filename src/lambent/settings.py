@@ -65,7 +65,19 @@ class DataSettings:
 class SandboxSettings:
     """The walls, and how many environments stand at once."""
 
-    sandbox: str = _option("auto", "Sandbox driver: auto or process. `process` isolates nothing.")
+    sandbox: str = _option(
+        "auto",
+        "Sandbox driver: auto (the best that works here), namespace, rootless or process, which isolates nothing.",
+    )
+    egress: str = _option(
+        "auto", "Way from functions to the internet: nat, none, or auto (nat where this machine can do it)."
+    )
+    allow_host: tuple[str, ...] = _option(
+        (), "Ports of this machine that functions may reach, at host.lambent.internal; commas between several."
+    )
+    allow_net: tuple[str, ...] = _option(
+        (), "Private networks that functions may reach, e.g. 10.0.0.0/8; commas between several."
+    )
     function_user: str = _option("nobody", "User that functions run as when the server runs as root.")
     environments_max: int = _option(64, "Execution environments at once; an invocation that needs one more gets 429.")
     environment_idle_s: float = _option(600.0, "Seconds that an idle execution environment is kept.")
@@ -196,13 +208,24 @@ def _convert(option: Option, value: Any, where: str) -> Any:
             if not isinstance(value, str):
                 raise ValueError
             return value
+        if wanted == tuple[str, ...]:
+            return _texts(value)
         if not value:
             # The path of nothing is the working directory: hardly what an empty variable was meant to say.
             raise ValueError
         return Path(value).expanduser()
     except (TypeError, ValueError, RuntimeError):
-        name = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}.get(wanted, "a path")
+        names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+        name = names.get(wanted, "a list" if wanted == tuple[str, ...] else "a path")
         raise SettingsError(f"{where}: {value!r} is not {name}") from None
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """Return the items of a list: of TOML, of an option that is repeated, or of a text with commas."""
+    items = list(value) if isinstance(value, list | tuple) else [value]
+    if any(isinstance(item, bool) or not isinstance(item, str | int) for item in items):
+        raise ValueError(value)
+    return tuple(part.strip() for item in items for part in str(item).split(",") if part.strip())
 
 
 def _boolean(value: Any) -> bool:
@@ -237,14 +260,32 @@ def _check(settings: Settings) -> None:
     _check_range("--shutdown-grace-s", server.shutdown_grace_s, 0, 3600)
     _check_range("--environments-max", sandbox.environments_max, 1, 100_000)
     _check_range("--environment-idle-s", sandbox.environment_idle_s, 0.1, 86_400)
-    if sandbox.sandbox not in {"auto", "process"}:
-        raise SettingsError(f"--sandbox: {sandbox.sandbox!r} is not offered by this version; use auto or process")
+    if sandbox.sandbox not in {"auto", "namespace", "rootless", "process"}:
+        raise SettingsError(
+            f"--sandbox: {sandbox.sandbox!r} is not offered by this version; use auto, namespace, rootless or process"
+        )
+    _check_network(sandbox)
     if api.runtime_fallback not in {"none", "nearest"}:
         raise SettingsError(f"--runtime-fallback: {api.runtime_fallback!r} is neither none nor nearest")
     if not (len(api.account) == 12 and api.account.isascii() and api.account.isdigit()):
         raise SettingsError(f"--account: {api.account!r} is not twelve digits")
     if not api.region or not all(part.isalnum() for part in api.region.split("-")):
         raise SettingsError(f"--region: {api.region!r} is not a region name")
+
+
+def _check_network(sandbox: SandboxSettings) -> None:
+    if sandbox.egress not in {"auto", "nat", "none"}:
+        raise SettingsError(f"--egress: {sandbox.egress!r} is neither auto, nat nor none")
+    for port in sandbox.allow_host:
+        if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535):
+            raise SettingsError(f"--allow-host: {port!r} is not a port between 1 and 65535")
+    for network in sandbox.allow_net:
+        try:
+            ipaddress.IPv4Network(network)
+        except ValueError as error:
+            raise SettingsError(
+                f"--allow-net: {network!r} is not an IPv4 network such as 10.0.0.0/8: {error}"
+            ) from None
 
 
 def _check_range(flag: str, value: float, least: float, most: float) -> None:

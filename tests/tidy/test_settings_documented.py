@@ -6,7 +6,7 @@ from typing import Any
 from lambent.settings import Option, options
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
-TYPES: dict[Any, str] = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+TYPES: dict[Any, str] = {bool: "true or false", int: "whole number", float: "number", str: "text", tuple[str, ...]: "list"}
 
 DEPENDS = {"data_dir": "`/var/lib/lambent` as root, else `~/.local/share/lambent`"}
 """Defaults that are not the same everywhere, in words."""
@@ -20,7 +20,7 @@ def _row(option: Option) -> str:
 def _default(option: Option) -> str:
     if option.name in DEPENDS:
         return DEPENDS[option.name]
-    if option.default is None:
+    if option.default in (None, ()):
         return ""
     if isinstance(option.default, bool):
         return str(option.default).lower()

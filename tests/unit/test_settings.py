@@ -92,7 +92,16 @@ def test_booleans_in_the_environment(text: str, expected: bool) -> None:
         ({"given": {"account": "12"}}, "--account: '12' is not twelve digits"),
         ({"given": {"region": ""}}, "--region: '' is not a region name"),
         ({"given": {"runtime_fallback": "far"}}, "--runtime-fallback: 'far' is neither none nor nearest"),
-        ({"given": {"sandbox": "oci"}}, "--sandbox: 'oci' is not offered by this version; use auto or process"),
+        (
+            {"given": {"sandbox": "oci"}},
+            "--sandbox: 'oci' is not offered by this version; use auto, namespace, rootless or process",
+        ),
+        ({"given": {"egress": "vpn"}}, "--egress: 'vpn' is neither auto, nat nor none"),
+        ({"given": {"allow_host": "70000"}}, "--allow-host: '70000' is not a port between 1 and 65535"),
+        (
+            {"given": {"allow_net": "10.0.0.1/8"}},
+            "--allow-net: '10.0.0.1/8' is not an IPv4 network such as 10.0.0.0/8: 10.0.0.1/8 has host bits set",
+        ),
     ],
 )
 def test_a_value_that_does_not_fit_is_named(sources: dict[str, Any], expected: str) -> None:

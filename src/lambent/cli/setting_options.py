@@ -53,10 +53,11 @@ def _parameter(option: Option) -> inspect.Parameter:
     # All values arrive as text and None means not given: conversion, the environment, the file and the default
     # are the business of `settings.py` alone, so that a bad value reads the same wherever it came from.
     is_flag = option.type is bool
+    is_list = option.type == tuple[str, ...]
     declared = typer.Option(
         f"{option.flag}/--no-{option.flag.removeprefix('--')}" if is_flag else option.flag,
         help=" ".join([option.help, _default_text(option)]).strip(),
-        metavar="" if is_flag else METAVARS.get(option.type, "PATH"),
+        metavar="" if is_flag else "LIST" if is_list else METAVARS.get(option.type, "PATH"),
         show_default=False,
         rich_help_panel=PANELS[option.section],
     )
@@ -64,13 +65,13 @@ def _parameter(option: Option) -> inspect.Parameter:
         option.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=None,
-        annotation=Annotated[bool | None if is_flag else str | None, declared],
+        annotation=Annotated[list[str] | None if is_list else bool | None if is_flag else str | None, declared],
     )
 
 
 def _default_text(option: Option) -> str:
     # In the help text, since Typer knows only the default None.
-    if option.default is None or option.type is bool:
+    if option.default in (None, ()) or option.type is bool:
         return ""
     text = f"{option.default:g}" if isinstance(option.default, float) else str(option.default)
     return rf"\[default: {text}]"

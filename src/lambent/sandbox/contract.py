@@ -18,6 +18,21 @@ import msgspec
 from lambent.sandbox.walls import Wall
 
 
+class DriverSettings(msgspec.Struct, frozen=True):
+    """What every driver is constructed with, beside the clock; each takes what it uses."""
+
+    run_folder: Path
+    """Where the driver keeps what it needs at run time; one server at a time uses it."""
+    function_user: str = "nobody"
+    """Who functions run as where there is no user for each environment and the server is root."""
+    egress: str = "auto"
+    """`nat`, `none`, or `auto`: nat where the machine can do it."""
+    allow_host: tuple[int, ...] = ()
+    """Ports of this machine that functions may reach."""
+    allow_net: tuple[str, ...] = ()
+    """Private IPv4 networks that functions may reach."""
+
+
 class Zygote(msgspec.Struct, frozen=True):
     """
     A process with a runtime loaded and no customer code, from which the processes of environments are forked.

@@ -27,7 +27,7 @@ from pathlib import Path
 from lambent.clock import Clock
 from lambent.errors.families import DependencyError
 from lambent.function_user import find_function_user
-from lambent.sandbox.contract import Assignment, Environment, Exit, ParkedKind, SandboxStartError, Stats
+from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind, SandboxStartError, Stats
 from lambent.sandbox.executable import check_executable
 from lambent.sandbox.memory_watch import MemoryUse, MemoryWatch
 from lambent.sandbox.process_table import HAS_PROC, all_processes, descendants, leader_peak_kib
@@ -109,8 +109,7 @@ class ProcessSandbox:
     The driver named `process`.
 
     Args:
-        run_folder: where environments are written down; one server at a time uses it.
-        function_user: who functions run as when the server is root.
+        settings: `run_folder` is where environments are written down.
         clock: where time, timers and ids come from.
 
     Raises:
@@ -124,10 +123,10 @@ class ProcessSandbox:
     freeze_after_s = 0.1
     """Freezing and thawing a process group by signal costs more than the next warm invocation should pay."""
 
-    def __init__(self, run_folder: Path, function_user: str, clock: Clock) -> None:
+    def __init__(self, settings: DriverSettings, clock: Clock) -> None:
         self._clock = clock
-        self._user = find_function_user(function_user)
-        self._written_down = WrittenDown(run_folder)
+        self._user = find_function_user(settings.function_user)
+        self._written_down = WrittenDown(settings.run_folder)
         self._starters = ThreadPoolExecutor(max_workers=_STARTS_MAX, thread_name_prefix="sandbox-start")
         self._environments: set[ProcessEnvironment] = set()
         self._by_memory: dict[MemoryUse, ProcessEnvironment] = {}

@@ -24,8 +24,8 @@ def test_help_lists_every_setting(lambent: Run) -> None:
     [
         (("--port", "70000"), "lambent: --port: 70000 is not between 0 and 65535\n"),
         (
-            ("--sandbox", "namespace"),
-            "lambent: --sandbox: 'namespace' is not offered by this version; use auto or process\n",
+            ("--sandbox", "oci"),
+            "lambent: --sandbox: 'oci' is not offered by this version; use auto, namespace, rootless or process\n",
         ),
         (("--environments-max", "0"), "lambent: --environments-max: 0 is not between 1 and 100000\n"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from lambent.clock import SystemClock
 from lambent.sandbox import process
-from lambent.sandbox.contract import Assignment, Exit, ParkedKind
+from lambent.sandbox.contract import Assignment, DriverSettings, Exit, ParkedKind
 from lambent.sandbox.process import ProcessSandbox
 
 
@@ -32,7 +32,7 @@ def test_the_gate_ends_when_the_server_does() -> None:
 
 def test_it_says_that_it_isolates_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """One warning, when the driver is made."""
-    ProcessSandbox(tmp_path / "run", "nobody", SystemClock())
+    ProcessSandbox(DriverSettings(run_folder=tmp_path / "run"), SystemClock())
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert "isolates_nothing" in record.message
@@ -42,7 +42,7 @@ def test_the_task_root_is_the_packages_real_path(tmp_path: Path) -> None:
     """There are no mounts: a function sees its package where it is."""
     (tmp_path / "package").mkdir()
     (tmp_path / "link").symlink_to("package")
-    driver = ProcessSandbox(tmp_path / "run", "nobody", SystemClock())
+    driver = ProcessSandbox(DriverSettings(run_folder=tmp_path / "run"), SystemClock())
     assert driver.task_root(tmp_path / "link") == str((tmp_path / "package").resolve())
 
 
@@ -51,7 +51,7 @@ def test_an_end_is_seen_without_process_descriptors(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(process, "_open_exit_descriptor", lambda pid: None)
 
     async def play() -> Exit:
-        driver = ProcessSandbox(tmp_path / "run", "nobody", SystemClock())
+        driver = ProcessSandbox(DriverSettings(run_folder=tmp_path / "run"), SystemClock())
         environment = await driver.park(ParkedKind())
         await driver.assign(environment, Assignment(["/bin/sh", "-c", "exit 5"], {}, "/", tmp_path, 128))
         how = await driver.wait(environment)

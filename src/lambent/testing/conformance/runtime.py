@@ -21,7 +21,7 @@ from lambent.domain.quotas import Quotas
 from lambent.runtime_api.contract import NextCall, Post, Verdict
 from lambent.runtime_api.server import serve
 from lambent.runtimes.contract import Runtimes
-from lambent.sandbox.contract import Assignment, Environment, Exit, ParkedKind
+from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind
 from lambent.sandbox.process import ProcessSandbox
 from lambent.testing.conformance.sandbox import read_some, within_patience
 
@@ -175,7 +175,7 @@ class RuntimeConformance:
     ) -> list[Answered]:
         runtimes = self.make_runtimes()
         await runtimes.prepare(self.runtime)
-        sandbox = ProcessSandbox(folder / "run", "nobody", SystemClock())
+        sandbox = ProcessSandbox(DriverSettings(run_folder=folder / "run"), SystemClock())
         environment = await sandbox.park(ParkedKind())
         recorder = _Recorder()
         served = await serve(environment.runtime_listener, recorder, Quotas().response_payload_max_bytes)

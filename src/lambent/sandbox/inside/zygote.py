@@ -1,0 +1,288 @@
+"""
+A zygote: forks processes of execution environments, parks them, and turns them into runtimes once a function is known.
+
+Runs as root inside the root that environments will have, with a runtime loaded and no customer code: `serve` takes
+orders from the spawner. Each environment is two processes: its process 1, which sets up the namespaces and then only
+waits, and the runtime, which keeps its privileges until the package is mounted. Runs alone on any Python from 3.8 on.
+
+What the runtime's process says on its orders socket: P (with a descriptor of process 1), R when it is parked, F and a
+text when what was ordered cannot be done, and the end of the stream once the runtime runs.
+"""
+
+import contextlib
+import errno
+import gc
+import importlib.util
+import json
+import os
+import resource
+import signal
+import socket
+import struct
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
+
+if TYPE_CHECKING:
+    from lambent.sandbox.inside import system_calls
+else:
+    _spec = importlib.util.spec_from_file_location(
+        "lambent_system_calls", os.path.join(os.path.dirname(os.path.abspath(__file__)), "system_calls.py")
+    )
+    system_calls = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(system_calls)
+
+_MESSAGE_BYTES = 262_144
+_DESCRIPTORS_MAX = 16
+_LOG_DESCRIPTOR = 3
+_ORDERS_DESCRIPTOR = 63
+"""Beyond what a runtime expects to find, and below any limit of open descriptors."""
+
+_OPEN_FILES = 1024
+"""Documented: Lambda quotas, file descriptors per execution environment."""
+
+_OUT_OF_MEMORY_SCORE = b"1000"
+"""Functions go first when memory runs out, their own or the machine's; never process 1 or the server."""
+
+_MASKED = (
+    "acpi", "cmdline", "diskstats", "kallsyms", "kcore", "key-users", "keys", "kmsg", "latency_stats", "modules",
+    "partitions", "sched_debug", "scsi", "sysrq-trigger", "timer_list",
+)  # fmt: skip
+"""Files and folders of /proc that tell about the machine and that no runtime reads."""
+
+_SIGNALS_FROM_PARENT = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Run = Callable[[Dict[str, str]], None]
+
+
+def receive(link: socket.socket) -> "Tuple[Optional[Dict[str, Any]], List[int]]":
+    """Return the next message and the descriptors that came with it; None at the end of the stream."""
+    # Not socket.recv_fds, which Python 3.8 does not have.
+    size = struct.calcsize("i")
+    data, ancillary, _, _ = link.recvmsg(
+        _MESSAGE_BYTES, socket.CMSG_LEN(_DESCRIPTORS_MAX * size), socket.MSG_CMSG_CLOEXEC
+    )
+    descriptors: List[int] = []
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.extend(struct.unpack("%di" % (len(payload) // size), payload[: len(payload) // size * size]))
+    return (json.loads(data) if data else None), descriptors
+
+
+def _send_descriptor(link: socket.socket, data: bytes, descriptor: int) -> None:
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", descriptor))]
+    with contextlib.suppress(OSError):
+        link.sendmsg([data], rights)
+
+
+def serve(descriptor: int, run: Optional[Run]) -> None:
+    """
+    Take orders until the spawner goes; never returns.
+
+    Args:
+        descriptor: the spawner's end of a SEQPACKET pair's other end.
+        run: turns a forked process into the runtime that is loaded here, with a complete environment; None where
+            nothing is loaded and runtimes are started by exec only.
+    """
+    link = socket.socket(fileno=descriptor)
+    link.set_inheritable(False)
+    system_calls.die_with_parent()
+    # Children of this process are first processes of environments: whoever cares has a descriptor of theirs.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    setup, _ = receive(link)
+    if setup is None:
+        os._exit(0)
+    zygote = _Zygote(bytes.fromhex(setup["filter"]), bool(setup["privileged"]), run)
+    gc.collect()
+    # What is here now stays untouched in the children, so that its memory stays shared.
+    gc.freeze()
+    gc.disable()
+    link.send(b"ready")
+    while True:
+        order, descriptors = receive(link)
+        if order is None:
+            os._exit(0)
+        try:
+            zygote.park(order, descriptors, link)
+        finally:
+            for one in descriptors:
+                os.close(one)
+
+
+class _Zygote:
+    def __init__(self, program: bytes, privileged: bool, run: Optional[Run]) -> None:
+        self._program = program
+        self._privileged = privileged
+        """Whether this is the machine's root; else the root of a user namespace, which has one user and no more."""
+        self._run = run
+
+    def park(self, order: Dict[str, Any], descriptors: List[int], link: socket.socket) -> None:
+        """Fork one environment. What goes wrong is told to whoever holds the other end of its orders socket."""
+        given = dict(zip(order["descriptors"], descriptors))
+        orders = socket.socket(fileno=os.dup(given["orders"]))
+        flags = (
+            system_calls.CLONE_NEWNS | system_calls.CLONE_NEWPID | system_calls.CLONE_NEWIPC | system_calls.CLONE_NEWUTS
+        )
+        try:
+            pid, process = system_calls.clone(flags, given.get("cgroup", -1))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                orders.send(("F%s" % error.strerror).encode())
+            orders.close()
+            return
+        if pid == 0:
+            try:
+                link.close()
+                self._be_first(order, given, orders)
+            except BaseException as error:
+                with contextlib.suppress(OSError):
+                    orders.send(("F%s: %s" % (type(error).__name__, error)).encode())
+            finally:
+                os._exit(70)
+        _send_descriptor(orders, b"P", process)
+        os.close(process)
+        orders.close()
+
+    def _be_first(self, order: Dict[str, Any], given: Dict[str, int], orders: socket.socket) -> None:
+        """Be process 1 of the environment: set up its namespaces, fork the runtime, wait, tell how it ended."""
+        system_calls.die_with_parent()
+        for number in _SIGNALS_FROM_PARENT:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        for name in order["descriptors"]:
+            if name.startswith("procs"):
+                os.write(given[name], b"0")
+        system_calls.setns(given["network"], system_calls.CLONE_NEWNET)
+        system_calls.unshare(system_calls.CLONE_NEWCGROUP)
+        _mount_own(order, given.get("tmp"))
+        socket.sethostname(order["hostname"])
+        runtime = os.fork()
+        if runtime == 0:
+            try:
+                self._be_runtime(order, given, orders)
+            except BaseException as error:
+                with contextlib.suppress(OSError):
+                    orders.send(("F%s: %s" % (type(error).__name__, error)).encode())
+            finally:
+                os._exit(70)
+        # From here on the function may be at work: nothing of this process may be of use to it.
+        status = os.dup2(given["status"], _ORDERS_DESCRIPTOR, inheritable=False)
+        os.closerange(0, status)
+        system_calls.close_from(status + 1)
+        system_calls.set_name("init")
+        system_calls.hide_command_line()
+        system_calls.set_dumpable(False)
+        system_calls.drop_bounding_capabilities()
+        system_calls.drop_capabilities()
+        system_calls.forbid_new_privileges()
+        _wait_for(runtime, status)
+
+    def _be_runtime(self, order: Dict[str, Any], given: Dict[str, int], orders: socket.socket) -> None:
+        """Be the runtime's process: park, take the one order, give up all privileges, run."""
+        os.setsid()
+        os.umask(0o022)
+        orders_at = os.dup2(orders.detach(), _ORDERS_DESCRIPTOR, inheritable=False)
+        null = os.open("/dev/null", os.O_RDWR)
+        output = os.dup2(given["output"], _ORDERS_DESCRIPTOR - 1, inheritable=False)
+        os.dup2(null, 0)
+        for number in (1, 2, _LOG_DESCRIPTOR):
+            os.dup2(output, number)
+        os.closerange(_LOG_DESCRIPTOR + 1, orders_at)
+        system_calls.close_from(orders_at + 1)
+        with open("/proc/self/oom_score_adj", "wb", buffering=0) as score:
+            score.write(_OUT_OF_MEMORY_SCORE)
+        orders = socket.socket(fileno=orders_at)
+        orders.send(b"R")
+        work, descriptors = receive(orders)
+        if work is None:
+            os._exit(0)
+        for target, descriptor in zip(work["mounts"], descriptors):
+            system_calls.move_mount(descriptor, target)
+            os.close(descriptor)
+        self._give_up_privileges(order["uid"], order["gid"])
+        environ = work["environ"]
+        if work["in_zygote"]:
+            assert self._run is not None
+            orders.close()
+            self._run(environ)
+            os._exit(0)
+        # Ignored by Python for itself; a program that is executed expects them at their defaults.
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        _execute(work, orders)
+
+    def _give_up_privileges(self, uid: int, gid: int) -> None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        files = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+        system_calls.drop_bounding_capabilities()
+        if self._privileged:
+            os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+        if not self._privileged:
+            system_calls.drop_capabilities()
+        # Another user has made /proc/self root's: functions read their own.
+        system_calls.set_dumpable(True)
+        system_calls.forbid_new_privileges()
+        if self._program:
+            system_calls.load_filter(self._program)
+
+
+def _execute(work: Dict[str, Any], orders: socket.socket) -> None:
+    """Become the command; what keeps it from running is told in AWS's form."""
+    path = work["argv"][0]
+    try:
+        os.chdir(work["working_directory"])
+    except OSError as error:
+        orders.send(("Fchdir %s: %s" % (work["working_directory"], _reason(error))).encode())
+        os._exit(1)
+    try:
+        os.execve(path, work["argv"], work["environ"])
+    except OSError as error:
+        orders.send(("Ffork/exec %s: %s" % (path, _reason(error))).encode())
+        os._exit(1)
+
+
+def _reason(error: OSError) -> str:
+    # As Go writes them, in which AWS's own supervisor is written.
+    if error.errno == errno.ENOEXEC:
+        return "exec format error"
+    return os.strerror(error.errno or 0).lower()
+
+
+def _wait_for(child: int, status: int) -> None:
+    """Reap whatever ends; leave when the runtime has. The kernel then ends the rest of the environment."""
+    while True:
+        try:
+            pid, how = os.waitpid(-1, 0)
+        except InterruptedError:
+            continue
+        if pid == child:
+            os.write(status, struct.pack("i", how))
+            os._exit(0)
+
+
+def _mount_own(order: Dict[str, Any], tmp: Optional[int]) -> None:
+    """Mount what each environment has for itself: /proc, /tmp and the names of its user."""
+    hidden = system_calls.MS_NOSUID | system_calls.MS_NODEV | system_calls.MS_NOEXEC
+    system_calls.mount("proc", "/proc", "proc", hidden)
+    for name in _MASKED:
+        path = "/proc/" + name
+        if os.path.isdir(path):
+            system_calls.mount("tmpfs", path, "tmpfs", hidden | system_calls.MS_RDONLY, "size=0,nr_inodes=1,mode=555")
+        elif os.path.exists(path):
+            system_calls.mount("/dev/null", path, None, system_calls.MS_BIND)
+    system_calls.mount("/proc/sys", "/proc/sys", None, system_calls.MS_BIND | system_calls.MS_REC)
+    read_only = system_calls.MS_BIND | system_calls.MS_REMOUNT | system_calls.MS_RDONLY | hidden
+    system_calls.mount(None, "/proc/sys", None, read_only)
+    if tmp is not None:
+        system_calls.move_mount(tmp, "/tmp")
+    else:
+        system_calls.mount("tmpfs", "/tmp", "tmpfs", system_calls.MS_NOSUID | system_calls.MS_NODEV, order["tmp"])
+    os.chmod("/tmp", 0o1777)
+    # The user's number differs from environment to environment, so its name has to come with it.
+    system_calls.mount("tmpfs", "/run", "tmpfs", hidden, "size=64k,nr_inodes=16,mode=755")
+    for name, text in order["files"].items():
+        with open("/run/" + name, "w") as file:
+            file.write(text)
+    system_calls.mount(None, "/run", None, system_calls.MS_REMOUNT | system_calls.MS_RDONLY | hidden, "size=64k")

@@ -1,0 +1,527 @@
+"""
+The `namespace` driver: every wall that Linux gives to root, without a container daemon.
+
+This is the server's half: it orders parts of environments from the spawner, hands code to parked ones, and watches
+their ends. Nothing here is privileged but one call: making the read-only view of a package. Freezing, thawing and
+accounting are direct reads and writes on descriptors that the spawner sent.
+"""
+
+import asyncio
+import contextlib
+import errno
+import hashlib
+import json
+import logging
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lambent.clock import Clock
+from lambent.errors.families import DependencyError, SettingsError
+from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind, SandboxStartError, Stats
+from lambent.sandbox.filesystem import folder_mount
+from lambent.sandbox.limits import GroupHandles
+from lambent.sandbox.seccomp import FilterUnavailable, filter_program
+from lambent.sandbox.spawner import PARKED
+from lambent.sandbox.walls import Wall
+
+_log = logging.getLogger(__name__)
+
+_TASK_ROOT = "/var/task"
+_RUNTIME_API_ADDRESS = "127.0.0.1:9001"
+"""Documented: AWS's own value of AWS_LAMBDA_RUNTIME_API."""
+
+_LOG_DESCRIPTOR = "3"
+_TMP_MIB = 512
+_UID_BASE = 1_900_000_000
+_UIDS_PER_INSTANCE = 65_536
+"""
+Documented: systemd, Users, Groups, UIDs and GIDs: nobody hands out the numbers from 1,879,048,192 on. Each data folder
+has a stretch of its own, so that functions of two servers on one machine never share a user.
+"""
+
+_START_TRIES_S = (0.0, 0.1, 0.5, 2.0)
+"""Assumed: how long to wait before a spawner that died is started again; the last one repeats."""
+
+_CLEAN_UP_MAX_S = 20.0
+"""Assumed: a thousand environments end in four seconds; what takes longer hangs."""
+
+_SPAWNER = """
+import sys
+sys.path[:] = sys.argv[2:]
+from lambent.sandbox.spawner import main
+main(int(sys.argv[1]))
+"""
+
+
+class NamespaceEnvironment:
+    """One environment as the server sees it: a handful of descriptors."""
+
+    def __init__(self, environment_id: str, descriptors: list[int]) -> None:
+        self.id = environment_id
+        parts = dict(zip(PARKED, descriptors, strict=False))
+        self.orders = socket.socket(fileno=parts["orders"])
+        self.orders.setblocking(False)
+        self.output = parts["output"]
+        os.set_blocking(self.output, False)
+        self.status = parts["status"]
+        self.runtime_listener = socket.socket(fileno=parts["runtime_listener"])
+        self.runtime_listener.setblocking(False)
+        self.gateway_listener: socket.socket | None = socket.socket(fileno=parts["gateway_listener"])
+        self.gateway_listener.setblocking(False)
+        self.runtime_api_address = _RUNTIME_API_ADDRESS
+        self.group = GroupHandles(descriptors[len(PARKED) :])
+        self.loop = asyncio.get_running_loop()
+        self.process: int | None = None
+        """A descriptor of the environment's first process."""
+        self.memory_mib = 0
+        self.parked: asyncio.Future[None] = self.loop.create_future()
+        self.started: asyncio.Future[None] | None = None
+        self.ended: asyncio.Future[Exit] = self.loop.create_future()
+        self.last_stats = Stats(memory_peak_mib=1)
+        self.is_lost = False
+        self.is_killed = False
+        self.is_released = False
+
+
+class NamespaceSandbox:
+    """
+    The driver named `namespace`.
+
+    Args:
+        settings: `run_folder` is for the spawner alone; `function_user` does not matter here.
+        clock: where time, timers and ids come from.
+
+    Raises:
+        SettingsError: the machine lacks what the driver cannot do without.
+    """
+
+    name = "namespace"
+    holds = frozenset(Wall)
+    has_own_root = True
+    parks_ahead = True
+    freeze_after_s = 0.0
+
+    def __init__(self, settings: DriverSettings, clock: Clock) -> None:
+        self._clock = clock
+        folder = settings.run_folder.resolve()
+        instance = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+        work = folder / "spawner"
+        work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._empty = work / "empty"
+        self._empty.mkdir(mode=0o700, exist_ok=True)
+        try:
+            program = filter_program()
+        except FilterUnavailable as error:
+            raise SettingsError(f"--sandbox: {error}") from error
+        self._setup = {
+            "instance": instance,
+            "uid_base": _UID_BASE + int(instance, 16) % 3000 * _UIDS_PER_INSTANCE,
+            "work": str(work),
+            "filter": program.hex(),
+            "egress": settings.egress,
+            "allow_host": settings.allow_host,
+            "allow_net": settings.allow_net,
+        }
+        self._spawner: _SpawnerLink | None = None
+        self._starting: asyncio.Task[_SpawnerLink] | None = None
+        self._failed_starts = 0
+        self._environments: dict[str, NamespaceEnvironment] = {}
+        self._is_closing = False
+
+    def task_root(self, package: Path) -> str:
+        return _TASK_ROOT
+
+    async def end_leftovers(self) -> int:
+        link = await self._link()
+        left, link.hello["left"] = int(link.hello["left"]), 0
+        return left
+
+    # Parking -----------------------------------------------------------------------------------------------------
+
+    async def park(self, kind: ParkedKind) -> NamespaceEnvironment:
+        link = await self._link()
+        environment_id = self._clock.token_hex(16)
+        order = {"op": "park", "id": environment_id, "kind": msgspec.to_builtins(kind)}
+        try:
+            descriptors = await link.ask(order)
+        except asyncio.CancelledError:
+            link.tell({"op": "gone", "id": environment_id})
+            raise
+        environment = NamespaceEnvironment(environment_id, descriptors)
+        self._environments[environment_id] = environment
+        environment.loop.add_reader(environment.orders, self._read_orders, environment)
+        try:
+            await asyncio.shield(environment.parked)
+        except SandboxStartError as error:
+            self._discard(environment)
+            raise DependencyError(f"no environment could be parked: {error}", retryable=True) from error
+        except BaseException:
+            self._discard(environment)
+            raise
+        return environment
+
+    def _discard(self, environment: NamespaceEnvironment) -> None:
+        self.kill(environment)
+        self.release(environment)
+
+    def _read_orders(self, environment: NamespaceEnvironment) -> None:
+        """Take in what the environment's processes say: see `inside/zygote.py`."""
+        while True:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(environment.orders, 4096, 1, socket.MSG_CMSG_CLOEXEC)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, descriptors = b"", []
+            what, text = data[:1], data[1:].decode("utf-8", "replace")
+            if what == b"P":
+                environment.process = descriptors[0]
+                environment.loop.add_reader(environment.process, self._process_ended, environment)
+            elif what == b"R":
+                if not environment.parked.done():
+                    environment.parked.set_result(None)
+            else:
+                failure = SandboxStartError(text or "its zygote has ended")
+                if not environment.parked.done():
+                    environment.parked.set_exception(failure)
+                elif environment.started is not None and not environment.started.done():
+                    if what == b"F":
+                        environment.started.set_exception(failure)
+                    else:
+                        environment.started.set_result(None)
+                if not data:
+                    environment.loop.remove_reader(environment.orders)
+                    return
+
+    # Running -----------------------------------------------------------------------------------------------------
+
+    async def assign(self, environment: Environment, assignment: Assignment) -> None:
+        own = _own(environment)
+        assert own.started is None and not own.is_killed, "an environment is assigned once"
+        own.started = own.loop.create_future()
+        mounts, descriptors = [_TASK_ROOT], [self._code(assignment.package)]
+        try:
+            if assignment.tmp_mib != _TMP_MIB:
+                link = await self._link()
+                descriptors += await link.ask({"op": "tmp", "id": own.id, "mib": assignment.tmp_mib})
+                mounts.append("/tmp")
+            own.memory_mib = assignment.memory_mib
+            own.group.set_memory(assignment.memory_mib)
+            message = {
+                "mounts": mounts,
+                "argv": list(assignment.argv),
+                "environ": {**assignment.environ, "_LAMBDA_TELEMETRY_LOG_FD": _LOG_DESCRIPTOR},
+                "working_directory": assignment.working_directory,
+                "in_zygote": assignment.in_zygote,
+            }
+            socket.send_fds(own.orders, [msgspec.json.encode(message)], descriptors)
+        except OSError as error:
+            raise DependencyError(f"an environment could not be given its work: {error}", retryable=True) from error
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        await asyncio.shield(own.started)
+
+    def _code(self, package: Path) -> int:
+        try:
+            return folder_mount(str(package), str(self._empty))
+        except OSError as error:
+            raise DependencyError(f"the package cannot be mounted: {error}", retryable=True) from error
+
+    def end_init(self, environment: Environment) -> None:
+        own = _own(environment)
+        if not own.is_released:
+            own.group.set_cpu(own.memory_mib)
+
+    def freeze(self, environment: Environment) -> None:
+        own = _own(environment)
+        if not own.is_released:
+            own.group.freeze()
+
+    def thaw(self, environment: Environment) -> None:
+        own = _own(environment)
+        if not own.is_released:
+            own.group.thaw()
+
+    def watch(self, environment: Environment, busy: bool) -> None:
+        """Nothing: the kernel enforces memory at any time."""
+
+    def stats(self, environment: Environment) -> Stats:
+        own = _own(environment)
+        if not own.is_released:
+            own.last_stats = Stats(
+                memory_peak_mib=max(1, -(-own.group.memory_peak_bytes() // 1_048_576)), cpu_us=own.group.cpu_us()
+            )
+        return own.last_stats
+
+    # Ending ------------------------------------------------------------------------------------------------------
+
+    def kill(self, environment: Environment) -> None:
+        own = _own(environment)
+        if own.is_killed:
+            return
+        own.is_killed = True
+        own.runtime_listener.close()
+        if own.gateway_listener is not None:
+            own.gateway_listener.close()
+        own.group.kill()
+        if own.process is None:
+            # Its first process has not been seen, nor will it be: nobody reads its orders any more.
+            own.loop.remove_reader(own.orders)
+            if not own.parked.done():
+                own.parked.cancel()
+            self._end(own, Exit(signal=signal.SIGKILL))
+
+    def _process_ended(self, own: NamespaceEnvironment) -> None:
+        """The first process is gone, and with it everything in its process namespace."""
+        assert own.process is not None
+        own.loop.remove_reader(own.process)
+        try:
+            data = os.read(own.status, 4)
+        except OSError:
+            data = b""
+        if len(data) == 4:
+            status = struct.unpack("i", data)[0]
+            how = Exit(status=os.WEXITSTATUS(status)) if os.WIFEXITED(status) else Exit(signal=os.WTERMSIG(status))
+        else:
+            how = Exit(signal=signal.SIGKILL)
+        if how.signal == signal.SIGKILL and not own.is_killed and own.group.oom_kills():
+            how = msgspec.structs.replace(how, out_of_memory=True)
+        elif len(data) != 4 and not own.is_killed:
+            # Nobody ended the runtime and it did not end by itself: its zygote or the spawner did.
+            how = msgspec.structs.replace(how, is_lost=True)
+        self._end(own, how)
+
+    def _end(self, own: NamespaceEnvironment, how: Exit) -> None:
+        if not own.ended.done():
+            own.ended.set_result(msgspec.structs.replace(how, is_lost=True) if own.is_lost else how)
+        # Whoever waits for a start finds out by the end.
+        if own.started is not None and not own.started.done():
+            own.started.set_result(None)
+        if not own.parked.done():
+            own.parked.set_exception(SandboxStartError("the environment has ended"))
+
+    async def wait(self, environment: Environment) -> Exit:
+        return await asyncio.shield(_own(environment).ended)
+
+    def release(self, environment: Environment) -> None:
+        own = _own(environment)
+        if own.is_released:
+            return
+        self.stats(own)
+        own.is_released = True
+        self._environments.pop(own.id, None)
+        own.loop.remove_reader(own.orders)
+        own.orders.close()
+        if own.process is not None:
+            own.loop.remove_reader(own.process)
+            os.close(own.process)
+        own.group.close()
+        os.close(own.output)
+        os.close(own.status)
+        if own.parked.done() and not own.parked.cancelled():
+            own.parked.exception()
+        if self._spawner is not None:
+            self._spawner.tell({"op": "gone", "id": own.id})
+
+    async def close(self) -> None:
+        self._is_closing = True
+        for environment in list(self._environments.values()):
+            self.kill(environment)
+            await self.wait(environment)
+            self.release(environment)
+        if self._starting is not None:
+            self._starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError, DependencyError, SettingsError):
+                await self._starting
+        if self._spawner is not None:
+            spawner, self._spawner = self._spawner, None
+            spawner.let_go()
+            await asyncio.get_running_loop().run_in_executor(None, spawner.wait)
+
+    # The spawner -------------------------------------------------------------------------------------------------
+
+    async def _link(self) -> "_SpawnerLink":
+        """
+        Return the link to a living spawner, started if need be.
+
+        Raises:
+            DependencyError: it cannot be started now.
+        """
+        if self._spawner is not None:
+            return self._spawner
+        if self._is_closing:
+            raise DependencyError("the server stops", retryable=True)
+        if self._starting is None:
+            self._starting = asyncio.get_running_loop().create_task(self._start_spawner(), name="spawner-start")
+        return await asyncio.shield(self._starting)
+
+    async def _start_spawner(self) -> "_SpawnerLink":
+        try:
+            await self._clock.sleep(_START_TRIES_S[min(self._failed_starts, len(_START_TRIES_S) - 1)])
+            self._failed_starts += 1
+            link = _SpawnerLink(self._setup, self._spawner_lost)
+            await link.greet()
+        finally:
+            self._starting = None
+        self._failed_starts = 0
+        self._spawner = link
+        for reason in link.hello["reasons"]:
+            _log.warning("sandbox.weaker driver=namespace reason=%r", reason)
+        return link
+
+    def _spawner_lost(self, link: "_SpawnerLink") -> None:
+        """The spawner has ended: so have its zygotes, and so will have its environments."""
+        if link is not self._spawner:
+            return
+        self._spawner = None
+        _log.error("sandbox.spawner_lost environments=%d", len(self._environments))
+        for environment in list(self._environments.values()):
+            environment.is_lost = True
+            environment.group.kill()
+            if environment.process is None:
+                self._end(environment, Exit(signal=signal.SIGKILL))
+
+
+class _SpawnerLink:
+    """The spawner's process and the socket to it."""
+
+    def __init__(self, setup: Mapping[str, Any], lost: Any) -> None:
+        self.hello: dict[str, Any] = {}
+        self._lost = lost
+        self._loop = asyncio.get_running_loop()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.setblocking(False)
+        paths = [path for path in sys.path if path]
+        try:
+            # Isolated and without site: it starts in half the time and imports nothing that it was not told to.
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _SPAWNER, str(theirs.fileno()), *paths],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            )
+        except OSError as error:
+            self._socket.close()
+            raise DependencyError(f"the spawner cannot be started: {error}", retryable=True) from error
+        finally:
+            theirs.close()
+        self._asked: dict[str, asyncio.Future[list[int]]] = {}
+        self._waiting: deque[bytes] = deque()
+        self._greeting: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._is_closed = False
+        self._loop.add_reader(self._socket, self._read)
+        self.tell(setup)
+
+    async def greet(self) -> None:
+        """Wait until the spawner is ready."""
+        answer = await self._greeting
+        if "error" in answer:
+            self.let_go()
+            self.wait()
+            raise DependencyError(f"the spawner cannot work: {answer['error']}", retryable=False)
+        self.hello = answer
+
+    async def ask(self, order: Mapping[str, Any]) -> list[int]:
+        """
+        Order something and return its descriptors, which are the caller's.
+
+        Raises:
+            DependencyError: the spawner cannot make it, or has ended.
+        """
+        answer: asyncio.Future[list[int]] = self._loop.create_future()
+        self._asked[order["id"]] = answer
+        self.tell(order)
+        return await answer
+
+    def tell(self, order: Mapping[str, Any]) -> None:
+        """Order something that has no answer."""
+        if self._is_closed:
+            return
+        self._waiting.append(msgspec.json.encode(order))
+        if len(self._waiting) == 1:
+            self._write()
+
+    def _write(self) -> None:
+        while self._waiting:
+            try:
+                self._socket.send(self._waiting[0])
+            except BlockingIOError:
+                self._loop.add_writer(self._socket, self._write)
+                return
+            except OSError:
+                # It has ended; reading tells.
+                self._waiting.clear()
+                break
+            self._waiting.popleft()
+        self._loop.remove_writer(self._socket)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(self._socket, 65_536, 32, socket.MSG_CMSG_CLOEXEC)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno == errno.EMFILE:
+                    _log.error("sandbox.no_descriptors remedy='raise the limit of open files: ulimit -n'")
+                data, descriptors = b"", []
+            if not data:
+                self._ended()
+                return
+            answer = json.loads(data)
+            if not self._greeting.done():
+                self._greeting.set_result(answer)
+                continue
+            asked = self._asked.pop(answer["id"], None)
+            if asked is None or asked.done():
+                for descriptor in descriptors:
+                    os.close(descriptor)
+            elif "error" in answer:
+                asked.set_exception(DependencyError(f"no environment: {answer['error']}", retryable=True))
+            else:
+                asked.set_result(list(descriptors))
+
+    def _ended(self) -> None:
+        self.let_go()
+        self.wait()
+        if not self._greeting.done():
+            self._greeting.set_result({"error": "it has ended"})
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_exception(DependencyError("the spawner has ended", retryable=True))
+        self._asked.clear()
+        self._lost(self)
+
+    def let_go(self) -> None:
+        """Close the socket: the spawner then ends everything, and itself. Idempotent."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+            self._socket.close()
+
+    def wait(self) -> None:
+        """Wait until it has cleaned up and ended. Blocks."""
+        try:
+            self._process.wait(timeout=_CLEAN_UP_MAX_S)
+        except subprocess.TimeoutExpired:
+            # What it leaves is found and ended by the next start.
+            self._process.kill()
+            self._process.wait()
+
+
+def _own(environment: Environment) -> NamespaceEnvironment:
+    assert isinstance(environment, NamespaceEnvironment), "an environment of this driver"
+    return environment

@@ -1,0 +1,358 @@
+"""
+The spawner: the one privileged process. It makes the parts of execution environments and keeps the zygotes.
+
+One thread, no asyncio, the standard library only. It takes orders over a SEQPACKET socket from the server and answers
+with descriptors; once those are sent it holds nothing of an environment but its number and its control group. When
+the server goes, it ends everything that it made, and itself.
+
+Orders (JSON): the setup, once; `park` {id, kind} is answered by {id, uid} and the descriptors of `PARKED`, in that
+order, or {id, error}; `tmp` {id, mib} by {id} and one detached mount; `gone` {id} and `forget` {kind}, which ends a
+zygote, are not answered.
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from lambent.sandbox.filesystem import DiskTmp, build_root, memory_tmp_options, user_files
+from lambent.sandbox.inside import system_calls, zygote
+from lambent.sandbox.limits import Groups, Hierarchies
+from lambent.sandbox.network import Network, NetworkSettings, NetworkUnavailable
+
+PARKED = ("orders", "output", "status", "runtime_listener", "gateway_listener")
+"""What comes with the answer to `park`, before the descriptors of its control group."""
+
+PIDS_MAX = 1024
+"""Documented: Lambda quotas, processes and threads per execution environment."""
+
+_PARKED_MEMORY_MIB = 256
+"""Until the function is known; nothing but our own code runs before."""
+
+_TMP_MIB = 512
+"""Documented: Lambda quotas, the default of EphemeralStorage; other sizes are made when they are asked for."""
+
+_RETRY_REMOVAL_MS = 20
+_HOSTNAME = "169-254-10-1"
+"""Observed: functions on AWS have host names of this form."""
+
+
+class Spawner:
+    """
+    Everything that the privileged process does.
+
+    Args:
+        link: this process's end of the socket pair with the server.
+        setup: the first message: instance, uid_base, work (a folder for this process alone), filter (hexadecimal BPF),
+            egress, allow_host, allow_net.
+    """
+
+    def __init__(self, link: socket.socket, setup: dict[str, Any]) -> None:
+        self._link = link
+        self._setup = setup
+        self._work = Path(setup["work"])
+        self._groups = Groups(Hierarchies.detect(), setup["instance"])
+        self._network = Network(
+            NetworkSettings(
+                egress=setup["egress"] != "none",
+                allow_host=tuple(setup["allow_host"]),
+                allow_net=tuple(setup["allow_net"]),
+                instance=setup["instance"],
+            )
+        )
+        self._tmp: DiskTmp | None = None
+        self._zygotes: dict[str, _ZygoteProcess] = {}
+        self._numbers: dict[str, int] = {}
+        """Environment id to its number; numbers of living environments differ."""
+        self._free: list[int] = []
+        self._dying: dict[str, int] = {}
+        self._egress = setup["egress"] != "none"
+        self._poll = select.poll()
+
+    def open(self) -> dict[str, Any]:
+        """Clean up after an earlier spawner, get ready, and return what the server should know."""
+        hello: dict[str, Any] = {"left": self._groups.open(), "reasons": []}
+        try:
+            self._network.open()
+        except NetworkUnavailable as error:
+            if self._setup["egress"] == "nat":
+                raise
+            self._egress = False
+            hello["reasons"].append(f"egress: {error}")
+        try:
+            self._tmp = DiskTmp(self._work)
+        except OSError as error:
+            hello["reasons"].append(f"tmp: in memory, since the disk cannot hold it: {error}")
+        return {**hello, "egress": self._egress, "tmp": "disk" if self._tmp else "memory"}
+
+    def serve(self) -> None:
+        """Take orders until the server goes."""
+        self._poll.register(self._link, select.POLLIN)
+        while True:
+            for descriptor, events in self._poll.poll(_RETRY_REMOVAL_MS if self._dying else None):
+                if descriptor == self._link.fileno():
+                    order, _ = zygote.receive(self._link)
+                    if order is None:
+                        return
+                    self._obey(order)
+                else:
+                    self._zygote_event(descriptor, events)
+            for name in list(self._dying):
+                self._try_removal(name)
+
+    def close(self) -> None:
+        """End every environment and zygote, and take back what the machine was asked for."""
+        for process in list(self._zygotes.values()):
+            process.end()
+        # The same as after a crash: whatever is in the group ends with it.
+        self._groups.open()
+        self._groups.close()
+        self._network.close()
+
+    def _obey(self, order: dict[str, Any]) -> None:
+        what = order["op"]
+        if what == "gone":
+            self._gone(order["id"])
+        elif what == "forget":
+            process = self._zygotes.pop(_key(order["kind"]), None)
+            if process is not None:
+                self._end_zygote(process)
+        else:
+            descriptors: list[int] = []
+            try:
+                answer = self._park(order, descriptors) if what == "park" else self._make_tmp(order, descriptors)
+            except (OSError, NetworkUnavailable, ValueError) as error:
+                self._gone(order["id"])
+                answer = {"id": order["id"], "error": str(error)}
+                self._answer(answer, [])
+            else:
+                self._answer(answer, descriptors)
+            finally:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+
+    def _answer(self, answer: dict[str, Any], descriptors: list[int]) -> None:
+        # Blocking: a server that does not read its answers gets no more environments.
+        socket.send_fds(self._link, [json.dumps(answer).encode()], descriptors)
+
+    # Environments ------------------------------------------------------------------------------------------------
+
+    def _park(self, order: dict[str, Any], mine: list[int]) -> dict[str, Any]:
+        """Make one environment's parts, hand the inner ones to its zygote and the outer ones to the server."""
+        name, kind = order["id"], order["kind"]
+        process = self._zygote(kind)
+        number = self._numbers[name] = self._free.pop() if self._free else len(self._numbers) + len(self._dying)
+        uid = self._setup["uid_base"] + number
+        inner: dict[str, int] = {}
+        with contextlib.ExitStack() as stack:
+
+            def give(name: str, descriptor: int) -> None:
+                inner[name] = descriptor
+                stack.callback(os.close, descriptor)
+
+            orders, inner_orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            mine.append(orders.detach())
+            give("orders", inner_orders.detach())
+            for pipe in ("output", "status"):
+                read_end, write_end = os.pipe2(os.O_CLOEXEC)
+                mine.append(read_end)
+                give(pipe, write_end)
+            network = self._network.make(number, self._egress and kind["egress"])
+            mine += [network.runtime_listener.detach(), network.gateway_listener.detach()]
+            give("network", network.namespace_fd)
+            mine += self._groups.make(name, _PARKED_MEMORY_MIB, PIDS_MAX)
+            if (cgroup := self._groups.directory_descriptor_v2(name)) is not None:
+                give("cgroup", cgroup)
+            for index, descriptor in enumerate(self._groups.attach_descriptors(name)):
+                give(f"procs{index}", descriptor)
+            if self._tmp is not None:
+                give("tmp", self._tmp.make(_TMP_MIB))
+            process.send(
+                {
+                    "id": name,
+                    "uid": uid,
+                    "gid": uid,
+                    "hostname": _HOSTNAME,
+                    "tmp": memory_tmp_options(_TMP_MIB),
+                    "files": user_files(uid, uid),
+                },
+                inner,
+            )
+        return {"id": name, "uid": uid, "address": network.address}
+
+    def _make_tmp(self, order: dict[str, Any], mine: list[int]) -> dict[str, Any]:
+        if self._tmp is not None:
+            mine.append(self._tmp.make(order["mib"]))
+        else:
+            attributes = system_calls.MOUNT_ATTR_NOSUID | system_calls.MOUNT_ATTR_NODEV
+            options = dict(part.split("=") for part in memory_tmp_options(order["mib"]).split(","))
+            mine.append(system_calls.make_mount("tmpfs", options, attributes))
+        return {"id": order["id"]}
+
+    def _gone(self, name: str) -> None:
+        number = self._numbers.pop(name, None)
+        if number is not None:
+            self._dying[name] = number
+            self._try_removal(name)
+
+    def _try_removal(self, name: str) -> None:
+        # A group is busy for a moment after its last process; its number is free only once nothing of it is left.
+        if self._groups.remove(name):
+            self._free.append(self._dying.pop(name))
+
+    # Zygotes -----------------------------------------------------------------------------------------------------
+
+    def _zygote(self, kind: dict[str, Any]) -> "_ZygoteProcess":
+        key = _key(kind)
+        process = self._zygotes.get(key)
+        if process is None:
+            process = self._zygotes[key] = self._start_zygote(kind)
+            self._poll.register(process.link, select.POLLIN)
+        return process
+
+    def _start_zygote(self, kind: dict[str, Any]) -> "_ZygoteProcess":
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        root = self._work / "root"
+        root.mkdir(mode=0o700, exist_ok=True)
+        texts = {"hosts": self._network.hosts_text(), "resolv.conf": self._network.resolv_conf_text()}
+        pid = os.fork()
+        if pid == 0:
+            try:
+                system_calls.die_with_parent()
+                # Also what waits to be sent elsewhere: a copy of it here would keep streams from ending.
+                os.closerange(3, theirs.fileno())
+                system_calls.close_from(theirs.fileno() + 1)
+                system_calls.unshare(system_calls.CLONE_NEWNS)
+                build_root(str(root), kind["folders"], texts)
+                _be_zygote(theirs, kind["zygote"])
+            except BaseException as error:
+                sys.stderr.write(f"sandbox.zygote_failed reason={error!r}\n")
+            finally:
+                os._exit(70)
+        theirs.close()
+        process = _ZygoteProcess(pid, ours, self._poll)
+        process.send({"filter": self._setup["filter"], "privileged": True}, {})
+        return process
+
+    def _zygote_event(self, descriptor: int, events: int) -> None:
+        for key, process in list(self._zygotes.items()):
+            if process.link.fileno() != descriptor:
+                continue
+            if events & select.POLLOUT:
+                process.flush()
+            if events & (select.POLLIN | select.POLLHUP | select.POLLERR) and not process.take():
+                # It has ended: whoever waits for a place in it finds the end of a stream; the next one starts another.
+                del self._zygotes[key]
+                self._end_zygote(process)
+
+    def _end_zygote(self, process: "_ZygoteProcess") -> None:
+        with contextlib.suppress(KeyError, ValueError):
+            self._poll.unregister(process.link)
+        process.end()
+
+
+class _ZygoteProcess:
+    """One zygote as the spawner sees it. Orders that its socket does not take yet wait here, with their descriptors."""
+
+    def __init__(self, pid: int, link: socket.socket, poll: "select.poll") -> None:
+        self._pid = pid
+        self.link = link
+        self._poll = poll
+        self._waiting: deque[tuple[bytes, list[int]]] = deque()
+        link.setblocking(False)
+
+    def send(self, order: dict[str, Any], descriptors: dict[str, int]) -> None:
+        message = json.dumps({**order, "descriptors": list(descriptors)}).encode()
+        self._waiting.append((message, [os.dup(one) for one in descriptors.values()]))
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what the socket takes; the rest goes when it takes more."""
+        while self._waiting:
+            message, descriptors = self._waiting[0]
+            try:
+                socket.send_fds(self.link, [message], descriptors)
+            except BlockingIOError:
+                self._poll.modify(self.link, select.POLLIN | select.POLLOUT)
+                return
+            except OSError:
+                pass
+            self._waiting.popleft()
+            for one in descriptors:
+                os.close(one)
+        with contextlib.suppress(KeyError, OSError):
+            self._poll.modify(self.link, select.POLLIN)
+
+    def take(self) -> bool:
+        """Read what it says; False once it has ended."""
+        try:
+            return bool(self.link.recv(256))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def end(self) -> None:
+        """End the process; its environments go with it."""
+        for _, descriptors in self._waiting:
+            for one in descriptors:
+                os.close(one)
+        self._waiting.clear()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
+        self.link.close()
+
+
+def _be_zygote(link: socket.socket, runtime: dict[str, Any] | None) -> None:
+    """Become a zygote in the root that was just built: with a runtime loaded, or to start runtimes by exec only."""
+    if runtime is None:
+        # This very process, with our own code in it and no more.
+        zygote.serve(link.detach(), None)
+        return
+    link.set_inheritable(True)
+    environ = dict(runtime["environ"])
+    environ["LAMBENT_ZYGOTE"] = str(link.fileno())
+    environ["LAMBENT_PRELOAD"] = ",".join(runtime["preload"])
+    os.execve(runtime["argv"][0], runtime["argv"], environ)
+
+
+def _key(kind: dict[str, Any]) -> str:
+    """Environments with and without egress come from one zygote; owners never share one."""
+    return json.dumps([kind["owner"], kind["folders"], kind["zygote"]])
+
+
+def main(descriptor: int) -> None:
+    """Be the spawner, with the socket of the server at a descriptor."""
+    link = socket.socket(fileno=descriptor)
+    link.set_inheritable(False)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Whoever stops the server stops this process through it, after its environments have ended.
+        signal.signal(number, signal.SIG_IGN)
+    setup, _ = zygote.receive(link)
+    if setup is None:
+        return
+    spawner: Spawner | None = None
+    try:
+        # A mount namespace of its own: what is mounted while a root is built is seen by nobody else.
+        system_calls.unshare(system_calls.CLONE_NEWNS)
+        system_calls.mount(None, "/", None, system_calls.MS_REC | system_calls.MS_PRIVATE)
+        spawner = Spawner(link, setup)
+        hello = spawner.open()
+    except Exception as error:
+        link.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+        if spawner is not None:
+            spawner.close()
+        return
+    link.send(json.dumps(hello).encode())
+    try:
+        spawner.serve()
+    finally:
+        spawner.close()
