@@ -7,6 +7,7 @@ imports `contract.py`; `DRIVERS` names the implementations. Never: what an invoc
 
 DRIVERS: dict[str, str] = {
     "namespace": "lambent.sandbox.namespace:NamespaceSandbox",
+    "rootless": "lambent.sandbox.rootless:RootlessSandbox",
     "process": "lambent.sandbox.process:ProcessSandbox",
 }
 """Driver name, as in `--sandbox`, to the import path of its class."""

@@ -40,7 +40,7 @@ USER_NAME = "sbx_user1051"
 """Observed: what `id` prints in functions on AWS."""
 
 
-def build_root(where: str, folders: Sequence[tuple[str, str]], texts: Mapping[str, str]) -> None:
+def build_root(where: str, folders: Sequence[tuple[str, str]], texts: Mapping[str, str], with_proc: bool) -> None:
     """
     Make a root and step into it. The calling process has a mount namespace of its own and loses sight of the old root.
 
@@ -48,6 +48,8 @@ def build_root(where: str, folders: Sequence[tuple[str, str]], texts: Mapping[st
         where: an empty folder to build on.
         folders: path inside, path on the host; read-only.
         texts: contents for files in /etc.
+        with_proc: show /proc below the one that each environment mounts over it. In a user namespace the kernel lets
+            nobody mount one where none is in sight.
 
     Raises:
         OSError: the kernel refuses something.
@@ -61,6 +63,8 @@ def build_root(where: str, folders: Sequence[tuple[str, str]], texts: Mapping[st
         _show(Path("/", name), root / name)
     _build_etc(root / "etc", texts)
     _build_dev(root / "dev")
+    if with_proc:
+        system_calls.mount("/proc", str(root / "proc"), None, system_calls.MS_BIND | system_calls.MS_REC)
     for source in (Path(__file__).parent / "inside").glob("*.py"):
         shutil.copyfile(source, root / "var/lambent" / source.name)
     for inside, host in folders:

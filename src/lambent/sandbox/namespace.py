@@ -21,7 +21,7 @@ import sys
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -63,12 +63,26 @@ main(int(sys.argv[1]))
 """
 
 
+class Group(Protocol):
+    """What holds an environment's processes together."""
+
+    def set_memory(self, memory_mib: int) -> None: ...
+    def set_cpu(self, memory_mib: int | None) -> None: ...
+    def freeze(self) -> None: ...
+    def thaw(self) -> None: ...
+    def kill(self) -> None: ...
+    def cpu_us(self) -> int: ...
+    def memory_peak_bytes(self) -> int: ...
+    def oom_kills(self) -> int: ...
+    def close(self) -> None: ...
+
+
 class NamespaceEnvironment:
     """One environment as the server sees it: a handful of descriptors."""
 
-    def __init__(self, environment_id: str, descriptors: list[int]) -> None:
+    def __init__(self, environment_id: str, descriptors: list[int], group: "Group") -> None:
         self.id = environment_id
-        parts = dict(zip(PARKED, descriptors, strict=False))
+        parts = dict(zip(PARKED, descriptors, strict=True))
         self.orders = socket.socket(fileno=parts["orders"])
         self.orders.setblocking(False)
         self.output = parts["output"]
@@ -79,7 +93,7 @@ class NamespaceEnvironment:
         self.gateway_listener: socket.socket | None = socket.socket(fileno=parts["gateway_listener"])
         self.gateway_listener.setblocking(False)
         self.runtime_api_address = _RUNTIME_API_ADDRESS
-        self.group = GroupHandles(descriptors[len(PARKED) :])
+        self.group = group
         self.loop = asyncio.get_running_loop()
         self.process: int | None = None
         """A descriptor of the environment's first process."""
@@ -110,6 +124,7 @@ class NamespaceSandbox:
     has_own_root = True
     parks_ahead = True
     freeze_after_s = 0.0
+    is_privileged = True
 
     def __init__(self, settings: DriverSettings, clock: Clock) -> None:
         self._clock = clock
@@ -131,6 +146,7 @@ class NamespaceSandbox:
             "egress": settings.egress,
             "allow_host": settings.allow_host,
             "allow_net": settings.allow_net,
+            "privileged": self.is_privileged,
         }
         self._spawner: _SpawnerLink | None = None
         self._starting: asyncio.Task[_SpawnerLink] | None = None
@@ -157,7 +173,8 @@ class NamespaceSandbox:
         except asyncio.CancelledError:
             link.tell({"op": "gone", "id": environment_id})
             raise
-        environment = NamespaceEnvironment(environment_id, descriptors)
+        group = self._group(descriptors[len(PARKED) :])
+        environment = NamespaceEnvironment(environment_id, descriptors[: len(PARKED)], group)
         self._environments[environment_id] = environment
         environment.loop.add_reader(environment.orders, self._read_orders, environment)
         try:
@@ -169,6 +186,12 @@ class NamespaceSandbox:
             self._discard(environment)
             raise
         return environment
+
+    def _group(self, descriptors: list[int]) -> Group:
+        return GroupHandles(descriptors)
+
+    def _process_known(self, environment: NamespaceEnvironment) -> None:
+        """Do what can be done only once there is a process."""
 
     def _discard(self, environment: NamespaceEnvironment) -> None:
         self.kill(environment)
@@ -187,6 +210,7 @@ class NamespaceSandbox:
             if what == b"P":
                 environment.process = descriptors[0]
                 environment.loop.add_reader(environment.process, self._process_ended, environment)
+                self._process_known(environment)
             elif what == b"R":
                 if not environment.parked.done():
                     environment.parked.set_result(None)
@@ -209,7 +233,7 @@ class NamespaceSandbox:
         own = _own(environment)
         assert own.started is None and not own.is_killed, "an environment is assigned once"
         own.started = own.loop.create_future()
-        mounts, descriptors = [_TASK_ROOT], [self._code(assignment.package)]
+        mounts, descriptors = [_TASK_ROOT], await self._code(own, assignment.package)
         try:
             if assignment.tmp_mib != _TMP_MIB:
                 link = await self._link()
@@ -232,9 +256,10 @@ class NamespaceSandbox:
                 os.close(descriptor)
         await asyncio.shield(own.started)
 
-    def _code(self, package: Path) -> int:
+    async def _code(self, own: NamespaceEnvironment, package: Path) -> list[int]:
+        """Return a mount of the package, as one descriptor."""
         try:
-            return folder_mount(str(package), str(self._empty))
+            return [folder_mount(str(package), str(self._empty))]
         except OSError as error:
             raise DependencyError(f"the package cannot be mounted: {error}", retryable=True) from error
 

@@ -6,8 +6,8 @@ with descriptors; once those are sent it holds nothing of an environment but its
 the server goes, it ends everything that it made, and itself.
 
 Orders (JSON): the setup, once; `park` {id, kind} is answered by {id, uid} and the descriptors of `PARKED`, in that
-order, or {id, error}; `tmp` {id, mib} by {id} and one detached mount; `gone` {id} and `forget` {kind}, which ends a
-zygote, are not answered.
+order, or {id, error}; `tmp` {id, mib} and `code` {id, folder} by {id} and one detached mount; `gone` {id} and `forget`
+{kind}, which ends a zygote, are not answered.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from lambent.sandbox.filesystem import DiskTmp, build_root, memory_tmp_options, user_files
+from lambent.sandbox.filesystem import DiskTmp, build_root, folder_mount, memory_tmp_options, user_files
 from lambent.sandbox.inside import system_calls, zygote
 from lambent.sandbox.limits import Groups, Hierarchies
 from lambent.sandbox.network import Network, NetworkSettings, NetworkUnavailable
@@ -50,14 +50,15 @@ class Spawner:
     Args:
         link: this process's end of the socket pair with the server.
         setup: the first message: instance, uid_base, work (a folder for this process alone), filter (hexadecimal BPF),
-            egress, allow_host, allow_net.
+            egress, allow_host, allow_net, privileged (false: this is root in a user namespace only, where there are
+            neither control groups nor disks to be had).
     """
 
     def __init__(self, link: socket.socket, setup: dict[str, Any]) -> None:
         self._link = link
         self._setup = setup
         self._work = Path(setup["work"])
-        self._groups = Groups(Hierarchies.detect(), setup["instance"])
+        self._groups = Groups(Hierarchies.detect(), setup["instance"]) if setup["privileged"] else None
         self._network = Network(
             NetworkSettings(
                 egress=setup["egress"] != "none",
@@ -77,7 +78,10 @@ class Spawner:
 
     def open(self) -> dict[str, Any]:
         """Clean up after an earlier spawner, get ready, and return what the server should know."""
-        hello: dict[str, Any] = {"left": self._groups.open(), "reasons": []}
+        hello: dict[str, Any] = {"left": 0, "reasons": []}
+        if self._groups is None:
+            return {**hello, "egress": False, "tmp": "memory"}
+        hello["left"] = self._groups.open()
         try:
             self._network.open()
         except NetworkUnavailable as error:
@@ -110,10 +114,11 @@ class Spawner:
         """End every environment and zygote, and take back what the machine was asked for."""
         for process in list(self._zygotes.values()):
             process.end()
-        # The same as after a crash: whatever is in the group ends with it.
-        self._groups.open()
-        self._groups.close()
-        self._network.close()
+        if self._groups is not None:
+            # The same as after a crash: whatever is in the group ends with it.
+            self._groups.open()
+            self._groups.close()
+            self._network.close()
 
     def _obey(self, order: dict[str, Any]) -> None:
         what = order["op"]
@@ -126,9 +131,10 @@ class Spawner:
         else:
             descriptors: list[int] = []
             try:
-                answer = self._park(order, descriptors) if what == "park" else self._make_tmp(order, descriptors)
+                answer = _MAKE[what](self, order, descriptors)
             except (OSError, NetworkUnavailable, ValueError) as error:
-                self._gone(order["id"])
+                if what == "park":
+                    self._gone(order["id"])
                 answer = {"id": order["id"], "error": str(error)}
                 self._answer(answer, [])
             else:
@@ -148,7 +154,7 @@ class Spawner:
         name, kind = order["id"], order["kind"]
         process = self._zygote(kind)
         number = self._numbers[name] = self._free.pop() if self._free else len(self._numbers) + len(self._dying)
-        uid = self._setup["uid_base"] + number
+        uid = self._setup["uid_base"] + (number if self._groups is not None else 0)
         inner: dict[str, int] = {}
         with contextlib.ExitStack() as stack:
 
@@ -166,11 +172,12 @@ class Spawner:
             network = self._network.make(number, self._egress and kind["egress"])
             mine += [network.runtime_listener.detach(), network.gateway_listener.detach()]
             give("network", network.namespace_fd)
-            mine += self._groups.make(name, _PARKED_MEMORY_MIB, PIDS_MAX)
-            if (cgroup := self._groups.directory_descriptor_v2(name)) is not None:
-                give("cgroup", cgroup)
-            for index, descriptor in enumerate(self._groups.attach_descriptors(name)):
-                give(f"procs{index}", descriptor)
+            if self._groups is not None:
+                mine += self._groups.make(name, _PARKED_MEMORY_MIB, PIDS_MAX)
+                if (cgroup := self._groups.directory_descriptor_v2(name)) is not None:
+                    give("cgroup", cgroup)
+                for index, descriptor in enumerate(self._groups.attach_descriptors(name)):
+                    give(f"procs{index}", descriptor)
             if self._tmp is not None:
                 give("tmp", self._tmp.make(_TMP_MIB))
             process.send(
@@ -195,6 +202,11 @@ class Spawner:
             mine.append(system_calls.make_mount("tmpfs", options, attributes))
         return {"id": order["id"]}
 
+    def _show_code(self, order: dict[str, Any], mine: list[int]) -> dict[str, Any]:
+        """Make a package's view for a server that may not mount."""
+        mine.append(folder_mount(order["folder"], str(self._work / "empty")))
+        return {"id": order["id"]}
+
     def _gone(self, name: str) -> None:
         number = self._numbers.pop(name, None)
         if number is not None:
@@ -203,7 +215,7 @@ class Spawner:
 
     def _try_removal(self, name: str) -> None:
         # A group is busy for a moment after its last process; its number is free only once nothing of it is left.
-        if self._groups.remove(name):
+        if self._groups is None or self._groups.remove(name):
             self._free.append(self._dying.pop(name))
 
     # Zygotes -----------------------------------------------------------------------------------------------------
@@ -229,7 +241,7 @@ class Spawner:
                 os.closerange(3, theirs.fileno())
                 system_calls.close_from(theirs.fileno() + 1)
                 system_calls.unshare(system_calls.CLONE_NEWNS)
-                build_root(str(root), kind["folders"], texts)
+                build_root(str(root), kind["folders"], texts, with_proc=not self._setup["privileged"])
                 _be_zygote(theirs, kind["zygote"])
             except BaseException as error:
                 sys.stderr.write(f"sandbox.zygote_failed reason={error!r}\n")
@@ -237,7 +249,7 @@ class Spawner:
                 os._exit(70)
         theirs.close()
         process = _ZygoteProcess(pid, ours, self._poll)
-        process.send({"filter": self._setup["filter"], "privileged": True}, {})
+        process.send({"filter": self._setup["filter"], "privileged": self._setup["privileged"]}, {})
         return process
 
     def _zygote_event(self, descriptor: int, events: int) -> None:
@@ -255,6 +267,9 @@ class Spawner:
         with contextlib.suppress(KeyError, ValueError):
             self._poll.unregister(process.link)
         process.end()
+
+
+_MAKE = {"park": Spawner._park, "tmp": Spawner._make_tmp, "code": Spawner._show_code}
 
 
 class _ZygoteProcess:
@@ -324,6 +339,17 @@ def _be_zygote(link: socket.socket, runtime: dict[str, Any] | None) -> None:
     os.execve(runtime["argv"][0], runtime["argv"], environ)
 
 
+def _become_namespace_root() -> None:
+    """
+    Become root of a user namespace with one user, this process's own.
+
+    The network namespace is left as well: there is no way back into one that belongs to somebody else.
+    """
+    uid, gid = os.geteuid(), os.getegid()
+    system_calls.unshare(system_calls.CLONE_NEWUSER | system_calls.CLONE_NEWNS | system_calls.CLONE_NEWNET)
+    system_calls.map_user(0, 0, uid, gid)
+
+
 def _key(kind: dict[str, Any]) -> str:
     """Environments with and without egress come from one zygote; owners never share one."""
     return json.dumps([kind["owner"], kind["folders"], kind["zygote"]])
@@ -342,7 +368,10 @@ def main(descriptor: int) -> None:
     spawner: Spawner | None = None
     try:
         # A mount namespace of its own: what is mounted while a root is built is seen by nobody else.
-        system_calls.unshare(system_calls.CLONE_NEWNS)
+        if setup["privileged"]:
+            system_calls.unshare(system_calls.CLONE_NEWNS)
+        else:
+            _become_namespace_root()
         system_calls.mount(None, "/", None, system_calls.MS_REC | system_calls.MS_PRIVATE)
         spawner = Spawner(link, setup)
         hello = spawner.open()

@@ -39,6 +39,9 @@ _ORDERS_DESCRIPTOR = 63
 _OPEN_FILES = 1024
 """Documented: Lambda quotas, file descriptors per execution environment."""
 
+_PROCESSES = 1024
+"""Documented: Lambda quotas, processes and threads per execution environment. Where there are no control groups."""
+
 _OUT_OF_MEMORY_SCORE = b"1000"
 """Functions go first when memory runs out, their own or the machine's; never process 1 or the server."""
 
@@ -47,6 +50,8 @@ _MASKED = (
     "partitions", "sched_debug", "scsi", "sysrq-trigger", "timer_list",
 )  # fmt: skip
 """Files and folders of /proc that tell about the machine and that no runtime reads."""
+
+_HIDDEN = system_calls.MS_NOSUID | system_calls.MS_NODEV | system_calls.MS_NOEXEC
 
 _SIGNALS_FROM_PARENT = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -122,7 +127,13 @@ class _Zygote:
         flags = (
             system_calls.CLONE_NEWNS | system_calls.CLONE_NEWPID | system_calls.CLONE_NEWIPC | system_calls.CLONE_NEWUTS
         )
+        if not self._privileged:
+            # One for each environment: the kernel counts a user's processes by user namespace.
+            flags |= system_calls.CLONE_NEWUSER
         try:
+            if not self._privileged:
+                # From a user namespace of its own the child could not enter one that belongs to ours.
+                system_calls.setns(given["network"], system_calls.CLONE_NEWNET)
             pid, process = system_calls.clone(flags, given.get("cgroup", -1))
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -150,8 +161,12 @@ class _Zygote:
         for name in order["descriptors"]:
             if name.startswith("procs"):
                 os.write(given[name], b"0")
-        system_calls.setns(given["network"], system_calls.CLONE_NEWNET)
+        if self._privileged:
+            system_calls.setns(given["network"], system_calls.CLONE_NEWNET)
         system_calls.unshare(system_calls.CLONE_NEWCGROUP)
+        system_calls.mount("proc", "/proc", "proc", _HIDDEN)
+        if not self._privileged:
+            system_calls.map_user(order["uid"], order["gid"], 0, 0)
         _mount_own(order, given.get("tmp"))
         socket.sethostname(order["hostname"])
         runtime = os.fork()
@@ -173,6 +188,8 @@ class _Zygote:
         system_calls.drop_bounding_capabilities()
         system_calls.drop_capabilities()
         system_calls.forbid_new_privileges()
+        if not self._privileged:
+            _freeze_by_signal()
         _wait_for(runtime, status)
 
     def _be_runtime(self, order: Dict[str, Any], given: Dict[str, int], orders: socket.socket) -> None:
@@ -217,9 +234,11 @@ class _Zygote:
         system_calls.drop_bounding_capabilities()
         if self._privileged:
             os.setgroups([])
-        os.setresgid(gid, gid, gid)
-        os.setresuid(uid, uid, uid)
-        if not self._privileged:
+            os.setresgid(gid, gid, gid)
+            os.setresuid(uid, uid, uid)
+        else:
+            # The namespace has no other user, and counts processes by itself.
+            resource.setrlimit(resource.RLIMIT_NPROC, (_PROCESSES, _PROCESSES))
             system_calls.drop_capabilities()
         # Another user has made /proc/self root's: functions read their own.
         system_calls.set_dumpable(True)
@@ -250,6 +269,22 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno or 0).lower()
 
 
+def _freeze_by_signal() -> None:
+    """
+    Stop all other processes of the environment on SIGUSR1, let them go on on SIGUSR2.
+
+    Where there are no control groups: process 1 can do to all at once what nobody else can, and none of those that are
+    stopped can undo it.
+    """
+    signal.signal(signal.SIGUSR1, lambda number, frame: _signal_all(signal.SIGSTOP))
+    signal.signal(signal.SIGUSR2, lambda number, frame: _signal_all(signal.SIGCONT))
+
+
+def _signal_all(number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, number)
+
+
 def _wait_for(child: int, status: int) -> None:
     """Reap whatever ends; leave when the runtime has. The kernel then ends the rest of the environment."""
     while True:
@@ -263,17 +298,15 @@ def _wait_for(child: int, status: int) -> None:
 
 
 def _mount_own(order: Dict[str, Any], tmp: Optional[int]) -> None:
-    """Mount what each environment has for itself: /proc, /tmp and the names of its user."""
-    hidden = system_calls.MS_NOSUID | system_calls.MS_NODEV | system_calls.MS_NOEXEC
-    system_calls.mount("proc", "/proc", "proc", hidden)
+    """Mount what each environment has for itself: masks over /proc, /tmp and the names of its user."""
     for name in _MASKED:
         path = "/proc/" + name
         if os.path.isdir(path):
-            system_calls.mount("tmpfs", path, "tmpfs", hidden | system_calls.MS_RDONLY, "size=0,nr_inodes=1,mode=555")
+            system_calls.mount("tmpfs", path, "tmpfs", _HIDDEN | system_calls.MS_RDONLY, "size=0,nr_inodes=1,mode=555")
         elif os.path.exists(path):
             system_calls.mount("/dev/null", path, None, system_calls.MS_BIND)
     system_calls.mount("/proc/sys", "/proc/sys", None, system_calls.MS_BIND | system_calls.MS_REC)
-    read_only = system_calls.MS_BIND | system_calls.MS_REMOUNT | system_calls.MS_RDONLY | hidden
+    read_only = system_calls.MS_BIND | system_calls.MS_REMOUNT | system_calls.MS_RDONLY | _HIDDEN
     system_calls.mount(None, "/proc/sys", None, read_only)
     if tmp is not None:
         system_calls.move_mount(tmp, "/tmp")
@@ -281,8 +314,8 @@ def _mount_own(order: Dict[str, Any], tmp: Optional[int]) -> None:
         system_calls.mount("tmpfs", "/tmp", "tmpfs", system_calls.MS_NOSUID | system_calls.MS_NODEV, order["tmp"])
     os.chmod("/tmp", 0o1777)
     # The user's number differs from environment to environment, so its name has to come with it.
-    system_calls.mount("tmpfs", "/run", "tmpfs", hidden, "size=64k,nr_inodes=16,mode=755")
+    system_calls.mount("tmpfs", "/run", "tmpfs", _HIDDEN, "size=64k,nr_inodes=16,mode=755")
     for name, text in order["files"].items():
         with open("/run/" + name, "w") as file:
             file.write(text)
-    system_calls.mount(None, "/run", None, system_calls.MS_REMOUNT | system_calls.MS_RDONLY | hidden, "size=64k")
+    system_calls.mount(None, "/run", None, system_calls.MS_REMOUNT | system_calls.MS_RDONLY | _HIDDEN, "size=64k")
