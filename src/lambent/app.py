@@ -21,9 +21,13 @@ from lambent import __version__
 from lambent.access.links import CodeLinks
 from lambent.clock import Clock, SystemClock
 from lambent.dispatch.dispatcher import Dispatcher
+from lambent.domain.arn import function_arn
+from lambent.domain.caller import Inside
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError, SettingsError
 from lambent.execution.driver import ExecutionEnvironment, Surroundings
+from lambent.execution.host_memory import HostMemory
+from lambent.execution.parked import ParkedPool
 from lambent.execution.pool import EnvironmentPool
 from lambent.fleet.local import LocalFleet
 from lambent.gateway.admission import Admission
@@ -34,6 +38,7 @@ from lambent.protocol.service import Protocols
 from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
+from lambent.sandbox.probe import choose, gather
 from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
@@ -66,7 +71,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         SettingsError: a setting cannot be obeyed on this machine, a port in use and a foreign data folder included.
     """
     clock = clock or SystemClock()
-    quotas = Quotas()
+    quotas = Quotas(concurrent_executions=settings.api.concurrent_executions)
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(_open_folder(settings.data.data_dir))
         _check_folder(folder, settings.sandbox.function_user)
@@ -98,24 +103,34 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         )
 
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        parked = _parked(settings.sandbox, sandbox, memory := HostMemory(clock), clock)
+        stack.push_async_callback(parked.close)
         surroundings = Surroundings(
             sandbox=sandbox,
+            parked=parked,
             runtimes=runtimes,
             packages=packages,
             logs=function_logs,
             clock=clock,
             endpoint=lambda: endpoint,
             response_max_bytes=quotas.response_payload_max_bytes,
+            # Bound when the first environment asks: the server that answers there is made further down.
+            serve_gateway=lambda listener, environment: server.serve_inside(listener, _inside(environment)),
         )
         pool = EnvironmentPool(
             lambda deployment, owner: ExecutionEnvironment(deployment, surroundings, owner),
             environments_max=settings.sandbox.environments_max,
             idle_s=settings.sandbox.environment_idle_s,
+            age_s=settings.sandbox.environment_age_s,
+            freeze_after_s=sandbox.freeze_after_s,
+            available_mib=memory.available_mib,
+            reserve_mib=settings.sandbox.memory_reserve_mib,
+            relieve=parked.trim,
             clock=clock,
             spawn=lambda environment: tasks.create_task(_live(environment)),
         )
         fleet = LocalFleet(pool)
-        dispatcher = Dispatcher(store, fleet, fleet)
+        dispatcher = Dispatcher(store, fleet, fleet, quotas, clock)
         activation = Activation(store, packages, runtimes, clock)
 
         services = {
@@ -179,6 +194,20 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             for task in background:
                 task.cancel()
             await pool.close(settings.server.shutdown_grace_s)
+
+
+def _inside(environment: ExecutionEnvironment) -> Inside:
+    deployment = environment.deployment
+    return Inside(deployment.scope, function_arn(deployment.scope, deployment.name, deployment.version))
+
+
+def _parked(settings: SandboxSettings, sandbox: Sandbox, memory: HostMemory, clock: Clock) -> ParkedPool:
+    return ParkedPool(
+        sandbox,
+        clock,
+        budget_mib=settings.parked_memory_mib,
+        spare_mib=lambda: memory.spare_mib(settings.memory_reserve_mib),
+    )
 
 
 async def _live(environment: ExecutionEnvironment) -> None:
@@ -251,7 +280,8 @@ def _url_host(host: str) -> str:
 def _sandbox(settings: SandboxSettings, folder: DataFolder, clock: Clock) -> tuple[Sandbox, str]:
     """Make the sandbox driver; return it with the reason why it is this one."""
     if settings.sandbox == "auto":
-        name, reason = "process", "auto: the only driver of this version"
+        choice = choose(gather())
+        name, reason = choice.driver, f"auto: {choice.why}"
     else:
         name, reason = settings.sandbox, "asked for by --sandbox"
     module, _, attribute = DRIVERS[name].partition(":")

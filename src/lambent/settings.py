@@ -79,8 +79,21 @@ class SandboxSettings:
         (), "Private networks that functions may reach, e.g. 10.0.0.0/8; commas between several."
     )
     function_user: str = _option("nobody", "User that functions run as when the server runs as root.")
-    environments_max: int = _option(64, "Execution environments at once; an invocation that needs one more gets 429.")
+    environments_max: int = _option(
+        1000,
+        "Execution environments at once, as many as an account's concurrency; memory is what bounds them before. "
+        "An invocation that needs one more waits a moment, then gets 429.",
+    )
     environment_idle_s: float = _option(600.0, "Seconds that an idle execution environment is kept.")
+    environment_age_s: float = _option(
+        50_400.0, "Seconds after which an execution environment ends once it is free: 14 hours."
+    )
+    memory_reserve_mib: int = _option(
+        256, "MiB of the machine's memory that stay free: an execution environment that would need them is not started."
+    )
+    parked_memory_mib: int = _option(
+        128, "MiB that environments made ahead of cold starts may take together; 0 makes each when it is needed."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +104,9 @@ class ApiSettings:
     account: str = _option("000000000000", "Account of access keys that are not twelve digits.")
     accept_inert: bool = _option(
         False, "Store settings that this version does not act on instead of refusing them; each is logged as a warning."
+    )
+    concurrent_executions: int = _option(
+        1000, "Invocations at once for each account and region, as in GetAccountSettings; one more gets 429."
     )
     runtime_fallback: str = _option(
         "none", "What to do for a Python version that is not on this machine: none (the function fails) or nearest."
@@ -260,11 +276,16 @@ def _check(settings: Settings) -> None:
     _check_range("--shutdown-grace-s", server.shutdown_grace_s, 0, 3600)
     _check_range("--environments-max", sandbox.environments_max, 1, 100_000)
     _check_range("--environment-idle-s", sandbox.environment_idle_s, 0.1, 86_400)
+    # Assumed: AWS documents 14 hours for managed instances only; nobody has seen a longer life (test_pool).
+    _check_range("--environment-age-s", sandbox.environment_age_s, 1, 604_800)
+    _check_range("--memory-reserve-mib", sandbox.memory_reserve_mib, 0, 1 << 30)
+    _check_range("--parked-memory-mib", sandbox.parked_memory_mib, 0, 65_536)
     if sandbox.sandbox not in {"auto", "namespace", "rootless", "process"}:
         raise SettingsError(
             f"--sandbox: {sandbox.sandbox!r} is not offered by this version; use auto, namespace, rootless or process"
         )
     _check_network(sandbox)
+    _check_range("--concurrent-executions", api.concurrent_executions, 1, 1_000_000)
     if api.runtime_fallback not in {"none", "nearest"}:
         raise SettingsError(f"--runtime-fallback: {api.runtime_fallback!r} is neither none nor nearest")
     if not (len(api.account) == 12 and api.account.isascii() and api.account.isdigit()):

@@ -20,6 +20,7 @@ from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, Code, Configuration, FunctionName, FunctionVersion, State
 from lambent.domain.invocation import Invocation, InvocationOutcome
+from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError
 from lambent.execution.driver import ExecutionEnvironment, Surroundings
 from lambent.execution.pool import EnvironmentPool
@@ -83,6 +84,9 @@ class Functions:
     async def list_versions(self, name: FunctionName, *, after: None, limit: int) -> list[FunctionVersion]:
         return [self.versions[name]]
 
+    async def reservations(self) -> Mapping[FunctionName, int]:
+        return {}
+
     def update(self, name: str, deployment_id: str) -> None:
         self.versions[name] = msgspec.structs.replace(self.versions[name], deployment_id=deployment_id)
         for callback in self.callbacks:
@@ -131,7 +135,7 @@ class Simulation:
             spawn=self.spawn,
         )
         fleet = LocalFleet(self.pool)
-        self.dispatcher = Dispatcher(self.functions, fleet, fleet)  # type: ignore[arg-type]
+        self.dispatcher = Dispatcher(self.functions, fleet, fleet, Quotas(), self.clock)  # type: ignore[arg-type]
         self.lives: list[asyncio.Task[None]] = []
         self.delivered: Counter[str] = Counter()
         self.inside: Counter[str] = Counter()

@@ -44,7 +44,13 @@ CLI_MODULES_MAY_IMPORT = {
     "lambent.cli.serve": {"lambent.app"},
     "lambent.cli.runtimes": {"lambent.runtimes.contract", "lambent.runtimes.registry"},
     "lambent.cli.demo": {"lambent.runtimes.contract"},
-    "lambent.cli.host_facts": {"lambent.runtimes.contract", "lambent.function_user"},
+    "lambent.cli.host_facts": {
+        "lambent.runtimes.contract",
+        "lambent.function_user",
+        "lambent.sandbox",
+        "lambent.sandbox.probe",
+        "lambent.sandbox.walls",
+    },
 }
 """What single commands import beyond that: one starts the server, the others probe this machine."""
 

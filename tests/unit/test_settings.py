@@ -91,6 +91,10 @@ def test_booleans_in_the_environment(text: str, expected: bool) -> None:
         ({"given": {"environment_idle_s": "nan"}}, "--environment-idle-s: nan is not between 0.1 and 86400"),
         ({"given": {"account": "12"}}, "--account: '12' is not twelve digits"),
         ({"given": {"region": ""}}, "--region: '' is not a region name"),
+        (
+            {"given": {"concurrent_executions": 0}},
+            "--concurrent-executions: 0 is not between 1 and 1000000",
+        ),
         ({"given": {"runtime_fallback": "far"}}, "--runtime-fallback: 'far' is neither none nor nearest"),
         (
             {"given": {"sandbox": "oci"}},

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -122,6 +123,11 @@ class Server:
     def restart(self):
         self.endpoint = None
         return self.start()
+
+    def health(self):
+        """Return what the server says of itself."""
+        with urllib.request.urlopen(self.endpoint + "/_lambent/health", timeout=30) as answer:
+            return json.load(answer)
 
     def client(self, service, *, account="test", region=REGION, retries=1, **config):
         """Return an unmodified boto3 client without hidden retries."""

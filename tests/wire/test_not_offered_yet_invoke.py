@@ -101,10 +101,9 @@ def test_rt04_bootstraps_from_layers(lambda_client, make_function):
     assert message == "Layers is not offered by this version of Lambent"
 
 
-def test_cc01_reserved_and_provisioned_concurrency(lambda_client, make_function):
-    """CC-01: who may run how often at once is set per function. Turned round by concurrency settings."""
+def test_cc01_provisioned_concurrency(lambda_client, make_function):
+    """CC-01: environments may be kept ready for a version. Turned round by provisioned concurrency."""
     name = make_function(HELLO, Publish=True)
-    refused(lambda: lambda_client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1))
     refused(
         lambda: lambda_client.put_provisioned_concurrency_config(
             FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1

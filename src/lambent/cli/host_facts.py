@@ -6,6 +6,7 @@ What was not looked at is UNKNOWN, never YES: a table that is green by assumptio
 
 import enum
 import http.client
+import importlib
 import json
 import os
 import platform
@@ -21,7 +22,10 @@ from typing import TYPE_CHECKING
 from lambent.cli.runtimes import probe as probe_runtimes
 from lambent.errors.families import SettingsError
 from lambent.function_user import FunctionUser, find_function_user
-from lambent.settings import Settings
+from lambent.sandbox import DRIVERS
+from lambent.sandbox.probe import Choice, Facts, Place, choose, gather, lacks_of
+from lambent.sandbox.walls import Wall
+from lambent.settings import SandboxSettings, Settings
 
 if TYPE_CHECKING:
     from lambent.runtimes.contract import Availability
@@ -67,12 +71,24 @@ def probe_host(settings: Settings) -> list[Fact]:
             Fact("function user", State.NO, str(error), "lambent serve --function-user NAME", is_needed=True),
         ]
     facts += [
-        _function_user(user),
         *_data_folder(settings.data.data_dir, user),
         _port(settings.server.host, settings.server.port),
     ]
     facts += [_pip(), *_runtimes(probe_runtimes(settings))]
-    facts += [_process_sandbox(), _memory_accounting(), _namespaces(), _cgroups(), _aws_cli()]
+    found = gather()
+    choice = choose(found)
+    driver = choice.driver if settings.sandbox.sandbox == "auto" else settings.sandbox.sandbox
+    facts += [
+        *_place(found),
+        *_sandbox(settings.sandbox.sandbox, found, choice),
+        _user_of_functions(driver, user),
+        _limits(driver, found),
+        _tmp(driver, found),
+        _egress(driver, found, settings.sandbox),
+        _seccomp(driver, found),
+        *_open_walls(driver),
+        _aws_cli(),
+    ]
     return facts
 
 
@@ -199,13 +215,106 @@ def _runtimes(found: Sequence["Availability"]) -> list[Fact]:
     return facts
 
 
-def _process_sandbox() -> Fact:
-    detail = "a process group, an own user where the server is root, limits on memory and open files"
-    return Fact("sandbox `process`", State.LIMITED, detail + "; it isolates nothing", "run only code that you trust")
+# The sandbox ---------------------------------------------------------------------------------------------------------
+
+
+def _place(found: Facts) -> list[Fact]:
+    """Say where we are, where that says something about what may be missing."""
+    if found.place is Place.MACHINE:
+        return []
+    return [Fact("place", State.YES, f"looks like {found.place.value}")]
+
+
+def _sandbox(asked: str, found: Facts, choice: Choice) -> list[Fact]:
+    """Say which driver is taken and why, and what each better one takes."""
+    driver = choice.driver if asked == "auto" else asked
+    what = f"sandbox `{driver}`"
+    lacks = lacks_of(found, driver)
+    if lacks:
+        missing = "; ".join(lack.what for lack in lacks)
+        return [
+            Fact(what, State.NO, f"asked for, and lacks: {missing}", "lambent serve --sandbox auto", is_needed=True)
+        ]
+    state = State.YES if driver == "namespace" else State.LIMITED
+    if asked == "auto":
+        facts = [Fact(what, state, f"auto takes it: {choice.why}")]
+        facts += [
+            Fact(
+                f"sandbox `{better.driver}`", State.NO, f"it would hold more, and lacks: {better.what}", better.command
+            )
+            for better in choice.better
+        ]
+        return facts
+    if driver in {choice.driver, "namespace"}:
+        return [Fact(what, state, "asked for; auto would take it as well")]
+    return [Fact(what, state, f"asked for; auto would take `{choice.driver}`", "lambent serve --sandbox auto")]
+
+
+def _user_of_functions(driver: str, user: FunctionUser) -> Fact:
+    if driver == "namespace":
+        return Fact("function user", State.YES, "every environment has a user number of its own")
+    if driver == "rootless":
+        detail = f"functions run as uid {os.geteuid()} seen from outside, each in a user namespace of its own"
+        return Fact("function user", State.LIMITED, detail)
+    return _function_user(user)
+
+
+def _limits(driver: str, found: Facts) -> Fact:
+    if driver == "namespace":
+        detail = f"memory, processes and processor by control groups ({found.cgroup_version}); freezing in microseconds"
+        return Fact("limits of functions", State.YES, detail)
+    return _memory_accounting()
+
+
+def _tmp(driver: str, found: Facts) -> Fact:
+    what = "/tmp of functions"
+    if driver == "process":
+        return Fact(what, State.LIMITED, "a folder on the disk, without a limit on its size")
+    if driver == "namespace" and not found.why_no_disk_tmp:
+        return Fact(what, State.YES, "ext4 of the exact size on the disk, by a loop device")
+    why = found.why_no_disk_tmp if driver == "namespace" else "a user namespace can mount none from the disk"
+    remedy = "apt install e2fsprogs" if why.startswith("mkfs.ext4") else ""
+    return Fact(what, State.LIMITED, f"tmpfs of the exact size: what is in it counts as memory ({why})", remedy)
+
+
+def _egress(driver: str, found: Facts, settings: SandboxSettings) -> Fact:
+    what = "internet from functions"
+    if driver == "process":
+        return Fact(what, State.LIMITED, "the machine's own network, its ports and private networks included")
+    if settings.egress == "none":
+        return Fact(what, State.YES, "none, as --egress says")
+    if driver == "rootless":
+        detail = "none: a user namespace has no way out of the machine; the gateway is reached at 127.0.0.1:4566"
+        needed = settings.egress == "nat"
+        return Fact(what, State.NO, detail, "sudo lambent serve, for `namespace`", is_needed=needed)
+    if found.why_no_egress:
+        return Fact(what, State.NO, f"none: {found.why_no_egress}", is_needed=settings.egress == "nat")
+    return Fact(what, State.YES, "by NAT; neither the machine's ports nor private networks, unless --allow-host/-net")
+
+
+def _seccomp(driver: str, found: Facts) -> Fact:
+    what = "system call filter"
+    if driver == "process":
+        return Fact(what, State.NO, "`process` has none")
+    if not found.has_seccomp:
+        return Fact(what, State.NO, "libseccomp.so.2 is not installed", "apt install libseccomp2", is_needed=True)
+    return Fact(what, State.YES, "an allow-list by libseccomp")
+
+
+def _open_walls(driver: str) -> list[Fact]:
+    """List what the driver does not hold off, a line each."""
+    module, _, attribute = DRIVERS[driver].partition(":")
+    holds: frozenset[Wall] = getattr(importlib.import_module(module), attribute).holds
+    open_walls = [wall.value for wall in Wall if wall not in holds]
+    if not open_walls:
+        detail = "the driver names every one as held; the tests try them, this table does not. The kernel is shared"
+        return [Fact("walls", State.UNKNOWN, detail)]
+    remedy = "run only code that you trust" if driver == "process" else ""
+    return [Fact(f"not held by `{driver}`", State.LIMITED, "\n".join(open_walls), remedy)]
 
 
 def _memory_accounting() -> Fact:
-    what = "memory limits of functions"
+    what = "limits of functions"
     try:
         rollup = Path("/proc/self/smaps_rollup").read_text()
     except OSError as error:
@@ -217,45 +326,8 @@ def _memory_accounting() -> Fact:
         )
     if "Pss:" not in rollup:
         return Fact(what, State.NO, "/proc/self/smaps_rollup holds no Pss", "a kernel with CONFIG_PROC_PAGE_MONITOR")
-    return Fact(what, State.LIMITED, "read from /proc every 50 ms: a function may exceed its memory for that long")
-
-
-def _namespaces() -> Fact:
-    what = "user namespaces"
-    note = "no driver of this version uses them"
-    if shutil.which("unshare") is None:
-        return Fact(what, State.UNKNOWN, f"no `unshare` to try them with; {note}", "apt install util-linux")
-    try:
-        tried = subprocess.run(
-            ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "true"],
-            capture_output=True,
-            text=True,
-            timeout=PROBE_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Fact(what, State.UNKNOWN, f"{error}; {note}")
-    if tried.returncode == 0:
-        return Fact(what, State.YES, f"made one, with mounts and processes of its own; {note}")
-    return Fact(what, State.NO, f"{tried.stderr.strip()}; {note}")
-
-
-def _cgroups() -> Fact:
-    what = "control groups v2"
-    note = "no driver of this version uses them"
-    root = Path("/sys/fs/cgroup")
-    try:
-        controllers = (root / "cgroup.controllers").read_text().split()
-    except OSError:
-        return Fact(what, State.NO, f"{root} is not a cgroup v2 hierarchy; {note}")
-    writable = "writable" if os.access(root, os.W_OK) and not _is_read_only(root) else "not writable by this user"
-    return Fact(
-        what, State.YES if writable == "writable" else State.NO, f"{', '.join(controllers)}; {writable}; {note}"
-    )
-
-
-def _is_read_only(path: Path) -> bool:
-    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    detail = "memory is read from /proc every 50 ms: it may be exceeded for that long; no processor share"
+    return Fact(what, State.LIMITED, detail)
 
 
 def _aws_cli() -> Fact:

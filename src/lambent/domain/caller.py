@@ -12,6 +12,13 @@ class Scope(msgspec.Struct, frozen=True, order=True):
     """For instance `eu-west-1`."""
 
 
+class Inside(msgspec.Struct, frozen=True):
+    """The execution environment that a request comes from, known by the listener that accepted it, not by its say."""
+
+    scope: Scope
+    function_arn: str
+
+
 class Caller(msgspec.Struct, frozen=True):
     """The principal behind one request, and what a handler may know of the request beyond its parameters."""
 
@@ -26,3 +33,5 @@ class Caller(msgspec.Struct, frozen=True):
     """Base URL, without a trailing slash, under which this caller reached the gateway."""
     trace_header: str | None = None
     """The request's `X-Amzn-Trace-Id`, as sent."""
+    inside: Inside | None = None
+    """The execution environment that calls; None: the request comes from outside."""

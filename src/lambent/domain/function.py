@@ -53,6 +53,8 @@ class Configuration(msgspec.Struct, frozen=True):
     description: str = ""
     timeout_s: int = 3
     memory_mib: int = 128
+    tmp_mib: int = 512
+    """The size of /tmp, EphemeralStorage."""
     environment: Mapping[str, str] | None = None
     """None when the request never had an Environment; an empty mapping when it was given empty."""
     architectures: tuple[str, ...] = ("x86_64",)
@@ -74,9 +76,11 @@ class Deployment(msgspec.Struct, frozen=True):
     version: str
     """`$LATEST` or decimal digits."""
     deployment_id: str
-    """UUID, new whenever code or configuration change: environments of an older one retire."""
+    """UUID, new whenever code, configuration or egress change: environments of an older one retire."""
     configuration: Configuration
     code: Code
+    egress: bool = True
+    """Whether the function may reach the internet, where the server lets functions do so at all."""
 
 
 class FunctionVersion(msgspec.Struct, frozen=True):
@@ -107,7 +111,9 @@ class FunctionVersion(msgspec.Struct, frozen=True):
     last_update_status_reason: str | None = None
     last_update_status_reason_code: str | None = None
     deployment_id: str = ""
-    """UUID, new whenever code or configuration change."""
+    """UUID, new whenever code, configuration or egress change."""
+    egress: bool = True
+    """False when the function's tags close the internet for it. All versions of a function agree."""
     serving: Deployment | None = None
     """What answers invocations instead, while an update is in progress or after it failed."""
 
@@ -120,6 +126,7 @@ class FunctionVersion(msgspec.Struct, frozen=True):
             deployment_id=self.deployment_id,
             configuration=self.configuration,
             code=self.code,
+            egress=self.egress,
         )
 
 
@@ -140,5 +147,7 @@ class Function(msgspec.Struct, frozen=True):
     next_version: int = 1
     """The number that the next published version gets; never reused."""
     tags: Mapping[str, str] = {}
+    reserved_executions: int | None = None
+    """Reserved concurrency, shared by all versions: at least 0; None when nothing is reserved."""
     last_published: PublishedContent | None = None
     """What the newest published version was made of: publishing the same again makes no new one."""

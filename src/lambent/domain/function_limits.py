@@ -41,6 +41,16 @@ def check_memory(memory_mib: int, quotas: Quotas) -> None:
     _check_most("memorySize", memory_mib, quotas.memory_max_mib)
 
 
+def check_ephemeral_storage(tmp_mib: int, quotas: Quotas) -> None:
+    """
+    Refuse a size of /tmp beyond the quota: the model's own maximum is that of functions with accelerators.
+
+    Raises:
+        ValidationException: it is more.
+    """
+    _check_most("ephemeralStorage.size", tmp_mib, quotas.ephemeral_storage_max_mib)
+
+
 def _check_most(member: str, value: int, most: int) -> None:
     # Assumed: the wording is that of shape violations, which these were while the model held these maxima.
     if value > most:

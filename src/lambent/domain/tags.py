@@ -7,6 +7,11 @@ from lambent.errors.api.lambda_ import InvalidParameterValueException
 
 _RESERVED_PREFIX = "aws:"
 
+EGRESS = "lambent:egress"
+"""The tag of a function that says whether it may reach the internet. Ours: AWS asks for a VPC without a way out."""
+
+_EGRESS_VALUES = {"nat": True, "none": False}
+
 
 def check_tags(tags: Mapping[str, str], quotas: Quotas) -> None:
     """
@@ -20,7 +25,8 @@ def check_tags(tags: Mapping[str, str], quotas: Quotas) -> None:
         quotas: the limits of this account and region.
 
     Raises:
-        InvalidParameterValueException: there are none, a key is reserved, or there are more than `quotas.tags_max`.
+        InvalidParameterValueException: there are none, a key is reserved, there are more than `quotas.tags_max`, or
+            `lambent:egress` has a value without a meaning.
 
     Source: Lambda API reference, CreateFunction and TagResource; Lambda quotas.
     """
@@ -34,3 +40,14 @@ def check_tags(tags: Mapping[str, str], quotas: Quotas) -> None:
     if len(tags) > quotas.tags_max:
         # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded).
         raise InvalidParameterValueException("Number of tags exceeds resource tag limit.")
+    egress = tags.get(EGRESS)
+    if egress is not None and egress not in _EGRESS_VALUES:
+        raise InvalidParameterValueException(
+            f"Value '{egress}' of tag '{EGRESS}' has no meaning: it must be 'none' or 'nat'"
+        )
+
+
+def allows_egress(tags: Mapping[str, str]) -> bool:
+    """Return whether a function with these tags, which `check_tags` has passed, may reach the internet."""
+    # An earlier version took any value of the tag, and none of them acted.
+    return _EGRESS_VALUES.get(tags.get(EGRESS, "nat"), True)

@@ -8,8 +8,9 @@ but the caller's own on one future.
 import asyncio
 import logging
 import os
-from collections.abc import Callable
-from typing import Protocol
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
 
 import msgspec
 
@@ -19,16 +20,17 @@ from lambent.domain.function import Deployment
 from lambent.domain.invocation import EnvironmentFailure, Invocation, InvocationOutcome
 from lambent.errors.families import DependencyError
 from lambent.execution import environment as machine
-from lambent.execution.environment import EnvironmentMachine, EnvironmentState, describe_exit
-from lambent.execution.variables import function_variables
+from lambent.execution.environment import EnvironmentMachine, EnvironmentState, InitFailure, describe_exit
+from lambent.execution.parked import ParkedEnvironment, ParkedPool
+from lambent.execution.starting import StartPlan, assignment, plan_start
 from lambent.runtime_api import server as runtime_api
 from lambent.runtime_api.contract import NextCall, Post, Verdict
 from lambent.runtimes.contract import InvalidEntrypoint, Runtimes, RuntimeUnavailable
 from lambent.sandbox import contract as sandbox_contract
-from lambent.sandbox.contract import Assignment, ParkedKind, Sandbox, SandboxStartError
+from lambent.sandbox.contract import Sandbox, SandboxStartError
 from lambent.store.contract import Packages
 from lambent.telemetry import lines
-from lambent.telemetry.logs import EnvironmentLog, FunctionLogs
+from lambent.telemetry.logs import EnvironmentLog, FunctionLogs, Usage
 from lambent.telemetry.output import OutputParser
 
 _log = logging.getLogger("lambent.execution")
@@ -43,10 +45,38 @@ _STARTED = machine.RuntimeStarted()
 _RETIRE = machine.Retire()
 
 
+_STARTS_MAX: Final = 3
+"""
+How many parked environments a start may try. One that was parked ahead may have died with the sandbox's own process
+since; nothing of the customer's runs before `assign` has returned.
+"""
+
+GATEWAY_INSIDE: Final = "http://127.0.0.1:4566"
+"""The gateway as a function reaches it where its environment has a `gateway_listener`."""
+
+
+class Closable(Protocol):
+    """Something that serves until it is closed."""
+
+    def close(self) -> None:
+        """Stop. Idempotent."""
+        ...
+
+
+class InitialisationFailed(Exception):
+    """An init without an invocation failed by the function's fault."""
+
+    def __init__(self, failure: InitFailure) -> None:
+        super().__init__(failure.error_type)
+        self.failure = failure
+
+
 class Surroundings(msgspec.Struct, frozen=True):
     """What every environment of a machine shares."""
 
     sandbox: Sandbox
+    parked: ParkedPool
+    """Parks by means of `sandbox`."""
     runtimes: Runtimes
     packages: Packages
     logs: FunctionLogs
@@ -54,6 +84,11 @@ class Surroundings(msgspec.Struct, frozen=True):
     endpoint: Callable[[], str]
     """Returns the gateway's base URL as a function reaches it."""
     response_max_bytes: int
+    serve_gateway: "Callable[[socket.socket, ExecutionEnvironment], Awaitable[Closable]] | None" = None
+    """
+    Serves the gateway on an environment's `gateway_listener`, which stays the sandbox's; what it returns is closed at
+    the environment's end. None: functions reach the gateway at `endpoint`.
+    """
 
 
 class EnvironmentOwner(Protocol):
@@ -83,6 +118,8 @@ class ExecutionEnvironment:
         self.deployment = deployment
         self.epoch = 0
         """Rises with every invocation placed here."""
+        self.memory_peak_mib = 0
+        """The most that it was seen to use; 0 before its first invocation was over."""
         self._around = surroundings
         self._owner = owner
         self._machine = EnvironmentMachine(deployment.configuration.timeout_s)
@@ -94,6 +131,12 @@ class ExecutionEnvironment:
         self._is_killed = False
         self._is_frozen = False
         self._restart_wanted = False
+        self._is_init_over = False
+        """Whether the sandbox has been told, or is about to be, that the runtime has asked for work."""
+        self._cpu_us = 0
+        """Processor time that has been accounted for: what comes on top is the next invocation's."""
+        self._initialising: asyncio.Future[None] | None = None
+        self._initialization_type = "on-demand"
         self._parser = OutputParser()
         self._tail: bytearray | None = None
         self._invocation: Invocation | None = None
@@ -103,18 +146,40 @@ class ExecutionEnvironment:
             deployment.scope, deployment.configuration.log_group, self._stream_name
         )
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of it has been started yet."""
+        return self._machine.state is EnvironmentState.NEW
+
     # Called by the pool ------------------------------------------------------------------------------------------
 
     def invoke(self, invocation: Invocation) -> "asyncio.Future[InvocationOutcome]":
-        """Place an invocation. The environment must be new or idle; the future never fails."""
-        if self._is_frozen:
-            self.thaw()
+        """
+        Place an invocation. The environment must be new or idle.
+
+        The future fails with DependencyError when the sandbox or Lambent failed, and not the function.
+        """
         answer: asyncio.Future[InvocationOutcome] = asyncio.get_running_loop().create_future()
         self._answer = answer
         self._invocation = invocation
         self._tail = bytearray() if invocation.wants_tail else None
         self._handle(machine.Invoke(invocation))
         return answer
+
+    def initialise(self, limit_s: float, initialization_type: str) -> "asyncio.Future[None]":
+        """
+        Have a new environment run its init without an invocation; it is free afterwards.
+
+        The future fails with InitialisationFailed, or with DependencyError when it was not the function's fault.
+
+        Args:
+            limit_s: how long init may take.
+            initialization_type: what the function finds in AWS_LAMBDA_INITIALIZATION_TYPE.
+        """
+        self._initialising = asyncio.get_running_loop().create_future()
+        self._initialization_type = initialization_type
+        self._handle(machine.Initialise(limit_s))
+        return self._initialising
 
     def freeze(self) -> None:
         """Stop the idle environment's processes from running."""
@@ -145,95 +210,111 @@ class ExecutionEnvironment:
         """Give up after a failure of ours: the caller gets an answer, the slot returns."""
         self._cancel_deadline()
         self._owner.environment_gone(self)
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(DependencyError("the execution environment failed", retryable=True))
+        for waiting in (self._answer, self._initialising):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(DependencyError("the execution environment failed", retryable=True))
 
     # The life of the process -------------------------------------------------------------------------------------
 
     async def _live(self) -> None:
-        loop = asyncio.get_running_loop()
-        around = self._around
         while True:
             self._restart_wanted = False
             self._is_killed = False
-            try:
-                assignment_of = await self._prepare()
-                sandboxed = await around.sandbox.park(ParkedKind())
-            except InvalidEntrypoint as error:
-                self._handle(machine.StartFailed(EnvironmentFailure.INVALID_ENTRYPOINT, str(error)))
-                return
-            except (RuntimeUnavailable, DependencyError, KeyError, OSError) as error:
-                _log.error("environment.start_failed function=%s reason=%s", self.deployment.name, error)
-                self._handle(machine.StartFailed(EnvironmentFailure.SANDBOX_FAILED, str(error)))
-                return
-            self._sandboxed = sandboxed
-            listener = None
-            try:
-                listener = await runtime_api.serve(sandboxed.runtime_listener, self, around.response_max_bytes)
-                loop.add_reader(sandboxed.output, self._read_output)
-                if not self._is_killed:
-                    self._log_init_start()
-                    self._handle(_STARTED)
-                    await around.sandbox.assign(sandboxed, assignment_of(sandboxed))
-                    around.sandbox.watch(sandboxed, True)
-                    exit_ = await around.sandbox.wait(sandboxed)
-                    description = describe_exit(exit_.status, exit_.signal)
-                else:
-                    description = describe_exit(None, 9)
-                self._read_output()
-                self._next_call = None
-                self._handle(machine.Exited(description))
-            except SandboxStartError as error:
-                self._handle(machine.StartFailed(EnvironmentFailure.INVALID_ENTRYPOINT, str(error)))
-            except (DependencyError, OSError) as error:
-                _log.error("environment.start_failed function=%s reason=%s", self.deployment.name, error)
-                self._handle(machine.StartFailed(EnvironmentFailure.SANDBOX_FAILED, "the sandbox could not be started"))
-            finally:
-                loop.remove_reader(sandboxed.output)
-                around.sandbox.kill(sandboxed)
-                if listener is not None:
-                    listener.close()
-                around.sandbox.release(sandboxed)
-                self._sandboxed = None
+            await self._live_once()
             if not self._restart_wanted:
                 return
 
-    async def _prepare(self) -> Callable[[sandbox_contract.Environment], Assignment]:
-        """Fetch package and runtime; return what makes the assignment once the environment is known."""
-        around, deployment = self._around, self.deployment
-        configuration = deployment.configuration
-        package = around.packages.folder_nowait(deployment.code.sha256)
-        if package is None:
-            package = await around.packages.folder(deployment.code.sha256)
-        folder = package
-        task_root = around.sandbox.task_root(folder)
-        command = await around.runtimes.command(
-            configuration.runtime, configuration.handler, folder, task_root, configuration.environment or {}
+    async def _live_once(self) -> None:
+        """Start the runtime in an environment of its own and see it through to its end."""
+        around = self._around
+        try:
+            plan = await plan_start(self.deployment, around.sandbox, around.runtimes, around.packages)
+        except InvalidEntrypoint as error:
+            self._handle(machine.StartFailed(EnvironmentFailure.INVALID_ENTRYPOINT, str(error)))
+            return
+        except (RuntimeUnavailable, KeyError) as error:
+            _log.error("environment.start_failed function=%s reason=%s", self.deployment.name, error)
+            self._handle(machine.StartFailed(EnvironmentFailure.SANDBOX_FAILED, str(error)))
+            return
+        except (DependencyError, OSError) as error:
+            self._lost(f"the package could not be had: {error}")
+            return
+        for attempt in range(1, _STARTS_MAX + 1):
+            try:
+                parked = await around.parked.take(plan.kind)
+            except (DependencyError, OSError) as error:
+                self._lost(f"the sandbox could not be started: {error}")
+                return
+            if parked.ended.done() and attempt < _STARTS_MAX:
+                around.sandbox.kill(parked.environment)
+                around.sandbox.release(parked.environment)
+            elif not await self._live_in(parked, plan, attempt):
+                return
+
+    async def _live_in(self, parked: ParkedEnvironment, plan: StartPlan, attempt: int) -> bool:
+        """Become what a parked environment is to be, until its end. Return whether another is worth a try."""
+        loop, around, sandbox = asyncio.get_running_loop(), self._around, self._around.sandbox
+        self._sandboxed = sandboxed = parked.environment
+        self._cpu_us = parked.cpu_us
+        self._is_init_over = self._is_frozen = False
+        opened: list[Closable] = []
+        try:
+            opened.append(await runtime_api.serve(sandboxed.runtime_listener, self, around.response_max_bytes))
+            loop.add_reader(sandboxed.output, self._read_output)
+            if not self._is_killed:
+                if attempt == 1:
+                    self._log_init_start()
+                self._handle(_STARTED)
+                try:
+                    await sandbox.assign(sandboxed, self._assignment(plan))
+                except DependencyError as error:
+                    if attempt == _STARTS_MAX or self._is_killed:
+                        raise
+                    _log.warning("environment.start_again function=%s reason=%s", self.deployment.name, error)
+                    return True
+                sandbox.watch(sandboxed, True)
+                if sandboxed.gateway_listener is not None and around.serve_gateway is not None:
+                    # Not before the runtime starts: whoever calls early waits in the listener's backlog.
+                    opened.append(await around.serve_gateway(sandboxed.gateway_listener, self))
+                exit_ = await parked.ended
+                self._read_output()
+                self._next_call = None
+                if exit_.is_lost:
+                    self._lost("the sandbox failed")
+                else:
+                    self._handle(machine.Exited(describe_exit(exit_.status, exit_.signal)))
+            else:
+                self._handle(machine.Exited(describe_exit(None, 9)))
+        except SandboxStartError as error:
+            self._handle(machine.StartFailed(EnvironmentFailure.INVALID_ENTRYPOINT, str(error)))
+        except (DependencyError, OSError) as error:
+            self._lost(f"the sandbox could not be started: {error}")
+        finally:
+            loop.remove_reader(sandboxed.output)
+            sandbox.kill(sandboxed)
+            for server in opened:
+                server.close()
+            sandbox.release(sandboxed)
+            self._sandboxed = None
+        return False
+
+    def _assignment(self, plan: StartPlan) -> sandbox_contract.Assignment:
+        sandboxed, around = self._sandboxed, self._around
+        assert sandboxed is not None
+        has_own_door = sandboxed.gateway_listener is not None and around.serve_gateway is not None
+        return assignment(
+            plan,
+            self.deployment,
+            sandboxed,
+            around.clock,
+            log_stream=self._stream_name,
+            endpoint=GATEWAY_INSIDE if has_own_door else around.endpoint(),
+            initialization_type=self._initialization_type,
         )
 
-        def assignment(sandboxed: sandbox_contract.Environment) -> Assignment:
-            environ = function_variables(
-                deployment,
-                runtime_variables=command.environ,
-                runtime_reserved=command.reserved,
-                task_root=task_root,
-                runtime_api_address=sandboxed.runtime_api_address,
-                log_stream=self._stream_name,
-                endpoint=around.endpoint(),
-                # The account is the identity until the access step issues keys: SDK calls from inside act in it.
-                access_key=deployment.scope.account,
-                secret_key=around.clock.token_hex(20),
-                session_token=around.clock.token_hex(32),
-            )
-            return Assignment(
-                argv=command.argv,
-                environ=environ,
-                working_directory=task_root,
-                package=folder,
-                memory_mib=configuration.memory_mib,
-            )
-
-        return assignment
+    def _lost(self, reason: str) -> None:
+        _log.error("environment.lost function=%s reason=%s", self.deployment.name, reason)
+        self._handle(machine.Lost(reason))
 
     # RuntimeEvents: called by the Runtime API --------------------------------------------------------------------
 
@@ -242,7 +323,15 @@ class ExecutionEnvironment:
             return Verdict.INVALID_STATE
         self._next_call = call
         self._handle(_NEXT)
+        if not self._is_init_over:
+            self._is_init_over = True
+            # Not now: the event that was just handed over leaves first.
+            self._around.clock.call_later(0, self._end_init)
         return Verdict.ACCEPTED
+
+    def _end_init(self) -> None:
+        if self._sandboxed is not None:
+            self._around.sandbox.end_init(self._sandboxed)
 
     def response_posted(self, request_id: str, post: Post) -> Verdict:
         if not self._machine.is_pending(request_id):
@@ -313,7 +402,11 @@ class ExecutionEnvironment:
         assert invocation is not None
         if call is None:
             # The runtime's connection went while it was idle; its next GET has the event delivered again.
+            if self._is_frozen:
+                self.thaw()
             return
+        if self._is_frozen:
+            self.thaw()
         deadline_ms = int((self._around.clock.now() + command.remaining_s) * 1000)
         call.deliver(invocation, deadline_ms)
 
@@ -342,10 +435,21 @@ class ExecutionEnvironment:
         invocation = self._invocation
         assert invocation is not None
         memory_mib = self.deployment.configuration.memory_mib
-        peak_mib = 1
+        peak_mib, cpu_us = 1, 0
         if self._sandboxed is not None:
             self._around.sandbox.watch(self._sandboxed, False)
-            peak_mib = self._around.sandbox.stats(self._sandboxed).memory_peak_mib
+            # One look for each invocation: what ran since the last is this one's, since an idle one is frozen.
+            stats = self._around.sandbox.stats(self._sandboxed)
+            peak_mib = min(stats.memory_peak_mib, memory_mib)
+            cpu_us, self._cpu_us = max(0, stats.cpu_us - self._cpu_us), stats.cpu_us
+        self.memory_peak_mib = peak_mib
+        usage = Usage(
+            duration_ms=command.duration_ms,
+            init_ms=command.init_ms or 0.0,
+            billed_ms=lines.billed_duration_ms(command.duration_ms, command.init_ms),
+            cpu_us=cpu_us,
+            memory_peak_mib=peak_mib,
+        )
         written = [
             lines.end_line(invocation.request_id),
             lines.report_line(
@@ -353,7 +457,7 @@ class ExecutionEnvironment:
                 duration_ms=command.duration_ms,
                 init_ms=command.init_ms,
                 memory_mib=memory_mib,
-                memory_peak_mib=min(peak_mib, memory_mib),
+                memory_peak_mib=peak_mib,
                 status=command.status,
                 error_type=command.error_type,
             ),
@@ -361,7 +465,7 @@ class ExecutionEnvironment:
         if self._tail is not None:
             for line in written:
                 self._add_to_tail(line)
-        self._log.ended(invocation.request_id, written)
+        self._log.ended(invocation.request_id, written, usage)
 
     def _answer_caller(self, command: machine.Answer) -> None:
         answer, self._answer = self._answer, None
@@ -379,6 +483,23 @@ class ExecutionEnvironment:
             )
         if self._machine.state is EnvironmentState.RESPONDED:
             self._owner.environment_answered(self)
+
+    def _refuse_caller(self, command: machine.Refuse) -> None:
+        answer, self._answer, self._tail = self._answer, None, None
+        # None: the response came before the loss, and with it the answer.
+        if answer is not None and not answer.done():
+            answer.set_exception(DependencyError(command.reason, retryable=True))
+
+    def _initialised(self, command: machine.Initialised) -> None:
+        waiting, self._initialising = self._initialising, None
+        if waiting is None or waiting.done():
+            return
+        if command.failure is None:
+            waiting.set_result(None)
+        elif command.failure.is_lost:
+            waiting.set_exception(DependencyError("the execution environment was lost", retryable=True))
+        else:
+            waiting.set_exception(InitialisationFailed(command.failure))
 
     def _kill(self, command: machine.Kill) -> None:
         self._is_killed = True
@@ -444,6 +565,8 @@ _PERFORM: dict[type, Callable[[ExecutionEnvironment, object], None]] = {
     machine.LogTimeout: _E._log_timeout,  # type: ignore[dict-item]
     machine.LogEnd: _E._log_end,  # type: ignore[dict-item]
     machine.Answer: _E._answer_caller,  # type: ignore[dict-item]
+    machine.Refuse: _E._refuse_caller,  # type: ignore[dict-item]
+    machine.Initialised: _E._initialised,  # type: ignore[dict-item]
     machine.Kill: _E._kill,  # type: ignore[dict-item]
     machine.Free: _E._free,  # type: ignore[dict-item]
     machine.Gone: _E._gone,  # type: ignore[dict-item]

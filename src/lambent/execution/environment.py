@@ -32,6 +32,8 @@ class EnvironmentState(enum.Enum):
     """The runtime starts and loads the function; an invocation waits for it."""
     INIT_FAILED = "init_failed"
     """Init went wrong; the runtime's process is about to end, then init is repeated inside the invocation."""
+    INIT_AHEAD = "init_ahead"
+    """Init without an invocation, for an environment that is to be kept; whoever asked for it waits."""
     INIT_AGAIN = "init_again"
     """Init repeated inside the invocation, bound by the function's timeout and billed with it."""
     IDLE = "idle"
@@ -53,6 +55,12 @@ class Invoke(msgspec.Struct, frozen=True):
     """An invocation was placed here."""
 
     invocation: Invocation
+
+
+class Initialise(msgspec.Struct, frozen=True):
+    """Init is to run now, without an invocation, within so many seconds."""
+
+    limit_s: float
 
 
 class RuntimeStarted(msgspec.Struct, frozen=True):
@@ -101,6 +109,12 @@ class Exited(msgspec.Struct, frozen=True):
     description: str
 
 
+class Lost(msgspec.Struct, frozen=True):
+    """The sandbox failed, at its start or later: nothing that the function did. `reason` is for whoever waits."""
+
+    reason: str
+
+
 class DeadlinePassed(msgspec.Struct, frozen=True):
     """The deadline that was set last has come."""
 
@@ -111,6 +125,7 @@ class Retire(msgspec.Struct, frozen=True):
 
 Event = (
     Invoke
+    | Initialise
     | RuntimeStarted
     | NextRequested
     | ResponsePosted
@@ -119,6 +134,7 @@ Event = (
     | InitErrorPosted
     | StartFailed
     | Exited
+    | Lost
     | DeadlinePassed
     | Retire
 )
@@ -189,6 +205,29 @@ class Answer(msgspec.Struct, frozen=True):
     error: FunctionError | None
 
 
+class Refuse(msgspec.Struct, frozen=True):
+    """Tell the caller that the invocation was lost, and that it was not the function's fault."""
+
+    reason: str
+
+
+class Initialised(msgspec.Struct, frozen=True):
+    """Tell whoever asked for the init what came of it."""
+
+    failure: "InitFailure | None" = None
+
+
+class InitFailure(msgspec.Struct, frozen=True):
+    """Why an init without an invocation failed."""
+
+    error_type: str
+    """E.g. `Runtime.ExitError` or what the runtime reported; empty for a timeout."""
+    payload: bytes
+    """JSON, what the caller of an invocation would have got."""
+    is_lost: bool = False
+    """Whether the sandbox failed, and not the function."""
+
+
 class Kill(msgspec.Struct, frozen=True):
     """End all processes of the environment."""
 
@@ -212,6 +251,8 @@ Command = (
     | LogTimeout
     | LogEnd
     | Answer
+    | Refuse
+    | Initialised
     | Kill
     | Free
     | Gone
@@ -223,6 +264,7 @@ _KILL = Kill()
 _FREE = Free()
 _GONE = Gone()
 _TIMEOUT_LINE = LogTimeout()
+_INITIALISED = Initialised()
 
 _SIGNAL_NAMES = {
     1: "hangup",
@@ -266,6 +308,7 @@ class EnvironmentMachine:
     __slots__ = (
         "_began",
         "_init_began",
+        "_init_limit_s",
         "_init_ms",
         "_is_retiring",
         "_pending_answer",
@@ -281,6 +324,7 @@ class EnvironmentMachine:
         """The invocation that occupies the environment, until the runtime asks for the next."""
         self._timeout_s = timeout_s
         self._init_began = 0.0
+        self._init_limit_s = INIT_LIMIT_S
         self._began = 0.0
         self._init_ms: float | None = None
         self._is_retiring = False
@@ -321,7 +365,7 @@ class EnvironmentMachine:
 
     def accepts_init_error(self) -> bool:
         """Whether the runtime may report a failed init now."""
-        return self.state in {EnvironmentState.INIT, EnvironmentState.INIT_AGAIN}
+        return self.state in {EnvironmentState.INIT, EnvironmentState.INIT_AHEAD, EnvironmentState.INIT_AGAIN}
 
     # Rules, by state ---------------------------------------------------------------------------------------------
 
@@ -331,9 +375,15 @@ class EnvironmentMachine:
         self.state = EnvironmentState.INIT
         return [StartRuntime(again=False)]
 
+    def _initialise(self, event: Initialise, now: float) -> list[Command]:
+        self._init_began = now
+        self._init_limit_s = event.limit_s
+        self.state = EnvironmentState.INIT_AHEAD
+        return [StartRuntime(again=False)]
+
     def _started(self, event: RuntimeStarted, now: float) -> list[Command]:
         self._init_began = now
-        return [SetDeadline(INIT_LIMIT_S)]
+        return [SetDeadline(self._init_limit_s)]
 
     def _invoke(self, event: Invoke, now: float) -> list[Command]:
         self.invocation = event.invocation
@@ -350,6 +400,45 @@ class EnvironmentMachine:
     def _init_again_done(self, event: NextRequested, now: float) -> list[Command]:
         self.state = EnvironmentState.RUNNING
         return [Deliver(max(0.0, self._began + self._timeout_s - now))]
+
+    def _ahead_done(self, event: NextRequested, now: float) -> list[Command]:
+        # Assumed: the first invocation reports and bills this init, as that of a cold start; revisit with the machine's
+        # playbook of an init ahead.
+        self._init_ms = (now - self._init_began) * 1000
+        self.state = EnvironmentState.IDLE
+        return [_CLEAR, _INITIALISED, _FREE]
+
+    def _ahead_error(self, event: InitErrorPosted, now: float) -> list[Command]:
+        failure = InitFailure(event.error_type, event.payload)
+        return [_KILL, *self._ahead_failed(failure, now, "error"), *self._end()]
+
+    def _ahead_late(self, event: DeadlinePassed, now: float) -> list[Command]:
+        text = f"Init timed out after {self._init_limit_s:.2f} seconds"
+        failure = InitFailure("", _error_payload(EnvironmentFailure.TIMED_OUT, text))
+        return [_KILL, *self._ahead_failed(failure, now, "timeout"), *self._end()]
+
+    def _ahead_exited(self, event: Exited, now: float) -> list[Command]:
+        kind = EnvironmentFailure.EXITED
+        failure = InitFailure(kind.value, _error_payload(kind, f"Error: {event.description}"))
+        return [*self._ahead_failed(failure, now, "error"), *self._dead()]
+
+    def _ahead_start_failed(self, event: StartFailed, now: float) -> list[Command]:
+        failure = InitFailure(event.failure.value, _error_payload(event.failure, f"Error: {event.message}"))
+        return [_KILL, *self._ahead_failed(failure, now, "error"), *self._dead()]
+
+    def _ahead_lost(self, event: Lost, now: float) -> list[Command]:
+        kind = EnvironmentFailure.SANDBOX_FAILED
+        failure = InitFailure(kind.value, _error_payload(kind, event.reason), is_lost=True)
+        return [*self._ahead_failed(failure, now, "error"), *self._dead()]
+
+    def _ahead_retired(self, event: Retire, now: float) -> list[Command]:
+        kind = EnvironmentFailure.SANDBOX_FAILED
+        failure = InitFailure(kind.value, _error_payload(kind, "the environment is not wanted any more"), is_lost=True)
+        return [_KILL, _CLEAR, Initialised(failure), *self._end()]
+
+    def _ahead_failed(self, failure: InitFailure, now: float, status: str) -> list[Command]:
+        init_ms = (now - self._init_began) * 1000
+        return [_CLEAR, LogInitReport(init_ms, "init", status, failure.error_type), Initialised(failure)]
 
     def _init_error(self, event: InitErrorPosted, now: float) -> list[Command]:
         # The first failure is not the caller's answer: AWS repeats init inside the invocation, and what
@@ -400,6 +489,18 @@ class EnvironmentMachine:
         answer = self._failure(EnvironmentFailure.EXITED, text)
         kind = EnvironmentFailure.EXITED.value
         return [LogLine(f"{text}\n{kind}\n"), *self._finish(answer, now, "error", kind), *self._dead()]
+
+    def _lost_before_start(self, event: Lost, now: float) -> list[Command]:
+        # Nothing of this invocation is in the log yet, and nothing shall be: it did not run.
+        self.invocation = None
+        return [_CLEAR, Refuse(event.reason), *self._dead()]
+
+    def _lost_busy(self, event: Lost, now: float) -> list[Command]:
+        finish = self._finish(None, now, "error", EnvironmentFailure.SANDBOX_FAILED.value)
+        return [*finish, Refuse(event.reason), *self._dead()]
+
+    def _lost_after_response(self, event: Lost, now: float) -> list[Command]:
+        return [*self._finish(None, now, "error", EnvironmentFailure.SANDBOX_FAILED.value), *self._dead()]
 
     def _timed_out(self, event: DeadlinePassed, now: float) -> list[Command]:
         text = self._error_text(f"Task timed out after {self._timeout_s:.2f} seconds")
@@ -456,7 +557,7 @@ class EnvironmentMachine:
     def _still_idle(self, event: NextRequested, now: float) -> list[Command]:
         return []
 
-    def _idle_exited(self, event: Exited, now: float) -> list[Command]:
+    def _idle_exited(self, event: Exited | Lost, now: float) -> list[Command]:
         return self._dead()
 
     def _retire_idle(self, event: Retire, now: float) -> list[Command]:
@@ -466,7 +567,7 @@ class EnvironmentMachine:
         self._is_retiring = True
         return []
 
-    def _ended(self, event: Exited, now: float) -> list[Command]:
+    def _ended(self, event: Exited | StartFailed | Lost, now: float) -> list[Command]:
         self.state = EnvironmentState.DEAD
         return []
 
@@ -504,8 +605,11 @@ class EnvironmentMachine:
 
     @staticmethod
     def _failure(failure: EnvironmentFailure, text: str) -> Answer:
-        payload = msgspec.json.encode({"errorType": failure.value, "errorMessage": text})
-        return Answer(payload, "application/json", FunctionError(error_type=failure.value))
+        return Answer(_error_payload(failure, text), "application/json", FunctionError(error_type=failure.value))
+
+
+def _error_payload(failure: EnvironmentFailure, text: str) -> bytes:
+    return msgspec.json.encode({"errorType": failure.value, "errorMessage": text})
 
 
 _S = EnvironmentState
@@ -514,14 +618,26 @@ _Rule = Callable[[EnvironmentMachine, Any, float], list[Command]]
 
 _TABLE: dict[tuple[EnvironmentState, type], _Rule] = {
     (_S.NEW, Invoke): _M._first_invoke,
+    (_S.NEW, Initialise): _M._initialise,
+    (_S.NEW, Retire): _M._retire_later,
+    (_S.INIT_AHEAD, RuntimeStarted): _M._started,
+    (_S.INIT_AHEAD, NextRequested): _M._ahead_done,
+    (_S.INIT_AHEAD, InitErrorPosted): _M._ahead_error,
+    (_S.INIT_AHEAD, StartFailed): _M._ahead_start_failed,
+    (_S.INIT_AHEAD, Exited): _M._ahead_exited,
+    (_S.INIT_AHEAD, Lost): _M._ahead_lost,
+    (_S.INIT_AHEAD, DeadlinePassed): _M._ahead_late,
+    (_S.INIT_AHEAD, Retire): _M._ahead_retired,
     (_S.INIT, RuntimeStarted): _M._started,
     (_S.INIT, NextRequested): _M._init_done,
     (_S.INIT, InitErrorPosted): _M._init_error,
     (_S.INIT, StartFailed): _M._start_failed,
     (_S.INIT, Exited): _M._init_exited,
+    (_S.INIT, Lost): _M._lost_before_start,
     (_S.INIT, DeadlinePassed): _M._init_late,
     (_S.INIT, Retire): _M._retire_later,
     (_S.INIT_FAILED, Exited): _M._restart,
+    (_S.INIT_FAILED, Lost): _M._lost_before_start,
     (_S.INIT_FAILED, DeadlinePassed): _M._ignore,
     (_S.INIT_FAILED, Retire): _M._retire_later,
     (_S.INIT_AGAIN, RuntimeStarted): _M._ignore,
@@ -529,11 +645,13 @@ _TABLE: dict[tuple[EnvironmentState, type], _Rule] = {
     (_S.INIT_AGAIN, InitErrorPosted): _M._init_again_error,
     (_S.INIT_AGAIN, StartFailed): _M._start_failed,
     (_S.INIT_AGAIN, Exited): _M._exited_busy,
+    (_S.INIT_AGAIN, Lost): _M._lost_busy,
     (_S.INIT_AGAIN, DeadlinePassed): _M._timed_out,
     (_S.INIT_AGAIN, Retire): _M._retire_later,
     (_S.IDLE, Invoke): _M._invoke,
     (_S.IDLE, NextRequested): _M._still_idle,
     (_S.IDLE, Exited): _M._idle_exited,
+    (_S.IDLE, Lost): _M._idle_exited,
     (_S.IDLE, DeadlinePassed): _M._ignore,
     (_S.IDLE, Retire): _M._retire_idle,
     (_S.RUNNING, NextRequested): _M._redeliver,
@@ -541,17 +659,21 @@ _TABLE: dict[tuple[EnvironmentState, type], _Rule] = {
     (_S.RUNNING, ErrorPosted): _M._error_posted,
     (_S.RUNNING, ResponseTooLarge): _M._too_large,
     (_S.RUNNING, Exited): _M._exited_busy,
+    (_S.RUNNING, Lost): _M._lost_busy,
     (_S.RUNNING, DeadlinePassed): _M._timed_out,
     (_S.RUNNING, Retire): _M._retire_later,
     (_S.RESPONDED, NextRequested): _M._next_after_response,
     (_S.RESPONDED, Exited): _M._exited_after_response,
+    (_S.RESPONDED, Lost): _M._lost_after_response,
     (_S.RESPONDED, DeadlinePassed): _M._late_after_response,
     (_S.RESPONDED, Retire): _M._retire_later,
     (_S.ENDING, Exited): _M._ended,
+    (_S.ENDING, Lost): _M._ended,
     (_S.ENDING, StartFailed): _M._ended,
     (_S.ENDING, DeadlinePassed): _M._ignore,
     (_S.ENDING, Retire): _M._ignore,
     (_S.DEAD, Exited): _M._ignore,
+    (_S.DEAD, Lost): _M._ignore,
     (_S.DEAD, DeadlinePassed): _M._ignore,
     (_S.DEAD, Retire): _M._ignore,
 }

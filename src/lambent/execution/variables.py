@@ -17,6 +17,7 @@ def function_variables(
     access_key: str,
     secret_key: str,
     session_token: str,
+    initialization_type: str = "on-demand",
 ) -> dict[str, str]:
     """
     Build the complete environment of a runtime's process.
@@ -29,6 +30,7 @@ def function_variables(
         task_root: where the function sees its package.
         endpoint: the gateway's base URL; what AWS SDKs in the function call unless the user said otherwise.
             Assumed: AWS sets no AWS_ENDPOINT_URL; without one, SDK calls here would leave for the real AWS.
+        initialization_type: `on-demand`, `provisioned-concurrency` or `snap-start`.
 
     Documented: Lambda developer guide, defined runtime environment variables. Observed: the X-Ray pair and LANG, TZ
     (recorded environments of the service).
@@ -49,7 +51,7 @@ def function_variables(
         "AWS_LAMBDA_FUNCTION_NAME": deployment.name,
         "AWS_LAMBDA_FUNCTION_VERSION": deployment.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration.memory_mib),
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": initialization_type,
         "AWS_LAMBDA_LOG_GROUP_NAME": configuration.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": runtime_api_address,

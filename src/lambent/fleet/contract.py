@@ -4,7 +4,7 @@ Placement grants the right to run; Workers run.
 On one machine both are function calls: no serialisation, no hop.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from lambent.domain.caller import Scope
@@ -36,15 +36,25 @@ class Slot(Protocol):
 class Placement(Protocol):
     """Grants slots. A slot counts from grant to return."""
 
-    async def acquire(self, deployment: Deployment) -> Slot:
+    async def acquire(self, deployment: Deployment, released: Callable[[], None]) -> Slot:
         """
         Grant a slot in an idle environment, newest first, or in one that is to be started.
 
         May wait a moment for an environment that has answered its caller. A cancelled call holds no slot.
 
+        Args:
+            released: called on the event loop, exactly once for every slot that was returned to the caller: when the
+                environment can take another invocation or is gone, or at once when the slot is given back unused.
+                Never called when `acquire` raised. It must not raise.
+
         Raises:
-            Throttled: every environment that this machine may have is busy.
+            Throttled: this machine has neither an environment nor memory for one, and none has come up in a moment; or
+                the function gets new environments too fast.
         """
+        ...
+
+    def give_back(self, slot: Slot) -> None:
+        """Return a slot in which nothing was or will be run. Its `released` is called."""
         ...
 
     def retain(self, scope: Scope, name: FunctionName, deployment_ids: Collection[str]) -> None:

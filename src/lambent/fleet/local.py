@@ -1,6 +1,6 @@
 """Placement and Workers for one machine: function calls, no serialisation, no hop."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -17,7 +17,6 @@ class LocalSlot(msgspec.Struct, frozen=True):
 
     environment: ExecutionEnvironment
     epoch: int
-    is_new: bool
 
 
 class LocalFleet:
@@ -26,13 +25,16 @@ class LocalFleet:
     def __init__(self, pool: EnvironmentPool) -> None:
         self._pool = pool
 
-    async def acquire(self, deployment: Deployment) -> LocalSlot:
+    async def acquire(self, deployment: Deployment, released: Callable[[], None]) -> LocalSlot:
         try:
-            environment = await self._pool.lease(deployment)
+            environment = await self._pool.lease(deployment, released)
         except PoolFull:
             # AWS's reason for an exhausted pool; ours is the number of environments that this machine may hold.
             raise Throttled("ConcurrentInvocationLimitExceeded") from None
-        return LocalSlot(environment, environment.epoch, environment.epoch == 1)
+        return LocalSlot(environment, environment.epoch)
+
+    def give_back(self, slot: Slot) -> None:
+        self._pool.give_back(_environment_of(slot))
 
     def retain(self, scope: Scope, name: FunctionName, deployment_ids: Collection[str]) -> None:
         self._pool.retain(scope, name, deployment_ids)
@@ -41,10 +43,15 @@ class LocalFleet:
         return self._pool.busy, self._pool.size
 
     async def invoke(self, slot: Slot, invocation: Invocation) -> InvocationOutcome:
-        assert isinstance(slot, LocalSlot)
-        environment = slot.environment
-        assert environment.epoch == slot.epoch, "a stale slot"
+        environment = _environment_of(slot)
+        is_new = environment.is_new
         answer = environment.invoke(invocation)
-        if slot.is_new:
+        if is_new:
             self._pool.start(environment)
         return await answer
+
+
+def _environment_of(slot: Slot) -> ExecutionEnvironment:
+    assert isinstance(slot, LocalSlot), "a slot of another fleet"
+    assert slot.environment.epoch == slot.epoch, "a stale slot"
+    return slot.environment

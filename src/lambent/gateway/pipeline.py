@@ -144,6 +144,9 @@ class Pipeline:
 
     def _caller(self, credential: Credential | None, request: WireRequest, request_id: str, endpoint: str) -> Caller:
         account, region = self._default.account, self._default.region
+        if request.inside is not None:
+            # A function's unsigned call acts where the function is.
+            account, region = request.inside.scope.account, request.inside.scope.region
         if credential is not None:
             region = credential.region
             key = credential.access_key
@@ -156,6 +159,7 @@ class Pipeline:
             request_id=request_id,
             endpoint=endpoint,
             trace_header=request.headers.get("x-amzn-trace-id"),
+            inside=request.inside,
         )
 
 

@@ -3,15 +3,17 @@
 import contextlib
 import logging
 import math
-from asyncio import Event
+from asyncio import AbstractServer, Event, get_running_loop
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from email.utils import formatdate
 from socket import socket
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lambent.clock import Clock
+from lambent.domain.caller import Inside
 from lambent.gateway.admission import Admission, TooManyRequests
 from lambent.gateway.own_paths import PREFIX, OwnPaths
 from lambent.gateway.pipeline import BodyTooLarge, ClientGone, Pipeline
@@ -51,6 +53,7 @@ class Gateway:
             path=scope["raw_path"].decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),
             headers=_headers(scope["headers"]),
+            inside=scope["state"].get("inside"),
         )
         request_id = self._clock.new_id()
         body = _Body(receive, self._admission, request.headers.get("content-length"))
@@ -211,9 +214,69 @@ class GatewayServer(uvicorn.Server):
     async def main_loop(self) -> None:
         await self._stop.wait()
 
+    async def serve_inside(self, listener: socket, inside: Inside) -> "InsideListener":
+        """
+        Serve the gateway on one more listening socket, which only one execution environment reaches.
+
+        Args:
+            listener: stays the caller's; the server works on a duplicate.
+            inside: what requests that arrive there are known to come from.
+        """
+        own = listener.dup()
+        opened = InsideListener(self, inside)
+        try:
+            await opened.start(own)
+        except BaseException:
+            own.close()
+            raise
+        return opened
+
     @property
     def connection_count(self) -> int:
         return len(self.server_state.connections)
+
+
+class InsideListener:
+    """The gateway as one execution environment reaches it, until `close`."""
+
+    def __init__(self, server: GatewayServer, inside: Inside) -> None:
+        self._server = server
+        self._state = {"inside": inside}
+        self._connections: set[_InsideConnection] = set()
+        self._listening: AbstractServer | None = None
+
+    async def start(self, own: socket) -> None:
+        """Accept connections; called once."""
+        self._listening = await get_running_loop().create_server(self._connect, sock=own)
+
+    def _connect(self) -> "_InsideConnection":
+        return _InsideConnection(self._server.config, self._server.server_state, self._state, self._connections)
+
+    def close(self) -> None:
+        """Accept nothing more and drop what is open: the environment is gone. Idempotent."""
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
+        for connection in list(self._connections):
+            connection.transport.abort()
+
+
+class _InsideConnection(HttpToolsProtocol):
+    """One connection from an execution environment. All connections together count against the same limit."""
+
+    def __init__(
+        self, config: uvicorn.Config, server_state: Any, state: dict[str, Any], siblings: "set[_InsideConnection]"
+    ) -> None:
+        super().__init__(config, server_state, state)
+        self._siblings = siblings
+
+    def connection_made(self, transport: Any) -> None:
+        self._siblings.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._siblings.discard(self)
+        super().connection_lost(exc)
 
 
 def bound_port(listener: socket) -> int:

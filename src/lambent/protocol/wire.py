@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
+from lambent.domain.caller import Inside
+
 
 @dataclass(slots=True)
 class WireRequest:
@@ -16,6 +18,8 @@ class WireRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     """By lower-case name; repeated headers joined with `, `."""
     body: bytes = b""
+    inside: Inside | None = None
+    """The execution environment that it comes from; None: from outside."""
 
 
 @dataclass(slots=True)

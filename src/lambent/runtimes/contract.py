@@ -15,6 +15,17 @@ class InvalidEntrypoint(Exception):
     """The package has nothing to start. The message is AWS's, e.g. `Couldn't find valid bootstrap(s): [...]`."""
 
 
+class Zygote(msgspec.Struct, frozen=True):
+    """A process with a runtime loaded and no customer code, for sandboxes that fork environments from one."""
+
+    argv: tuple[str, ...]
+    """The runtime's command, as `RuntimeCommand.argv` has it."""
+    environ: tuple[tuple[str, str], ...]
+    """What acts when an interpreter starts, e.g. LD_LIBRARY_PATH and LANG."""
+    preload: tuple[str, ...] = ()
+    """Further modules to load, e.g. `boto3`."""
+
+
 class RuntimeCommand(msgspec.Struct, frozen=True):
     """How to start a runtime for one package."""
 
@@ -23,6 +34,12 @@ class RuntimeCommand(msgspec.Struct, frozen=True):
     """The runtime's own variables: PATH, PYTHONPATH and the like. A user's variables win over them."""
     reserved: Mapping[str, str]
     """Variables that win over the user's, e.g. AWS_EXECUTION_ENV, LAMBDA_RUNTIME_DIR."""
+    folders: tuple[tuple[str, str], ...] = ()
+    """The runtime's folders for sandboxes with a root of their own, read-only: path inside, path on the host."""
+    zygote: Zygote | None = None
+    """From what the runtime can be forked; None where it can only be started by exec."""
+    in_zygote: bool = False
+    """Whether this function may run in a fork of the zygote: False when its variables act at interpreter start."""
 
 
 class Availability(msgspec.Struct, frozen=True):
@@ -64,13 +81,21 @@ class Runtimes(Protocol):
         ...
 
     async def command(
-        self, runtime: str, handler: str, package: Path, task_root: str, variables: Mapping[str, str]
+        self,
+        runtime: str,
+        handler: str,
+        package: Path,
+        task_root: str,
+        variables: Mapping[str, str],
+        *,
+        has_own_root: bool = False,
     ) -> RuntimeCommand:
         """
         Return how to start `runtime` for the package at `package`, which the function sees at `task_root`.
 
         Args:
             variables: the user's own variables: AWS_LAMBDA_EXEC_WRAPPER among them changes the command.
+            has_own_root: whether environments see Lambda's paths, where `folders` are mounted, and not the host's.
 
         Raises:
             RuntimeUnavailable: not prepared, and cannot be.

@@ -46,7 +46,14 @@ class HostRuntimes:
             await self._python.prepare(runtime)
 
     async def command(
-        self, runtime: str, handler: str, package: Path, task_root: str, variables: Mapping[str, str]
+        self,
+        runtime: str,
+        handler: str,
+        package: Path,
+        task_root: str,
+        variables: Mapping[str, str],
+        *,
+        has_own_root: bool = False,
     ) -> RuntimeCommand:
         # Neither names the handler in its command: both read the variable _HANDLER.
         if self._provider(runtime) == "host":

@@ -74,6 +74,7 @@ class Group(Protocol):
     def cpu_us(self) -> int: ...
     def memory_peak_bytes(self) -> int: ...
     def oom_kills(self) -> int: ...
+    def oom_event(self) -> int | None: ...
     def close(self) -> None: ...
 
 
@@ -102,6 +103,8 @@ class NamespaceEnvironment:
         self.started: asyncio.Future[None] | None = None
         self.ended: asyncio.Future[Exit] = self.loop.create_future()
         self.last_stats = Stats(memory_peak_mib=1)
+        self.oom_event: int | None = None
+        self.is_out_of_memory = False
         self.is_lost = False
         self.is_killed = False
         self.is_released = False
@@ -241,6 +244,9 @@ class NamespaceSandbox:
                 mounts.append("/tmp")
             own.memory_mib = assignment.memory_mib
             own.group.set_memory(assignment.memory_mib)
+            own.oom_event = own.group.oom_event()
+            if own.oom_event is not None:
+                own.loop.add_reader(own.oom_event, self._out_of_memory, own)
             message = {
                 "mounts": mounts,
                 "argv": list(assignment.argv),
@@ -307,6 +313,15 @@ class NamespaceSandbox:
                 own.parked.cancel()
             self._end(own, Exit(signal=signal.SIGKILL))
 
+    def _out_of_memory(self, own: NamespaceEnvironment) -> None:
+        """The kernel has ended one process: end the others. The limit is on the environment, not on one of them."""
+        if own.oom_event is not None:
+            own.loop.remove_reader(own.oom_event)
+            own.oom_event = None
+        # Told before the kernel has picked a process; ours may be the first to end one, and nothing counts that.
+        own.is_out_of_memory = True
+        own.group.kill()
+
     def _process_ended(self, own: NamespaceEnvironment) -> None:
         """The first process is gone, and with it everything in its process namespace."""
         assert own.process is not None
@@ -320,8 +335,12 @@ class NamespaceSandbox:
             how = Exit(status=os.WEXITSTATUS(status)) if os.WIFEXITED(status) else Exit(signal=os.WTERMSIG(status))
         else:
             how = Exit(signal=signal.SIGKILL)
-        if how.signal == signal.SIGKILL and not own.is_killed and own.group.oom_kills():
-            how = msgspec.structs.replace(how, out_of_memory=True)
+        if own.oom_event is not None:
+            with contextlib.suppress(OSError):
+                # Both may have become readable in one step of the loop.
+                own.is_out_of_memory = os.eventfd_read(own.oom_event) > 0
+        if not own.is_killed and (own.is_out_of_memory or own.group.oom_kills()):
+            how = Exit(signal=signal.SIGKILL, out_of_memory=True)
         elif len(data) != 4 and not own.is_killed:
             # Nobody ended the runtime and it did not end by itself: its zygote or the spawner did.
             how = msgspec.structs.replace(how, is_lost=True)
@@ -351,6 +370,8 @@ class NamespaceSandbox:
         if own.process is not None:
             own.loop.remove_reader(own.process)
             os.close(own.process)
+        if own.oom_event is not None:
+            own.loop.remove_reader(own.oom_event)
         own.group.close()
         os.close(own.output)
         os.close(own.status)

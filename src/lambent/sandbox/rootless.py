@@ -70,6 +70,9 @@ class SignalledGroup:
     def oom_kills(self) -> int:
         return int(self.is_over_limit)
 
+    def oom_event(self) -> None:
+        """Nothing to wait for: the sampler ends the whole environment."""
+
     def close(self) -> None:
         self.process = None
 

@@ -11,6 +11,7 @@ order, or {id, error}; `tmp` {id, mib} and `code` {id, folder} by {id} and one d
 """
 
 import contextlib
+import errno
 import json
 import os
 import select
@@ -24,7 +25,7 @@ from typing import Any
 from lambent.sandbox.filesystem import DiskTmp, build_root, folder_mount, memory_tmp_options, user_files
 from lambent.sandbox.inside import system_calls, zygote
 from lambent.sandbox.limits import Groups, Hierarchies
-from lambent.sandbox.network import Network, NetworkSettings, NetworkUnavailable
+from lambent.sandbox.network import NUMBERS_MAX, Network, NetworkSettings, NetworkUnavailable
 
 PARKED = ("orders", "output", "status", "runtime_listener", "gateway_listener")
 """What comes with the answer to `park`, before the descriptors of its control group."""
@@ -71,7 +72,7 @@ class Spawner:
         self._zygotes: dict[str, _ZygoteProcess] = {}
         self._numbers: dict[str, int] = {}
         """Environment id to its number; numbers of living environments differ."""
-        self._free: list[int] = []
+        self._last_number = -1
         self._dying: dict[str, int] = {}
         self._egress = setup["egress"] != "none"
         self._poll = select.poll()
@@ -153,7 +154,7 @@ class Spawner:
         """Make one environment's parts, hand the inner ones to its zygote and the outer ones to the server."""
         name, kind = order["id"], order["kind"]
         process = self._zygote(kind)
-        number = self._numbers[name] = self._free.pop() if self._free else len(self._numbers) + len(self._dying)
+        number = self._numbers[name] = self._new_number()
         uid = self._setup["uid_base"] + (number if self._groups is not None else 0)
         inner: dict[str, int] = {}
         with contextlib.ExitStack() as stack:
@@ -193,6 +194,17 @@ class Spawner:
             )
         return {"id": name, "uid": uid, "address": network.address}
 
+    def _new_number(self) -> int:
+        """Return a number that no living environment has, the one that was free for longest."""
+        taken = {*self._numbers.values(), *self._dying.values()}
+        if len(taken) >= NUMBERS_MAX:
+            raise OSError(errno.EAGAIN, f"{NUMBERS_MAX} environments exist; a server can have no more")
+        # Not the next best: the kernel takes the interfaces of a dead one away in its own time.
+        while True:
+            self._last_number = (self._last_number + 1) % NUMBERS_MAX
+            if self._last_number not in taken:
+                return self._last_number
+
     def _make_tmp(self, order: dict[str, Any], mine: list[int]) -> dict[str, Any]:
         if self._tmp is not None:
             mine.append(self._tmp.make(order["mib"]))
@@ -216,7 +228,7 @@ class Spawner:
     def _try_removal(self, name: str) -> None:
         # A group is busy for a moment after its last process; its number is free only once nothing of it is left.
         if self._groups is None or self._groups.remove(name):
-            self._free.append(self._dying.pop(name))
+            del self._dying[name]
 
     # Zygotes -----------------------------------------------------------------------------------------------------
 

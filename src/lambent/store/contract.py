@@ -6,7 +6,7 @@ whole or not at all; nothing here relies on an in-process lock for being correct
 database arrive as `DependencyError`.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -86,6 +86,10 @@ class FunctionTransaction(Protocol):
         ...
 
     async def usage(self) -> ScopeUsage: ...
+
+    async def reservations(self) -> Mapping[FunctionName, int]:
+        """Return the reserved concurrency of every function that has one."""
+        ...
 
 
 class FunctionChange(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """Functions and their versions in the database: the `FunctionStore` of the contract."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, Function, FunctionName, FunctionVersion
 from lambent.store.contract import Conflict, FunctionChange, ScopeUsage
 from lambent.store.database import Database, Statements
-from lambent.store.tables import IS_UNSETTLED, function_versions, functions
+from lambent.store.tables import HAS_RESERVATION, IS_UNSETTLED, function_versions, functions
 
 _encode = msgspec.json.Encoder().encode
 _decode_function = msgspec.json.Decoder(Function).decode
@@ -30,9 +30,18 @@ _IS_VERSION = and_(_IN_SCOPE, _v.name == bindparam("of_name"), _v.number == bind
 _FUNCTION = select(_f.document).where(_IS_FUNCTION)
 _INSERT_FUNCTION = insert(functions)
 _UPDATE_FUNCTION = (
-    update(functions).where(_IS_FUNCTION).values(revision=_f.revision + 1, document=bindparam("new_document"))
+    update(functions)
+    .where(_IS_FUNCTION)
+    .values(
+        revision=_f.revision + 1,
+        document=bindparam("new_document"),
+        reserved_executions=bindparam("new_reserved_executions"),
+    )
 )
 _DELETE_FUNCTION = delete(functions).where(_IS_FUNCTION)
+_RESERVATIONS = select(_f.name, _f.reserved_executions).where(
+    _f.account == bindparam("of_account"), _f.region == bindparam("of_region"), HAS_RESERVATION
+)
 _COUNT_FUNCTIONS = select(func.count()).select_from(functions)
 
 _VERSION = select(_v.document).where(_IS_VERSION)
@@ -134,6 +143,7 @@ class FunctionRows:
                 "name": function.name,
                 "revision": 1,
                 "document": _text(function),
+                "reserved_executions": function.reserved_executions,
             },
         )
         await self._insert_version(latest)
@@ -141,7 +151,13 @@ class FunctionRows:
     async def save_function(self, function: Function) -> None:
         self._write(function.scope, function.name)
         replaced = await self._statements.change(
-            _UPDATE_FUNCTION, {**self._of_scope, "of_name": function.name, "new_document": _text(function)}
+            _UPDATE_FUNCTION,
+            {
+                **self._of_scope,
+                "of_name": function.name,
+                "new_document": _text(function),
+                "new_reserved_executions": function.reserved_executions,
+            },
         )
         if not replaced:
             raise Conflict(f"function {function.name} is gone")
@@ -188,6 +204,9 @@ class FunctionRows:
     async def usage(self) -> ScopeUsage:
         (row,) = await self._statements.rows(_USAGE, self._of_scope)
         return ScopeUsage(function_count=int(row[0]), code_bytes=int(row[1]))
+
+    async def reservations(self) -> Mapping[FunctionName, int]:
+        return {FunctionName(row[0]): int(row[1]) for row in await self._statements.rows(_RESERVATIONS, self._of_scope)}
 
     def _write(self, scope: Scope, name: FunctionName) -> None:
         assert self._changed is not None, "a snapshot is for reading"

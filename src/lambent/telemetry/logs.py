@@ -45,6 +45,20 @@ SWEEP_EVERY_S: Final = 3600.0
 _log = logging.getLogger("lambent.telemetry")
 
 
+class Usage(msgspec.Struct, frozen=True):
+    """What one invocation used and is billed for, as its REPORT says it."""
+
+    duration_ms: float = 0.0
+    """From START to the runtime's next Next."""
+    init_ms: float = 0.0
+    """Of the init phase on a cold start, else 0."""
+    billed_ms: int = 0
+    cpu_us: int = 0
+    """Processor time, init included on a cold start; 0 where the sandbox cannot tell."""
+    memory_peak_mib: int = 0
+    """The most that the environment has used so far."""
+
+
 class _Output(msgspec.Struct, frozen=True, array_like=True, tag="output"):
     """Messages of the function, or of the platform outside any invocation."""
 
@@ -72,7 +86,11 @@ class _Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
 
 
 class _Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
-    """An invocation has ended and been reported."""
+    """
+    An invocation has ended and been reported. A bill is folded from this and its `_Started`.
+
+    What has a default is missing in segments that older versions wrote.
+    """
 
     account: str
     region: str
@@ -81,9 +99,16 @@ class _Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
     at_ms: int
     messages: Sequence[str]
     request_id: str
+    duration_ms: float = 0.0
+    init_ms: float = 0.0
+    billed_ms: int = 0
+    cpu_us: int = 0
+    memory_peak_mib: int = 0
 
 
 _Written = _Output | _Started | _Ended
+
+_NOTHING_USED: Final = Usage()
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[_Written] = msgspec.msgpack.Decoder(_Written)
@@ -135,11 +160,24 @@ class EnvironmentLog:
             )
         )
 
-    def ended(self, request_id: str, messages: Sequence[str]) -> None:
-        """Write that an invocation is over, with its last lines."""
+    def ended(self, request_id: str, messages: Sequence[str], usage: Usage = _NOTHING_USED) -> None:
+        """Write that an invocation is over, with its last lines and what it used."""
         scope = self._scope
         self._logs.append(
-            _Ended(scope.account, scope.region, self._group, self._stream, self._now_ms(), messages, request_id)
+            _Ended(
+                scope.account,
+                scope.region,
+                self._group,
+                self._stream,
+                self._now_ms(),
+                messages,
+                request_id,
+                usage.duration_ms,
+                usage.init_ms,
+                usage.billed_ms,
+                usage.cpu_us,
+                usage.memory_peak_mib,
+            )
         )
 
     def _now_ms(self) -> int:
@@ -339,7 +377,9 @@ class FunctionLogs:
             error_type=EnvironmentFailure.SANDBOX_FAILED.value,
         )
         log = EnvironmentLog(self, invocation.scope, invocation.group, invocation.stream, last_sign_ms)
-        log.ended(invocation.request_id, [lines.end_line(invocation.request_id), report])
+        # Assumed: what is known is billed, as REPORT says it; what was used in the dark is not.
+        usage = Usage(duration_ms=duration_ms, billed_ms=lines.billed_duration_ms(duration_ms, None))
+        log.ended(invocation.request_id, [lines.end_line(invocation.request_id), report], usage)
 
 
 class _Batch:

@@ -8,16 +8,18 @@ code that serves functions.
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lambent.clock import Clock
+from lambent.errors.families import DependencyError
 from lambent.sandbox.contract import Assignment, Environment, Exit, ParkedKind, Stats
 from lambent.sandbox.walls import Wall
 
 _KILLED = Exit(signal=9)
+_LOST = Exit(is_lost=True)
 _RUNTIME = "/2018-06-01/runtime"
 
 
@@ -100,6 +102,12 @@ class ScriptedEnvironment:
         self.gateway_listener: socket.socket | None = None
         self.is_frozen = False
         self.is_killed = False
+        self.is_lost = False
+        self.has_ended_init = False
+        self.memory_mib = 1
+        """What `stats` tells; a script sets it."""
+        self.cpu_us = 0
+        """Likewise."""
         self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self.process: asyncio.Task[Exit] | None = None
 
@@ -111,15 +119,16 @@ class ScriptedSandbox:
     Args:
         script: what every environment runs.
         clock: where ids come from.
+        parks_ahead, freeze_after_s: what the driver says of itself.
     """
 
     name = "scripted"
     holds: frozenset[Wall] = frozenset()
     has_own_root = False
-    parks_ahead = False
-    freeze_after_s = 0.1
 
-    def __init__(self, script: Script, clock: Clock) -> None:
+    def __init__(self, script: Script, clock: Clock, *, parks_ahead: bool = False, freeze_after_s: float = 0.1) -> None:
+        self.parks_ahead = parks_ahead
+        self.freeze_after_s = freeze_after_s
         self._script = script
         self._clock = clock
         self.environments: set[ScriptedEnvironment] = set()
@@ -128,11 +137,14 @@ class ScriptedSandbox:
         """What scripts raised: a test's own assertions among it."""
         self.before_start: Callable[[], None] = lambda: None
         """Called by every `assign`; may raise what `assign` may raise."""
+        self.before_park: Callable[[ParkedKind], Awaitable[None]] = _at_once
+        """Awaited by every `park`; may take its time, and raise what `park` may raise."""
 
     def task_root(self, package: Path) -> str:
         return str(package)
 
     async def park(self, kind: ParkedKind) -> ScriptedEnvironment:
+        await self.before_park(kind)
         environment = ScriptedEnvironment(self._clock.token_hex(16))
         self.environments.add(environment)
         return environment
@@ -141,6 +153,8 @@ class ScriptedSandbox:
         own = _own(environment)
         assert own.process is None, "an environment is assigned once"
         self.before_start()
+        if own.is_lost:
+            raise DependencyError("the environment was lost", retryable=True)
         if not own.is_killed:
             own.process = asyncio.create_task(self._play(own, assignment))
             own.process.add_done_callback(partial(self._over, own))
@@ -155,7 +169,7 @@ class ScriptedSandbox:
     def _over(self, own: ScriptedEnvironment, process: "asyncio.Task[Exit]") -> None:
         how = Exit(status=1)
         if process.cancelled():
-            how = _KILLED
+            how = _LOST if own.is_lost else _KILLED
         elif (failure := process.exception()) is None:
             how = process.result()
         elif not isinstance(failure, (OSError, EOFError)):
@@ -171,7 +185,22 @@ class ScriptedSandbox:
         _own(environment).is_frozen = False
 
     def end_init(self, environment: Environment) -> None:
-        pass
+        _own(environment).has_ended_init = True
+
+    def lose(self, environment: Environment) -> None:
+        """Have the sandbox fail under an environment, parked or running."""
+        own = _own(environment)
+        if not own.is_killed and not own.ended.done():
+            own.is_lost = True
+            if own.process is not None:
+                own.process.cancel()
+            else:
+                own.ended.set_result(_LOST)
+
+    def lose_all(self) -> None:
+        """Have the process that made all environments end, and they with it."""
+        for environment in list(self.environments):
+            self.lose(environment)
 
     def kill(self, environment: Environment) -> None:
         own = _own(environment)
@@ -188,7 +217,8 @@ class ScriptedSandbox:
         return await asyncio.shield(_own(environment).ended)
 
     def stats(self, environment: Environment) -> Stats:
-        return Stats(memory_peak_mib=1)
+        own = _own(environment)
+        return Stats(memory_peak_mib=own.memory_mib, cpu_us=own.cpu_us)
 
     def watch(self, environment: Environment, busy: bool) -> None:
         return
@@ -208,6 +238,10 @@ class ScriptedSandbox:
             self.kill(environment)
             await self.wait(environment)
             self.release(environment)
+
+
+async def _at_once(kind: ParkedKind) -> None:
+    """Make nobody wait."""
 
 
 def _own(environment: Environment) -> ScriptedEnvironment:

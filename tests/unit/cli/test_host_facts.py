@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,40 @@ from lambent.cli import host_facts
 from lambent.cli.host_facts import Fact, State, probe_host
 from lambent.function_user import FunctionUser
 from lambent.runtimes.contract import Availability
-from lambent.settings import load_settings
+from lambent.sandbox.hierarchies import Missing
+from lambent.sandbox.probe import Facts, Place, choose
+from lambent.sandbox.process import ProcessSandbox
+from lambent.sandbox.walls import Wall
+from lambent.settings import SandboxSettings, load_settings
 
 NOBODY = FunctionUser(name="nobody", uid=65534, gid=65534, is_other=True)
 OWN = FunctionUser(name="me", uid=os.geteuid(), gid=os.getegid(), is_other=False)
+
+ROOT = Facts(
+    is_linux=True,
+    is_root=True,
+    kernel=(6, 1),
+    capabilities=frozenset(
+        {"CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_NET_ADMIN", "CAP_SYS_ADMIN"}
+    ),
+    why_no_namespaces="",
+    why_no_user_namespaces="",
+    why_no_mounts="",
+    why_no_user_mounts="",
+    cgroup_version="hybrid",
+    cgroups_missing=(),
+    has_seccomp=True,
+    why_no_disk_tmp="",
+    why_no_egress="",
+)
+USER = replace(
+    ROOT,
+    is_root=False,
+    capabilities=frozenset(),
+    why_no_namespaces="the server is not root",
+    cgroups_missing=(Missing("memory", "not writable by this user"),),
+)
+CLOSED = replace(USER, why_no_user_namespaces="permission denied", is_userns_restricted=True)
 
 
 @contextmanager
@@ -128,3 +159,109 @@ def test_every_missing_thing_that_matters_has_a_remedy(tmp_path: Path) -> None:
     facts = probe_host(load_settings({"data_dir": str(tmp_path / "data"), "port": 0}, {}))
     assert all(fact.remedy for fact in facts if fact.is_needed and fact.state is State.NO)
     assert len({fact.what for fact in facts}) == len(facts)
+
+
+def sandbox_facts(asked: str, found: Facts) -> list[Fact]:
+    return host_facts._sandbox(asked, found, choose(found))
+
+
+def test_the_driver_that_auto_takes_comes_with_its_reason() -> None:
+    """As root, everything is there and nothing better is left to say."""
+    (fact,) = sandbox_facts("auto", ROOT)
+    assert (fact.what, fact.state) == ("sandbox `namespace`", State.YES)
+    assert fact.detail.startswith("auto takes it: root, namespaces, control groups (hybrid)")
+
+
+def test_each_better_driver_comes_with_its_command() -> None:
+    """Where less works, it is green for nobody, and each better driver has a line with what brings it."""
+    facts = sandbox_facts("auto", CLOSED)
+    assert [(fact.what, fact.state) for fact in facts] == [
+        ("sandbox `process`", State.LIMITED),
+        ("sandbox `namespace`", State.NO),
+        ("sandbox `rootless`", State.NO),
+    ]
+    assert [fact.remedy for fact in facts[1:]] == [
+        "sudo lambent serve",
+        "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    ]
+    assert not any(fact.is_needed for fact in facts), "functions run, in the process driver"
+
+
+def test_a_driver_that_cannot_work_is_a_failure_when_asked_for() -> None:
+    """A server with these settings would not start: that is needed, and missing."""
+    (fact,) = sandbox_facts("namespace", USER)
+    assert (fact.state, fact.is_needed) == (State.NO, True)
+    assert "the server is not root" in fact.detail
+
+
+def test_asking_for_less_is_told() -> None:
+    """Who asks for a weaker driver than the machine offers reads which one it could be."""
+    (fact,) = sandbox_facts("process", ROOT)
+    assert (fact.state, fact.detail) == (State.LIMITED, "asked for; auto would take `namespace`")
+
+
+def test_every_wall_that_is_not_held_has_a_line() -> None:
+    """What the driver does not declare is printed, one line each, in the words of the list."""
+    (fact,) = host_facts._open_walls("process")
+    assert fact.state is State.LIMITED
+    assert fact.detail.splitlines() == [wall.value for wall in Wall if wall not in ProcessSandbox.holds]
+
+
+def test_walls_are_not_green_by_declaration() -> None:
+    """A driver that names every wall as held is taken at its word, and the table says that it is one."""
+    (fact,) = host_facts._open_walls("namespace")
+    assert fact.state is State.UNKNOWN
+
+
+def test_a_place_is_named_where_it_matters() -> None:
+    """A container or a rented machine is recognised; an ordinary machine is not worth a line."""
+    assert host_facts._place(ROOT) == []
+    (fact,) = host_facts._place(replace(ROOT, place=Place.WSL2))
+    assert fact.detail == "looks like WSL2"
+
+
+@pytest.mark.parametrize(
+    ("driver", "found", "state", "words"),
+    [
+        ("namespace", ROOT, State.YES, "ext4 of the exact size"),
+        ("namespace", replace(ROOT, why_no_disk_tmp="mkfs.ext4 is not installed"), State.LIMITED, "counts as memory"),
+        ("rootless", ROOT, State.LIMITED, "counts as memory"),
+        ("process", ROOT, State.LIMITED, "without a limit"),
+    ],
+)
+def test_tmp_says_what_it_is(driver: str, found: Facts, state: State, words: str) -> None:
+    """On the disk, or in memory and why."""
+    fact = host_facts._tmp(driver, found)
+    assert fact.state is state
+    assert words in fact.detail
+
+
+@pytest.mark.parametrize(
+    ("driver", "found", "egress", "state", "is_needed"),
+    [
+        ("namespace", ROOT, "auto", State.YES, False),
+        ("namespace", replace(ROOT, why_no_egress="nft is not installed"), "auto", State.NO, False),
+        ("namespace", replace(ROOT, why_no_egress="nft is not installed"), "nat", State.NO, True),
+        ("namespace", ROOT, "none", State.YES, False),
+        ("rootless", USER, "auto", State.NO, False),
+        ("rootless", USER, "nat", State.NO, True),
+        ("process", ROOT, "auto", State.LIMITED, False),
+    ],
+)
+def test_the_way_out_is_told(driver: str, found: Facts, egress: str, state: State, is_needed: bool) -> None:
+    """Whether functions reach the internet; a failure only where that was asked for and cannot be had."""
+    fact = host_facts._egress(driver, found, SandboxSettings(egress=egress))
+    assert (fact.state, fact.is_needed) == (state, is_needed)
+
+
+def test_limits_name_the_version_of_control_groups() -> None:
+    """Who reads it knows where the limits are enforced."""
+    assert "control groups (hybrid)" in host_facts._limits("namespace", ROOT).detail
+    assert host_facts._limits("rootless", ROOT).state is not State.YES
+
+
+def test_a_missing_filter_is_a_failure_where_it_is_needed() -> None:
+    """`namespace` does not start without libseccomp; `process` never had a filter."""
+    without = replace(ROOT, has_seccomp=False)
+    assert host_facts._seccomp("namespace", without).is_needed
+    assert not host_facts._seccomp("process", without).is_needed

@@ -4,7 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from lambent.domain.function_limits import check_memory, check_new_name, check_timeout
+from lambent.domain.function_limits import (
+    check_ephemeral_storage,
+    check_memory,
+    check_new_name,
+    check_timeout,
+)
 from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import InvalidParameterValueException
 from lambent.errors.families import ValidationException
@@ -22,7 +27,12 @@ def test_a_name_of_64_characters_is_the_longest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("check", "member", "most"), [(check_timeout, "timeout", 900), (check_memory, "memorySize", 10_240)]
+    ("check", "member", "most"),
+    [
+        (check_timeout, "timeout", 900),
+        (check_memory, "memorySize", 10_240),
+        (check_ephemeral_storage, "ephemeralStorage.size", 10_240),
+    ],
 )
 def test_the_quota_is_the_most(check: Callable[[int, Quotas], None], member: str, most: int) -> None:
     """The service model's own maxima are those of managed instances: far more."""

@@ -3,7 +3,7 @@
 import pytest
 
 from lambent.domain.quotas import Quotas
-from lambent.domain.tags import check_tags
+from lambent.domain.tags import allows_egress, check_tags
 from lambent.errors.api.lambda_ import InvalidParameterValueException
 
 
@@ -36,3 +36,26 @@ def test_no_tags_are_refused() -> None:
     with pytest.raises(InvalidParameterValueException) as refused:
         check_tags({}, Quotas())
     assert refused.value.message == "An error occurred and the request cannot be processed."
+
+
+@pytest.mark.parametrize(("value", "expected"), [("none", False), ("nat", True)])
+def test_a_tag_says_whether_the_internet_is_open(value: str, expected: bool) -> None:
+    """Ours among the user's tags; open without it."""
+    check_tags({"lambent:egress": value, "a": "b"}, Quotas())
+    assert allows_egress({"lambent:egress": value, "a": "b"}) is expected
+    assert allows_egress({"a": "none"})
+
+
+@pytest.mark.parametrize("value", ["", "None", "NAT", "vpn"])
+def test_a_value_without_a_meaning_is_refused(value: str) -> None:
+    """A tag that acts must not be misspelt without a word."""
+    with pytest.raises(InvalidParameterValueException) as refused:
+        check_tags({"lambent:egress": value}, Quotas())
+    assert refused.value.message == (
+        f"Value '{value}' of tag 'lambent:egress' has no meaning: it must be 'none' or 'nat'"
+    )
+
+
+def test_a_value_from_before_it_acted_leaves_the_internet_open() -> None:
+    """What an earlier version stored unchecked breaks nothing."""
+    assert allows_egress({"lambent:egress": "vpn"})

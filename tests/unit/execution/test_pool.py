@@ -1,25 +1,33 @@
 """The pool of environments: who is reused, who is frozen, who has to go."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName
-from lambent.execution.pool import FREEZE_AFTER_S, HANDOVER_S, EnvironmentPool, PoolFull
+from lambent.errors.families import DependencyError
+from lambent.execution.pool import HANDOVER_S, PROMISE_S, ROOM_WAIT_S, WATCH_S, EnvironmentPool, PoolFull
 from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
 IDLE_S = 600.0
+AGE_S = 3600.0
+FREEZE_AFTER_S = 0.1
+RESERVE_MIB = 100.0
 
 
-def deployment(name: str = "f", deployment_id: str | None = None, scope: Scope = SCOPE) -> Deployment:
+def deployment(
+    name: str = "f", deployment_id: str | None = None, scope: Scope = SCOPE, memory_mib: int = 128
+) -> Deployment:
     return Deployment(
         scope=scope,
         name=FunctionName(name),
         version=LATEST,
         deployment_id=deployment_id or f"{name}-1",
-        configuration=Configuration("python3.11", "app.handler", "role"),
+        configuration=Configuration("python3.11", "app.handler", "role", memory_mib=memory_mib),
         code=Code("0" * 64, 1),
     )
 
@@ -31,6 +39,9 @@ class FakeEnvironment:
         self.deployment = deployment
         self.owner = owner
         self.epoch = 0
+        self.is_new = True
+        self.memory_peak_mib = 0
+        self.initialising: asyncio.Future[None] | None = None
         self.is_idle = False
         self.is_frozen = False
         self.is_retired = False
@@ -41,8 +52,21 @@ class FakeEnvironment:
         """Answer the caller; the runtime has not asked for the next event yet."""
         self.owner.environment_answered(self)  # type: ignore[arg-type]
 
-    def finish(self) -> None:
+    def initialise(self, limit_s: float, initialization_type: str) -> "asyncio.Future[None]":
+        self.is_new = False
+        self.initialising = asyncio.get_running_loop().create_future()
+        return self.initialising
+
+    def initialised(self) -> None:
+        """End the init that nobody's invocation waits for."""
+        assert self.initialising is not None
+        self.initialising.set_result(None)
+        self.finish()
+
+    def finish(self, memory_peak_mib: int = 0) -> None:
         """End the invocation."""
+        self.is_new = False
+        self.memory_peak_mib = memory_peak_mib or self.memory_peak_mib
         if self.is_retired:
             self.go()
         else:
@@ -59,7 +83,9 @@ class FakeEnvironment:
 
     def go(self) -> None:
         self.is_gone = True
-        self.is_idle = False
+        self.is_new = self.is_idle = False
+        if self.initialising is not None and not self.initialising.done():
+            self.initialising.set_exception(DependencyError("ended", retryable=True))
         self.owner.environment_gone(self)  # type: ignore[arg-type]
         self.ended.set()
 
@@ -67,19 +93,38 @@ class FakeEnvironment:
 class Bench:
     """A pool with a clock that stands still."""
 
-    def __init__(self, environments_max: int = 3) -> None:
+    def __init__(
+        self, environments_max: int = 3, freeze_after_s: float = FREEZE_AFTER_S, available_mib: float | None = None
+    ) -> None:
         self.clock = VirtualClock()
+        self.available_mib = available_mib
+        self.relieved = 0
+        self.released: list[str] = []
+        """Names of the functions whose leases are over."""
         self.pool = EnvironmentPool(
             FakeEnvironment,  # type: ignore[arg-type]
             environments_max=environments_max,
             idle_s=IDLE_S,
+            age_s=AGE_S,
+            freeze_after_s=freeze_after_s,
+            available_mib=lambda: self.available_mib,
+            reserve_mib=RESERVE_MIB,
+            relieve=self.relieve,
             clock=self.clock,
             spawn=lambda environment: asyncio.ensure_future(environment.ended.wait()),  # type: ignore[attr-defined]
         )
 
-    def lease(self, *args: str) -> FakeEnvironment:
+    def relieve(self) -> None:
+        self.relieved += 1
+
+    def leasing(self, *args: str, **more: Any) -> Any:
+        """Return a lease that has not begun."""
+        wanted = deployment(*args, **more)
+        return self.pool.lease(wanted, lambda: self.released.append(wanted.name))
+
+    def lease(self, *args: str, **more: Any) -> FakeEnvironment:
         """Lease without waiting: an idle environment, or a new one."""
-        leasing = self.pool.lease(deployment(*args))
+        leasing = self.leasing(*args, **more)
         with pytest.raises(StopIteration) as returned:
             leasing.send(None)
         found = returned.value.value
@@ -95,6 +140,12 @@ class Bench:
 
     def counts(self) -> tuple[int, int]:
         return self.pool.busy, self.pool.size
+
+
+async def turns(count: int = 3) -> None:
+    """Let what is ready happen."""
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -131,14 +182,109 @@ def test_an_environment_serves_its_deployment_only(bench: Bench) -> None:
     assert bench.lease("g") is not idle
 
 
-def test_a_full_pool_refuses(bench: Bench) -> None:
+def test_a_full_pool_refuses_after_a_moment() -> None:
     """With all of them busy there is no place; a finished one makes one."""
-    first, *_ = (bench.lease() for _ in range(3))
-    with pytest.raises(PoolFull):
-        bench.lease()
-    assert bench.counts() == (3, 3), "a refusal costs nothing"
-    first.finish()
-    assert bench.lease() is first
+
+    async def story() -> None:
+        bench = Bench()
+        first, *_ = (bench.lease() for _ in range(3))
+        refused = asyncio.ensure_future(bench.leasing())
+        await turns()
+        bench.clock.advance(ROOM_WAIT_S * 0.9)
+        await turns()
+        assert not refused.done()
+        bench.clock.advance(ROOM_WAIT_S * 0.2)
+        with pytest.raises(PoolFull):
+            await refused
+        assert bench.counts() == (3, 3), "a refusal costs nothing"
+        first.finish()
+        assert bench.lease() is first
+        assert bench.released == ["f"]
+
+    asyncio.run(story())
+
+
+def test_a_call_that_waits_for_room_gets_whatever_comes_first() -> None:
+    """An environment of its own that becomes free, or the place of another's that ends or becomes idle."""
+
+    async def story() -> None:
+        endings: list[tuple[str, Callable[[FakeEnvironment], None]]] = [
+            ("f", FakeEnvironment.finish),
+            ("f", FakeEnvironment.go),
+            ("g", FakeEnvironment.finish),
+            ("g", FakeEnvironment.go),
+        ]
+        for wanted, ending in endings:
+            bench = Bench(environments_max=1)
+            first = bench.lease("f")
+            waiting = asyncio.ensure_future(bench.leasing(wanted))
+            await turns()
+            ending(first)
+            found = await waiting
+            assert (found is first) == (wanted == "f" and not first.is_gone)
+            assert (found.deployment.name, found.epoch) == (wanted, 2 if found is first else 1)
+            assert bench.counts() == (1, 1)
+
+    asyncio.run(story())
+
+
+def test_those_who_wait_for_room_are_served_in_order() -> None:
+    """First come, first served, whatever function they call."""
+
+    async def story() -> None:
+        bench = Bench(environments_max=1)
+        busy = bench.lease("f")
+        waiting = [asyncio.ensure_future(bench.leasing(name)) for name in ("g", "h")]
+        await turns()
+        for call in waiting:
+            assert not call.done()
+            busy.finish()
+            busy = await call
+        assert busy.deployment.name == "h"
+
+    asyncio.run(story())
+
+
+def test_a_call_that_leaves_while_it_waits_for_room_holds_nothing() -> None:
+    """Cancelled before or after it was given a new environment, which was never started then."""
+
+    async def story() -> None:
+        for is_given in (False, True):
+            bench = Bench(environments_max=1)
+            first = bench.lease("f")
+            waiting = asyncio.ensure_future(bench.leasing("g"))
+            await turns()
+            if is_given:
+                first.finish()
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            if not is_given:
+                first.finish()
+            assert bench.counts() == (0, 0 if is_given else 1)
+            assert bench.released == ["f"]
+            bench.lease("h")
+
+    asyncio.run(story())
+
+
+def test_a_function_gets_so_many_new_environments_at_once() -> None:
+    """A thousand, and as many every ten seconds; another function is not concerned."""
+
+    async def story() -> None:
+        bench = Bench(environments_max=3000)
+        for _ in range(1000):
+            bench.lease("f")
+        refused = asyncio.ensure_future(bench.leasing("f"))
+        await turns()
+        bench.lease("g")
+        bench.clock.advance(ROOM_WAIT_S)
+        # A second later a hundred more may come: whoever waited is the first of them.
+        assert (await refused).deployment.name == "f"
+        for _ in range(99):
+            bench.lease("f")
+
+    asyncio.run(story())
 
 
 def test_a_full_pool_makes_room_by_ending_the_longest_idle(bench: Bench) -> None:
@@ -222,7 +368,7 @@ def test_nothing_stays_of_deployments_that_are_gone(bench: Bench) -> None:
         environment.retire()
         environment.finish()
     assert bench.counts() == (0, 0)
-    assert bench.pool._idle == {}
+    assert (bench.pool._idle.stacks, bench.pool._idle.since, bench.pool._leaving) == ({}, {}, {})
 
 
 def test_an_idle_environment_that_ends_by_itself_leaves(bench: Bench) -> None:
@@ -276,10 +422,10 @@ def test_an_environment_that_has_answered_is_waited_for() -> None:
         bench = Bench(environments_max=1)
         first = bench.lease()
         first.answer()
-        coming_back = asyncio.ensure_future(bench.pool.lease(deployment()))
+        coming_back = asyncio.ensure_future(bench.leasing())
         await asyncio.sleep(0)
         first.finish()
-        assert await coming_back is first  # type: ignore[comparison-overlap]
+        assert await coming_back is first
         assert first.epoch == 2
         assert bench.counts() == (1, 1)
 
@@ -293,10 +439,10 @@ def test_the_wait_for_a_handover_is_short() -> None:
         bench = Bench()
         first = bench.lease()
         first.answer()
-        waiting = asyncio.ensure_future(bench.pool.lease(deployment()))
+        waiting = asyncio.ensure_future(bench.leasing())
         await asyncio.sleep(0)
         bench.clock.advance(HANDOVER_S)
-        assert await waiting is not first  # type: ignore[comparison-overlap]
+        assert await waiting is not first
         first.is_idle = False
         first.finish()
         assert bench.counts() == (1, 2)
@@ -312,7 +458,7 @@ def test_no_more_wait_than_environments_are_about_to_be_free() -> None:
         bench = Bench()
         first = bench.lease()
         first.answer()
-        waiting = asyncio.ensure_future(bench.pool.lease(deployment()))
+        waiting = asyncio.ensure_future(bench.leasing())
         await asyncio.sleep(0)
         assert bench.lease() is not first
         assert not waiting.done()
@@ -330,7 +476,7 @@ def test_a_handover_to_a_caller_that_left_goes_to_the_idle_ones() -> None:
             bench = Bench(environments_max=1)
             first = bench.lease()
             first.answer()
-            waiting = asyncio.ensure_future(bench.pool.lease(deployment()))
+            waiting = asyncio.ensure_future(bench.leasing())
             await asyncio.sleep(0)
             if finish_first:
                 first.finish()
@@ -352,11 +498,11 @@ def test_an_environment_that_ends_during_its_handover_is_not_used() -> None:
         bench = Bench()
         first = bench.lease()
         first.answer()
-        waiting = asyncio.ensure_future(bench.pool.lease(deployment()))
+        waiting = asyncio.ensure_future(bench.leasing())
         await asyncio.sleep(0)
         first.finish()
         first.go()
-        assert await waiting is not first  # type: ignore[comparison-overlap]
+        assert await waiting is not first
         assert bench.counts() == (1, 1)
 
     asyncio.run(story())

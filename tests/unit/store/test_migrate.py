@@ -1,17 +1,20 @@
 """Migrations, in a child process as the server runs them."""
 
+import json
 import sqlite3
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, create_engine
 
 from lambent.store.database import schema_of
-from lambent.store.tables import SCHEMA, metadata
+from lambent.store.tables import APPLICATION_ID, SCHEMA, metadata
 
 
 def migrate(path: Path) -> "subprocess.CompletedProcess[str]":
@@ -32,6 +35,48 @@ def test_the_migrations_lead_to_the_tables(tmp_path: Path) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+def make_schema_1(path: Path) -> None:
+    """Write a database as the first schema had it, with a function whose inert EphemeralStorage was stored."""
+    inert = {"runtime": "r", "handler": "h", "role": "x", "inert": {"EphemeralStorage": {"Size": 20_000}, "Layers": []}}
+    serving = {"configuration": {**inert, "inert": {"EphemeralStorage": {"Size": 1024}}}}
+    function = {"name": "f", "last_published": {"version": "1", "configuration": inert, "code_sha256": "0"}}
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", "lambent.store:migrations")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql("INSERT INTO functions VALUES ('1', 'r', 'f', 1, ?)", (json.dumps(function),))
+        connection.exec_driver_sql("INSERT INTO functions VALUES ('1', 'r', 'plain', 1, '{\"name\":\"plain\"}')")
+        for number, document in enumerate(({"configuration": inert, "serving": serving}, {"configuration": {}})):
+            connection.exec_driver_sql(
+                "INSERT INTO function_versions VALUES ('1', 'r', 'f', ?, 'Active', NULL, 1, 1, ?)",
+                (number, json.dumps(document)),
+            )
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.exec_driver_sql("PRAGMA user_version = 1")
+    engine.dispose()
+
+
+def test_sizes_that_were_stored_inert_act(tmp_path: Path) -> None:
+    """EphemeralStorage moves out of the inert settings, wherever a configuration is kept; the rest stays as it was."""
+    path = tmp_path / "state.db"
+    make_schema_1(path)
+    assert migrate(path).returncode == 0
+    with sqlite3.connect(path) as connection:
+        functions = connection.execute("SELECT document, reserved_executions FROM functions ORDER BY name").fetchall()
+        versions = connection.execute("SELECT document FROM function_versions ORDER BY number").fetchall()
+    connection.close()
+    moved = {"runtime": "r", "handler": "h", "role": "x", "inert": {"Layers": []}, "tmp_mib": 10_240}
+    assert json.loads(functions[0][0])["last_published"]["configuration"] == moved
+    assert functions[1] == ('{"name":"plain"}', None)
+    latest = json.loads(versions[0][0])
+    assert latest["configuration"] == moved
+    assert latest["serving"]["configuration"]["tmp_mib"] == 1024
+    assert latest["serving"]["configuration"]["inert"] == {}
+    assert json.loads(versions[1][0]) == {"configuration": {}}
 
 
 def test_the_newest_migration_has_the_schema_number() -> None:

@@ -67,6 +67,10 @@ class DeadLetterConfig(TypedDict, total=False):
     TargetArn: str
 
 
+class DeleteFunctionConcurrencyRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+
+
 class DeleteFunctionRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: str
@@ -183,6 +187,14 @@ class GetAccountSettingsResponse(TypedDict, total=False):
     AccountUsage: AccountUsage
 
 
+class GetFunctionConcurrencyRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+
+
+class GetFunctionConcurrencyResponse(TypedDict, total=False):
+    ReservedConcurrentExecutions: int
+
+
 class GetFunctionConfigurationRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: str
@@ -294,6 +306,11 @@ class PublishVersionRequest(TypedDict, total=False):
     Description: str
     RevisionId: str
     PublishTo: str
+
+
+class PutFunctionConcurrencyRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    ReservedConcurrentExecutions: Required[int]
 
 
 class ResolvedS3Object(TypedDict, total=False):

@@ -12,6 +12,7 @@ from lambent.errors.api.lambda_ import RequestTooLargeException
 from lambent.errors.families import ValidationException
 from lambent.services.lambda_.account import AccountSettings
 from lambent.services.lambda_.activation import Activation
+from lambent.services.lambda_.concurrency import FunctionConcurrency
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.functions import Functions
 from lambent.services.lambda_.invoke import Invoke
@@ -40,7 +41,8 @@ def service(
         handlers=collect_handlers(
             Functions(store, packages, rules, activation, links, quotas, clock),
             Versions(store, clock),
-            Tags(store, quotas, clock),
+            FunctionConcurrency(store, quotas),
+            Tags(store, activation, quotas, clock),
             AccountSettings(store, quotas),
             Invoke(dispatcher, quotas, clock),
         ),

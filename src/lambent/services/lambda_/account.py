@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.domain.caller import Caller
+from lambent.domain.concurrency import unreserved_executions
 from lambent.domain.quotas import Quotas
 from lambent.services.operation import operation
 from lambent.store.contract import FunctionStore
 
 
 class AccountSettings:
-    """GetAccountSettings. No function reserves concurrency in this version, so all of it is unreserved."""
+    """GetAccountSettings."""
 
     def __init__(self, store: FunctionStore, quotas: Quotas) -> None:
         self._store = store
@@ -20,6 +21,7 @@ class AccountSettings:
     async def get(self, caller: Caller, request: Mapping[str, Any]) -> Mapping[str, Any]:
         async with self._store.snapshot(caller.scope) as reading:
             usage = await reading.usage()
+            reservations = await reading.reservations()
         quotas = self._quotas
         return {
             "AccountLimit": {
@@ -27,7 +29,7 @@ class AccountSettings:
                 "CodeSizeUnzipped": quotas.code_unzipped_max_bytes,
                 "CodeSizeZipped": quotas.code_zipped_max_bytes,
                 "ConcurrentExecutions": quotas.concurrent_executions,
-                "UnreservedConcurrentExecutions": quotas.concurrent_executions,
+                "UnreservedConcurrentExecutions": unreserved_executions(sum(reservations.values()), quotas),
             },
             "AccountUsage": {"TotalCodeSize": usage.code_bytes, "FunctionCount": usage.function_count},
         }

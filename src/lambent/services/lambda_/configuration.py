@@ -8,7 +8,7 @@ import msgspec
 
 from lambent.domain.environment_variables import check_environment
 from lambent.domain.function import Configuration, FunctionName
-from lambent.domain.function_limits import check_memory, check_timeout
+from lambent.domain.function_limits import check_ephemeral_storage, check_memory, check_timeout
 from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import InvalidParameterValueException
 from lambent.runtimes.contract import Runtimes
@@ -78,6 +78,9 @@ class ConfigurationRules(msgspec.Struct, frozen=True):
         if "MemorySize" in request:
             check_memory(request["MemorySize"], self.quotas)
             changes["memory_mib"] = request["MemorySize"]
+        if "EphemeralStorage" in request:
+            check_ephemeral_storage(request["EphemeralStorage"]["Size"], self.quotas)
+            changes["tmp_mib"] = request["EphemeralStorage"]["Size"]
         if "Environment" in request:
             variables = dict(request["Environment"].get("Variables") or {})
             check_environment(variables, self.quotas)

@@ -22,7 +22,7 @@ from lambent.domain.function import (
 )
 from lambent.domain.function_limits import check_new_name
 from lambent.domain.quotas import Quotas
-from lambent.domain.tags import check_tags
+from lambent.domain.tags import allows_egress, check_tags
 from lambent.errors.api.lambda_ import (
     CodeStorageExceededException,
     InvalidParameterValueException,
@@ -40,6 +40,7 @@ from lambent.protocol.shapes.lambda_ import (
     UpdateFunctionConfigurationRequest,
 )
 from lambent.services.lambda_.activation import Activation
+from lambent.services.lambda_.concurrency import reservation_view
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.naming import Target, resolve_target
 from lambent.services.lambda_.publishing import publish
@@ -105,6 +106,7 @@ class Functions:
             state_reason=CREATING[0],
             state_reason_code=CREATING[1],
             deployment_id=self._clock.new_id(),
+            egress=allows_egress(tags),
         )
         try:
             async with self._store.transaction(target.scope) as tx:
@@ -136,6 +138,9 @@ class Functions:
         }
         if function is not None and function.tags:
             answer["Tags"] = dict(function.tags)
+        # Observed: in the answer for the function as a whole, and only when set (recorded 2025-11).
+        if function is not None and function.reserved_executions is not None and target.qualifier is None:
+            answer["Concurrency"] = reservation_view(function)
         return answer
 
     @operation("GetFunctionConfiguration")

@@ -31,7 +31,6 @@ _DEFAULTS: dict[str, Callable[[Any], bool]] = {
     "FileSystemConfigs": _is_empty,
     "CodeSigningConfigArn": _is_empty,
     "ImageConfig": lambda value: not any(value.values()),
-    "EphemeralStorage": lambda value: value.get("Size", 512) == 512,
     "SnapStart": lambda value: value.get("ApplyOn", "None") == "None",
     "TenancyConfig": _is_empty,
     "CapacityProviderConfig": _is_empty,

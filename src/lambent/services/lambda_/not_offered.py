@@ -13,9 +13,8 @@ _LATER = {
     "resource policies come with a later version": (
         "AddPermission DeleteResourcePolicy GetPolicy GetResourcePolicy PutResourcePolicy RemovePermission"
     ),
-    "reserved and provisioned concurrency come with a later version": (
-        "DeleteFunctionConcurrency DeleteProvisionedConcurrencyConfig GetFunctionConcurrency "
-        "GetProvisionedConcurrencyConfig ListProvisionedConcurrencyConfigs PutFunctionConcurrency "
+    "provisioned concurrency comes with a later version": (
+        "DeleteProvisionedConcurrencyConfig GetProvisionedConcurrencyConfig ListProvisionedConcurrencyConfigs "
         "PutProvisionedConcurrencyConfig"
     ),
     "event source mappings come with a later version": (

@@ -7,21 +7,27 @@ import msgspec
 
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
-from lambent.domain.function import LATEST, Function
+from lambent.domain.function import LATEST, Function, FunctionVersion
 from lambent.domain.quotas import Quotas
-from lambent.domain.tags import check_tags
+from lambent.domain.tags import allows_egress, check_tags
 from lambent.errors.api.lambda_ import InvalidParameterValueException
 from lambent.protocol.shapes.lambda_ import ListTagsRequest, TagResourceRequest, UntagResourceRequest
+from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.naming import Target, resolve_target
 from lambent.services.operation import operation
 from lambent.store.contract import FunctionStore, FunctionTransaction
 
 
 class Tags:
-    """Tags by resource ARN. Functions are the only taggable resource that this version offers."""
+    """
+    Tags by resource ARN. Functions are the only taggable resource that this version offers.
 
-    def __init__(self, store: FunctionStore, quotas: Quotas, clock: Clock) -> None:
+    `lambent:egress` acts: changing what it says makes new deployments, so that the environments of the old ones retire.
+    """
+
+    def __init__(self, store: FunctionStore, activation: Activation, quotas: Quotas, clock: Clock) -> None:
         self._store = store
+        self._activation = activation
         self._quotas = quotas
         self._clock = clock
 
@@ -40,7 +46,9 @@ class Tags:
             tags = {**function.tags, **request["Tags"]}
             check_tags(request["Tags"], self._quotas)
             check_tags(tags, self._quotas)
-            await self._save(tx, function, tags)
+            is_redeployed = await self._save(tx, function, tags)
+        if is_redeployed:
+            self._activation.settle_soon(target.scope, target.name)
         return {}
 
     @operation("UntagResource")
@@ -49,15 +57,36 @@ class Tags:
         async with self._store.transaction(target.scope) as tx:
             function = await _existing(tx, target)
             gone = set(request["TagKeys"])
-            await self._save(tx, function, {key: value for key, value in function.tags.items() if key not in gone})
+            left = {key: value for key, value in function.tags.items() if key not in gone}
+            is_redeployed = await self._save(tx, function, left)
+        if is_redeployed:
+            self._activation.settle_soon(target.scope, target.name)
         return {}
 
-    async def _save(self, tx: FunctionTransaction, function: Function, tags: Mapping[str, str]) -> None:
+    async def _save(self, tx: FunctionTransaction, function: Function, tags: Mapping[str, str]) -> bool:
+        """
+        Store tags and what they bring about; return whether deployments are new.
+
+        If they are, `settle_soon` is to be asked: preparation of the older ones that is under way counts for nothing.
+        """
         await tx.save_function(msgspec.structs.replace(function, tags=tags))
+        egress = allows_egress(tags)
+        is_redeployed = egress != allows_egress(function.tags)
+        if is_redeployed:
+            for version in await tx.list_versions(function.name, after=None, limit=1_000_000):
+                await tx.save_version(self._redeployed(version, egress))
         latest = await tx.version(function.name, LATEST)
         assert latest is not None
         # Observed: tagging changes the function's revision (recorded 2025-11).
         await tx.save_version(msgspec.structs.replace(latest, revision_id=self._clock.new_id()))
+        return is_redeployed
+
+    def _redeployed(self, version: FunctionVersion, egress: bool) -> FunctionVersion:
+        """Return a version as a new deployment of the same code and configuration; what serves meanwhile likewise."""
+        serving = version.serving
+        if serving is not None:
+            serving = msgspec.structs.replace(serving, egress=egress, deployment_id=self._clock.new_id())
+        return msgspec.structs.replace(version, egress=egress, deployment_id=self._clock.new_id(), serving=serving)
 
 
 def _taggable(caller: Caller, resource: str) -> Target:

@@ -57,7 +57,7 @@ def list_item(version: FunctionVersion, qualifier: str | None) -> dict[str, Any]
         "RevisionId": version.revision_id,
         "PackageType": "Zip",
         "Architectures": list(configuration.architectures),
-        "EphemeralStorage": {"Size": 512},
+        "EphemeralStorage": {"Size": configuration.tmp_mib},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": configuration.log_group},
         "ConfigSha256": _configuration_sha256(configuration),

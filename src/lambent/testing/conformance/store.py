@@ -384,6 +384,30 @@ class FunctionStoreConformance:
             assert await tx.usage() == ScopeUsage(function_count=2, code_bytes=25)
 
     @_with_stores
+    async def test_reservations_are_read_together(self, stores: Stores) -> None:
+        """What a scope's functions reserve, 0 included, as the last write left it; none of what has gone."""
+        async with stores.functions.snapshot(SCOPE) as tx:
+            assert await tx.reservations() == {}
+        await create(stores, "f", "g", "h", "none")
+        await create(stores, "f", scope=OTHER_REGION)
+        wanted = {FunctionName("f"): 7, FunctionName("g"): 0, FunctionName("h"): 3}
+        async with stores.functions.transaction(SCOPE) as tx:
+            for name, count in wanted.items():
+                await tx.save_function(msgspec.structs.replace(function_of(name), reserved_executions=count))
+            assert await tx.reservations() == wanted
+            assert (await tx.function(FunctionName("g"))) == msgspec.structs.replace(
+                function_of("g"), reserved_executions=0
+            )
+        async with stores.functions.transaction(OTHER_REGION) as tx:
+            assert await tx.reservations() == {}
+        async with stores.functions.transaction(SCOPE) as tx:
+            await tx.save_function(function_of("f"))
+            await tx.delete_function(FunctionName("h"))
+            await tx.create(msgspec.structs.replace(function_of("new"), reserved_executions=1), latest_of("new"))
+        async with stores.functions.snapshot(SCOPE) as tx:
+            assert await tx.reservations() == {"g": 0, "new": 1}
+
+    @_with_stores
     async def test_changes_are_told_in_order(self, stores: Stores) -> None:
         """Each commit that wrote is told once per function, after it can be read; reading tells nothing."""
         changes: list[FunctionChange] = []

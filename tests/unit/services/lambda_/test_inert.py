@@ -21,7 +21,6 @@ DEFAULTS: list[dict[str, Any]] = [
     {"Layers": []},
     {"FileSystemConfigs": []},
     {"ImageConfig": {}},
-    {"EphemeralStorage": {"Size": 512}},
     {"SnapStart": {"ApplyOn": "None"}},
 ]
 
@@ -34,7 +33,6 @@ OTHERS: list[dict[str, Any]] = [
     {"FileSystemConfigs": [{"Arn": "a", "LocalMountPath": "/mnt/x"}]},
     {"CodeSigningConfigArn": "arn"},
     {"ImageConfig": {"Command": ["app"]}},
-    {"EphemeralStorage": {"Size": 1024}},
     {"SnapStart": {"ApplyOn": "PublishedVersions"}},
 ]
 
@@ -107,7 +105,6 @@ def test_the_view_has_the_shapes_of_answers() -> None:
         "LoggingConfig": {"LogFormat": "JSON"},
         "ImageConfig": {"Command": ["c"]},
         "CodeSigningConfigArn": "arn",
-        "EphemeralStorage": {"Size": 1024},
     }
     assert inert_view(inert, shown) == {
         "Layers": [{"Arn": "arn:1", "CodeSize": 0}],
@@ -115,7 +112,6 @@ def test_the_view_has_the_shapes_of_answers() -> None:
         "VpcConfig": {"SubnetIds": ["s"], "SecurityGroupIds": [], "VpcId": "", "Ipv6AllowedForDualStack": False},
         "LoggingConfig": {"LogFormat": "JSON", "LogGroup": "g"},
         "ImageConfigResponse": {"ImageConfig": {"Command": ["c"]}},
-        "EphemeralStorage": {"Size": 1024},
     }
 
 
@@ -123,7 +119,7 @@ def test_every_member_of_the_requests_acts_or_is_here() -> None:
     """A member that botocore's model adds is noticed: it acts, or this file refuses it."""
     acts = {
         "FunctionName", "Runtime", "Role", "Handler", "Code", "Description", "Timeout", "MemorySize", "Publish",
-        "PackageType", "Environment", "Tags", "Architectures", "LoggingConfig", "RevisionId",
+        "PackageType", "Environment", "EphemeralStorage", "Tags", "Architectures", "LoggingConfig", "RevisionId",
     }  # fmt: skip
     model = botocore.session.get_session().get_service_model("lambda")
     members = {

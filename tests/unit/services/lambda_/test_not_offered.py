@@ -2,14 +2,21 @@
 
 import botocore.session
 
-from lambent.services.lambda_ import account, functions, invoke, tags, versions
+from lambent.services.lambda_ import account, concurrency, functions, invoke, tags, versions
 from lambent.services.lambda_.not_offered import NOT_OFFERED
 
 
 def test_handlers_and_refusals_are_the_model() -> None:
     """Every operation of the service model is answered or refused with a reason, none both."""
     model = set(botocore.session.get_session().get_service_model("lambda").operation_names)
-    resources = (functions.Functions, versions.Versions, tags.Tags, account.AccountSettings, invoke.Invoke)
+    resources = (
+        functions.Functions,
+        versions.Versions,
+        concurrency.FunctionConcurrency,
+        tags.Tags,
+        account.AccountSettings,
+        invoke.Invoke,
+    )
     offered = {
         operation
         for resource in resources

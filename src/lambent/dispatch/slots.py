@@ -1,0 +1,249 @@
+"""
+How many invocations may be in flight, and how many are: exactly, call by call.
+
+Plain objects on the event loop: no method awaits, so each is atomic, and each costs the same however much is in flight.
+One `Pool` counts what shares a limit: a function with a reservation has its own, the others share their account's.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from lambent.domain.caller import Scope
+from lambent.domain.concurrency import Rate, request_rate, unreserved_executions
+from lambent.domain.function import FunctionName
+from lambent.domain.quotas import Quotas
+from lambent.fleet.contract import Throttled
+
+_KEPT_MIN = 1024
+"""How many functions of an account, and accounts, are remembered before the idle ones are looked for and dropped."""
+
+
+class Pool:
+    """Executions that share one limit."""
+
+    __slots__ = ("answered", "most", "over_rate", "running", "too_many", "waiting")
+
+    def __init__(self, most: int, too_many: str, over_rate: str) -> None:
+        self.most = most
+        self.too_many = too_many
+        """The Reason when all are taken."""
+        self.over_rate = over_rate
+        """The Reason when calls come too fast."""
+        self.running = 0
+        """Granted and not over. More than `most` only while a limit that sank waits for invocations to end."""
+        self.answered = 0
+        """Those of `running` whose caller has its answer: the runtime is about to ask for the next event."""
+        self.waiting: deque[Callable[[], None]] = deque()
+        """Calls that wait for one of those; each is told once, and asks again."""
+
+
+class Grant:
+    """The right to one invocation in flight. It counts until `release`."""
+
+    __slots__ = ("_function", "_has_answer", "_is_over")
+
+    def __init__(self, function: "FunctionSlots") -> None:
+        self._function = function
+        self._has_answer = False
+        self._is_over = False
+
+    def answer(self) -> None:
+        """Say that the caller has its answer. Nothing happens when the invocation is over by then."""
+        if not self._is_over:
+            self._has_answer = True
+            function = self._function
+            function.answered += 1
+            function.pool.answered += 1
+
+    def release(self) -> None:
+        """Say that the invocation is over. Called exactly once."""
+        assert not self._is_over, "a slot was returned twice"
+        self._is_over = True
+        function = self._function
+        pool = function.pool
+        function.running -= 1
+        pool.running -= 1
+        assert function.running >= 0 and pool.running >= 0
+        if self._has_answer:
+            function.answered -= 1
+            pool.answered -= 1
+        if pool.waiting:
+            pool.waiting.popleft()()
+
+
+class FunctionSlots:
+    """One function's invocations in flight, of all its versions, and the pool that they count in now."""
+
+    __slots__ = ("answered", "pool", "rate", "running")
+
+    def __init__(self, pool: Pool, rate: Rate) -> None:
+        self.pool = pool
+        self.rate = rate
+        self.running = 0
+        self.answered = 0
+
+    def move(self, pool: Pool, rate: Rate) -> None:
+        """Count in another pool from now on, with what is in flight."""
+        self.pool.running -= self.running
+        self.pool.answered -= self.answered
+        _wake(self.pool)
+        pool.running += self.running
+        pool.answered += self.answered
+        self.pool = pool
+        self.rate = rate
+
+
+class AccountSlots:
+    """The invocations in flight of one account in one region, and what its functions reserve."""
+
+    __slots__ = (
+        "_functions",
+        "_kept_max",
+        "_quotas",
+        "_read_at",
+        "_reservations",
+        "_unreserved",
+        "changes",
+        "is_current",
+    )
+
+    def __init__(self, quotas: Quotas) -> None:
+        self._quotas = quotas
+        self._reservations: Mapping[FunctionName, int] = {}
+        self._unreserved = Pool(
+            quotas.concurrent_executions, "ConcurrentInvocationLimitExceeded", "FunctionInvocationRateLimitExceeded"
+        )
+        self._functions: dict[FunctionName, FunctionSlots] = {}
+        self._kept_max = _KEPT_MIN
+        self._read_at = -1
+        self.changes = 0
+        """How many change notices there were."""
+        self.is_current = False
+        """Whether the reservations were read after the last change notice."""
+
+    def note_change(self) -> None:
+        """Have the reservations be read again before the next call."""
+        self.changes += 1
+        self.is_current = False
+
+    def reserve(self, reservations: Mapping[FunctionName, int], as_of: int) -> None:
+        """
+        Take over what the account's functions reserve: it acts for the next call.
+
+        What is in flight stays, and counts where its function belongs now. A reading that a newer one overtook changes
+        nothing.
+
+        Args:
+            as_of: `changes` before the reservations were read.
+        """
+        if as_of < self._read_at:
+            return
+        self._read_at = as_of
+        self.is_current = as_of == self.changes
+        before, self._reservations = self._reservations, reservations
+        if reservations == before:
+            return
+        for name in before.keys() | reservations.keys():
+            function = self._functions.get(name)
+            if function is not None and reservations.get(name) != before.get(name):
+                function.move(*self._place(reservations.get(name)))
+        self._unreserved.most = unreserved_executions(sum(reservations.values()), self._quotas)
+        _wake(self._unreserved)
+
+    def take(self, name: FunctionName, now: float) -> Grant:
+        """
+        Count one more invocation of a function.
+
+        Raises:
+            Throttled: a limit is reached. Nothing was counted.
+        """
+        function = self._functions.get(name)
+        if function is None:
+            function = self._add(name, now)
+        pool = function.pool
+        # Assumed: concurrency comes first, and a call that it refuses takes nothing of the rate (test_slots).
+        if pool.running >= pool.most:
+            raise Throttled(pool.too_many)
+        if not function.rate.take(now):
+            raise Throttled(pool.over_rate)
+        pool.running += 1
+        function.running += 1
+        return Grant(function)
+
+    def pool_about_to_free(self, name: FunctionName) -> Pool | None:
+        """
+        Return the function's pool if it is full, but only for a moment: more of its invocations have been answered
+        than calls wait for their end.
+        """
+        function = self._functions.get(name)
+        if function is None:
+            return None
+        pool = function.pool
+        return pool if pool.running >= pool.most and len(pool.waiting) < pool.answered else None
+
+    def in_flight(self, name: FunctionName) -> int:
+        """Return how many invocations of a function count."""
+        function = self._functions.get(name)
+        return 0 if function is None else function.running
+
+    def is_idle(self, now: float) -> bool:
+        """Say whether forgetting the account would change nothing but that its reservations must be read again."""
+        return all(_is_idle(function, now) for function in self._functions.values())
+
+    def _add(self, name: FunctionName, now: float) -> FunctionSlots:
+        if len(self._functions) >= self._kept_max:
+            self._functions = {kept: one for kept, one in self._functions.items() if not _is_idle(one, now)}
+            # Twice what is left: looking through them stays cheap, however many are busy.
+            self._kept_max = max(_KEPT_MIN, 2 * len(self._functions))
+        function = FunctionSlots(*self._place(self._reservations.get(name)))
+        self._functions[name] = function
+        return function
+
+    def _place(self, reserved: int | None) -> tuple[Pool, Rate]:
+        """Return where a function counts that reserves so much, and how fast it may be called."""
+        if reserved is None:
+            return self._unreserved, request_rate(self._quotas.concurrent_executions)
+        pool = Pool(
+            reserved, "ReservedFunctionConcurrentInvocationLimitExceeded", "ReservedFunctionInvocationRateLimitExceeded"
+        )
+        return pool, request_rate(max(reserved, 1))
+
+
+class Slots:
+    """
+    The accounts' invocations in flight.
+
+    Args:
+        quotas: the limits of every account and region.
+    """
+
+    def __init__(self, quotas: Quotas) -> None:
+        self._quotas = quotas
+        self._accounts: dict[Scope, AccountSlots] = {}
+        self._kept_max = _KEPT_MIN
+
+    def account(self, scope: Scope, now: float) -> AccountSlots:
+        """Return what counts for a scope. An idle one is forgotten when there are many: do not keep it."""
+        account = self._accounts.get(scope)
+        if account is None:
+            if len(self._accounts) >= self._kept_max:
+                self._accounts = {kept: one for kept, one in self._accounts.items() if not one.is_idle(now)}
+                self._kept_max = max(_KEPT_MIN, 2 * len(self._accounts))
+            account = self._accounts[scope] = AccountSlots(self._quotas)
+        return account
+
+    def note_change(self, scope: Scope) -> None:
+        """Have a scope's reservations be read again before its next call."""
+        account = self._accounts.get(scope)
+        if account is not None:
+            account.note_change()
+
+
+def _is_idle(function: FunctionSlots, now: float) -> bool:
+    return not function.running and function.rate.is_full(now)
+
+
+def _wake(pool: Pool) -> None:
+    """Have the calls ask again that waited for room in a pool whose limit, or whose functions, changed."""
+    while pool.waiting:
+        pool.waiting.popleft()()

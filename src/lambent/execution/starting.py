@@ -1,0 +1,94 @@
+"""What an environment starts with: package, runtime command, kind of parked environment, and the assignment."""
+
+from pathlib import Path
+
+import msgspec
+
+from lambent.clock import Clock
+from lambent.domain.function import Deployment
+from lambent.execution.variables import function_variables
+from lambent.runtimes.contract import RuntimeCommand, Runtimes
+from lambent.sandbox.contract import Assignment, Environment, ParkedKind, Sandbox, Zygote
+from lambent.store.contract import Packages
+
+
+class StartPlan(msgspec.Struct, frozen=True):
+    """All that a start needs and that is known before there is an environment."""
+
+    kind: ParkedKind
+    command: RuntimeCommand
+    package: Path
+    task_root: str
+
+
+async def plan_start(deployment: Deployment, sandbox: Sandbox, runtimes: Runtimes, packages: Packages) -> StartPlan:
+    """
+    Fetch package and runtime. Suspends only where the package is not unpacked or the runtime not known yet.
+
+    Raises:
+        InvalidEntrypoint: the package has nothing to start.
+        RuntimeUnavailable: this machine cannot run the runtime.
+        DependencyError: the package cannot be had.
+    """
+    configuration = deployment.configuration
+    package = packages.folder_nowait(deployment.code.sha256)
+    if package is None:
+        package = await packages.folder(deployment.code.sha256)
+    task_root = sandbox.task_root(package)
+    command = await runtimes.command(
+        configuration.runtime,
+        configuration.handler,
+        package,
+        task_root,
+        configuration.environment or {},
+        has_own_root=sandbox.has_own_root,
+    )
+    return StartPlan(_kind(deployment, command), command, package, task_root)
+
+
+def _kind(deployment: Deployment, command: RuntimeCommand) -> ParkedKind:
+    zygote = command.zygote
+    return ParkedKind(
+        owner=f"{deployment.scope.account}/{deployment.scope.region}",
+        folders=command.folders,
+        # Sandboxes and runtimes do not know each other; here the one's word becomes the other's.
+        zygote=None if zygote is None else Zygote(zygote.argv, zygote.environ, zygote.preload),
+        egress=deployment.egress,
+    )
+
+
+def assignment(
+    plan: StartPlan,
+    deployment: Deployment,
+    environment: Environment,
+    clock: Clock,
+    *,
+    log_stream: str,
+    endpoint: str,
+    initialization_type: str,
+) -> Assignment:
+    """Return what makes a parked environment one of `deployment`."""
+    configuration = deployment.configuration
+    environ = function_variables(
+        deployment,
+        runtime_variables=plan.command.environ,
+        runtime_reserved=plan.command.reserved,
+        task_root=plan.task_root,
+        runtime_api_address=environment.runtime_api_address,
+        log_stream=log_stream,
+        endpoint=endpoint,
+        # The account is the identity until the access step issues keys: SDK calls from inside act in it.
+        access_key=deployment.scope.account,
+        secret_key=clock.token_hex(20),
+        session_token=clock.token_hex(32),
+        initialization_type=initialization_type,
+    )
+    return Assignment(
+        argv=plan.command.argv,
+        environ=environ,
+        working_directory=plan.task_root,
+        package=plan.package,
+        memory_mib=configuration.memory_mib,
+        tmp_mib=configuration.tmp_mib,
+        in_zygote=plan.command.in_zygote and plan.kind.zygote is not None,
+    )

@@ -1,0 +1,290 @@
+"""How many may be in flight: never more than a limit, and every slot comes back."""
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from lambent.dispatch import slots
+from lambent.dispatch.slots import AccountSlots, Grant, Slots
+from lambent.domain.caller import Scope
+from lambent.domain.function import FunctionName
+from lambent.domain.quotas import Quotas
+from lambent.fleet.contract import Throttled
+
+F, G, H = (FunctionName(name) for name in "fgh")
+SCOPE = Scope("000000000000", "us-east-1")
+
+
+def account(limit: int = 1000, **reserved: int) -> AccountSlots:
+    made = AccountSlots(Quotas(concurrent_executions=limit))
+    made.reserve({FunctionName(name): count for name, count in reserved.items()}, 0)
+    return made
+
+
+def reason(taken_from: AccountSlots, name: FunctionName, now: float = 0.0) -> str:
+    with pytest.raises(Throttled) as refused:
+        taken_from.take(name, now)
+    return refused.value.reason
+
+
+def test_functions_without_a_reservation_share_the_account() -> None:
+    """One more than the account's limit is refused, whichever function asks; what is over makes room."""
+    made = account(3)
+    grants = [made.take(name, 0.0) for name in (F, F, G)]
+    assert reason(made, F) == reason(made, H) == "ConcurrentInvocationLimitExceeded"
+    grants[0].release()
+    made.take(H, 0.0)
+    assert reason(made, F) == "ConcurrentInvocationLimitExceeded"
+
+
+def test_a_reservation_caps_and_guarantees() -> None:
+    """A function runs what it reserved, no more; the others run what is left, whether it is used or not."""
+    made = account(5, f=2)
+    for _ in range(3):
+        made.take(G, 0.0)
+    assert reason(made, G) == "ConcurrentInvocationLimitExceeded"
+    for _ in range(2):
+        made.take(F, 0.0)
+    assert reason(made, F) == "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
+def test_a_reservation_of_nothing_refuses_all() -> None:
+    """0 is how a function is switched off."""
+    assert reason(account(f=0), F) == "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
+def test_a_new_reservation_counts_what_is_in_flight() -> None:
+    """What ran unreserved counts in the reservation from now on and no more in the account; and the other way round."""
+    made = account(10)
+    grants = [made.take(F, 0.0) for _ in range(6)]
+    made.reserve({F: 6}, 0)
+    assert reason(made, F) == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    for _ in range(4):
+        made.take(G, 0.0)
+    assert reason(made, G) == "ConcurrentInvocationLimitExceeded"
+    made.reserve({}, 0)
+    assert made.in_flight(F) == 6
+    assert reason(made, F) == "ConcurrentInvocationLimitExceeded"
+    for grant in grants:
+        grant.release()
+    for _ in range(6):
+        made.take(H, 0.0)
+    assert reason(made, H) == "ConcurrentInvocationLimitExceeded"
+
+
+def test_a_smaller_reservation_waits_for_what_runs() -> None:
+    """Nothing is ended; nothing more is granted until fewer than the new number run."""
+    made = account(f=3)
+    grants = [made.take(F, 0.0) for _ in range(3)]
+    made.reserve({F: 1}, 0)
+    for grant in grants[:2]:
+        assert reason(made, F) == "ReservedFunctionConcurrentInvocationLimitExceeded"
+        grant.release()
+    assert reason(made, F) == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    grants[2].release()
+    made.take(F, 0.0)
+
+
+def test_calls_may_come_ten_times_as_fast_as_there_is_concurrency() -> None:
+    """A function whose calls are short is refused by rate, with the Reason of its kind; a second later it goes on."""
+    made = account(4, f=2)
+    for name, most, expected in (
+        (F, 20, "ReservedFunctionInvocationRateLimitExceeded"),
+        (G, 40, "FunctionInvocationRateLimitExceeded"),
+    ):
+        for _ in range(most):
+            made.take(name, 0.0).release()
+        assert reason(made, name) == expected
+        made.take(name, 1.0).release()
+
+
+def test_a_call_refused_for_concurrency_takes_nothing_of_the_rate() -> None:
+    """Who asks in vain does not pay for it."""
+    made = account(f=1)
+    grant = made.take(F, 0.0)
+    for _ in range(100):
+        reason(made, F)
+    grant.release()
+    for _ in range(9):
+        made.take(F, 0.0).release()
+    assert reason(made, F) == "ReservedFunctionInvocationRateLimitExceeded"
+
+
+def test_returning_twice_is_a_fault_of_ours() -> None:
+    """A second return would let one too many run."""
+    grant = account().take(F, 0.0)
+    grant.release()
+    with pytest.raises(AssertionError):
+        grant.release()
+
+
+def test_a_full_pool_that_has_answered_is_waited_for() -> None:
+    """A call may wait for an invocation that has been answered, one each; the end of one tells the first that waits."""
+    made = account(f=2)
+    grants = [made.take(F, 0.0) for _ in range(2)]
+    assert made.pool_about_to_free(F) is None
+    grants[0].answer()
+    pool = made.pool_about_to_free(F)
+    assert pool is not None
+    told: list[str] = []
+    pool.waiting.append(lambda: told.append("first"))
+    assert made.pool_about_to_free(F) is None, "as many wait as have been answered"
+    pool.waiting.append(lambda: told.append("second"))
+    grants[0].release()
+    assert told == ["first"]
+    grants[1].release()
+    assert told == ["first", "second"]
+    assert pool.answered == pool.running == 0
+    assert made.pool_about_to_free(F) is None
+
+
+def test_an_answer_after_the_end_changes_nothing() -> None:
+    """A crash ends the invocation before its caller is told."""
+    made = account(f=1)
+    grant = made.take(F, 0.0)
+    grant.release()
+    grant.answer()
+    made.take(F, 0.0)
+    assert made.pool_about_to_free(F) is None
+
+
+def test_a_larger_reservation_tells_who_waits() -> None:
+    """Whoever waits for room asks again when a limit changes."""
+    made = account(f=1)
+    made.take(F, 0.0).answer()
+    pool = made.pool_about_to_free(F)
+    assert pool is not None
+    told: list[str] = []
+    pool.waiting.append(lambda: told.append("f"))
+    made.reserve({F: 2}, 0)
+    assert told == ["f"]
+    made.take(F, 0.0)
+
+
+def test_a_reading_that_was_overtaken_is_dropped() -> None:
+    """Of two readings the one that began later stays, in whichever order they end."""
+    made = account()
+    assert made.is_current
+    made.note_change()
+    made.note_change()
+    assert not made.is_current
+    made.reserve({F: 0}, 2)
+    assert made.is_current
+    made.reserve({F: 7}, 1)
+    assert reason(made, F) == "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
+def test_idle_functions_and_accounts_are_forgotten() -> None:
+    """What is remembered stays bounded; what runs, or was just called, is not forgotten."""
+    made = Slots(Quotas(concurrent_executions=2))
+    busy = made.account(SCOPE, 0.0)
+    grant = busy.take(F, 0.0)
+    for number in range(10_000):
+        other = made.account(Scope(f"{number:012d}", "eu-west-1"), number)
+        other.take(F, number).release()
+        busy.take(FunctionName(f"f{number}"), number).release()
+    assert made.account(SCOPE, 10_000.0) is busy
+    assert busy.in_flight(F) == 1
+    assert len(busy._functions) <= slots._KEPT_MIN
+    assert len(made._accounts) <= slots._KEPT_MIN
+    grant.release()
+
+
+def test_a_change_makes_an_accounts_reservations_be_read_again() -> None:
+    """A notice concerns its own scope; of one that nobody called nothing is kept."""
+    made = Slots(Quotas())
+    one, other = made.account(SCOPE, 0.0), made.account(Scope("1" * 12, "us-east-1"), 0.0)
+    one.reserve({}, one.changes)
+    other.reserve({}, other.changes)
+    made.note_change(SCOPE)
+    made.note_change(Scope("2" * 12, "us-east-1"))
+    assert (one.is_current, other.is_current) == (False, True)
+    assert len(made._accounts) == 2
+
+
+LIMIT = 6
+NAMES = st.sampled_from([F, G, H])
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Whatever happens in whatever order: the counts are exact, and no limit is passed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.account = AccountSlots(Quotas(concurrent_executions=LIMIT))
+        self.now = 0.0
+        self.reserved: dict[FunctionName, int] = {}
+        self.running: list[tuple[FunctionName, Grant]] = []
+
+    def count(self, name: FunctionName) -> int:
+        return sum(one == name for one, _ in self.running)
+
+    @rule(name=NAMES, passed=st.floats(0.0, 1.0))
+    def take(self, name: FunctionName, passed: float) -> None:
+        self.now += passed
+        reserved = self.reserved.get(name)
+        if reserved is None:
+            others = sum(self.count(one) for one in (F, G, H) if one not in self.reserved)
+            has_room = others < LIMIT - sum(self.reserved.values())
+            kind = ""
+        else:
+            has_room = self.count(name) < reserved
+            kind = "ReservedFunction"
+        try:
+            grant = self.account.take(name, self.now)
+        except Throttled as throttled:
+            assert not has_room or "RateLimit" in throttled.reason
+            assert throttled.reason.startswith("Reserved") == bool(kind)
+        else:
+            assert has_room
+            self.running.append((name, grant))
+
+    @precondition(lambda self: self.running)
+    @rule(chosen=st.randoms(use_true_random=False), answered=st.booleans())
+    def end(self, chosen: random.Random, answered: bool) -> None:
+        _, grant = self.running.pop(chosen.randrange(len(self.running)))
+        if answered:
+            grant.answer()
+        grant.release()
+
+    @rule(reserved=st.dictionaries(NAMES, st.integers(0, 3)))
+    def reserve(self, reserved: dict[FunctionName, int]) -> None:
+        self.reserved = reserved
+        self.account.reserve(reserved, 0)
+
+    @invariant()
+    def counts_are_exact(self) -> None:
+        running = Counter(name for name, _ in self.running)
+        assert {name: self.account.in_flight(name) for name in (F, G, H)} == {n: running[n] for n in (F, G, H)}
+        unreserved = sum(count for name, count in running.items() if name not in self.reserved)
+        assert self.account._unreserved.running == unreserved
+
+    def teardown(self) -> None:
+        for _, grant in self.running:
+            grant.release()
+        assert self.account._unreserved.running == 0
+        assert all(function.pool.running == 0 for function in self.account._functions.values())
+        assert self.account.is_idle(self.now + 1.0)
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+@given(st.lists(st.booleans(), max_size=80), st.integers(0, 5))
+def test_never_more_than_reserved(steps: list[bool], reserved: int) -> None:
+    """Calls and ends in any order: what runs is never more than what is reserved."""
+    made = account(f=reserved)
+    running: list[Grant] = []
+    for number, is_call in enumerate(steps):
+        if is_call and len(running) < reserved:
+            running.append(made.take(F, float(number)))
+        elif is_call:
+            assert reason(made, F, float(number)) == "ReservedFunctionConcurrentInvocationLimitExceeded"
+        elif running:
+            running.pop().release()
+        assert made.in_flight(F) == len(running) <= reserved
