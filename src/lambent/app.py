@@ -14,6 +14,7 @@ import pwd
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,21 @@ from lambent.clock import Clock, SystemClock
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Inside
+from lambent.domain.function import Deployment
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError, SettingsError
 from lambent.execution.driver import ExecutionEnvironment, Surroundings
 from lambent.execution.host_memory import HostMemory
 from lambent.execution.parked import ParkedPool
 from lambent.execution.pool import EnvironmentPool
+from lambent.execution.starting import plan_start
 from lambent.fleet.local import LocalFleet
 from lambent.gateway.admission import Admission
 from lambent.gateway.own_paths import OwnPaths
 from lambent.gateway.pipeline import Identity, Pipeline
 from lambent.gateway.server import Gateway, GatewayServer, bound_port
 from lambent.protocol.service import Protocols
+from lambent.runtimes.contract import InvalidEntrypoint, RuntimeUnavailable
 from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
@@ -54,6 +58,9 @@ from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.segments import Segments
 
 _log = logging.getLogger("lambent")
+
+_BOTO3 = ("boto3", "botocore.session", "botocore.httpsession", "botocore.auth", "botocore.endpoint")
+"""The package, and what making a client of it imports."""
 
 _RESTART_S = 1.0
 """Assumed: how soon a failed supervised task is worth running again."""
@@ -100,6 +107,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             function_user=settings.sandbox.function_user,
             fallback=settings.api.runtime_fallback,
             clock=clock,
+            has_own_root=sandbox.has_own_root,
+            preload=_BOTO3 if settings.sandbox.preload_boto3 else (),
         )
 
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
@@ -131,7 +140,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         )
         fleet = LocalFleet(pool)
         dispatcher = Dispatcher(store, fleet, fleet, quotas, clock)
-        activation = Activation(store, packages, runtimes, clock)
+        activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings))
 
         services = {
             "lambda": lambda_.service(
@@ -194,6 +203,16 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             for task in background:
                 task.cancel()
             await pool.close(settings.server.shutdown_grace_s)
+
+
+async def _expect(around: Surroundings, deployment: Deployment) -> None:
+    """Have an environment for a deployment parked before its first invocation comes."""
+    try:
+        plan = await plan_start(deployment, around.sandbox, around.runtimes, around.packages)
+    except (InvalidEntrypoint, RuntimeUnavailable, DependencyError):
+        # Told to whoever invokes it.
+        return
+    await around.parked.expect(plan.kind)
 
 
 def _inside(environment: ExecutionEnvironment) -> Inside:

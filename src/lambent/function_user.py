@@ -80,15 +80,21 @@ def find_function_user(name: str) -> FunctionUser:
     Raises:
         SettingsError: the server is root and no user has that name.
     """
-    own_uid, own_gid = os.geteuid(), os.getegid()
+    own_uid = os.geteuid()
     if own_uid != 0:
-        return FunctionUser(name=_name_of(own_uid), uid=own_uid, gid=own_gid, is_other=False)
+        return own_user()
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
         raise SettingsError(f"--function-user: there is no user {name!r} on this machine") from None
     is_other = entry.pw_uid != own_uid
     return FunctionUser(name=name, uid=entry.pw_uid, gid=entry.pw_gid, is_other=is_other)
+
+
+def own_user() -> FunctionUser:
+    """Return the server's own user."""
+    uid = os.geteuid()
+    return FunctionUser(name=_name_of(uid), uid=uid, gid=os.getegid(), is_other=False)
 
 
 def _name_of(uid: int) -> str:

@@ -72,6 +72,10 @@ class SandboxSettings:
     egress: str = _option(
         "auto", "Way from functions to the internet: nat, none, or auto (nat where this machine can do it)."
     )
+    preload_boto3: bool = _option(
+        False,
+        "Load boto3 in zygotes: Python functions that use it start sooner, and all of them take more memory.",
+    )
     allow_host: tuple[str, ...] = _option(
         (), "Ports of this machine that functions may reach, at host.lambent.internal; commas between several."
     )

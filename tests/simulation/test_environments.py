@@ -1,11 +1,13 @@
 """
 Dispatch, execution and fleet together, under a clock that the test moves and with seeded faults.
 
-Every invocation gets exactly one outcome, its own; no environment ever holds two; every slot returns; the log closes
-what it opened. A failure prints its seed.
+Every invocation gets exactly one answer, its own; no environment ever holds two; no limit is ever passed, of
+invocations, environments, memory or parked stock; every slot returns once; the log closes what it opened; nothing is
+left after the end. A failure names its seed, which repeats it; `LAMBENT_SIMULATION_SEEDS` says how many are tried.
 """
 
 import asyncio
+import os
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -18,16 +20,19 @@ import pytest
 
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Scope
+from lambent.domain.concurrency import Claims
 from lambent.domain.function import LATEST, Code, Configuration, FunctionName, FunctionVersion, State
 from lambent.domain.invocation import Invocation, InvocationOutcome
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError
-from lambent.execution.driver import ExecutionEnvironment, Surroundings
-from lambent.execution.pool import EnvironmentPool
+from lambent.execution.driver import ExecutionEnvironment, InitialisationFailed, Surroundings
+from lambent.execution.parked import ParkedPool
+from lambent.execution.pool import EnvironmentPool, PoolFull
+from lambent.execution.scaling import ESTIMATE_MIB
 from lambent.fleet.contract import Throttled
 from lambent.fleet.local import LocalFleet
-from lambent.runtimes.contract import RuntimeCommand
-from lambent.sandbox.contract import Exit, SandboxStartError
+from lambent.runtimes.contract import RuntimeCommand, Zygote
+from lambent.sandbox.contract import Exit, ParkedKind, SandboxStartError
 from lambent.store.contract import FunctionChange
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.segments import Segments
@@ -35,12 +40,23 @@ from lambent.testing.log_store import MemoryLogStore
 from lambent.testing.scripted_sandbox import ScriptedRuntime, ScriptedSandbox
 from lambent.testing.virtual_clock import VirtualClock
 
+SEEDS = range(int(os.environ.get("LAMBENT_SIMULATION_SEEDS", "16")))
+
 SCOPE = Scope("000000000000", "us-east-1")
-FUNCTIONS = ("a", "b", "c")
+SIZES_MIB = {"a": 10, "b": 25, "c": ESTIMATE_MIB}
+"""What an environment of each function uses."""
+FUNCTIONS = tuple(SIZES_MIB)
 INVOCATIONS = 80
-ENVIRONMENTS_MAX = 5
+CONCURRENCY_MAX = 7
+ENVIRONMENTS_MAX = 6
+MEMORY_MIB = 400
+RESERVE_MIB = 60
+OTHERS_MIB = (100, 300)
+"""What everything else on the machine uses, at least and at most."""
+PARKED_MIB = 12.0
 TIMEOUT_S = 3
 IDLE_S = 20.0
+AGE_S = 45.0
 TICK_S = 0.05
 STEPS_MAX = 40_000
 
@@ -84,8 +100,8 @@ class Functions:
     async def list_versions(self, name: FunctionName, *, after: None, limit: int) -> list[FunctionVersion]:
         return [self.versions[name]]
 
-    async def reservations(self) -> Mapping[FunctionName, int]:
-        return {}
+    async def claims(self) -> Claims:
+        return Claims()
 
     def update(self, name: str, deployment_id: str) -> None:
         self.versions[name] = msgspec.structs.replace(self.versions[name], deployment_id=deployment_id)
@@ -100,26 +116,44 @@ class Machine:
         return Path("/package")
 
     async def command(self, *arguments: Any) -> RuntimeCommand:
-        return RuntimeCommand(argv=["bootstrap"], environ={}, reserved={})
+        return RuntimeCommand(
+            argv=["bootstrap"], environ={}, reserved={}, zygote=Zygote(("python",), ()), in_zygote=True
+        )
 
     def version_label(self, runtime: str) -> str:
         return runtime
 
 
 class Simulation:
-    """One world of one seed."""
+    """
+    One world of one seed: by turns with a driver that parks ahead and freezes at once, and with one that does neither.
+    """
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.random = random.Random(seed)
         self.clock = VirtualClock(seed)
         self.log_store = MemoryLogStore(self.clock)
         self.logs = FunctionLogs(Segments(folder, self.clock), self.log_store, self.clock)
-        self.sandbox = ScriptedSandbox(self.play, self.clock)
+        self.freeze_after_s = 0.0 if seed % 2 else 0.1
+        self.sandbox = ScriptedSandbox(
+            self.play, self.clock, parks_ahead=bool(seed % 2), freeze_after_s=self.freeze_after_s
+        )
         self.sandbox.before_start = self.fail_to_start
+        self.sandbox.before_park = self.park_badly
+        self.parking_fails = False
+        self.others_mib = OTHERS_MIB[0]
+        self.parked = ParkedPool(
+            self.sandbox,
+            self.clock,
+            budget_mib=PARKED_MIB,
+            count_max=4,
+            spare_mib=lambda: self.available_mib() - RESERVE_MIB,
+        )
         self.functions = Functions()
         machine: Any = Machine()
         surroundings = Surroundings(
             sandbox=self.sandbox,
+            parked=self.parked,
             runtimes=machine,
             packages=machine,
             logs=self.logs,
@@ -131,11 +165,17 @@ class Simulation:
             lambda deployment, owner: ExecutionEnvironment(deployment, surroundings, owner),
             environments_max=ENVIRONMENTS_MAX,
             idle_s=IDLE_S,
+            age_s=AGE_S,
+            freeze_after_s=self.freeze_after_s,
+            available_mib=self.available_mib,
+            reserve_mib=RESERVE_MIB,
+            relieve=self.parked.trim,
             clock=self.clock,
             spawn=self.spawn,
         )
         fleet = LocalFleet(self.pool)
-        self.dispatcher = Dispatcher(self.functions, fleet, fleet, Quotas(), self.clock)  # type: ignore[arg-type]
+        self.quotas = Quotas(concurrent_executions=CONCURRENCY_MAX)
+        self.dispatcher = Dispatcher(self.functions, fleet, fleet, self.quotas, self.clock)  # type: ignore[arg-type]
         self.lives: list[asyncio.Task[None]] = []
         self.delivered: Counter[str] = Counter()
         self.inside: Counter[str] = Counter()
@@ -143,27 +183,93 @@ class Simulation:
         self.faults: dict[str, str] = {}
         self.outcomes: dict[str, InvocationOutcome] = {}
         self.throttled: set[str] = set()
+        self.refused: set[str] = set()
+        """Those whose caller heard that the service failed."""
         self.left: set[str] = set()
         """Those whose caller went away."""
+        self.kept = 0
+        """How often an environment was kept initialised."""
+        self.is_over = False
 
     def spawn(self, environment: ExecutionEnvironment) -> "asyncio.Task[None]":
         life = asyncio.ensure_future(environment.live())
         self.lives.append(life)
         return life
 
-    # The function's side ---------------------------------------------------------------------------------------------
+    # The machine's side ----------------------------------------------------------------------------------------------
+
+    def used_mib(self) -> float:
+        """Return what environments with a function inside use."""
+        living = (one for one in self.sandbox.environments if one.process is not None and not one.ended.done())
+        return sum(one.memory_mib for one in living if not one.is_killed)
+
+    def available_mib(self) -> float:
+        return MEMORY_MIB - self.others_mib - self.used_mib()
 
     def fail_to_start(self) -> None:
         """Now and then the package has nothing to start, or the machine has no process."""
         chance = self.random.random()
         if chance < 0.04:
             raise SandboxStartError("fork/exec bootstrap: permission denied")
-        if chance < 0.08:
+        if chance < 0.2:
             raise DependencyError("no process for an environment", retryable=True)
+
+    async def park_badly(self, kind: ParkedKind) -> None:
+        """Take some time now and then, fail now and then, and for a while all the time."""
+        await self.clock.sleep(self.random.choice((0.0, 0.0, 0.1, 2.0 if self.random.random() < 0.2 else 0.1)))
+        if self.parking_fails or self.random.random() < 0.05:
+            raise DependencyError("no process for an environment", retryable=True)
+
+    async def shake(self) -> None:
+        """Take memory and give it back, end environments at any step, now and then all at once."""
+        while not self.is_over:
+            await self.clock.sleep(self.random.uniform(0.1, 3))
+            chance = self.random.random()
+            if chance < 0.5:
+                self.others_mib = self.random.randint(*OTHERS_MIB)
+            elif chance < 0.65 and self.sandbox.environments:
+                environments = sorted(self.sandbox.environments, key=lambda one: one.id)
+                self.sandbox.lose(self.random.choice(environments))
+            elif chance < 0.7:
+                self.sandbox.lose_all()
+            else:
+                self.parking_fails = chance < 0.75
+        self.parking_fails = False
+
+    async def keep(self, name: str, stays: bool) -> None:
+        """Keep an environment of a function initialised, whatever becomes of it."""
+        while not self.is_over:
+            left = asyncio.Event()
+            is_left: list[None] = []
+
+            def note_left(left: asyncio.Event = left, is_left: list[None] = is_left) -> None:
+                assert not is_left, "left twice"
+                is_left.append(None)
+                left.set()
+
+            kind = "provisioned-concurrency" if stays else "snap-start"
+            deployment = self.functions.versions[name].deployment()
+            try:
+                environment = await self.pool.initialise(
+                    deployment, limit_s=15, initialization_type=kind, stays=stays, left=note_left
+                )
+            except (PoolFull, InitialisationFailed, DependencyError):
+                assert not is_left
+                await self.clock.sleep(2)
+                continue
+            self.kept += 1
+            while not self.is_over and not left.is_set():
+                await self.clock.sleep(0.5)
+            if not left.is_set():
+                environment.retire()
+
+    # The function's side ---------------------------------------------------------------------------------------------
 
     async def play(self, runtime: ScriptedRuntime) -> Exit:
         """Be a runtime: mostly good."""
         place = runtime.environment.id
+        name = runtime.assignment.environ["AWS_LAMBDA_FUNCTION_NAME"]
+        runtime.environment.memory_mib = SIZES_MIB[name]
         await self.clock.sleep(self.random.choice((0.0, 0.2, 0.2, 12.0 if self.random.random() < 0.1 else 0.5)))
         init = self.random.random()
         if init < 0.08:
@@ -219,6 +325,9 @@ class Simulation:
         except Throttled:
             self.throttled.add(request_id)
             return
+        except DependencyError:
+            self.refused.add(request_id)
+            return
         assert request_id not in self.outcomes
         self.outcomes[request_id] = outcome
 
@@ -240,32 +349,80 @@ class Simulation:
                 return
             for _ in range(6):
                 await asyncio.sleep(0)
+                self.check_limits()
             self.clock.advance(TICK_S)
-            assert self.pool.size <= ENVIRONMENTS_MAX
-            for life in self.lives:
-                assert not life.done() or life.exception() is None, life.exception()
+            self.check_limits()
         raise AssertionError("it does not come to an end")
 
     async def run(self) -> None:
         retiring = asyncio.create_task(self.dispatcher.retire_old_deployments())
         calls = {f"request-{number}": asyncio.create_task(self.call(number)) for number in range(INVOCATIONS)}
         disturbing = asyncio.create_task(self.disturb(calls))
+        beside = [asyncio.create_task(work) for work in (self.shake(), self.keep("a", True), self.keep("b", False))]
         await self.until(lambda: disturbing.done() and all(call.done() for call in calls.values()))
+        self.is_over = True
         for request_id, call in calls.items():
             assert call.cancelled() == (request_id in self.left)
             assert call.cancelled() or call.exception() is None, call.exception()
+        await self.until(lambda: all(work.done() for work in beside))
         await self.until(lambda: self.pool.busy == 0)
         await self.until(lambda: self.pool.size == 0 and all(life.done() for life in self.lives))
+        await self.pool.close(0)
+        await self.parked.close()
         retiring.cancel()
         await asyncio.wait([retiring, disturbing])
-        assert disturbing.exception() is None
+        for work in (disturbing, *beside):
+            assert work.exception() is None, work.exception()
+        await self.logs.close()
+
+    async def stop_in_the_middle(self) -> None:
+        """Stop the server while everything is under way."""
+        calls = {f"request-{number}": asyncio.create_task(self.call(number)) for number in range(INVOCATIONS)}
+        keeping = asyncio.create_task(self.keep("a", True))
+        moment_s = self.random.uniform(5, 55)
+        await self.until(lambda: self.clock.monotonic() > moment_s)
+        self.is_over = True
+        await self.pool.close(0)
+        await self.parked.close()
+        await self.until(lambda: keeping.done() and all(call.done() for call in calls.values()))
+        for work in (keeping, *calls.values()):
+            assert work.exception() is None, work.exception()
         await self.logs.close()
 
     # What must hold --------------------------------------------------------------------------------------------------
 
+    def check_limits(self) -> None:
+        """Whatever happens, at any step."""
+        assert self.pool.size <= ENVIRONMENTS_MAX
+        assert 0 <= self.pool.busy <= self.pool.size
+        assert self.in_flight() <= CONCURRENCY_MAX
+        assert self.used_mib() <= MEMORY_MIB - RESERVE_MIB - OTHERS_MIB[0], "more memory than admission may give"
+        assert self.parked.size_mib <= PARKED_MIB
+        assert self.parked.size <= 4
+        assert all(count <= 1 for count in self.inside.values())
+        frozen_by = self.clock.monotonic() - self.freeze_after_s - 2 * TICK_S
+        assert all(since >= frozen_by for since in self.pool._unfrozen.values()), "idle and not frozen"
+        for life in self.lives:
+            assert not life.done() or life.cancelled() or life.exception() is None, life.exception()
+
+    def in_flight(self) -> int:
+        account = self.dispatcher._slots.account(SCOPE, self.clock.monotonic())
+        return sum(account.in_flight(FunctionName(name)) for name in FUNCTIONS)
+
+    def check_nothing_is_left(self) -> None:
+        """No environment, no slot, no task, no failure that nobody saw."""
+        assert self.sandbox.failures == []
+        assert self.sandbox.environments == set(), "an environment was not released"
+        assert (self.pool.size, self.parked.size, self.parked.parking, self.in_flight()) == (0, 0, 0, 0)
+        assert self.pool._released == {}
+        assert self.pool._kept == {}
+        assert self.pool._leaving == {}
+        assert self.pool._waiting == {}
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
     def check_outcomes(self) -> None:
         """Each caller that stayed has one outcome, and it is that of its own invocation."""
-        stayed = set(self.faults) - self.left - self.throttled
+        stayed = set(self.faults) - self.left - self.throttled - self.refused
         assert set(self.outcomes) == stayed
         assert all(count == 1 for count in self.delivered.values()), "an invocation ran twice"
         for request_id, outcome in self.outcomes.items():
@@ -287,20 +444,35 @@ class Simulation:
         assert set(lines.values()) <= {1}
         kinds = [{request_id for kind, request_id in lines if kind == wanted} for wanted in ("START", "END", "REPORT")]
         assert kinds[0] == kinds[1] == kinds[2]
-        assert set(self.outcomes) <= kinds[0] <= set(self.outcomes) | self.left
+        assert set(self.outcomes) <= kinds[0] <= set(self.outcomes) | self.left | self.refused
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_every_invocation_gets_one_outcome_and_every_slot_returns(seed: int, tmp_path: Path) -> None:
-    """Whatever runtimes do: exits, hangs, failed and late inits, answers too large, a Next that never comes."""
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_invocation_is_answered_and_every_slot_returns(seed: int, tmp_path: Path) -> None:
+    """
+    Whatever runtimes do: exits, hangs, failed and late inits, answers too large, a Next that never comes; and whatever
+    the machine does: environments lost, one or all, slow and failing parks, memory that comes and goes.
+    """
 
     async def story() -> None:
         simulation = Simulation(seed, tmp_path)
         await simulation.run()
+        simulation.check_nothing_is_left()
         simulation.check_outcomes()
         await simulation.check_log()
-        assert simulation.sandbox.failures == []
-        assert simulation.sandbox.environments == set(), "an environment was not released"
-        assert len(simulation.outcomes) > INVOCATIONS / 3, "hardly anything ran"
+        assert len(simulation.outcomes) > INVOCATIONS / 4, "hardly anything ran"
+        assert simulation.kept, "nothing was kept initialised"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("seed", SEEDS[: len(SEEDS) // 2])
+def test_a_stop_in_the_middle_answers_everyone_and_leaves_nothing(seed: int, tmp_path: Path) -> None:
+    """Invocations in flight, calls that wait, environments that start, park and are kept."""
+
+    async def story() -> None:
+        simulation = Simulation(seed, tmp_path)
+        await simulation.stop_in_the_middle()
+        simulation.check_nothing_is_left()
 
     asyncio.run(story())

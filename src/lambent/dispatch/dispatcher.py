@@ -29,7 +29,7 @@ class Dispatcher:
     Resolves, counts, acquires a slot and runs.
 
     Args:
-        store: whose change notices retire environments of old deployments, and tell of changed reservations.
+        store: whose change notices retire environments of old deployments, and tell of changed claims to concurrency.
         placement: grants slots.
         workers: runs invocations in them.
         quotas: how much may be in flight.
@@ -69,7 +69,7 @@ class Dispatcher:
         account = self._slots.account(version.scope, now)
         if account.is_current:
             try:
-                grant = account.take(version.name, now)
+                grant = account.take(version.name, now, version.version)
             except Throttled:
                 grant = await self._take(version)
         else:
@@ -85,7 +85,7 @@ class Dispatcher:
 
     async def _take(self, version: FunctionVersion) -> Grant:
         """
-        Count one more invocation, once reservations are read and what is about to be over had a moment for it.
+        Count one more invocation, once claims are read and what is about to be over had a moment for it.
 
         Raises:
             Throttled: a limit is reached.
@@ -95,23 +95,23 @@ class Dispatcher:
             account = await self._account(version.scope)
             now = self._clock.monotonic()
             try:
-                return account.take(version.name, now)
+                return account.take(version.name, now, version.version)
             except Throttled:
-                pool = account.pool_about_to_free(version.name)
+                pool = account.pool_about_to_free(version.name, version.version)
                 if pool is None or now >= give_up_at:
                     raise
             await self._wait_for_room(pool, give_up_at - now)
 
     async def _account(self, scope: Scope) -> AccountSlots:
-        """Return what counts for a scope, with reservations as they were when this was called, or newer ones."""
+        """Return what counts for a scope, with claims as they were when this was called, or newer ones."""
         while True:
             account = self._slots.account(scope, self._clock.monotonic())
             if account.is_current:
                 return account
             as_of = account.changes
             async with self._store.snapshot(scope) as reading:
-                reservations = await reading.reservations()
-            account.reserve(reservations, as_of)
+                claims = await reading.claims()
+            account.claim(claims, as_of)
             # Not until it is current: where changes come faster than they are read, nobody would be served. But it may
             # have been idle enough to be forgotten.
             if account is self._slots.account(scope, self._clock.monotonic()):

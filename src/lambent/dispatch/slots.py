@@ -2,15 +2,16 @@
 How many invocations may be in flight, and how many are: exactly, call by call.
 
 Plain objects on the event loop: no method awaits, so each is atomic, and each costs the same however much is in flight.
-One `Pool` counts what shares a limit: a function with a reservation has its own, the others share their account's.
+One `Pool` counts what shares a limit: a version with provisioned concurrency has its own and is asked first; then a
+function with a reservation has its own, the others share their account's.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 
 from lambent.domain.caller import Scope
-from lambent.domain.concurrency import Rate, request_rate, unreserved_executions
-from lambent.domain.function import FunctionName
+from lambent.domain.concurrency import Claims, Rate, request_rate, unreserved_executions
+from lambent.domain.function import LATEST, FunctionName
 from lambent.domain.quotas import Quotas
 from lambent.fleet.contract import Throttled
 
@@ -40,10 +41,10 @@ class Pool:
 class Grant:
     """The right to one invocation in flight. It counts until `release`."""
 
-    __slots__ = ("_function", "_has_answer", "_is_over")
+    __slots__ = ("_has_answer", "_is_over", "_share")
 
-    def __init__(self, function: "FunctionSlots") -> None:
-        self._function = function
+    def __init__(self, share: "Share") -> None:
+        self._share = share
         self._has_answer = False
         self._is_over = False
 
@@ -51,38 +52,43 @@ class Grant:
         """Say that the caller has its answer. Nothing happens when the invocation is over by then."""
         if not self._is_over:
             self._has_answer = True
-            function = self._function
-            function.answered += 1
-            function.pool.answered += 1
+            share = self._share
+            share.answered += 1
+            share.pool.answered += 1
 
     def release(self) -> None:
         """Say that the invocation is over. Called exactly once."""
         assert not self._is_over, "a slot was returned twice"
         self._is_over = True
-        function = self._function
-        pool = function.pool
-        function.running -= 1
+        share = self._share
+        pool = share.pool
+        share.running -= 1
         pool.running -= 1
-        assert function.running >= 0 and pool.running >= 0
+        assert share.running >= 0 and pool.running >= 0
         if self._has_answer:
-            function.answered -= 1
+            share.answered -= 1
             pool.answered -= 1
         if pool.waiting:
             pool.waiting.popleft()()
 
 
-class FunctionSlots:
-    """One function's invocations in flight, of all its versions, and the pool that they count in now."""
+class Share:
+    """Invocations in flight that count together, and the pool that they count in now."""
 
-    __slots__ = ("answered", "pool", "rate", "running")
+    __slots__ = ("answered", "pool", "running")
 
-    def __init__(self, pool: Pool, rate: Rate) -> None:
+    def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self.rate = rate
         self.running = 0
         self.answered = 0
 
-    def move(self, pool: Pool, rate: Rate) -> None:
+    def take(self) -> Grant:
+        """Count one more invocation, for which the pool has room."""
+        self.pool.running += 1
+        self.running += 1
+        return Grant(self)
+
+    def move(self, pool: Pool) -> None:
         """Count in another pool from now on, with what is in flight."""
         self.pool.running -= self.running
         self.pool.answered -= self.answered
@@ -90,18 +96,56 @@ class FunctionSlots:
         pool.running += self.running
         pool.answered += self.answered
         self.pool = pool
+
+
+class FunctionSlots:
+    """One function's invocations in flight, of all its versions, and the pools that they count in now."""
+
+    __slots__ = ("_former", "provisioned", "rate", "share")
+
+    def __init__(self, pool: Pool, rate: Rate) -> None:
+        self.share = Share(pool)
+        """What counts in the function's reservation or in its account."""
         self.rate = rate
+        self.provisioned: dict[str, Share] = {}
+        """What counts in the provisioned concurrency of a version, each in a pool of its own."""
+        self._former: list[Share] = []
+        """Those of versions that have none any more: what is in flight counts with the function now."""
+
+    @property
+    def running(self) -> int:
+        shares = (self.share, *self.provisioned.values(), *self._former)
+        return sum(share.running for share in shares)
+
+    def move(self, pool: Pool, rate: Rate) -> None:
+        """Count in another pool from now on, with what is in flight."""
+        self.rate = rate
+        self._former = [share for share in self._former if share.running]
+        for share in (self.share, *self._former):
+            share.move(pool)
+
+    def provision(self, versions: Mapping[str, int]) -> None:
+        """Have so many invocations of each version count apart from now on; of no version, with an empty mapping."""
+        for version in self.provisioned.keys() - versions.keys():
+            share = self.provisioned.pop(version)
+            share.move(self.share.pool)
+            self._former.append(share)
+        for version, most in versions.items():
+            share = self.provisioned.get(version) or Share(_provisioned_pool(most))
+            self.provisioned[version] = share
+            share.pool.most = most
+            _wake(share.pool)
 
 
 class AccountSlots:
-    """The invocations in flight of one account in one region, and what its functions reserve."""
+    """The invocations in flight of one account in one region, and what its functions claim."""
 
     __slots__ = (
+        "_claims",
         "_functions",
         "_kept_max",
         "_quotas",
         "_read_at",
-        "_reservations",
         "_unreserved",
         "changes",
         "is_current",
@@ -109,7 +153,7 @@ class AccountSlots:
 
     def __init__(self, quotas: Quotas) -> None:
         self._quotas = quotas
-        self._reservations: Mapping[FunctionName, int] = {}
+        self._claims = Claims()
         self._unreserved = Pool(
             quotas.concurrent_executions, "ConcurrentInvocationLimitExceeded", "FunctionInvocationRateLimitExceeded"
         )
@@ -119,40 +163,43 @@ class AccountSlots:
         self.changes = 0
         """How many change notices there were."""
         self.is_current = False
-        """Whether the reservations were read after the last change notice."""
+        """Whether the claims were read after the last change notice."""
 
     def note_change(self) -> None:
-        """Have the reservations be read again before the next call."""
+        """Have the claims be read again before the next call."""
         self.changes += 1
         self.is_current = False
 
-    def reserve(self, reservations: Mapping[FunctionName, int], as_of: int) -> None:
+    def claim(self, claims: Claims, as_of: int) -> None:
         """
-        Take over what the account's functions reserve: it acts for the next call.
+        Take over what the account's functions reserve and have provisioned: it acts for the next call.
 
         What is in flight stays, and counts where its function belongs now. A reading that a newer one overtook changes
         nothing.
 
         Args:
-            as_of: `changes` before the reservations were read.
+            as_of: `changes` before the claims were read.
         """
         if as_of < self._read_at:
             return
         self._read_at = as_of
         self.is_current = as_of == self.changes
-        before, self._reservations = self._reservations, reservations
-        if reservations == before:
+        before, self._claims = self._claims, claims
+        if claims == before:
             return
-        for name in before.keys() | reservations.keys():
+        for name in _names(before) | _names(claims):
             function = self._functions.get(name)
-            if function is not None and reservations.get(name) != before.get(name):
-                function.move(*self._place(reservations.get(name)))
-        self._unreserved.most = unreserved_executions(sum(reservations.values()), self._quotas)
+            if function is None or _of(name, claims) == _of(name, before):
+                continue
+            if self._shared(name, claims) != self._shared(name, before):
+                function.move(*self._place(name))
+            function.provision(claims.provisioned.get(name, {}))
+        self._unreserved.most = unreserved_executions(claims.kept_aside_by_all(), self._quotas)
         _wake(self._unreserved)
 
-    def take(self, name: FunctionName, now: float) -> Grant:
+    def take(self, name: FunctionName, now: float, version: str = LATEST) -> Grant:
         """
-        Count one more invocation of a function.
+        Count one more invocation of a function: as one that its version has provisioned, if there is one left.
 
         Raises:
             Throttled: a limit is reached. Nothing was counted.
@@ -160,26 +207,34 @@ class AccountSlots:
         function = self._functions.get(name)
         if function is None:
             function = self._add(name, now)
-        pool = function.pool
+        share = function.share
+        if function.provisioned:
+            # Documented: Lambda developer guide, provisioned concurrency: what it cannot serve runs as the rest does.
+            own = function.provisioned.get(version)
+            if own is not None and own.pool.running < own.pool.most:
+                share = own
+        pool = share.pool
         # Assumed: concurrency comes first, and a call that it refuses takes nothing of the rate (test_slots).
         if pool.running >= pool.most:
             raise Throttled(pool.too_many)
         if not function.rate.take(now):
             raise Throttled(pool.over_rate)
-        pool.running += 1
-        function.running += 1
-        return Grant(function)
+        return share.take()
 
-    def pool_about_to_free(self, name: FunctionName) -> Pool | None:
+    def pool_about_to_free(self, name: FunctionName, version: str = LATEST) -> Pool | None:
         """
-        Return the function's pool if it is full, but only for a moment: more of its invocations have been answered
-        than calls wait for their end.
+        Return a pool that the call could count in if it is full, but only for a moment: more of its invocations have
+        been answered than calls wait for their end.
         """
         function = self._functions.get(name)
         if function is None:
             return None
-        pool = function.pool
-        return pool if pool.running >= pool.most and len(pool.waiting) < pool.answered else None
+        for share in (function.provisioned.get(version), function.share):
+            if share is not None:
+                pool = share.pool
+                if pool.running >= pool.most and len(pool.waiting) < pool.answered:
+                    return pool
+        return None
 
     def in_flight(self, name: FunctionName) -> int:
         """Return how many invocations of a function count."""
@@ -187,7 +242,7 @@ class AccountSlots:
         return 0 if function is None else function.running
 
     def is_idle(self, now: float) -> bool:
-        """Say whether forgetting the account would change nothing but that its reservations must be read again."""
+        """Say whether forgetting the account would change nothing but that its claims must be read again."""
         return all(_is_idle(function, now) for function in self._functions.values())
 
     def _add(self, name: FunctionName, now: float) -> FunctionSlots:
@@ -195,18 +250,26 @@ class AccountSlots:
             self._functions = {kept: one for kept, one in self._functions.items() if not _is_idle(one, now)}
             # Twice what is left: looking through them stays cheap, however many are busy.
             self._kept_max = max(_KEPT_MIN, 2 * len(self._functions))
-        function = FunctionSlots(*self._place(self._reservations.get(name)))
+        function = FunctionSlots(*self._place(name))
+        function.provision(self._claims.provisioned.get(name, {}))
         self._functions[name] = function
         return function
 
-    def _place(self, reserved: int | None) -> tuple[Pool, Rate]:
-        """Return where a function counts that reserves so much, and how fast it may be called."""
-        if reserved is None:
+    def _place(self, name: FunctionName) -> tuple[Pool, Rate]:
+        """Return where a function counts what none of its versions has provisioned, and how fast it may be called."""
+        shared = self._shared(name, self._claims)
+        if shared is None:
             return self._unreserved, request_rate(self._quotas.concurrent_executions)
         pool = Pool(
-            reserved, "ReservedFunctionConcurrentInvocationLimitExceeded", "ReservedFunctionInvocationRateLimitExceeded"
+            shared, "ReservedFunctionConcurrentInvocationLimitExceeded", "ReservedFunctionInvocationRateLimitExceeded"
         )
-        return pool, request_rate(max(reserved, 1))
+        return pool, request_rate(max(self._claims.reserved[name], 1))
+
+    @staticmethod
+    def _shared(name: FunctionName, claims: Claims) -> int | None:
+        """Return what is left of a function's reservation to what no version has provisioned; None without one."""
+        reserved = claims.reserved.get(name)
+        return None if reserved is None else max(reserved - claims.provisioned_of(name), 0)
 
 
 class Slots:
@@ -233,7 +296,7 @@ class Slots:
         return account
 
     def note_change(self, scope: Scope) -> None:
-        """Have a scope's reservations be read again before its next call."""
+        """Have a scope's claims be read again before its next call."""
         account = self._accounts.get(scope)
         if account is not None:
             account.note_change()
@@ -241,6 +304,19 @@ class Slots:
 
 def _is_idle(function: FunctionSlots, now: float) -> bool:
     return not function.running and function.rate.is_full(now)
+
+
+def _names(claims: Claims) -> Set[FunctionName]:
+    return claims.reserved.keys() | claims.provisioned.keys()
+
+
+def _of(name: FunctionName, claims: Claims) -> tuple[int | None, Mapping[str, int]]:
+    return claims.reserved.get(name), claims.provisioned.get(name, {})
+
+
+def _provisioned_pool(most: int) -> Pool:
+    # Nobody is refused by this pool: a call that finds it full counts elsewhere. Its rate is the function's.
+    return Pool(most, "ConcurrentInvocationLimitExceeded", "FunctionInvocationRateLimitExceeded")
 
 
 def _wake(pool: Pool) -> None:

@@ -60,6 +60,8 @@ class Configuration(msgspec.Struct, frozen=True):
     architectures: tuple[str, ...] = ("x86_64",)
     log_group: str = ""
     """Name of the CloudWatch log group that the version writes to."""
+    snap_start: bool = False
+    """SnapStart for published versions: their init runs when they are published, and is kept."""
     inert: Mapping[str, Any] = {}
     """Wire members that were stored without acting, by wire name."""
 
@@ -81,6 +83,11 @@ class Deployment(msgspec.Struct, frozen=True):
     code: Code
     egress: bool = True
     """Whether the function may reach the internet, where the server lets functions do so at all."""
+
+    @property
+    def is_snap_started(self) -> bool:
+        """Whether it is of a published version whose init is kept."""
+        return self.configuration.snap_start and self.version != LATEST
 
 
 class FunctionVersion(msgspec.Struct, frozen=True):
@@ -116,6 +123,11 @@ class FunctionVersion(msgspec.Struct, frozen=True):
     """False when the function's tags close the internet for it. All versions of a function agree."""
     serving: Deployment | None = None
     """What answers invocations instead, while an update is in progress or after it failed."""
+
+    @property
+    def is_snap_started(self) -> bool:
+        """Whether it is a published version whose init is kept."""
+        return self.configuration.snap_start and self.version != LATEST
 
     def deployment(self) -> Deployment:
         """Return what answers invocations now."""

@@ -48,6 +48,15 @@ class FunctionError(msgspec.Struct, frozen=True):
     """`errorType` of the payload, for the REPORT line and retries."""
 
 
+class RestoreFailure(enum.Enum):
+    """How an environment of a version with SnapStart can fail to be restored: the handler did not run."""
+
+    HOOK_FAILED = enum.auto()
+    """A hook after the restore failed, or the runtime ended meanwhile."""
+    TIMED_OUT = enum.auto()
+    """The hooks took longer than they may."""
+
+
 class InvocationOutcome(msgspec.Struct, frozen=True):
     """What an invocation came to. `payload` is passed through untouched."""
 
@@ -57,3 +66,5 @@ class InvocationOutcome(msgspec.Struct, frozen=True):
     content_type: str = "application/json"
     log_tail: bytes | None = None
     """The last 4 KB of the invocation's log, when it was asked for."""
+    restore_failure: RestoreFailure | None = None
+    """Set when there is no payload because the environment could not be restored."""

@@ -24,7 +24,7 @@ from lambent.execution.environment import EnvironmentMachine, EnvironmentState, 
 from lambent.execution.parked import ParkedEnvironment, ParkedPool
 from lambent.execution.starting import StartPlan, assignment, plan_start
 from lambent.runtime_api import server as runtime_api
-from lambent.runtime_api.contract import NextCall, Post, Verdict
+from lambent.runtime_api.contract import NextCall, Post, RestoreCall, Verdict
 from lambent.runtimes.contract import InvalidEntrypoint, Runtimes, RuntimeUnavailable
 from lambent.sandbox import contract as sandbox_contract
 from lambent.sandbox.contract import Sandbox, SandboxStartError
@@ -40,6 +40,8 @@ _TAIL_BYTES = 4096
 """Documented: Lambda API reference, Invoke, LogResult holds the last 4 KB."""
 
 _NEXT = machine.NextRequested()
+_RESTORE_REQUESTED = machine.RestoreRequested()
+_SNAP_START: Final = "snap-start"
 _DEADLINE = machine.DeadlinePassed()
 _STARTED = machine.RuntimeStarted()
 _RETIRE = machine.Retire()
@@ -136,7 +138,9 @@ class ExecutionEnvironment:
         self._cpu_us = 0
         """Processor time that has been accounted for: what comes on top is the next invocation's."""
         self._initialising: asyncio.Future[None] | None = None
-        self._initialization_type = "on-demand"
+        # Also where nothing is kept for it: the runtime then runs the hooks around a snapshot that the function relies on.
+        self._initialization_type = _SNAP_START if deployment.is_snap_started else "on-demand"
+        self._restore_call: RestoreCall | None = None
         self._parser = OutputParser()
         self._tail: bytearray | None = None
         self._invocation: Invocation | None = None
@@ -178,7 +182,7 @@ class ExecutionEnvironment:
         """
         self._initialising = asyncio.get_running_loop().create_future()
         self._initialization_type = initialization_type
-        self._handle(machine.Initialise(limit_s))
+        self._handle(machine.Initialise(limit_s, is_snapshot=initialization_type == _SNAP_START))
         return self._initialising
 
     def freeze(self) -> None:
@@ -322,11 +326,11 @@ class ExecutionEnvironment:
         if not self._machine.accepts_next():
             return Verdict.INVALID_STATE
         self._next_call = call
-        self._handle(_NEXT)
         if not self._is_init_over:
             self._is_init_over = True
-            # Not now: the event that was just handed over leaves first.
+            # Not now: the event that is about to be handed over leaves first. But before the pool freezes anything.
             self._around.clock.call_later(0, self._end_init)
+        self._handle(_NEXT)
         return Verdict.ACCEPTED
 
     def _end_init(self) -> None:
@@ -415,6 +419,28 @@ class ExecutionEnvironment:
         arn = runtime_version_arn(self.deployment.scope.region, runtime)
         self._log.output([lines.init_start_line(self._around.runtimes.version_label(runtime), arn)])
 
+    def _log_restore_start(self, command: machine.LogRestoreStart) -> None:
+        runtime = self.deployment.configuration.runtime
+        arn = runtime_version_arn(self.deployment.scope.region, runtime)
+        self._log.output([lines.restore_start_line(self._around.runtimes.version_label(runtime), arn)])
+
+    def _restore(self, command: machine.Restore) -> None:
+        if self._is_frozen:
+            self.thaw()
+        call, self._restore_call = self._restore_call, None
+        # None: it was answered, or its connection went and the runtime asks again.
+        if call is not None:
+            call.restored()
+
+    def _log_restore_report(self, command: machine.LogRestoreReport) -> None:
+        self._read_output()
+        self._log.output([lines.restore_report_line(command.restore_ms, command.status, command.error_type)])
+
+    def _restore_failed(self, command: machine.RestoreFailed) -> None:
+        answer, self._answer, self._tail = self._answer, None, None
+        if answer is not None and not answer.done():
+            answer.set_result(InvocationOutcome(b"", self.deployment.version, restore_failure=command.failure))
+
     def _log_init_report(self, command: machine.LogInitReport) -> None:
         self._read_output()
         self._write([lines.init_report_line(command.init_ms, command.phase, command.status, command.error_type)])
@@ -446,7 +472,7 @@ class ExecutionEnvironment:
         usage = Usage(
             duration_ms=command.duration_ms,
             init_ms=command.init_ms or 0.0,
-            billed_ms=lines.billed_duration_ms(command.duration_ms, command.init_ms),
+            billed_ms=lines.billed_duration_ms(command.duration_ms, command.init_ms, command.restore_ms),
             cpu_us=cpu_us,
             memory_peak_mib=peak_mib,
         )
@@ -460,6 +486,7 @@ class ExecutionEnvironment:
                 memory_peak_mib=peak_mib,
                 status=command.status,
                 error_type=command.error_type,
+                restore_ms=command.restore_ms,
             ),
         ]
         if self._tail is not None:
@@ -559,6 +586,10 @@ _PERFORM: dict[type, Callable[[ExecutionEnvironment, object], None]] = {
     machine.SetDeadline: _E._set_deadline,  # type: ignore[dict-item]
     machine.ClearDeadline: _E._clear_deadline,  # type: ignore[dict-item]
     machine.LogStart: _E._log_start,  # type: ignore[dict-item]
+    machine.LogRestoreStart: _E._log_restore_start,  # type: ignore[dict-item]
+    machine.Restore: _E._restore,  # type: ignore[dict-item]
+    machine.LogRestoreReport: _E._log_restore_report,  # type: ignore[dict-item]
+    machine.RestoreFailed: _E._restore_failed,  # type: ignore[dict-item]
     machine.Deliver: _E._deliver,  # type: ignore[dict-item]
     machine.LogInitReport: _E._log_init_report,  # type: ignore[dict-item]
     machine.LogLine: _E._log_line,  # type: ignore[dict-item]

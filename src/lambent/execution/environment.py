@@ -13,13 +13,19 @@ from typing import Any
 
 import msgspec
 
-from lambent.domain.invocation import EnvironmentFailure, FunctionError, Invocation
+from lambent.domain.invocation import EnvironmentFailure, FunctionError, Invocation, RestoreFailure
 
 INIT_LIMIT_S = 10.0
 """
 How long the init phase may take before it is repeated inside the invocation.
 
 Documented: Lambda developer guide, init phase.
+"""
+
+
+RESTORE_LIMIT_S = 10.0
+"""
+How long the hooks after a restore may take. Documented: Lambda developer guide, SnapStart runtime hooks.
 """
 
 
@@ -38,6 +44,8 @@ class EnvironmentState(enum.Enum):
     """Init repeated inside the invocation, bound by the function's timeout and billed with it."""
     IDLE = "idle"
     """The runtime has asked for work and there is none."""
+    RESTORING = "restoring"
+    """An invocation waits for the hooks that the function wants to run after a restore."""
     RUNNING = "running"
     """An invocation has been delivered, no response has come."""
     RESPONDED = "responded"
@@ -61,6 +69,8 @@ class Initialise(msgspec.Struct, frozen=True):
     """Init is to run now, without an invocation, within so many seconds."""
 
     limit_s: float
+    is_snapshot: bool = False
+    """Whether what it leaves counts as a snapshot: the first invocation restores it."""
 
 
 class RuntimeStarted(msgspec.Struct, frozen=True):
@@ -69,6 +79,17 @@ class RuntimeStarted(msgspec.Struct, frozen=True):
 
 class NextRequested(msgspec.Struct, frozen=True):
     """The runtime asks for work."""
+
+
+class RestoreRequested(msgspec.Struct, frozen=True):
+    """The runtime has run the hooks before a snapshot, and asks to be told when it is restored."""
+
+
+class RestoreErrorPosted(msgspec.Struct, frozen=True):
+    """The runtime reported that a hook after the restore failed."""
+
+    payload: bytes
+    error_type: str
 
 
 class ResponsePosted(msgspec.Struct, frozen=True):
@@ -128,6 +149,8 @@ Event = (
     | Initialise
     | RuntimeStarted
     | NextRequested
+    | RestoreRequested
+    | RestoreErrorPosted
     | ResponsePosted
     | ErrorPosted
     | ResponseTooLarge
@@ -163,6 +186,22 @@ class LogStart(msgspec.Struct, frozen=True):
     """Write the START line."""
 
 
+class LogRestoreStart(msgspec.Struct, frozen=True):
+    """Write the RESTORE_START line."""
+
+
+class Restore(msgspec.Struct, frozen=True):
+    """Answer the runtime's open request to be told of the restore."""
+
+
+class LogRestoreReport(msgspec.Struct, frozen=True):
+    """Write the RESTORE_REPORT line; `status` is empty when all went well."""
+
+    restore_ms: float
+    status: str = ""
+    error_type: str = ""
+
+
 class Deliver(msgspec.Struct, frozen=True):
     """Hand the pending invocation to the runtime's open Next call, with the seconds that it has left."""
 
@@ -195,6 +234,13 @@ class LogEnd(msgspec.Struct, frozen=True):
     init_ms: float | None
     status: str
     error_type: str
+    restore_ms: float | None = None
+
+
+class RestoreFailed(msgspec.Struct, frozen=True):
+    """Tell the caller that the handler did not run."""
+
+    failure: RestoreFailure
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -245,6 +291,10 @@ Command = (
     | SetDeadline
     | ClearDeadline
     | LogStart
+    | LogRestoreStart
+    | Restore
+    | LogRestoreReport
+    | RestoreFailed
     | Deliver
     | LogInitReport
     | LogLine
@@ -265,6 +315,8 @@ _FREE = Free()
 _GONE = Gone()
 _TIMEOUT_LINE = LogTimeout()
 _INITIALISED = Initialised()
+_RESTORE_LINE = LogRestoreStart()
+_RESTORE = Restore()
 
 _SIGNAL_NAMES = {
     1: "hangup",
@@ -311,8 +363,11 @@ class EnvironmentMachine:
         "_init_limit_s",
         "_init_ms",
         "_is_retiring",
+        "_is_snapshot",
         "_pending_answer",
         "_restart_reason",
+        "_restore_ms",
+        "_waits_for_restore",
         "_timeout_s",
         "invocation",
         "state",
@@ -327,6 +382,11 @@ class EnvironmentMachine:
         self._init_limit_s = INIT_LIMIT_S
         self._began = 0.0
         self._init_ms: float | None = None
+        self._restore_ms: float | None = None
+        self._is_snapshot = False
+        """Whether its init was run for a snapshot that has not been restored yet."""
+        self._waits_for_restore = False
+        """Whether the runtime waits to be told of the restore, instead of having asked for work."""
         self._is_retiring = False
         self._pending_answer: Answer | None = None
         self._restart_reason: tuple[str, str] = ("error", "")
@@ -363,9 +423,17 @@ class EnvironmentMachine:
             EnvironmentState.DEAD,
         }
 
+    def accepts_restore(self) -> bool:
+        """Whether the runtime may ask to be told of its restore now."""
+        return (self.state, RestoreRequested) in _TABLE
+
+    def accepts_restore_error(self) -> bool:
+        """Whether the runtime may report a failed hook after the restore now."""
+        return (self.state, RestoreErrorPosted) in _TABLE
+
     def accepts_init_error(self) -> bool:
         """Whether the runtime may report a failed init now."""
-        return self.state in {EnvironmentState.INIT, EnvironmentState.INIT_AHEAD, EnvironmentState.INIT_AGAIN}
+        return (self.state, InitErrorPosted) in _TABLE
 
     # Rules, by state ---------------------------------------------------------------------------------------------
 
@@ -378,6 +446,7 @@ class EnvironmentMachine:
     def _initialise(self, event: Initialise, now: float) -> list[Command]:
         self._init_began = now
         self._init_limit_s = event.limit_s
+        self._is_snapshot = event.is_snapshot
         self.state = EnvironmentState.INIT_AHEAD
         return [StartRuntime(again=False)]
 
@@ -388,8 +457,50 @@ class EnvironmentMachine:
     def _invoke(self, event: Invoke, now: float) -> list[Command]:
         self.invocation = event.invocation
         self._began = now
+        if self._is_snapshot:
+            return self._begin_restore(now)
         self.state = EnvironmentState.RUNNING
         return [SetDeadline(self._timeout_s), _START_LINE, Deliver(self._timeout_s)]
+
+    def _begin_restore(self, now: float) -> list[Command]:
+        self._is_snapshot = False
+        # Documented: Lambda developer guide, monitoring SnapStart: its invocations report no init but the restore.
+        self._init_ms = None
+        if self._waits_for_restore:
+            self.state = EnvironmentState.RESTORING
+            return [_RESTORE_LINE, SetDeadline(RESTORE_LIMIT_S), _RESTORE]
+        # A runtime without such hooks has asked for work already: there is nothing left of the restore to wait for.
+        return [_RESTORE_LINE, *self._restored(now)]
+
+    def _restored(self, now: float) -> list[Command]:
+        self._restore_ms = (now - self._began) * 1000
+        self._waits_for_restore = False
+        self._began = now
+        self.state = EnvironmentState.RUNNING
+        report = LogRestoreReport(self._restore_ms)
+        return [report, SetDeadline(self._timeout_s), _START_LINE, Deliver(self._timeout_s)]
+
+    def _hooks_done(self, event: NextRequested, now: float) -> list[Command]:
+        return self._restored(now)
+
+    def _restore_again(self, event: RestoreRequested, now: float) -> list[Command]:
+        return [_RESTORE]
+
+    def _restore_error(self, event: RestoreErrorPosted | InitErrorPosted, now: float) -> list[Command]:
+        report = self._not_restored(RestoreFailure.HOOK_FAILED, now, "error", event.error_type)
+        return [_KILL, *report, *self._end()]
+
+    def _restore_exited(self, event: Exited, now: float) -> list[Command]:
+        kind = EnvironmentFailure.EXITED.value
+        return [*self._not_restored(RestoreFailure.HOOK_FAILED, now, "error", kind), *self._dead()]
+
+    def _restore_late(self, event: DeadlinePassed, now: float) -> list[Command]:
+        return [_KILL, *self._not_restored(RestoreFailure.TIMED_OUT, now, "timeout", ""), *self._end()]
+
+    def _not_restored(self, failure: RestoreFailure, now: float, status: str, error_type: str) -> list[Command]:
+        self.invocation = None
+        report = LogRestoreReport((now - self._began) * 1000, status, error_type)
+        return [_CLEAR, report, RestoreFailed(failure)]
 
     def _init_done(self, event: NextRequested, now: float) -> list[Command]:
         self._init_ms = (now - self._init_began) * 1000
@@ -407,6 +518,18 @@ class EnvironmentMachine:
         self._init_ms = (now - self._init_began) * 1000
         self.state = EnvironmentState.IDLE
         return [_CLEAR, _INITIALISED, _FREE]
+
+    def _ahead_snapshot(self, event: RestoreRequested, now: float) -> list[Command]:
+        if not self._is_snapshot:
+            # A runtime that asks although its environment was told of another way to start.
+            return [_RESTORE]
+        self._waits_for_restore = True
+        self.state = EnvironmentState.IDLE
+        return [_CLEAR, _INITIALISED, _FREE]
+
+    def _restore_at_once(self, event: RestoreRequested, now: float) -> list[Command]:
+        # An environment beyond those that are kept: there is no snapshot to wait in, and the hooks run all the same.
+        return [_RESTORE]
 
     def _ahead_error(self, event: InitErrorPosted, now: float) -> list[Command]:
         failure = InitFailure(event.error_type, event.payload)
@@ -440,7 +563,7 @@ class EnvironmentMachine:
         init_ms = (now - self._init_began) * 1000
         return [_CLEAR, LogInitReport(init_ms, "init", status, failure.error_type), Initialised(failure)]
 
-    def _init_error(self, event: InitErrorPosted, now: float) -> list[Command]:
+    def _init_error(self, event: InitErrorPosted | RestoreErrorPosted, now: float) -> list[Command]:
         # The first failure is not the caller's answer: AWS repeats init inside the invocation, and what
         # that reports is. Documented: Lambda developer guide, failures during the init phase.
         self._restart_reason = ("error", event.error_type)
@@ -468,7 +591,7 @@ class EnvironmentMachine:
             StartRuntime(again=True),
         ]
 
-    def _init_again_error(self, event: InitErrorPosted, now: float) -> list[Command]:
+    def _init_again_error(self, event: InitErrorPosted | RestoreErrorPosted, now: float) -> list[Command]:
         answer = Answer(event.payload, "application/json", FunctionError(error_type=event.error_type))
         report = LogInitReport((now - self._began) * 1000, "invoke", "error", event.error_type)
         return [_KILL, report, *self._finish(answer, now, "error", event.error_type), *self._end()]
@@ -554,7 +677,7 @@ class EnvironmentMachine:
     def _late_after_response(self, event: DeadlinePassed, now: float) -> list[Command]:
         return [_KILL, _TIMEOUT_LINE, *self._finish(None, now, "timeout", ""), *self._end()]
 
-    def _still_idle(self, event: NextRequested, now: float) -> list[Command]:
+    def _still_idle(self, event: NextRequested | RestoreRequested, now: float) -> list[Command]:
         return []
 
     def _idle_exited(self, event: Exited | Lost, now: float) -> list[Command]:
@@ -580,14 +703,14 @@ class EnvironmentMachine:
         """Close the invocation: END, REPORT, and the answer where it has not left yet (a tail holds REPORT)."""
         commands: list[Command] = [
             _CLEAR,
-            LogEnd((now - self._began) * 1000, self._init_ms, status, error_type),
+            LogEnd((now - self._began) * 1000, self._init_ms, status, error_type, self._restore_ms),
         ]
         held, self._pending_answer = self._pending_answer, None
         if held is not None:
             commands.append(held)
         elif answer is not None:
             commands.append(answer)
-        self._init_ms = None
+        self._init_ms = self._restore_ms = None
         self.invocation = None
         return commands
 
@@ -622,6 +745,7 @@ _TABLE: dict[tuple[EnvironmentState, type], _Rule] = {
     (_S.NEW, Retire): _M._retire_later,
     (_S.INIT_AHEAD, RuntimeStarted): _M._started,
     (_S.INIT_AHEAD, NextRequested): _M._ahead_done,
+    (_S.INIT_AHEAD, RestoreRequested): _M._ahead_snapshot,
     (_S.INIT_AHEAD, InitErrorPosted): _M._ahead_error,
     (_S.INIT_AHEAD, StartFailed): _M._ahead_start_failed,
     (_S.INIT_AHEAD, Exited): _M._ahead_exited,
@@ -630,7 +754,9 @@ _TABLE: dict[tuple[EnvironmentState, type], _Rule] = {
     (_S.INIT_AHEAD, Retire): _M._ahead_retired,
     (_S.INIT, RuntimeStarted): _M._started,
     (_S.INIT, NextRequested): _M._init_done,
+    (_S.INIT, RestoreRequested): _M._restore_at_once,
     (_S.INIT, InitErrorPosted): _M._init_error,
+    (_S.INIT, RestoreErrorPosted): _M._init_error,
     (_S.INIT, StartFailed): _M._start_failed,
     (_S.INIT, Exited): _M._init_exited,
     (_S.INIT, Lost): _M._lost_before_start,
@@ -642,7 +768,9 @@ _TABLE: dict[tuple[EnvironmentState, type], _Rule] = {
     (_S.INIT_FAILED, Retire): _M._retire_later,
     (_S.INIT_AGAIN, RuntimeStarted): _M._ignore,
     (_S.INIT_AGAIN, NextRequested): _M._init_again_done,
+    (_S.INIT_AGAIN, RestoreRequested): _M._restore_at_once,
     (_S.INIT_AGAIN, InitErrorPosted): _M._init_again_error,
+    (_S.INIT_AGAIN, RestoreErrorPosted): _M._init_again_error,
     (_S.INIT_AGAIN, StartFailed): _M._start_failed,
     (_S.INIT_AGAIN, Exited): _M._exited_busy,
     (_S.INIT_AGAIN, Lost): _M._lost_busy,
@@ -650,10 +778,19 @@ _TABLE: dict[tuple[EnvironmentState, type], _Rule] = {
     (_S.INIT_AGAIN, Retire): _M._retire_later,
     (_S.IDLE, Invoke): _M._invoke,
     (_S.IDLE, NextRequested): _M._still_idle,
+    (_S.IDLE, RestoreRequested): _M._still_idle,
     (_S.IDLE, Exited): _M._idle_exited,
     (_S.IDLE, Lost): _M._idle_exited,
     (_S.IDLE, DeadlinePassed): _M._ignore,
     (_S.IDLE, Retire): _M._retire_idle,
+    (_S.RESTORING, NextRequested): _M._hooks_done,
+    (_S.RESTORING, RestoreRequested): _M._restore_again,
+    (_S.RESTORING, RestoreErrorPosted): _M._restore_error,
+    (_S.RESTORING, InitErrorPosted): _M._restore_error,
+    (_S.RESTORING, Exited): _M._restore_exited,
+    (_S.RESTORING, Lost): _M._lost_before_start,
+    (_S.RESTORING, DeadlinePassed): _M._restore_late,
+    (_S.RESTORING, Retire): _M._retire_later,
     (_S.RUNNING, NextRequested): _M._redeliver,
     (_S.RUNNING, ResponsePosted): _M._responded,
     (_S.RUNNING, ErrorPosted): _M._error_posted,

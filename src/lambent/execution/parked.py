@@ -29,6 +29,9 @@ How long after a take refilling begins, as long as there is another: parking wou
 that caused it. Assumed; revisit with `make bench`, cold start.
 """
 
+EXPECT_MAX_S: Final = 1.0
+"""Assumed: a zygote starts in a tenth of a second; who waits longer than a second waits for something else."""
+
 KEEP_S: Final = 600.0
 """How long a kind that nobody takes keeps its stock."""
 
@@ -67,12 +70,14 @@ class _Kind:
     __slots__ = (
         "deaths",
         "demand",
+        "expecting",
         "failures",
         "kind",
         "parking",
         "refill_s",
         "retry_at",
         "stock",
+        "turn",
         "waiters",
         "wanted_at",
     )
@@ -83,7 +88,11 @@ class _Kind:
         self.stock: deque[ParkedEnvironment] = deque()
         """The longest parked first, which is taken first."""
         self.waiters: deque[asyncio.Future[ParkedEnvironment]] = deque()
+        self.expecting: set[asyncio.Future[None]] = set()
+        """Those who wait until there is one, without taking it."""
         self.parking = 0
+        self.turn = 0
+        """Rises with each park for a waiting call, over all kinds."""
         self.refill_s = 0.02
         """How long parking takes, averaged. The first value only matters until the first one is there."""
         self.wanted_at = now
@@ -92,6 +101,12 @@ class _Kind:
         self.deaths = 0
         """Parked environments that died in a row, soon after they were made."""
         self.retry_at = now
+
+    def tell(self) -> None:
+        """Let those go on who expect one."""
+        for told in self.expecting:
+            if not told.done():
+                told.set_result(None)
 
     @property
     def cost_mib(self) -> float:
@@ -135,6 +150,7 @@ class ParkedPool:
         self._watching: set[asyncio.Task[Exit]] = set()
         self._leaving: set[asyncio.Task[Exit]] = set()
         """Of environments that were parked here and are ending."""
+        self._turn = 0
         self._quiet_until = 0.0
         self._timer: TimerHandle | None = None
         self._timer_at = 0.0
@@ -162,6 +178,27 @@ class ParkedPool:
         if self._sandbox.parks_ahead and not self._is_closed:
             self._row(kind)
             self._pump()
+
+    async def expect(self, kind: ParkedKind) -> None:
+        """
+        Say that a kind is needed now; return once one is parked, its parking has failed, or a bounded moment is over.
+
+        A cancelled call leaves nothing behind.
+        """
+        if not self._sandbox.parks_ahead or self._is_closed:
+            return
+        self.want(kind)
+        row = self._row(kind)
+        if row.stock:
+            return
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        row.expecting.add(told)
+        timer = self._clock.call_later(EXPECT_MAX_S, row.tell)
+        try:
+            await told
+        finally:
+            timer.cancel()
+            row.expecting.discard(told)
 
     async def take(self, kind: ParkedKind) -> ParkedEnvironment:
         """
@@ -218,6 +255,7 @@ class ParkedPool:
                 if not waiter.done():
                     waiter.set_exception(DependencyError("the server is stopping", retryable=True))
             row.waiters.clear()
+            row.tell()
             while row.stock:
                 self._discard(row.stock.popleft())
         self._kinds.clear()
@@ -244,6 +282,7 @@ class ParkedPool:
 
     def _drop(self, row: _Kind) -> None:
         del self._kinds[row.kind]
+        row.tell()
         while row.stock:
             self._discard(row.stock.popleft())
 
@@ -262,14 +301,14 @@ class ParkedPool:
         self._wake_for_next(now)
 
     def _serve_waiters(self) -> None:
-        # In turns, so that a burst of one owner does not hold up another's call.
-        is_short = True
-        while is_short:
-            is_short = False
-            for row in self._kinds.values():
-                if len(row.waiters) > row.parking and len(self._parks) < PARKS_AT_ONCE:
-                    self._park(row)
-                    is_short = True
+        while len(self._parks) < PARKS_AT_ONCE:
+            short = [row for row in self._kinds.values() if len(row.waiters) > row.parking]
+            if not short:
+                return
+            # In turns, so that a burst of one owner does not hold up another's call.
+            row = min(short, key=lambda row: row.turn)
+            self._turn = row.turn = self._turn + 1
+            self._park(row)
 
     def _refill(self, now: float) -> None:
         rows = list(reversed(self._kinds.values()))
@@ -357,12 +396,14 @@ class ParkedPool:
         # Its waiter may have gone meanwhile, and others may have filled the budget.
         if is_wanted and self.size < self._count_max and self.size_mib + row.cost_mib <= self._budget_mib:
             row.stock.append(parked)
+            row.tell()
             parked.ended.add_done_callback(partial(self._died, row, parked))
         else:
             self._discard(parked)
 
     def _failed(self, row: _Kind, error: DependencyError) -> None:
         row.failures += 1
+        row.tell()
         self._back_off(row, row.failures, error)
         while row.waiters:
             waiter = row.waiters.popleft()

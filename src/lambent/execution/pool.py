@@ -156,7 +156,8 @@ class EnvironmentPool(EnvironmentOwner):
         self._relieve = relieve
         self._all: dict[ExecutionEnvironment, float] = {}
         """Every environment that takes invocations, with the moment it was made: the oldest first."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[ExecutionEnvironment, asyncio.Task[None]] = {}
+        """The life of each environment that was started, until its processes have ended."""
         self._idle = Idle()
         self._kept_idle = Idle()
         """Idle environments that are kept initialised: neither idle time nor eviction ends them."""
@@ -293,11 +294,10 @@ class EnvironmentPool(EnvironmentOwner):
 
     def start(self, environment: ExecutionEnvironment) -> None:
         """Begin a new environment's life, after its first invocation was placed."""
-        task = self._spawn(environment)
-        self._tasks.add(task)
+        task = self._tasks[environment] = self._spawn(environment)
 
         def ended(task: "asyncio.Task[None]") -> None:
-            self._tasks.discard(task)
+            del self._tasks[environment]
             self._leaving.pop(environment, None)
             self._offer_room()
 
@@ -520,7 +520,7 @@ class EnvironmentPool(EnvironmentOwner):
         if not self._idle.remove(environment):
             self._kept_idle.remove(environment)
         kept = self._kept.pop(environment, None)
-        if not environment.is_new:
+        if environment in self._tasks:
             self._leaving[environment] = environment.memory_peak_mib
         if kept is not None and kept.is_ready:
             kept.left()
@@ -553,8 +553,9 @@ class EnvironmentPool(EnvironmentOwner):
         self._freeze_timer = None
         now = self._clock.monotonic()
         for environment, since in list(self._unfrozen.items()):
-            if now - since < self._freeze_after_s:
-                self._freeze_timer = self._clock.call_later(since + self._freeze_after_s - now, self._freeze)
+            early_s = since + self._freeze_after_s - now
+            if early_s > 0:
+                self._freeze_timer = self._clock.call_later(max(early_s, 0.001), self._freeze)
                 return
             del self._unfrozen[environment]
             environment.freeze()
@@ -591,9 +592,13 @@ class EnvironmentPool(EnvironmentOwner):
         for environment in list(self._all):
             environment.retire()
         if self._tasks:
-            _, late = await asyncio.wait(list(self._tasks), timeout=grace_s)
-            for task in late:
+            await asyncio.wait(list(self._tasks.values()), timeout=grace_s)
+        late = dict(self._tasks)
+        if late:
+            _log.warning("pool.closed_with_running count=%d", len(late))
+            for task in late.values():
                 task.cancel()
-            if late:
-                _log.warning("pool.closed_with_running count=%d", len(late))
-                await asyncio.wait(late)
+            await asyncio.wait(list(late.values()))
+            # Whoever still waits for an answer hears that there will be none.
+            for environment in late:
+                environment.abandon()

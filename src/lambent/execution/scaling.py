@@ -63,7 +63,7 @@ class Demand:
         rate = self._rate * math.exp(-gap_s / RATE_OVER_S)
         burst = self._burst * _halved(gap_s, BURST_HALF_LIFE_S)
         # A product that is whole but for the last bit of a float is not the next whole number.
-        return max(STOCK_MIN, math.ceil(rate * refill_s - 1e-9), math.floor(burst))
+        return max(STOCK_MIN, math.ceil(rate * refill_s - 1e-9), round(burst))
 
 
 class Wanted(msgspec.Struct, frozen=True):

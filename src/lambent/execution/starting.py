@@ -41,7 +41,6 @@ async def plan_start(deployment: Deployment, sandbox: Sandbox, runtimes: Runtime
         package,
         task_root,
         configuration.environment or {},
-        has_own_root=sandbox.has_own_root,
     )
     return StartPlan(_kind(deployment, command), command, package, task_root)
 

@@ -22,6 +22,7 @@ def _error(status: str, error_type: str, message: str) -> bytes:
 # Observed: aws/aws-lambda-runtime-interface-emulator, package rendering.
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 ACCEPTED = _answer("202 Accepted", b'{"status":"OK"}\n')
+RESTORED = _answer("200 OK", b"")
 PONG = _answer("200 OK", b"pong", "text/plain")
 INVALID_REQUEST_ID = _error("400 Bad Request", "InvalidRequestID", "Invalid request ID")
 INVALID_RESPONSE_MODE = _error("400 Bad Request", "InvalidFunctionResponseMode", "Invalid function response mode")

@@ -38,6 +38,14 @@ class NextCall(Protocol):
         ...
 
 
+class RestoreCall(Protocol):
+    """One pending GET .../restore/next."""
+
+    def restored(self) -> None:
+        """Answer the call. Called at most once. On a connection that died, does nothing."""
+        ...
+
+
 class RuntimeEvents(Protocol):
     """
     What happens at one environment's Runtime API. Plain methods, called on the event loop.
@@ -61,3 +69,12 @@ class RuntimeEvents(Protocol):
     def error_posted(self, request_id: str, post: Post) -> Verdict: ...
 
     def init_error_posted(self, post: Post) -> Verdict: ...
+
+    def restore_requested(self, call: RestoreCall) -> Verdict:
+        """
+        The runtime of an environment for SnapStart has run its hooks before the snapshot. ACCEPTED keeps the call open
+        until `restored`; INVALID_STATE refuses it.
+        """
+        ...
+
+    def restore_error_posted(self, post: Post) -> Verdict: ...

@@ -13,6 +13,7 @@ import binascii
 import logging
 import socket
 from collections import deque
+from collections.abc import Callable
 from typing import Final, cast
 
 import httptools
@@ -39,6 +40,8 @@ _JOINED_BYTES_MAX: Final = 64 * 1024
 _PREFIX: Final = b"/2018-06-01/runtime/"
 _NEXT: Final = b"/2018-06-01/runtime/invocation/next"
 _INIT_ERROR: Final = b"/2018-06-01/runtime/init/error"
+_RESTORE_NEXT: Final = b"/2018-06-01/runtime/restore/next"
+_RESTORE_ERROR: Final = b"/2018-06-01/runtime/restore/error"
 _INVOCATION: Final = b"/2018-06-01/runtime/invocation/"
 _PINGS: Final = frozenset({b"/2018-06-01/ping", b"/ping"})
 
@@ -84,7 +87,7 @@ _USUAL_NEXT.target = _NEXT
 
 
 class _NextCall:
-    """A Next that waits, or one that has been answered. Forgets its connection once either is over."""
+    """A Next, or a request for the restore, that waits or has been answered. It then forgets its connection."""
 
     __slots__ = ("_connection",)
 
@@ -95,6 +98,11 @@ class _NextCall:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.answer_next(invocation, deadline_ms)
+
+    def restored(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.answer_restore()
 
     def drop(self) -> None:
         self._connection = None
@@ -319,7 +327,9 @@ class _Connection(asyncio.Protocol):
         events = self._listener.events
         if request.method == b"GET":
             if target == _NEXT:
-                return self._ask_next(request)
+                return self._ask(request, self._listener.events.next_requested)
+            if target == _RESTORE_NEXT:
+                return self._ask(request, self._listener.events.restore_requested)
             return answers.PONG if target in _PINGS else answers.NOT_FOUND
         if request.method != b"POST" or not target.startswith(_PREFIX):
             return answers.NOT_FOUND
@@ -327,6 +337,10 @@ class _Connection(asyncio.Protocol):
             if request.is_too_large:
                 return self._too_large
             return self._render(events.init_error_posted(_post_of(request)))
+        if target == _RESTORE_ERROR:
+            if request.is_too_large:
+                return self._too_large
+            return self._render(events.restore_error_posted(_post_of(request)))
         if not target.startswith(_INVOCATION):
             return answers.NOT_FOUND
         name, _, kind = target[len(_INVOCATION) :].partition(b"/")
@@ -356,11 +370,11 @@ class _Connection(asyncio.Protocol):
             return self._render(events.error_posted(request_id, _failed_midway(request)))
         return self._render(events.response_posted(request_id, _post_of(request)))
 
-    def _ask_next(self, request: _Request) -> bytes:
+    def _ask(self, request: _Request, ask: Callable[[_NextCall], Verdict]) -> bytes:
         call = self._next = _NextCall(self)
         self._next_keeps_alive = request.keeps_alive
         try:
-            verdict = self._listener.events.next_requested(call)
+            verdict = ask(call)
         except BaseException:
             self._drop_next()
             raise
@@ -388,6 +402,13 @@ class _Connection(asyncio.Protocol):
                 self._transport.writelines((head, invocation.payload))
         if self._requests:
             # Not here: whoever delivers stands in the middle of its own decision.
+            asyncio.get_running_loop().call_soon(self._answer_waiting)
+
+    def answer_restore(self) -> None:
+        """Answer the request for the restore that waits; only its `_NextCall` calls this, once."""
+        self._next = None
+        self._send(answers.RESTORED, self._next_keeps_alive)
+        if self._requests:
             asyncio.get_running_loop().call_soon(self._answer_waiting)
 
     @property

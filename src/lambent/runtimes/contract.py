@@ -87,15 +87,12 @@ class Runtimes(Protocol):
         package: Path,
         task_root: str,
         variables: Mapping[str, str],
-        *,
-        has_own_root: bool = False,
     ) -> RuntimeCommand:
         """
         Return how to start `runtime` for the package at `package`, which the function sees at `task_root`.
 
         Args:
             variables: the user's own variables: AWS_LAMBDA_EXEC_WRAPPER among them changes the command.
-            has_own_root: whether environments see Lambda's paths, where `folders` are mounted, and not the host's.
 
         Raises:
             RuntimeUnavailable: not prepared, and cannot be.

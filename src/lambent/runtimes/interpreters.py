@@ -6,10 +6,14 @@ is executed once, as the functions' user, since only that proves that a function
 """
 
 import asyncio
+import functools
+import grp
 import json
 import logging
 import os
+import pwd
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -19,7 +23,7 @@ from pathlib import Path
 import msgspec
 
 from lambent.clock import Clock
-from lambent.function_user import FunctionUser
+from lambent.function_user import FunctionUser, own_user
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +38,10 @@ _SEARCH_AGE_MAX_S = 5.0
 """Assumed: how soon an interpreter that was installed meanwhile is noticed."""
 
 _PROBE = (
-    "import json,platform,sys,sysconfig;"
+    "import json,os,platform,site,sys,sysconfig;"
     "print(json.dumps([platform.python_implementation(),list(sys.version_info[:3]),"
-    "bool(sysconfig.get_config_var('Py_GIL_DISABLED'))]))"
+    "bool(sysconfig.get_config_var('Py_GIL_DISABLED')),sys.base_prefix,"
+    "[os.path.dirname(os.__file__),*site.getsitepackages()]]))"
 )
 
 
@@ -50,6 +55,24 @@ class Interpreter(msgspec.Struct, frozen=True):
     """Whether the functions' user can execute it. If not, the version is read off the path."""
     obstacle: str = ""
     """Why it is not reachable."""
+    prefix: Path = Path("/usr")
+    """The folder that holds it and its library, sys.base_prefix."""
+    library: tuple[Path, ...] = ()
+    """The folders from which it loads modules when it starts; some may not exist."""
+
+    @property
+    def is_in_usr(self) -> bool:
+        """Whether it lies in /usr, which environments with a root of their own see as it is."""
+        return self.path.is_relative_to("/usr") and self.prefix.is_relative_to("/usr")
+
+    def is_ours_alone(self) -> bool:
+        """Whether nobody but root and the server's user can have changed it or any module of it. Blocks."""
+        folders = [folder for folder in self.library if folder.exists()]
+        if not is_ours_alone(self.path) or not all(map(is_ours_alone, folders)):
+            return False
+        # Beside it lies its shared library, where it has one.
+        beside = [path for path in (self.prefix / "lib").glob("libpython*") if path.is_file()]
+        return all(map(is_ours_alone, beside)) and all(_is_tree_ours_alone(folder) for folder in folders)
 
     @property
     def minor(self) -> str:
@@ -68,9 +91,19 @@ class Interpreters:
         user: who functions run as.
         clock: tells how old an answer is.
         environ: where PATH and the homes of version managers come from.
+        is_mounted: whether environments get an interpreter's folder mounted, so that folders above it that are closed
+            to the functions' user do not matter.
     """
 
-    def __init__(self, user: FunctionUser, clock: Clock, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        user: FunctionUser,
+        clock: Clock,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        is_mounted: bool = False,
+    ) -> None:
+        self._is_mounted = is_mounted
         self._user = user
         self._clock = clock
         self._environ = environ
@@ -107,7 +140,7 @@ class Interpreters:
         unknown = [candidate for candidate in candidates if candidate not in self._probed]
         if unknown:
             with ThreadPoolExecutor(max_workers=_PROBES_AT_ONCE, thread_name_prefix="interpreter-probe") as pool:
-                probes = [loop.run_in_executor(pool, _probe, path, self._user) for path, _, _ in unknown]
+                probes = [loop.run_in_executor(pool, self._probe, path) for path, _, _ in unknown]
                 for candidate, interpreter in zip(unknown, await asyncio.gather(*probes), strict=True):
                     if interpreter is not None:
                         found.append(interpreter)
@@ -115,6 +148,12 @@ class Interpreters:
                             self._probed[candidate] = interpreter
         found.sort(key=lambda one: (one.is_reachable, one.version), reverse=True)
         return tuple(found)
+
+    def _probe(self, path: Path) -> Interpreter | None:
+        if self._is_mounted and is_ours_alone(path):
+            # Zygotes run it with the server's rights anyway, and nobody else has had a hand in it.
+            return _probe(path, own_user())
+        return _probe(path, self._user)
 
 
 def newest_reachable(found: Iterable[Interpreter], minor: str) -> Interpreter | None:
@@ -196,7 +235,7 @@ def _probe(path: Path, user: FunctionUser) -> Interpreter | None:
             stdin=subprocess.DEVNULL,
             **user.popen_arguments(),
         )
-        implementation, numbers, has_no_gil = json.loads(answer.stdout)
+        implementation, numbers, has_no_gil, prefix, library = json.loads(answer.stdout)
         version = (int(numbers[0]), int(numbers[1]), int(numbers[2]))
     except PermissionError:
         return _if_wanted(Interpreter(path, _version_of_path(path), False, f"user {user.name} may not execute it"))
@@ -206,7 +245,59 @@ def _probe(path: Path, user: FunctionUser) -> Interpreter | None:
     # The client's binary module is built for the ordinary ABI of CPython only.
     if implementation != "CPython" or has_no_gil:
         return None
-    return _if_wanted(Interpreter(path, version, True))
+    folders = tuple(Path(os.path.realpath(folder)) for folder in library)
+    return _if_wanted(Interpreter(path, version, True, prefix=Path(os.path.realpath(prefix)), library=folders))
+
+
+def is_ours_alone(path: Path) -> bool:
+    """Whether nobody but root and the server's user can have changed a file or put another in its place."""
+    try:
+        statuses = [one.stat() for one in (path, *path.parents)]
+    except OSError:
+        return False
+    # In a folder with the sticky bit, others cannot touch what is not theirs.
+    return all(_is_ours(status) or _is_sticky_folder(status) for status in statuses)
+
+
+def _is_tree_ours_alone(folder: Path) -> bool:
+    """Say the same of everything in a folder, whose own way from the root has been looked at."""
+    waiting = [os.fspath(folder)]
+    try:
+        while waiting:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    # Links are nobody's to change; Debian has some into /etc, which is root's.
+                    if entry.is_symlink():
+                        continue
+                    if not _is_ours(entry.stat()):
+                        return False
+                    if entry.is_dir():
+                        waiting.append(entry.path)
+    except OSError:
+        return False
+    return True
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    if status.st_uid not in {0, os.geteuid()} or status.st_mode & stat.S_IWOTH:
+        return False
+    # Debian's /usr/local belongs to a group that nobody is in.
+    return not status.st_mode & stat.S_IWGRP or status.st_gid == 0 or not _has_members(status.st_gid)
+
+
+def _is_sticky_folder(status: os.stat_result) -> bool:
+    return status.st_uid in {0, os.geteuid()} and stat.S_ISDIR(status.st_mode) and bool(status.st_mode & stat.S_ISVTX)
+
+
+@functools.cache
+def _has_members(gid: int) -> bool:
+    """Whether anybody but root is in a group."""
+    try:
+        members = set(grp.getgrgid(gid).gr_mem)
+    except KeyError:
+        members = set()
+    members |= {entry.pw_name for entry in pwd.getpwall() if entry.pw_gid == gid}
+    return bool(members - {"root"})
 
 
 def _if_wanted(interpreter: Interpreter) -> Interpreter | None:

@@ -16,15 +16,28 @@ import shlex
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lambent.clock import Clock
 from lambent.function_user import FunctionUser
 from lambent.runtimes.catalogue import CATALOGUE, PYTHON_PINS, CatalogueEntry
-from lambent.runtimes.contract import Availability, RuntimeCommand, RuntimeUnavailable
-from lambent.runtimes.interpreters import Interpreter, Interpreters, nearest_minor
+from lambent.runtimes.contract import Availability, RuntimeCommand, RuntimeUnavailable, Zygote
+from lambent.runtimes.interpreters import Interpreter, Interpreters, is_ours_alone, nearest_minor
 
 _log = logging.getLogger(__name__)
+
+_RUNTIME_DIR = "/var/runtime"
+_LANGUAGE_DIR = "/var/lang"
+"""Documented: Lambda developer guide, where functions find the runtime's client and the language."""
+
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+_DEFAULT_LANG = "en_US.UTF-8"
+"""As `execution.variables` has it."""
+
+_BOOTSTRAP = "python_bootstrap.py"
+_BESIDE_THE_CLIENT = {"python_forked.py": "_lambent_forked.py"}
+"""Files of this package to the names that they have beside the client."""
 
 _ABANDONED_AFTER_S = 86_400.0
 """Assumed: no installation takes a day; what is older was left behind by a server that was killed."""
@@ -40,43 +53,95 @@ class PythonRuntimes:
         runtimes_dir: where clients are installed.
         user: who functions run as; has to be able to read what is installed.
         fallback: `none`, or `nearest` to take the nearest minor version for one that is not here.
+        has_own_root: whether environments see Lambda's paths and not the machine's.
+        preload: modules that zygotes load beside the client.
     """
 
-    def __init__(self, runtimes_dir: Path, user: FunctionUser, fallback: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        runtimes_dir: Path,
+        user: FunctionUser,
+        fallback: str,
+        clock: Clock,
+        *,
+        has_own_root: bool = False,
+        preload: tuple[str, ...] = (),
+    ) -> None:
+        self._has_own_root = has_own_root
+        self._preload = preload
         self._runtimes_dir = runtimes_dir.absolute()
         self._user = user
         self._fallback = fallback
         self._clock = clock
-        self._interpreters = Interpreters(user, clock)
+        self._interpreters = Interpreters(user, clock, is_mounted=has_own_root)
         self._installing: dict[str, asyncio.Lock] = {}
+        self._trusted: dict[Interpreter, bool] = {}
+        """Interpreters that a zygote may run as root; looked at once, for thousands of files are looked at."""
 
     async def prepare(self, runtime: str) -> None:
         """Find the interpreter and install its client. See `Runtimes.prepare`."""
         interpreter = await self._interpreter(runtime)
         await self._client(interpreter)
 
-    async def command(self, runtime: str, task_root: str, wrapper: str) -> RuntimeCommand:
+    async def command(self, runtime: str, task_root: str, variables: Mapping[str, str]) -> RuntimeCommand:
         """Return how to start the client. See `Runtimes.command`."""
         interpreter = await self._interpreter(runtime)
         client = await self._client(interpreter)
-        argv = [str(interpreter.path), str(client / "bootstrap.py")]
-        if wrapper:
-            # By a shell, as on AWS: a wrapper that is missing is a runtime that exits with status 127.
-            # Assumed: status 127 is what people report for it.
-            argv = ["/bin/sh", "-c", 'exec "$@"', "bootstrap", wrapper, *argv]
+        if self._has_own_root:
+            return await self._inside(runtime, interpreter, client, task_root, variables)
+        return self._beside(runtime, interpreter, client, task_root, variables)
+
+    async def _inside(
+        self, runtime: str, interpreter: Interpreter, client: Path, task_root: str, variables: Mapping[str, str]
+    ) -> RuntimeCommand:
+        """Return the command with Lambda's own paths, and what is to be mounted for them."""
+        folders = [(_RUNTIME_DIR, str(client))]
+        path = interpreter.path
+        if not interpreter.is_in_usr:
+            # Found again there: CPython looks for its library from where its executable lies.
+            folders.append((_LANGUAGE_DIR, str(interpreter.prefix)))
+            path = Path(_LANGUAGE_DIR) / interpreter.path.relative_to(interpreter.prefix)
+        argv = (str(path), f"{_RUNTIME_DIR}/bootstrap.py")
+        # Documented: Lambda developer guide, defined runtime environment variables. Observed: the whole of the latter.
+        environ = {
+            "PATH": f"{_LANGUAGE_DIR}/bin:{_SYSTEM_PATH}",
+            "LD_LIBRARY_PATH": f"{_LANGUAGE_DIR}/lib:/lib64:/usr/lib64:{_library_path(_RUNTIME_DIR, task_root)}",
+            "PYTHONPATH": _RUNTIME_DIR,
+        }
+        zygote = None
+        if await self._is_trusted(interpreter) and is_ours_alone(client / "bootstrap.py"):
+            zygote = Zygote(argv, tuple({**environ, "LANG": _DEFAULT_LANG}.items()), self._preload)
         return RuntimeCommand(
-            argv=argv,
+            argv=_wrapped(argv, variables),
+            environ=environ,
+            reserved=_reserved(runtime, _RUNTIME_DIR),
+            folders=tuple(folders),
+            zygote=zygote,
+            in_zygote=zygote is not None and not _acts_at_start(variables),
+        )
+
+    def _beside(
+        self, runtime: str, interpreter: Interpreter, client: Path, task_root: str, variables: Mapping[str, str]
+    ) -> RuntimeCommand:
+        """Return the command with the machine's own paths."""
+        return RuntimeCommand(
+            argv=_wrapped((str(interpreter.path), str(client / "bootstrap.py")), variables),
             environ={
-                "PATH": f"{interpreter.path.parent}:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-                "LD_LIBRARY_PATH": f"{client}:{client}/lib:{task_root}:{task_root}/lib:/opt/lib",
+                "PATH": f"{interpreter.path.parent}:{_SYSTEM_PATH}",
+                "LD_LIBRARY_PATH": _library_path(str(client), task_root),
                 "PYTHONPATH": str(client),
             },
-            reserved={
-                # The runtime that was asked for, also where another version stands in for it.
-                "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",
-                "LAMBDA_RUNTIME_DIR": str(client),
-            },
+            reserved=_reserved(runtime, str(client)),
         )
+
+    async def _is_trusted(self, interpreter: Interpreter) -> bool:
+        """Whether nobody but root and the server's user can have changed what a zygote runs as root."""
+        if interpreter not in self._trusted:
+            is_trusted = await asyncio.to_thread(interpreter.is_ours_alone)
+            if not is_trusted:
+                _log.info("runtimes.no_zygote runtime=python%s path=%s", interpreter.minor, interpreter.path)
+            self._trusted[interpreter] = is_trusted
+        return self._trusted[interpreter]
 
     def version_label(self, entry: CatalogueEntry) -> str:
         """Return e.g. `python:3.13.v422`: AWS writes a number after the v, here it is the client's version."""
@@ -136,7 +201,8 @@ class PythonRuntimes:
 
     def _client_folder(self, interpreter: Interpreter) -> Path:
         pins = PYTHON_PINS[interpreter.minor]
-        content = [*pins.requirements, _bootstrap_source(), platform.system(), platform.machine()]
+        own = [_source(name) for name in (_BOOTSTRAP, *_BESIDE_THE_CLIENT)]
+        content = [*pins.requirements, *own, platform.system(), platform.machine()]
         digest = hashlib.sha256("\n".join(content).encode()).hexdigest()
         return self._runtimes_dir / f"python{interpreter.minor}-{digest[:12]}"
 
@@ -162,11 +228,13 @@ class PythonRuntimes:
             raise RuntimeUnavailable(f"no folder for the client of python{interpreter.minor}: {error}") from error
         try:
             await _run_installer(_installer(interpreter, unfinished), interpreter.minor)
+            for name, installed in _BESIDE_THE_CLIENT.items():
+                (unfinished / installed).write_text(_source(name), encoding="utf-8")
             await self._compile(interpreter, unfinished, folder)
             await asyncio.to_thread(_finish, unfinished, folder)
         finally:
             await asyncio.to_thread(shutil.rmtree, unfinished, ignore_errors=True)
-        if closed := self._user.closed_at(folder / "bootstrap.py"):
+        if not self._has_own_root and (closed := self._user.closed_at(folder / "bootstrap.py")):
             raise RuntimeUnavailable(
                 f"the client of python{interpreter.minor} is at {folder}, but {closed} is closed to user "
                 f"{self._user.name}. To change that: `chmod o+x {closed}`, or another --runtimes-dir"
@@ -180,7 +248,7 @@ class PythonRuntimes:
 
         Runs the interpreter with the server's rights, hence only one that nobody else can have changed.
         """
-        if interpreter.path.stat().st_uid not in {0, os.geteuid()}:
+        if not is_ours_alone(interpreter.path):
             return
         command = [str(interpreter.path), "-I", "-m", "compileall", "-q", "-s", str(unfinished), "-p", str(folder)]
         command += ["--invalidation-mode", "unchecked-hash", str(unfinished)]
@@ -196,6 +264,48 @@ class PythonRuntimes:
                     shutil.rmtree(left, ignore_errors=True)
 
 
+def _wrapped(argv: tuple[str, str], variables: Mapping[str, str]) -> Sequence[str]:
+    # A wrapper is for managed runtimes only. Documented: developer guide, Modifying the runtime environment.
+    wrapper = variables.get("AWS_LAMBDA_EXEC_WRAPPER", "")
+    if not wrapper:
+        return argv
+    # By a shell, as on AWS: a wrapper that is missing is a runtime that exits with status 127.
+    # Assumed: status 127 is what people report for it.
+    return ("/bin/sh", "-c", 'exec "$@"', "bootstrap", wrapper, *argv)
+
+
+def _library_path(client: str, task_root: str) -> str:
+    return f"{client}:{client}/lib:{task_root}:{task_root}/lib:/opt/lib"
+
+
+def _reserved(runtime: str, client: str) -> dict[str, str]:
+    # The runtime that was asked for, also where another version stands in for it.
+    return {"AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}", "LAMBDA_RUNTIME_DIR": client}
+
+
+_ACT_AT_START = frozenset(
+    {"AWS_LAMBDA_EXEC_WRAPPER", "GCONV_PATH", "GLIBC_TUNABLES", "LANG", "LANGUAGE", "LOCPATH", "NLSPATH"}
+    # Read when botocore is imported, which a zygote may have done.
+    | {"BOTO_DISABLE_CRT"}
+)
+_ACT_AT_START_PREFIXES = ("PYTHON", "LD_", "LC_", "MALLOC_", "OPENSSL_")
+"""Documented: CPython, environment variables; ld.so(8); locale(7); mallopt(3); OpenSSL, openssl-env(7)."""
+
+
+def _acts_at_start(variables: Mapping[str, str]) -> bool:
+    """
+    Whether a variable acts when an interpreter or its libraries start, so that it would come too late for a fork.
+
+    TZ and PYTHONPATH are applied in the process; what PYTHONPATH leads to is looked at there as well.
+    """
+    for name, value in variables.items():
+        if name == "PYTHONPATH" or (name == "LANG" and value == _DEFAULT_LANG):
+            continue
+        if name in _ACT_AT_START or name.startswith(_ACT_AT_START_PREFIXES):
+            return True
+    return False
+
+
 def _install_command(minor: str, user: FunctionUser) -> str:
     if platform.system() == "Darwin":
         return f"uv python install {minor}` or `brew install python@{minor}"
@@ -204,8 +314,8 @@ def _install_command(minor: str, user: FunctionUser) -> str:
     return f"uv python install {place}{minor}` or `apt install python{minor}"
 
 
-def _bootstrap_source() -> str:
-    return Path(__file__).with_name("python_bootstrap.py").read_text(encoding="utf-8")
+def _source(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _is_complete(folder: Path) -> bool:
@@ -265,7 +375,7 @@ async def _run(command: list[str]) -> tuple[int, str]:
 
 def _finish(unfinished: Path, folder: Path) -> None:
     """Make an installation readable for every user and give it its name. Losing to another server is fine."""
-    (unfinished / "bootstrap.py").write_text(_bootstrap_source(), encoding="utf-8")
+    (unfinished / "bootstrap.py").write_text(_source(_BOOTSTRAP), encoding="utf-8")
     for parent, _, names in os.walk(unfinished):
         Path(parent).chmod(0o755)
         for name in names:

@@ -32,5 +32,18 @@ def main() -> None:
     run([sys.argv[0], os.environ["_HANDLER"]])
 
 
+def _wait_to_be_forked() -> None:
+    """Be a zygote: the client is loaded first, as in `main`, so that what else gets loaded is known. Never returns."""
+    import awslambdaric.__main__
+
+    ordinary = frozenset(sys.modules)
+    # A module of its own, compiled beforehand: a script is compiled at each start.
+    import _lambent_forked
+
+    _lambent_forked.wait(ordinary, main)
+
+
 if __name__ == "__main__":
+    if "LAMBENT_ZYGOTE" in os.environ:
+        _wait_to_be_forked()
     main()

@@ -22,14 +22,26 @@ class HostRuntimes:
         function_user: who functions run as when the server is root.
         fallback: `none` or `nearest`, the setting `--runtime-fallback`.
         clock: tells how old an answer is.
+        has_own_root: whether environments see Lambda's paths, where `RuntimeCommand.folders` are mounted, and not the
+            machine's.
+        preload: modules that zygotes load beside the client.
 
     Raises:
         SettingsError: the server is root and there is no such user.
     """
 
-    def __init__(self, runtimes_dir: Path, function_user: str, fallback: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        runtimes_dir: Path,
+        function_user: str,
+        fallback: str,
+        clock: Clock,
+        *,
+        has_own_root: bool = False,
+        preload: tuple[str, ...] = (),
+    ) -> None:
         user = find_function_user(function_user)
-        self._python = PythonRuntimes(runtimes_dir, user, fallback, clock)
+        self._python = PythonRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root, preload=preload)
         self._provided = ProvidedRuntimes()
 
     def is_known(self, runtime: str) -> bool:
@@ -52,13 +64,10 @@ class HostRuntimes:
         package: Path,
         task_root: str,
         variables: Mapping[str, str],
-        *,
-        has_own_root: bool = False,
     ) -> RuntimeCommand:
         # Neither names the handler in its command: both read the variable _HANDLER.
         if self._provider(runtime) == "host":
-            # A wrapper is for managed runtimes only. Documented: developer guide, Modifying the runtime environment.
-            return await self._python.command(runtime, task_root, variables.get("AWS_LAMBDA_EXEC_WRAPPER", ""))
+            return await self._python.command(runtime, task_root, variables)
         return self._provided.command(package, task_root)
 
     def version_label(self, runtime: str) -> str:

@@ -196,7 +196,7 @@ class DiskTmp:
             subprocess.run(
                 [
                     *("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal,^resize_inode"),
-                    *("-I", str(_INODE_BYTES), "-i", str(_BYTES_PER_INODE)),
+                    *("-b", "4096", "-I", str(_INODE_BYTES), "-i", str(_BYTES_PER_INODE)),
                     *("-E", "nodiscard,lazy_itable_init=1,root_owner=0:0", f"/proc/self/fd/{descriptor}"),
                 ],
                 check=True,

@@ -6,7 +6,7 @@ whole or not at all; nothing here relies on an in-process lock for being correct
 database arrive as `DependencyError`.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from lambent.domain.caller import Scope
+from lambent.domain.concurrency import Claims, ProvisionedConcurrency
 from lambent.domain.function import Function, FunctionName, FunctionVersion
 
 
@@ -87,8 +88,25 @@ class FunctionTransaction(Protocol):
 
     async def usage(self) -> ScopeUsage: ...
 
-    async def reservations(self) -> Mapping[FunctionName, int]:
-        """Return the reserved concurrency of every function that has one."""
+    async def claims(self) -> Claims:
+        """Return the reserved and the provisioned concurrency of every function that has some."""
+        ...
+
+    async def save_provisioned(self, provisioned: ProvisionedConcurrency) -> None:
+        """
+        Insert or replace a version's provisioned concurrency. It goes when its version goes.
+
+        Raises:
+            Conflict: there is no such version.
+        """
+        ...
+
+    async def delete_provisioned(self, name: FunctionName, version: str) -> bool:
+        """Remove a version's provisioned concurrency; False when there was none."""
+        ...
+
+    async def list_provisioned(self, name: FunctionName) -> Sequence[ProvisionedConcurrency]:
+        """Return the provisioned concurrency of a function's versions, ascending numbers."""
         ...
 
 
@@ -115,7 +133,11 @@ class FunctionStore(Protocol):
         ...
 
     async def unsettled(self) -> Sequence[FunctionVersion]:
-        """Return, over all scopes, `$LATEST` versions that are Pending or have an update InProgress."""
+        """Return, over all scopes, versions that are Pending or have an update InProgress."""
+        ...
+
+    async def kept(self) -> Sequence[FunctionChange]:
+        """Name, over all scopes, the functions with provisioned concurrency or with published versions of SnapStart."""
         ...
 
     def on_change(self, callback: Callable[[FunctionChange], None]) -> None:

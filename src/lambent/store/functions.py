@@ -1,6 +1,6 @@
 """Functions and their versions in the database: the `FunctionStore` of the contract."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -8,14 +8,23 @@ import msgspec
 from sqlalchemy import Select, and_, bindparam, case, delete, func, insert, select, tuple_, update
 
 from lambent.domain.caller import Scope
+from lambent.domain.concurrency import Claims, ProvisionedConcurrency
 from lambent.domain.function import LATEST, Function, FunctionName, FunctionVersion
 from lambent.store.contract import Conflict, FunctionChange, ScopeUsage
 from lambent.store.database import Database, Statements
-from lambent.store.tables import HAS_RESERVATION, IS_UNSETTLED, function_versions, functions
+from lambent.store.tables import (
+    HAS_RESERVATION,
+    IS_SNAP_STARTED,
+    IS_UNSETTLED,
+    function_versions,
+    functions,
+    provisioned_concurrency,
+)
 
 _encode = msgspec.json.Encoder().encode
 _decode_function = msgspec.json.Decoder(Function).decode
 _decode_version = msgspec.json.Decoder(FunctionVersion).decode
+_decode_provisioned = msgspec.json.Decoder(ProvisionedConcurrency).decode
 
 # Built once, since building a statement takes longer than running it. The parameters are called `of_...` because
 # SQLAlchemy keeps the columns' own names for the values that an INSERT or UPDATE sets.
@@ -55,15 +64,34 @@ _UPDATE_VERSION = (
         last_update_status=bindparam("new_last_update_status"),
         code_bytes=bindparam("new_code_bytes"),
         document=bindparam("new_document"),
+        snap_start=bindparam("new_snap_start"),
     )
 )
 _DELETE_VERSION = delete(function_versions).where(_IS_VERSION)
 _VERSIONS = select(_v.document).where(_IN_SCOPE)
-_UNSETTLED = select(_v.document).where(IS_UNSETTLED, _v.number == 0).order_by(_v.account, _v.region, _v.name)
+_UNSETTLED = select(_v.document).where(IS_UNSETTLED).order_by(_v.account, _v.region, _v.name, _v.number)
+_SNAP_STARTED = (
+    select(_v.account, _v.region, _v.name).where(IS_SNAP_STARTED).distinct().order_by(_v.account, _v.region, _v.name)
+)
 _USAGE = select(
     func.coalesce(func.sum(case((_v.number == 0, 1), else_=0)), 0),
     func.coalesce(func.sum(_v.code_bytes), 0),
 ).where(_IN_SCOPE)
+
+_p = provisioned_concurrency.c
+_PROVISIONED_IN_SCOPE = and_(_p.account == bindparam("of_account"), _p.region == bindparam("of_region"))
+_PROVISIONED_OF_FUNCTION = and_(_PROVISIONED_IN_SCOPE, _p.name == bindparam("of_name"))
+_IS_PROVISIONED = and_(_PROVISIONED_OF_FUNCTION, _p.number == bindparam("of_number"))
+_INSERT_PROVISIONED = insert(provisioned_concurrency)
+_UPDATE_PROVISIONED = (
+    update(provisioned_concurrency)
+    .where(_IS_PROVISIONED)
+    .values(revision=_p.revision + 1, requested=bindparam("new_requested"), document=bindparam("new_document"))
+)
+_DELETE_PROVISIONED = delete(provisioned_concurrency).where(_IS_PROVISIONED)
+_PROVISIONED = select(_p.document).where(_PROVISIONED_OF_FUNCTION).order_by(_p.number)
+_PROVISIONED_SHARES = select(_p.name, _p.number, _p.requested).where(_PROVISIONED_IN_SCOPE).order_by(_p.name, _p.number)
+_PROVISIONED_FUNCTIONS = select(_p.account, _p.region, _p.name).distinct().order_by(_p.account, _p.region, _p.name)
 
 
 class FunctionRepository:
@@ -94,8 +122,15 @@ class FunctionRepository:
             yield FunctionRows(statements, scope, None)
 
     async def unsettled(self) -> Sequence[FunctionVersion]:
-        """Return the `$LATEST` versions whose preparation is not over, by account, region and name."""
+        """Return the versions whose preparation is not over, by account, region, name and number."""
         return [_decode_version(row[0]) for row in await self._database.rows(_UNSETTLED)]
+
+    async def kept(self) -> Sequence[FunctionChange]:
+        """Name the functions of which versions are kept initialised."""
+        rows = [*await self._database.rows(_PROVISIONED_FUNCTIONS), *await self._database.rows(_SNAP_STARTED)]
+        # A dict for its order: one function may have both.
+        names = dict.fromkeys((row[0], row[1], row[2]) for row in rows)
+        return [FunctionChange(Scope(account, region), FunctionName(name)) for account, region, name in names]
 
     def on_change(self, callback: Callable[[FunctionChange], None]) -> None:
         """Call back after every commit that changed a function. The callback must not raise."""
@@ -205,8 +240,56 @@ class FunctionRows:
         (row,) = await self._statements.rows(_USAGE, self._of_scope)
         return ScopeUsage(function_count=int(row[0]), code_bytes=int(row[1]))
 
-    async def reservations(self) -> Mapping[FunctionName, int]:
-        return {FunctionName(row[0]): int(row[1]) for row in await self._statements.rows(_RESERVATIONS, self._of_scope)}
+    async def claims(self) -> Claims:
+        reserved = await self._statements.rows(_RESERVATIONS, self._of_scope)
+        provisioned: dict[FunctionName, dict[str, int]] = {}
+        for name, number, requested in await self._statements.rows(_PROVISIONED_SHARES, self._of_scope):
+            provisioned.setdefault(FunctionName(name), {})[str(number)] = int(requested)
+        return Claims({FunctionName(row[0]): int(row[1]) for row in reserved}, provisioned)
+
+    async def save_provisioned(self, provisioned: ProvisionedConcurrency) -> None:
+        self._write(provisioned.scope, provisioned.name)
+        number = _number(provisioned.version)
+        if not number or await self.version(provisioned.name, provisioned.version) is None:
+            raise Conflict(f"version {provisioned.version} of {provisioned.name} is gone")
+        document = _text(provisioned)
+        replaced = await self._statements.change(
+            _UPDATE_PROVISIONED,
+            {
+                **self._of_scope,
+                "of_name": provisioned.name,
+                "of_number": number,
+                "new_requested": provisioned.requested,
+                "new_document": document,
+            },
+        )
+        if not replaced:
+            await self._statements.change(
+                _INSERT_PROVISIONED,
+                {
+                    "account": self._scope.account,
+                    "region": self._scope.region,
+                    "name": provisioned.name,
+                    "number": number,
+                    "requested": provisioned.requested,
+                    "revision": 1,
+                    "document": document,
+                },
+            )
+
+    async def delete_provisioned(self, name: FunctionName, version: str) -> bool:
+        self._write(self._scope, name)
+        number = _number(version)
+        if number is None:
+            return False
+        gone = await self._statements.change(
+            _DELETE_PROVISIONED, {**self._of_scope, "of_name": name, "of_number": number}
+        )
+        return bool(gone)
+
+    async def list_provisioned(self, name: FunctionName) -> Sequence[ProvisionedConcurrency]:
+        rows = await self._statements.rows(_PROVISIONED, {**self._of_scope, "of_name": name})
+        return [_decode_provisioned(row[0]) for row in rows]
 
     def _write(self, scope: Scope, name: FunctionName) -> None:
         assert self._changed is not None, "a snapshot is for reading"
@@ -239,6 +322,7 @@ def _columns(version: FunctionVersion) -> dict[str, Any]:
         "last_update_status": None if version.last_update_status is None else version.last_update_status.value,
         "code_bytes": version.code.size_bytes,
         "document": _text(version),
+        "snap_start": "PublishedVersions" if version.is_snap_started else None,
     }
 
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
     or_,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 """The schema number that this release reads and writes; the newest migration's number. Rises with each migration."""
 
 APPLICATION_ID = 0x4C616D62
@@ -76,6 +76,8 @@ function_versions = Table(
     Column("code_bytes", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("document", Text, nullable=False),
+    # `PublishedVersions` for published versions whose init is kept, else null.
+    Column("snap_start", String),
     ForeignKeyConstraint(
         ["account", "region", "name"],
         ["functions.account", "functions.region", "functions.name"],
@@ -109,6 +111,42 @@ Index(
     function_versions.c.number,
     sqlite_where=IS_UNSETTLED,
     postgresql_where=IS_UNSETTLED,
+)
+
+IS_SNAP_STARTED = function_versions.c.snap_start.is_not(None)
+"""True of the published versions that are kept initialised for SnapStart."""
+
+Index(
+    "function_versions_snap_started",
+    function_versions.c.account,
+    function_versions.c.region,
+    function_versions.c.name,
+    function_versions.c.number,
+    sqlite_where=IS_SNAP_STARTED,
+    postgresql_where=IS_SNAP_STARTED,
+)
+
+provisioned_concurrency = Table(
+    "provisioned_concurrency",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("requested", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["account", "region", "name", "number"],
+        [
+            "function_versions.account",
+            "function_versions.region",
+            "function_versions.name",
+            "function_versions.number",
+        ],
+        name="provisioned_concurrency_version",
+        ondelete="CASCADE",
+    ),
 )
 
 log_groups = Table(

@@ -11,19 +11,26 @@ import time
 _REPORTABLE_ERROR_TYPE = re.compile(r"(?:Runtime|Function)\.[A-Z][a-zA-Z]+")
 
 
-def billed_duration_ms(duration_ms: float, init_ms: float | None) -> int:
+def billed_duration_ms(duration_ms: float, init_ms: float | None, restore_ms: float | None = None) -> int:
     """
     Return what an invocation is billed for, in whole milliseconds.
 
     Args:
         duration_ms: from START to the runtime's next Next.
         init_ms: duration of the init phase on a cold start, else None.
+        restore_ms: duration of the restore on a cold start of SnapStart, else None.
 
-    Documented: Lambda pricing since August 2025, init is billed for all configurations, the sum rounded up.
+    Documented: Lambda pricing since August 2025, init is billed for all configurations, the sum rounded up. Assumed: a
+    restore is rounded up by itself and added, so that REPORT adds up (test_lines).
     """
     # Counted in hundredths, as REPORT shows them, so that 3.00 ms never bill as 4.
     hundredths = round(duration_ms * 100) + round((init_ms or 0.0) * 100)
-    return max(1, math.ceil(hundredths / 100))
+    return max(1, math.ceil(hundredths / 100)) + billed_restore_ms(restore_ms)
+
+
+def billed_restore_ms(restore_ms: float | None) -> int:
+    """Return what a restore is billed for, in whole milliseconds; 0 where there was none."""
+    return 0 if restore_ms is None else math.ceil(round(restore_ms * 100) / 100)
 
 
 def reported_error_type(posted: str) -> str:
@@ -54,6 +61,21 @@ def init_report_line(init_ms: float, phase: str, status: str, error_type: str = 
     return f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: {phase}\t{_status(status, error_type)}\n"
 
 
+def restore_start_line(runtime_version: str, runtime_version_arn: str = "") -> str:
+    """Return the line at the start of a restore; the arguments are those of `init_start_line`."""
+    return init_start_line(runtime_version, runtime_version_arn).replace("INIT_START", "RESTORE_START", 1)
+
+
+def restore_report_line(restore_ms: float, status: str = "", error_type: str = "") -> str:
+    """
+    Return the line about a restore; `status` is empty when all went well, else `error` or `timeout`.
+
+    Assumed: a failure is told as in INIT_REPORT.
+    """
+    ending = f"\t{_status(status, error_type)}" if status else ""
+    return f"RESTORE_REPORT Restore Duration: {restore_ms:.2f} ms{ending}\n"
+
+
 def start_line(request_id: str, version: str) -> str:
     """Return the line before the function's own output."""
     return f"START RequestId: {request_id} Version: {version}\n"
@@ -73,6 +95,7 @@ def report_line(
     memory_peak_mib: int,
     status: str = "",
     error_type: str = "",
+    restore_ms: float | None = None,
 ) -> str:
     """
     Return the line that sums an invocation up.
@@ -85,13 +108,17 @@ def report_line(
         memory_peak_mib: the most that the environment has used so far.
         status: empty when all went well, else `timeout` or `error`.
         error_type: what went wrong, for `error`.
+        restore_ms: duration of the restore on a cold start of SnapStart, else None.
     """
     init = "" if init_ms is None else f"Init Duration: {init_ms:.2f} ms\t"
+    if restore_ms is not None:
+        billed = billed_restore_ms(restore_ms)
+        init += f"Restore Duration: {restore_ms:.2f} ms\tBilled Restore Duration: {billed} ms\t"
     # Assumed: no tab after the status, as in INIT_REPORT; recordings of a failed REPORT differ in white space only.
     ending = _status(status, error_type) if status else ""
     return (
         f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\t"
-        f"Billed Duration: {billed_duration_ms(duration_ms, init_ms)} ms\t"
+        f"Billed Duration: {billed_duration_ms(duration_ms, init_ms, restore_ms)} ms\t"
         f"Memory Size: {memory_mib} MB\tMax Memory Used: {memory_peak_mib} MB\t{init}{ending}\n"
     )
 

@@ -1,7 +1,7 @@
 """The one path of every invocation: what is counted, for how long, and what is read on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -9,6 +9,7 @@ import pytest
 
 from lambent.dispatch.dispatcher import HANDOVER_S, Dispatcher
 from lambent.domain.caller import Scope
+from lambent.domain.concurrency import Claims
 from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName, FunctionVersion, State
 from lambent.domain.invocation import Invocation, InvocationOutcome
 from lambent.domain.quotas import Quotas
@@ -72,13 +73,13 @@ class FakeReading:
         self.store = store
         self.scope = scope
 
-    async def reservations(self) -> Mapping[FunctionName, int]:
+    async def claims(self) -> Claims:
         self.store.reads += 1
         found = dict(self.store.reserved.get(self.scope, {}))
         if self.store.while_reading is not None:
             meanwhile, self.store.while_reading = self.store.while_reading, None
             await meanwhile()
-        return found
+        return Claims(found)
 
 
 class FakeSlot:

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from lambent.dispatch import slots
 from lambent.dispatch.slots import AccountSlots, Grant, Slots
 from lambent.domain.caller import Scope
+from lambent.domain.concurrency import Claims
 from lambent.domain.function import FunctionName
 from lambent.domain.quotas import Quotas
 from lambent.fleet.contract import Throttled
@@ -21,7 +22,7 @@ SCOPE = Scope("000000000000", "us-east-1")
 
 def account(limit: int = 1000, **reserved: int) -> AccountSlots:
     made = AccountSlots(Quotas(concurrent_executions=limit))
-    made.reserve({FunctionName(name): count for name, count in reserved.items()}, 0)
+    made.claim(Claims({FunctionName(name): count for name, count in reserved.items()}), 0)
     return made
 
 
@@ -61,12 +62,12 @@ def test_a_new_reservation_counts_what_is_in_flight() -> None:
     """What ran unreserved counts in the reservation from now on and no more in the account; and the other way round."""
     made = account(10)
     grants = [made.take(F, 0.0) for _ in range(6)]
-    made.reserve({F: 6}, 0)
+    made.claim(Claims({F: 6}), 0)
     assert reason(made, F) == "ReservedFunctionConcurrentInvocationLimitExceeded"
     for _ in range(4):
         made.take(G, 0.0)
     assert reason(made, G) == "ConcurrentInvocationLimitExceeded"
-    made.reserve({}, 0)
+    made.claim(Claims({}), 0)
     assert made.in_flight(F) == 6
     assert reason(made, F) == "ConcurrentInvocationLimitExceeded"
     for grant in grants:
@@ -80,7 +81,7 @@ def test_a_smaller_reservation_waits_for_what_runs() -> None:
     """Nothing is ended; nothing more is granted until fewer than the new number run."""
     made = account(f=3)
     grants = [made.take(F, 0.0) for _ in range(3)]
-    made.reserve({F: 1}, 0)
+    made.claim(Claims({F: 1}), 0)
     for grant in grants[:2]:
         assert reason(made, F) == "ReservedFunctionConcurrentInvocationLimitExceeded"
         grant.release()
@@ -160,7 +161,7 @@ def test_a_larger_reservation_tells_who_waits() -> None:
     assert pool is not None
     told: list[str] = []
     pool.waiting.append(lambda: told.append("f"))
-    made.reserve({F: 2}, 0)
+    made.claim(Claims({F: 2}), 0)
     assert told == ["f"]
     made.take(F, 0.0)
 
@@ -172,9 +173,9 @@ def test_a_reading_that_was_overtaken_is_dropped() -> None:
     made.note_change()
     made.note_change()
     assert not made.is_current
-    made.reserve({F: 0}, 2)
+    made.claim(Claims({F: 0}), 2)
     assert made.is_current
-    made.reserve({F: 7}, 1)
+    made.claim(Claims({F: 7}), 1)
     assert reason(made, F) == "ReservedFunctionConcurrentInvocationLimitExceeded"
 
 
@@ -194,12 +195,92 @@ def test_idle_functions_and_accounts_are_forgotten() -> None:
     grant.release()
 
 
+def provisioned(limit: int = 1000, reserved: int | None = None, **versions: int) -> AccountSlots:
+    """Return an account in which the versions v1, v2, ... of F have so many provisioned."""
+    made = AccountSlots(Quotas(concurrent_executions=limit))
+    numbers = {name.removeprefix("v"): count for name, count in versions.items()}
+    made.claim(Claims({} if reserved is None else {F: reserved}, {F: numbers}), 0)
+    return made
+
+
+def test_a_version_uses_what_it_has_provisioned_first() -> None:
+    """Its calls count apart, and beyond that with the others; what is over there makes room there."""
+    made = provisioned(5, v1=2)
+    grants = [made.take(F, 0.0, "1") for _ in range(2)]
+    for _ in range(3):
+        made.take(G, 0.0)
+    assert reason(made, F) == reason(made, G) == "ConcurrentInvocationLimitExceeded"
+    grants[0].release()
+    assert reason(made, G) == "ConcurrentInvocationLimitExceeded"
+    made.take(F, 0.0, "1")
+    with pytest.raises(Throttled):
+        made.take(F, 0.0, "1")
+
+
+def test_a_version_runs_beyond_what_it_has_provisioned() -> None:
+    """What is provisioned is no limit: the next call takes from the account."""
+    made = provisioned(5, v1=2)
+    for _ in range(5):
+        made.take(F, 0.0, "1")
+    assert reason(made, G) == "ConcurrentInvocationLimitExceeded"
+
+
+def test_provisioned_counts_inside_the_reservation() -> None:
+    """Other versions run what is reserved and not provisioned; the account loses the reservation, no more."""
+    made = provisioned(10, reserved=5, v1=3)
+    for _ in range(2):
+        made.take(F, 0.0)
+    assert reason(made, F) == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    for _ in range(5):
+        made.take(G, 0.0)
+    assert reason(made, G) == "ConcurrentInvocationLimitExceeded"
+    for _ in range(3):
+        made.take(F, 0.0, "1")
+    with pytest.raises(Throttled):
+        made.take(F, 0.0, "1")
+
+
+def test_all_provisioned_leaves_nothing_to_latest() -> None:
+    """Where as much is provisioned as reserved, `$LATEST` is throttled."""
+    made = provisioned(10, reserved=2, v1=2)
+    assert reason(made, F) == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    made.take(F, 0.0, "1")
+
+
+def test_what_runs_provisioned_counts_on_when_the_provision_goes() -> None:
+    """It counts with the function's other calls, until it is over; and moves with them."""
+    made = provisioned(3, v1=2)
+    grants = [made.take(F, 0.0, "1") for _ in range(2)]
+    made.claim(Claims(), 0)
+    assert made.in_flight(F) == 2
+    made.take(G, 0.0)
+    assert reason(made, G) == "ConcurrentInvocationLimitExceeded"
+    made.claim(Claims({F: 2}), 0)
+    assert reason(made, F) == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    for grant in grants:
+        grant.release()
+    assert made.in_flight(F) == 0
+    made.take(F, 0.0)
+
+
+def test_a_call_waits_for_either_of_its_pools() -> None:
+    """The provisioned pool is about to free when one of its calls has been answered; then the shared one."""
+    made = provisioned(2, v1=1)
+    own, shared = made.take(F, 0.0, "1"), made.take(F, 0.0, "1")
+    assert made.pool_about_to_free(F, "1") is None
+    shared.answer()
+    about = made.pool_about_to_free(F, "1")
+    own.answer()
+    assert made.pool_about_to_free(F, "1") not in (None, about)
+    assert made.pool_about_to_free(F) is about
+
+
 def test_a_change_makes_an_accounts_reservations_be_read_again() -> None:
     """A notice concerns its own scope; of one that nobody called nothing is kept."""
     made = Slots(Quotas())
     one, other = made.account(SCOPE, 0.0), made.account(Scope("1" * 12, "us-east-1"), 0.0)
-    one.reserve({}, one.changes)
-    other.reserve({}, other.changes)
+    one.claim(Claims({}), one.changes)
+    other.claim(Claims({}), other.changes)
     made.note_change(SCOPE)
     made.note_change(Scope("2" * 12, "us-east-1"))
     assert (one.is_current, other.is_current) == (False, True)
@@ -254,7 +335,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(reserved=st.dictionaries(NAMES, st.integers(0, 3)))
     def reserve(self, reserved: dict[FunctionName, int]) -> None:
         self.reserved = reserved
-        self.account.reserve(reserved, 0)
+        self.account.claim(Claims(reserved), 0)
 
     @invariant()
     def counts_are_exact(self) -> None:
@@ -267,7 +348,7 @@ class AnyOrder(RuleBasedStateMachine):
         for _, grant in self.running:
             grant.release()
         assert self.account._unreserved.running == 0
-        assert all(function.pool.running == 0 for function in self.account._functions.values())
+        assert all(function.share.pool.running == 0 for function in self.account._functions.values())
         assert self.account.is_idle(self.now + 1.0)
 
 

@@ -17,6 +17,9 @@ from lambent.execution.environment import (
     Free,
     Gone,
     InitErrorPosted,
+    InitFailure,
+    Initialise,
+    Initialised,
     Invoke,
     Kill,
     LogEnd,
@@ -24,7 +27,9 @@ from lambent.execution.environment import (
     LogLine,
     LogStart,
     LogTimeout,
+    Lost,
     NextRequested,
+    Refuse,
     ResponsePosted,
     ResponseTooLarge,
     Retire,
@@ -229,6 +234,130 @@ def test_an_idle_exit_frees_the_place():
     machine, commands = play(*COLD, (1.5, RESPONSE), (1.75, NextRequested()), (2.0, Exited("x")))
     assert commands[5] == [Gone()]
     assert machine.state is EnvironmentState.DEAD
+
+
+LOST = Lost("the sandbox failed")
+
+
+def test_an_environment_lost_before_start_has_nothing_in_the_log():
+    """The caller is told that it was not its function's fault; no START, so nothing to close."""
+    machine, commands = play(*COLD[:2], (1.1, LOST))
+    assert commands[2] == [ClearDeadline(), Refuse("the sandbox failed"), Gone()]
+    assert (machine.state, machine.invocation) == (EnvironmentState.DEAD, None)
+
+
+def test_an_environment_lost_while_its_failed_init_ends_is_refused_too():
+    """Init is not repeated in a sandbox that is not there."""
+    machine, commands = play(*COLD[:2], (2.0, InitErrorPosted(b"{}", "E")), (2.1, LOST))
+    assert commands[3] == [ClearDeadline(), Refuse("the sandbox failed"), Gone()]
+    assert machine.state is EnvironmentState.DEAD
+
+
+@pytest.mark.parametrize(
+    "steps", [COLD, [*COLD[:2], (1.25, Exited("x"))]], ids=["running", "in the init that is repeated"]
+)
+def test_an_environment_lost_in_the_middle_closes_its_log(steps):
+    """START has been written: END and REPORT follow, and the caller is told."""
+    machine, commands = play(*steps, (1.75, LOST))
+    clear, end, refuse, gone = commands[-1]
+    assert (clear, refuse, gone) == (ClearDeadline(), Refuse("the sandbox failed"), Gone())
+    assert (end.duration_ms, end.status, end.error_type) == (500.0, "error", "Sandbox.Failure")
+    assert machine.state is EnvironmentState.DEAD
+
+
+@pytest.mark.parametrize("wants_tail", [False, True])
+def test_a_response_that_came_before_the_loss_counts(wants_tail):
+    """The caller has it, or gets it now where it waited for REPORT."""
+    cold = [(0.0, Invoke(invocation(wants_tail=wants_tail))), *COLD[1:]]
+    machine, commands = play(*cold, (1.5, RESPONSE), (1.75, LOST))
+    end = LogEnd(500.0, 250.0, "error", "Sandbox.Failure")
+    assert commands[3:] == (
+        [[], [ClearDeadline(), end, HI, Gone()]] if wants_tail else [[HI], [ClearDeadline(), end, Gone()]]
+    )
+    assert machine.state is EnvironmentState.DEAD
+
+
+def test_an_idle_environment_that_is_lost_just_goes():
+    """Nobody waits for it."""
+    machine, commands = play(*COLD, (1.5, RESPONSE), (1.75, NextRequested()), (2.0, LOST))
+    assert commands[5] == [Gone()]
+    assert machine.state is EnvironmentState.DEAD
+
+
+def test_a_loss_on_the_way_out_changes_nothing():
+    """Killed on purpose, then lost: the end all the same."""
+    machine, commands = play(*COLD, (4.25, DeadlinePassed()), (4.5, LOST), (4.6, LOST))
+    assert commands[4:] == [[], []]
+    assert machine.state is EnvironmentState.DEAD
+
+
+AHEAD = [(0.0, Initialise(130.0)), (1.0, RuntimeStarted())]
+
+
+def test_an_init_ahead_ends_idle_and_is_reported_by_the_first_invocation():
+    """No invocation waits; the first is delivered at once and its REPORT shows the init."""
+    machine, commands = play(
+        *AHEAD,
+        (21.0, NextRequested()),
+        (100.0, Invoke(invocation())),
+        (100.5, RESPONSE),
+        (101.0, NextRequested()),
+        (102.0, Invoke(invocation("r2"))),
+        (102.5, RESPONSE),
+        (103.0, NextRequested()),
+    )
+    assert commands[:4] == [
+        [StartRuntime(again=False)],
+        [SetDeadline(130.0)],
+        [ClearDeadline(), Initialised(None), Free()],
+        [SetDeadline(3.0), LogStart(), Deliver(3.0)],
+    ]
+    assert commands[5] == [ClearDeadline(), LogEnd(1000.0, 20_000.0, "", ""), Free()]
+    assert commands[8] == [ClearDeadline(), LogEnd(1000.0, None, "", ""), Free()]
+    assert machine.state is EnvironmentState.IDLE
+
+
+@pytest.mark.parametrize(
+    ("event", "kills", "status", "error_type"),
+    [
+        (
+            InitErrorPosted(b'{"errorType": "E"}', "Runtime.ImportModuleError"),
+            True,
+            "error",
+            "Runtime.ImportModuleError",
+        ),
+        (DeadlinePassed(), True, "timeout", ""),
+        (Exited("Runtime exited with error: exit status 1"), False, "error", "Runtime.ExitError"),
+        (StartFailed(EnvironmentFailure.INVALID_ENTRYPOINT, "m"), True, "error", "Runtime.InvalidEntrypoint"),
+        (LOST, False, "error", "Sandbox.Failure"),
+    ],
+)
+def test_an_init_ahead_that_fails_is_told_to_whoever_asked(event, kills, status, error_type):
+    """And not repeated: nobody's invocation waits for it."""
+    machine, commands = play(*AHEAD, (1.5, event))
+    *killed, clear, report, told, gone = commands[2]
+    assert killed == ([Kill()] if kills else [])
+    assert (clear, gone) == (ClearDeadline(), Gone())
+    assert report == LogInitReport(500.0, "init", status, error_type)
+    assert (told.failure.error_type, told.failure.is_lost) == (error_type, event is LOST)
+    assert json.loads(told.failure.payload)["errorType"]
+    assert machine.state in {EnvironmentState.ENDING, EnvironmentState.DEAD}
+
+
+def test_an_init_ahead_that_is_not_wanted_any_more_ends_at_once():
+    """Retired in the middle of its init; whoever still waits is told."""
+    machine, commands = play(*AHEAD, (1.5, Retire()), (1.6, Exited("x")))
+    kill, clear, told, gone = commands[2]
+    assert (kill, clear, gone) == (Kill(), ClearDeadline(), Gone())
+    assert isinstance(told.failure, InitFailure)
+    assert machine.state is EnvironmentState.DEAD
+
+
+def test_one_that_is_retired_before_its_first_invocation_still_serves_it():
+    """The slot had been granted: an update in between does not take it back."""
+    machine, commands = play((0.0, Retire()), *COLD, (1.5, RESPONSE), (1.75, NextRequested()))
+    assert commands[-1] == [ClearDeadline(), LogEnd(500.0, 250.0, "", ""), Kill(), Gone()]
+    assert machine.state is EnvironmentState.ENDING
 
 
 def test_an_illegal_pair_is_a_bug():

@@ -81,6 +81,9 @@ class FakeEnvironment:
     def freeze(self) -> None:
         self.is_frozen = True
 
+    def abandon(self) -> None:
+        self.go()
+
     def go(self) -> None:
         self.is_gone = True
         self.is_new = self.is_idle = False
@@ -368,7 +371,7 @@ def test_nothing_stays_of_deployments_that_are_gone(bench: Bench) -> None:
         environment.retire()
         environment.finish()
     assert bench.counts() == (0, 0)
-    assert (bench.pool._idle.stacks, bench.pool._idle.since, bench.pool._leaving) == ({}, {}, {})
+    assert (bench.pool._idle.stacks, bench.pool._idle.since) == ({}, {})
 
 
 def test_an_idle_environment_that_ends_by_itself_leaves(bench: Bench) -> None:
@@ -411,6 +414,7 @@ def test_closing_ends_what_does_not_finish_in_time() -> None:
         bench.pool.start(environment)  # type: ignore[arg-type]
         await asyncio.wait_for(bench.pool.close(0.01), 5)
         assert task.cancelled()
+        assert (bench.counts(), bench.released) == ((0, 0), ["f"])
 
     asyncio.run(story())
 
@@ -504,5 +508,324 @@ def test_an_environment_that_ends_during_its_handover_is_not_used() -> None:
         first.go()
         assert await waiting is not first
         assert bench.counts() == (1, 1)
+
+    asyncio.run(story())
+
+
+def test_an_environment_is_frozen_in_the_next_iteration_where_that_is_cheap() -> None:
+    """Not in the step that frees it: the answer leaves first. One that is leased at once is not frozen at all."""
+    bench = Bench(freeze_after_s=0)
+    environment = bench.idle()
+    assert not environment.is_frozen
+    bench.clock.advance(0)
+    assert environment.is_frozen
+    again = bench.lease()
+    again.finish()
+    assert bench.lease() is again
+    bench.clock.advance(1)
+    assert not again.is_frozen
+
+
+def test_a_warm_lease_sets_no_timer(bench: Bench) -> None:
+    """What is set is for the pool, not for each invocation."""
+    environment = bench.idle()
+    bench.clock.advance(1)
+    before = bench.clock.timer_count
+    for _ in range(50):
+        assert bench.lease() is environment
+        environment.finish()
+    assert bench.clock.timer_count <= before + 1, "one to freeze it"
+
+
+def test_an_old_environment_ends_once_it_is_free(bench: Bench) -> None:
+    """After its invocation, while it is idle, or when it would be leased: never in the middle."""
+    busy, idle = bench.lease("f"), bench.lease("g")
+    bench.clock.advance(AGE_S - IDLE_S / 2)
+    idle.finish()
+    assert not idle.is_gone
+    bench.clock.advance(IDLE_S / 2)
+    assert (busy.is_gone, idle.is_gone) == (False, True)
+    busy.finish()
+    assert busy.is_gone
+    assert bench.released == ["g", "f"]
+
+
+def test_a_lease_is_over_once_the_environment_is_free_or_gone(bench: Bench) -> None:
+    """Exactly once each, whether the environment answers, ends in the middle, or is given back unused."""
+    for ending in (FakeEnvironment.finish, FakeEnvironment.go, bench.pool.give_back):
+        bench.released.clear()
+        environment = bench.lease()
+        assert bench.released == []
+        ending(environment)  # type: ignore[arg-type]
+        assert bench.released == ["f"]
+        environment.retire()
+        assert bench.released == ["f"]
+
+
+def test_an_environment_that_is_given_back_unused_stays(bench: Bench) -> None:
+    """An idle one is idle again; a new one, of which nothing was started, is forgotten."""
+    idle = bench.idle()
+    assert bench.lease() is idle
+    bench.pool.give_back(idle)  # type: ignore[arg-type]
+    assert bench.counts() == (0, 1)
+    new = bench.lease("g")
+    bench.pool.give_back(new)  # type: ignore[arg-type]
+    assert bench.counts() == (0, 1)
+
+
+def test_whoever_is_told_that_a_lease_is_over_may_lease_at_once(bench: Bench) -> None:
+    """The pool is in order when it tells."""
+    first = bench.lease()
+    again = []
+    bench.pool._released[first] = lambda: again.append(bench.lease())  # type: ignore[index]
+    first.finish()
+    assert again == [first]
+
+
+def test_an_end_that_is_told_twice_is_one(bench: Bench) -> None:
+    """A failure of ours behind the end of an environment changes nothing any more."""
+    environment = bench.idle()
+    environment.go()
+    environment.go()
+    assert bench.counts() == (0, 0)
+
+
+# Memory ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_environment_needs_memory() -> None:
+    """What the host could give, less its reserve and what others will still take, must hold its cost."""
+
+    async def story() -> None:
+        bench = Bench(available_mib=RESERVE_MIB + 100)
+        bench.lease("f")
+        bench.lease("g")
+        waiting = asyncio.ensure_future(bench.leasing("h"))
+        await turns()
+        bench.clock.advance(ROOM_WAIT_S)
+        with pytest.raises(PoolFull):
+            await waiting
+        assert bench.counts() == (2, 2)
+
+    asyncio.run(story())
+
+
+def test_a_call_waits_for_memory_that_comes_back() -> None:
+    """Whoever gives it back, one of ours or anything else on the machine."""
+
+    async def story() -> None:
+        bench = Bench(available_mib=RESERVE_MIB)
+        waiting = asyncio.ensure_future(bench.leasing("f"))
+        await turns()
+        bench.available_mib = RESERVE_MIB + 128
+        bench.clock.advance(0.2)
+        assert (await waiting).deployment.name == "f"
+
+    asyncio.run(story())
+
+
+def test_a_promise_counts_until_it_is_kept() -> None:
+    """Memory that a new environment has taken is in the reading, and is not counted twice."""
+    bench = Bench(environments_max=10, available_mib=RESERVE_MIB + 50)
+    bench.lease("f")
+    bench.clock.advance(PROMISE_S + 0.1)
+    second = bench.lease("g")
+    second.finish(memory_peak_mib=5)
+    bench.lease("h")
+
+
+def test_an_environment_costs_what_its_like_have_used() -> None:
+    """The estimate gives way to what was seen, in either direction, and MemorySize bounds both."""
+    bench = Bench(environments_max=100, available_mib=RESERVE_MIB + 50)
+    bench.lease("f").finish(memory_peak_mib=5)
+    bench.pool._idle.newest("f-1").retire()  # type: ignore[union-attr]
+    for _ in range(10):
+        bench.lease("f")
+    asyncio.run(refused(bench, "f"))
+
+
+async def refused(bench: Bench, *args: str) -> None:
+    """Lease, wait as long as it takes, and see it refused."""
+    waiting = asyncio.ensure_future(bench.leasing(*args))
+    await turns()
+    bench.clock.advance(ROOM_WAIT_S)
+    with pytest.raises(PoolFull):
+        await waiting
+
+
+def test_memory_is_made_by_ending_idle_environments() -> None:
+    """The least recently used first, the larger of two that became idle together; what they use counts as room."""
+
+    async def story() -> None:
+        bench = Bench(environments_max=10, available_mib=1000)
+        old, small, large = (bench.lease(name) for name in "abc")
+        for environment in (old, small, large):
+            bench.pool.start(environment)  # type: ignore[arg-type]
+        old.finish(60)
+        bench.clock.advance(10)
+        small.finish(50)
+        large.finish(60)
+        bench.available_mib = RESERVE_MIB
+        for name, gone in (("d", (True, False, False)), ("e", (True, False, True))):
+            bench.lease(name)
+            assert (old.is_gone, small.is_gone, large.is_gone) == gone
+        assert bench.relieved
+
+    asyncio.run(story())
+
+
+def test_growing_invocations_push_idle_environments_out() -> None:
+    """While anything runs, memory is looked at now and then; at rest there is no such timer."""
+    bench = Bench(available_mib=1000)
+    idle = bench.idle("f")
+    bench.clock.advance(10)
+    busy = bench.lease("g")
+    bench.available_mib = RESERVE_MIB - 1
+    bench.clock.advance(WATCH_S)
+    assert idle.is_gone
+    assert not busy.is_gone
+    busy.finish()
+    bench.clock.advance(2 * WATCH_S)
+    assert bench.clock.timer_count == 1, "the one for its idle time"
+
+
+# Kept initialised -----------------------------------------------------------------------------------------------------
+
+
+class Keeping:
+    """One environment that is kept initialised."""
+
+    def __init__(self, bench: Bench, *, stays: bool = True) -> None:
+        self.left = 0
+        self.bench = bench
+        self.asking = asyncio.ensure_future(
+            bench.pool.initialise(
+                deployment(),
+                limit_s=130,
+                initialization_type="provisioned-concurrency",
+                stays=stays,
+                left=self.note_left,
+            )
+        )
+
+    def note_left(self) -> None:
+        self.left += 1
+
+    async def ready(self) -> FakeEnvironment:
+        await turns()
+        (environment,) = self.bench.pool._kept
+        assert isinstance(environment, FakeEnvironment)
+        environment.initialised()
+        assert await self.asking is environment
+        return environment
+
+
+def test_a_kept_environment_is_leased_before_others_and_kept_again() -> None:
+    """It is initialised without an invocation, frozen like any, and neither idle time nor a full pool ends it."""
+
+    async def story() -> None:
+        bench = Bench(environments_max=2)
+        keeping = Keeping(bench)
+        kept = await keeping.ready()
+        assert (bench.counts(), bench.pool.kept_idle("f-1")) == ((0, 1), 1)
+        bench.clock.advance(2 * FREEZE_AFTER_S)
+        assert kept.is_frozen
+        assert (bench.lease(), kept.epoch) == (kept, 2)
+        other = bench.lease()
+        kept.finish()
+        other.finish()
+        assert bench.lease() is kept
+        kept.finish()
+        bench.lease("g")
+        assert (other.is_gone, kept.is_gone) == (True, False)
+        bench.clock.advance(2 * IDLE_S)
+        assert (kept.is_gone, keeping.left) == (False, 0)
+        kept.retire()
+        assert (bench.pool.kept_idle("f-1"), keeping.left) == (0, 1)
+
+    asyncio.run(story())
+
+
+def test_an_environment_that_is_kept_for_one_invocation_becomes_an_ordinary_one() -> None:
+    """Whoever keeps it is told when it is taken, and not once more when it ends."""
+
+    async def story() -> None:
+        bench = Bench()
+        keeping = Keeping(bench, stays=False)
+        kept = await keeping.ready()
+        assert (bench.lease(), keeping.left) == (kept, 1)
+        kept.finish()
+        assert bench.pool.kept_idle("f-1") == 0
+        bench.clock.advance(IDLE_S)
+        assert (kept.is_gone, keeping.left) == (True, 1)
+
+    asyncio.run(story())
+
+
+def test_a_kept_environment_grows_old_as_any() -> None:
+    """Whoever keeps it is told and makes another."""
+
+    async def story() -> None:
+        bench = Bench()
+        keeping = Keeping(bench)
+        kept = await keeping.ready()
+        bench.clock.advance(AGE_S)
+        assert (kept.is_gone, keeping.left) == (True, 1)
+
+    asyncio.run(story())
+
+
+def test_an_init_that_fails_is_told_to_whoever_asked() -> None:
+    """And to nobody else: it was never kept."""
+
+    async def story() -> None:
+        bench = Bench()
+        keeping = Keeping(bench)
+        await turns()
+        (environment,) = bench.pool._kept
+        assert isinstance(environment, FakeEnvironment)
+        environment.go()
+        with pytest.raises(DependencyError):
+            await keeping.asking
+        assert (bench.counts(), keeping.left) == ((0, 0), 0)
+
+    asyncio.run(story())
+
+
+def test_whoever_stops_waiting_for_an_init_keeps_nothing() -> None:
+    """A cancelled call ends the environment, before or after its init was over."""
+
+    async def story() -> None:
+        for is_initialised in (False, True):
+            bench = Bench()
+            keeping = Keeping(bench)
+            await turns()
+            (environment,) = bench.pool._kept
+            assert isinstance(environment, FakeEnvironment)
+            environment.is_idle = True
+            if is_initialised:
+                environment.initialised()
+            keeping.asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await keeping.asking
+            assert (bench.counts(), keeping.left) == ((0, 0), 0)
+
+    asyncio.run(story())
+
+
+def test_a_closed_pool_refuses() -> None:
+    """At once, those who wait for room included."""
+
+    async def story() -> None:
+        bench = Bench(environments_max=1)
+        first = bench.lease("f")
+        waiting = asyncio.ensure_future(bench.leasing("g"))
+        await turns()
+        await bench.pool.close(0)
+        for call in (waiting, asyncio.ensure_future(bench.leasing("h"))):
+            with pytest.raises(PoolFull):
+                await call
+        first.finish()
+        assert (bench.counts(), bench.clock.timer_count) == ((0, 0), 0)
 
     asyncio.run(story())

@@ -13,7 +13,7 @@ import pytest
 import uvloop
 
 from lambent.domain.invocation import Invocation
-from lambent.runtime_api.contract import NextCall, Post, Verdict
+from lambent.runtime_api.contract import NextCall, Post, RestoreCall, Verdict
 from lambent.runtime_api.server import CONNECTIONS_MAX, HEAD_BYTES_MAX, RuntimeApiListener, serve
 
 RESPONSE_MAX_BYTES = 300_000
@@ -34,6 +34,7 @@ class RecordedEvents:
     def __init__(self) -> None:
         self.happened: list[tuple[str, Any]] = []
         self.next_calls: list[NextCall] = []
+        self.restore_calls: list[RestoreCall] = []
         self.verdict = Verdict.ACCEPTED
         self.ready: list[Invocation] = []
         """Delivered from within the Next that asks, as after an init."""
@@ -62,6 +63,17 @@ class RecordedEvents:
 
     def init_error_posted(self, post: Post) -> Verdict:
         self.happened.append(("init error", post))
+        return self.verdict
+
+    def restore_requested(self, call: RestoreCall) -> Verdict:
+        self.happened.append(("restore", None))
+        self.next_asked.set()
+        if self.verdict is Verdict.ACCEPTED:
+            self.restore_calls.append(call)
+        return self.verdict
+
+    def restore_error_posted(self, post: Post) -> Verdict:
+        self.happened.append(("restore error", post))
         return self.verdict
 
     @property

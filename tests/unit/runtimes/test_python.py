@@ -132,7 +132,7 @@ def test_a_version_that_functions_cannot_reach(folder: Path) -> None:
 def test_the_nearest_version_stands_in(folder: Path, installs: list[list[str]]) -> None:
     """With the fallback, the name that the function sees is still the one that it asked for."""
     under_test = runtimes(folder, HERE, CLOSED, fallback="nearest")
-    command = asyncio.run(under_test.command("python3.13", "/var/task", ""))
+    command = asyncio.run(under_test.command("python3.13", "/var/task", {}))
     assert command.argv[0] == str(HERE.path)
     assert command.reserved["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
     assert [minor for minor, _ in installs] == ["3.11"]
@@ -140,7 +140,7 @@ def test_the_nearest_version_stands_in(folder: Path, installs: list[list[str]]) 
 
 def test_the_package_is_searched_for_libraries(folder: Path, installs: list[list[str]]) -> None:
     """Shared libraries in the package and its lib folder are found, as on AWS."""
-    command = asyncio.run(runtimes(folder, HERE).command("python3.11", "/var/task", ""))
+    command = asyncio.run(runtimes(folder, HERE).command("python3.11", "/var/task", {}))
     assert {"/var/task", "/var/task/lib", "/opt/lib"} <= set(command.environ["LD_LIBRARY_PATH"].split(":"))
     assert command.environ["PYTHONPATH"] == command.reserved["LAMBDA_RUNTIME_DIR"]
 

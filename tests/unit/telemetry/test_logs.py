@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lambent.domain.caller import Scope
@@ -23,6 +24,7 @@ from lambent.telemetry.logs import (
     SWEEP_EVERY_S,
     EnvironmentLog,
     FunctionLogs,
+    Usage,
 )
 from lambent.telemetry.segments import SYNC_AFTER_S, Segments
 from lambent.testing.log_store import MemoryLogStore
@@ -117,6 +119,27 @@ def test_an_invocation_is_in_the_store_after_a_fold(tmp_path: Path, open_store) 
             assert {event.stream for event in events} == {STREAM}
             assert list(await store.open_invocations()) == []
             await server.logs.close()
+
+    run(story)
+
+
+def test_the_end_of_an_invocation_says_what_it_used(tmp_path: Path) -> None:
+    """A bill can be folded from the records; a segment of an older version, which lacks this, is read all the same."""
+
+    async def story() -> None:
+        clock = VirtualClock(now=1_000.0)
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path, store, clock)
+        usage = Usage(duration_ms=12.5, init_ms=100.25, billed_ms=113, cpu_us=40_000, memory_peak_mib=30)
+        server.stream().ended("id-1", ["END\n"], usage)
+        start = LogPosition(0, 0)
+        (record,) = server.segments.read(start, server.segments.end())
+        written = msgspec.msgpack.decode(record.payload)
+        assert written[-6:] == ["id-1", 12.5, 100.25, 113, 40_000, 30]
+        server.segments.append(msgspec.msgpack.encode(written[:-5]))
+        await server.logs.fold()
+        assert await messages(store) == ["END\n", "END\n"]
+        await server.logs.close()
 
     run(story)
 

@@ -51,6 +51,9 @@ _MASKED = (
 )  # fmt: skip
 """Files and folders of /proc that tell about the machine and that no runtime reads."""
 
+_READ_ONLY = ("sys", "irq", "bus", "fs")
+"""What could be written by whoever has the number of the machine's root, as in a user namespace of root's."""
+
 _HIDDEN = system_calls.MS_NOSUID | system_calls.MS_NODEV | system_calls.MS_NOEXEC
 
 _SIGNALS_FROM_PARENT = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -214,6 +217,8 @@ class _Zygote:
         for target, descriptor in zip(work["mounts"], descriptors):
             system_calls.move_mount(descriptor, target)
             os.close(descriptor)
+            if target == "/tmp":
+                os.chmod(target, 0o1777)
         self._give_up_privileges(order["uid"], order["gid"])
         environ = work["environ"]
         if work["in_zygote"]:
@@ -305,9 +310,12 @@ def _mount_own(order: Dict[str, Any], tmp: Optional[int]) -> None:
             system_calls.mount("tmpfs", path, "tmpfs", _HIDDEN | system_calls.MS_RDONLY, "size=0,nr_inodes=1,mode=555")
         elif os.path.exists(path):
             system_calls.mount("/dev/null", path, None, system_calls.MS_BIND)
-    system_calls.mount("/proc/sys", "/proc/sys", None, system_calls.MS_BIND | system_calls.MS_REC)
     read_only = system_calls.MS_BIND | system_calls.MS_REMOUNT | system_calls.MS_RDONLY | _HIDDEN
-    system_calls.mount(None, "/proc/sys", None, read_only)
+    for name in _READ_ONLY:
+        path = "/proc/" + name
+        if os.path.isdir(path):
+            system_calls.mount(path, path, None, system_calls.MS_BIND | system_calls.MS_REC)
+            system_calls.mount(None, path, None, read_only)
     if tmp is not None:
         system_calls.move_mount(tmp, "/tmp")
     else:

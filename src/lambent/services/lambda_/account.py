@@ -21,7 +21,7 @@ class AccountSettings:
     async def get(self, caller: Caller, request: Mapping[str, Any]) -> Mapping[str, Any]:
         async with self._store.snapshot(caller.scope) as reading:
             usage = await reading.usage()
-            reservations = await reading.reservations()
+            claims = await reading.claims()
         quotas = self._quotas
         return {
             "AccountLimit": {
@@ -29,7 +29,7 @@ class AccountSettings:
                 "CodeSizeUnzipped": quotas.code_unzipped_max_bytes,
                 "CodeSizeZipped": quotas.code_zipped_max_bytes,
                 "ConcurrentExecutions": quotas.concurrent_executions,
-                "UnreservedConcurrentExecutions": unreserved_executions(sum(reservations.values()), quotas),
+                "UnreservedConcurrentExecutions": unreserved_executions(claims.kept_aside_by_all(), quotas),
             },
             "AccountUsage": {"TotalCodeSize": usage.code_bytes, "FunctionCount": usage.function_count},
         }

@@ -7,12 +7,13 @@ InProgress likewise, and the old deployment serves meanwhile. What a crash inter
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from lambent.clock import Clock
 from lambent.domain.caller import Scope
-from lambent.domain.function import LATEST, FunctionName, FunctionVersion, State, UpdateStatus
+from lambent.domain.function import LATEST, Deployment, FunctionName, FunctionVersion, State, UpdateStatus
 from lambent.errors.families import DependencyError
 from lambent.runtimes.contract import Runtimes, RuntimeUnavailable
 from lambent.store.contract import FunctionStore, Packages
@@ -25,13 +26,26 @@ _RETRY_S = 1.0
 
 
 class Activation:
-    """Settles functions. `run` is a supervised task; `settle_soon` may be called before it runs."""
+    """
+    Settles functions. `run` is a supervised task; `settle_soon` may be called before it runs.
 
-    def __init__(self, store: FunctionStore, packages: Packages, runtimes: Runtimes, clock: Clock) -> None:
+    Args:
+        expect: called with what is about to become Active, before it does: its first invocation may come at once.
+    """
+
+    def __init__(
+        self,
+        store: FunctionStore,
+        packages: Packages,
+        runtimes: Runtimes,
+        clock: Clock,
+        expect: Callable[[Deployment], Awaitable[None]],
+    ) -> None:
         self._store = store
         self._packages = packages
         self._runtimes = runtimes
         self._clock = clock
+        self._expect = expect
         self._waiting: dict[tuple[Scope, FunctionName], None] = {}
         self._has_waiting = asyncio.Event()
 
@@ -89,6 +103,7 @@ class Activation:
         try:
             await self._packages.folder(wanted.code.sha256)
             await self._runtimes.prepare(wanted.configuration.runtime)
+            await self._expect(wanted.deployment())
         except RuntimeUnavailable as error:
             return str(error)
         except KeyError:

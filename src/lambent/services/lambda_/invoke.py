@@ -98,6 +98,8 @@ class Invoke:
             ) from None
         except DependencyError as error:
             raise ServiceException(str(error)) from error
+        if outcome.restore_failure is not None:
+            raise _not_restored(outcome.restore_failure)
         answer: dict[str, Any] = {
             "StatusCode": 200,
             "ExecutedVersion": outcome.executed_version,
@@ -108,6 +110,15 @@ class Invoke:
         if outcome.log_tail is not None:
             answer["LogResult"] = base64.b64encode(outcome.log_tail).decode()
         return answer
+
+
+def _not_restored(failure: RestoreFailure) -> ApiError:
+    # Documented: Lambda API reference, Invoke, the descriptions of the two errors. Assumed: they are the messages, too.
+    if failure is RestoreFailure.TIMED_OUT:
+        return SnapStartTimeoutException("Lambda couldn't restore the snapshot within the timeout limit.")
+    return SnapStartException(
+        "The afterRestore() runtime hook encountered an error. For more information, check the Amazon CloudWatch logs."
+    )
 
 
 def check_payload(payload: bytes, most_bytes: int) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from lambent.clock import SystemClock
 from lambent.domain.invocation import Invocation
 from lambent.domain.quotas import Quotas
-from lambent.runtime_api.contract import NextCall, Post, Verdict
+from lambent.runtime_api.contract import NextCall, Post, RestoreCall, Verdict
 from lambent.runtime_api.server import serve
 from lambent.runtimes.contract import Runtimes
 from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind
@@ -75,6 +75,13 @@ class _Recorder:
 
     def init_error_posted(self, post: Post) -> Verdict:
         return self._keep(Answered("init error", post.body, post.error_type), REQUEST_ID)
+
+    def restore_requested(self, call: RestoreCall) -> Verdict:
+        call.restored()
+        return Verdict.ACCEPTED
+
+    def restore_error_posted(self, post: Post) -> Verdict:
+        return self._keep(Answered("restore error", post.body, post.error_type), REQUEST_ID)
 
     def _deliver(self) -> None:
         if self._waiting is not None and self._to_deliver is not None:

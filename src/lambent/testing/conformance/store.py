@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from lambent.domain.caller import Scope
+from lambent.domain.concurrency import ProvisionedConcurrency
 from lambent.domain.function import (
     LATEST,
     Code,
@@ -387,25 +388,25 @@ class FunctionStoreConformance:
     async def test_reservations_are_read_together(self, stores: Stores) -> None:
         """What a scope's functions reserve, 0 included, as the last write left it; none of what has gone."""
         async with stores.functions.snapshot(SCOPE) as tx:
-            assert await tx.reservations() == {}
+            assert (await tx.claims()).reserved == {}
         await create(stores, "f", "g", "h", "none")
         await create(stores, "f", scope=OTHER_REGION)
         wanted = {FunctionName("f"): 7, FunctionName("g"): 0, FunctionName("h"): 3}
         async with stores.functions.transaction(SCOPE) as tx:
             for name, count in wanted.items():
                 await tx.save_function(msgspec.structs.replace(function_of(name), reserved_executions=count))
-            assert await tx.reservations() == wanted
+            assert (await tx.claims()).reserved == wanted
             assert (await tx.function(FunctionName("g"))) == msgspec.structs.replace(
                 function_of("g"), reserved_executions=0
             )
         async with stores.functions.transaction(OTHER_REGION) as tx:
-            assert await tx.reservations() == {}
+            assert (await tx.claims()).reserved == {}
         async with stores.functions.transaction(SCOPE) as tx:
             await tx.save_function(function_of("f"))
             await tx.delete_function(FunctionName("h"))
             await tx.create(msgspec.structs.replace(function_of("new"), reserved_executions=1), latest_of("new"))
         async with stores.functions.snapshot(SCOPE) as tx:
-            assert await tx.reservations() == {"g": 0, "new": 1}
+            assert (await tx.claims()).reserved == {"g": 0, "new": 1}
 
     @_with_stores
     async def test_changes_are_told_in_order(self, stores: Stores) -> None:
@@ -426,7 +427,7 @@ class FunctionStoreConformance:
 
     @_with_stores
     async def test_unsettled_versions_are_found(self, stores: Stores) -> None:
-        """`$LATEST` that is Pending or being updated is found in every scope; the rest is not."""
+        """What is Pending or being updated is found in every scope, published versions too; the rest is not."""
         await create(stores, "settled", "pending", "updating")
         await create(stores, "pending", scope=OTHER_REGION)
         pending = msgspec.structs.replace(latest_of("pending"), state=State.PENDING, last_update_status=None)
@@ -436,9 +437,71 @@ class FunctionStoreConformance:
             await tx.save_version(pending)
             await tx.save_version(updating)
             await tx.save_version(msgspec.structs.replace(published(latest_of("settled"), 1), state=State.PENDING))
+            await tx.save_version(published(latest_of("settled"), 2))
         async with stores.functions.transaction(OTHER_REGION) as tx:
             await tx.save_version(elsewhere)
-        assert list(await stores.functions.unsettled()) == [pending, updating, elsewhere]
+        first = msgspec.structs.replace(published(latest_of("settled"), 1), state=State.PENDING)
+        assert list(await stores.functions.unsettled()) == [pending, first, updating, elsewhere]
+
+    @_with_stores
+    async def test_provisioned_concurrency_lives_and_dies_with_its_version(self, stores: Stores) -> None:
+        """It is replaced, counted and listed by function; deleting it, its version or its function ends it."""
+        await create(stores, "f", "g")
+        await create(stores, "f", scope=OTHER_REGION)
+
+        def of(name: str, number: int, requested: int) -> ProvisionedConcurrency:
+            return ProvisionedConcurrency(SCOPE, FunctionName(name), str(number), requested, 1_795_000_000.25)
+
+        async with stores.functions.transaction(SCOPE) as tx:
+            for name, number in (("f", 1), ("f", 2), ("f", 10), ("g", 1)):
+                await tx.save_version(published(latest_of(name), number))
+                await tx.save_provisioned(of(name, number, number))
+            await tx.save_provisioned(of("f", 2, 5))
+            assert list(await tx.list_provisioned(FunctionName("f"))) == [of("f", 1, 1), of("f", 2, 5), of("f", 10, 10)]
+            assert (await tx.claims()).provisioned == {"f": {"1": 1, "2": 5, "10": 10}, "g": {"1": 1}}
+        async with stores.functions.snapshot(OTHER_REGION) as tx:
+            assert (await tx.claims()).provisioned == {}
+        assert list(await stores.functions.kept()) == [
+            FunctionChange(SCOPE, FunctionName("f")),
+            FunctionChange(SCOPE, FunctionName("g")),
+        ]
+        async with stores.functions.transaction(SCOPE) as tx:
+            assert await tx.delete_provisioned(FunctionName("f"), "1")
+            assert not await tx.delete_provisioned(FunctionName("f"), "1")
+            assert not await tx.delete_provisioned(FunctionName("f"), "live")
+            await tx.delete_version(FunctionName("f"), "2")
+            await tx.delete_function(FunctionName("g"))
+        async with stores.functions.snapshot(SCOPE) as tx:
+            assert (await tx.claims()).provisioned == {"f": {"10": 10}}
+
+    @_with_stores
+    async def test_provisioned_concurrency_needs_a_published_version(self, stores: Stores) -> None:
+        """`$LATEST` and a version that does not exist have none."""
+        await create(stores, "f")
+        for version in (LATEST, "1"):
+            refused = False
+            try:
+                async with stores.functions.transaction(SCOPE) as tx:
+                    await tx.save_provisioned(ProvisionedConcurrency(SCOPE, FunctionName("f"), version, 1, 0.0))
+            except Conflict:
+                refused = True
+            assert refused
+
+    @_with_stores
+    async def test_published_versions_with_snap_start_are_found(self, stores: Stores) -> None:
+        """A function is named for its published versions with SnapStart, not for the wish of its `$LATEST`."""
+        await create(stores, "f", "g")
+        for name in ("f", "g"):
+            latest = latest_of(name)
+            wish = msgspec.structs.replace(
+                latest, configuration=msgspec.structs.replace(latest.configuration, snap_start=True)
+            )
+            async with stores.functions.transaction(SCOPE) as tx:
+                await tx.save_version(wish)
+                if name == "g":
+                    await tx.save_version(published(wish, 1))
+                    await tx.save_version(published(wish, 2))
+        assert list(await stores.functions.kept()) == [FunctionChange(SCOPE, FunctionName("g"))]
 
     def test_what_was_committed_survives_a_kill(self, adapter: StoreAdapter) -> None:
         """Every function whose create returned before kill -9 is there afterwards, with its version."""

@@ -14,6 +14,7 @@ from lambent.domain.function import (
     LATEST,
     Code,
     Configuration,
+    Deployment,
     Function,
     FunctionName,
     FunctionVersion,
@@ -73,6 +74,9 @@ class FakeMachine:
         if self.meanwhile is not None:
             await self.meanwhile()
 
+    async def expect(self, deployment: Deployment) -> None:
+        pass
+
 
 @dataclass
 class Bench:
@@ -122,7 +126,12 @@ def story(tmp_path: Path) -> Callable[..., None]:
                 machine: Any = FakeMachine(list(failures))
                 clock = VirtualClock()
                 await tell(
-                    Bench(stores.functions, machine, clock, Activation(stores.functions, machine, machine, clock))
+                    Bench(
+                        stores.functions,
+                        machine,
+                        clock,
+                        Activation(stores.functions, machine, machine, clock, machine.expect),
+                    )
                 )
 
         asyncio.run(open_and_tell())

@@ -14,6 +14,7 @@ from lambent.domain.function import (
     LATEST,
     Code,
     Configuration,
+    Deployment,
     Function,
     FunctionName,
     FunctionVersion,
@@ -66,13 +67,16 @@ class FakeMachine:
             meanwhile, self.meanwhile = self.meanwhile, None
             await meanwhile()
 
+    async def expect(self, deployment: Deployment) -> None:
+        pass
+
 
 class Bench:
     def __init__(self, store: FunctionStore) -> None:
         clock = VirtualClock()
         self.store = store
         self.machine: Any = FakeMachine()
-        self.activation = Activation(store, self.machine, self.machine, clock)
+        self.activation = Activation(store, self.machine, self.machine, clock, self.machine.expect)
         self.tags = Tags(store, self.activation, Quotas(), clock)
 
     async def create(self, *versions: FunctionVersion) -> None:

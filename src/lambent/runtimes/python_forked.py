@@ -1,0 +1,253 @@
+"""
+The Python half of a zygote: loads the client ahead of need, and makes a forked process what exec would have made.
+
+Copied beside the client as `_lambent_forked.py`; `bootstrap.py` imports it in a zygote only. Runs on every Python from
+3.9 on, alone. A function cannot tell a fork from a process of its own, but for what is the same in all forks of one
+zygote (hash seed, addresses, /proc/self/environ) and for modules that are loaded already. Where the function's files
+or variables would have changed what is loaded, the command is executed after all: `_Forked.needs_exec`.
+"""
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import importlib.util
+import io
+import logging
+import os
+import signal
+import site
+import sys
+import threading
+import time
+from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Set
+
+_ZYGOTE = "/var/lambent/zygote.py"
+"""What does the forking: the half that knows no language."""
+
+_LOADED_AHEAD = (
+    # What the client imports only once it needs it.
+    "awslambdaric.lambda_literals",
+    "concurrent.futures.thread",
+    "encodings.idna",
+    "http.client",
+    # What many functions import, and what takes long.
+    "_strptime",
+    "base64",
+    "datetime",
+    "hashlib",
+    "random",
+    "urllib.parse",
+    "uuid",
+)
+
+_CLIENTS_OWN_ADDRESS = "127.0.0.1:9001"
+"""The client's binary half reads the address of the Runtime API when it is loaded, and falls back to this one."""
+
+_AT_START = {"sitecustomize", "usercustomize"}
+
+
+def wait(ordinary: FrozenSet[str], main: Callable[[], None]) -> None:
+    """
+    Load what functions need; then fork environments on orders. Never returns.
+
+    Args:
+        ordinary: the modules that a process has which was executed, when it comes to the function's own.
+        main: runs the client.
+    """
+    orders = int(os.environ.pop("LAMBENT_ZYGOTE"))
+    preload = os.environ.pop("LAMBENT_PRELOAD", "").split(",")
+    absent = _Absent()
+    sys.meta_path.append(absent)
+    for name in (*_LOADED_AHEAD, *filter(None, preload)):
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            # Functions import it for themselves, or cannot either.
+            sys.stderr.write("runtimes.not_preloaded module=%s reason=%s\n" % (name, error))
+    spec = importlib.util.spec_from_file_location("lambent_zygote", _ZYGOTE)
+    assert spec is not None and spec.loader is not None
+    zygote = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(zygote)
+    sys.meta_path.remove(absent)  # type: ignore[arg-type]
+    del sys.modules[__name__]
+    forked = _Forked(ordinary, absent.names, main)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    zygote.serve(orders, forked.run)
+
+
+class _Absent:
+    """Finds no module, being asked last, and remembers what was looked for: optional parts of what is loaded."""
+
+    def __init__(self) -> None:
+        self.names: Set[str] = set()
+
+    def find_spec(self, name: str, path: Optional[Sequence[str]], target: Any = None) -> None:
+        if path is None:
+            self.names.add(name)
+
+
+class _Forked:
+    """What the zygote knows of itself, and the way from there to a function."""
+
+    def __init__(self, ordinary: FrozenSet[str], absent: Set[str], main: Callable[[], None]) -> None:
+        self._main = main
+        self._ahead = (_top_levels(sys.modules) - _top_levels(ordinary)) | absent
+        """Top-level names that a function's own modules of these names would have been loaded for."""
+        self._address = os.environ.get("AWS_LAMBDA_RUNTIME_API", _CLIENTS_OWN_ADDRESS)
+        self._locale = os.environ.get("LC_CTYPE")
+        """Set by the interpreter itself where the machine does not know the language asked for (PEP 538)."""
+        self._library_folders = [one for one in os.environ.get("LD_LIBRARY_PATH", "").split(":") if one]
+        self._unseen = {folder for folder in self._library_folders if not os.path.isdir(folder)}
+        self._blank = {folder for folder in self._library_folders if not _entries(folder)}
+
+    def run(self, environ: Dict[str, str]) -> None:
+        """
+        Become the runtime of one function, in a process that was forked and has given up its privileges.
+
+        Args:
+            environ: the complete environment.
+        """
+        try:
+            os.chdir(environ["LAMBDA_TASK_ROOT"])
+            if self.needs_exec(environ):
+                _execute(environ)
+            self._become(environ)
+            self._main()
+            status = 0
+        except SystemExit as left:
+            status = _status(left.code)
+        except KeyboardInterrupt:
+            sys.excepthook(*sys.exc_info())
+            status = 128 + signal.SIGINT
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            status = 1
+        # Joins threads, calls what wants to be called at the end, flushes; the frames below are never gone back to.
+        ctypes.pythonapi.Py_Exit(status)
+
+    def needs_exec(self, environ: Dict[str, str]) -> bool:
+        """Whether the function brings something that would have been loaded instead of what is loaded now."""
+        if environ.get("AWS_LAMBDA_RUNTIME_API") != self._address:
+            return True
+        entries = {environ["LAMBDA_TASK_ROOT"]: _entries(environ["LAMBDA_TASK_ROOT"])}
+        # At the start of an interpreter, PYTHONPATH comes before the standard library.
+        loaded = self._ahead | _top_levels(sys.modules) | _AT_START
+        for folder in environ.get("PYTHONPATH", "").split(":"):
+            if folder and folder != environ["LAMBDA_RUNTIME_DIR"]:
+                # Archives are not looked into.
+                if os.path.isfile(folder) or not loaded.isdisjoint(_importable(_entries(folder))):
+                    return True
+        layers = ("/opt/python", "/opt/python/lib/python%d.%d/site-packages" % sys.version_info[:2])
+        for folder in (environ["LAMBDA_TASK_ROOT"], *layers):
+            if folder not in entries:
+                entries[folder] = _entries(folder)
+            if not self._ahead.isdisjoint(_importable(entries[folder])):
+                return True
+        return self._brings_libraries(entries) or self._has_user_site(environ)
+
+    def _brings_libraries(self, entries: Dict[str, List[str]]) -> bool:
+        for folder in self._library_folders:
+            if folder not in self._blank:
+                continue
+            names = entries.get(folder) or _entries(folder)
+            if folder in self._unseen and names:
+                # The loader of libraries has noted for ever that there is no such folder.
+                return True
+            libraries = {name for name in names if ".so" in name}
+            if libraries and not libraries.isdisjoint(_loaded_libraries()):
+                return True
+        return False
+
+    def _has_user_site(self, environ: Dict[str, str]) -> bool:
+        """Whether the user has modules of its own, which might run code at start; sets what `site` says of them."""
+        os.environ.pop("HOME", None)
+        if "HOME" in environ:
+            os.environ["HOME"] = environ["HOME"]
+        site.USER_BASE = site.USER_SITE = None
+        return bool(site.ENABLE_USER_SITE) and os.path.isdir(site.getusersitepackages())
+
+    def _become(self, environ: Dict[str, str]) -> None:
+        os.environ.clear()
+        os.environ.update(environ)
+        if self._locale is not None:
+            os.environ.setdefault("LC_CTYPE", self._locale)
+        time.tzset()
+        for name in ("stdin", "stdout", "stderr"):
+            _open_stream(name)
+        # Times in log records count from here.
+        began = time.time_ns() if isinstance(logging._startTime, int) else time.time()  # type: ignore[attr-defined]
+        logging._startTime = began  # type: ignore[attr-defined]
+        # Before Python 3.13 a fork's main thread keeps the number of its parent's.
+        with contextlib.suppress(AttributeError):
+            threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
+        sys.modules["random"].seed()
+        self._renew_client(environ)
+        # Caches of folders stay: the zygote has searched none that is another one here.
+        gc.enable()
+
+    def _renew_client(self, environ: Dict[str, str]) -> None:
+        """Have the client read again what it reads when it is imported."""
+        if "AWS_LAMBDA_LOG_FORMAT" in environ or "AWS_LAMBDA_LOG_LEVEL" in environ:
+            importlib.reload(sys.modules["awslambdaric.bootstrap"])
+        # Answers are UTF-8 or escaped by AWS_EXECUTION_ENV.
+        client = sys.modules["awslambdaric.lambda_runtime_client"]
+        client.BaseLambdaRuntimeClient.marshaller = client.LambdaMarshaller()
+
+
+def _execute(environ: Dict[str, str]) -> None:
+    """Become the same command by exec."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        # Ignored by Python for itself; a program that is executed expects them at their defaults.
+        signal.signal(number, signal.SIG_DFL)
+    os.execve(sys.executable, [sys.executable, *sys.argv], environ)
+
+
+def _open_stream(name: str) -> None:
+    """Open a standard stream as the interpreter does at its start: by what the descriptor is now."""
+    old = getattr(sys, "__%s__" % name)
+    number = ("stdin", "stdout", "stderr").index(name)
+    buffer = io.open(number, "wb" if number else "rb", -1, closefd=False)
+    buffer.raw.name = "<%s>" % name  # type: ignore[attr-defined]
+    is_by_line = buffer.isatty() or name == "stderr"
+    stream = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n", line_buffering=is_by_line)
+    stream.mode = "w" if number else "r"  # type: ignore[misc]
+    setattr(sys, name, stream)
+    setattr(sys, "__%s__" % name, stream)
+
+
+def _status(code: object) -> int:
+    """Return the exit status of SystemExit, as the interpreter does."""
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    sys.stderr.write("%s\n" % (code,))
+    return 1
+
+
+def _entries(folder: str) -> List[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _importable(entries: List[str]) -> Set[str]:
+    """Return the names under which a folder's entries can be imported."""
+    names = set()
+    for entry in entries:
+        name, dot, suffix = entry.partition(".")
+        if not dot or suffix.endswith(("py", "pyc", "so")):
+            names.add(name)
+    return names
+
+
+def _top_levels(modules: Any) -> Set[str]:
+    return {name.partition(".")[0] for name in modules}
+
+
+def _loaded_libraries() -> Set[str]:
+    with open("/proc/self/maps") as file:
+        return {line.rpartition("/")[2].strip() for line in file if ".so" in line}

@@ -1,0 +1,403 @@
+"""One environment over a scripted sandbox and a real Runtime API: starts, freezing, losses, accounting."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from lambent.domain.caller import Scope
+from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName
+from lambent.domain.invocation import Invocation
+from lambent.errors.families import DependencyError
+from lambent.execution.driver import GATEWAY_INSIDE, ExecutionEnvironment, InitialisationFailed, Surroundings
+from lambent.execution.parked import ParkedPool
+from lambent.execution.pool import EnvironmentPool
+from lambent.fleet.local import LocalFleet
+from lambent.runtimes.contract import RuntimeCommand, Zygote
+from lambent.sandbox.contract import Assignment, Environment, Exit
+from lambent.store.contract import LogPosition
+from lambent.telemetry.logs import FunctionLogs
+from lambent.telemetry.segments import Segments
+from lambent.testing.log_store import MemoryLogStore
+from lambent.testing.scripted_sandbox import Script, ScriptedRuntime, ScriptedSandbox
+from lambent.testing.virtual_clock import VirtualClock
+
+SCOPE = Scope("000000000000", "us-east-1")
+ENDPOINT = "http://127.0.0.1:14566"
+ZYGOTE = Zygote(("/usr/bin/python3", "-m", "awslambdaric"), (("LANG", "C.UTF-8"),), ("boto3",))
+
+
+class Recording(ScriptedSandbox):
+    """Notes what the driver is told, in order."""
+
+    def __init__(self, script: Script, clock: VirtualClock) -> None:
+        super().__init__(script, clock, parks_ahead=True, freeze_after_s=0)
+        self.told: list[str] = []
+        self.assigned: list[Assignment] = []
+
+    def freeze(self, environment: Environment) -> None:
+        self.told.append("freeze")
+        super().freeze(environment)
+
+    def thaw(self, environment: Environment) -> None:
+        self.told.append("thaw")
+        super().thaw(environment)
+
+    def end_init(self, environment: Environment) -> None:
+        self.told.append("end_init")
+        super().end_init(environment)
+
+    async def assign(self, environment: Environment, assignment: Assignment) -> None:
+        self.assigned.append(assignment)
+        await super().assign(environment, assignment)
+
+
+class Machine:
+    """Packages and runtimes that are always ready."""
+
+    def folder_nowait(self, sha256: str) -> Path:
+        return Path("/package")
+
+    async def command(self, *arguments: Any, **more: Any) -> RuntimeCommand:
+        return RuntimeCommand(
+            ["bootstrap"], {}, {}, folders=(("/var/lang", "/opt/python"),), zygote=ZYGOTE, in_zygote=True
+        )
+
+    def version_label(self, runtime: str) -> str:
+        return runtime
+
+
+class Bench:
+    """One function on one machine."""
+
+    def __init__(self, folder: Path, script: Script) -> None:
+        self.clock = VirtualClock()
+        self.sandbox = Recording(script, self.clock)
+        self.segments = Segments(folder, self.clock)
+        self.logs = FunctionLogs(self.segments, MemoryLogStore(self.clock), self.clock)
+        self.parked = ParkedPool(self.sandbox, self.clock, budget_mib=100)
+        machine: Any = Machine()
+        self.surroundings = Surroundings(
+            sandbox=self.sandbox,
+            parked=self.parked,
+            runtimes=machine,
+            packages=machine,
+            logs=self.logs,
+            clock=self.clock,
+            endpoint=lambda: ENDPOINT,
+            response_max_bytes=1000,
+        )
+        self.pool = EnvironmentPool(
+            lambda deployment, owner: ExecutionEnvironment(deployment, self.surroundings, owner),
+            environments_max=10,
+            idle_s=600,
+            age_s=3600,
+            freeze_after_s=0,
+            clock=self.clock,
+            spawn=lambda environment: asyncio.ensure_future(environment.live()),
+        )
+        self.fleet = LocalFleet(self.pool)
+        self.deployment = Deployment(
+            SCOPE,
+            FunctionName("f"),
+            LATEST,
+            "f-1",
+            Configuration("python3.13", "app.handler", "role", tmp_mib=1024, log_group="/aws/lambda/f"),
+            Code("0" * 64, 1),
+            egress=False,
+        )
+        self.released = 0
+
+    def note_released(self) -> None:
+        self.released += 1
+
+    async def invoke(self, request_id: str = "r1") -> bytes:
+        slot = await self.fleet.acquire(self.deployment, self.note_released)
+        outcome = await self.fleet.invoke(slot, Invocation(request_id, "arn", b"{}", "Root=1"))
+        return outcome.payload
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Let what is ready happen, and no time pass, until a condition holds."""
+        for _ in range(10_000):
+            if condition():
+                return
+            await asyncio.sleep(0)
+            self.clock.advance(0)
+        raise AssertionError("it does not come to that")
+
+    async def answer(self, request_id: str = "r1") -> bytes:
+        """Invoke and let no time pass."""
+        call = asyncio.ensure_future(self.invoke(request_id))
+        await self.until(call.done)
+        return call.result()
+
+    def ends(self) -> list[list[Any]]:
+        """Return the records of ended invocations, as they are written."""
+        read = self.segments.read(LogPosition(0, 0), self.segments.end())
+        return [record for record in (msgspec.msgpack.decode(one.payload) for one in read) if record[0] == "ended"]
+
+
+def play(folder: Path, script: Script, story: Callable[[Bench], Awaitable[None]]) -> None:
+    """Run a story, then close everything: nothing may be left."""
+
+    async def whole() -> None:
+        bench = Bench(folder, script)
+        await story(bench)
+        await bench.pool.close(0)
+        await bench.parked.close()
+        assert bench.sandbox.failures == []
+        assert bench.sandbox.environments == set()
+        await bench.logs.close()
+
+    asyncio.run(whole())
+
+
+async def echo(runtime: ScriptedRuntime) -> Exit:
+    """Answer every event with its own id."""
+    while True:
+        event = await runtime.next()
+        runtime.environment.cpu_us += 1500
+        await runtime.respond(event.request_id, event.request_id.encode())
+
+
+def test_an_environment_is_made_of_what_its_deployment_says(tmp_path: Path) -> None:
+    """The kind has the owner, the folders, the zygote and the egress; the assignment the rest."""
+
+    async def story(bench: Bench) -> None:
+        assert await bench.answer() == b"r1"
+        (kind,) = bench.parked._kinds
+        assert (kind.owner, kind.egress) == ("000000000000/us-east-1", False)
+        assert kind.folders == (("/var/lang", "/opt/python"),)
+        assert kind.zygote is not None
+        assert (kind.zygote.argv, kind.zygote.preload) == (ZYGOTE.argv, ("boto3",))
+        (assignment,) = bench.sandbox.assigned
+        assert (assignment.tmp_mib, assignment.memory_mib, assignment.in_zygote) == (1024, 128, True)
+        assert assignment.environ["AWS_ENDPOINT_URL"] == ENDPOINT
+        assert assignment.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "on-demand"
+
+    play(tmp_path, echo, story)
+
+
+def test_an_idle_environment_is_frozen_and_thawed_for_the_next_event(tmp_path: Path) -> None:
+    """Frozen after Next, thawed before the next event; the end of init is told once, and not before the event left."""
+
+    async def story(bench: Bench) -> None:
+        for number in range(3):
+            await bench.answer(f"r{number}")
+            await bench.until(lambda: bench.pool.busy == 0)
+            await bench.until(lambda: bench.sandbox.told[-1] == "freeze")
+        assert bench.sandbox.told == ["end_init", "freeze", "thaw", "freeze", "thaw", "freeze"]
+        assert bench.released == 3
+
+    play(tmp_path, echo, story)
+
+
+def test_a_caller_that_comes_back_at_once_finds_the_environment_unfrozen(tmp_path: Path) -> None:
+    """Handed over on Next, before the loop came round to freezing it."""
+
+    async def story(bench: Bench) -> None:
+        calls = [asyncio.ensure_future(bench.invoke("r0"))]
+        await bench.until(calls[0].done)
+        calls.append(asyncio.ensure_future(bench.invoke("r1")))
+        await bench.until(calls[1].done)
+        assert (bench.pool.size, bench.sandbox.told) == (1, ["end_init"])
+
+    play(tmp_path, echo, story)
+
+
+def test_the_end_of_an_invocation_records_what_it_used(tmp_path: Path) -> None:
+    """Its own processor time, the peak, and what it is billed for: init with the cold start."""
+
+    async def story(bench: Bench) -> None:
+        for number in range(2):
+            await bench.answer(f"r{number}")
+            await bench.until(lambda: bench.pool.busy == 0)
+        cold, warm = (record[-6:] for record in bench.ends())
+        assert cold == ["r0", 2000.0, 500.0, 2500, 8500, 1]
+        assert warm == ["r1", 2000.0, 0.0, 2000, 1500, 1]
+
+    async def measured(runtime: ScriptedRuntime) -> Exit:
+        clock = runtime.environment.clock  # type: ignore[attr-defined]
+        clock.advance(0.5)
+        runtime.environment.cpu_us += 7000
+        while True:
+            event = await runtime.next()
+            clock.advance(2)
+            runtime.environment.cpu_us += 1500
+            await runtime.respond(event.request_id, b"1")
+
+    def script(runtime: ScriptedRuntime) -> Any:
+        runtime.environment.clock = clocks[0]  # type: ignore[attr-defined]
+        return measured(runtime)
+
+    clocks: list[VirtualClock] = []
+
+    async def with_clock(bench: Bench) -> None:
+        clocks.append(bench.clock)
+        await story(bench)
+
+    play(tmp_path, script, with_clock)
+
+
+def test_an_environment_that_is_lost_is_nobodys_fault(tmp_path: Path) -> None:
+    """The caller gets a failure of the service, not of its function; the next call works."""
+
+    async def story(bench: Bench) -> None:
+        first = asyncio.ensure_future(bench.invoke("hang"))
+        await bench.until(hanging.is_set)
+        bench.sandbox.lose_all()
+        await bench.until(first.done)
+        with pytest.raises(DependencyError):
+            first.result()
+        assert await bench.answer("r2") == b"r2"
+        assert bench.ends()[0][7] == "hang"
+        await bench.until(lambda: bench.released == 2)
+
+    hanging = asyncio.Event()
+
+    async def hang(runtime: ScriptedRuntime) -> Exit:
+        while True:
+            event = await runtime.next()
+            if event.request_id == "hang":
+                hanging.set()
+                await asyncio.Event().wait()
+            await runtime.respond(event.request_id, event.request_id.encode())
+
+    play(tmp_path, hang, story)
+
+
+def test_a_start_is_tried_again_in_another_environment(tmp_path: Path) -> None:
+    """What was parked may be gone when it is taken: the caller does not notice."""
+
+    async def story(bench: Bench) -> None:
+        failures = iter([True, True, False])
+
+        def fail() -> None:
+            if next(failures):
+                raise DependencyError("lost", retryable=True)
+
+        bench.sandbox.before_start = fail
+        assert await bench.answer() == b"r1"
+        assert len(bench.sandbox.assigned) == 3
+
+    play(tmp_path, echo, story)
+
+
+def test_a_start_is_not_tried_for_ever(tmp_path: Path) -> None:
+    """Three times; then it is a failure of the service."""
+
+    async def story(bench: Bench) -> None:
+        def fail() -> None:
+            raise DependencyError("no process left", retryable=True)
+
+        bench.sandbox.before_start = fail
+        call = asyncio.ensure_future(bench.invoke())
+        await bench.until(call.done)
+        with pytest.raises(DependencyError, match="no process left"):
+            call.result()
+        assert (len(bench.sandbox.assigned), bench.released, bench.pool.size) == (3, 1, 0)
+        assert bench.ends() == []
+
+    play(tmp_path, echo, story)
+
+
+def test_a_gateway_inside_is_served_and_closed_with_the_environment(tmp_path: Path) -> None:
+    """SDK calls then go to the address inside."""
+
+    class Served:
+        is_closed = False
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    async def story(bench: Bench) -> None:
+        served: list[tuple[Served, socket.socket, ExecutionEnvironment]] = []
+
+        async def serve(listener: socket.socket, environment: ExecutionEnvironment) -> Served:
+            served.append((Served(), listener, environment))
+            return served[-1][0]
+
+        bench.surroundings = msgspec.structs.replace(bench.surroundings, serve_gateway=serve)
+        with socket.socket() as inside:
+            park = bench.sandbox.park
+
+            async def park_with_gateway(kind: Any) -> Any:
+                environment = await park(kind)
+                environment.gateway_listener = inside
+                return environment
+
+            bench.sandbox.park = park_with_gateway  # type: ignore[method-assign]
+            await bench.answer()
+            ((gateway, listener, environment),) = served
+            assert (listener, environment.deployment) == (inside, bench.deployment)
+            assert bench.sandbox.assigned[0].environ["AWS_ENDPOINT_URL"] == GATEWAY_INSIDE
+            await bench.until(lambda: bench.pool.busy == 0)
+            environment.retire()
+            await bench.until(lambda: gateway.is_closed)
+
+    play(tmp_path, echo, story)
+
+
+def test_an_environment_is_initialised_without_an_invocation(tmp_path: Path) -> None:
+    """It is idle and frozen afterwards, and the first invocation is a warm one."""
+
+    async def story(bench: Bench) -> None:
+        environment = await initialised(bench)
+        assert (bench.pool.busy, bench.pool.size) == (0, 1)
+        await bench.until(lambda: bench.sandbox.told == ["end_init", "freeze"])
+        assert bench.sandbox.assigned[0].environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "provisioned-concurrency"
+        assert await bench.answer() == b"r1"
+        assert (environment.epoch, bench.pool.size) == (2, 1)
+
+    play(tmp_path, echo, story)
+
+
+def test_an_init_without_an_invocation_that_fails_says_why(tmp_path: Path) -> None:
+    """With what the runtime reported, or how it ended; nothing is left of it."""
+
+    async def story(bench: Bench) -> None:
+        with pytest.raises(InitialisationFailed) as failed:
+            await initialised(bench)
+        assert failed.value.failure.payload == b'{"errorType": "Broken"}'
+        await bench.until(lambda: bench.pool.size == 0)
+
+    async def broken(runtime: ScriptedRuntime) -> Exit:
+        await runtime.fail_init(b'{"errorType": "Broken"}')
+        return Exit(status=1)
+
+    play(tmp_path, broken, story)
+
+
+def test_an_init_without_an_invocation_that_is_lost_is_nobodys_fault(tmp_path: Path) -> None:
+    """Whoever asked may ask again."""
+
+    async def story(bench: Bench) -> None:
+        asking = asyncio.ensure_future(initialised(bench))
+        await bench.until(lambda: bool(bench.sandbox.assigned))
+        bench.sandbox.lose_all()
+        with pytest.raises(DependencyError):
+            await asking
+
+    async def slow(runtime: ScriptedRuntime) -> Exit:
+        await asyncio.Event().wait()
+        return Exit(status=0)
+
+    play(tmp_path, slow, story)
+
+
+async def initialised(bench: Bench) -> ExecutionEnvironment:
+    asking = asyncio.ensure_future(
+        bench.pool.initialise(
+            bench.deployment,
+            limit_s=130,
+            initialization_type="provisioned-concurrency",
+            stays=True,
+            left=lambda: None,
+        )
+    )
+    await bench.until(asking.done)
+    return asking.result()
