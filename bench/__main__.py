@@ -1,6 +1,7 @@
 """`python -m bench`: measure, and print one table."""
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,9 @@ def main() -> int:
 
     _say(f"starting Lambent with {options.runtime} (the first run installs its client)")
     try:
-        with lambent(options.runtime) as target:
+        # Without walls functions see the machine's own paths; root finds the same interpreters as the walls mount.
+        bare = ("--sandbox", "process", *(("--function-user", "root") if os.geteuid() == 0 else ()))
+        with lambent(options.runtime, *bare) as target:
             facts = target.facts()
     except (NotReady, TargetFailed, BadAnswer) as error:
         _say(f"bench: {error}")

@@ -125,15 +125,27 @@ def descendants(pid: int) -> list[int]:
 
 
 def environments(pid: int) -> list[list[int]]:
-    """Return the process groups below a server that are not its own: each is one execution environment."""
+    """
+    Return the processes of each execution environment below a server.
+
+    A server that is root runs functions as others, and its spawner, zygotes and parked environments as root. A process
+    1 that waits beside a function counts with it.
+    """
     own_group = os.getpgid(pid)
     by_group: dict[int, list[int]] = {}
     for below in descendants(pid):
         try:
-            by_group.setdefault(os.getpgid(below), []).append(below)
-        except ProcessLookupError:
+            is_other = os.geteuid() != 0 or Path(f"/proc/{below}").stat().st_uid != 0
+            if not is_other or os.getpgid(below) == own_group:
+                continue
+            group = by_group.setdefault(os.getpgid(below), [])
+            group.append(below)
+            status = Path(f"/proc/{below}/status").read_text()
+            parent = int(status.partition("\nPPid:")[2].split()[0])
+            if parent not in group and Path(f"/proc/{parent}/comm").read_text().strip() == "init" and parent != 1:
+                group.append(parent)
+        except (ProcessLookupError, FileNotFoundError):
             continue
-    by_group.pop(own_group, None)
     return list(by_group.values())
 
 

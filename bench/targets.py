@@ -65,7 +65,8 @@ class Target:
             "Role": ROLE,
             "Handler": handler,
             "Timeout": 60,
-            "MemorySize": 512,
+            # One whole processor: with less a quota would stop it in each period, and the yardsticks have none.
+            "MemorySize": 1769,
             "Code": {"ZipFile": self._archive},
         }
         return build_request(self.url, "POST", FUNCTIONS_PATH, json.dumps(wanted).encode())
@@ -180,23 +181,23 @@ def lambent_command(data_dir: str, environments_max: int = 512) -> list[str]:
     ]
 
 
-def start_lambent(data_dir: Path) -> Server:
+def start_lambent(data_dir: Path, *options: str) -> Server:
     """Start Lambent on `data_dir`; the caller stops it."""
     RUNTIMES_DIR.mkdir(parents=True, exist_ok=True)
     environ = quiet_environ()
     if not _SCRIPT.exists():
         environ["PYTHONPATH"] = str(ROOT / "src")
     # The working directory is the scratch folder, so that no lambent.toml of the checkout has a say.
-    return Server(lambent_command(str(data_dir)), environ=environ, cwd=data_dir.parent)
+    return Server([*lambent_command(str(data_dir)), *options], environ=environ, cwd=data_dir.parent)
 
 
 @contextmanager
-def lambent(runtime: str) -> Iterator[Target]:
+def lambent(runtime: str, *options: str) -> Iterator[Target]:
     """Yield Lambent on a new data folder, and stop it in the end."""
     with scratch_folder() as folder:
         data_dir = folder / "data"
         data_dir.mkdir(mode=0o711)
-        with start_lambent(data_dir) as server:
+        with start_lambent(data_dir, *options) as server:
             try:
                 yield Target(server, runtime)
             except (BadAnswer, TargetFailed) as error:
