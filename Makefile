@@ -63,7 +63,7 @@ bench-peers: core ## the same client against MiniStack, in its own environment
 
 .PHONY: soak
 soak: dev ## longer campaigns of the property tests and the simulation
-	@$(bin)/python -m pytest -q --hypothesis-profile=deep tests/unit tests/simulation $(ARGS)
+	@LAMBENT_SIMULATION_SEEDS=400 $(bin)/python -m pytest -q --hypothesis-profile=deep tests/unit tests/simulation $(ARGS)
 
 .PHONY: lock
 lock: dev ## write requirements/*.txt anew (UPGRADE=1: newest versions)

@@ -17,12 +17,14 @@ from bench.load import invoke_request, run_load
 from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
 from bench.table import Bound, Line, mebibytes, milliseconds
 from bench.targets import EVENT, RuntimeFacts, Target, TargetFailed, lambent, scratch_folder, start_lambent, task_folder
-from bench.yardsticks import InterpreterStart, interleave, start_echo, start_floor
+from bench.yardsticks import PAIRS_MIN, InterpreterStart, interleave, start_echo, start_floor
 
 _WARM_UP = 200
 """Requests before the first round: connections, caches and the interpreter's specialisations settle."""
 _BURST = 50
 _LARGE_EVENT = b'"' + b"a" * 6_000_000 + b'"'
+_QUIET_S = 0.5
+_FREEZE_MAX_S = 100e-6
 _REST_MEMORY_MAX_BYTES = 80 * 2**20
 _REST_CPU_MAX_PERCENT = 0.5
 """What still reads 0 % without decimals."""
@@ -41,6 +43,8 @@ class Plan:
     """The same where one sample takes a second or more."""
     rest_s: float
     stored_functions: int
+    dense: int
+    """How many environments stand idle at once."""
     say: Callable[[str], None]
     """Tells the person who waits what runs now."""
 
@@ -77,7 +81,7 @@ def measure_cold(plan: Plan) -> list[Line]:
             yardstick.one,
             rounds=plan.rounds,
         )
-    return [
+    lines = [
         _compare(
             "cold start, Python hello, request to response, p50",
             statistics.median(measured),
@@ -86,6 +90,87 @@ def measure_cold(plan: Plan) -> list[Line]:
             goal=Bound(1.0),
         )
     ]
+    if plan.rounds >= PAIRS_MIN:
+        lines.append(_compare("cold start, the slowest", max(measured), max(held_against), "interpreter, the slowest"))
+    return lines
+
+
+def measure_gaps(plan: Plan) -> list[Line]:
+    """Time cold starts with half a second of quiet before each: what an idle machine has put to sleep counts, too."""
+    names = [f"bench-gap-{number:03d}" for number in range(plan.rounds)]
+    yardstick = InterpreterStart(plan.facts.interpreter)
+    plan.say(f"  yardstick: {yardstick.command}")
+    with lambent(plan.runtime) as target:
+        target.create(["bench-gap-first", *names])
+        requests = iter([target.invoke(name) for name in names])
+        run_load(target.url, [target.invoke("bench-gap-first")], concurrency=1, count=1)
+
+        def after_quiet(sample: Callable[[], float]) -> Callable[[], float]:
+            def wait_and_sample() -> float:
+                time.sleep(_QUIET_S)
+                return sample()
+
+            return wait_and_sample
+
+        measured, held_against = interleave(
+            after_quiet(lambda: run_load(target.url, [next(requests)], concurrency=1, count=1).p50_s),
+            after_quiet(yardstick.one),
+            rounds=plan.rounds,
+        )
+    what = f"cold start after {_QUIET_S:g} s of quiet, p50"
+    return [_compare(what, statistics.median(measured), statistics.median(held_against), "interpreter `-I -c pass`")]
+
+
+def measure_freeze(plan: Plan) -> list[Line]:
+    """Time freezing and thawing an idle environment of the namespace driver: what they add to a warm invocation."""
+    with scratch_folder() as folder:
+        command = [sys.executable, "-m", "bench.freeze", str(folder)]
+        told = subprocess.run(command, cwd=ROOT, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    freeze_s, thaw_s = (float(word) for word in told.stdout.split())
+    return [
+        Line(
+            "freeze and thaw of an idle environment, median",
+            f"{(freeze_s + thaw_s) * 1e6:.0f} µs",
+            "-",
+            is_met=freeze_s + thaw_s < _FREEZE_MAX_S,
+            required_text="under 100 µs",
+        )
+    ]
+
+
+def measure_density(plan: Plan) -> list[Line]:
+    """Have many environments stand idle, see that all of them answer, and what they take of the machine's memory."""
+    names = [f"bench-dense-{number:04d}" for number in range(plan.dense)]
+    with lambent(plan.runtime, "--environments-max", str(plan.dense + 50)) as target:
+        target.create(names)
+        before = _available_bytes()
+        requests = [target.invoke(name) for name in names]
+        begin = time.monotonic()
+        run_load(target.url, requests, concurrency=4, count=len(names), seconds=600)
+        elapsed_s = time.monotonic() - begin
+        taken = before - _available_bytes()
+        # Every one of them, frozen meanwhile, answers again, and without another start.
+        again = run_load(target.url, requests, concurrency=4, count=len(names))
+        alive = target.call("GET", "/_lambent/health")["environments"]["total"]
+        if alive != len(names):
+            raise TargetFailed(f"{alive} of {len(names)} environments are alive")
+    return [
+        Line(
+            f"{len(names)} idle environments, each answers again",
+            f"{again.p50_s * 1000:.2f} ms p50",
+            f"{len(names) / taken * 2**30:.0f} a GiB of the machine's free memory",
+            is_met=True,
+            required_text="all answer",
+        ),
+        Line("environments parked and started, one after the other", f"{len(names) / elapsed_s:.0f} /s", "-"),
+    ]
+
+
+def _available_bytes() -> int:
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    raise TargetFailed("/proc/meminfo does not tell what is available")
 
 
 def measure_warm(plan: Plan) -> list[Line]:
@@ -207,24 +292,30 @@ def measure_idle(plan: Plan) -> list[Line]:
 
 
 def measure_rest(plan: Plan) -> list[Line]:
-    """Watch a server that served a call and has nothing to do. Its environments are left out."""
+    """
+    Watch a server that served a call and has nothing to do, its spawner with it. Its environments are left out; what
+    is kept ready for the next ones (a zygote, parked environments) is told beside it.
+    """
     with lambent(plan.runtime) as target:
         target.create(["bench-hello"])
         run_load(target.url, [target.invoke("bench-hello")], concurrency=1, count=20)
-        # What follows a call, such as the folding of logs, is not rest.
+        # What follows a call, such as the folding of logs and the refilling of the stock, is not rest.
         time.sleep(3)
         elsewhere = {pid for group in environments(target.server.pid) for pid in group}
         pids = [target.server.pid, *(pid for pid in descendants(target.server.pid) if pid not in elsewhere)]
+        spawner = [pid for pid in pids[1:] if b"lambent.sandbox.spawner" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        core = {target.server.pid, *spawner[:1]} if spawner else set(pids)
         before_ns, begin = sum(map(cpu_ns, pids)), time.monotonic()
         time.sleep(plan.rest_s)
         cpu_percent = (sum(map(cpu_ns, pids)) - before_ns) / 1e7 / (time.monotonic() - begin)
-        sizes = [memory_bytes(pid) for pid in pids]
+        sizes = [memory_bytes(pid) for pid in core]
+        ready = sum(memory_bytes(pid)[0] for pid in pids if pid not in core)
     pss, rss = sum(size[0] for size in sizes), sum(size[1] for size in sizes)
     return [
         Line(
-            f"server at rest, {plan.rest_s:.0f} s",
+            f"server and spawner at rest, {plan.rest_s:.0f} s",
             f"{cpu_percent:.2f} % CPU, PSS {mebibytes(pss)}, RSS {mebibytes(rss)}",
-            "-",
+            f"{mebibytes(ready)} more in what is kept ready",
             is_met=cpu_percent < _REST_CPU_MAX_PERCENT and pss < _REST_MEMORY_MAX_BYTES,
             required_text="0 % CPU, under 80 MiB",
         )
@@ -292,11 +383,14 @@ def _compare(
 
 ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "cold": measure_cold,
+    "gaps": measure_gaps,
+    "freeze": measure_freeze,
     "warm": measure_warm,
     "throughput": measure_throughput,
     "payload": measure_payload,
     "burst": measure_burst,
     "idle": measure_idle,
+    "density": measure_density,
     "rest": measure_rest,
     "start": measure_start,
 }

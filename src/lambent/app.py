@@ -31,6 +31,7 @@ from lambent.execution.driver import ExecutionEnvironment, Surroundings
 from lambent.execution.host_memory import HostMemory
 from lambent.execution.parked import ParkedPool
 from lambent.execution.pool import EnvironmentPool
+from lambent.execution.provisioned import InitialisedKeeper
 from lambent.execution.starting import plan_start
 from lambent.fleet.local import LocalFleet
 from lambent.gateway.admission import Admission
@@ -98,8 +99,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         stack.push_async_callback(function_logs.close)
 
         sandbox, reason = _sandbox(settings.sandbox, folder, clock)
-        leftovers = await sandbox.end_leftovers()
-        if leftovers:
+        if leftovers := await sandbox.end_leftovers():
             _log.warning("sandbox.leftovers_ended count=%d", leftovers)
         stack.push_async_callback(sandbox.close)
         runtimes = HostRuntimes(
@@ -140,7 +140,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         )
         fleet = LocalFleet(pool)
         dispatcher = Dispatcher(store, fleet, fleet, quotas, clock)
-        activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings))
+        keeper = InitialisedKeeper(store, pool, clock)
+        activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
         services = {
             "lambda": lambda_.service(
@@ -149,6 +150,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 rules=ConfigurationRules(quotas, runtimes, settings.api.accept_inert),
                 activation=activation,
                 dispatcher=dispatcher,
+                provisioned=keeper,
                 links=links,
                 quotas=quotas,
                 clock=clock,
@@ -191,6 +193,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         background = [
             tasks.create_task(_supervise("activation", activation.run, clock)),
             tasks.create_task(_supervise("retirement", dispatcher.retire_old_deployments, clock)),
+            tasks.create_task(_supervise("keeping initialised", keeper.run, clock)),
         ]
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,4 +1,7 @@
-"""Every runtime that this version offers passes the shared suite; below it, what is Python's or the shell's alone."""
+"""
+Every runtime that this version offers passes the shared suite, on every path by which it can be started; below it,
+what is Python's or the shell's alone.
+"""
 
 import asyncio
 import json
@@ -13,7 +16,13 @@ import pytest
 from lambent.clock import SystemClock
 from lambent.runtimes.contract import Runtimes, RuntimeUnavailable
 from lambent.runtimes.registry import HostRuntimes
+from lambent.sandbox.probe import gather, lacks_of
 from lambent.testing.conformance.runtime import FUNCTION_ARN, REQUEST_ID, TRACE_HEADER, RuntimeConformance
+
+
+def _needs(driver: str) -> None:
+    if lacks := lacks_of(gather(), driver):
+        pytest.skip(f"needs:{driver}:{lacks[0].what}")
 
 
 class TestProvided(RuntimeConformance):
@@ -47,8 +56,8 @@ done
         if shutil.which("curl") is None:
             pytest.skip("needs:curl:apt install curl")
 
-    def make_runtimes(self) -> Runtimes:
-        return _host_runtimes("none")
+    def make_runtimes(self, has_own_root: bool) -> Runtimes:
+        return _host_runtimes("none", has_own_root)
 
     def test_headers_of_next(self) -> None:
         """RT-04 a: request id, deadline, function and trace are headers; AWS_EXECUTION_ENV is not set."""
@@ -62,6 +71,17 @@ done
         assert head["lambda-runtime-trace-id"] == TRACE_HEADER
         assert int(head["lambda-runtime-deadline-ms"]) > SystemClock().now() * 1000
         assert told["env"] == "unset"
+
+
+class TestProvidedInNamespace(TestProvided):
+    """The same behind the walls of the driver `namespace`."""
+
+    driver = "namespace"
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _possible(cls) -> None:
+        _needs("namespace")
 
 
 _HOME: list[Path] = []
@@ -82,13 +102,13 @@ def _runtimes_dir() -> Iterator[None]:
 def _client() -> None:
     """Install the client, or leave the tests out that need it."""
     try:
-        asyncio.run(_host_runtimes("nearest").prepare(TestPython.runtime))
+        asyncio.run(_host_runtimes("nearest", False).prepare(TestPython.runtime))
     except RuntimeUnavailable as error:
         pytest.skip(f"needs:runtime-client:make test where pip reaches a package index ({error})")
 
 
-def _host_runtimes(fallback: str) -> HostRuntimes:
-    return HostRuntimes(_HOME[0] / "runtimes", "nobody", fallback, SystemClock())
+def _host_runtimes(fallback: str, has_own_root: bool) -> HostRuntimes:
+    return HostRuntimes(_HOME[0] / "runtimes", "nobody", fallback, SystemClock(), has_own_root=has_own_root)
 
 
 @pytest.mark.usefixtures("_client")
@@ -108,8 +128,8 @@ class TestPython(RuntimeConformance):
         "exit": {"app.py": "import os\ndef handler(event, context):\n    os._exit(3)\n"},
     }
 
-    def make_runtimes(self) -> Runtimes:
-        return _host_runtimes("nearest")
+    def make_runtimes(self, has_own_root: bool) -> Runtimes:
+        return _host_runtimes("nearest", has_own_root)
 
     def handle(self, body: str, event: object = None, **given: dict[str, str]) -> object:
         """Return what a handler with this body returns."""
@@ -188,3 +208,158 @@ class TestPython(RuntimeConformance):
         (answer,) = self.run("echo", {}, variables={"AWS_LAMBDA_EXEC_WRAPPER": "/no/wrapper"})
         assert answer.how is not None
         assert answer.how.status == 127
+
+    def test_a_module_of_the_package_wins(self) -> None:
+        """A package may have a module named like one of the standard library that nothing has imported so far."""
+        files = {
+            "app.py": "import calendar, http.client\ndef handler(event, context):\n"
+            "    return [calendar.OWN, http.client.OWN]\n",
+            "calendar.py": "OWN = 1\n",
+            "http/__init__.py": "",
+            "http/client.py": "OWN = 2\n",
+        }
+        (answer,) = self.run_files(files, {})
+        assert answer.json() == [1, 2]
+
+    def test_a_library_of_the_package_is_found(self) -> None:
+        """lib in the package is on LD_LIBRARY_PATH: a library in there can be loaded by its bare name."""
+        source = next(Path("/usr/lib").glob("*-linux-gnu/libz.so.1"), None)
+        if source is None:
+            pytest.skip("needs:zlib:apt install zlib1g")
+        body = (
+            "import base64, ctypes, sys\ndef handler(event, context):\n"
+            "    ctypes.CDLL('libown.so')\n"
+            "    return [line.split()[-1] for line in open('/proc/self/maps') if 'libown' in line][0]\n"
+        )
+        files: dict[str, str | bytes] = {"app.py": body, "lib/libown.so": source.read_bytes()}
+        (answer,) = self.run_files(files, {})
+        assert answer.json().endswith("/lib/libown.so")
+
+    def test_pythonpath_may_bring_code_for_the_start(self) -> None:
+        """A sitecustomize in a folder of PYTHONPATH runs when the interpreter starts."""
+        files = {
+            "app.py": "import builtins\ndef handler(event, context):\n    return builtins.custom\n",
+            "start/sitecustomize.py": "import builtins\nbuiltins.custom = 'ran'\n",
+        }
+        (answer,) = self.run_files(files, {}, variables={"PYTHONPATH": "start:/var/runtime"})
+        assert answer.json() == "ran"
+
+    def test_the_time_zone_of_the_user_counts(self) -> None:
+        """TZ is a variable that the user may set."""
+        body = "import time; return [time.tzname, time.strftime('%H', time.localtime(0))]"
+        assert self.handle(body, variables={"TZ": "Asia/Tokyo"}) == [["JST", "JST"], "09"]
+
+    def test_records_are_json_when_asked_for(self) -> None:
+        """AWS_LAMBDA_LOG_FORMAT and its level are read by the client."""
+        files = {
+            "app.py": "import logging\ndef handler(event, context):\n"
+            "    logging.debug('low')\n    logging.info('high')\n    return 1\n"
+        }
+        given = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
+        (answer,) = self.run_files(files, {}, variables=given)
+        assert '"message": "high"' in answer.output
+        assert "low" not in answer.output
+
+    @pytest.mark.parametrize(
+        ("code", "status"), [("sys.exit(7)", 7), ("sys.exit('why')", 1), ("sys.exit()", 0)], ids=["7", "text", "none"]
+    )
+    def test_it_may_leave_by_sys_exit(self, code: str, status: int) -> None:
+        """The interpreter ends as it does anywhere: functions for the end run, output is written, there is a status."""
+        files = {
+            "app.py": "import atexit, sys\natexit.register(print, 'at the end')\n"
+            f"def handler(event, context):\n    {code}\n"
+        }
+        (answer,) = self.run_files(files, {})
+        assert answer.how is not None
+        assert answer.how.status == status
+        assert "at the end" in answer.output
+        assert ("why" in answer.output) == (status == 1)
+
+    def test_an_exception_that_is_none_of_ours_ends_it(self) -> None:
+        """What the client does not catch is printed, and the status is 1."""
+        files = {"app.py": "class Odd(BaseException):\n    pass\ndef handler(event, context):\n    raise Odd('out')\n"}
+        (answer,) = self.run_files(files, {})
+        assert answer.how is not None
+        assert answer.how.status == 1
+        assert "Odd: out" in answer.output
+
+
+class TestPythonInNamespace(TestPython):
+    """The same behind the walls of the driver `namespace`, where environments have Lambda's own paths."""
+
+    driver = "namespace"
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _possible(cls) -> None:
+        _needs("namespace")
+
+    def test_the_places_are_lambdas(self) -> None:
+        """Documented: the developer guide names them."""
+        body = "return [os.getcwd(), os.environ['LAMBDA_RUNTIME_DIR'], sys.argv[0], os.environ['PATH'].split(':')[0]]"
+        assert self.handle(body) == ["/var/task", "/var/runtime", "/var/runtime/bootstrap.py", "/var/lang/bin"]
+
+
+VERSION = "import sys\ndef handler(event, context):\n    return sys.version_info[:2]\n"
+
+MAY_DIFFER = frozenset({"third_parties"})
+"""Modules that are loaded ahead are loaded; a function that has its own of such a name is executed instead."""
+
+
+class TestPythonForked(TestPythonInNamespace):
+    """The same in forks of a zygote."""
+
+    forks = True
+
+    @pytest.mark.parametrize("runtime", ["python3.9", "python3.11", "python3.13"])
+    @pytest.mark.parametrize(
+        "variables", [{}, {"TZ": "Europe/Paris", "PYTHONPATH": "/opt/own:/var/runtime", "A": "ü", "HOME": "/tmp"}]
+    )
+    def test_a_function_cannot_tell_a_fork(self, runtime: str, variables: dict[str, str]) -> None:
+        """All that a function sees of its process is the same in a fork and after exec."""
+        try:
+            asyncio.run(_host_runtimes("none", True).prepare(runtime))
+        except RuntimeUnavailable as error:
+            pytest.skip(f"needs:{runtime}:{error}")
+        files = {"app.py": Path(__file__).with_name("fingerprint.py").read_text()}
+        self.runtime = runtime
+        (forked,) = self.run_files(files, {}, variables=variables)
+        self.forks = False
+        (executed,) = self.run_files(files, {}, variables=variables)
+        assert forked.kind == executed.kind == "response", (forked, executed)
+        told, expected = forked.json(), executed.json()
+        assert {name for name in told if told[name] != expected[name]} <= MAY_DIFFER, {
+            name: (told[name], expected[name]) for name in told if told[name] != expected[name]
+        }
+        assert set(expected["third_parties"]) <= set(told["third_parties"])
+
+    @pytest.mark.parametrize(
+        ("files", "variables", "is_forked"),
+        [
+            ({}, {}, True),
+            ({"lib/libown.so": ""}, {"TZ": "Asia/Tokyo", "PYTHONPATH": "/var/task/lib"}, True),
+            ({"calendar.py": ""}, {}, False),
+            ({"libcrypto.so.3": "", "libcrypto.so.1.1": ""}, {}, False),
+            ({"lib/uuid.py": ""}, {"PYTHONPATH": "lib"}, False),
+            ({}, {"PYTHONHASHSEED": "1"}, False),
+            ({}, {"LANG": "C.UTF-8"}, False),
+            ({".local/lib/python%d.%d/site-packages/usercustomize.py": ""}, {"HOME": "/var/task"}, False),
+        ],
+        ids=["plain", "harmless", "module", "library", "path", "hash-seed", "language", "user-site"],
+    )
+    def test_what_a_fork_cannot_show_is_executed(
+        self, files: dict[str, str], variables: dict[str, str], is_forked: bool
+    ) -> None:
+        """A function is executed where its files or variables would have changed what is loaded in the zygote."""
+        version = json.loads(self.run_files({"app.py": VERSION}, {})[0].body)
+        files = {(name % tuple(version) if "%" in name else name): text for name, text in files.items()}
+        app = "import gc\ndef handler(event, context):\n    return gc.get_freeze_count() > 0\n"
+        (answer,) = self.run_files({**files, "app.py": app}, {}, variables=variables)
+        assert answer.kind == "response", answer
+        assert answer.json() is is_forked
+
+    def test_forks_draw_different_numbers(self) -> None:
+        """Random numbers of two environments from one zygote are not the same."""
+        body = "import random, uuid; return [random.random(), str(uuid.uuid4())]"
+        first, second = self.handle(body), self.handle(body)
+        assert first != second

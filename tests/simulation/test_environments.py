@@ -12,6 +12,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from lambent.testing.log_store import MemoryLogStore
 from lambent.testing.scripted_sandbox import ScriptedRuntime, ScriptedSandbox
 from lambent.testing.virtual_clock import VirtualClock
 
-SEEDS = range(int(os.environ.get("LAMBENT_SIMULATION_SEEDS", "16")))
+SEEDS = range(int(os.environ.get("LAMBENT_SIMULATION_SEEDS", "12")))
 
 SCOPE = Scope("000000000000", "us-east-1")
 SIZES_MIB = {"a": 10, "b": 25, "c": ESTIMATE_MIB}
@@ -49,9 +50,9 @@ FUNCTIONS = tuple(SIZES_MIB)
 INVOCATIONS = 80
 CONCURRENCY_MAX = 7
 ENVIRONMENTS_MAX = 6
-MEMORY_MIB = 400
+MEMORY_MIB = 300
 RESERVE_MIB = 60
-OTHERS_MIB = (100, 300)
+OTHERS_MIB = (120, 200)
 """What everything else on the machine uses, at least and at most."""
 PARKED_MIB = 12.0
 TIMEOUT_S = 3
@@ -185,6 +186,7 @@ class Simulation:
         self.throttled: set[str] = set()
         self.refused: set[str] = set()
         """Those whose caller heard that the service failed."""
+        self.calls: dict[str, asyncio.Task[None]] = {}
         self.left: set[str] = set()
         """Those whose caller went away."""
         self.kept = 0
@@ -316,7 +318,11 @@ class Simulation:
         name = FunctionName(self.random.choice(FUNCTIONS))
         self.faults[request_id] = self.random.choice(FAULTS)
         wants_tail = self.random.random() < 0.3
-        await self.clock.sleep(self.random.uniform(0, 60))
+        # Half of them in bursts.
+        moment_s = self.random.uniform(0, 60)
+        await self.clock.sleep(10.0 * round(moment_s / 10) if self.random.random() < 0.5 else moment_s)
+        if self.random.random() < 0.15:
+            self.clock.call_later(self.random.choice((0.0, 0.1, 0.5, 2.0)), partial(self.leave, request_id))
         version = await self.dispatcher.resolve(SCOPE, name, None)
         assert version is not None
         invocation = Invocation(request_id, "arn", b"{}", "Root=1", wants_tail=wants_tail)
@@ -331,16 +337,23 @@ class Simulation:
         assert request_id not in self.outcomes
         self.outcomes[request_id] = outcome
 
-    async def disturb(self, calls: Mapping[str, "asyncio.Task[None]"]) -> None:
-        """Update functions, and let callers go away, now and then."""
+    def leave(self, request_id: str) -> None:
+        """Have a caller go away, if it still waits."""
+        call = self.calls[request_id]
+        if not call.done():
+            self.left.add(request_id)
+            call.cancel()
+
+    async def disturb(self) -> None:
+        """Update functions now and then."""
         for number in range(1, 15):
             await self.clock.sleep(4)
             name = self.random.choice(FUNCTIONS)
             self.functions.update(name, f"{name}-{number}")
-            request_id = self.random.choice(list(calls))
-            if not calls[request_id].done() and self.random.random() < 0.5:
-                self.left.add(request_id)
-                calls[request_id].cancel()
+
+    def begin_calls(self) -> Mapping[str, "asyncio.Task[None]"]:
+        self.calls = {f"request-{number}": asyncio.create_task(self.call(number)) for number in range(INVOCATIONS)}
+        return self.calls
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let time pass in small steps, and what is ready happen between them."""
@@ -356,8 +369,8 @@ class Simulation:
 
     async def run(self) -> None:
         retiring = asyncio.create_task(self.dispatcher.retire_old_deployments())
-        calls = {f"request-{number}": asyncio.create_task(self.call(number)) for number in range(INVOCATIONS)}
-        disturbing = asyncio.create_task(self.disturb(calls))
+        calls = self.begin_calls()
+        disturbing = asyncio.create_task(self.disturb())
         beside = [asyncio.create_task(work) for work in (self.shake(), self.keep("a", True), self.keep("b", False))]
         await self.until(lambda: disturbing.done() and all(call.done() for call in calls.values()))
         self.is_over = True
@@ -377,16 +390,20 @@ class Simulation:
 
     async def stop_in_the_middle(self) -> None:
         """Stop the server while everything is under way."""
-        calls = {f"request-{number}": asyncio.create_task(self.call(number)) for number in range(INVOCATIONS)}
+        calls = self.begin_calls()
         keeping = asyncio.create_task(self.keep("a", True))
         moment_s = self.random.uniform(5, 55)
         await self.until(lambda: self.clock.monotonic() > moment_s)
         self.is_over = True
         await self.pool.close(0)
         await self.parked.close()
+        started = len(self.lives)
         await self.until(lambda: keeping.done() and all(call.done() for call in calls.values()))
-        for work in (keeping, *calls.values()):
-            assert work.exception() is None, work.exception()
+        assert len(self.lives) == started, "an environment was started after the end"
+        for request_id, call in calls.items():
+            assert call.cancelled() == (request_id in self.left)
+            assert call.cancelled() or call.exception() is None, call.exception()
+        assert keeping.exception() is None, keeping.exception()
         await self.logs.close()
 
     # What must hold --------------------------------------------------------------------------------------------------
@@ -429,6 +446,10 @@ class Simulation:
             if outcome.error is None:
                 assert outcome.payload == f'"{request_id}"'.encode()
                 assert self.faults[request_id] not in {"error", "exit before answer", "hang", "large"}
+            elif outcome.error.error_type == "Runtime.ExitError" and self.delivered[request_id]:
+                assert self.faults[request_id] == "exit before answer", (
+                    "an environment that was lost blamed its function"
+                )
             if self.faults[request_id] == "hang" and self.delivered[request_id]:
                 assert outcome.error is not None
 

@@ -6,7 +6,13 @@ from typing import Any
 from lambent.settings import Option, options
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
-TYPES: dict[Any, str] = {bool: "true or false", int: "whole number", float: "number", str: "text", tuple[str, ...]: "list"}
+TYPES: dict[Any, str] = {
+    bool: "true or false",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    tuple[str, ...]: "list",
+}
 
 DEPENDS = {"data_dir": "`/var/lib/lambent` as root, else `~/.local/share/lambent`"}
 """Defaults that are not the same everywhere, in words."""

@@ -96,6 +96,14 @@ class Surroundings(msgspec.Struct, frozen=True):
 class EnvironmentOwner(Protocol):
     """The pool, as an environment sees it."""
 
+    def environment_starts(self, environment: "ExecutionEnvironment") -> None:
+        """A process of the environment is about to be made, the first or, its init being repeated, another."""
+        ...
+
+    def environment_started(self, environment: "ExecutionEnvironment") -> None:
+        """That process runs: from here on it takes the memory that it needs."""
+        ...
+
     def environment_answered(self, environment: "ExecutionEnvironment") -> None:
         """The caller has its answer, and the runtime has not asked for the next event yet: about to be free."""
         ...
@@ -138,7 +146,7 @@ class ExecutionEnvironment:
         self._cpu_us = 0
         """Processor time that has been accounted for: what comes on top is the next invocation's."""
         self._initialising: asyncio.Future[None] | None = None
-        # Also where nothing is kept for it: the runtime then runs the hooks around a snapshot that the function relies on.
+        # Also where nothing is kept for it: the runtime then runs the hooks that the function relies on.
         self._initialization_type = _SNAP_START if deployment.is_snap_started else "on-demand"
         self._restore_call: RestoreCall | None = None
         self._parser = OutputParser()
@@ -227,6 +235,7 @@ class ExecutionEnvironment:
             await self._live_once()
             if not self._restart_wanted:
                 return
+            self._owner.environment_starts(self)
 
     async def _live_once(self) -> None:
         """Start the runtime in an environment of its own and see it through to its end."""
@@ -276,6 +285,7 @@ class ExecutionEnvironment:
                         raise
                     _log.warning("environment.start_again function=%s reason=%s", self.deployment.name, error)
                     return True
+                self._owner.environment_started(self)
                 sandbox.watch(sandboxed, True)
                 if sandboxed.gateway_listener is not None and around.serve_gateway is not None:
                     # Not before the runtime starts: whoever calls early waits in the listener's backlog.
@@ -326,12 +336,30 @@ class ExecutionEnvironment:
         if not self._machine.accepts_next():
             return Verdict.INVALID_STATE
         self._next_call = call
+        self._note_init_over()
+        self._handle(_NEXT)
+        return Verdict.ACCEPTED
+
+    def restore_requested(self, call: RestoreCall) -> Verdict:
+        if not self._machine.accepts_restore():
+            return Verdict.INVALID_STATE
+        self._restore_call = call
+        if self._machine.state is EnvironmentState.INIT_AHEAD:
+            self._note_init_over()
+        self._handle(_RESTORE_REQUESTED)
+        return Verdict.ACCEPTED
+
+    def restore_error_posted(self, post: Post) -> Verdict:
+        if not self._machine.accepts_restore_error():
+            return Verdict.INVALID_STATE
+        self._handle(machine.RestoreErrorPosted(_error_payload(post), lines.reported_error_type(_error_type(post))))
+        return Verdict.ACCEPTED
+
+    def _note_init_over(self) -> None:
         if not self._is_init_over:
             self._is_init_over = True
             # Not now: the event that is about to be handed over leaves first. But before the pool freezes anything.
             self._around.clock.call_later(0, self._end_init)
-        self._handle(_NEXT)
-        return Verdict.ACCEPTED
 
     def _end_init(self) -> None:
         if self._sandboxed is not None:

@@ -367,8 +367,8 @@ class EnvironmentMachine:
         "_pending_answer",
         "_restart_reason",
         "_restore_ms",
-        "_waits_for_restore",
         "_timeout_s",
+        "_waits_for_restore",
         "invocation",
         "state",
     )

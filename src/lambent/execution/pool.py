@@ -7,6 +7,7 @@ What is arithmetic, above all how much memory a new environment may take, is in 
 
 import asyncio
 import logging
+import math
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
 from typing import Final
@@ -38,8 +39,8 @@ ROOM_WAITERS_MAX: Final = 1000
 
 PROMISE_S: Final = 5.0
 """
-How long a new environment's expected memory counts as promised, unless its first invocation is over before. Assumed:
-by then it has taken what it needs, and the host's reading holds it.
+How long the memory that an environment is expected to take counts as promised once its runtime was started, unless
+its first invocation is over before. Assumed: by then it has taken what it needs, and the host's reading holds it.
 """
 
 WATCH_S: Final = 1.0
@@ -226,7 +227,7 @@ class EnvironmentPool(EnvironmentOwner):
 
     def _take_idle(self, deployment_id: str) -> ExecutionEnvironment | None:
         oldest_allowed = self._clock.monotonic() - self._age_s
-        for idle in (self._kept_idle, self._idle):
+        for idle in self._places(deployment_id):
             while (environment := idle.newest(deployment_id)) is not None:
                 if self._all[environment] <= oldest_allowed:
                     environment.retire()
@@ -237,6 +238,13 @@ class EnvironmentPool(EnvironmentOwner):
                     self._kept.pop(environment).left()
                 return environment
         return None
+
+    def _places(self, deployment_id: str) -> tuple[Idle, Idle]:
+        """Return where to look for an idle one, in order: one that is used up when it is taken comes last."""
+        kept = self._kept_idle.newest(deployment_id)
+        if kept is not None and not self._kept[kept].stays:
+            return self._idle, self._kept_idle
+        return self._kept_idle, self._idle
 
     async def _take_other(self, deployment: Deployment) -> ExecutionEnvironment:
         deployment_id = deployment.deployment_id
@@ -316,9 +324,8 @@ class EnvironmentPool(EnvironmentOwner):
             environment = self._make(deployment, self)
         finally:
             self._is_making = False
-        now = self._clock.monotonic()
-        self._all[environment] = now
-        self._promised[environment] = self._cost_mib(deployment), now + PROMISE_S
+        self._all[environment] = self._clock.monotonic()
+        self.environment_starts(environment)
         return environment
 
     def _make_room(self, deployment: Deployment) -> bool:
@@ -326,13 +333,14 @@ class EnvironmentPool(EnvironmentOwner):
             if not self._evict():
                 return False
         view, cost = self._memory(), self._cost_mib(deployment)
-        if view is not None and not view.admits(cost):
-            self._relieve()
-        while view is not None and not view.admits(cost):
-            if not self._evict():
-                return False
+        if view is None or view.admits(cost):
+            return True
+        # Only what the host's reading shows is room: an environment that is ending may hold its memory for a moment.
+        # Whoever wants it waits for that.
+        self._relieve()
+        while view is not None and view.lacks(cost) and self._evict():
             view = self._memory()
-        return True
+        return False
 
     def _may_start(self, deployment: Deployment) -> bool:
         """Whether the function may have one more new environment now: AWS bounds how fast they come."""
@@ -375,10 +383,7 @@ class EnvironmentPool(EnvironmentOwner):
         if available_mib is None:
             return None
         now = self._clock.monotonic()
-        while self._promised:
-            environment, (_, until) = next(iter(self._promised.items()))
-            if until > now:
-                break
+        for environment in [kept for kept, (_, until) in self._promised.items() if until <= now]:
             del self._promised[environment]
         promised_mib = sum(promised for promised, _ in self._promised.values())
         return MemoryView(available_mib, self._reserve_mib, promised_mib, sum(self._leaving.values()))
@@ -386,9 +391,12 @@ class EnvironmentPool(EnvironmentOwner):
     def _cost_mib(self, deployment: Deployment) -> float:
         return cost_mib(self._observed.get(deployment.deployment_id), deployment.configuration.memory_mib)
 
-    def _observe(self, environment: ExecutionEnvironment) -> None:
+    def _observe(self, environment: ExecutionEnvironment, *, has_failed: bool = False) -> None:
+        """Learn from what an environment has used what its like will; one that failed may not have used it all."""
         self._promised.pop(environment, None)
         deployment_id, peak_mib = environment.deployment.deployment_id, environment.memory_peak_mib
+        if has_failed and peak_mib <= self._cost_mib(environment.deployment):
+            return
         # Zero until its first invocation is over.
         if peak_mib and self._observed.get(deployment_id) != peak_mib:
             self._observed[deployment_id] = observe_mib(self._observed.get(deployment_id), peak_mib)
@@ -411,7 +419,7 @@ class EnvironmentPool(EnvironmentOwner):
             return
         if view.room_mib < 0:
             self._relieve()
-        while view is not None and view.room_mib < 0 and self._evict():
+        while view is not None and view.lacks(0) and self._evict():
             view = self._memory()
         self._offer_room()
         if self._wanting_room:
@@ -466,6 +474,15 @@ class EnvironmentPool(EnvironmentOwner):
 
     # Called by environments ------------------------------------------------------------------------------------------
 
+    def environment_starts(self, environment: ExecutionEnvironment) -> None:
+        if environment in self._all:
+            self._promised[environment] = self._cost_mib(environment.deployment), math.inf
+
+    def environment_started(self, environment: ExecutionEnvironment) -> None:
+        promised = self._promised.get(environment)
+        if promised is not None:
+            self._promised[environment] = promised[0], self._clock.monotonic() + PROMISE_S
+
     def environment_answered(self, environment: ExecutionEnvironment) -> None:
         self._answered.setdefault(environment.deployment.deployment_id, set()).add(environment)
 
@@ -483,7 +500,7 @@ class EnvironmentPool(EnvironmentOwner):
             # Given up after a failure of ours that came behind its end.
             return
         self._forget_answered(environment)
-        self._observe(environment)
+        self._observe(environment, has_failed=True)
         self._call_released(environment, self._forget)
 
     def _call_released(self, environment: ExecutionEnvironment, then: Callable[[ExecutionEnvironment], None]) -> None:

@@ -104,16 +104,20 @@ class MemoryView(msgspec.Struct, frozen=True):
     promised_mib: float = 0
     """What environments that have just started will still take."""
     leaving_mib: float = 0
-    """What environments that are ending will give back."""
+    """What environments that are ending will give back, unless they have already."""
 
     @property
     def room_mib(self) -> float:
         """What new environments may take; below 0 under pressure."""
-        return self.available_mib + self.leaving_mib - self.promised_mib - self.reserve_mib
+        return self.available_mib - self.promised_mib - self.reserve_mib
 
     def admits(self, cost_mib: float) -> bool:
-        """Whether one more environment fits."""
+        """Whether one more environment fits now."""
         return self.room_mib >= cost_mib
+
+    def lacks(self, cost_mib: float) -> bool:
+        """Whether even what is ending does not make room for one more: another must end."""
+        return self.room_mib + self.leaving_mib < cost_mib
 
 
 def cost_mib(observed_mib: float | None, memory_mib: int) -> float:

@@ -6,7 +6,7 @@ import math
 from asyncio import AbstractServer, Event, get_running_loop
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from email.utils import formatdate
-from socket import socket
+from socket import SHUT_RDWR, socket
 from typing import Any
 
 import uvicorn
@@ -201,6 +201,7 @@ class GatewayServer(uvicorn.Server):
             )
         )
         self._stop = Event()
+        self._inside: set[InsideListener] = set()
 
     def stop(self) -> None:
         """Accept nothing more; `serve` returns once what is in flight is done or the grace is over."""
@@ -214,6 +215,14 @@ class GatewayServer(uvicorn.Server):
     async def main_loop(self) -> None:
         await self._stop.wait()
 
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        # Like the listeners outside: what comes now would keep the server from its end.
+        for opened in self._inside:
+            opened.refuse()
+        await super().shutdown(sockets)
+        for opened in list(self._inside):
+            opened.close()
+
     async def serve_inside(self, listener: socket, inside: Inside) -> "InsideListener":
         """
         Serve the gateway on one more listening socket, which only one execution environment reaches.
@@ -221,14 +230,18 @@ class GatewayServer(uvicorn.Server):
         Args:
             listener: stays the caller's; the server works on a duplicate.
             inside: what requests that arrive there are known to come from.
+
+        A server that is stopping refuses connections there from the beginning, as it does outside.
         """
         own = listener.dup()
-        opened = InsideListener(self, inside)
+        opened = InsideListener(self, inside, self._inside)
         try:
             await opened.start(own)
         except BaseException:
             own.close()
             raise
+        if self.should_exit:
+            opened.close()
         return opened
 
     @property
@@ -239,24 +252,36 @@ class GatewayServer(uvicorn.Server):
 class InsideListener:
     """The gateway as one execution environment reaches it, until `close`."""
 
-    def __init__(self, server: GatewayServer, inside: Inside) -> None:
+    def __init__(self, server: GatewayServer, inside: Inside, opened: "set[InsideListener]") -> None:
         self._server = server
+        self._opened = opened
+        """All that the server serves; this one is in it from `start` to `close`."""
         self._state = {"inside": inside}
         self._connections: set[_InsideConnection] = set()
         self._listening: AbstractServer | None = None
 
     async def start(self, own: socket) -> None:
         """Accept connections; called once."""
+        self._socket = own
         self._listening = await get_running_loop().create_server(self._connect, sock=own)
+        self._opened.add(self)
 
     def _connect(self) -> "_InsideConnection":
         return _InsideConnection(self._server.config, self._server.server_state, self._state, self._connections)
 
-    def close(self) -> None:
-        """Accept nothing more and drop what is open: the environment is gone. Idempotent."""
+    def refuse(self) -> None:
+        """Accept nothing more. Idempotent."""
         if self._listening is not None:
+            # The caller's own socket would go on to take connections that nobody answers.
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(SHUT_RDWR)
             self._listening.close()
             self._listening = None
+
+    def close(self) -> None:
+        """Accept nothing more and drop what is open: the environment is gone. Idempotent."""
+        self.refuse()
+        self._opened.discard(self)
         for connection in list(self._connections):
             connection.transport.abort()
 

@@ -2,7 +2,8 @@
 The CPython interpreters of this machine.
 
 In: the places where people have them. Out: per minor version the newest that functions can be run by. Each candidate
-is executed once, as the functions' user, since only that proves that a function could.
+is executed once, as the functions' user, since only that proves that a function could; where environments get its
+folder mounted, as the server's own user if nobody else can have changed it.
 """
 
 import asyncio
@@ -52,7 +53,7 @@ class Interpreter(msgspec.Struct, frozen=True):
     """The executable itself, with no symbolic link or shim in between."""
     version: tuple[int, int, int]
     is_reachable: bool
-    """Whether the functions' user can execute it. If not, the version is read off the path."""
+    """Whether functions can be run by it. If not, the version may be read off the path."""
     obstacle: str = ""
     """Why it is not reachable."""
     prefix: Path = Path("/usr")
@@ -150,10 +151,27 @@ class Interpreters:
         return tuple(found)
 
     def _probe(self, path: Path) -> Interpreter | None:
-        if self._is_mounted and is_ours_alone(path):
-            # Zygotes run it with the server's rights anyway, and nobody else has had a hand in it.
-            return _probe(path, own_user())
-        return _probe(path, self._user)
+        if not self._is_mounted:
+            return _probe(path, self._user)
+        # As ourselves only what nobody else has had a hand in: zygotes run it with the server's rights anyway.
+        beside = path.parent.parent / "lib"
+        library = [folder for folder in (beside, *beside.glob("python3.*")) if folder.is_dir()]
+        found = _probe(path, own_user() if all(map(is_ours_alone, (path, *library))) else self._user)
+        if found is None or not found.is_reachable or found.is_in_usr:
+            return found
+        obstacle = self._obstacle_when_mounted(found)
+        return msgspec.structs.replace(found, is_reachable=not obstacle, obstacle=obstacle)
+
+    def _obstacle_when_mounted(self, found: Interpreter) -> str:
+        """Return what keeps functions from using an interpreter whose folder they see; empty: nothing does."""
+        if not found.path.is_relative_to(found.prefix):
+            return f"its library is elsewhere, in {found.prefix}"
+        if self._user.is_other:
+            steps = [one for one in found.path.parents if one.is_relative_to(found.prefix)]
+            for path in (*reversed(steps), found.path, *found.library[:1]):
+                if path.stat().st_mode & 0o005 != 0o005:
+                    return f"{path} is closed to all users but its own"
+        return ""
 
 
 def newest_reachable(found: Iterable[Interpreter], minor: str) -> Interpreter | None:
@@ -266,8 +284,11 @@ def _is_tree_ours_alone(folder: Path) -> bool:
         while waiting:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
-                    # Links are nobody's to change; Debian has some into /etc, which is root's.
                     if entry.is_symlink():
+                        # Debian has some into /etc.
+                        target = os.path.realpath(entry.path)
+                        if os.path.exists(target) and not is_ours_alone(Path(target)):  # noqa: PTH110 - thousands
+                            return False
                         continue
                     if not _is_ours(entry.stat()):
                         return False

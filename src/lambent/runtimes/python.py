@@ -189,13 +189,20 @@ class PythonRuntimes:
         if closed is not None:
             return (
                 f"CPython {closed.version_text} is at {closed.path}, but {closed.obstacle}",
-                f"`{_install_command(minor, self._user)}`, which puts one where functions can reach it",
+                f"`{self._install_command(minor)}`, which puts one where functions can reach it",
             )
         here = sorted({one.minor for one in found if one.is_reachable}, key=lambda one: int(one.partition(".")[2]))
         return (
             f"there is no CPython {minor} (there is {', '.join(here) or 'none'})",
-            f"`{_install_command(minor, self._user)}`, or start the server with --runtime-fallback nearest",
+            f"`{self._install_command(minor)}`, or start the server with --runtime-fallback nearest",
         )
+
+    def _install_command(self, minor: str) -> str:
+        if platform.system() == "Darwin":
+            return f"uv python install {minor}` or `brew install python@{minor}"
+        # A server that is root has uv's folder in a home that is closed to the functions' user.
+        place = "--install-dir /opt/python " if self._user.is_other and not self._has_own_root else ""
+        return f"uv python install {place}{minor}` or `apt install python{minor}"
 
     # -- clients ------------------------------------------------------------------------------------------------
 
@@ -304,14 +311,6 @@ def _acts_at_start(variables: Mapping[str, str]) -> bool:
         if name in _ACT_AT_START or name.startswith(_ACT_AT_START_PREFIXES):
             return True
     return False
-
-
-def _install_command(minor: str, user: FunctionUser) -> str:
-    if platform.system() == "Darwin":
-        return f"uv python install {minor}` or `brew install python@{minor}"
-    # A server that is root has uv's folder in a home that is closed to the functions' user.
-    place = "--install-dir /opt/python " if user.is_other else ""
-    return f"uv python install {place}{minor}` or `apt install python{minor}"
 
 
 def _source(name: str) -> str:

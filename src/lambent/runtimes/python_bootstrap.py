@@ -34,7 +34,7 @@ def main() -> None:
 
 def _wait_to_be_forked() -> None:
     """Be a zygote: the client is loaded first, as in `main`, so that what else gets loaded is known. Never returns."""
-    import awslambdaric.__main__
+    import awslambdaric.__main__  # noqa: F401 - what it loads counts
 
     ordinary = frozenset(sys.modules)
     # A module of its own, compiled beforehand: a script is compiled at each start.

@@ -20,7 +20,8 @@ import site
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Set
+from collections.abc import Callable, Iterable
+from typing import Any
 
 _ZYGOTE = "/var/lambent/zygote.py"
 """What does the forking: the half that knows no language."""
@@ -47,7 +48,7 @@ _CLIENTS_OWN_ADDRESS = "127.0.0.1:9001"
 _AT_START = {"sitecustomize", "usercustomize"}
 
 
-def wait(ordinary: FrozenSet[str], main: Callable[[], None]) -> None:
+def wait(ordinary: frozenset[str], main: Callable[[], None]) -> None:
     """
     Load what functions need; then fork environments on orders. Never returns.
 
@@ -64,12 +65,12 @@ def wait(ordinary: FrozenSet[str], main: Callable[[], None]) -> None:
             importlib.import_module(name)
         except ImportError as error:
             # Functions import it for themselves, or cannot either.
-            sys.stderr.write("runtimes.not_preloaded module=%s reason=%s\n" % (name, error))
+            sys.stderr.write(f"runtimes.not_preloaded module={name} reason={error}\n")
     spec = importlib.util.spec_from_file_location("lambent_zygote", _ZYGOTE)
     assert spec is not None and spec.loader is not None
     zygote = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(zygote)
-    sys.meta_path.remove(absent)  # type: ignore[arg-type]
+    sys.meta_path.remove(absent)
     del sys.modules[__name__]
     forked = _Forked(ordinary, absent.names, main)
     sys.stdout.flush()
@@ -81,9 +82,9 @@ class _Absent:
     """Finds no module, being asked last, and remembers what was looked for: optional parts of what is loaded."""
 
     def __init__(self) -> None:
-        self.names: Set[str] = set()
+        self.names: set[str] = set()
 
-    def find_spec(self, name: str, path: Optional[Sequence[str]], target: Any = None) -> None:
+    def find_spec(self, name: str, path: "Iterable[str] | None", target: Any = None) -> None:
         if path is None:
             self.names.add(name)
 
@@ -91,7 +92,7 @@ class _Absent:
 class _Forked:
     """What the zygote knows of itself, and the way from there to a function."""
 
-    def __init__(self, ordinary: FrozenSet[str], absent: Set[str], main: Callable[[], None]) -> None:
+    def __init__(self, ordinary: frozenset[str], absent: set[str], main: Callable[[], None]) -> None:
         self._main = main
         self._ahead = (_top_levels(sys.modules) - _top_levels(ordinary)) | absent
         """Top-level names that a function's own modules of these names would have been loaded for."""
@@ -100,9 +101,10 @@ class _Forked:
         """Set by the interpreter itself where the machine does not know the language asked for (PEP 538)."""
         self._library_folders = [one for one in os.environ.get("LD_LIBRARY_PATH", "").split(":") if one]
         self._unseen = {folder for folder in self._library_folders if not os.path.isdir(folder)}
-        self._blank = {folder for folder in self._library_folders if not _entries(folder)}
+        self._blank = {folder for folder in self._library_folders if not _libraries(_entries(folder))}
+        """Without libraries so far; the others are the runtime's own."""
 
-    def run(self, environ: Dict[str, str]) -> None:
+    def run(self, environ: dict[str, str]) -> None:
         """
         Become the runtime of one function, in a process that was forked and has given up its privileges.
 
@@ -127,7 +129,7 @@ class _Forked:
         # Joins threads, calls what wants to be called at the end, flushes; the frames below are never gone back to.
         ctypes.pythonapi.Py_Exit(status)
 
-    def needs_exec(self, environ: Dict[str, str]) -> bool:
+    def needs_exec(self, environ: dict[str, str]) -> bool:
         """Whether the function brings something that would have been loaded instead of what is loaded now."""
         if environ.get("AWS_LAMBDA_RUNTIME_API") != self._address:
             return True
@@ -135,11 +137,12 @@ class _Forked:
         # At the start of an interpreter, PYTHONPATH comes before the standard library.
         loaded = self._ahead | _top_levels(sys.modules) | _AT_START
         for folder in environ.get("PYTHONPATH", "").split(":"):
-            if folder and folder != environ["LAMBDA_RUNTIME_DIR"]:
-                # Archives are not looked into.
-                if os.path.isfile(folder) or not loaded.isdisjoint(_importable(_entries(folder))):
-                    return True
-        layers = ("/opt/python", "/opt/python/lib/python%d.%d/site-packages" % sys.version_info[:2])
+            if not folder or folder == environ["LAMBDA_RUNTIME_DIR"]:
+                continue
+            # Archives are not looked into.
+            if os.path.isfile(folder) or not loaded.isdisjoint(_importable(_entries(folder))):
+                return True
+        layers = ("/opt/python", f"/opt/python/lib/python3.{sys.version_info[1]}/site-packages")
         for folder in (environ["LAMBDA_TASK_ROOT"], *layers):
             if folder not in entries:
                 entries[folder] = _entries(folder)
@@ -147,7 +150,7 @@ class _Forked:
                 return True
         return self._brings_libraries(entries) or self._has_user_site(environ)
 
-    def _brings_libraries(self, entries: Dict[str, List[str]]) -> bool:
+    def _brings_libraries(self, entries: dict[str, list[str]]) -> bool:
         for folder in self._library_folders:
             if folder not in self._blank:
                 continue
@@ -155,12 +158,12 @@ class _Forked:
             if folder in self._unseen and names:
                 # The loader of libraries has noted for ever that there is no such folder.
                 return True
-            libraries = {name for name in names if ".so" in name}
+            libraries = _libraries(names)
             if libraries and not libraries.isdisjoint(_loaded_libraries()):
                 return True
         return False
 
-    def _has_user_site(self, environ: Dict[str, str]) -> bool:
+    def _has_user_site(self, environ: dict[str, str]) -> bool:
         """Whether the user has modules of its own, which might run code at start; sets what `site` says of them."""
         os.environ.pop("HOME", None)
         if "HOME" in environ:
@@ -168,7 +171,7 @@ class _Forked:
         site.USER_BASE = site.USER_SITE = None
         return bool(site.ENABLE_USER_SITE) and os.path.isdir(site.getusersitepackages())
 
-    def _become(self, environ: Dict[str, str]) -> None:
+    def _become(self, environ: dict[str, str]) -> None:
         os.environ.clear()
         os.environ.update(environ)
         if self._locale is not None:
@@ -187,7 +190,7 @@ class _Forked:
         # Caches of folders stay: the zygote has searched none that is another one here.
         gc.enable()
 
-    def _renew_client(self, environ: Dict[str, str]) -> None:
+    def _renew_client(self, environ: dict[str, str]) -> None:
         """Have the client read again what it reads when it is imported."""
         if "AWS_LAMBDA_LOG_FORMAT" in environ or "AWS_LAMBDA_LOG_LEVEL" in environ:
             importlib.reload(sys.modules["awslambdaric.bootstrap"])
@@ -196,7 +199,7 @@ class _Forked:
         client.BaseLambdaRuntimeClient.marshaller = client.LambdaMarshaller()
 
 
-def _execute(environ: Dict[str, str]) -> None:
+def _execute(environ: dict[str, str]) -> None:
     """Become the same command by exec."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         # Ignored by Python for itself; a program that is executed expects them at their defaults.
@@ -206,15 +209,15 @@ def _execute(environ: Dict[str, str]) -> None:
 
 def _open_stream(name: str) -> None:
     """Open a standard stream as the interpreter does at its start: by what the descriptor is now."""
-    old = getattr(sys, "__%s__" % name)
+    old = getattr(sys, f"__{name}__")
     number = ("stdin", "stdout", "stderr").index(name)
-    buffer = io.open(number, "wb" if number else "rb", -1, closefd=False)
-    buffer.raw.name = "<%s>" % name  # type: ignore[attr-defined]
+    buffer = open(number, "wb" if number else "rb", -1, closefd=False)
+    buffer.raw.name = f"<{name}>"  # type: ignore[attr-defined]
     is_by_line = buffer.isatty() or name == "stderr"
     stream = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n", line_buffering=is_by_line)
     stream.mode = "w" if number else "r"  # type: ignore[misc]
     setattr(sys, name, stream)
-    setattr(sys, "__%s__" % name, stream)
+    setattr(sys, f"__{name}__", stream)
 
 
 def _status(code: object) -> int:
@@ -223,18 +226,18 @@ def _status(code: object) -> int:
         return 0
     if isinstance(code, int):
         return code & 0xFF
-    sys.stderr.write("%s\n" % (code,))
+    sys.stderr.write(f"{code}\n")
     return 1
 
 
-def _entries(folder: str) -> List[str]:
+def _entries(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
     except OSError:
         return []
 
 
-def _importable(entries: List[str]) -> Set[str]:
+def _importable(entries: list[str]) -> set[str]:
     """Return the names under which a folder's entries can be imported."""
     names = set()
     for entry in entries:
@@ -244,10 +247,14 @@ def _importable(entries: List[str]) -> Set[str]:
     return names
 
 
-def _top_levels(modules: Any) -> Set[str]:
+def _libraries(entries: list[str]) -> set[str]:
+    return {name for name in entries if ".so" in name}
+
+
+def _top_levels(modules: Iterable[str]) -> set[str]:
     return {name.partition(".")[0] for name in modules}
 
 
-def _loaded_libraries() -> Set[str]:
+def _loaded_libraries() -> set[str]:
     with open("/proc/self/maps") as file:
         return {line.rpartition("/")[2].strip() for line in file if ".so" in line}

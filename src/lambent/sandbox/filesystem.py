@@ -31,7 +31,11 @@ _ETC_PATTERNS = ("java-*-openjdk", "python3.*")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 
-_FOLDERS = ("var/task", "var/runtime", "var/lang", "var/lambent", "var/empty", "opt", "tmp", "proc", "run", "mnt")
+_FOLDERS = ("var/task/lib", "var/runtime", "var/lang", "var/lambent", "var/empty", "opt", "tmp", "proc", "run", "mnt")
+"""
+The package's lib is hidden by the package once that is mounted. It is there since the loader of libraries notes for
+ever which folders of LD_LIBRARY_PATH exist when it starts, also in a zygote.
+"""
 
 INSIDE = Path("/var/lambent")
 """Where the programs of `inside` lie."""

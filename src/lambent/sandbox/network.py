@@ -2,24 +2,25 @@
 The network of execution environments: a namespace each, two listeners in it, and a guarded way to the internet.
 
 An environment with egress has one interface, point to point with the machine, no bridge between environments. What
-may pass is one nftables table, written once. Used by the spawner: standard library only, one thread.
+may pass is in `packet_filter`. Used by the spawner: standard library only, one thread.
 IPv6 is not offered: environments have no IPv6 address but the loopback's.
 """
 
 import contextlib
+import errno
 import fcntl
 import ipaddress
 import os
-import shutil
 import socket
 import struct
-import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from lambent.sandbox import netlink
+from lambent.sandbox import netlink, packet_filter
 from lambent.sandbox.inside import system_calls
+from lambent.sandbox.packet_filter import HOST_ADDRESS, RANGE, PacketFilterError
 
 _RUNTIME_API = ("127.0.0.1", 9001)
 """Documented: AWS's own value of AWS_LAMBDA_RUNTIME_API."""
@@ -27,27 +28,20 @@ _GATEWAY = ("127.0.0.1", 4566)
 _RUNTIME_BACKLOG = 16
 _GATEWAY_BACKLOG = 64
 
-RANGE = ipaddress.IPv4Network("198.18.0.0/15")
-"""Addresses of environments. Documented: RFC 2544 keeps it for tests of devices; no network of people uses it."""
-
-HOST_ADDRESS = "169.254.1.1"
-"""The machine as environments see it; link-local, so that it is nobody else's."""
 HOST_NAME = "host.lambent.internal"
+"""What environments call HOST_ADDRESS."""
 
 _BLOCK_PREFIX = 19
 NUMBERS_MAX = 1 << (32 - _BLOCK_PREFIX)
-"""How many environments one server may have; each server on a machine takes a block of the range for itself."""
+"""How many environments one server may have. Servers on one machine begin at different blocks of RANGE."""
 
-_CLOSED = (
-    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-    "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4",
-)  # fmt: skip
-"""What is no internet: private, shared, link-local, multicast and reserved ranges (RFC 6890)."""
-
+_PEER_INDEX = 2
+"""The interface of an environment in its namespace, after the loopback."""
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP_RUNNING = 0x41
-_RESOLVED = Path("/run/systemd/resolve/resolv.conf")
-"""Where systemd-resolved names the servers behind its own loopback address."""
+_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+_NAME_SERVERS_MAX = 3
+"""Documented: resolv.conf(5), MAXNS."""
 
 
 class NetworkUnavailable(Exception):
@@ -59,7 +53,7 @@ class NetworkSettings(NamedTuple):
     allow_host: tuple[int, ...]
     """Ports of this machine that environments may reach at `HOST_NAME`."""
     allow_net: tuple[str, ...]
-    """Networks of `_CLOSED` that are open all the same."""
+    """Private and special networks that are open all the same."""
     instance: str
     """Eight hexadecimal digits that name the table and the interfaces of one data folder."""
 
@@ -73,17 +67,47 @@ class EnvironmentNetwork(NamedTuple):
 
 
 def probe_egress() -> str | None:
-    """Return why egress cannot be offered here and what changes that, None when it can."""
+    """
+    Return why egress cannot be offered here and what changes that, None when it can.
+
+    Tries what environments need in a network namespace that is gone afterwards. The calling thread is in it meanwhile.
+    """
     if os.geteuid() != 0:
         return "a way to the internet takes root; start the server as root"
-    if _nft() is None:
+    nft = packet_filter.find_nft()
+    if nft is None:
         return "the program nft is missing: `apt install nftables`"
+    if not _forwards() and not os.access(_FORWARDING, os.W_OK):
+        return (
+            "forwarding is off and /proc/sys is read-only: `sysctl -w net.ipv4.ip_forward=1` on the machine, "
+            "or `docker run --sysctl net.ipv4.ip_forward=1`"
+        )
+    if reason := _try_in_new_namespace(nft):
+        return reason
     try:
-        subprocess.run([_nft() or "nft", "list", "tables"], check=True, capture_output=True, timeout=10)
-    except (OSError, subprocess.SubprocessError) as error:
-        return f"nftables does not work here: {_last_words(error)}"
-    if not os.access("/proc/sys/net/ipv4/ip_forward", os.W_OK):
-        return "forwarding cannot be switched on: /proc/sys/net/ipv4/ip_forward is read-only"
+        return packet_filter.closed_by_others(nft)
+    except PacketFilterError as error:
+        return f"the machine's packet filters cannot be read: {error}"
+
+
+def _try_in_new_namespace(nft: str) -> str | None:
+    home = _network_namespace()
+    try:
+        with _new_namespace(home) as namespace, contextlib.closing(netlink.Netlink()) as link:
+            try:
+                link.do(netlink.veth("lbtrial", 1, "eth0", 0, namespace))
+            except OSError as error:
+                return f"the kernel makes no pairs of interfaces ({error.strerror}): `modprobe veth`"
+            packet_filter.write_table(
+                nft, packet_filter.table_text("00000000", (1,), ("10.0.0.0/8",), ("192.0.2.1",), "127.0.0.53")
+            )
+    except PacketFilterError as error:
+        modules = "nf_tables nft_chain_nat nft_masq nft_ct nft_reject_inet nft_fib_inet"
+        return f"nftables does not work here ({error}): `modprobe -a {modules}`"
+    except OSError as error:
+        return f"the kernel makes no network namespaces ({error.strerror}); a privileged container or a machine can"
+    finally:
+        os.close(home)
     return None
 
 
@@ -93,18 +117,31 @@ class Network:
 
     Args:
         settings: what may pass.
-        resolv_conf: where the machine's name servers stand; for tests.
+        resolv_conf: where the machine's name servers stand; for tests, as is the next.
+        resolved: where systemd-resolved names the servers behind its own loopback address.
     """
 
-    def __init__(self, settings: NetworkSettings, resolv_conf: Path = Path("/etc/resolv.conf")) -> None:
+    def __init__(
+        self,
+        settings: NetworkSettings,
+        resolv_conf: Path = Path("/etc/resolv.conf"),
+        resolved: Path = Path("/run/systemd/resolve/resolv.conf"),
+    ) -> None:
         self._settings = settings
-        self._table = f"lambent_{settings.instance}"
-        self._prefix = f"lb{settings.instance[:6]}"
-        self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        # Above the numbers that people give to groups of interfaces.
+        self._group = 1 << 31 | int(settings.instance, 16)
+        self._home = _network_namespace()
         self._netlink = netlink.Netlink()
         self._is_open = False
-        self._block = RANGE
-        self._servers, self._relays_dns = _name_servers(resolv_conf)
+        self._has_ipv6 = _has_ipv6()
+        blocks = list(RANGE.subnets(new_prefix=_BLOCK_PREFIX))
+        first = int(settings.instance, 16) % len(blocks)
+        self._blocks = blocks[first:] + blocks[:first]
+        self._servers, self._relays_dns = _name_servers(resolv_conf, resolved)
+        self._host_end = {netlink.FORWARDING: 1, netlink.RP_FILTER: 1}
+        if settings.allow_host or self._relays_dns:
+            # Services of the machine listen on its loopback, to which the table leads what is allowed.
+            self._host_end[netlink.ROUTE_LOCALNET] = 1
 
     def open(self) -> None:
         """
@@ -113,32 +150,30 @@ class Network:
         Raises:
             NetworkUnavailable: egress is wanted and cannot be had.
         """
-        nft = _nft()
-        if nft is not None:
-            subprocess.run([nft, "delete", "table", "inet", self._table], capture_output=True, check=False)
-        for name, index in self._netlink.links().items():
-            if name.startswith(self._prefix):
-                with contextlib.suppress(OSError):
-                    self._netlink.do(netlink.delete(index))
+        with contextlib.suppress(OSError):  # There are none, as a rule.
+            self._netlink.do(netlink.delete_group(self._group))
+        nft = packet_filter.find_nft()
         if not self._settings.egress:
+            if nft is not None:
+                packet_filter.remove_table(nft, self._settings.instance)
             return
         if reason := probe_egress():
             raise NetworkUnavailable(reason)
-        forwarding = Path("/proc/sys/net/ipv4/ip_forward")
-        if forwarding.read_text().strip() != "1":
-            sys.stderr.write("sandbox.forwarding_switched_on setting=net.ipv4.ip_forward\n")
-            forwarding.write_text("1")
         assert nft is not None
-        self._block = _free_block(int(self._settings.instance, 16))
         try:
-            subprocess.run([nft, "-f", "-"], input=self.rules(), text=True, check=True, capture_output=True, timeout=30)
-        except (OSError, subprocess.SubprocessError) as error:
-            raise NetworkUnavailable(f"nftables refused the rules: {_last_words(error)}") from error
+            # Before the first packet may be forwarded.
+            packet_filter.write_table(nft, self.rules())
+        except PacketFilterError as error:
+            raise NetworkUnavailable(f"nftables refused the rules: {error}") from error
+        if not _forwards():
+            # For the whole machine, so nobody should have to guess who did it.
+            sys.stderr.write("sandbox.forwarding_switched_on setting=net.ipv4.ip_forward\n")
+            _FORWARDING.write_text("1")
         self._is_open = True
 
     def make(self, number: int, egress: bool) -> EnvironmentNetwork:
         """
-        Make one environment's network.
+        Make one environment's network. What it returns is the caller's to close; the interfaces go with the namespace.
 
         Args:
             number: 0 to NUMBERS_MAX - 1, no other living environment's.
@@ -149,98 +184,69 @@ class Network:
         """
         assert 0 <= number < NUMBERS_MAX
         has_egress = egress and self._is_open
-        system_calls.unshare(system_calls.CLONE_NEWNET)
-        inner: netlink.Netlink | None = None
-        try:
-            namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-            runtime = _listener(_RUNTIME_API, _RUNTIME_BACKLOG, raise_loopback=True)
-            gateway = _listener(_GATEWAY, _GATEWAY_BACKLOG)
-            if has_egress:
-                inner = netlink.Netlink()
-        finally:
-            self._go_home()
-        address = None
-        if inner is not None:
-            try:
+        with contextlib.ExitStack() as undo:
+            with _new_namespace(self._home) as entered:
+                namespace = os.dup(entered)
+                undo.callback(os.close, namespace)
+                runtime = undo.enter_context(_listener(_RUNTIME_API, _RUNTIME_BACKLOG, raise_loopback=True))
+                gateway = undo.enter_context(_listener(_GATEWAY, _GATEWAY_BACKLOG))
+                inner = undo.enter_context(contextlib.closing(netlink.Netlink())) if has_egress else None
+            address = None
+            if inner is not None:
                 address = self._connect(number, namespace, inner)
-            except BaseException:
-                os.close(namespace)
-                raise
-            finally:
                 inner.close()
+            undo.pop_all()
         return EnvironmentNetwork(namespace, runtime, gateway, address)
 
-    def _go_home(self) -> None:
-        try:
-            system_calls.setns(self._home, system_calls.CLONE_NEWNET)
-        except OSError:
-            # In a foreign namespace this process would do harm from here on.
-            os._exit(71)
-
     def _connect(self, number: int, namespace: int, inner: netlink.Netlink) -> str:
-        """Put a pair of interfaces between the machine and a namespace."""
-        name = f"{self._prefix}{number:04x}"
-        address = str(self._block[number])
-        self._netlink.do(netlink.veth(name, "eth0", namespace))
-        outside, inside = socket.if_nametoindex(name), inner.links()["eth0"]
-        settings = Path("/proc/sys/net/ipv4/conf", name)
-        # Packets with another's source address are dropped at the door.
-        (settings / "rp_filter").write_text("1")
-        if self._settings.allow_host or self._relays_dns:
-            # Services of the machine listen on its loopback, to which the table leads what is allowed.
-            (settings / "route_localnet").write_text("1")
-        with contextlib.suppress(OSError):
-            Path("/proc/sys/net/ipv6/conf", name, "disable_ipv6").write_text("1")
+        """Put a pair of interfaces between the machine and a namespace; return the environment's address."""
+        name = f"{packet_filter.interface_prefix(self._settings.instance)}{number:04x}"
+        pair = netlink.veth(name, self._group, "eth0", _PEER_INDEX, namespace)
+        try:
+            self._netlink.do(pair)
+        except FileExistsError:
+            # The last environment of this number has ended, and the kernel has not got round to its interface.
+            with contextlib.suppress(OSError):
+                self._netlink.do(netlink.delete(name))
+            self._netlink.do(pair)
+        outside = socket.if_nametoindex(name)
         self._netlink.do(
-            netlink.address(outside, HOST_ADDRESS), netlink.up(outside), netlink.route(outside, address, None)
+            netlink.configure(outside, self._host_end, self._has_ipv6),
+            netlink.up(outside),
+            netlink.address(outside, HOST_ADDRESS),
         )
+        address = self._route(outside, number)
+        if self._has_ipv6:
+            inner.do(netlink.configure(_PEER_INDEX, {}, True))
         inner.do(
-            netlink.address(inside, address),
-            netlink.up(inside),
-            netlink.route(inside, HOST_ADDRESS, None),
-            netlink.route(inside, None, HOST_ADDRESS),
+            netlink.address(_PEER_INDEX, address),
+            netlink.up(_PEER_INDEX),
+            netlink.route(_PEER_INDEX, HOST_ADDRESS, None),
+            netlink.route(_PEER_INDEX, None, HOST_ADDRESS),
         )
         return address
 
+    def _route(self, outside: int, number: int) -> str:
+        """
+        Give an interface the first address for this number that no other server on this machine has taken.
+
+        The kernel refuses a second route to one address, so servers need not know of each other.
+        """
+        for block in self._blocks:
+            address = str(block[number])
+            try:
+                self._netlink.do(netlink.route(outside, address, None))
+            except FileExistsError:
+                continue
+            return address
+        raise OSError(errno.EADDRINUSE, f"all addresses of {RANGE} for number {number} are taken")
+
     def rules(self) -> str:
-        """Return the table as nft reads it. `lb...` is whatever interface belongs to an environment."""
-        ours = f'"{self._prefix}*"'
-        servers = ", ".join(server for server in self._servers if server != HOST_ADDRESS)
-        opened = ", ".join(self._settings.allow_net)
-        ports = ", ".join(str(port) for port in self._settings.allow_host)
-        to_host = f"iifname {ours} ip daddr {HOST_ADDRESS}"
-        prerouting = [f"{to_host} tcp dport {{ {ports} }} dnat ip to 127.0.0.1"] if ports else []
-        if self._relays_dns:
-            relay = self._relays_dns
-            prerouting += [f"{to_host} {protocol} dport 53 dnat ip to {relay}" for protocol in ("udp", "tcp")]
-        forward = [
-            f"oifname {ours} ct state established,related accept",
-            f"oifname {ours} drop",
-            f"iifname {ours} ip saddr != {self._block} drop",
-            f"iifname {ours} meta nfproto ipv6 drop",
-        ]
-        for protocol in ("udp", "tcp") if servers else ():
-            forward.append(f"iifname {ours} ip daddr {{ {servers} }} {protocol} dport 53 accept")
-        if opened:
-            forward.append(f"iifname {ours} ip daddr {{ {opened} }} accept")
-        forward.append(f"iifname {ours} ip daddr {{ {', '.join(_CLOSED)} }} reject with icmp type admin-prohibited")
-        inputs = [
-            f"iifname {ours} ct state established,related accept",
-            f"iifname {ours} ct status dnat accept",
-            f"iifname {ours} meta l4proto tcp reject with tcp reset",
-            f"iifname {ours} drop",
-        ]
-        postrouting = [f'ip saddr {RANGE} oifname != {ours} oifname != "lo" masquerade']
-        chains = {
-            "prerouting": ("type nat hook prerouting priority dstnat; policy accept;", prerouting),
-            "passing": ("type filter hook forward priority filter; policy accept;", forward),
-            "arriving": ("type filter hook input priority filter; policy accept;", inputs),
-            "leaving": ("type nat hook postrouting priority srcnat; policy accept;", postrouting),
-        }
-        lines = [f"table inet {self._table} {{"]
-        for name, (head, rules) in chains.items():
-            lines += [f"  chain {name} {{", f"    {head}", *(f"    {rule}" for rule in rules), "  }"]
-        return "\n".join([*lines, "}"]) + "\n"
+        """Return the table as nft reads it."""
+        settings = self._settings
+        return packet_filter.table_text(
+            settings.instance, settings.allow_host, settings.allow_net, self._servers, self._relays_dns
+        )
 
     def hosts_text(self) -> str:
         """Return /etc/hosts of environments."""
@@ -248,51 +254,46 @@ class Network:
 
     def resolv_conf_text(self) -> str:
         """Return /etc/resolv.conf of environments."""
-        servers = "".join(f"nameserver {server}\n" for server in self._servers[:3])
-        return servers + "options timeout:2 attempts:2\n"
+        return "".join(f"nameserver {server}\n" for server in self._servers) + "options timeout:2 attempts:2\n"
 
     def close(self) -> None:
         """Take the table away. Interfaces go with their namespaces."""
-        if self._is_open and (nft := _nft()) is not None:
-            subprocess.run([nft, "delete", "table", "inet", self._table], capture_output=True, check=False)
+        if self._is_open and (nft := packet_filter.find_nft()) is not None:
+            packet_filter.remove_table(nft, self._settings.instance)
         self._is_open = False
         self._netlink.close()
         os.close(self._home)
 
 
-def _free_block(preferred: int) -> ipaddress.IPv4Network:
-    """
-    Return a block of RANGE that no route of this machine leads into.
-
-    Raises:
-        NetworkUnavailable: other servers have taken all of them.
-    """
-    taken = []
-    for line in Path("/proc/net/route").read_text().splitlines()[1:]:
-        destination, mask = (
-            int.from_bytes(bytes.fromhex(word), "little") for word in (line.split()[1], line.split()[7])
-        )
-        if mask:
-            taken.append(ipaddress.IPv4Address(destination))
-    blocks = list(RANGE.subnets(new_prefix=_BLOCK_PREFIX))
-    for position in range(len(blocks)):
-        block = blocks[(preferred + position) % len(blocks)]
-        if not any(address in block for address in taken):
-            return block
-    raise NetworkUnavailable(
-        f"all of {RANGE} is routed on this machine already; stop another server or use --egress none"
-    )
+@contextlib.contextmanager
+def _new_namespace(home: int) -> Iterator[int]:
+    """Be in a new network namespace; give a descriptor of it, closed at the end. `home`: where to go back to."""
+    try:
+        system_calls.unshare(system_calls.CLONE_NEWNET)
+        namespace = _network_namespace()
+        try:
+            yield namespace
+        finally:
+            os.close(namespace)
+    finally:
+        try:
+            system_calls.setns(home, system_calls.CLONE_NEWNET)
+        except OSError:
+            # In a foreign namespace this process would do harm from here on.
+            os._exit(71)
 
 
-def _nft() -> str | None:
-    return shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin")
+def _network_namespace() -> int:
+    """Return a descriptor of the network namespace that this thread is in."""
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
-def _last_words(error: Exception) -> str:
-    told = error.stderr if isinstance(error, subprocess.CalledProcessError) else None
-    if isinstance(told, bytes):
-        told = told.decode("utf-8", "replace")
-    return " ".join((told or str(error)).split())[:500]
+def _has_ipv6() -> bool:
+    return Path("/proc/net/if_inet6").exists()
+
+
+def _forwards() -> bool:
+    return _FORWARDING.read_text().strip() == "1"
 
 
 def _listener(address: tuple[str, int], backlog: int, raise_loopback: bool = False) -> socket.socket:
@@ -309,7 +310,7 @@ def _listener(address: tuple[str, int], backlog: int, raise_loopback: bool = Fal
     return listener
 
 
-def _name_servers(resolv_conf: Path) -> tuple[list[str], str | None]:
+def _name_servers(resolv_conf: Path, resolved: Path) -> tuple[list[str], str | None]:
     """
     Return the name servers for environments, and the loopback one that the machine relays to when it has no other.
 
@@ -317,19 +318,20 @@ def _name_servers(resolv_conf: Path) -> tuple[list[str], str | None]:
     """
     found = _servers_in(resolv_conf)
     if all(server.is_loopback for server in found):
-        found = [server for server in _servers_in(_RESOLVED) if not server.is_loopback] or found
+        found = [server for server in _servers_in(resolved) if not server.is_loopback] or found
     outside = [str(server) for server in found if not server.is_loopback]
     if outside or not found:
-        return outside, None
+        return outside[:_NAME_SERVERS_MAX], None
     return [HOST_ADDRESS], str(found[0])
 
 
 def _servers_in(path: Path) -> list[ipaddress.IPv4Address]:
-    servers = []
+    """Return the IPv4 name servers that a file names, each once."""
+    servers: dict[ipaddress.IPv4Address, None] = {}
     with contextlib.suppress(OSError):
         for line in path.read_text(errors="replace").splitlines():
             words = line.split()
             if len(words) >= 2 and words[0] == "nameserver":
                 with contextlib.suppress(ValueError):
-                    servers.append(ipaddress.IPv4Address(words[1]))
-    return servers
+                    servers[ipaddress.IPv4Address(words[1])] = None
+    return list(servers)

@@ -2,7 +2,7 @@
 The attacks that walls are for: one row each, named once.
 
 A driver says in its `holds` which rows it holds off. The conformance suite tries exactly those, and `lambent doctor`
-prints the others. Pure data: each attack's code is in `lambent.testing.conformance.attacks`, its test in `walls` beside it.
+prints the others. Pure data: the attacks' code is in `lambent.testing.conformance.attacks`, their tests in `walls`.
 """
 
 import enum

@@ -55,4 +55,4 @@ def test_settings_reach_the_server_and_ready_is_printed(lambent: Run, monkeypatc
     monkeypatch.setattr("lambent.app.run", run)
     finished = lambent("serve", "--port", "1234", "--accept-inert")
     assert (finished.code, finished.out) == (0, "ready http://127.0.0.1:1234\n")
-    assert (served[0].server.port, served[0].api.accept_inert, served[0].sandbox.environments_max) == (1234, True, 64)
+    assert (served[0].server.port, served[0].api.accept_inert, served[0].sandbox.environments_max) == (1234, True, 1000)

@@ -625,9 +625,12 @@ def test_a_call_waits_for_memory_that_comes_back() -> None:
 
 
 def test_a_promise_counts_until_it_is_kept() -> None:
-    """Memory that a new environment has taken is in the reading, and is not counted twice."""
+    """Memory that a started environment has taken is in the reading, and is not counted twice."""
     bench = Bench(environments_max=10, available_mib=RESERVE_MIB + 50)
-    bench.lease("f")
+    first = bench.lease("f")
+    bench.clock.advance(PROMISE_S + 0.1)
+    asyncio.run(refused(bench, "g"))
+    bench.pool.environment_started(first)  # type: ignore[arg-type]
     bench.clock.advance(PROMISE_S + 0.1)
     second = bench.lease("g")
     second.finish(memory_peak_mib=5)
@@ -644,6 +647,18 @@ def test_an_environment_costs_what_its_like_have_used() -> None:
     asyncio.run(refused(bench, "f"))
 
 
+def test_an_environment_that_failed_says_little_of_its_like() -> None:
+    """One whose init failed has used nothing: the estimate stands. One that was ended for using much says so."""
+    bench = Bench(environments_max=100, available_mib=RESERVE_MIB + 50)
+    for peak_mib in (1, 60):
+        failed = bench.lease("f")
+        failed.memory_peak_mib = peak_mib
+        failed.go()
+        if peak_mib == 1:
+            bench.lease("f").go()
+    asyncio.run(refused(bench, "f"))
+
+
 async def refused(bench: Bench, *args: str) -> None:
     """Lease, wait as long as it takes, and see it refused."""
     waiting = asyncio.ensure_future(bench.leasing(*args))
@@ -654,7 +669,7 @@ async def refused(bench: Bench, *args: str) -> None:
 
 
 def test_memory_is_made_by_ending_idle_environments() -> None:
-    """The least recently used first, the larger of two that became idle together; what they use counts as room."""
+    """The least recently used first, the larger of two that became idle together; no more of them than needed."""
 
     async def story() -> None:
         bench = Bench(environments_max=10, available_mib=1000)
@@ -667,8 +682,16 @@ def test_memory_is_made_by_ending_idle_environments() -> None:
         large.finish(60)
         bench.available_mib = RESERVE_MIB
         for name, gone in (("d", (True, False, False)), ("e", (True, False, True))):
-            bench.lease(name)
+            waiting = asyncio.ensure_future(bench.leasing(name))
+            await asyncio.sleep(0)
             assert (old.is_gone, small.is_gone, large.is_gone) == gone
+            assert not waiting.done(), "its memory is not there yet"
+            bench.available_mib += 60
+            await turns()
+            new = await waiting
+            bench.pool.environment_started(new)
+            bench.clock.advance(PROMISE_S)
+            bench.available_mib -= 60
         assert bench.relieved
 
     asyncio.run(story())

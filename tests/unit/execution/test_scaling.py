@@ -84,14 +84,16 @@ def test_failures_are_answered_with_patience() -> None:
     [
         (MemoryView(1000, 256), 744),
         (MemoryView(1000, 256, promised_mib=100), 644),
-        (MemoryView(1000, 256, promised_mib=100, leaving_mib=50), 694),
+        (MemoryView(1000, 256, promised_mib=100, leaving_mib=50), 644),
         (MemoryView(100, 256), -156),
     ],
 )
 def test_room_is_what_is_available_beyond_reserve_and_promises(view: MemoryView, room_mib: float) -> None:
-    """What ends counts as free, what starts as taken."""
+    """What starts counts as taken; what ends counts once it has ended, but nothing more has to end for it."""
     assert view.room_mib == room_mib
     assert (view.admits(room_mib), view.admits(room_mib + 1)) == (True, False)
+    soon_mib = room_mib + view.leaving_mib
+    assert (view.lacks(soon_mib), view.lacks(soon_mib + 1)) == (False, True)
 
 
 def test_an_environment_costs_what_was_observed_within_its_memory_size() -> None:

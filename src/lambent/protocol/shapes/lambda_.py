@@ -80,6 +80,11 @@ class DeleteFunctionResponse(TypedDict, total=False):
     StatusCode: int
 
 
+class DeleteProvisionedConcurrencyConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: Required[str]
+
+
 class DurableConfig(TypedDict, total=False):
     KMSKeyArn: str
     RetentionPeriodInDays: int
@@ -213,6 +218,20 @@ class GetFunctionResponse(TypedDict, total=False):
     Concurrency: Concurrency
 
 
+class GetProvisionedConcurrencyConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: Required[str]
+
+
+class GetProvisionedConcurrencyConfigResponse(TypedDict, total=False):
+    RequestedProvisionedConcurrentExecutions: int
+    AvailableProvisionedConcurrentExecutions: int
+    AllocatedProvisionedConcurrentExecutions: int
+    Status: str
+    StatusReason: str
+    LastModified: str
+
+
 class ImageConfig(TypedDict, total=False):
     EntryPoint: list[str]
     Command: list[str]
@@ -274,6 +293,17 @@ class ListFunctionsResponse(TypedDict, total=False):
     Functions: list[FunctionConfiguration]
 
 
+class ListProvisionedConcurrencyConfigsRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Marker: str
+    MaxItems: int
+
+
+class ListProvisionedConcurrencyConfigsResponse(TypedDict, total=False):
+    ProvisionedConcurrencyConfigs: list[ProvisionedConcurrencyConfigListItem]
+    NextMarker: str
+
+
 class ListTagsRequest(TypedDict, total=False):
     Resource: Required[str]
 
@@ -300,6 +330,16 @@ class LoggingConfig(TypedDict, total=False):
     LogGroup: str
 
 
+class ProvisionedConcurrencyConfigListItem(TypedDict, total=False):
+    FunctionArn: str
+    RequestedProvisionedConcurrentExecutions: int
+    AvailableProvisionedConcurrentExecutions: int
+    AllocatedProvisionedConcurrentExecutions: int
+    Status: str
+    StatusReason: str
+    LastModified: str
+
+
 class PublishVersionRequest(TypedDict, total=False):
     FunctionName: Required[str]
     CodeSha256: str
@@ -311,6 +351,21 @@ class PublishVersionRequest(TypedDict, total=False):
 class PutFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
     ReservedConcurrentExecutions: Required[int]
+
+
+class PutProvisionedConcurrencyConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: Required[str]
+    ProvisionedConcurrentExecutions: Required[int]
+
+
+class PutProvisionedConcurrencyConfigResponse(TypedDict, total=False):
+    RequestedProvisionedConcurrentExecutions: int
+    AllocatedProvisionedConcurrentExecutions: int
+    AvailableProvisionedConcurrentExecutions: int
+    Status: str
+    StatusReason: str
+    LastModified: str
 
 
 class ResolvedS3Object(TypedDict, total=False):

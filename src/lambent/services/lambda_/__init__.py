@@ -17,6 +17,7 @@ from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.functions import Functions
 from lambent.services.lambda_.invoke import Invoke
 from lambent.services.lambda_.not_offered import NOT_OFFERED
+from lambent.services.lambda_.provisioned_concurrency import ProvisionedConcurrencyConfigs, ProvisionedStates
 from lambent.services.lambda_.tags import Tags
 from lambent.services.lambda_.versions import Versions
 from lambent.services.operation import BodyLimit, Service, collect_handlers
@@ -30,6 +31,7 @@ def service(
     rules: ConfigurationRules,
     activation: Activation,
     dispatcher: Dispatcher,
+    provisioned: ProvisionedStates,
     links: CodeLinks,
     quotas: Quotas,
     clock: Clock,
@@ -40,8 +42,9 @@ def service(
         name="lambda",
         handlers=collect_handlers(
             Functions(store, packages, rules, activation, links, quotas, clock),
-            Versions(store, clock),
+            Versions(store, activation, clock),
             FunctionConcurrency(store, quotas),
+            ProvisionedConcurrencyConfigs(store, provisioned, quotas, clock),
             Tags(store, activation, quotas, clock),
             AccountSettings(store, quotas),
             Invoke(dispatcher, quotas, clock),

@@ -7,14 +7,16 @@ InProgress likewise, and the old deployment serves meanwhile. What a crash inter
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
 from lambent.clock import Clock
 from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, Deployment, FunctionName, FunctionVersion, State, UpdateStatus
+from lambent.domain.invocation import EnvironmentFailure
 from lambent.errors.families import DependencyError
+from lambent.execution.environment import InitFailure
 from lambent.runtimes.contract import Runtimes, RuntimeUnavailable
 from lambent.store.contract import FunctionStore, Packages
 
@@ -24,6 +26,9 @@ _AT_ONCE_MAX = 16
 _RETRY_S = 1.0
 """Assumed: how soon a store that failed is worth asking again; revisit test_activation.py."""
 
+_REASON_CHARACTERS_MAX = 1024
+"""Assumed: how much of an error that a function reports is worth storing with its version."""
+
 
 class Activation:
     """
@@ -31,6 +36,8 @@ class Activation:
 
     Args:
         expect: called with what is about to become Active, before it does: its first invocation may come at once.
+        first_init: runs the init of a published version with SnapStart and keeps what it leaves; returns why the
+            function's init failed. Raises DependencyError where it was not the function's fault.
     """
 
     def __init__(
@@ -40,12 +47,16 @@ class Activation:
         runtimes: Runtimes,
         clock: Clock,
         expect: Callable[[Deployment], Awaitable[None]],
+        first_init: Callable[[Deployment], Awaitable[InitFailure | None]],
     ) -> None:
         self._store = store
         self._packages = packages
         self._runtimes = runtimes
         self._clock = clock
         self._expect = expect
+        self._first_init = first_init
+        self._in_first_init: set[str] = set()
+        """Deployments whose first init is under way."""
         self._waiting: dict[tuple[Scope, FunctionName], None] = {}
         self._has_waiting = asyncio.Event()
 
@@ -66,37 +77,85 @@ class Activation:
                     await limit.acquire()
                     scope, name = next(iter(self._waiting))
                     del self._waiting[(scope, name)]
-                    tasks.create_task(self._settle_one(scope, name, limit), name=f"settle {name}")
+                    tasks.create_task(self._settle_one(scope, name, limit, tasks), name=f"settle {name}")
                 self._has_waiting.clear()
 
-    async def _settle_one(self, scope: Scope, name: FunctionName, limit: asyncio.Semaphore) -> None:
+    async def _settle_one(
+        self, scope: Scope, name: FunctionName, limit: asyncio.Semaphore, tasks: asyncio.TaskGroup
+    ) -> None:
         try:
-            await self.settle(scope, name)
+            for version in await self.settle(scope, name):
+                # On their own: an init may take minutes, and settling others must not wait for it.
+                tasks.create_task(self._initialise_one(version), name=f"first init {name}")
         except DependencyError as error:
-            _log.error("activation.failed function=%s reason=%s", name, error)
-            self._clock.call_later(_RETRY_S, lambda: self.settle_soon(scope, name))
+            self._put_off(scope, name, error)
         finally:
             limit.release()
 
-    async def settle(self, scope: Scope, name: FunctionName) -> None:
+    async def _initialise_one(self, version: FunctionVersion) -> None:
+        try:
+            await self.initialise(version)
+        except DependencyError as error:
+            self._put_off(version.scope, version.name, error)
+
+    def _put_off(self, scope: Scope, name: FunctionName, error: DependencyError) -> None:
+        _log.error("activation.failed function=%s reason=%s", name, error)
+        self._clock.call_later(_RETRY_S, lambda: self.settle_soon(scope, name))
+
+    async def settle(self, scope: Scope, name: FunctionName) -> Sequence[FunctionVersion]:
         """
         Prepare what `$LATEST` asks for and store the result, for it and for versions published of it.
 
         Nothing happens when the function is gone, settled, or changed again meanwhile (the change asked anew).
+
+        Returns:
+            Versions that are still Pending: `initialise` is to settle them.
         """
         async with self._store.snapshot(scope) as reading:
             wanted = await reading.version(name, LATEST)
         if wanted is None:
-            return
+            return []
         failure = await self._prepare(wanted)
+        pending: list[FunctionVersion] = []
         async with self._store.transaction(scope) as tx:
             latest = await tx.version(name, LATEST)
             if latest is None or latest.deployment_id != wanted.deployment_id:
-                return
+                return []
             for version in await tx.list_versions(name, after=None, limit=1_000_000):
+                if failure is None and version.state is State.PENDING and version.is_snap_started:
+                    pending.append(version)
+                    continue
                 settled = self._settled(version, failure)
                 if settled is not None:
                     await tx.save_version(settled)
+        return pending
+
+    async def initialise(self, wanted: FunctionVersion) -> None:
+        """
+        Run the first init of a published version with SnapStart and store the result.
+
+        Nothing happens when it is under way already, or when the version is gone or changed afterwards.
+
+        Raises:
+            DependencyError: it was not the function's fault: worth another try.
+        """
+        if wanted.deployment_id in self._in_first_init:
+            return
+        self._in_first_init.add(wanted.deployment_id)
+        try:
+            failure = await self._first_init(wanted.deployment())
+            async with self._store.transaction(wanted.scope) as tx:
+                version = await tx.version(wanted.name, wanted.version)
+                if version is None or version.deployment_id != wanted.deployment_id:
+                    return
+                if failure is None:
+                    settled = self._settled(version, None)
+                else:
+                    settled = self._settled(version, _reason_of(failure), _reason_code_of(failure))
+                if settled is not None:
+                    await tx.save_version(settled)
+        finally:
+            self._in_first_init.discard(wanted.deployment_id)
 
     async def _prepare(self, wanted: FunctionVersion) -> str | None:
         """Return why the deployment cannot run, None when it can."""
@@ -110,7 +169,9 @@ class Activation:
             return "the deployment package is missing from the data folder"
         return None
 
-    def _settled(self, version: FunctionVersion, failure: str | None) -> FunctionVersion | None:
+    def _settled(
+        self, version: FunctionVersion, failure: str | None, code: str = "InvalidRuntime"
+    ) -> FunctionVersion | None:
         """Return the version with its state settled, None when it is settled already."""
         revision_id = self._clock.new_id()
         if version.state is State.PENDING:
@@ -127,10 +188,10 @@ class Activation:
                 version,
                 state=State.FAILED,
                 state_reason=failure,
-                state_reason_code="InvalidRuntime",
+                state_reason_code=code,
                 last_update_status=UpdateStatus.FAILED,
                 last_update_status_reason=failure,
-                last_update_status_reason_code="InvalidRuntime",
+                last_update_status_reason_code=code,
                 revision_id=revision_id,
             )
         if version.last_update_status is UpdateStatus.IN_PROGRESS:
@@ -143,3 +204,25 @@ class Activation:
                 revision_id=revision_id,
             )
         return None
+
+
+class _ErrorBody(msgspec.Struct):
+    errorMessage: str = ""
+
+
+def _reason_of(failure: InitFailure) -> str:
+    """Return what a version says that could not be initialised. Assumed: what an invocation would have been told."""
+    try:
+        message = msgspec.json.decode(failure.payload, type=_ErrorBody).errorMessage
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        message = ""
+    return message[:_REASON_CHARACTERS_MAX] or failure.error_type or "The function's init failed."
+
+
+def _reason_code_of(failure: InitFailure) -> str:
+    """Return the StateReasonCode of a failed init. Assumed: which failure has which; the codes are the model's."""
+    if not failure.error_type:
+        return "FunctionError.InitTimeout"
+    if failure.error_type == EnvironmentFailure.INVALID_ENTRYPOINT.value:
+        return "FunctionError.InvalidEntryPoint"
+    return "FunctionError.RuntimeInitError"

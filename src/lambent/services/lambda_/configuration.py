@@ -16,6 +16,8 @@ from lambent.services.lambda_.inert import merge_inert, take_inert
 
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
+_SNAP_START_TMP_MIB = 512
+
 
 def machine_architecture() -> str:
     """Return this machine's architecture in AWS's words."""
@@ -85,12 +87,20 @@ class ConfigurationRules(msgspec.Struct, frozen=True):
             variables = dict(request["Environment"].get("Variables") or {})
             check_environment(variables, self.quotas)
             changes["environment"] = variables
+        if "SnapStart" in request:
+            changes["snap_start"] = request["SnapStart"].get("ApplyOn", "None") == "PublishedVersions"
         taken = take_inert(request, accept=self.accept_inert, function_name=name)
         changes["inert"] = merge_inert(before.inert, taken)
         group = (request.get("LoggingConfig") or {}).get("LogGroup")
         if group:
             changes["log_group"] = group
-        return msgspec.structs.replace(before, **changes)
+        after = msgspec.structs.replace(before, **changes)
+        if after.snap_start and after.tmp_mib > _SNAP_START_TMP_MIB:
+            # Documented: Lambda developer guide, SnapStart limitations. Assumed: no recorded text.
+            raise InvalidParameterValueException(
+                f"SnapStart is not supported with ephemeral storage greater than {_SNAP_START_TMP_MIB} MB."
+            )
+        return after
 
     def architectures(self, wanted: list[str] | None) -> tuple[str, ...] | None:
         """

@@ -43,15 +43,13 @@ from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.concurrency import reservation_view
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.naming import Target, resolve_target
-from lambent.services.lambda_.publishing import publish
+from lambent.services.lambda_.publishing import CREATING, publish
 from lambent.services.lambda_.view import function_configuration, list_item
 from lambent.services.operation import operation
 from lambent.store.contract import Blob, Conflict, FunctionStore, FunctionTransaction, PackageRefused, Packages
 
 PAGE_MAX = 50
 """Documented: ListFunctions returns at most 50 functions a page, whatever MaxItems says."""
-
-CREATING = ("The function is being created.", "Creating")
 
 
 class Functions:

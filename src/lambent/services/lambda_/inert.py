@@ -31,7 +31,6 @@ _DEFAULTS: dict[str, Callable[[Any], bool]] = {
     "FileSystemConfigs": _is_empty,
     "CodeSigningConfigArn": _is_empty,
     "ImageConfig": lambda value: not any(value.values()),
-    "SnapStart": lambda value: value.get("ApplyOn", "None") == "None",
     "TenancyConfig": _is_empty,
     "CapacityProviderConfig": _is_empty,
     "DurableConfig": _is_empty,
@@ -106,8 +105,6 @@ def inert_view(inert: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str, 
     for member, value in inert.items():
         if member == "Layers":
             view["Layers"] = [{"Arn": arn, "CodeSize": 0} for arn in value]
-        elif member == "SnapStart":
-            view["SnapStart"] = {"ApplyOn": value["ApplyOn"], "OptimizationStatus": "Off"}
         elif member == "VpcConfig":
             view["VpcConfig"] = {
                 "SubnetIds": [],

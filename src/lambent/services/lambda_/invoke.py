@@ -16,7 +16,7 @@ from lambent.clock import Clock
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Caller
 from lambent.domain.function import LATEST, State
-from lambent.domain.invocation import Invocation
+from lambent.domain.invocation import Invocation, RestoreFailure
 from lambent.domain.quotas import Quotas
 from lambent.domain.trace import next_trace_header
 from lambent.errors.api.lambda_ import (
@@ -26,9 +26,11 @@ from lambent.errors.api.lambda_ import (
     ResourceConflictException,
     ResourceNotFoundException,
     ServiceException,
+    SnapStartException,
+    SnapStartTimeoutException,
     TooManyRequestsException,
 )
-from lambent.errors.families import DependencyError, NotImplementedException
+from lambent.errors.families import ApiError, DependencyError, NotImplementedException
 from lambent.fleet.contract import Throttled
 from lambent.protocol.shapes.lambda_ import InvocationRequest
 from lambent.services.lambda_.naming import resolve_target

@@ -13,10 +13,6 @@ _LATER = {
     "resource policies come with a later version": (
         "AddPermission DeleteResourcePolicy GetPolicy GetResourcePolicy PutResourcePolicy RemovePermission"
     ),
-    "provisioned concurrency comes with a later version": (
-        "DeleteProvisionedConcurrencyConfig GetProvisionedConcurrencyConfig ListProvisionedConcurrencyConfigs "
-        "PutProvisionedConcurrencyConfig"
-    ),
     "event source mappings come with a later version": (
         "CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping ListEventSourceMappings "
         "UpdateEventSourceMapping"

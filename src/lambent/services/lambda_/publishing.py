@@ -3,8 +3,11 @@
 import msgspec
 
 from lambent.clock import Clock
-from lambent.domain.function import Function, FunctionVersion, PublishedContent
+from lambent.domain.function import Function, FunctionVersion, PublishedContent, State
 from lambent.store.contract import FunctionTransaction
+
+CREATING = ("The function is being created.", "Creating")
+"""Reason and code of a version that is Pending."""
 
 
 async def publish(
@@ -49,6 +52,15 @@ async def publish(
             last_update_status=None,
             last_update_status_reason=None,
             last_update_status_reason_code=None,
+        )
+    if version.is_snap_started:
+        # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded): Pending at first.
+        version = msgspec.structs.replace(
+            version,
+            state=State.PENDING,
+            state_reason=CREATING[0],
+            state_reason_code=CREATING[1],
+            last_update_status=None,
         )
     await tx.save_version(version)
     await tx.save_version(msgspec.structs.replace(latest, revision_id=clock.new_id()))

@@ -6,9 +6,10 @@ from typing import Any
 
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
-from lambent.domain.function import LATEST
+from lambent.domain.function import LATEST, State
 from lambent.errors.api.lambda_ import InvalidParameterValueException
 from lambent.protocol.shapes.lambda_ import ListVersionsByFunctionRequest, PublishVersionRequest
+from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.functions import (
     PAGE_MAX,
     check_revision,
@@ -26,8 +27,9 @@ from lambent.store.contract import FunctionStore
 class Versions:
     """The version resource."""
 
-    def __init__(self, store: FunctionStore, clock: Clock) -> None:
+    def __init__(self, store: FunctionStore, activation: Activation, clock: Clock) -> None:
         self._store = store
+        self._activation = activation
         self._clock = clock
 
     @operation("PublishVersion")
@@ -50,6 +52,8 @@ class Versions:
                     "Please try again with the CodeSHA256 in $LATEST."
                 )
             version = await publish(tx, function, latest, self._clock, description=request.get("Description"))
+        if version.state is State.PENDING:
+            self._activation.settle_soon(target.scope, target.name)
         return function_configuration(version, version.version)
 
     @operation("ListVersionsByFunction")

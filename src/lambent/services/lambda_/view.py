@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from lambent.domain.arn import function_arn, runtime_version_arn
-from lambent.domain.function import Configuration, FunctionVersion
+from lambent.domain.function import Configuration, FunctionVersion, State
 from lambent.services.lambda_.inert import inert_view
 
 
@@ -58,7 +58,10 @@ def list_item(version: FunctionVersion, qualifier: str | None) -> dict[str, Any]
         "PackageType": "Zip",
         "Architectures": list(configuration.architectures),
         "EphemeralStorage": {"Size": configuration.tmp_mib},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": {
+            "ApplyOn": "PublishedVersions" if configuration.snap_start else "None",
+            "OptimizationStatus": "On" if version.is_snap_started and version.state is State.ACTIVE else "Off",
+        },
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": configuration.log_group},
         "ConfigSha256": _configuration_sha256(configuration),
     }

@@ -1,15 +1,18 @@
 """
 What every runtime has to show. Subclass `RuntimeConformance`, write the same functions in its language.
 
-The Runtime API is the real one, the environment is a process; between the two stands only what this file records.
+The Runtime API is the real one, and so is the environment; between the two stands only what this file records. The
+suite runs on every path by which a runtime is started: name the driver, and whether its zygotes are used.
 """
 
 import asyncio
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +24,8 @@ from lambent.domain.quotas import Quotas
 from lambent.runtime_api.contract import NextCall, Post, RestoreCall, Verdict
 from lambent.runtime_api.server import serve
 from lambent.runtimes.contract import Runtimes
-from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind
-from lambent.sandbox.process import ProcessSandbox
+from lambent.sandbox import DRIVERS
+from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind, Sandbox, Zygote
 from lambent.testing.conformance.sandbox import read_some, within_patience
 
 REQUEST_ID = "11111111-2222-4333-8444-555555555555"
@@ -100,7 +103,7 @@ class _Recorder:
 class RunningFunction:
     """A function in an environment, ready to be invoked."""
 
-    def __init__(self, sandbox: ProcessSandbox, environment: Environment, recorder: _Recorder) -> None:
+    def __init__(self, sandbox: Sandbox, environment: Environment, recorder: _Recorder) -> None:
         self._sandbox = sandbox
         self._environment = environment
         self._recorder = recorder
@@ -132,9 +135,38 @@ class RunningFunction:
             self._output += some
 
 
+class _Stage:
+    """A driver and an event loop for the tests of one class."""
+
+    sandbox: Sandbox
+    runtimes: Runtimes
+
+    def __init__(self) -> None:
+        self.runner = asyncio.Runner()
+        self.is_open = False
+        self._folder = Path(tempfile.mkdtemp(prefix="lambent-conformance-"))
+        self._folder.chmod(0o711)
+
+    def open(self, driver: str) -> None:
+        """Start the driver; called on the loop."""
+        module, _, name = DRIVERS[driver].partition(":")
+        settings = DriverSettings(run_folder=self._folder / "run", egress="none")
+        self.sandbox = getattr(import_module(module), name)(settings, SystemClock())
+        self.is_open = True
+
+    def close(self) -> None:
+        """End what is left."""
+        try:
+            if self.is_open:
+                self.runner.run(within_patience(self.sandbox.close()))
+        finally:
+            self.runner.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
 class RuntimeConformance:
     """
-    The suite. A subclass names the runtime and writes the functions.
+    The suite. A subclass names the runtime and the path, and writes the functions.
 
     `packages` maps these names to files (path to text; `bootstrap` becomes executable):
     `echo` returns its event, and prints `said ` and the event's member `say` when there is one;
@@ -145,9 +177,13 @@ class RuntimeConformance:
     runtime = ""
     handler = "app.handler"
     packages: Mapping[str, Mapping[str, str]] = {}
+    driver = "process"
+    """The sandbox driver, as in `DRIVERS`."""
+    forks = False
+    """Whether functions are forked from a zygote where their variables allow it; else all are executed."""
 
-    def make_runtimes(self) -> Runtimes:
-        """Return the runtimes under test; called once per test."""
+    def make_runtimes(self, has_own_root: bool) -> Runtimes:
+        """Return the runtimes under test, for a driver with or without a root of its own; called once per class."""
         raise NotImplementedError
 
     def run(self, name: str, *events: Any, variables: Mapping[str, str] | None = None) -> list[Answered]:
@@ -156,7 +192,7 @@ class RuntimeConformance:
 
     def run_files(
         self,
-        files: Mapping[str, str],
+        files: Mapping[str, str | bytes],
         *events: Any,
         variables: Mapping[str, str] | None = None,
         client_context: str | None = None,
@@ -172,23 +208,27 @@ class RuntimeConformance:
             scratch.mkdir()
             scratch.chmod(0o777)
             for path, text in files.items():
-                (package / path).parent.mkdir(parents=True, exist_ok=True)
-                (package / path).write_text(text)
+                for parent in reversed((package / path).relative_to(package).parents[:-1]):
+                    (package / parent).mkdir(mode=0o755, exist_ok=True)
+                (package / path).write_bytes(text if isinstance(text, bytes) else text.encode())
                 (package / path).chmod(0o755 if path == "bootstrap" else 0o644)
-            return asyncio.run(self._perform(folder, package, events, variables or {}, client_context))
+            return self._runner().run(self._perform(folder, package, events, variables or {}, client_context))
 
     async def _perform(
         self, folder: Path, package: Path, events: Any, variables: Mapping[str, str], client_context: str | None
     ) -> list[Answered]:
-        runtimes = self.make_runtimes()
-        await runtimes.prepare(self.runtime)
-        sandbox = ProcessSandbox(DriverSettings(run_folder=folder / "run"), SystemClock())
-        environment = await sandbox.park(ParkedKind())
+        stage = await self._opened_stage()
+        sandbox = stage.sandbox
+        await stage.runtimes.prepare(self.runtime)
+        root = sandbox.task_root(package)
+        command = await stage.runtimes.command(self.runtime, self.handler, package, root, variables)
+        zygote = None
+        if self.forks and command.zygote is not None:
+            zygote = Zygote(command.zygote.argv, command.zygote.environ, command.zygote.preload)
+        environment = await sandbox.park(ParkedKind(owner="test", folders=command.folders, zygote=zygote))
         recorder = _Recorder()
         served = await serve(environment.runtime_listener, recorder, Quotas().response_payload_max_bytes)
         try:
-            root = sandbox.task_root(package)
-            command = await runtimes.command(self.runtime, self.handler, package, root, variables)
             reserved = {
                 "_HANDLER": self.handler,
                 "AWS_LAMBDA_RUNTIME_API": environment.runtime_api_address,
@@ -198,13 +238,50 @@ class RuntimeConformance:
                 "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
                 **command.reserved,
             }
-            environ = {"LANG": "en_US.UTF-8", "TMPDIR": str(folder / "tmp"), **command.environ, **variables, **reserved}
-            await sandbox.assign(environment, Assignment(command.argv, environ, root, package, 256))
+            defaults = {"LANG": "en_US.UTF-8", "TZ": ":UTC"}
+            if not sandbox.has_own_root:
+                defaults["TMPDIR"] = str(folder / "tmp")
+            environ = {**defaults, **command.environ, **variables, **reserved}
+            in_zygote = zygote is not None and command.in_zygote
+            assignment = Assignment(command.argv, environ, root, package, 256, in_zygote=in_zygote)
+            await sandbox.assign(environment, assignment)
             function = RunningFunction(sandbox, environment, recorder)
             return [await function.invoke(event, client_context) for event in events]
         finally:
             served.close()
-            await within_patience(sandbox.close())
+            sandbox.kill(environment)
+            await within_patience(sandbox.wait(environment))
+            sandbox.release(environment)
+
+    # Opened by the first test that runs a function, for all tests of the class: drivers take a second to start.
+    _stage: "_Stage | None" = None
+
+    @classmethod
+    def setup_class(cls) -> None:
+        """Begin without a stage, also below a class that has one."""
+        cls._stage = None
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        """Close the stage."""
+        if cls._stage is not None:
+            cls._stage.close()
+            cls._stage = None
+
+    def _runner(self) -> asyncio.Runner:
+        if type(self)._stage is None:
+            type(self)._stage = _Stage()
+        stage = type(self)._stage
+        assert stage is not None
+        return stage.runner
+
+    async def _opened_stage(self) -> "_Stage":
+        stage = type(self)._stage
+        assert stage is not None
+        if not stage.is_open:
+            stage.open(self.driver)
+            stage.runtimes = self.make_runtimes(stage.sandbox.has_own_root)
+        return stage
 
     # -- what all runtimes do -----------------------------------------------------------------------------------
 

@@ -1,0 +1,224 @@
+"""The gateway on several sockets: who called is known by the listener, and what is closed stays closed."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from lambent.clock import SystemClock
+from lambent.domain.caller import Inside, Scope
+from lambent.gateway.admission import Admission
+from lambent.gateway.server import Gateway, GatewayServer, bound_port
+from lambent.protocol.wire import WireRequest, WireResponse
+
+INSIDE = Inside(Scope("111111111111", "eu-west-1"), "arn:aws:lambda:eu-west-1:111111111111:function:one")
+OTHER = Inside(Scope("222222222222", "us-east-1"), "arn:aws:lambda:us-east-1:222222222222:function:two")
+
+
+class Telling:
+    """A pipeline whose answer is what it was asked with."""
+
+    def __init__(self) -> None:
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.arrived = asyncio.Event()
+
+    async def answer(
+        self, request: WireRequest, read_body: Callable[[int], Awaitable[bytes]], request_id: str, endpoint: str
+    ) -> WireResponse:
+        self.arrived.set()
+        body = await read_body(1000)
+        await self.hold.wait()
+        told = {"inside": request.inside and request.inside.function_arn, "endpoint": endpoint, "body": body.decode()}
+        return WireResponse(200, [], msgspec.json.encode(told))
+
+
+class Stage:
+    """A running server with one listener outside."""
+
+    def __init__(self, connections_max: int = 100) -> None:
+        self.pipeline = Telling()
+        nowhere: Any = None
+        pipeline: Any = self.pipeline
+        gateway = Gateway(pipeline, nowhere, Admission(100, 1_000_000), SystemClock())
+        self.server = GatewayServer(gateway, connections_max=connections_max, shutdown_grace_s=5)
+        self.outside = listener()
+        self.serving = asyncio.create_task(self.server.serve(sockets=[self.outside]))
+
+    async def close(self) -> None:
+        self.server.stop()
+        await asyncio.wait_for(self.serving, 10)
+
+
+def run(story: Callable[[Stage], Awaitable[None]], **given: Any) -> None:
+    """Tell a story on a stage of its own."""
+
+    async def tell() -> None:
+        stage = Stage(**given)
+        try:
+            await asyncio.wait_for(story(stage), 20)
+        finally:
+            await stage.close()
+
+    asyncio.run(tell())
+
+
+def listener() -> socket.socket:
+    """Return a listening socket, as drivers give them."""
+    made = socket.create_server(("127.0.0.1", 0))
+    made.setblocking(False)
+    return made
+
+
+class Connection:
+    """One HTTP connection of a client."""
+
+    @classmethod
+    async def to(cls, to: socket.socket) -> "Connection":
+        made = cls()
+        made.reader, made.writer = await asyncio.open_connection("127.0.0.1", bound_port(to))
+        return made
+
+    async def send(self, body: str = "", host: str = "gateway:1") -> None:
+        self.writer.write(f"POST /x HTTP/1.1\r\nhost: {host}\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode())
+        await self.writer.drain()
+
+    async def read(self) -> Any:
+        """Return the status of an answer that is no success, else its body."""
+        head = (await self.reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = next(line for line in head.split("\r\n") if line.startswith("content-length:"))
+        body = await self.reader.readexactly(int(length.partition(":")[2]))
+        status = int(head.split()[1])
+        return msgspec.json.decode(body) if status == 200 else status
+
+    async def ask(self, body: str = "", host: str = "gateway:1") -> Any:
+        await self.send(body, host)
+        return await self.read()
+
+
+async def ask(to: socket.socket, body: str = "") -> Any:
+    """Ask once on a connection of its own."""
+    connection = await Connection.to(to)
+    try:
+        return await connection.ask(body)
+    finally:
+        connection.writer.close()
+
+
+async def is_refused(to: socket.socket) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", bound_port(to))
+    except OSError:
+        return True
+    writer.close()
+    return False
+
+
+def test_the_listener_says_who_calls() -> None:
+    """One application, three sockets: each request carries the environment of the socket that accepted it."""
+
+    async def story(stage: Stage) -> None:
+        one, two = listener(), listener()
+        with one, two:
+            await stage.server.serve_inside(one, INSIDE)
+            await stage.server.serve_inside(two, OTHER)
+            told = [(await ask(to))["inside"] for to in (stage.outside, one, two, one)]
+        assert told == [None, INSIDE.function_arn, OTHER.function_arn, INSIDE.function_arn]
+
+    run(story)
+
+
+def test_inside_is_like_outside() -> None:
+    """Bodies arrive, connections are kept, and the endpoint is what the Host header calls it."""
+
+    async def story(stage: Stage) -> None:
+        with listener() as one:
+            await stage.server.serve_inside(one, INSIDE)
+            connection = await Connection.to(one)
+            first = await connection.ask("some", host="127.0.0.1:4566")
+            second = await connection.ask("more", host="host:1")
+            connection.writer.close()
+        assert (first["body"], first["endpoint"]) == ("some", "http://127.0.0.1:4566")
+        assert (second["body"], second["endpoint"]) == ("more", "http://host:1")
+
+    run(story)
+
+
+def test_connections_inside_count() -> None:
+    """The limit of open connections is one for all listeners."""
+
+    async def story(stage: Stage) -> None:
+        with listener() as one:
+            await stage.server.serve_inside(one, INSIDE)
+            kept = [await Connection.to(one), await Connection.to(stage.outside)]
+            assert [type(await each.ask()) for each in kept] == [dict, dict]
+            assert stage.server.connection_count == 2
+            assert await ask(one) == 503
+            for each in kept:
+                each.writer.close()
+
+    run(story, connections_max=3)
+
+
+def test_closing_drops_one_environments_connections() -> None:
+    """An environment is gone: its connections end, nobody is accepted there any more, others go on."""
+
+    async def story(stage: Stage) -> None:
+        with listener() as one, listener() as two:
+            opened = await stage.server.serve_inside(one, INSIDE)
+            await stage.server.serve_inside(two, OTHER)
+            idle, other = await Connection.to(one), await Connection.to(two)
+            await idle.ask()
+            await other.ask()
+            opened.close()
+            opened.close()
+            with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+                await idle.read()
+            assert await is_refused(one)
+            assert (await other.ask("still"))["body"] == "still"
+            assert (await ask(stage.outside))["inside"] is None
+            idle.writer.close()
+            other.writer.close()
+
+    run(story)
+
+
+def test_stopping_lets_calls_from_inside_finish() -> None:
+    """What is in flight is answered, nothing new is accepted inside either, and the server comes to its end."""
+
+    async def story(stage: Stage) -> None:
+        with listener() as one:
+            await stage.server.serve_inside(one, INSIDE)
+            idle, busy = await Connection.to(one), await Connection.to(one)
+            await idle.ask()
+            stage.pipeline.hold.clear()
+            stage.pipeline.arrived.clear()
+            await busy.send("last")
+            await stage.pipeline.arrived.wait()
+            stage.server.stop()
+            assert await idle.reader.read() == b""
+            assert await is_refused(one)
+            stage.pipeline.hold.set()
+            assert (await busy.read())["body"] == "last"
+            await stage.serving
+            assert stage.server.connection_count == 0
+            idle.writer.close()
+            busy.writer.close()
+
+    run(story)
+
+
+def test_a_server_that_stops_serves_nobody_new() -> None:
+    """An environment that starts meanwhile is refused instead of left waiting."""
+
+    async def story(stage: Stage) -> None:
+        await ask(stage.outside)
+        stage.server.stop()
+        with listener() as one:
+            await stage.server.serve_inside(one, INSIDE)
+            assert await is_refused(one)
+
+    run(story)

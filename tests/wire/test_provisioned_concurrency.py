@@ -1,0 +1,291 @@
+"""Provisioned concurrency: the operations, and that environments really are initialised before they are needed."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from botocore.exceptions import ClientError
+from wire.support import FunctionMaker, error_of, invoke, tail_of, wait_for
+
+# Says when its module ran, how it was initialised, and in which environment it runs.
+SOURCE = """
+import os, time
+LOADED = time.time()
+COUNT = 0
+def handler(e, c):
+    global COUNT
+    COUNT += 1
+    time.sleep(e.get("sleep_s", 0))
+    if e.get("exit"):
+        os._exit(1)
+    return [LOADED, COUNT, os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"], c.log_stream_name]
+"""
+BROKEN = "raise ValueError('not today')"
+NOT_FOUND = "No Provisioned Concurrency Config found for this function"
+COUNTS = ("Requested", "Available", "Allocated")
+
+
+def refused(call, **parameters):
+    with pytest.raises(ClientError) as excinfo:
+        call(**parameters)
+    return error_of(excinfo)
+
+
+def put(client, name, count, qualifier="1"):
+    return client.put_provisioned_concurrency_config(
+        FunctionName=name, Qualifier=qualifier, ProvisionedConcurrentExecutions=count
+    )
+
+
+def get(client, name, qualifier="1"):
+    return client.get_provisioned_concurrency_config(FunctionName=name, Qualifier=qualifier)
+
+
+def counts(answer):
+    return [answer[f"{kind}ProvisionedConcurrentExecutions"] for kind in COUNTS]
+
+
+def wait_for_status(client, name, status, qualifier="1"):
+    def there():
+        answer = get(client, name, qualifier)
+        return answer if answer["Status"] == status else None
+
+    return wait_for(there, within_s=30)
+
+
+@pytest.fixture
+def version(lambda_client, make_function):
+    """The name of a function with a published version 1."""
+
+    def make(source=SOURCE, **settings):
+        name = make_function(source, **settings)
+        lambda_client.publish_version(FunctionName=name)
+        return name
+
+    return make
+
+
+def test_put_is_in_progress_then_ready(lambda_client, version):
+    """The answer says what is asked for and nothing there yet; then as many are there. The list says the same."""
+    name = version()
+    answer = put(lambda_client, name, 2)
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 202
+    assert (counts(answer), answer["Status"]) == ([2, 0, 0], "IN_PROGRESS")
+    assert "StatusReason" not in answer
+    ready = wait_for_status(lambda_client, name, "READY")
+    assert counts(ready) == [2, 2, 2]
+    assert ready["LastModified"] == answer["LastModified"]
+    assert ready["LastModified"].endswith("+0000")
+    (item,) = lambda_client.list_provisioned_concurrency_configs(FunctionName=name)["ProvisionedConcurrencyConfigs"]
+    assert item["FunctionArn"] == f"arn:aws:lambda:us-east-1:000000000000:function:{name}:1"
+    assert (counts(item), item["Status"]) == ([2, 2, 2], "READY")
+
+
+def test_cc01_modules_ran_before_the_first_call(lambda_client, version):
+    """CC-01: two calls at once find an environment each whose module ran before; INIT_TYPE says how."""
+    name = version()
+    put(lambda_client, name, 2)
+    wait_for_status(lambda_client, name, "READY")
+    time.sleep(0.3)
+    called = time.time()
+    with ThreadPoolExecutor(2) as threads:
+        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 0.5}) for _ in range(2)]
+        answers = [call.result()[1] for call in calls]
+    assert all(loaded < called - 0.2 for loaded, *_ in answers)
+    assert [(count, kind) for _, count, kind, _ in answers] == [(1, "provisioned-concurrency")] * 2
+    assert len({stream for *_, stream in answers}) == 2
+    # They are kept, not used up.
+    assert counts(get(lambda_client, name)) == [2, 2, 2]
+    again = invoke(lambda_client, f"{name}:1", {})[1]
+    assert again[1:3] == [2, "provisioned-concurrency"]
+
+
+def test_the_first_report_has_the_init(lambda_client, version):
+    """What was initialised ahead reports, and bills, its init with its first invocation."""
+    name = version()
+    put(lambda_client, name, 1)
+    wait_for_status(lambda_client, name, "READY")
+    first, second = (tail_of(invoke(lambda_client, f"{name}:1", {}, LogType="Tail")[0]) for _ in range(2))
+    assert "Init Duration: " in first
+    assert "Init Duration: " not in second
+
+
+def test_more_calls_than_provisioned_run_on_demand(lambda_client, version):
+    """The call beyond what is provisioned gets an ordinary environment; so does another version."""
+    name = version()
+    put(lambda_client, name, 1)
+    wait_for_status(lambda_client, name, "READY")
+    with ThreadPoolExecutor(2) as threads:
+        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 1}) for _ in range(2)]
+        kinds = sorted(call.result()[1][2] for call in calls)
+    assert kinds == ["on-demand", "provisioned-concurrency"]
+    assert invoke(lambda_client, name, {})[1][2] == "on-demand"
+
+
+def test_one_that_dies_is_replaced(lambda_client, version):
+    """An environment that ends is made anew without a call."""
+    name = version()
+    put(lambda_client, name, 1)
+    wait_for_status(lambda_client, name, "READY")
+    assert "FunctionError" in invoke(lambda_client, f"{name}:1", {"exit": True})[0]
+    wait_for_status(lambda_client, name, "READY")
+    time.sleep(0.2)
+    called = time.time()
+    loaded, count, kind, _ = invoke(lambda_client, f"{name}:1", {})[1]
+    assert (count, kind) == (1, "provisioned-concurrency")
+    assert loaded < called
+
+
+def test_an_init_that_fails(lambda_client, version):
+    """The status says so, with AWS's reason; the call's own init fails as ever."""
+    name = version(BROKEN)
+    put(lambda_client, name, 1)
+    failed = wait_for_status(lambda_client, name, "FAILED")
+    assert counts(failed) == [1, 0, 0]
+    assert failed["StatusReason"] == "FUNCTION_ERROR_INIT_FAILURE"
+    assert invoke(lambda_client, f"{name}:1", {})[1]["errorMessage"] == "not today"
+
+
+def test_a_new_number_acts(lambda_client, version, server):
+    """More are made, fewer are kept: never is one ended that is still asked for."""
+    name = version()
+    put(lambda_client, name, 1)
+    wait_for_status(lambda_client, name, "READY")
+    first = invoke(lambda_client, f"{name}:1", {})[1]
+    put(lambda_client, name, 3)
+    assert counts(wait_for_status(lambda_client, name, "READY")) == [3, 3, 3]
+    put(lambda_client, name, 1)
+    assert counts(wait_for_status(lambda_client, name, "READY")) == [1, 1, 1]
+    assert invoke(lambda_client, f"{name}:1", {})[1][2] == first[2] == "provisioned-concurrency"
+
+
+def test_delete_ends_what_is_kept(own_server, runtime):
+    """The configuration is gone at once, its environments soon after; the version serves on demand."""
+    server = own_server().start()
+    client = server.client("lambda")
+    name = FunctionMaker(client, runtime, "f")(SOURCE, Publish=True)
+    put(client, name, 2)
+    wait_for_status(client, name, "READY")
+    assert server.health()["environments"]["total"] == 2
+    answer = client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 204
+    assert refused(client.get_provisioned_concurrency_config, FunctionName=name, Qualifier="1") == (
+        404, "ProvisionedConcurrencyConfigNotFoundException", NOT_FOUND,
+    )  # fmt: skip
+    assert client.list_provisioned_concurrency_configs(FunctionName=name)["ProvisionedConcurrencyConfigs"] == []
+    wait_for(lambda: server.health()["environments"]["total"] == 0)
+    assert invoke(client, f"{name}:1", {})[1][2] == "on-demand"
+    # Once more changes nothing.
+    client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
+
+
+def test_deleting_version_or_function_ends_it(own_server, runtime):
+    """Nothing is kept of what is gone, and a function of the same name begins without."""
+    server = own_server().start()
+    client = server.client("lambda")
+    make = FunctionMaker(client, runtime, "f")
+    make(SOURCE, Publish=True)
+    put(client, "f", 1)
+    wait_for_status(client, "f", "READY")
+    client.delete_function(FunctionName="f", Qualifier="1")
+    wait_for(lambda: server.health()["environments"]["total"] == 0)
+    make(SOURCE, name="g", Publish=True)
+    put(client, "g", 1)
+    wait_for_status(client, "g", "READY")
+    client.delete_function(FunctionName="g")
+    wait_for(lambda: server.health()["environments"]["total"] == 0)
+    make(SOURCE, name="g", Publish=True)
+    assert client.list_provisioned_concurrency_configs(FunctionName="g")["ProvisionedConcurrencyConfigs"] == []
+    assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 1000
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_lf04_a_restart_keeps_it(own_server, runtime, end):
+    """LF-04: after a restart or a crash it is there, LastModified and all, and environments are made again."""
+    server = own_server().start()
+    client = server.client("lambda")
+    name = FunctionMaker(client, runtime, "f")(SOURCE, Publish=True)
+    put(client, name, 1)
+    before = wait_for_status(client, name, "READY")
+    getattr(server, end)()
+    server.restart()
+    client = server.client("lambda")
+    after = wait_for_status(client, name, "READY")
+    for answer in (before, after):
+        del answer["ResponseMetadata"]
+    assert after == before
+    assert invoke(client, f"{name}:1", {})[1][1:3] == [1, "provisioned-concurrency"]
+
+
+def test_qualifiers(lambda_client, version):
+    """`$LATEST` has none, in AWS's words for each operation; an alias that does not exist is named as one."""
+    name = version()
+    status = (400, "InvalidParameterValueException")
+    assert refused(
+        lambda_client.put_provisioned_concurrency_config,
+        FunctionName=name, Qualifier="$LATEST", ProvisionedConcurrentExecutions=1,
+    ) == (*status, "Provisioned Concurrency Configs cannot be applied to unpublished function versions.")  # fmt: skip
+    for call in (
+        lambda_client.get_provisioned_concurrency_config, lambda_client.delete_provisioned_concurrency_config
+    ):  # fmt: skip
+        assert refused(call, FunctionName=name, Qualifier="$LATEST") == (
+            *status, "The function resource provided must be an alias or a published version.",
+        )  # fmt: skip
+        arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
+        missing = (404, "ResourceNotFoundException")
+        assert refused(call, FunctionName=name, Qualifier="live") == (*missing, f"Cannot find alias arn: {arn}:live")
+        assert refused(call, FunctionName=name, Qualifier="7") == (*missing, f"Function not found: {arn}:7")
+    assert refused(lambda_client.get_provisioned_concurrency_config, FunctionName=name, Qualifier="1")[2] == NOT_FOUND
+
+
+def test_limits(own_server, runtime):
+    """Not more than the function's reservation, nor than the account can spare; a reservation may not sink below."""
+    client = own_server().start().client("lambda")
+    name = FunctionMaker(client, runtime, "f")(SOURCE, Publish=True)
+
+    def put_refused(count):
+        return refused(
+            client.put_provisioned_concurrency_config,
+            FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=count,
+        )  # fmt: skip
+
+    status = (400, "InvalidParameterValueException")
+    assert put_refused(1001) == (
+        *status, "Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [1000].",
+    )  # fmt: skip
+    assert put_refused(901) == (
+        *status,
+        "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its "
+        "minimum value of [100].",
+    )
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=2)
+    assert put_refused(3) == (
+        *status,
+        "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function",
+    )
+    put(client, name, 2)
+    assert refused(client.put_function_concurrency, FunctionName=name, ReservedConcurrentExecutions=1) == (
+        *status,
+        " ReservedConcurrentExecutions  1 should not be lower than function's total provisioned concurrency [2].",
+    )
+
+
+def test_counting(own_server, runtime):
+    """What is provisioned leaves the account's unreserved; where all of a reservation is, `$LATEST` is throttled."""
+    client = own_server().start().client("lambda")
+    name = FunctionMaker(client, runtime, "f")(SOURCE, Publish=True)
+
+    def unreserved():
+        return client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+
+    put(client, name, 1)
+    assert unreserved() == 999
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    assert unreserved() == 999
+    with pytest.raises(client.exceptions.TooManyRequestsException) as excinfo:
+        invoke(client, name, {})
+    assert excinfo.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    wait_for_status(client, name, "READY")
+    assert invoke(client, f"{name}:1", {})[1][2] == "provisioned-concurrency"
+    client.delete_function_concurrency(FunctionName=name)
+    assert invoke(client, name, {})[1][2] == "on-demand"
