@@ -87,6 +87,9 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         stack.callback(listener.close)
         endpoint = f"http://{_url_host(settings.server.host)}:{bound_port(listener)}"
 
+        # Beside the database: probing the machine and starting a spawner take as long as opening it.
+        preparing = asyncio.create_task(_sandbox(settings.sandbox, folder, clock))
+        stack.push_async_callback(_give_up, preparing)
         database = await stack.enter_async_context(Database(folder.database))
         store = FunctionRepository(database)
         blobs = FileBlobs(folder.blobs)
@@ -98,9 +101,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         await function_logs.recover()
         stack.push_async_callback(function_logs.close)
 
-        sandbox, reason = _sandbox(settings.sandbox, folder, clock)
-        if leftovers := await sandbox.end_leftovers():
-            _log.warning("sandbox.leftovers_ended count=%d", leftovers)
+        sandbox, reason = await preparing
         stack.push_async_callback(sandbox.close)
         runtimes = HostRuntimes(
             settings.data.runtimes_dir or folder.runtimes,
@@ -299,10 +300,15 @@ def _url_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _sandbox(settings: SandboxSettings, folder: DataFolder, clock: Clock) -> tuple[Sandbox, str]:
-    """Make the sandbox driver; return it with the reason why it is this one."""
+async def _sandbox(settings: SandboxSettings, folder: DataFolder, clock: Clock) -> tuple[Sandbox, str]:
+    """
+    Make the sandbox driver, without what an earlier server left; return it with the reason why it is this one.
+
+    Raises:
+        SettingsError: it does not work on this machine.
+    """
     if settings.sandbox == "auto":
-        choice = choose(gather())
+        choice = choose(await asyncio.to_thread(gather))
         name, reason = choice.driver, f"auto: {choice.why}"
     else:
         name, reason = settings.sandbox, "asked for by --sandbox"
@@ -318,7 +324,20 @@ def _sandbox(settings: SandboxSettings, folder: DataFolder, clock: Clock) -> tup
         ),
         clock,
     )
+    try:
+        leftovers = await made.end_leftovers()
+    except DependencyError as error:
+        raise SettingsError(f"--sandbox: {name} does not work here: {error}; `lambent doctor` says more") from error
+    if leftovers:
+        _log.warning("sandbox.leftovers_ended count=%d", leftovers)
     return made, reason
+
+
+async def _give_up(preparing: "asyncio.Task[tuple[Sandbox, str]]") -> None:
+    """End what was begun and never taken over, where the start has failed elsewhere."""
+    if not preparing.done():
+        preparing.cancel()
+        await asyncio.wait([preparing])
 
 
 def _uid_of(user: str) -> int:

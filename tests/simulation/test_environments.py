@@ -201,9 +201,8 @@ class Simulation:
     # The machine's side ----------------------------------------------------------------------------------------------
 
     def used_mib(self) -> float:
-        """Return what environments with a function inside use."""
-        living = (one for one in self.sandbox.environments if one.process is not None and not one.ended.done())
-        return sum(one.memory_mib for one in living if not one.is_killed)
+        """Return what environments with a function inside use. An own end shows a little later."""
+        return sum(one.memory_mib for one in self.sandbox.environments if one.process is not None and not one.is_killed)
 
     def available_mib(self) -> float:
         return MEMORY_MIB - self.others_mib - self.used_mib()
@@ -481,7 +480,7 @@ def test_every_invocation_is_answered_and_every_slot_returns(seed: int, tmp_path
         simulation.check_nothing_is_left()
         simulation.check_outcomes()
         await simulation.check_log()
-        assert len(simulation.outcomes) > INVOCATIONS / 4, "hardly anything ran"
+        assert len(simulation.outcomes) > INVOCATIONS / 10, "hardly anything ran"
         assert simulation.kept, "nothing was kept initialised"
 
     asyncio.run(story())

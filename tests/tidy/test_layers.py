@@ -42,7 +42,7 @@ CLI_MAY_IMPORT = frozenset({"cli", "errors", "clock", "settings"})
 
 CLI_MODULES_MAY_IMPORT = {
     "lambent.cli.serve": {"lambent.app"},
-    "lambent.cli.runtimes": {"lambent.runtimes.contract", "lambent.runtimes.registry"},
+    "lambent.cli.runtimes": {"lambent.runtimes.contract", "lambent.runtimes.registry", "lambent.sandbox.probe"},
     "lambent.cli.demo": {"lambent.runtimes.contract"},
     "lambent.cli.host_facts": {
         "lambent.runtimes.contract",

@@ -37,6 +37,12 @@ def own_server():
 
 
 @pytest.fixture(scope="session")
+def sandbox(server):
+    """The driver of the server that most tests share, `namespace` as root on Linux."""
+    return server.sandbox["driver"]
+
+
+@pytest.fixture(scope="session")
 def lambda_client(server):
     return server.client("lambda")
 

@@ -129,6 +129,11 @@ class Server:
         with urllib.request.urlopen(self.endpoint + "/_lambent/health", timeout=30) as answer:
             return json.load(answer)
 
+    @property
+    def sandbox(self):
+        """What the server says of its sandbox driver: `driver`, `why`, and `task_root` as functions see it."""
+        return self.health()["sandbox"]
+
     def client(self, service, *, account="test", region=REGION, retries=1, **config):
         """Return an unmodified boto3 client without hidden retries."""
         return boto3.client(

@@ -341,7 +341,6 @@ def test_code_location_downloads_the_same_bytes(lambda_client, make_function):
         ("Layers", ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]),
         ("TracingConfig", {"Mode": "Active"}),
         ("DeadLetterConfig", {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:q"}),
-        ("SnapStart", {"ApplyOn": "PublishedVersions"}),
         ("LoggingConfig", {"LogFormat": "JSON"}),
         ("KMSKeyArn", "arn:aws:kms:us-east-1:000000000000:key/k"),
     ],
@@ -394,16 +393,12 @@ def test_accept_inert_stores_and_echoes(own_server, runtime):
     [
         ("create_alias", {"Name": "live", "FunctionVersion": "1"}),
         ("add_permission", {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}),
-        (
-            "put_provisioned_concurrency_config",
-            {"Qualifier": "1", "ProvisionedConcurrentExecutions": 5},
-        ),
         ("get_function_url_config", {}),
         ("put_function_event_invoke_config", {"MaximumRetryAttempts": 0}),
     ],
 )
 def test_operations_that_are_not_offered_say_so(lambda_client, make_function, operation, parameters):
-    """FN, NM, CC cases on aliases, policies, provisioned concurrency: 501 until the version that offers them."""
+    """FN, NM, CC cases on aliases, policies, function URLs: 501 until the version that offers them."""
     name = make_function(HELLO, wait=False)
     status, code, text = refused(getattr(lambda_client, operation), FunctionName=name, **parameters)
     assert (status, code) == (501, "NotImplementedException")

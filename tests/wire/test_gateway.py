@@ -7,24 +7,39 @@ import re
 import socket
 import threading
 import uuid
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 from wire.support import ROLE, error_of, tail_of, wait_for, zip_of
+from wire.traces import below, living
 
 LAMBDA = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"
 LOGS = LAMBDA.replace("/lambda/", "/logs/")
 ECHO = "def handler(event, context):\n    return event\n"
 REQUEST_ID = "def handler(event, context):\n    return context.aws_request_id\n"
+# Stays in the call until its function has the tag that the event names. It asks the gateway: every sandbox lets it.
 GATED = """
-import os, time
+import json, os, time, urllib.parse, urllib.request
+
+def tags(arn):
+    url = os.environ["AWS_ENDPOINT_URL"] + "/2017-03-31/tags/" + urllib.parse.quote(arn, safe="")
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return json.load(answer)["Tags"]
 
 def handler(event, context):
     print("it has begun")
-    while not os.path.exists(event["until"]):
-        time.sleep(0.02)
+    while event["until"] not in tags(context.invoked_function_arn):
+        time.sleep(0.05)
     print("it is over")
+    return "finished"
+"""
+# Takes a while by itself, where there is no way to tell it when to end.
+LONG = """
+import time
+
+def handler(event, context):
+    print("it has begun")
+    time.sleep(4)
     return "finished"
 """
 
@@ -68,14 +83,6 @@ def create(client, runtime, name, source, **settings):
         **settings,
     )
     client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
-
-
-@pytest.fixture
-def gate(server):
-    """A file that a gated function waits for, where a function of another user sees it."""
-    path = server.data_dir / f"gate-{uuid.uuid4()}"
-    yield path
-    path.unlink(missing_ok=True)
 
 
 # What is asked for ---------------------------------------------------------------------------------------------------
@@ -328,13 +335,15 @@ def test_a_link_is_no_way_into_the_data_folder(server, path):
 
 
 def test_health_says_what_runs(server):
-    """One look tells version, sandbox, functions and environments."""
+    """One look tells version, sandbox and why it is this one, functions and environments."""
     reply = send(server, "GET", "/_lambent/health", Authorization=None)
     assert reply.status == 200
     found = reply.json
     assert set(found) == {"version", "uptime_s", "sandbox", "functions", "environments", "requests_in_flight"}
-    assert found["sandbox"]["driver"] == "process"
-    assert found["sandbox"]["task_root"].endswith("{code_sha256}")
+    assert set(found["sandbox"]) == {"driver", "why", "task_root"}
+    assert found["sandbox"]["driver"] in {"namespace", "rootless", "process"}
+    has_own_root = found["sandbox"]["driver"] != "process"
+    assert (found["sandbox"]["task_root"] == "/var/task") == has_own_root
     assert set(found["environments"]) == {"busy", "total"}
     assert found["requests_in_flight"] == 1, "the request itself"
 
@@ -352,12 +361,11 @@ def test_too_many_requests_are_refused_and_can_be_repeated(own_server, runtime):
     """With room for one request the second gets 429 and Retry-After; later it is answered."""
     server = own_server(None, "--requests-max", "1").start()
     client = server.client("lambda")
-    create(client, runtime, "gated", GATED, Timeout=60)
-    until = server.data_dir / "gate"
+    create(client, runtime, "long", LONG, Timeout=60)
     results = []
 
     def invoke_until_admitted():
-        while (reply := invoke_raw(server, "gated", json.dumps({"until": str(until)}))).status == 429:
+        while (reply := invoke_raw(server, "long", b"{}")).status == 429:
             pass
         results.append(reply)
 
@@ -375,7 +383,6 @@ def test_too_many_requests_are_refused_and_can_be_repeated(own_server, runtime):
         client.list_functions()
     assert error_of(excinfo)[:2] == (429, "TooManyRequestsException")
 
-    until.touch()
     first.join(60)
     assert results[0].body == b'"finished"'
     assert client.list_functions()["Functions"]
@@ -415,15 +422,16 @@ def log_text(client, name):
     return ""
 
 
-def test_an_invocation_outlives_the_client_that_asked_for_it(server, logs_client, make_function, gate):
+def test_an_invocation_outlives_the_client_that_asked_for_it(server, lambda_client, logs_client, make_function):
     """A client that disconnects mid-invoke changes nothing: it finishes, REPORT is there, no slot is lost."""
     name = make_function(GATED, Timeout=60)
     with socket.create_connection(("127.0.0.1", server.port)) as client:
-        client.sendall(raw_invoke(name, {"until": str(gate)}))
+        client.sendall(raw_invoke(name, {"until": "told"}))
         wait_for(lambda: "it has begun" in log_text(logs_client, name), within_s=30)
     assert health(server)["environments"]["busy"] >= 1
 
-    gate.touch()
+    arn = lambda_client.get_function_configuration(FunctionName=name)["FunctionArn"]
+    lambda_client.tag_resource(Resource=arn, Tags={"told": ""})
 
     text = wait_for(lambda: (text := log_text(logs_client, name)) and "REPORT" in text and text, within_s=30)
     assert "it is over" in text
@@ -484,41 +492,30 @@ def test_what_is_no_http_is_refused(server):
 # The end -------------------------------------------------------------------------------------------------------------
 
 
-def processes_of(data_dir):
-    """Return the pids of processes that run as functions of this data folder."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if folder.name.isdigit() and f"LAMBDA_TASK_ROOT={data_dir}/".encode() in (folder / "environ").read_bytes():
-                found.append(int(folder.name))
-    return found
-
-
-def test_a_clean_stop_lets_the_running_invocation_finish(own_server, runtime):
+@pytest.mark.parametrize("sandbox", ["auto", "process"])
+def test_a_clean_stop_lets_the_running_invocation_finish(own_server, runtime, sandbox):
     """SIGTERM: nothing new is accepted, the answer in flight arrives, exit code 0, no process is left."""
-    server = own_server().start()
+    server = own_server(None, "--sandbox", sandbox).start()
     client = server.client("lambda")
-    create(client, runtime, "gated", GATED, Timeout=60)
-    until = server.data_dir / "gate"
+    create(client, runtime, "long", LONG, Timeout=60)
     results = []
-    caller = threading.Thread(
-        target=lambda: results.append(invoke_raw(server, "gated", json.dumps({"until": str(until)})))
-    )
+    caller = threading.Thread(target=lambda: results.append(invoke_raw(server, "long", b"{}")))
     caller.start()
-    wait_for(lambda: "it has begun" in log_text(server.client("logs"), "gated"), within_s=30)
+    wait_for(lambda: "it has begun" in log_text(server.client("logs"), "long"), within_s=30)
+    started = below(server.process.pid)
+    assert started
 
     server.process.terminate()
     wait_for(lambda: not accepts(server.port), within_s=10)
     assert server.process.poll() is None, "it waits for the invocation"
-    until.touch()
     caller.join(30)
 
     assert [(reply.status, reply.body) for reply in results] == [(200, b'"finished"')]
     assert server.process.wait(30) == 0
-    assert processes_of(server.data_dir) == []
+    assert not living(started)
 
     server.restart()
-    assert "REPORT" in log_text(server.client("logs"), "gated")
+    assert "REPORT" in log_text(server.client("logs"), "long")
 
 
 def accepts(port):

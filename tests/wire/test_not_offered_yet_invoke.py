@@ -101,16 +101,6 @@ def test_rt04_bootstraps_from_layers(lambda_client, make_function):
     assert message == "Layers is not offered by this version of Lambent"
 
 
-def test_cc01_provisioned_concurrency(lambda_client, make_function):
-    """CC-01: environments may be kept ready for a version. Turned round by provisioned concurrency."""
-    name = make_function(HELLO, Publish=True)
-    refused(
-        lambda: lambda_client.put_provisioned_concurrency_config(
-            FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1
-        )
-    )
-
-
 @pytest.mark.parametrize("other_runtime", ["nodejs22.x", "java21"])
 def test_rt05_other_official_clients(make_function, other_runtime):
     """RT-05: the official clients of Node.js and Java are served too. Turned round by their runtimes."""

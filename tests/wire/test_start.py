@@ -78,7 +78,10 @@ def used_data_dir(own_server, data_dir):
         (["--region", "not a region"], "--region: 'not a region' is not a region name"),
         (["--account", "12"], "--account: '12' is not twelve digits"),
         (["--runtime-fallback", "newest"], "--runtime-fallback: 'newest' is neither none nor nearest"),
-        (["--sandbox", "namespace"], "--sandbox: 'namespace' is not offered by this version; use auto or process"),
+        (
+            ["--sandbox", "vm"],
+            "--sandbox: 'vm' is not offered by this version; use auto, namespace, rootless or process",
+        ),
         (["--body-bytes-max", "1000000"], "--body-bytes-max: 1000000 is not between 70167211 and 1099511627776"),
     ],
 )
@@ -227,7 +230,7 @@ def test_a_folder_that_functions_cannot_enter_is_refused(data_dir):
 
 def test_a_start_warns_that_process_isolates_nothing(own_server):
     """Whoever starts it is told what functions may see."""
-    server = own_server().start()
+    server = own_server(None, "--sandbox", "process").start()
     assert any("isolates_nothing" in line for line in server.log)
 
 

@@ -53,7 +53,18 @@ def probe(settings: Settings) -> Sequence["Availability"]:
 
     from lambent.clock import SystemClock
     from lambent.runtimes.registry import HostRuntimes
+    from lambent.sandbox.probe import choose, gather
 
     runtimes_dir = settings.data.runtimes_dir or settings.data.data_dir / "runtimes"
-    host = HostRuntimes(runtimes_dir, settings.sandbox.function_user, settings.api.runtime_fallback, SystemClock())
+    driver = settings.sandbox.sandbox
+    if driver == "auto":
+        driver = choose(gather()).driver
+    host = HostRuntimes(
+        runtimes_dir,
+        settings.sandbox.function_user,
+        settings.api.runtime_fallback,
+        SystemClock(),
+        # Every driver but one mounts an interpreter where functions see it.
+        has_own_root=driver != "process",
+    )
     return asyncio.run(host.availability())

@@ -557,6 +557,9 @@ class ExecutionEnvironment:
             waiting.set_exception(InitialisationFailed(command.failure))
 
     def _kill(self, command: machine.Kill) -> None:
+        if self._machine.state is EnvironmentState.INIT_FAILED:
+            # Before its memory is free: what init takes when it is repeated is not there for others.
+            self._owner.environment_starts(self)
         self._is_killed = True
         if self._sandboxed is not None:
             self._around.sandbox.kill(self._sandboxed)

@@ -3,7 +3,7 @@ The CPython interpreters of this machine.
 
 In: the places where people have them. Out: per minor version the newest that functions can be run by. Each candidate
 is executed once, as the functions' user, since only that proves that a function could; where environments get its
-folder mounted, as the server's own user if nobody else can have changed it.
+folder mounted and that user cannot get there, as the server's own user if nobody else can have changed it.
 """
 
 import asyncio
@@ -153,10 +153,11 @@ class Interpreters:
     def _probe(self, path: Path) -> Interpreter | None:
         if not self._is_mounted:
             return _probe(path, self._user)
-        # As ourselves only what nobody else has had a hand in: zygotes run it with the server's rights anyway.
-        beside = path.parent.parent / "lib"
-        library = [folder for folder in (beside, *beside.glob("python3.*")) if folder.is_dir()]
-        found = _probe(path, own_user() if all(map(is_ours_alone, (path, *library))) else self._user)
+        user = self._user
+        if user.closed_at(path) and _guessed(path).is_ours_alone():
+            # As ourselves only what nobody else has had a hand in: zygotes run it with the server's rights anyway.
+            user = own_user()
+        found = _probe(path, user)
         if found is None or not found.is_reachable or found.is_in_usr:
             return found
         obstacle = self._obstacle_when_mounted(found)
@@ -265,6 +266,13 @@ def _probe(path: Path, user: FunctionUser) -> Interpreter | None:
         return None
     folders = tuple(Path(os.path.realpath(folder)) for folder in library)
     return _if_wanted(Interpreter(path, version, True, prefix=Path(os.path.realpath(prefix)), library=folders))
+
+
+def _guessed(path: Path) -> Interpreter:
+    """Return what an interpreter that has not been run yet most likely is, by where it lies."""
+    prefix = path.parent.parent
+    library = tuple(folder for folder in (prefix / "lib").glob("python3.*") if folder.is_dir())
+    return Interpreter(path, _version_of_path(path), False, prefix=prefix, library=library)
 
 
 def is_ours_alone(path: Path) -> bool:

@@ -33,7 +33,8 @@ _LANGUAGE_DIR = "/var/lang"
 
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 _DEFAULT_LANG = "en_US.UTF-8"
-"""As `execution.variables` has it."""
+_DEFAULT_TZ = ":UTC"
+"""Both as `execution.variables` has them."""
 
 _BOOTSTRAP = "python_bootstrap.py"
 _BESIDE_THE_CLIENT = {"python_forked.py": "_lambent_forked.py"}
@@ -76,7 +77,7 @@ class PythonRuntimes:
         self._interpreters = Interpreters(user, clock, is_mounted=has_own_root)
         self._installing: dict[str, asyncio.Lock] = {}
         self._trusted: dict[Interpreter, bool] = {}
-        """Interpreters that a zygote may run as root; looked at once, for thousands of files are looked at."""
+        """Whether each may be run with the server's rights; kept, for thousands of files are looked at."""
 
     async def prepare(self, runtime: str) -> None:
         """Find the interpreter and install its client. See `Runtimes.prepare`."""
@@ -110,7 +111,7 @@ class PythonRuntimes:
         }
         zygote = None
         if await self._is_trusted(interpreter) and is_ours_alone(client / "bootstrap.py"):
-            zygote = Zygote(argv, tuple({**environ, "LANG": _DEFAULT_LANG}.items()), self._preload)
+            zygote = Zygote(argv, tuple({**environ, "LANG": _DEFAULT_LANG, "TZ": _DEFAULT_TZ}.items()), self._preload)
         return RuntimeCommand(
             argv=_wrapped(argv, variables),
             environ=environ,
@@ -135,11 +136,12 @@ class PythonRuntimes:
         )
 
     async def _is_trusted(self, interpreter: Interpreter) -> bool:
-        """Whether nobody but root and the server's user can have changed what a zygote runs as root."""
+        """Whether nobody but root and the server's user can have changed it, so that we may run it as ourselves."""
         if interpreter not in self._trusted:
             is_trusted = await asyncio.to_thread(interpreter.is_ours_alone)
             if not is_trusted:
-                _log.info("runtimes.no_zygote runtime=python%s path=%s", interpreter.minor, interpreter.path)
+                # No zygote either, and a client that is compiled at each cold start.
+                _log.info("runtimes.not_trusted runtime=python%s path=%s", interpreter.minor, interpreter.path)
             self._trusted[interpreter] = is_trusted
         return self._trusted[interpreter]
 
@@ -255,7 +257,7 @@ class PythonRuntimes:
 
         Runs the interpreter with the server's rights, hence only one that nobody else can have changed.
         """
-        if not is_ours_alone(interpreter.path):
+        if not await self._is_trusted(interpreter):
             return
         command = [str(interpreter.path), "-I", "-m", "compileall", "-q", "-s", str(unfinished), "-p", str(folder)]
         command += ["--invalidation-mode", "unchecked-hash", str(unfinished)]

@@ -10,18 +10,22 @@ import os
 import sys
 
 
+def _own_entries() -> "list[str]":
+    """Return the entries of sys.path that hold the standard library."""
+    # Other people's packages beside the interpreter are not on AWS: a function that finds them here works here only.
+    library = os.__file__.rpartition("/")[0]
+    archive = "python3%d.zip" % sys.version_info[1]  # noqa: UP031 - shorter than its modern form
+    return [entry for entry in sys.path if entry == library or entry.endswith(("/lib-dynload", "/" + archive))]
+
+
 def _lay_out_path() -> None:
     """Put the package first, and nothing of what this machine has installed for its own purposes."""
     runtime_dir = os.environ["LAMBDA_RUNTIME_DIR"]
     minor = "python%d.%d" % sys.version_info[:2]  # noqa: UP031 - shorter than its modern form
     given = [entry for entry in os.environ.get("PYTHONPATH", "").split(":") if entry and entry != runtime_dir]
-    # Other people's packages beside the interpreter are not on AWS: a function that finds them here works here only.
-    library = os.__file__.rpartition("/")[0]
-    archive = minor.replace(".", "") + ".zip"
-    own = [entry for entry in sys.path if entry == library or entry.endswith(("/lib-dynload", "/" + archive))]
     # Observed: sys.path as functions on AWS print it: the package, layers, the runtime, the interpreter.
     layers = ["/opt/python/lib/" + minor + "/site-packages", "/opt/python"]
-    sys.path[:] = [os.environ["LAMBDA_TASK_ROOT"], *layers, *given, runtime_dir, *own]
+    sys.path[:] = [os.environ["LAMBDA_TASK_ROOT"], *layers, *given, runtime_dir, *_own_entries()]
 
 
 def main() -> None:
@@ -37,6 +41,8 @@ def _wait_to_be_forked() -> None:
     import awslambdaric.__main__  # noqa: F401 - what it loads counts
 
     ordinary = frozenset(sys.modules)
+    # As in a function: what is loaded ahead must not take its optional parts from this machine's own packages.
+    sys.path[:] = [sys.path[0], *_own_entries()]
     # A module of its own, compiled beforehand: a script is compiled at each start.
     import _lambent_forked
 

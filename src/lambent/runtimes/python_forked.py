@@ -73,8 +73,7 @@ def wait(ordinary: frozenset[str], main: Callable[[], None]) -> None:
     sys.meta_path.remove(absent)
     del sys.modules[__name__]
     forked = _Forked(ordinary, absent.names, main)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _open_streams()
     zygote.serve(orders, forked.run)
 
 
@@ -96,7 +95,12 @@ class _Forked:
         self._main = main
         self._ahead = (_top_levels(sys.modules) - _top_levels(ordinary)) | absent
         """Top-level names that a function's own modules of these names would have been loaded for."""
+        self._loaded = self._ahead | _top_levels(sys.modules) | _AT_START
         self._address = os.environ.get("AWS_LAMBDA_RUNTIME_API", _CLIENTS_OWN_ADDRESS)
+        self._time_zone = os.environ.get("TZ")
+        self._identifier = f"AWS_Lambda_python3.{sys.version_info[1]}"
+        os.environ["AWS_EXECUTION_ENV"] = self._identifier
+        _renew_marshaller()
         self._locale = os.environ.get("LC_CTYPE")
         """Set by the interpreter itself where the machine does not know the language asked for (PEP 538)."""
         self._library_folders = [one for one in os.environ.get("LD_LIBRARY_PATH", "").split(":") if one]
@@ -135,12 +139,11 @@ class _Forked:
             return True
         entries = {environ["LAMBDA_TASK_ROOT"]: _entries(environ["LAMBDA_TASK_ROOT"])}
         # At the start of an interpreter, PYTHONPATH comes before the standard library.
-        loaded = self._ahead | _top_levels(sys.modules) | _AT_START
         for folder in environ.get("PYTHONPATH", "").split(":"):
             if not folder or folder == environ["LAMBDA_RUNTIME_DIR"]:
                 continue
             # Archives are not looked into.
-            if os.path.isfile(folder) or not loaded.isdisjoint(_importable(_entries(folder))):
+            if os.path.isfile(folder) or not self._loaded.isdisjoint(_importable(_entries(folder))):
                 return True
         layers = ("/opt/python", f"/opt/python/lib/python3.{sys.version_info[1]}/site-packages")
         for folder in (environ["LAMBDA_TASK_ROOT"], *layers):
@@ -172,31 +175,29 @@ class _Forked:
         return bool(site.ENABLE_USER_SITE) and os.path.isdir(site.getusersitepackages())
 
     def _become(self, environ: dict[str, str]) -> None:
-        os.environ.clear()
+        for name in set(os.environ).difference(environ):
+            os.unsetenv(name)
+        # Not by its own `clear`, which takes away one name after another: this is on the way of each cold start.
+        os.environ._data.clear()  # type: ignore[attr-defined]
         os.environ.update(environ)
         if self._locale is not None:
             os.environ.setdefault("LC_CTYPE", self._locale)
-        time.tzset()
-        for name in ("stdin", "stdout", "stderr"):
-            _open_stream(name)
+        if environ.get("TZ") != self._time_zone:
+            time.tzset()
         # Times in log records count from here.
         began = time.time_ns() if isinstance(logging._startTime, int) else time.time()  # type: ignore[attr-defined]
         logging._startTime = began  # type: ignore[attr-defined]
         # Before Python 3.13 a fork's main thread keeps the number of its parent's.
         with contextlib.suppress(AttributeError):
             threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
-        sys.modules["random"].seed()
-        self._renew_client(environ)
-        # Caches of folders stay: the zygote has searched none that is another one here.
-        gc.enable()
-
-    def _renew_client(self, environ: dict[str, str]) -> None:
-        """Have the client read again what it reads when it is imported."""
+        # The client reads these when it is imported, of the last whether answers are UTF-8 or escaped.
         if "AWS_LAMBDA_LOG_FORMAT" in environ or "AWS_LAMBDA_LOG_LEVEL" in environ:
             importlib.reload(sys.modules["awslambdaric.bootstrap"])
-        # Answers are UTF-8 or escaped by AWS_EXECUTION_ENV.
-        client = sys.modules["awslambdaric.lambda_runtime_client"]
-        client.BaseLambdaRuntimeClient.marshaller = client.LambdaMarshaller()
+        if environ.get("AWS_EXECUTION_ENV") != self._identifier:
+            _renew_marshaller()
+        # Left as it is: `random`, which seeds itself in forks, and the importers' caches, since the zygote has searched
+        # no folder that is another one here.
+        gc.enable()
 
 
 def _execute(environ: dict[str, str]) -> None:
@@ -207,17 +208,39 @@ def _execute(environ: dict[str, str]) -> None:
     os.execve(sys.executable, [sys.executable, *sys.argv], environ)
 
 
-def _open_stream(name: str) -> None:
-    """Open a standard stream as the interpreter does at its start: by what the descriptor is now."""
-    old = getattr(sys, f"__{name}__")
-    number = ("stdin", "stdout", "stderr").index(name)
-    buffer = open(number, "wb" if number else "rb", -1, closefd=False)
-    buffer.raw.name = f"<{name}>"  # type: ignore[attr-defined]
-    is_by_line = buffer.isatty() or name == "stderr"
-    stream = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n", line_buffering=is_by_line)
-    stream.mode = "w" if number else "r"  # type: ignore[misc]
-    setattr(sys, name, stream)
-    setattr(sys, f"__{name}__", stream)
+def _renew_marshaller() -> None:
+    client = sys.modules["awslambdaric.lambda_runtime_client"]
+    client.BaseLambdaRuntimeClient.marshaller = client.LambdaMarshaller()
+
+
+def _open_streams() -> None:
+    """
+    Open the standard streams as the interpreter does at its start where output is a pipe, as it is in functions.
+
+    The streams of the zygote may go elsewhere, and what they are is asked once, when they are opened.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(number) for number in range(3)]
+    reading, writing = os.pipe()
+    null = os.open(os.devnull, os.O_RDONLY)
+    try:
+        os.dup2(null, 0)
+        for number in (1, 2):
+            os.dup2(writing, number)
+        for number, name in enumerate(("stdin", "stdout", "stderr")):
+            old = getattr(sys, f"__{name}__")
+            buffer = open(number, "wb" if number else "rb", closefd=False)
+            buffer.raw.name = f"<{name}>"  # type: ignore[attr-defined]
+            stream = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n", line_buffering=name == "stderr")
+            stream.mode = "w" if number else "r"  # type: ignore[misc]
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+    finally:
+        for number, descriptor in enumerate(kept):
+            os.dup2(descriptor, number)
+        for descriptor in (*kept, reading, writing, null):
+            os.close(descriptor)
 
 
 def _status(code: object) -> int:

@@ -26,11 +26,10 @@ from typing import Any, Protocol
 import msgspec
 
 from lambent.clock import Clock
-from lambent.errors.families import DependencyError, SettingsError
+from lambent.errors.families import DependencyError
 from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind, SandboxStartError, Stats
 from lambent.sandbox.filesystem import folder_mount
 from lambent.sandbox.limits import GroupHandles
-from lambent.sandbox.seccomp import FilterUnavailable, filter_program
 from lambent.sandbox.spawner import PARKED
 from lambent.sandbox.walls import Wall
 
@@ -117,9 +116,6 @@ class NamespaceSandbox:
     Args:
         settings: `run_folder` is for the spawner alone; `function_user` does not matter here.
         clock: where time, timers and ids come from.
-
-    Raises:
-        SettingsError: the machine lacks what the driver cannot do without.
     """
 
     name = "namespace"
@@ -137,15 +133,10 @@ class NamespaceSandbox:
         work.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._empty = work / "empty"
         self._empty.mkdir(mode=0o700, exist_ok=True)
-        try:
-            program = filter_program()
-        except FilterUnavailable as error:
-            raise SettingsError(f"--sandbox: {error}") from error
         self._setup = {
             "instance": instance,
             "uid_base": _UID_BASE + int(instance, 16) % 3000 * _UIDS_PER_INSTANCE,
             "work": str(work),
-            "filter": program.hex(),
             "egress": settings.egress,
             "allow_host": settings.allow_host,
             "allow_net": settings.allow_net,
@@ -388,7 +379,7 @@ class NamespaceSandbox:
             self.release(environment)
         if self._starting is not None:
             self._starting.cancel()
-            with contextlib.suppress(asyncio.CancelledError, DependencyError, SettingsError):
+            with contextlib.suppress(asyncio.CancelledError, DependencyError):
                 await self._starting
         if self._spawner is not None:
             spawner, self._spawner = self._spawner, None

@@ -35,8 +35,11 @@ _BLOCK_PREFIX = 19
 NUMBERS_MAX = 1 << (32 - _BLOCK_PREFIX)
 """How many environments one server may have. Servers on one machine begin at different blocks of RANGE."""
 
-_PEER_INDEX = 2
-"""The interface of an environment in its namespace, after the loopback."""
+_PEER_INDEX = 1_000_000
+"""
+The index of an environment's interface in its namespace. It must not be that of its peer on the machine: for such
+pairs the kernel takes up to a second to see that there is a link (linkwatch_urgent_event), and drops packets meanwhile.
+"""
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP_RUNNING = 0x41
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
@@ -127,7 +130,7 @@ class Network:
         resolv_conf: Path = Path("/etc/resolv.conf"),
         resolved: Path = Path("/run/systemd/resolve/resolv.conf"),
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         # Above the numbers that people give to groups of interfaces.
         self._group = 1 << 31 | int(settings.instance, 16)
         self._home = _network_namespace()
@@ -153,9 +156,9 @@ class Network:
         with contextlib.suppress(OSError):  # There are none, as a rule.
             self._netlink.do(netlink.delete_group(self._group))
         nft = packet_filter.find_nft()
-        if not self._settings.egress:
+        if not self.settings.egress:
             if nft is not None:
-                packet_filter.remove_table(nft, self._settings.instance)
+                packet_filter.remove_table(nft, self.settings.instance)
             return
         if reason := probe_egress():
             raise NetworkUnavailable(reason)
@@ -200,7 +203,7 @@ class Network:
 
     def _connect(self, number: int, namespace: int, inner: netlink.Netlink) -> str:
         """Put a pair of interfaces between the machine and a namespace; return the environment's address."""
-        name = f"{packet_filter.interface_prefix(self._settings.instance)}{number:04x}"
+        name = f"{packet_filter.interface_prefix(self.settings.instance)}{number:04x}"
         pair = netlink.veth(name, self._group, "eth0", _PEER_INDEX, namespace)
         try:
             self._netlink.do(pair)
@@ -243,7 +246,7 @@ class Network:
 
     def rules(self) -> str:
         """Return the table as nft reads it."""
-        settings = self._settings
+        settings = self.settings
         return packet_filter.table_text(
             settings.instance, settings.allow_host, settings.allow_net, self._servers, self._relays_dns
         )
@@ -257,12 +260,15 @@ class Network:
         return "".join(f"nameserver {server}\n" for server in self._servers) + "options timeout:2 attempts:2\n"
 
     def close(self) -> None:
-        """Take the table away. Interfaces go with their namespaces."""
+        """Take the table away. Interfaces go with their namespaces. Idempotent."""
+        if self._home < 0:
+            return
         if self._is_open and (nft := packet_filter.find_nft()) is not None:
-            packet_filter.remove_table(nft, self._settings.instance)
+            packet_filter.remove_table(nft, self.settings.instance)
         self._is_open = False
         self._netlink.close()
         os.close(self._home)
+        self._home = -1
 
 
 @contextlib.contextmanager

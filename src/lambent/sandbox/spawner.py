@@ -26,6 +26,7 @@ from lambent.sandbox.filesystem import DiskTmp, build_root, folder_mount, memory
 from lambent.sandbox.inside import system_calls, zygote
 from lambent.sandbox.limits import Groups, Hierarchies
 from lambent.sandbox.network import NUMBERS_MAX, Network, NetworkSettings, NetworkUnavailable
+from lambent.sandbox.seccomp import filter_program
 
 PARKED = ("orders", "output", "status", "runtime_listener", "gateway_listener")
 """What comes with the answer to `park`, before the descriptors of its control group."""
@@ -50,7 +51,7 @@ class Spawner:
 
     Args:
         link: this process's end of the socket pair with the server.
-        setup: the first message: instance, uid_base, work (a folder for this process alone), filter (hexadecimal BPF),
+        setup: the first message: instance, uid_base, work (a folder for this process alone),
             egress, allow_host, allow_net, privileged (false: this is root in a user namespace only, where there are
             neither control groups nor disks to be had).
     """
@@ -68,6 +69,7 @@ class Spawner:
                 instance=setup["instance"],
             )
         )
+        self._filter = filter_program().hex()
         self._tmp: DiskTmp | None = None
         self._zygotes: dict[str, _ZygoteProcess] = {}
         self._numbers: dict[str, int] = {}
@@ -261,7 +263,7 @@ class Spawner:
                 os._exit(70)
         theirs.close()
         process = _ZygoteProcess(pid, ours, self._poll)
-        process.send({"filter": self._setup["filter"], "privileged": self._setup["privileged"]}, {})
+        process.send({"filter": self._filter, "privileged": self._setup["privileged"]}, {})
         return process
 
     def _zygote_event(self, descriptor: int, events: int) -> None:

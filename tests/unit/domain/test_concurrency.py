@@ -5,14 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.domain.concurrency import (
+    Claims,
     Rate,
     ReservationTooLarge,
     StartRate,
+    check_provisioned,
     check_reservation,
     request_rate,
     unreserved_executions,
 )
+from lambent.domain.function import FunctionName
 from lambent.domain.quotas import Quotas
+from lambent.errors.api.lambda_ import InvalidParameterValueException
 
 CC02 = (
     "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
@@ -96,3 +100,40 @@ def test_no_window_lets_more_through(per_interval: int, interval_s: float, gaps:
         for last in range(first, len(let_through)):
             refilled = (let_through[last] - start) * per_interval / interval_s
             assert last - first + 1 <= per_interval + refilled + 1e-6
+
+
+F, G = FunctionName("f"), FunctionName("g")
+
+
+def test_what_functions_keep_aside() -> None:
+    """A reservation, else what is provisioned: the one counts inside the other."""
+    claims = Claims({F: 10, FunctionName("h"): 0}, {F: {"1": 3}, G: {"1": 2, "2": 4}})
+    assert (claims.kept_aside(F), claims.kept_aside(G), claims.kept_aside(FunctionName("h"))) == (10, 6, 0)
+    assert claims.kept_aside_by_all() == 16
+    assert claims.kept_aside_by_all(but=G) == 10
+    assert claims.provisioned_of(G) == 6
+
+
+@pytest.mark.parametrize(
+    ("wanted", "most", "version", "claims", "text"),
+    [
+        (11, 10, "1", Claims({F: 10}), "Requested Provisioned Concurrency should not be greater than"),
+        (4, 3, "2", Claims({F: 10}, {F: {"1": 7}}), "Requested Provisioned Concurrency should not be greater than"),
+        (1001, 900, "1", Claims(), "is greater than account's unreserved concurrency [1000]."),
+        (900, 700, "1", Claims({G: 200}), "is greater than account's unreserved concurrency [800]."),
+        (901, 900, "1", Claims(), "below its minimum value of [100]."),
+        (501, 500, "2", Claims({}, {F: {"1": 300}, G: {"1": 100}}), "below its minimum value of [100]."),
+    ],
+)
+def test_too_much_is_not_provisioned(wanted: int, most: int, version: str, claims: Claims, text: str) -> None:
+    """Neither more than the function has reserved, over its versions, nor more than the account can spare."""
+    with pytest.raises(InvalidParameterValueException) as refused:
+        check_provisioned(wanted, F, version, claims, Quotas())
+    assert text in refused.value.message
+    check_provisioned(most, F, version, claims, Quotas())
+
+
+def test_a_version_may_change_its_number() -> None:
+    """What it has provisioned so far is not counted against it."""
+    check_provisioned(10, F, "1", Claims({F: 10}, {F: {"1": 7}}), Quotas())
+    check_provisioned(900, F, "1", Claims({}, {F: {"1": 900}}), Quotas())

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lambent.domain.invocation import EnvironmentFailure, FunctionError, Invocation
+from lambent.domain.invocation import EnvironmentFailure, FunctionError, Invocation, RestoreFailure
 from lambent.execution.environment import (
     Answer,
     ClearDeadline,
@@ -25,6 +25,8 @@ from lambent.execution.environment import (
     LogEnd,
     LogInitReport,
     LogLine,
+    LogRestoreReport,
+    LogRestoreStart,
     LogStart,
     LogTimeout,
     Lost,
@@ -32,6 +34,10 @@ from lambent.execution.environment import (
     Refuse,
     ResponsePosted,
     ResponseTooLarge,
+    Restore,
+    RestoreErrorPosted,
+    RestoreFailed,
+    RestoreRequested,
     Retire,
     RuntimeStarted,
     SetDeadline,
@@ -379,3 +385,91 @@ def test_an_illegal_pair_is_a_bug():
 def test_exits_in_awss_words(status, signal, text):
     """Each way to end has the text of recorded answers."""
     assert describe_exit(status, signal) == text
+
+
+SNAPSHOT = [(0.0, Initialise(130.0, is_snapshot=True)), (1.0, RuntimeStarted()), (5.0, RestoreRequested())]
+
+
+def test_a_snapshot_is_restored_by_its_first_invocation():
+    """The hooks run before START; REPORT has the restore and no init; the next invocation has neither."""
+    machine, commands = play(
+        *SNAPSHOT,
+        (100.0, Invoke(invocation())),
+        (100.25, NextRequested()),
+        (100.5, RESPONSE),
+        (101.25, NextRequested()),
+        (102.0, Invoke(invocation("r2"))),
+        (102.5, RESPONSE),
+        (103.0, NextRequested()),
+    )
+    assert commands[2:5] == [
+        [ClearDeadline(), Initialised(None), Free()],
+        [LogRestoreStart(), SetDeadline(10.0), Restore()],
+        [LogRestoreReport(250.0), SetDeadline(3.0), LogStart(), Deliver(3.0)],
+    ]
+    assert commands[6] == [ClearDeadline(), LogEnd(1000.0, None, "", "", 250.0), Free()]
+    assert commands[7] == [SetDeadline(3.0), LogStart(), Deliver(3.0)]
+    assert commands[9] == [ClearDeadline(), LogEnd(1000.0, None, "", ""), Free()]
+    assert machine.state is EnvironmentState.IDLE
+
+
+def test_a_runtime_without_hooks_is_restored_at_once():
+    """One that asks for work instead of its restore has nothing to be waited for."""
+    _, commands = play(*SNAPSHOT[:2], (5.0, NextRequested()), (100.0, Invoke(invocation())))
+    assert commands[3] == [
+        LogRestoreStart(), LogRestoreReport(0.0), SetDeadline(3.0), LogStart(), Deliver(3.0)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("moment", "event", "failure", "status", "error_type", "kills"),
+    [
+        (
+            101.0, RestoreErrorPosted(b"{}", "Runtime.AfterRestoreError"), RestoreFailure.HOOK_FAILED, "error",
+            "Runtime.AfterRestoreError", True,
+        ),
+        (101.0, InitErrorPosted(b"{}", "Runtime.X"), RestoreFailure.HOOK_FAILED, "error", "Runtime.X", True),
+        (101.0, Exited("gone"), RestoreFailure.HOOK_FAILED, "error", "Runtime.ExitError", False),
+        (110.0, DeadlinePassed(), RestoreFailure.TIMED_OUT, "timeout", "", True),
+    ],
+)  # fmt: skip
+def test_a_restore_that_fails_runs_no_handler(moment, event, failure, status, error_type, kills):
+    """The caller is told, nothing is logged as an invocation, and the environment ends."""
+    machine, commands = play(*SNAPSHOT, (100.0, Invoke(invocation())), (moment, event))
+    report = LogRestoreReport((moment - 100.0) * 1000, status, error_type)
+    expected = [ClearDeadline(), report, RestoreFailed(failure), Gone()]
+    assert commands[-1] == ([Kill(), *expected] if kills else expected)
+    assert machine.state is (EnvironmentState.ENDING if kills else EnvironmentState.DEAD)
+    assert machine.invocation is None
+
+
+def test_a_sandbox_that_fails_during_a_restore_is_not_the_functions_fault():
+    """The caller hears that the environment was lost."""
+    _, commands = play(*SNAPSHOT, (100.0, Invoke(invocation())), (100.5, Lost("gone")))
+    assert commands[-1] == [ClearDeadline(), Refuse("gone"), Gone()]
+
+
+def test_a_runtime_that_asks_again_during_a_restore_is_answered_again():
+    """Its connection went; while it is idle it is held as before."""
+    machine, commands = play(*SNAPSHOT, (6.0, RestoreRequested()), (100.0, Invoke(invocation())))
+    assert commands[3] == []
+    assert machine.handle(RestoreRequested(), 100.5) == [Restore()]
+
+
+def test_beyond_the_snapshots_the_restore_is_told_at_once():
+    """A cold start with an invocation waiting: init, both kinds of hooks, then the event; REPORT has the init."""
+    _, commands = play(*COLD[:2], (1.1, RestoreRequested()), (1.25, NextRequested()))
+    assert commands[2:] == [[Restore()], [SetDeadline(3.0), LogStart(), Deliver(3.0)]]
+    again, commands = play(*COLD[:2], (1.1, RestoreRequested()), (1.2, RestoreErrorPosted(b"{}", "Runtime.X")))
+    assert commands[3] == [Kill()]
+    assert again.state is EnvironmentState.INIT_FAILED
+
+
+def test_a_restore_is_asked_for_in_its_time_only():
+    """Not by a busy environment, nor by one that has ended."""
+    machine, _ = play(*COLD)
+    assert not machine.accepts_restore()
+    assert not machine.accepts_restore_error()
+    machine, _ = play(*SNAPSHOT)
+    assert machine.accepts_restore()
+    assert not machine.accepts_restore_error()

@@ -852,3 +852,19 @@ def test_a_closed_pool_refuses() -> None:
         assert (bench.counts(), bench.clock.timer_count) == ((0, 0), 0)
 
     asyncio.run(story())
+
+
+def test_what_is_used_up_when_taken_is_taken_last() -> None:
+    """An ordinary idle environment serves before one that is kept for a cold start."""
+
+    async def story() -> None:
+        bench = Bench()
+        ordinary = bench.idle()
+        keeping = Keeping(bench, stays=False)
+        kept = await keeping.ready()
+        assert bench.lease() is ordinary
+        assert keeping.left == 0
+        assert bench.lease() is kept
+        assert keeping.left == 1
+
+    asyncio.run(story())

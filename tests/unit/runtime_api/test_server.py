@@ -661,3 +661,65 @@ def test_close_ends_everything_and_leaves_the_listener_to_its_owner() -> None:
         assert api.listener.connection_count == 0
 
     run(story)
+
+
+RESTORE_NEXT = "/2018-06-01/runtime/restore/next"
+RESTORE_ERROR = "/2018-06-01/runtime/restore/error"
+
+
+def test_a_restore_is_waited_for_and_answered_without_a_body() -> None:
+    """GET restore/next is held until the environment is restored, then answered 200; Next follows on the connection."""
+
+    async def story(api: Api) -> None:
+        client = await api.connect()
+        client.send(get(RESTORE_NEXT))
+        await until(lambda: bool(api.events.restore_calls))
+        api.events.restore_calls[0].restored()
+        status, _, body = await client.answer()
+        assert (status, body) == (200, b"")
+        client.send(NEXT)
+        await until(lambda: bool(api.events.next_calls))
+        assert api.events.names == ["restore", "next"]
+
+    run(story)
+
+
+def test_a_restore_out_of_time_is_refused() -> None:
+    """403, and nothing waits."""
+
+    async def story(api: Api) -> None:
+        client = await api.connect()
+        api.events.verdict = Verdict.INVALID_STATE
+        assert (await client.ask(get(RESTORE_NEXT)))[0] == 403
+        assert api.events.restore_calls == []
+
+    run(story)
+
+
+def test_a_restore_whose_connection_went_is_forgotten() -> None:
+    """Answering it does nothing."""
+
+    async def story(api: Api) -> None:
+        client = await api.connect()
+        client.send(get(RESTORE_NEXT))
+        await until(lambda: bool(api.events.restore_calls))
+        client.writer.close()
+        await until(lambda: api.listener.connection_count == 0)
+        api.events.restore_calls[0].restored()
+
+    run(story)
+
+
+def test_a_failed_hook_is_passed_on() -> None:
+    """POST restore/error answers 202 and carries body and type; a body beyond the limit is refused."""
+
+    async def story(api: Api) -> None:
+        client = await api.connect()
+        header = "Lambda-Runtime-Function-Error-Type: Runtime.AfterRestoreError"
+        assert (await client.ask(post(RESTORE_ERROR, b"{}", "Content-Type: application/json", header)))[0] == 202
+        assert api.events.happened == [
+            ("restore error", Post(b"{}", "application/json", "Runtime.AfterRestoreError"))
+        ]  # fmt: skip
+        assert (await client.ask(post(RESTORE_ERROR, b" " * (RESPONSE_MAX_BYTES + 1))))[0] == 413
+
+    run(story)

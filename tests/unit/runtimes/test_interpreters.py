@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lambent.clock import SystemClock
-from lambent.function_user import FunctionUser, find_function_user
-from lambent.runtimes.interpreters import Interpreter, Interpreters, nearest_minor, newest_reachable
+from lambent.function_user import FunctionUser, find_function_user, own_user
+from lambent.runtimes.interpreters import Interpreter, Interpreters, is_ours_alone, nearest_minor, newest_reachable
 
 
 @pytest.fixture
@@ -21,6 +21,28 @@ def folder() -> Iterator[Path]:
     made.chmod(0o711)
     yield made
     shutil.rmtree(made)
+
+
+@pytest.fixture
+def closed_home(folder: Path) -> Path:
+    """Give a private folder with a CPython 3.12 that really runs: the machine's own files, linked hard or copied."""
+    source = Path(os.path.realpath(folder))
+    found = asyncio.run(Interpreters(own_user(), SystemClock()).best("3.12"))
+    if found is None or found.is_in_usr:
+        pytest.skip("needs:python3.12:uv python install 3.12")
+    home = source / "home"
+    home.mkdir(mode=0o700)
+    kept_out = shutil.ignore_patterns("__pycache__", "test", "tests", "idlelib", "site-packages", "*.a", "include")
+    for part in ("bin", "lib"):
+        shutil.copytree(found.prefix / part, home / "py" / part, ignore=kept_out, copy_function=_link_or_copy)
+    return home
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def fake(path: Path) -> None:
@@ -68,6 +90,88 @@ def test_what_is_closed_is_told(folder: Path) -> None:
     (only,) = found_in(folder / "private/3.13.1/bin", _other_user())
     assert (only.version, only.is_reachable) == ((3, 13, 1), False)
     assert only.obstacle == f"{folder}/private is closed to user other"
+
+
+def test_a_closed_home_does_not_matter_when_mounted(closed_home: Path) -> None:
+    """Environments that get the interpreter's folder mounted need no way to it; what runs it here is ourselves."""
+    environ = {"PATH": str(closed_home / "py/bin"), "HOME": str(closed_home)}
+    user = _other_user()
+
+    def found(is_mounted: bool) -> Interpreter:
+        search = Interpreters(user, SystemClock(), environ, is_mounted=is_mounted)
+        return next(one for one in asyncio.run(search.find()) if closed_home in one.path.parents)
+
+    assert (found(is_mounted=False).is_reachable, found(is_mounted=False).obstacle) == (
+        False,
+        f"{closed_home} is closed to user other",
+    )
+    mounted = found(is_mounted=True)
+    assert (mounted.is_reachable, mounted.obstacle) == (True, "")
+    assert (mounted.prefix, mounted.version[:2]) == (closed_home / "py", (3, 12))
+
+
+def test_what_is_closed_in_the_mounted_folder_matters(closed_home: Path) -> None:
+    """The interpreter's own folders are still seen by the functions' user."""
+    (closed_home / "py/bin").chmod(0o700)
+    environ = {"PATH": str(closed_home / "py/bin"), "HOME": str(closed_home)}
+    search = Interpreters(_other_user(), SystemClock(), environ, is_mounted=True)
+    (found,) = [one for one in asyncio.run(search.find()) if closed_home in one.path.parents]
+    assert (found.is_reachable, found.obstacle) == (False, f"{closed_home}/py/bin is closed to all users but its own")
+
+
+def test_a_file_of_ours_alone(folder: Path) -> None:
+    """What others may write, or replace, or what is another's, is not ours alone."""
+    path = folder / "a/b"
+    path.parent.mkdir(mode=0o755)
+    path.write_text("")
+    path.chmod(0o755)
+    # Below /tmp, which everybody may write but where nobody may touch what is another's.
+    assert is_ours_alone(path)
+    path.chmod(0o757)
+    assert not is_ours_alone(path)
+    path.chmod(0o755)
+    path.parent.chmod(0o777)
+    assert not is_ours_alone(path)
+    path.parent.chmod(0o755)
+    assert not is_ours_alone(folder / "nothing")
+    if os.geteuid() == 0:
+        os.chown(path, 54321, 0)
+        assert not is_ours_alone(path)
+
+
+@pytest.mark.parametrize("opened", ["lib/python3.12/deep/module.py", "lib/python3.12/deep", "lib/libpython3.12.so.1.0"])
+def test_one_module_that_others_can_write(folder: Path, opened: str) -> None:
+    """An interpreter is ours alone with everything that it loads, or not at all."""
+    deep = folder / "lib/python3.12/deep"
+    deep.mkdir(parents=True)
+    (folder / "bin").mkdir()
+    for path in (folder / "bin/python3.12", deep / "module.py", folder / "lib/libpython3.12.so.1.0"):
+        path.write_text("")
+        path.chmod(0o755)
+    for path in (folder / "bin", folder / "lib", folder / "lib/python3.12", deep):
+        path.chmod(0o755)
+    found = Interpreter(
+        folder / "bin/python3.12", (3, 12, 1), True, prefix=folder, library=(folder / "lib/python3.12",)
+    )
+    assert found.is_ours_alone()
+    (folder / opened).chmod(0o777)
+    assert not found.is_ours_alone()
+
+
+def test_a_link_out_of_the_library_is_followed(folder: Path) -> None:
+    """A module that is a link counts as what it leads to."""
+    library = folder / "lib/python3.12"
+    library.mkdir(parents=True, mode=0o755)
+    (folder / "lib").chmod(0o755)
+    (folder / "python3.12").write_text("")
+    (folder / "python3.12").chmod(0o755)
+    (folder / "elsewhere.py").write_text("")
+    (folder / "elsewhere.py").chmod(0o644)
+    (library / "module.py").symlink_to(folder / "elsewhere.py")
+    found = Interpreter(folder / "python3.12", (3, 12, 1), True, prefix=folder, library=(library,))
+    assert found.is_ours_alone()
+    (folder / "elsewhere.py").chmod(0o666)
+    assert not found.is_ours_alone()
 
 
 def test_the_newest_patch_wins() -> None:

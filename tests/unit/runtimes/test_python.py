@@ -14,8 +14,8 @@ import pytest
 from lambent.clock import SystemClock
 from lambent.function_user import FunctionUser, find_function_user
 from lambent.runtimes import python
-from lambent.runtimes.contract import RuntimeUnavailable
-from lambent.runtimes.interpreters import Interpreter
+from lambent.runtimes.contract import RuntimeCommand, RuntimeUnavailable
+from lambent.runtimes.interpreters import Interpreter, Interpreters
 from lambent.runtimes.python import PythonRuntimes
 
 HERE = Interpreter(Path(os.path.realpath(sys.executable)), (3, 11, 9), True)
@@ -61,6 +61,36 @@ def runtimes(folder: Path, *found: Interpreter, fallback: str = "none") -> Pytho
     made = PythonRuntimes(folder / "runtimes", find_function_user("nobody"), fallback, SystemClock())
     made._interpreters = FoundInterpreters(*found)  # type: ignore[assignment]
     return made
+
+
+def own_root(folder: Path, *found: Interpreter) -> PythonRuntimes:
+    """Make the runtimes for environments that see Lambda's own paths."""
+    made = PythonRuntimes(
+        folder / "runtimes",
+        find_function_user("nobody"),
+        "none",
+        SystemClock(),
+        has_own_root=True,
+        preload=("boto3",),
+    )
+    made._interpreters = FoundInterpreters(*found)  # type: ignore[assignment]
+    return made
+
+
+def interpreter_in(prefix: Path) -> Interpreter:
+    """Make a folder that looks like an interpreter's own, with a library of one module."""
+    library = prefix / "lib/python3.12"
+    for made in (prefix / "bin", library):
+        made.mkdir(parents=True, mode=0o755)
+    for path in (prefix / "bin/python3.12", library / "os.py"):
+        # Something that can be asked to compile a client, and does not.
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+    return Interpreter(prefix / "bin/python3.12", (3, 12, 1), True, prefix=prefix, library=(library,))
+
+
+def inside(of: PythonRuntimes, **variables: str) -> RuntimeCommand:
+    return asyncio.run(of.command("python3.12", "/var/task", variables))
 
 
 def refusal(of: PythonRuntimes, runtime: str) -> str:
@@ -152,3 +182,112 @@ def test_a_client_that_functions_cannot_reach(folder: Path, installs: list[list[
     under_test = PythonRuntimes(folder / "private/runtimes", user, "none", SystemClock())
     under_test._interpreters = FoundInterpreters(HERE)  # type: ignore[assignment]
     assert f"{folder}/private is closed to user other" in refusal(under_test, "python3.11")
+
+
+def test_an_interpreter_of_its_own_is_mounted_at_var_lang(folder: Path, installs: list[list[str]]) -> None:
+    """With a root of its own, an environment has client and language where Lambda has them."""
+    command = inside(own_root(folder, interpreter_in(folder / "3.12.1")))
+    mounted = dict(command.folders)
+    assert set(mounted) == {"/var/runtime", "/var/lang"}
+    assert mounted["/var/lang"] == str(folder / "3.12.1")
+    assert (Path(mounted["/var/runtime"]) / "bootstrap.py").is_file()
+    assert command.argv == ("/var/lang/bin/python3.12", "/var/runtime/bootstrap.py")
+    assert command.reserved["LAMBDA_RUNTIME_DIR"] == command.environ["PYTHONPATH"] == "/var/runtime"
+
+
+def test_an_interpreter_in_usr_stays_there(folder: Path, installs: list[list[str]]) -> None:
+    """/usr is in every environment as it is: only the client is mounted."""
+    here = Interpreter(Path("/usr/bin/python3.12"), (3, 12, 1), True, prefix=Path("/usr"))
+    command = inside(own_root(folder, here))
+    assert [target for target, _ in command.folders] == ["/var/runtime"]
+    assert command.argv[0] == "/usr/bin/python3.12"
+
+
+def test_paths_inside_are_lambdas(folder: Path, installs: list[list[str]]) -> None:
+    """PATH and LD_LIBRARY_PATH are AWS's, in its order."""
+    environ = inside(own_root(folder, interpreter_in(folder / "3.12.1"))).environ
+    # Observed: LD_LIBRARY_PATH as functions on AWS print it.
+    assert environ["LD_LIBRARY_PATH"] == (
+        "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+    )
+    assert environ["PATH"] == "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+
+
+def test_a_zygote_has_what_acts_at_start(folder: Path, installs: list[list[str]]) -> None:
+    """It runs the same command with the runtime's own variables and the default language, and no user's."""
+    command = inside(own_root(folder, interpreter_in(folder / "3.12.1")), GREETING="hello")
+    zygote = command.zygote
+    assert zygote is not None
+    assert zygote.argv == command.argv
+    assert dict(zygote.environ) == {**command.environ, "LANG": "en_US.UTF-8"}
+    assert zygote.preload == ("boto3",)
+    assert command.in_zygote
+
+
+@pytest.mark.parametrize("opened", ["bin/python3.12", "lib/python3.12/os.py", "lib/python3.12", "."])
+def test_what_others_can_change_is_no_zygote(folder: Path, installs: list[list[str]], opened: str) -> None:
+    """A zygote runs as root: with an interpreter that others can write there is none, and functions are executed."""
+    found = interpreter_in(folder / "3.12.1")
+    (found.prefix / opened).chmod(0o777)
+    command = inside(own_root(folder, found))
+    assert (command.zygote, command.in_zygote) == (None, False)
+    assert command.argv[0] == "/var/lang/bin/python3.12"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PYTHONHASHSEED", "PYTHONUNBUFFERED", "PYTHONHOME", "LD_PRELOAD", "LD_LIBRARY_PATH", "LC_ALL", "LANGUAGE",
+        "MALLOC_ARENA_MAX", "OPENSSL_CONF", "GLIBC_TUNABLES", "GCONV_PATH", "LOCPATH", "NLSPATH", "BOTO_DISABLE_CRT",
+        "AWS_LAMBDA_EXEC_WRAPPER",
+    ],
+)  # fmt: skip
+def test_variables_that_act_at_start_are_executed(folder: Path, installs: list[list[str]], name: str) -> None:
+    """They would come too late for a fork; the zygote itself stays the one of all other functions."""
+    under_test = own_root(folder, interpreter_in(folder / "3.12.1"))
+    assert not inside(under_test, **{name: "1"}).in_zygote
+    assert inside(under_test, **{name: "1"}).zygote == inside(under_test).zygote
+
+
+def test_another_language_is_executed(folder: Path, installs: list[list[str]]) -> None:
+    """LANG acts at the start, unless it says what it would be anyway."""
+    under_test = own_root(folder, interpreter_in(folder / "3.12.1"))
+    assert not inside(under_test, LANG="C").in_zygote
+    assert inside(under_test, LANG="en_US.UTF-8").in_zygote
+
+
+@pytest.mark.parametrize("name", ["TZ", "PYTHONPATH", "HOME", "PATH", "AWS_LAMBDA_LOG_FORMAT", "MY_PYTHON", "LDAP"])
+def test_other_variables_are_forked(folder: Path, installs: list[list[str]], name: str) -> None:
+    """What can be applied to a running process costs no start."""
+    assert inside(own_root(folder, interpreter_in(folder / "3.12.1")), **{name: "1"}).in_zygote
+
+
+def test_a_wrapper_gets_the_command_inside(folder: Path, installs: list[list[str]]) -> None:
+    """A wrapper is executed by a shell with interpreter and bootstrap as its arguments."""
+    command = inside(own_root(folder, interpreter_in(folder / "3.12.1")), AWS_LAMBDA_EXEC_WRAPPER="/opt/wrapper")
+    assert command.argv[:2] == ("/bin/sh", "-c")
+    assert command.argv[-3:] == ("/opt/wrapper", "/var/lang/bin/python3.12", "/var/runtime/bootstrap.py")
+    assert command.zygote is not None
+    assert command.zygote.argv == ("/var/lang/bin/python3.12", "/var/runtime/bootstrap.py")
+
+
+def test_a_client_behind_a_closed_folder_is_mounted(folder: Path, installs: list[list[str]]) -> None:
+    """What is mounted needs no way through the folders above it."""
+    (folder / "private").mkdir(mode=0o700)
+    assert inside(own_root(folder / "private", interpreter_in(folder / "3.12.1"))).folders
+
+
+@pytest.mark.parametrize("minor", ["3.9", "3.12", "3.13"])
+def test_versions_of_this_machine(folder: Path, installs: list[list[str]], minor: str) -> None:
+    """A real interpreter is found again at the path that the command names inside."""
+    search = Interpreters(find_function_user("nobody"), SystemClock(), is_mounted=True)
+    found = asyncio.run(search.best(minor))
+    if found is None:
+        pytest.skip(f"needs:python{minor}:uv python install {minor}")
+    command = asyncio.run(own_root(folder, found).command(f"python{minor}", "/var/task", {}))
+    path = Path(command.argv[0])
+    if not found.is_in_usr:
+        path = Path(dict(command.folders)["/var/lang"]) / path.relative_to("/var/lang")
+    assert path.samefile(found.path)
+    assert command.in_zygote is found.is_ours_alone()
+    assert [installed for installed, _ in installs] == [minor]

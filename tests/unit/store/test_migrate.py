@@ -79,6 +79,23 @@ def test_sizes_that_were_stored_inert_act(tmp_path: Path) -> None:
     assert json.loads(versions[1][0]) == {"configuration": {}}
 
 
+def test_snap_start_that_was_stored_inert_acts(tmp_path: Path) -> None:
+    """It moves out of the inert settings; published versions with it are found by their column, `$LATEST` is not."""
+    path = tmp_path / "state.db"
+    make_schema_1(path)
+    inert = {"runtime": "r", "inert": {"SnapStart": {"ApplyOn": "PublishedVersions"}, "Layers": []}}
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE function_versions SET document = ?", (json.dumps({"configuration": inert}),))
+    connection.close()
+    assert migrate(path).returncode == 0
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT document, snap_start FROM function_versions ORDER BY number").fetchall()
+    connection.close()
+    moved = {"configuration": {"runtime": "r", "inert": {"Layers": []}, "snap_start": True}}
+    assert [json.loads(document) for document, _ in rows] == [moved, moved]
+    assert [found for _, found in rows] == [None, "PublishedVersions"]
+
+
 def test_the_newest_migration_has_the_schema_number() -> None:
     """`SCHEMA` is the number of the newest file in `versions/`."""
     versions = Path(__file__).parents[3] / "src" / "lambent" / "store" / "migrations" / "versions"

@@ -92,3 +92,23 @@ def test_billing_follows_what_the_line_shows(duration_ms: float, init_ms: float 
 def test_free_text_does_not_reach_the_report(posted: str, shown: str) -> None:
     """Only error types of the platform's form are shown as they are."""
     assert lines.reported_error_type(posted) == shown
+
+
+def test_report_of_a_restored_invocation() -> None:
+    """The restore is billed by itself, rounded up, and added; there is no Init Duration."""
+    assert report(restore_ms=120.004) == (
+        f"REPORT RequestId: {ID}\tDuration: 3.01 ms\tBilled Duration: 124 ms\t"
+        "Memory Size: 128 MB\tMax Memory Used: 36 MB\t"
+        "Restore Duration: 120.00 ms\tBilled Restore Duration: 120 ms\t\n"
+    )
+
+
+def test_lines_of_a_restore() -> None:
+    """RESTORE_START is as INIT_START; RESTORE_REPORT ends with a status only where it failed."""
+    assert lines.restore_start_line("python:3.13.v60", "arn") == (
+        "RESTORE_START Runtime Version: python:3.13.v60\tRuntime Version ARN: arn\n"
+    )
+    assert lines.restore_report_line(120.004) == "RESTORE_REPORT Restore Duration: 120.00 ms\n"
+    assert lines.restore_report_line(1.0, "error", "Runtime.ExitError") == (
+        "RESTORE_REPORT Restore Duration: 1.00 ms\tStatus: error\tError Type: Runtime.ExitError\n"
+    )

@@ -22,6 +22,7 @@ from lambent.domain.function import (
     UpdateStatus,
 )
 from lambent.errors.families import DependencyError
+from lambent.execution.environment import InitFailure
 from lambent.runtimes.contract import RuntimeUnavailable
 from lambent.services.lambda_.activation import Activation
 from lambent.store.contract import FunctionStore
@@ -63,6 +64,8 @@ class FakeMachine:
     failures: list[Exception] = field(default_factory=list)
     meanwhile: Callable[[], Awaitable[None]] | None = None
     prepared: int = 0
+    first_inits: list[str] = field(default_factory=list)
+    init_failures: list[InitFailure | Exception] = field(default_factory=list)
 
     async def folder(self, sha256: str) -> Path:
         if self.failures:
@@ -76,6 +79,17 @@ class FakeMachine:
 
     async def expect(self, deployment: Deployment) -> None:
         pass
+
+    async def first_init(self, deployment: Deployment) -> InitFailure | None:
+        self.first_inits.append(deployment.version)
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        if self.init_failures:
+            failure = self.init_failures.pop(0)
+            if isinstance(failure, Exception):
+                raise failure
+            return failure
+        return None
 
 
 @dataclass
@@ -130,7 +144,7 @@ def story(tmp_path: Path) -> Callable[..., None]:
                         stores.functions,
                         machine,
                         clock,
-                        Activation(stores.functions, machine, machine, clock, machine.expect),
+                        Activation(stores.functions, machine, machine, clock, machine.expect, machine.first_init),
                     )
                 )
 
@@ -270,3 +284,94 @@ def test_a_store_that_failed_is_asked_again(story: Callable[..., None]) -> None:
         assert bench.machine.failures == []
 
     story(tell, DependencyError("disk full", retryable=True), DependencyError("disk full", retryable=True))
+
+
+SNAP_STARTED = msgspec.structs.replace(
+    PENDING,
+    version="1",
+    deployment_id="d7",
+    configuration=msgspec.structs.replace(PENDING.configuration, snap_start=True),
+)
+
+
+def test_a_version_with_snap_start_waits_for_its_first_init(story: Callable[..., None]) -> None:
+    """`$LATEST` being ready is not enough: the version is Pending until its own init has run."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(ACTIVE, SNAP_STARTED)
+        (pending,) = await bench.activation.settle(SCOPE, F)
+        assert (await bench.version("1")).state is State.PENDING
+        await bench.activation.initialise(pending)
+        settled = await bench.version("1")
+        assert (settled.state, settled.state_reason, settled.last_update_status) == (
+            State.ACTIVE, None, UpdateStatus.SUCCESSFUL,
+        )  # fmt: skip
+        assert bench.machine.first_inits == ["1"]
+        assert list(await bench.activation.settle(SCOPE, F)) == []
+
+    story(tell)
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason", "code"),
+    [
+        (InitFailure("Runtime.Unknown", b'{"errorMessage":"no"}'), "no", "FunctionError.RuntimeInitError"),
+        (InitFailure("", b'{"errorMessage":"Init timed out"}'), "Init timed out", "FunctionError.InitTimeout"),
+        (
+            InitFailure("Runtime.InvalidEntrypoint", b"?"),
+            "Runtime.InvalidEntrypoint",
+            "FunctionError.InvalidEntryPoint",
+        ),
+    ],
+)
+def test_a_first_init_that_fails_fails_the_version(
+    story: Callable[..., None], failure: InitFailure, reason: str, code: str
+) -> None:
+    """State, reason and code say so; `$LATEST` is as it was."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(ACTIVE, SNAP_STARTED)
+        bench.machine.init_failures.append(failure)
+        await bench.activation.initialise(SNAP_STARTED)
+        settled = await bench.version("1")
+        assert (settled.state, settled.state_reason, settled.state_reason_code) == (State.FAILED, reason, code)
+        assert await bench.version() == ACTIVE
+
+    story(tell)
+
+
+def test_a_version_that_was_deleted_during_its_init_does_not_come_back(story: Callable[..., None]) -> None:
+    """The init's end stores nothing."""
+
+    async def tell(bench: Bench) -> None:
+        async def delete() -> None:
+            async with bench.store.transaction(SCOPE) as tx:
+                await tx.delete_version(F, "1")
+
+        await bench.save(ACTIVE, SNAP_STARTED)
+        bench.machine.meanwhile = delete
+        await bench.activation.initialise(SNAP_STARTED)
+        async with bench.store.snapshot(SCOPE) as reading:
+            assert await reading.version(F, "1") is None
+
+    story(tell)
+
+
+def test_a_first_init_that_was_nobodys_fault_is_tried_again(story: Callable[..., None]) -> None:
+    """A failing sandbox, or no room, leaves the version Pending until it works; a start takes it up, too."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(ACTIVE, SNAP_STARTED)
+        bench.machine.init_failures.append(DependencyError("no room", retryable=True))
+        running = asyncio.create_task(bench.activation.run())
+        try:
+            async with asyncio.timeout(10):
+                while (await bench.version("1")).state is not State.ACTIVE:
+                    assert not running.done(), "the task has ended"
+                    bench.clock.advance(0.5)
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+        assert bench.machine.first_inits == ["1", "1"]
+
+    story(tell)

@@ -21,7 +21,6 @@ DEFAULTS: list[dict[str, Any]] = [
     {"Layers": []},
     {"FileSystemConfigs": []},
     {"ImageConfig": {}},
-    {"SnapStart": {"ApplyOn": "None"}},
 ]
 
 OTHERS: list[dict[str, Any]] = [
@@ -33,7 +32,6 @@ OTHERS: list[dict[str, Any]] = [
     {"FileSystemConfigs": [{"Arn": "a", "LocalMountPath": "/mnt/x"}]},
     {"CodeSigningConfigArn": "arn"},
     {"ImageConfig": {"Command": ["app"]}},
-    {"SnapStart": {"ApplyOn": "PublishedVersions"}},
 ]
 
 
@@ -100,7 +98,6 @@ def test_the_view_has_the_shapes_of_answers() -> None:
     shown = {"LoggingConfig": {"LogGroup": "g", "LogFormat": "Text"}}
     inert = {
         "Layers": ["arn:1"],
-        "SnapStart": {"ApplyOn": "PublishedVersions"},
         "VpcConfig": {"SubnetIds": ["s"]},
         "LoggingConfig": {"LogFormat": "JSON"},
         "ImageConfig": {"Command": ["c"]},
@@ -108,7 +105,6 @@ def test_the_view_has_the_shapes_of_answers() -> None:
     }
     assert inert_view(inert, shown) == {
         "Layers": [{"Arn": "arn:1", "CodeSize": 0}],
-        "SnapStart": {"ApplyOn": "PublishedVersions", "OptimizationStatus": "Off"},
         "VpcConfig": {"SubnetIds": ["s"], "SecurityGroupIds": [], "VpcId": "", "Ipv6AllowedForDualStack": False},
         "LoggingConfig": {"LogFormat": "JSON", "LogGroup": "g"},
         "ImageConfigResponse": {"ImageConfig": {"Command": ["c"]}},
@@ -120,6 +116,7 @@ def test_every_member_of_the_requests_acts_or_is_here() -> None:
     acts = {
         "FunctionName", "Runtime", "Role", "Handler", "Code", "Description", "Timeout", "MemorySize", "Publish",
         "PackageType", "Environment", "EphemeralStorage", "Tags", "Architectures", "LoggingConfig", "RevisionId",
+        "SnapStart",
     }  # fmt: skip
     model = botocore.session.get_session().get_service_model("lambda")
     members = {

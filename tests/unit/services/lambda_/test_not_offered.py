@@ -2,7 +2,15 @@
 
 import botocore.session
 
-from lambent.services.lambda_ import account, concurrency, functions, invoke, tags, versions
+from lambent.services.lambda_ import (
+    account,
+    concurrency,
+    functions,
+    invoke,
+    provisioned_concurrency,
+    tags,
+    versions,
+)
 from lambent.services.lambda_.not_offered import NOT_OFFERED
 
 
@@ -13,6 +21,7 @@ def test_handlers_and_refusals_are_the_model() -> None:
         functions.Functions,
         versions.Versions,
         concurrency.FunctionConcurrency,
+        provisioned_concurrency.ProvisionedConcurrencyConfigs,
         tags.Tags,
         account.AccountSettings,
         invoke.Invoke,

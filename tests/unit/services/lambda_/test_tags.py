@@ -70,13 +70,18 @@ class FakeMachine:
     async def expect(self, deployment: Deployment) -> None:
         pass
 
+    async def first_init(self, deployment: Deployment) -> None:
+        pass
+
 
 class Bench:
     def __init__(self, store: FunctionStore) -> None:
         clock = VirtualClock()
         self.store = store
         self.machine: Any = FakeMachine()
-        self.activation = Activation(store, self.machine, self.machine, clock, self.machine.expect)
+        self.activation = Activation(
+            store, self.machine, self.machine, clock, self.machine.expect, self.machine.first_init
+        )
         self.tags = Tags(store, self.activation, Quotas(), clock)
 
     async def create(self, *versions: FunctionVersion) -> None:
