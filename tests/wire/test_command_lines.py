@@ -86,14 +86,21 @@ def test_doctor_and_runtimes_report_data(server, runtime):
     assert json.loads(report.stdout)
 
 
-def test_every_python_that_is_here_runs_a_function(own_server, tmp_path):
+# Without walls, interpreters below a private home are out of reach for anyone but the server's own user.
+AS_ROOT = ("--function-user", "root") if os.geteuid() == 0 else ()
+
+
+def pythons():
+    """Return what `lambent runtimes` says of each Python, functions being run by the server's own user."""
+    command = [LAMBENT, "runtimes", "--json", *AS_ROOT]
+    listed = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return [row for row in listed if row["runtime"].startswith("python3.")]
+
+
+def test_every_python_that_is_here_runs_a_function(own_server):
     """PL-02: each CPython of the machine runs the official client; the answer's encoding follows its version."""
-    # As the server's own user: interpreters below a private home are out of reach for anyone else.
-    user = ("--function-user", "root") if os.geteuid() == 0 else ()
-    server = own_server(None, *user).start()
-    environ = {**os.environ, "LAMBENT_FUNCTION_USER": user[1]} if user else dict(os.environ)
-    listed = subprocess.run([LAMBENT, "runtimes", "--json"], capture_output=True, check=True, env=environ).stdout
-    names = [row["runtime"] for row in json.loads(listed) if row["available"] and row["runtime"].startswith("python3.")]
+    server = own_server(None, *AS_ROOT).start()
+    names = [row["runtime"] for row in pythons() if row["available"]]
     assert names
     client = server.client("lambda")
     archive = zip_of({"app.py": "import sys\ndef handler(e, c): return [sys.version_info[1], e]"})
@@ -118,13 +125,12 @@ def test_every_python_that_is_here_runs_a_function(own_server, tmp_path):
 
 def test_a_python_that_is_not_here_makes_the_function_failed(own_server, runtime):
     """A version that this machine lacks: State Failed with the remedy; Invoke says so; nearest runs it on another."""
-    rows = json.loads(subprocess.run([LAMBENT, "runtimes", "--json"], capture_output=True, check=True).stdout)
-    missing = [row["runtime"] for row in rows if not row["available"] and row["runtime"].startswith("python3.1")]
+    missing = [row["runtime"] for row in pythons() if not row["available"] and row["runtime"].startswith("python3.1")]
     assert missing, "this machine has every Python there is"
     archive = zip_of({"app.py": "import os\ndef handler(e, c): return os.environ['AWS_EXECUTION_ENV']"})
     settings = {"Runtime": missing[0], "Handler": "app.handler", "Role": ROLE, "Code": {"ZipFile": archive}}
 
-    server = own_server().start()
+    server = own_server(None, *AS_ROOT).start()
     client = server.client("lambda")
     client.create_function(FunctionName="f", **settings)
     shown = wait_for(
@@ -135,7 +141,7 @@ def test_a_python_that_is_not_here_makes_the_function_failed(own_server, runtime
     with pytest.raises(client.exceptions.ResourceConflictException, match="currently in the following state: Failed"):
         client.invoke(FunctionName="f")
 
-    lenient = own_server(None, "--runtime-fallback", "nearest").start().client("lambda")
+    lenient = own_server(None, "--runtime-fallback", "nearest", *AS_ROOT).start().client("lambda")
     lenient.create_function(FunctionName="f", **settings)
     lenient.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.2, "MaxAttempts": 600})
     assert json.loads(lenient.invoke(FunctionName="f")["Payload"].read()) == f"AWS_Lambda_{missing[0]}"

@@ -67,7 +67,11 @@ class Call:
         self.go = str(uuid.uuid4())
         self.answer = None
         busy = server.health()["environments"]["busy"]
-        self.thread = threading.Thread(target=lambda: setattr(self, "answer", invoke(client, name, {"go": self.go})))
+        # Asked for the tail of the log, a call is answered when its environment is idle.
+        asked = {"LogType": "Tail"}
+        self.thread = threading.Thread(
+            target=lambda: setattr(self, "answer", invoke(client, name, {"go": self.go}, **asked))
+        )
         self.thread.start()
         wait_for(lambda: server.health()["environments"]["busy"] > busy, within_s=20)
 
@@ -111,20 +115,10 @@ def test_cc01_the_newest_idle_environment_is_reused(small_server, client, held_f
     """CC-01: of two idle environments the one that worked last gets the next call, and the one after it."""
     first, second = (Call(small_server, client, held_function) for _ in range(2))
     first_stream = first.finish()[1]
-    # A call without LogType is answered before its environment is idle; the next one finding it says that it is.
-    wait_for(lambda: _stream_or_none(client, held_function) == first_stream)
+    assert invoke(client, held_function, LogType="Tail")[1][1] == first_stream
     second_stream = second.finish()[1]
     assert first_stream != second_stream
-    wait_for(lambda: _stream_or_none(client, held_function) == second_stream)
     assert [invoke(client, held_function, LogType="Tail")[1][1] for _ in range(3)] == [second_stream] * 3
-
-
-def _stream_or_none(client, name):
-    """Return the log stream of whichever environment answers; None where none is free yet."""
-    try:
-        return invoke(client, name, LogType="Tail")[1][1]
-    except client.exceptions.TooManyRequestsException:
-        return None
 
 
 def test_cc01_an_update_retires_without_disturbing(small_server, client, held_function):

@@ -239,8 +239,10 @@ class EnvironmentPool(EnvironmentOwner):
                 return environment
         return None
 
-    def _places(self, deployment_id: str) -> tuple[Idle, Idle]:
+    def _places(self, deployment_id: str) -> tuple[Idle, ...]:
         """Return where to look for an idle one, in order: one that is used up when it is taken comes last."""
+        if not self._kept_idle.since:
+            return (self._idle,)
         kept = self._kept_idle.newest(deployment_id)
         if kept is not None and not self._kept[kept].stays:
             return self._idle, self._kept_idle
@@ -393,7 +395,8 @@ class EnvironmentPool(EnvironmentOwner):
 
     def _observe(self, environment: ExecutionEnvironment, *, has_failed: bool = False) -> None:
         """Learn from what an environment has used what its like will; one that failed may not have used it all."""
-        self._promised.pop(environment, None)
+        if self._promised:
+            self._promised.pop(environment, None)
         deployment_id, peak_mib = environment.deployment.deployment_id, environment.memory_peak_mib
         if has_failed and peak_mib <= self._cost_mib(environment.deployment):
             return
@@ -527,7 +530,10 @@ class EnvironmentPool(EnvironmentOwner):
         idle.push(environment, now)
         self._unfrozen[environment] = now
         self._freeze_soon(now)
-        self._sweep_by(min(now + self._idle_s, self._all[environment] + self._age_s))
+        due = min(now + self._idle_s, self._all[environment] + self._age_s)
+        # Nearly always there is one that is due before.
+        if self._sweep_timer is None or due < self._sweep_at:
+            self._sweep_by(due)
         if self._wanting_room:
             self._offer_room()
 

@@ -28,9 +28,10 @@ PROVISIONED: Final = "provisioned-concurrency"
 SNAP_START: Final = "snap-start"
 
 STARTS_MAX: Final = 4
+ALL_STARTS_MAX: Final = 32
 """
-Inits at once, over all functions. Assumed: more would slow each other down, and the invocations that run meanwhile;
-revisit test_provisioned.py.
+Inits at once, of one version and over all. Assumed: more would slow each other down, and the invocations that run
+meanwhile; and a few functions whose init takes minutes must not hold up the others. Revisit test_provisioned.py.
 """
 
 RETRY_FIRST_S: Final = 1.0
@@ -180,10 +181,16 @@ class InitialisedKeeper:
         self._keepings: dict[Key, _Keeping] = {}
         self._changed: dict[tuple[Scope, FunctionName], None] = {}
         self._has_work = asyncio.Event()
+        self._is_reading = False
         self._timer: TimerHandle | None = None
         self._timer_at = 0.0
-        self._starts = asyncio.Semaphore(STARTS_MAX)
+        self._starts = asyncio.Semaphore(ALL_STARTS_MAX)
         store.on_change(self._note_change)
+
+    @property
+    def has_caught_up(self) -> bool:
+        """Whether it has read all that it was told of."""
+        return not self._changed and not self._is_reading
 
     def state(self, scope: Scope, name: FunctionName, version: str, requested: int) -> ProvisionedState:
         """Return what has come of a version's provisioned concurrency."""
@@ -217,8 +224,12 @@ class InitialisedKeeper:
             return error.failure
         except PoolFull:
             raise DependencyError("there is no room for another environment", retryable=True) from None
-        before = self._keepings.setdefault(key, keeping)
-        if before is not keeping and not kept.is_left:
+        before = self._keepings.get(key)
+        if before is None or before.wish.deployment.deployment_id != deployment.deployment_id:
+            if before is not None:
+                self._drop(before)
+            self._keepings[key] = keeping
+        elif not kept.is_left:
             before.ready[kept] = None
         # The version may have been deleted meanwhile: look, and end what nobody wants.
         self._note_change(FunctionChange(deployment.scope, deployment.name))
@@ -252,6 +263,7 @@ class InitialisedKeeper:
     async def _read(self, scope: Scope, name: FunctionName) -> None:
         """Take over what is to be kept of one function."""
         del self._changed[(scope, name)]
+        self._is_reading = True
         try:
             async with self._store.snapshot(scope) as reading:
                 provisioned = await reading.list_provisioned(name)
@@ -259,6 +271,8 @@ class InitialisedKeeper:
         except BaseException:
             self._changed[(scope, name)] = None
             raise
+        finally:
+            self._is_reading = False
         wanted = wishes(versions, provisioned)
         for key in [key for key in self._keepings if key[:2] == (scope, name) and key[2] not in wanted]:
             self._drop(self._keepings.pop(key))

@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _wait_to_be_forked() -> None:
-    """Be a zygote: the client is loaded first, as in `main`, so that what else gets loaded is known. Never returns."""
+    """Be a zygote: the client is loaded first, as in `main`, so that what else is, is known. Returns in forks."""
     import awslambdaric.__main__  # noqa: F401 - what it loads counts
 
     ordinary = frozenset(sys.modules)
@@ -46,7 +46,7 @@ def _wait_to_be_forked() -> None:
     # A module of its own, compiled beforehand: a script is compiled at each start.
     import _lambent_forked
 
-    _lambent_forked.wait(ordinary, main)
+    _lambent_forked.wait(ordinary)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import site
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 _ZYGOTE = "/var/lambent/zygote.py"
@@ -48,13 +48,12 @@ _CLIENTS_OWN_ADDRESS = "127.0.0.1:9001"
 _AT_START = {"sitecustomize", "usercustomize"}
 
 
-def wait(ordinary: frozenset[str], main: Callable[[], None]) -> None:
+def wait(ordinary: frozenset[str]) -> None:
     """
-    Load what functions need; then fork environments on orders. Never returns.
+    Load what functions need; then fork environments on orders. Returns in each fork, once it is as if executed.
 
     Args:
         ordinary: the modules that a process has which was executed, when it comes to the function's own.
-        main: runs the client.
     """
     orders = int(os.environ.pop("LAMBENT_ZYGOTE"))
     preload = os.environ.pop("LAMBENT_PRELOAD", "").split(",")
@@ -72,9 +71,13 @@ def wait(ordinary: frozenset[str], main: Callable[[], None]) -> None:
     spec.loader.exec_module(zygote)
     sys.meta_path.remove(absent)
     del sys.modules[__name__]
-    forked = _Forked(ordinary, absent.names, main)
+    forked = _Forked(ordinary, absent.names)
     _open_streams()
-    zygote.serve(orders, forked.run)
+    environ = zygote.serve(orders, is_loaded=True)
+    # Never freed: that would write to memory which all forks share.
+    for one in (zygote, forked, sys._getframe().f_globals):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))
+    forked.become(environ)
 
 
 class _Absent:
@@ -91,8 +94,7 @@ class _Absent:
 class _Forked:
     """What the zygote knows of itself, and the way from there to a function."""
 
-    def __init__(self, ordinary: frozenset[str], absent: set[str], main: Callable[[], None]) -> None:
-        self._main = main
+    def __init__(self, ordinary: frozenset[str], absent: set[str]) -> None:
         self._ahead = (_top_levels(sys.modules) - _top_levels(ordinary)) | absent
         """Top-level names that a function's own modules of these names would have been loaded for."""
         self._loaded = self._ahead | _top_levels(sys.modules) | _AT_START
@@ -108,30 +110,17 @@ class _Forked:
         self._blank = {folder for folder in self._library_folders if not _libraries(_entries(folder))}
         """Without libraries so far; the others are the runtime's own."""
 
-    def run(self, environ: dict[str, str]) -> None:
+    def become(self, environ: dict[str, str]) -> None:
         """
         Become the runtime of one function, in a process that was forked and has given up its privileges.
 
         Args:
             environ: the complete environment.
         """
-        try:
-            os.chdir(environ["LAMBDA_TASK_ROOT"])
-            if self.needs_exec(environ):
-                _execute(environ)
-            self._become(environ)
-            self._main()
-            status = 0
-        except SystemExit as left:
-            status = _status(left.code)
-        except KeyboardInterrupt:
-            sys.excepthook(*sys.exc_info())
-            status = 128 + signal.SIGINT
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-            status = 1
-        # Joins threads, calls what wants to be called at the end, flushes; the frames below are never gone back to.
-        ctypes.pythonapi.Py_Exit(status)
+        os.chdir(environ["LAMBDA_TASK_ROOT"])
+        if self.needs_exec(environ):
+            _execute(environ)
+        self._become(environ)
 
     def needs_exec(self, environ: dict[str, str]) -> bool:
         """Whether the function brings something that would have been loaded instead of what is loaded now."""
@@ -241,16 +230,6 @@ def _open_streams() -> None:
             os.dup2(descriptor, number)
         for descriptor in (*kept, reading, writing, null):
             os.close(descriptor)
-
-
-def _status(code: object) -> int:
-    """Return the exit status of SystemExit, as the interpreter does."""
-    if code is None:
-        return 0
-    if isinstance(code, int):
-        return code & 0xFF
-    sys.stderr.write(f"{code}\n")
-    return 1
 
 
 def _entries(folder: str) -> list[str]:

@@ -192,8 +192,10 @@ class DiskTmp:
 
     def _format(self, mib: int) -> int:
         tables_bytes = mib * _MIB // _BYTES_PER_INODE * _INODE_BYTES
-        # Beside the inode tables an ext4 without a journal takes a hundredth at most.
-        size = mib * _MIB + tables_bytes + mib * _MIB // 100 + 4 * _MIB
+        # Beside its inode tables an ext4 without a journal takes a four-hundredth, and hides a fiftieth, at most 4096
+        # blocks, that it keeps for writes whose place is not decided yet.
+        own_bytes = mib * _MIB // 400 + 2 * _MIB
+        size = mib * _MIB + tables_bytes + own_bytes + min((mib + 1) * _MIB // 50, 4096 * 4096)
         descriptor = os.open(self._folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             os.truncate(descriptor, size)

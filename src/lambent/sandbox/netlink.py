@@ -11,7 +11,7 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
-_NEWLINK, _DELLINK, _NEWADDR, _NEWROUTE = 16, 17, 20, 24
+_NEWLINK, _DELLINK, _GETLINK, _NEWADDR, _NEWROUTE = 16, 17, 18, 20, 24
 _REQUEST, _ACK, _EXCLUSIVE, _CREATE = 0x1, 0x4, 0x200, 0x400
 _ERROR = 2
 
@@ -54,7 +54,7 @@ def _link(index: int = 0, flags: int = 0, change: int = 0) -> bytes:
     return struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, flags, change)
 
 
-def veth(name: str, group: int, peer_name: str, peer_index: int, peer_namespace: int) -> Message:
+def veth(name: str, group: int, peer_name: str, peer_namespace: int) -> Message:
     """
     Make a pair of interfaces, one end here and one in another network namespace.
 
@@ -62,10 +62,9 @@ def veth(name: str, group: int, peer_name: str, peer_index: int, peer_namespace:
         name: of the end here; 15 characters at most.
         group: of the end here, for `delete_group`.
         peer_name: of the other end.
-        peer_index: the number of the other end in its namespace, so that nobody has to look it up.
         peer_namespace: a descriptor.
     """
-    peer = _link(peer_index) + _name(peer_name) + _number(_IFLA_NET_NS_FD, peer_namespace)
+    peer = _link() + _name(peer_name) + _number(_IFLA_NET_NS_FD, peer_namespace)
     data = _attribute(_IFLA_INFO_DATA, _attribute(_VETH_INFO_PEER, peer))
     kind = _attribute(_IFLA_LINKINFO, _attribute(_IFLA_INFO_KIND, b"veth") + data)
     return Message(_NEWLINK, _CREATE | _EXCLUSIVE, _link() + _name(name) + _number(_IFLA_GROUP, group) + kind)
@@ -91,6 +90,17 @@ def configure(index: int, ipv4: Mapping[int, int], has_ipv6: bool) -> Message:
 def up(index: int) -> Message:
     """Set an interface up."""
     return Message(_NEWLINK, 0, _link(index, _IFF_UP, _IFF_UP))
+
+
+def settle(index: int) -> Message:
+    """
+    Have the kernel see at once that an interface has a link.
+
+    The end of a pair that was set up first sends nothing until a worker of the kernel has noticed the other. That may
+    take a second, and a first SYN that is lost costs another. Whoever asks for the interface makes the kernel look.
+    Observed: on Linux 6.18 (linkwatch_sync_dev in rtnl_getlink). Older ones may leave it to their worker all the same.
+    """
+    return Message(_GETLINK, 0, _link(index))
 
 
 def delete(name: str) -> Message:

@@ -35,11 +35,7 @@ _BLOCK_PREFIX = 19
 NUMBERS_MAX = 1 << (32 - _BLOCK_PREFIX)
 """How many environments one server may have. Servers on one machine begin at different blocks of RANGE."""
 
-_PEER_INDEX = 1_000_000
-"""
-The index of an environment's interface in its namespace. It must not be that of its peer on the machine: for such
-pairs the kernel takes up to a second to see that there is a link (linkwatch_urgent_event), and drops packets meanwhile.
-"""
+_SIOCGIFINDEX = 0x8933
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP_RUNNING = 0x41
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
@@ -98,7 +94,7 @@ def _try_in_new_namespace(nft: str) -> str | None:
     try:
         with _new_namespace(home) as namespace, contextlib.closing(netlink.Netlink()) as link:
             try:
-                link.do(netlink.veth("lbtrial", 1, "eth0", 0, namespace))
+                link.do(netlink.veth("lbtrial", 1, "eth0", namespace))
             except OSError as error:
                 return f"the kernel makes no pairs of interfaces ({error.strerror}): `modprobe veth`"
             packet_filter.write_table(
@@ -196,15 +192,23 @@ class Network:
                 inner = undo.enter_context(contextlib.closing(netlink.Netlink())) if has_egress else None
             address = None
             if inner is not None:
-                address = self._connect(number, namespace, inner)
+                address = self._connect(number, namespace, inner, runtime)
                 inner.close()
             undo.pop_all()
         return EnvironmentNetwork(namespace, runtime, gateway, address)
 
-    def _connect(self, number: int, namespace: int, inner: netlink.Netlink) -> str:
-        """Put a pair of interfaces between the machine and a namespace; return the environment's address."""
+    def _connect(self, number: int, namespace: int, inner: netlink.Netlink, any_socket: socket.socket) -> str:
+        """
+        Put a pair of interfaces between the machine and a namespace; return the environment's address.
+
+        Args:
+            number: the environment's.
+            namespace: its network namespace.
+            inner: a route socket of that namespace.
+            any_socket: any other socket of that namespace.
+        """
         name = f"{packet_filter.interface_prefix(self.settings.instance)}{number:04x}"
-        pair = netlink.veth(name, self._group, "eth0", _PEER_INDEX, namespace)
+        pair = netlink.veth(name, self._group, "eth0", namespace)
         try:
             self._netlink.do(pair)
         except FileExistsError:
@@ -213,20 +217,23 @@ class Network:
                 self._netlink.do(netlink.delete(name))
             self._netlink.do(pair)
         outside = socket.if_nametoindex(name)
+        # Not always the first after the loopback: some kernels put tunnels into every namespace.
+        inside = struct.unpack_from("=16si", fcntl.ioctl(any_socket, _SIOCGIFINDEX, struct.pack("16s24x", b"eth0")))[1]
         self._netlink.do(
             netlink.configure(outside, self._host_end, self._has_ipv6),
             netlink.up(outside),
             netlink.address(outside, HOST_ADDRESS),
         )
         address = self._route(outside, number)
-        if self._has_ipv6:
-            inner.do(netlink.configure(_PEER_INDEX, {}, True))
         inner.do(
-            netlink.address(_PEER_INDEX, address),
-            netlink.up(_PEER_INDEX),
-            netlink.route(_PEER_INDEX, HOST_ADDRESS, None),
-            netlink.route(_PEER_INDEX, None, HOST_ADDRESS),
+            *([netlink.configure(inside, {}, True)] if self._has_ipv6 else ()),
+            netlink.address(inside, address),
+            netlink.up(inside),
+            netlink.route(inside, HOST_ADDRESS, None),
+            netlink.route(inside, None, HOST_ADDRESS),
         )
+        # The end that was set up first has dropped packets until now.
+        self._netlink.do(netlink.settle(outside))
         return address
 
     def _route(self, outside: int, number: int) -> str:

@@ -344,7 +344,7 @@ def _be_zygote(link: socket.socket, runtime: dict[str, Any] | None) -> None:
     """Become a zygote in the root that was just built: with a runtime loaded, or to start runtimes by exec only."""
     if runtime is None:
         # This very process, with our own code in it and no more.
-        zygote.serve(link.detach(), None)
+        zygote.serve(link.detach(), is_loaded=False)
         return
     link.set_inheritable(True)
     environ = dict(runtime["environ"])

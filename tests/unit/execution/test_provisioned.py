@@ -216,6 +216,8 @@ def story(tmp_path: Path) -> Callable[..., None]:
                 try:
                     await tell(bench)
                     assert not running.done(), "the task has ended"
+                    # Not in the middle of a read.
+                    await bench.until(lambda: bench.keeper.has_caught_up)
                 finally:
                     running.cancel()
                     await asyncio.wait([running])
@@ -339,12 +341,30 @@ def test_the_first_init_of_a_version_is_kept(story: Callable[..., None]) -> None
         pending = version("1", snap_start=True, state=State.PENDING)
         await bench.save(pending)
         assert await bench.keeper.first(pending.deployment()) is None
-        await bench.until(lambda: not bench.keeper._changed)
+        await bench.until(lambda: bench.keeper.has_caught_up)
         await bench.save(version("1", snap_start=True))
-        await bench.until(lambda: not bench.keeper._changed)
+        await bench.until(lambda: bench.keeper.has_caught_up)
         assert bench.pool.asked == [("1", "snap-start", False)]
         bench.pool.kept[0].retire()
         await bench.until(lambda: len(bench.pool.kept) == 1)
+
+    story(tell)
+
+
+def test_a_first_init_of_a_newer_deployment_replaces_the_older(story: Callable[..., None]) -> None:
+    """The version changed before it became Active, as when a tag closes the internet: the new one is kept."""
+
+    async def tell(bench: Bench) -> None:
+        pending = version("1", snap_start=True, state=State.PENDING)
+        await bench.save(pending)
+        assert await bench.keeper.first(pending.deployment()) is None
+        changed = msgspec.structs.replace(pending, deployment_id="new")
+        await bench.save(changed)
+        assert await bench.keeper.first(changed.deployment()) is None
+        await bench.save(msgspec.structs.replace(changed, state=State.ACTIVE))
+        await bench.until(lambda: bench.keeper.has_caught_up)
+        assert [one.deployment.deployment_id for one in bench.pool.kept] == ["new"]
+        assert len(bench.pool.asked) == 2
 
     story(tell)
 
@@ -374,7 +394,7 @@ def test_a_version_that_went_during_its_first_init_keeps_nothing(story: Callable
         await bench.until(lambda: bool(bench.pool.asked))
         async with bench.store.transaction(SCOPE) as tx:
             await tx.delete_version(F, "1")
-        await bench.until(lambda: not bench.keeper._changed)
+        await bench.until(lambda: bench.keeper.has_caught_up)
         bench.pool.blocked.set()
         assert await first is None
         await bench.until(lambda: not bench.pool.kept and not bench.keeper._keepings)

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from lambent.clock import SystemClock
+from lambent.domain.caller import Scope
+from lambent.domain.function import Code, Configuration, Deployment, FunctionName
+from lambent.execution.variables import function_variables
 from lambent.function_user import FunctionUser, find_function_user
 from lambent.runtimes import python
 from lambent.runtimes.contract import RuntimeCommand, RuntimeUnavailable
@@ -214,14 +217,39 @@ def test_paths_inside_are_lambdas(folder: Path, installs: list[list[str]]) -> No
 
 
 def test_a_zygote_has_what_acts_at_start(folder: Path, installs: list[list[str]]) -> None:
-    """It runs the same command with the runtime's own variables and the default language, and no user's."""
+    """It runs the same command with the runtime's own variables and the default language and time, and no user's."""
     command = inside(own_root(folder, interpreter_in(folder / "3.12.1")), GREETING="hello")
     zygote = command.zygote
     assert zygote is not None
     assert zygote.argv == command.argv
-    assert dict(zygote.environ) == {**command.environ, "LANG": "en_US.UTF-8"}
+    defaults = variables()
+    assert dict(zygote.environ) == {**command.environ, "LANG": defaults["LANG"], "TZ": defaults["TZ"]}
     assert zygote.preload == ("boto3",)
     assert command.in_zygote
+
+
+def variables() -> dict[str, str]:
+    """Return what a function starts with whose user sets nothing."""
+    deployment = Deployment(
+        scope=Scope("000000000000", "us-east-1"),
+        name=FunctionName("f"),
+        version="1",
+        deployment_id="d",
+        configuration=Configuration("python3.12", "app.handler", "role"),
+        code=Code("0" * 64, 1),
+    )
+    return function_variables(
+        deployment,
+        runtime_variables={},
+        runtime_reserved={},
+        task_root="/var/task",
+        runtime_api_address="127.0.0.1:9001",
+        log_stream="stream",
+        endpoint="http://127.0.0.1:4566",
+        access_key="key",
+        secret_key="secret",
+        session_token="token",
+    )
 
 
 @pytest.mark.parametrize("opened", ["bin/python3.12", "lib/python3.12/os.py", "lib/python3.12", "."])

@@ -29,8 +29,6 @@ OUTSIDE_PORT = 7000
 TIMEOUT_S = 5.0
 
 _SIOCSIFFLAGS = 0x8914
-_OUTER = 1000
-"""The index of the interface of the internet. Were it that of its peer, the kernel would take a second to see the link."""
 
 
 def network_namespace() -> int:
@@ -85,7 +83,7 @@ class Machine:
         # As on most machines that need us to switch it on; new namespaces take over what the real machine has.
         Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
         link = stack.enter_context(contextlib.closing(netlink.Netlink()))
-        link.do(netlink.veth("uplink", 1, "eth0", _OUTER, self.internet))
+        link.do(netlink.veth("uplink", 1, "eth0", self.internet))
         index = socket.if_nametoindex("uplink")
         link.do(
             netlink.up(index),
@@ -95,13 +93,15 @@ class Machine:
         )
         with inside(self.internet):
             self._outer = stack.enter_context(contextlib.closing(netlink.Netlink()))
+            self._outer_index = socket.if_nametoindex("eth0")
         self._outer.do(
-            netlink.up(_OUTER),
-            netlink.address(_OUTER, INTERNET),
-            netlink.address(_OUTER, PRIVATE),
+            netlink.up(self._outer_index),
+            netlink.address(self._outer_index, INTERNET),
+            netlink.address(self._outer_index, PRIVATE),
             # No route to environments: an answer only finds its way to the machine's own address.
-            netlink.route(_OUTER, MACHINE, None),
+            netlink.route(self._outer_index, MACHINE, None),
         )
+        link.do(netlink.settle(index))
 
     def _new_namespace(self) -> int:
         system_calls.unshare(system_calls.CLONE_NEWNET)
@@ -176,7 +176,7 @@ class Machine:
 
     def route_back(self, address: str) -> None:
         """Let the internet answer an environment's own address."""
-        self._outer.do(netlink.route(_OUTER, address, MACHINE))
+        self._outer.do(netlink.route(self._outer_index, address, MACHINE))
 
     @contextlib.contextmanager
     def without_table(self, network: Network) -> Iterator[None]:

@@ -122,6 +122,16 @@ def test_an_environment_reaches_the_internet_as_the_machine(machine: Machine) ->
     assert (question, sender[0], datagrams.recv(10)) == (b"question", MACHINE, b"answer")
 
 
+def test_no_packet_of_a_new_environment_is_lost(machine: Machine) -> None:
+    """A function may connect in the moment in which its network is made; a lost SYN would cost it a second."""
+    environments = machine.network()
+    for number in range(20):
+        client = machine.tcp(machine.make(environments, number).namespace_fd)
+        client.settimeout(0.9)
+        with pytest.raises(ConnectionRefusedError):
+            client.connect((HOST_ADDRESS, OUTSIDE_PORT))
+
+
 def test_nobody_outside_opens_connections_to_environments(machine: Machine) -> None:
     """Not even who has a route to them."""
     environments = machine.network()

@@ -19,7 +19,7 @@ import resource
 import signal
 import socket
 import struct
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, NoReturn, Optional, Tuple
 
 if TYPE_CHECKING:
     from lambent.sandbox.inside import system_calls
@@ -58,8 +58,6 @@ _HIDDEN = system_calls.MS_NOSUID | system_calls.MS_NODEV | system_calls.MS_NOEXE
 
 _SIGNALS_FROM_PARENT = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-Run = Callable[[Dict[str, str]], None]
-
 
 def receive(link: socket.socket) -> "Tuple[Optional[Dict[str, Any]], List[int]]":
     """Return the next message and the descriptors that came with it; None at the end of the stream."""
@@ -81,14 +79,14 @@ def _send_descriptor(link: socket.socket, data: bytes, descriptor: int) -> None:
         link.sendmsg([data], rights)
 
 
-def serve(descriptor: int, run: Optional[Run]) -> None:
+def serve(descriptor: int, is_loaded: bool) -> Dict[str, str]:
     """
-    Take orders until the spawner goes; never returns.
+    Take orders until the spawner goes. Returns only in forked processes that are to be the runtime which is loaded
+    here: the complete environment, once they have given up their privileges.
 
     Args:
         descriptor: the spawner's end of a SEQPACKET pair's other end.
-        run: turns a forked process into the runtime that is loaded here, with a complete environment; None where
-            nothing is loaded and runtimes are started by exec only.
+        is_loaded: whether there is such a runtime; else all are started by exec.
     """
     link = socket.socket(fileno=descriptor)
     link.set_inheritable(False)
@@ -99,7 +97,7 @@ def serve(descriptor: int, run: Optional[Run]) -> None:
     setup, _ = receive(link)
     if setup is None:
         os._exit(0)
-    zygote = _Zygote(bytes.fromhex(setup["filter"]), bool(setup["privileged"]), run)
+    zygote = _Zygote(bytes.fromhex(setup["filter"]), bool(setup["privileged"]), is_loaded)
     gc.collect()
     # What is here now stays untouched in the children, so that its memory stays shared.
     gc.freeze()
@@ -109,22 +107,27 @@ def serve(descriptor: int, run: Optional[Run]) -> None:
         order, descriptors = receive(link)
         if order is None:
             os._exit(0)
-        try:
-            zygote.park(order, descriptors, link)
-        finally:
-            for one in descriptors:
-                os.close(one)
+        environ = zygote.park(order, descriptors, link)
+        if environ is not None:
+            # Nothing of what led here is left below the runtime: not a frame, not a descriptor.
+            return environ
+        for one in descriptors:
+            os.close(one)
 
 
 class _Zygote:
-    def __init__(self, program: bytes, privileged: bool, run: Optional[Run]) -> None:
+    def __init__(self, program: bytes, privileged: bool, is_loaded: bool) -> None:
         self._program = program
         self._privileged = privileged
         """Whether this is the machine's root; else the root of a user namespace, which has one user and no more."""
-        self._run = run
+        self._is_loaded = is_loaded
 
-    def park(self, order: Dict[str, Any], descriptors: List[int], link: socket.socket) -> None:
-        """Fork one environment. What goes wrong is told to whoever holds the other end of its orders socket."""
+    def park(self, order: Dict[str, Any], descriptors: List[int], link: socket.socket) -> Optional[Dict[str, str]]:
+        """
+        Fork one environment; in its runtime return what `serve` does, here None.
+
+        What goes wrong is told to whoever holds the other end of its orders socket.
+        """
         given = dict(zip(order["descriptors"], descriptors))
         orders = socket.socket(fileno=os.dup(given["orders"]))
         flags = (
@@ -142,21 +145,19 @@ class _Zygote:
             with contextlib.suppress(OSError):
                 orders.send(("F%s" % error.strerror).encode())
             orders.close()
-            return
+            return None
         if pid == 0:
             try:
                 link.close()
-                self._be_first(order, given, orders)
+                return self._be_first(order, given, orders)
             except BaseException as error:
-                with contextlib.suppress(OSError):
-                    orders.send(("F%s: %s" % (type(error).__name__, error)).encode())
-            finally:
-                os._exit(70)
+                _give_up(orders, error)
         _send_descriptor(orders, b"P", process)
         os.close(process)
         orders.close()
+        return None
 
-    def _be_first(self, order: Dict[str, Any], given: Dict[str, int], orders: socket.socket) -> None:
+    def _be_first(self, order: Dict[str, Any], given: Dict[str, int], orders: socket.socket) -> Dict[str, str]:
         """Be process 1 of the environment: set up its namespaces, fork the runtime, wait, tell how it ended."""
         system_calls.die_with_parent()
         for number in _SIGNALS_FROM_PARENT:
@@ -173,16 +174,17 @@ class _Zygote:
         _mount_own(order, given.get("tmp"))
         socket.sethostname(order["hostname"])
         runtime = os.fork()
-        if runtime == 0:
-            try:
-                self._be_runtime(order, given, orders)
-            except BaseException as error:
-                with contextlib.suppress(OSError):
-                    orders.send(("F%s: %s" % (type(error).__name__, error)).encode())
-            finally:
-                os._exit(70)
-        # From here on the function may be at work: nothing of this process may be of use to it.
-        status = os.dup2(given["status"], _ORDERS_DESCRIPTOR, inheritable=False)
+        if runtime != 0:
+            self._stay_first(runtime, given["status"])
+        try:
+            environ = self._be_runtime(order, given, orders)
+        except BaseException as error:
+            _give_up(orders, error)
+        return environ
+
+    def _stay_first(self, runtime: int, status: int) -> NoReturn:
+        """Be process 1 from here on: the function may be at work, and nothing of this process may be of use to it."""
+        status = os.dup2(status, _ORDERS_DESCRIPTOR, inheritable=False)
         os.closerange(0, status)
         system_calls.close_from(status + 1)
         system_calls.set_name("init")
@@ -195,7 +197,7 @@ class _Zygote:
             _freeze_by_signal()
         _wait_for(runtime, status)
 
-    def _be_runtime(self, order: Dict[str, Any], given: Dict[str, int], orders: socket.socket) -> None:
+    def _be_runtime(self, order: Dict[str, Any], given: Dict[str, int], orders: socket.socket) -> Dict[str, str]:
         """Be the runtime's process: park, take the one order, give up all privileges, run."""
         os.setsid()
         os.umask(0o022)
@@ -220,16 +222,15 @@ class _Zygote:
             if target == "/tmp":
                 os.chmod(target, 0o1777)
         self._give_up_privileges(order["uid"], order["gid"])
-        environ = work["environ"]
-        if work["in_zygote"]:
-            assert self._run is not None
-            orders.close()
-            self._run(environ)
-            os._exit(0)
-        # Ignored by Python for itself; a program that is executed expects them at their defaults.
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(number, signal.SIG_DFL)
-        _execute(work, orders)
+        if not work["in_zygote"]:
+            # Ignored by Python for itself; a program that is executed expects them at their defaults.
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_DFL)
+            _execute(work, orders)
+        assert self._is_loaded
+        orders.close()
+        environ: Dict[str, str] = work["environ"]
+        return environ
 
     def _give_up_privileges(self, uid: int, gid: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -252,7 +253,16 @@ class _Zygote:
             system_calls.load_filter(self._program)
 
 
-def _execute(work: Dict[str, Any], orders: socket.socket) -> None:
+def _give_up(orders: socket.socket, error: BaseException) -> NoReturn:
+    """End a process that could not become what it was forked for, and say why."""
+    try:
+        with contextlib.suppress(OSError):
+            orders.send(("F%s: %s" % (type(error).__name__, error)).encode())
+    finally:
+        os._exit(70)
+
+
+def _execute(work: Dict[str, Any], orders: socket.socket) -> NoReturn:
     """Become the command; what keeps it from running is told in AWS's form."""
     path = work["argv"][0]
     try:
@@ -290,7 +300,7 @@ def _signal_all(number: int) -> None:
         os.kill(-1, number)
 
 
-def _wait_for(child: int, status: int) -> None:
+def _wait_for(child: int, status: int) -> NoReturn:
     """Reap whatever ends; leave when the runtime has. The kernel then ends the rest of the environment."""
     while True:
         try:
