@@ -57,7 +57,14 @@ ENVIRONMENTS = {
     "peers": Environment(ROOT / ".cache" / "peers", ("peers.txt",)),
 }
 
-SYSTEM_COMMANDS = {"curl": ("curl",), "gcc": ("gcc", "libc6-dev"), "aws": ("awscli",)}
+SYSTEM_COMMANDS = {
+    "curl": ("curl",),
+    "gcc": ("gcc", "libc6-dev"),
+    "aws": ("awscli",),
+    "nft": ("nftables",),
+    "mkfs.ext4": ("e2fsprogs",),
+    "ps": ("procps",),
+}
 """Command that a test uses to the Debian packages that hold it."""
 
 

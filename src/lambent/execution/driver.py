@@ -287,7 +287,8 @@ class ExecutionEnvironment:
                     return True
                 self._owner.environment_started(self)
                 sandbox.watch(sandboxed, True)
-                if sandboxed.gateway_listener is not None and around.serve_gateway is not None:
+                # Killed while it started, as when init fails at once, it has no listener any more.
+                if sandboxed.gateway_listener is not None and around.serve_gateway is not None and not self._is_killed:
                     # Not before the runtime starts: whoever calls early waits in the listener's backlog.
                     opened.append(await around.serve_gateway(sandboxed.gateway_listener, self))
                 exit_ = await parked.ended

@@ -138,7 +138,8 @@ class Network:
         self._blocks = blocks[first:] + blocks[:first]
         self._servers, self._relays_dns = _name_servers(resolv_conf, resolved)
         self._host_end = {netlink.FORWARDING: 1, netlink.RP_FILTER: 1}
-        if settings.allow_host or self._relays_dns:
+        self._serves_from_host = bool(settings.allow_host or self._relays_dns)
+        if self._serves_from_host:
             # Services of the machine listen on its loopback, to which the table leads what is allowed.
             self._host_end[netlink.ROUTE_LOCALNET] = 1
 
@@ -160,6 +161,8 @@ class Network:
             raise NetworkUnavailable(reason)
         assert nft is not None
         try:
+            if self._serves_from_host and (reason := packet_filter.closed_by_others(nft, "input")):
+                raise NetworkUnavailable(reason)
             # Before the first packet may be forwarded.
             packet_filter.write_table(nft, self.rules())
         except PacketFilterError as error:
@@ -267,10 +270,12 @@ class Network:
         return "".join(f"nameserver {server}\n" for server in self._servers) + "options timeout:2 attempts:2\n"
 
     def close(self) -> None:
-        """Take the table away. Interfaces go with their namespaces. Idempotent."""
+        """Take the interfaces and then the table away, so that nothing lives on without its rules. Idempotent."""
         if self._home < 0:
             return
         if self._is_open and (nft := packet_filter.find_nft()) is not None:
+            with contextlib.suppress(OSError):
+                self._netlink.do(netlink.delete_group(self._group))
             packet_filter.remove_table(nft, self.settings.instance)
         self._is_open = False
         self._netlink.close()
@@ -346,5 +351,7 @@ def _servers_in(path: Path) -> list[ipaddress.IPv4Address]:
             words = line.split()
             if len(words) >= 2 and words[0] == "nameserver":
                 with contextlib.suppress(ValueError):
-                    servers[ipaddress.IPv4Address(words[1])] = None
+                    server = ipaddress.IPv4Address(words[1])
+                    # Documented: resolv.conf(5): 0.0.0.0 is this machine.
+                    servers[ipaddress.IPv4Address("127.0.0.1") if server.is_unspecified else server] = None
     return list(servers)

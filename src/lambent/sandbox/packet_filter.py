@@ -22,13 +22,18 @@ HOST_ADDRESS = "169.254.1.1"
 """The machine as environments see it; link-local, so that it is nobody else's."""
 
 _CLOSED = (
-    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-    "192.168.0.0/16", str(RANGE), "224.0.0.0/4", "240.0.0.0/4",
+    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16", "172.16.0.0/12",
+    "192.0.0.0/24", "192.168.0.0/16", str(RANGE), "224.0.0.0/4", "240.0.0.0/4",
 )  # fmt: skip
-"""What is no internet: private, shared, link-local, multicast and reserved ranges (RFC 6890)."""
+"""
+What is no internet: private, shared, link-local, multicast and reserved ranges (RFC 6890), and the address from which
+Azure's machines fetch what they are set up with.
+"""
 
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin"
 _TIMEOUT_S = 10
+_FINAL = re.compile(r"(counter( packets \d+ bytes \d+)? )?(drop|reject( with .*)?)")
+"""A rule that stops whatever reaches it."""
 
 
 class PacketFilterError(Exception):
@@ -78,39 +83,45 @@ def table_text(
     if ports:
         diverted.append(f"{to_host} tcp dport {_set(ports)} dnat ip to 127.0.0.1")
         arriving.append(f"iifname {ours} ip daddr 127.0.0.1 tcp dport {_set(ports)} ct status dnat accept")
+        # Redis and PostgreSQL, as they are installed, talk to nobody but the machine itself.
+        relayed.append(f"iifname {ours} ip daddr 127.0.0.1 tcp dport {_set(ports)} ct status dnat snat ip to 127.0.0.1")
     if relays_dns_to:
         for protocol in ("udp", "tcp"):
             asked = f"iifname {ours} ip daddr {relays_dns_to} {protocol} dport 53"
             diverted.append(f"{to_host} {protocol} dport 53 dnat ip to {relays_dns_to}")
             arriving.append(f"{asked} ct status dnat accept")
             # Documented: resolved and dnsmasq (--local-service) answer only those who ask from the machine itself.
-            relayed.append(f"{asked} snat ip to 127.0.0.1")
+            relayed.append(f"{asked} ct status dnat snat ip to 127.0.0.1")
     arriving += [
         # A name server may listen at an address of this machine other than the loopback's.
         *(dns if servers else ()),
-        # Replies to what the machine has asked of an environment.
-        f"iifname {ours} ct state established,related ct direction reply accept",
         *_refuse(f"iifname {ours}"),
     ]
     passing = [
         f"oifname {ours} ct state established,related accept",
         *_refuse(f"iifname {ours} oifname {ours}"),
         f"oifname {ours} drop",
+        # What belongs to no connection would not be masqueraded either.
+        f"iifname {ours} ct state invalid drop",
         *(dns if servers else ()),
         *([f"iifname {ours} ip daddr {_set(opened)} accept"] if opened else ()),
         *_refuse(f"iifname {ours} ip daddr {_set(_CLOSED)}"),
     ]
+    # Other processes of the machine have no business inside; the Runtime API and the gateway need no route.
+    entering = [f"oifname {ours} ct state established,related accept", *_refuse(f"oifname {ours}")]
     leaving = [f'ip saddr {RANGE} oifname != {ours} oifname != "lo" masquerade']
 
     table = f"table inet {table_name(instance)}"
     lines = [table, f"delete {table}", f"{table} {{"]
     for name, hook, rules in (
         ("spoofed", "type filter hook prerouting priority raw", spoofed),
-        ("diverted", "type nat hook prerouting priority dstnat", diverted),
+        # Before Docker, which would lead ports that it has published to addresses that are closed.
+        ("diverted", "type nat hook prerouting priority dstnat - 10", diverted),
         ("passing", "type filter hook forward priority filter", passing),
         ("arriving", "type filter hook input priority filter", arriving),
         # nft has no name for the place of source NAT on the way in.
         ("relayed", "type nat hook input priority 100", relayed),
+        ("entering", "type filter hook output priority filter", entering),
         ("leaving", "type nat hook postrouting priority srcnat", leaving),
     ):
         lines += [f"  chain {name} {{", f"    {hook}; policy accept;", *(f"    {rule}" for rule in rules), "  }"]
@@ -150,18 +161,22 @@ def remove_table(nft: str, instance: str) -> None:
         _run([nft, "delete", "table", "inet", table_name(instance)])
 
 
-def closed_by_others(nft: str) -> str | None:
+def closed_by_others(nft: str, hook: str = "forward") -> str | None:
     """
-    Return which other packet filter drops whatever the machine forwards and how to let environments through, or None.
+    Return which other packet filter drops what environments send and how to let them through, or None.
 
-    What one table accepts, another may still drop. Docker and ufw set such a policy. Found are policies, not rules at
-    the end of a chain that do the same (firewalld's).
+    What one table accepts, another may still drop: by the policy of a chain (Docker, ufw) or by its last rule
+    (firewalld).
+
+    Args:
+        nft: the program.
+        hook: `forward`, or `input` for what goes to the machine itself.
 
     Raises:
         PacketFilterError: the machine's filters cannot be read.
     """
     family = table = name = ""
-    names, dropping = set(), []
+    names, hooked = set(), []
     # Its JSON would be less to read here, but not every distribution builds nft with it.
     for line in _run([nft, "list", "chains"]).splitlines():
         words = line.split()
@@ -170,30 +185,37 @@ def closed_by_others(nft: str) -> str | None:
         elif words[:1] == ["chain"]:
             name = words[1]
             names.add((family, table, name))
-        elif re.search(r"\bhook forward\b.*\bpolicy drop\b", line) and family != "ip6":
-            dropping.append((family, table, name))
-    for family, table, name in dropping:
+        elif f" hook {hook} " in line and family in {"ip", "inet"} and not table.startswith("lambent_"):
+            hooked.append((family, table, name, "policy drop" in line))
+    for family, table, name, by_policy in hooked:
+        lines = _run([nft, "list", "chain", family, table, name]).replace("}", "").split("\n")
+        last = [line.strip() for line in lines if line.strip()][-1]
         # Who has a rule for our interfaces there has dealt with it.
-        if '"lb' not in _run([nft, "list", "table", family, table]):
-            return _let_through(family, table, name, "DOCKER-USER" if (family, table, "DOCKER-USER") in names else name)
+        if (by_policy or _FINAL.fullmatch(last)) and 'iifname "lb' not in _run([nft, "list", "table", family, table]):
+            place = "DOCKER-USER" if hook == "forward" and (family, table, "DOCKER-USER") in names else name
+            return _let_through(hook, family, table, name, place)
     # iptables has an older home in the kernel, which nft does not see. Asking it where it is not used would load it.
     legacy, tables = shutil.which("iptables-legacy", path=_PATH), Path("/proc/net/ip_tables_names")
     if legacy and tables.exists() and "filter" in tables.read_text().split():
         rules = _run([legacy, "-S"])
-        if "-P FORWARD DROP" in rules and " lb" not in rules:
-            place = "DOCKER-USER" if "-N DOCKER-USER" in rules else "FORWARD"
-            return _let_through("ip", "filter", "FORWARD", place, "iptables-legacy")
+        if f"-P {hook.upper()} DROP" in rules and " lb" not in rules:
+            place = "DOCKER-USER" if hook == "forward" and "-N DOCKER-USER" in rules else hook.upper()
+            return _let_through(hook, "ip", "filter", hook.upper(), place, "iptables-legacy")
     return None
 
 
-def _let_through(family: str, table: str, name: str, place: str, iptables: str = "iptables") -> str:
-    if (family, table, name) == ("ip", "filter", "FORWARD"):
+def _let_through(hook: str, family: str, table: str, name: str, place: str, iptables: str = "iptables") -> str:
+    if (family, table, name) == ("ip", "filter", hook.upper()):
         insert = f"{iptables} -I {place}"
-        remedy = f"{insert} -i lb+ -j ACCEPT; {insert} -o lb+ -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT"
+        remedy = f"{insert} -i lb+ -j ACCEPT"
+        replies = f"{insert} -o lb+ -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT"
     else:
         insert = f"nft insert rule {family} {table} {name}"
-        remedy = f"{insert} iifname 'lb*' accept; {insert} oifname 'lb*' ct state established,related accept"
-    return f"the policy of {family} {table} {name} drops what this machine forwards: `{remedy}`"
+        remedy = f"{insert} iifname 'lb*' accept"
+        replies = f"{insert} oifname 'lb*' ct state established,related accept"
+    if hook == "forward":
+        remedy += f"; {replies}"
+    return f"{family} {table} {name} drops what environments send ({hook}): `{remedy}`"
 
 
 def _run(command: list[str], text: str = "") -> str:
