@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
-from wire.support import ROLE, invoke, wait_for, zip_of
+from wire.support import ROLE, invoke, newest_python, wait_for, zip_of
 from wire.traces import below, command_of, living
 
 CREATES = 1000
@@ -118,7 +118,7 @@ def test_every_answered_create_survives_kill_9(own_server, runtime):
 
 
 @pytest.mark.parametrize("sandbox", ["auto", "process"])
-def test_no_environment_outlives_the_next_start(own_server, runtime, sandbox):
+def test_no_environment_outlives_the_next_start(own_server, sandbox):
     """
     A killed server leaves processes behind, busy and frozen ones with their children; they are ended, by the next start
     at the latest, which closes the invocations that were running with END and REPORT.
@@ -128,7 +128,7 @@ def test_no_environment_outlives_the_next_start(own_server, runtime, sandbox):
     client.create_function(
         FunctionName="slow",
         Code={"ZipFile": zip_of({"app.py": SLOW})},
-        Runtime=runtime,
+        Runtime=newest_python(sandbox),
         Handler="app.handler",
         Role=ROLE,
         Timeout=300,

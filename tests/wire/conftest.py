@@ -1,13 +1,11 @@
 """A real server on a free port, in its own process, and real clients that talk to it over HTTP."""
 
 import contextlib
-import json
 import re
 import shutil
-import subprocess
 
 import pytest
-from wire.support import LAMBENT, FunctionMaker, Server
+from wire.support import FunctionMaker, Server, newest_python
 
 
 @pytest.fixture(scope="session")
@@ -55,10 +53,7 @@ def logs_client(server):
 @pytest.fixture(scope="session")
 def runtime():
     """The newest Python runtime that this machine can run."""
-    listed = json.loads(subprocess.run([LAMBENT, "runtimes", "--json"], capture_output=True, check=True).stdout)
-    found = [row["runtime"] for row in listed if row["available"] and row["runtime"].startswith("python3.")]
-    assert found, f"no Python runtime is available on this machine: {listed}"
-    return max(found, key=lambda name: int(name.split(".")[1]))
+    return newest_python()
 
 
 _counter = iter(range(1, 1_000_000))

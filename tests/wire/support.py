@@ -151,6 +151,16 @@ class Server:
         shutil.rmtree(self.data_dir, ignore_errors=True)
 
 
+def newest_python(sandbox="auto"):
+    """Return the newest Python runtime that a driver can run here: without walls a private home is out of reach."""
+    environ = {**os.environ, "LAMBENT_SANDBOX": sandbox}
+    listing = subprocess.run([LAMBENT, "runtimes", "--json"], capture_output=True, check=True, env=environ)
+    listed = json.loads(listing.stdout)
+    found = [row["runtime"] for row in listed if row["available"] and row["runtime"].startswith("python3.")]
+    assert found, f"no Python runtime is available on this machine: {listed}"
+    return max(found, key=lambda name: int(name.split(".")[1]))
+
+
 class FunctionMaker:
     """Creates functions from source text and removes them afterwards."""
 

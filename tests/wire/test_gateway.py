@@ -10,7 +10,7 @@ import uuid
 
 import pytest
 from botocore.exceptions import ClientError
-from wire.support import ROLE, error_of, tail_of, wait_for, zip_of
+from wire.support import ROLE, error_of, newest_python, tail_of, wait_for, zip_of
 from wire.traces import below, living
 
 LAMBDA = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"
@@ -493,11 +493,11 @@ def test_what_is_no_http_is_refused(server):
 
 
 @pytest.mark.parametrize("sandbox", ["auto", "process"])
-def test_a_clean_stop_lets_the_running_invocation_finish(own_server, runtime, sandbox):
+def test_a_clean_stop_lets_the_running_invocation_finish(own_server, sandbox):
     """SIGTERM: nothing new is accepted, the answer in flight arrives, exit code 0, no process is left."""
     server = own_server(None, "--sandbox", sandbox).start()
     client = server.client("lambda")
-    create(client, runtime, "long", LONG, Timeout=60)
+    create(client, newest_python(sandbox), "long", LONG, Timeout=60)
     results = []
     caller = threading.Thread(target=lambda: results.append(invoke_raw(server, "long", b"{}")))
     caller.start()

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from wire.support import FunctionMaker, Server, invoke, tail_of, wait_for
+from wire.support import FunctionMaker, Server, invoke, newest_python, tail_of, wait_for
 from wire.traces import below, living
 
 SOURCE = """
@@ -36,6 +36,11 @@ def bare():
     server = Server(None, "--sandbox", "process").start()
     yield server
     server.discard()
+
+
+@pytest.fixture(scope="module")
+def runtime():
+    return newest_python("process")
 
 
 @pytest.fixture

@@ -286,6 +286,8 @@ class Network:
 @contextlib.contextmanager
 def _new_namespace(home: int) -> Iterator[int]:
     """Be in a new network namespace; give a descriptor of it, closed at the end. `home`: where to go back to."""
+    # Entering the one it is in takes what coming back will take, which root of a user namespace does not have.
+    system_calls.setns(home, system_calls.CLONE_NEWNET)
     try:
         system_calls.unshare(system_calls.CLONE_NEWNET)
         namespace = _network_namespace()
