@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from wire.support import LAMBENT, ROLE, wait_for, zip_of
@@ -14,6 +15,11 @@ def run(command, server, **options):
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": str(server.data_dir),
+        # Where interpreters are looked for, which would follow HOME.
+        "PYENV_ROOT": os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv")),
+        "UV_PYTHON_INSTALL_DIR": os.environ.get(
+            "UV_PYTHON_INSTALL_DIR", str(Path.home() / ".local" / "share" / "uv" / "python")
+        ),
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 RUNTIME_SETTINGS = ("data_dir", "runtimes_dir", "function_user", "runtime_fallback")
 
 
-@with_settings(*RUNTIME_SETTINGS)
+@with_settings("sandbox", *RUNTIME_SETTINGS)
 def runtimes(json: AsJson = False, **given: Any) -> None:
     """
     List the runtimes, which of them can run here, and what adds the others.
