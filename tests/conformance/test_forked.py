@@ -122,7 +122,8 @@ _STORIES: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
         {
             "app.py": "import concurrent.futures, threading\n"
             f"{_HANDLER}    with concurrent.futures.ThreadPoolExecutor(3) as pool:\n"
-            "        return [list(pool.map(str, range(5))), threading.main_thread().name, threading.active_count() > 1]\n"
+            "        several = list(pool.map(str, range(5)))\n"
+            "        return [several, threading.main_thread().name, threading.active_count() > 1]\n"
         },
         {},
     ),
