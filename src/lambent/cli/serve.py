@@ -1,5 +1,6 @@
 """`lambent serve`: the server in this process."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,9 @@ from lambent.cli.setting_options import settings_from, with_settings
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
+
+_OPEN_FILES_MAX = 1_048_576
+"""What most Linux distributions allow at most: far beyond the environments that a machine's memory holds."""
 
 
 @with_settings()
@@ -29,12 +33,31 @@ def serve(**given: Any) -> None:
     def ready(endpoint: str) -> None:
         print(f"ready {endpoint}", flush=True)
 
+    raise_open_files()
+
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
             runner.run(app.run(settings, ready=ready))
         except KeyboardInterrupt:
             # One that came before the server had its own handler in place: there is nothing to finish yet.
             raise typer.Exit(130) from None
+
+
+def raise_open_files() -> None:
+    """
+    Raise this process's limit of open files as far as it may be.
+
+    An environment takes a dozen descriptors, and the limit that a shell gives is often 1,024: eighty environments.
+    Functions get Lambda's own limit, whatever this one is.
+    """
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        # macOS refuses what is beyond a limit of its own.
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _loop_factory() -> Callable[[], "AbstractEventLoop"] | None:
