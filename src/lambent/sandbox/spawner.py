@@ -6,8 +6,8 @@ with descriptors; once those are sent it holds nothing of an environment but its
 the server goes, it ends everything that it made, and itself.
 
 Orders (JSON): the setup, once; `park` {id, kind} is answered by {id, uid} and the descriptors of `PARKED`, in that
-order, or {id, error}; `tmp` {id, mib} and `code` {id, folder} by {id} and one detached mount; `gone` {id} and `forget`
-{kind}, which ends a zygote, are not answered.
+order, or {id, error}; `tmp` {id, mib} and `code` {id, folder} by {id} and one detached mount; `gone` {id} is not
+answered.
 """
 
 import contextlib
@@ -39,6 +39,9 @@ _PARKED_MEMORY_MIB = 256
 
 _TMP_MIB = 512
 """Documented: Lambda quotas, the default of EphemeralStorage; other sizes are made when they are asked for."""
+
+ZYGOTES_MAX = 16
+"""Zygotes beyond this many are ended when they have no environment. Assumed: each holds some 12 MiB."""
 
 _RETRY_REMOVAL_MS = 20
 _HOSTNAME = "169-254-10-1"
@@ -72,6 +75,7 @@ class Spawner:
         self._filter = filter_program().hex()
         self._tmp: DiskTmp | None = None
         self._zygotes: dict[str, _ZygoteProcess] = {}
+        """The one that was asked longest ago first."""
         self._numbers: dict[str, int] = {}
         """Environment id to its number; numbers of living environments differ."""
         self._last_number = -1
@@ -127,10 +131,6 @@ class Spawner:
         what = order["op"]
         if what == "gone":
             self._gone(order["id"])
-        elif what == "forget":
-            process = self._zygotes.pop(_key(order["kind"]), None)
-            if process is not None:
-                self._end_zygote(process)
         else:
             descriptors: list[int] = []
             try:
@@ -156,6 +156,7 @@ class Spawner:
         """Make one environment's parts, hand the inner ones to its zygote and the outer ones to the server."""
         name, kind = order["id"], order["kind"]
         process = self._zygote(kind)
+        process.living.add(name)
         number = self._numbers[name] = self._new_number()
         uid = self._setup["uid_base"] + (number if self._groups is not None else 0)
         inner: dict[str, int] = {}
@@ -223,6 +224,8 @@ class Spawner:
 
     def _gone(self, name: str) -> None:
         number = self._numbers.pop(name, None)
+        for process in self._zygotes.values():
+            process.living.discard(name)
         if number is not None:
             self._dying[name] = number
             self._try_removal(name)
@@ -236,11 +239,22 @@ class Spawner:
 
     def _zygote(self, kind: dict[str, Any]) -> "_ZygoteProcess":
         key = _key(kind)
-        process = self._zygotes.get(key)
+        process = self._zygotes.pop(key, None)
         if process is None:
-            process = self._zygotes[key] = self._start_zygote(kind)
+            self._end_idle_zygotes()
+            process = self._start_zygote(kind)
             self._poll.register(process.link, select.POLLIN)
+        self._zygotes[key] = process
         return process
+
+    def _end_idle_zygotes(self) -> None:
+        """Make room for one more; those with an environment stay, since it would end with them."""
+        for key, process in list(self._zygotes.items()):
+            if len(self._zygotes) < ZYGOTES_MAX:
+                return
+            if not process.living:
+                del self._zygotes[key]
+                self._end_zygote(process)
 
     def _start_zygote(self, kind: dict[str, Any]) -> "_ZygoteProcess":
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -294,6 +308,8 @@ class _ZygoteProcess:
         self.link = link
         self._poll = poll
         self._waiting: deque[tuple[bytes, list[int]]] = deque()
+        self.living: set[str] = set()
+        """Environments that were forked from it and are not gone."""
         link.setblocking(False)
 
     def send(self, order: dict[str, Any], descriptors: dict[str, int]) -> None:
