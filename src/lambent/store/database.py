@@ -202,14 +202,19 @@ class Database:
                 await connection.begin()
             yield Statements(connection)
         finally:
-            await _uninterrupted(_quietly(connection.rollback()))
-            await _uninterrupted(_quietly(connection.close()))
+            # One step: a cancellation between the two would keep the connection from the others for ever.
+            await _uninterrupted(self._undo_and_close(connection))
 
     async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[AnyRow]:
         """Return the rows of one query. A single statement is a snapshot by itself, so it needs no BEGIN."""
         with _translated():
             async with self._glancing.connect() as connection:
                 return (await connection.execute(statement, parameters)).all()
+
+    @staticmethod
+    async def _undo_and_close(connection: AsyncConnection) -> None:
+        await _quietly(connection.rollback())
+        await _quietly(connection.close())
 
     @staticmethod
     async def _commit(connection: AsyncConnection, committed: Callable[[], None] | None) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -153,5 +155,44 @@ def test_many_readers_share_few_connections(path: Path) -> None:
         async with Database(path) as opened:
             rows = await asyncio.gather(*(opened.rows(text("SELECT segment FROM log_position")) for _ in range(50)))
             assert [row[0][0] for row in rows] == [0] * 50
+
+    asyncio.run(run())
+
+
+def test_a_cancelled_call_gives_its_connection_back(path: Path) -> None:
+    """Wherever reading or writing is cancelled, its connection is free for the next."""
+
+    async def snapshot(opened: Database) -> None:
+        async with opened.snapshot() as statements:
+            await statements.rows(text("SELECT 1"))
+
+    async def glance(opened: Database) -> None:
+        await opened.rows(text("SELECT 1"))
+
+    async def write(opened: Database) -> None:
+        async with opened.write() as statements:
+            await statements.change(text("UPDATE log_position SET segment = 1"))
+
+    async def cancelled_after(
+        turns: int, opened: Database, story: Callable[[Database], Coroutine[Any, Any, None]]
+    ) -> bool:
+        task = asyncio.create_task(story(opened))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        return task.cancelled()
+
+    async def run() -> None:
+        for story in (snapshot, glance, write):
+            async with Database(path) as opened:
+                turns = 0
+                while await cancelled_after(turns, opened, story):
+                    turns += 1
+                    # One that is cancelled gives back in the background at the latest.
+                    async with asyncio.timeout(5):
+                        while opened._engine.sync_engine.pool.checkedout():  # type: ignore[attr-defined]
+                            await asyncio.sleep(0)
+                assert turns > 3
 
     asyncio.run(run())
