@@ -42,7 +42,7 @@ class Dispatcher:
         self._placement = placement
         self._workers = workers
         self._clock = clock
-        self._resolver = VersionResolver(store)
+        self._resolver = VersionResolver(store, clock)
         self._slots = Slots(quotas)
         self._changed: dict[tuple[Scope, FunctionName], None] = {}
         self._has_changed = asyncio.Event()

@@ -32,6 +32,8 @@ class ProvisionedConcurrency(msgspec.Struct, frozen=True):
     """At least 1."""
     last_modified: float
     """Seconds since the epoch."""
+    alias: str | None = None
+    """The alias that it was asked for by; it then follows the alias from version to version."""
 
 
 class ProvisionedStatus(enum.StrEnum):

@@ -7,6 +7,7 @@ from typing import Any, NewType
 import msgspec
 
 from lambent.domain.caller import Scope
+from lambent.domain.layer import AttachedLayer
 
 FunctionName = NewType("FunctionName", str)
 """A bare function name: 1 to 64 characters of `[a-zA-Z0-9-_]`. Made by `arn.parse_function_reference`."""
@@ -44,6 +45,33 @@ class Code(msgspec.Struct, frozen=True):
     size_bytes: int
 
 
+class Logging(msgspec.Struct, frozen=True):
+    """How a version logs. The levels are None with the format Text, and set with JSON."""
+
+    is_json: bool = False
+    application_level: str | None = None
+    """TRACE, DEBUG, INFO, WARN, ERROR or FATAL: what the function may log at least."""
+    system_level: str | None = None
+    """DEBUG, INFO or WARN: which of the platform's own lines are kept."""
+
+
+class Vpc(msgspec.Struct, frozen=True):
+    """What a version was told of a VPC. Echoed: where functions may go, the server's settings say."""
+
+    subnet_ids: tuple[str, ...] = ()
+    security_group_ids: tuple[str, ...] = ()
+    ipv6_allowed: bool = False
+
+
+class FileSystem(msgspec.Struct, frozen=True):
+    """A directory of this machine that a version sees under a path."""
+
+    arn: str
+    """By which the operator offers the directory."""
+    mount_path: str
+    """`/mnt/<name>`."""
+
+
 class Configuration(msgspec.Struct, frozen=True):
     """What a version is configured with. Only settings that act; `inert` holds what `--accept-inert` let in."""
 
@@ -62,6 +90,16 @@ class Configuration(msgspec.Struct, frozen=True):
     """Name of the CloudWatch log group that the version writes to."""
     snap_start: bool = False
     """SnapStart for published versions: their init runs when they are published, and is kept."""
+    layers: tuple[AttachedLayer, ...] = ()
+    """In the order of merging: later ones overwrite."""
+    logging: Logging = Logging()
+    kms_key_arn: str = ""
+    """Echoed: a key that lies beside the data protects nothing."""
+    vpc: Vpc | None = None
+    """None when the request never had a VpcConfig; one without members when it was taken away again."""
+    file_systems: tuple[FileSystem, ...] = ()
+    is_tenant_isolated: bool = False
+    """Whether each tenant gets environments of its own, and every invocation must say for which it is."""
     inert: Mapping[str, Any] = {}
     """Wire members that were stored without acting, by wire name."""
 
@@ -83,6 +121,8 @@ class Deployment(msgspec.Struct, frozen=True):
     code: Code
     egress: bool = True
     """Whether the function may reach the internet, where the server lets functions do so at all."""
+    tenant: str | None = None
+    """For whom alone environments of this deployment run; None where the function does not tell tenants apart."""
 
     @property
     def is_snap_started(self) -> bool:
@@ -121,6 +161,10 @@ class FunctionVersion(msgspec.Struct, frozen=True):
     """UUID, new whenever code, configuration or egress change."""
     egress: bool = True
     """False when the function's tags close the internet for it. All versions of a function agree."""
+    update_runtime_on: str = "Auto"
+    """Runtime management: Auto, FunctionUpdate or Manual."""
+    runtime_version_arn: str | None = None
+    """The runtime version that Manual asked for."""
     serving: Deployment | None = None
     """What answers invocations instead, while an update is in progress or after it failed."""
 

@@ -1,5 +1,6 @@
 """
-What a store promises. One contract suite (`lambent.testing.conformance.store`) runs on every adapter.
+What a store promises. One contract suite (`lambent.testing.conformance.store`) runs on every adapter. A table of
+promises: it stays whole.
 
 Common to all methods: a write that returned is on disk (full sync); a cancelled call either happened
 whole or not at all; nothing here relies on an in-process lock for being correct; failures of the
@@ -13,9 +14,12 @@ from typing import Protocol
 
 import msgspec
 
+from lambent.domain.alias import Alias
 from lambent.domain.caller import Scope
 from lambent.domain.concurrency import Claims, ProvisionedConcurrency
 from lambent.domain.function import Function, FunctionName, FunctionVersion
+from lambent.domain.layer import LayerName, LayerVersion
+from lambent.domain.resource_policy import ResourcePolicy
 
 
 class Conflict(Exception):
@@ -23,10 +27,83 @@ class Conflict(Exception):
 
 
 class ScopeUsage(msgspec.Struct, frozen=True):
-    """What a scope's functions take. Every published version counts its own copy of the package."""
+    """What a scope's functions and layers take. Every published version counts its own copy of the package."""
 
     function_count: int
     code_bytes: int
+
+
+class AliasRows(Protocol):
+    """The aliases of one scope's functions. A write tells `on_change` of the function."""
+
+    async def get(self, name: FunctionName, alias: str) -> Alias | None: ...
+
+    async def save(self, alias: Alias) -> None:
+        """
+        Insert or replace an alias.
+
+        Raises:
+            Conflict: there is no such function.
+        """
+        ...
+
+    async def delete(self, name: FunctionName, alias: str) -> bool:
+        """Remove an alias; False when there was none. Its policy goes with it."""
+        ...
+
+    async def list(
+        self, name: FunctionName, *, version: str | None = None, after: str | None = None, limit: int = 1_000_000
+    ) -> Sequence[Alias]:
+        """
+        Return aliases of a function by name (byte order).
+
+        Args:
+            version: only those that point at it; where weights lead does not count.
+        """
+        ...
+
+
+class PolicyRows(Protocol):
+    """The resource policies of one scope's functions, one for each qualifier."""
+
+    async def get(self, name: FunctionName, qualifier: str | None) -> ResourcePolicy | None:
+        """Return the policy of a function as a whole (None), a version or an alias."""
+        ...
+
+    async def save(self, name: FunctionName, qualifier: str | None, policy: ResourcePolicy | None) -> None:
+        """
+        Insert, replace, or with None remove a policy. It goes when its function, version or alias goes.
+
+        Raises:
+            Conflict: there is no such function.
+        """
+        ...
+
+
+class LayerRows(Protocol):
+    """The layers of one scope."""
+
+    async def next_number(self, name: LayerName) -> int:
+        """Return the number of a layer's next version, counted for ever: also after all versions are gone."""
+        ...
+
+    async def save(self, version: LayerVersion) -> None:
+        """Insert or replace one version."""
+        ...
+
+    async def get(self, name: LayerName, number: int) -> LayerVersion | None: ...
+
+    async def delete(self, name: LayerName, number: int) -> bool:
+        """Remove one version; False when there was none."""
+        ...
+
+    async def list(self, name: LayerName, *, before: int | None, limit: int) -> Sequence[LayerVersion]:
+        """Return a layer's versions, newest first, below number `before`."""
+        ...
+
+    async def names(self, *, after: LayerName | None, limit: int) -> Sequence[LayerName]:
+        """Return layers that have a version, by name (byte order)."""
+        ...
 
 
 class FunctionTransaction(Protocol):
@@ -35,6 +112,15 @@ class FunctionTransaction(Protocol):
 
     Reads see the writes of the same transaction. Inside it, await only the store.
     """
+
+    @property
+    def aliases(self) -> AliasRows: ...
+
+    @property
+    def policies(self) -> PolicyRows: ...
+
+    @property
+    def layers(self) -> LayerRows: ...
 
     async def function(self, name: FunctionName) -> Function | None: ...
 
@@ -60,11 +146,11 @@ class FunctionTransaction(Protocol):
         ...
 
     async def delete_function(self, name: FunctionName) -> None:
-        """Remove the function and all its versions; absent is fine."""
+        """Remove the function with its versions, aliases and policies; absent is fine."""
         ...
 
     async def delete_version(self, name: FunctionName, version: str) -> None:
-        """Remove one version; absent is fine."""
+        """Remove one version and its policy; absent is fine."""
         ...
 
     async def list_latest(self, *, after: FunctionName | None, limit: int) -> Sequence[FunctionVersion]:
@@ -216,6 +302,10 @@ class Packages(Protocol):
         Raises:
             KeyError: no such package.
         """
+        ...
+
+    async def unzipped_bytes(self, sha256: str) -> int:
+        """Return the size of a package's files, unpacking it when it is not there. Raises KeyError: no such package."""
         ...
 
     def folder_nowait(self, sha256: str) -> Path | None:

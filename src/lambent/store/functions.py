@@ -10,16 +10,20 @@ from sqlalchemy import Select, and_, bindparam, case, delete, func, insert, sele
 from lambent.domain.caller import Scope
 from lambent.domain.concurrency import Claims, ProvisionedConcurrency
 from lambent.domain.function import LATEST, Function, FunctionName, FunctionVersion
+from lambent.store.aliases import StoredAliases, StoredPolicies
 from lambent.store.contract import Conflict, FunctionChange, ScopeUsage
 from lambent.store.database import Database, Statements
+from lambent.store.layers import StoredLayers
 from lambent.store.tables import (
     HAS_RESERVATION,
     IS_SNAP_STARTED,
     IS_UNSETTLED,
     function_versions,
     functions,
+    layer_versions,
     provisioned_concurrency,
 )
+from lambent.store.version_numbers import number_of
 
 _encode = msgspec.json.Encoder().encode
 _decode_function = msgspec.json.Decoder(Function).decode
@@ -72,6 +76,9 @@ _VERSIONS = select(_v.document).where(_IN_SCOPE)
 _UNSETTLED = select(_v.document).where(IS_UNSETTLED).order_by(_v.account, _v.region, _v.name, _v.number)
 _SNAP_STARTED = (
     select(_v.account, _v.region, _v.name).where(IS_SNAP_STARTED).distinct().order_by(_v.account, _v.region, _v.name)
+)
+_LAYER_BYTES = select(func.coalesce(func.sum(layer_versions.c.code_bytes), 0)).where(
+    layer_versions.c.account == bindparam("of_account"), layer_versions.c.region == bindparam("of_region")
 )
 _USAGE = select(
     func.coalesce(func.sum(case((_v.number == 0, 1), else_=0)), 0),
@@ -155,13 +162,16 @@ class FunctionRows:
         self._scope = scope
         self._changed = changed
         self._of_scope = {"of_account": scope.account, "of_region": scope.region}
+        self.aliases = StoredAliases(statements, scope, self._write)
+        self.policies = StoredPolicies(statements, scope, self._write)
+        self.layers = StoredLayers(statements, scope, may_write=changed is not None)
 
     async def function(self, name: FunctionName) -> Function | None:
         rows = await self._statements.rows(_FUNCTION, {**self._of_scope, "of_name": name})
         return _decode_function(rows[0][0]) if rows else None
 
     async def version(self, name: FunctionName, version: str) -> FunctionVersion | None:
-        number = _number(version)
+        number = number_of(version)
         if number is None:
             return None
         rows = await self._statements.rows(_VERSION, {**self._of_scope, "of_name": name, "of_number": number})
@@ -216,8 +226,9 @@ class FunctionRows:
 
     async def delete_version(self, name: FunctionName, version: str) -> None:
         self._write(self._scope, name)
-        number = _number(version)
+        number = number_of(version)
         if number is not None:
+            await self.policies.save(name, version, None)
             await self._statements.change(_DELETE_VERSION, {**self._of_scope, "of_name": name, "of_number": number})
 
     async def list_latest(self, *, after: FunctionName | None, limit: int) -> Sequence[FunctionVersion]:
@@ -238,7 +249,8 @@ class FunctionRows:
 
     async def usage(self) -> ScopeUsage:
         (row,) = await self._statements.rows(_USAGE, self._of_scope)
-        return ScopeUsage(function_count=int(row[0]), code_bytes=int(row[1]))
+        (layers,) = await self._statements.rows(_LAYER_BYTES, self._of_scope)
+        return ScopeUsage(function_count=int(row[0]), code_bytes=int(row[1]) + int(layers[0]))
 
     async def claims(self) -> Claims:
         reserved = await self._statements.rows(_RESERVATIONS, self._of_scope)
@@ -249,7 +261,7 @@ class FunctionRows:
 
     async def save_provisioned(self, provisioned: ProvisionedConcurrency) -> None:
         self._write(provisioned.scope, provisioned.name)
-        number = _number(provisioned.version)
+        number = number_of(provisioned.version)
         if not number or await self.version(provisioned.name, provisioned.version) is None:
             raise Conflict(f"version {provisioned.version} of {provisioned.name} is gone")
         document = _text(provisioned)
@@ -279,7 +291,7 @@ class FunctionRows:
 
     async def delete_provisioned(self, name: FunctionName, version: str) -> bool:
         self._write(self._scope, name)
-        number = _number(version)
+        number = number_of(version)
         if number is None:
             return False
         gone = await self._statements.change(
@@ -326,17 +338,8 @@ def _columns(version: FunctionVersion) -> dict[str, Any]:
     }
 
 
-def _number(version: str) -> int | None:
-    """Return the number that stands for a version's name, or None when no version can be called so."""
-    if version == LATEST:
-        return 0
-    # Neither "01" nor "0" names a version, and more than 18 digits would not fit the column.
-    is_number = version.isascii() and version.isdigit() and not version.startswith("0") and len(version) <= 18
-    return int(version) if is_number else None
-
-
 def _stored_number(version: FunctionVersion) -> int:
-    number = _number(version.version)
+    number = number_of(version.version)
     assert number is not None, f"{version.version} is not a version"
     return number
 

@@ -57,6 +57,8 @@ class FilePackages:
         self._slots = asyncio.Semaphore(_UNPACKING_MAX)
         self._flights: dict[str, asyncio.Task[None]] = {}
         self._numbers = itertools.count()
+        self._sizes: dict[str, int] = {}
+        """Unzipped bytes of packages, as far as somebody has asked."""
         try:
             self._unpacked = _prepare(folder)
         except OSError as error:
@@ -95,6 +97,13 @@ class FilePackages:
 
     def folder_nowait(self, sha256: str) -> Path | None:
         return self._folder / sha256 if sha256 in self._unpacked else None
+
+    async def unzipped_bytes(self, sha256: str) -> int:
+        tree = await self.folder(sha256)
+        size_bytes = self._sizes.get(sha256)
+        if size_bytes is None:
+            size_bytes = self._sizes[sha256] = await asyncio.to_thread(_size_of, tree)
+        return size_bytes
 
     async def close(self) -> None:
         """Wait for what is being unpacked."""
@@ -183,6 +192,10 @@ def _boot_id() -> str:
         return _BOOT_ID.read_text().strip()
     except OSError:
         return _NO_BOOT_ID
+
+
+def _size_of(tree: Path) -> int:
+    return sum(path.lstat().st_size for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def _remove(tree: Path) -> None:

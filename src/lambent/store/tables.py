@@ -23,7 +23,7 @@ from sqlalchemy import (
     or_,
 )
 
-SCHEMA = 3
+SCHEMA = 4
 """The schema number that this release reads and writes; the newest migration's number. Rises with each migration."""
 
 APPLICATION_ID = 0x4C616D62
@@ -147,6 +147,73 @@ provisioned_concurrency = Table(
         name="provisioned_concurrency_version",
         ondelete="CASCADE",
     ),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("alias", _NAME, primary_key=True),
+    # The number of the version that it points at, 0 for $LATEST.
+    Column("number", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["account", "region", "name"],
+        ["functions.account", "functions.region", "functions.name"],
+        name="aliases_function",
+        ondelete="CASCADE",
+    ),
+)
+
+function_policies = Table(
+    "function_policies",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    # A version's number or an alias; empty for the function as a whole.
+    Column("qualifier", _NAME, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["account", "region", "name"],
+        ["functions.account", "functions.region", "functions.name"],
+        name="function_policies_function",
+        ondelete="CASCADE",
+    ),
+)
+
+layers = Table(
+    "layers",
+    metadata,
+    # Stays when all versions are gone: their numbers are never reused.
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("last_number", BigInteger, nullable=False),
+)
+
+layer_versions = Table(
+    "layer_versions",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("code_bytes", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+# What the layers of a scope take is summed from it without touching a row.
+Index(
+    "layer_versions_bytes",
+    layer_versions.c.account,
+    layer_versions.c.region,
+    layer_versions.c.code_bytes,
 )
 
 log_groups = Table(

@@ -10,6 +10,7 @@ from lambent.dispatch.resolve import VersionResolver
 from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, Code, Configuration, FunctionName, FunctionVersion
 from lambent.store.contract import FunctionChange
+from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
 OTHER = Scope("000000000000", "eu-west-1")
@@ -68,7 +69,7 @@ class CountingStore:
 
 def resolver(store: CountingStore, **options: int) -> Callable[..., FunctionVersion | None]:
     """Return a function that resolves, each call on a loop of its own."""
-    made = VersionResolver(store, **options)  # type: ignore[arg-type]
+    made = VersionResolver(store, VirtualClock(), **options)  # type: ignore[arg-type]
 
     def resolve(name: str, qualifier: str | None = None, scope: Scope = SCOPE) -> FunctionVersion | None:
         return asyncio.run(made.resolve(scope, FunctionName(name), qualifier))
@@ -146,7 +147,7 @@ def test_a_read_that_a_change_overtook_is_not_kept() -> None:
 def test_memory_is_bounded(most: int) -> None:
     """Beyond the bound the least recently used leaves, with all that was kept for it."""
     store = CountingStore(*(version_of(f"f{number}") for number in range(10)))
-    made = VersionResolver(store, cache_max=most)  # type: ignore[arg-type]
+    made = VersionResolver(store, VirtualClock(), cache_max=most)  # type: ignore[arg-type]
 
     async def resolve_all() -> None:
         for number in range(10):

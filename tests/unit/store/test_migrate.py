@@ -39,7 +39,12 @@ def test_the_migrations_lead_to_the_tables(tmp_path: Path) -> None:
 
 def make_schema_1(path: Path) -> None:
     """Write a database as the first schema had it, with a function whose inert EphemeralStorage was stored."""
-    inert = {"runtime": "r", "handler": "h", "role": "x", "inert": {"EphemeralStorage": {"Size": 20_000}, "Layers": []}}
+    inert = {
+        "runtime": "r",
+        "handler": "h",
+        "role": "x",
+        "inert": {"EphemeralStorage": {"Size": 20_000}, "DeadLetterConfig": {}},
+    }
     serving = {"configuration": {**inert, "inert": {"EphemeralStorage": {"Size": 1024}}}}
     function = {"name": "f", "last_published": {"version": "1", "configuration": inert, "code_sha256": "0"}}
     engine = create_engine(URL.create("sqlite", database=str(path)))
@@ -69,7 +74,7 @@ def test_sizes_that_were_stored_inert_act(tmp_path: Path) -> None:
         functions = connection.execute("SELECT document, reserved_executions FROM functions ORDER BY name").fetchall()
         versions = connection.execute("SELECT document FROM function_versions ORDER BY number").fetchall()
     connection.close()
-    moved = {"runtime": "r", "handler": "h", "role": "x", "inert": {"Layers": []}, "tmp_mib": 10_240}
+    moved = {"runtime": "r", "handler": "h", "role": "x", "inert": {"DeadLetterConfig": {}}, "tmp_mib": 10_240}
     assert json.loads(functions[0][0])["last_published"]["configuration"] == moved
     assert functions[1] == ('{"name":"plain"}', None)
     latest = json.loads(versions[0][0])
@@ -83,7 +88,7 @@ def test_snap_start_that_was_stored_inert_acts(tmp_path: Path) -> None:
     """It moves out of the inert settings; published versions with it are found by their column, `$LATEST` is not."""
     path = tmp_path / "state.db"
     make_schema_1(path)
-    inert = {"runtime": "r", "inert": {"SnapStart": {"ApplyOn": "PublishedVersions"}, "Layers": []}}
+    inert = {"runtime": "r", "inert": {"SnapStart": {"ApplyOn": "PublishedVersions"}, "DeadLetterConfig": {}}}
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE function_versions SET document = ?", (json.dumps({"configuration": inert}),))
     connection.close()
@@ -91,7 +96,7 @@ def test_snap_start_that_was_stored_inert_acts(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         rows = connection.execute("SELECT document, snap_start FROM function_versions ORDER BY number").fetchall()
     connection.close()
-    moved = {"configuration": {"runtime": "r", "inert": {"Layers": []}, "snap_start": True}}
+    moved = {"configuration": {"runtime": "r", "inert": {"DeadLetterConfig": {}}, "snap_start": True}}
     assert [json.loads(document) for document, _ in rows] == [moved, moved]
     assert [found for _, found in rows] == [None, "PublishedVersions"]
 

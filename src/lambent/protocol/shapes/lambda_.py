@@ -24,12 +24,67 @@ class AccountUsage(TypedDict, total=False):
     FunctionCount: int
 
 
+class AddLayerVersionPermissionRequest(TypedDict, total=False):
+    LayerName: Required[str]
+    VersionNumber: Required[int]
+    StatementId: Required[str]
+    Action: Required[str]
+    Principal: Required[str]
+    OrganizationId: str
+    RevisionId: str
+
+
+class AddLayerVersionPermissionResponse(TypedDict, total=False):
+    Statement: str
+    RevisionId: str
+
+
+class AddPermissionRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    StatementId: Required[str]
+    Action: Required[str]
+    Principal: Required[str]
+    SourceArn: str
+    FunctionUrlAuthType: str
+    InvokedViaFunctionUrl: bool
+    SourceAccount: str
+    EventSourceToken: str
+    Qualifier: str
+    RevisionId: str
+    PrincipalOrgID: str
+
+
+class AddPermissionResponse(TypedDict, total=False):
+    Statement: str
+
+
+class AliasConfiguration(TypedDict, total=False):
+    AliasArn: str
+    Name: str
+    FunctionVersion: str
+    Description: str
+    RoutingConfig: AliasRoutingConfiguration
+    RevisionId: str
+
+
+class AliasRoutingConfiguration(TypedDict, total=False):
+    AdditionalVersionWeights: dict[str, float]
+
+
 class CapacityProviderConfig(TypedDict, total=False):
     LambdaManagedInstancesCapacityProviderConfig: Required[LambdaManagedInstancesCapacityProviderConfig]
 
 
 class Concurrency(TypedDict, total=False):
     ReservedConcurrentExecutions: int
+
+
+class CreateAliasRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Name: Required[str]
+    FunctionVersion: Required[str]
+    Description: str
+    RoutingConfig: AliasRoutingConfiguration
 
 
 class CreateFunctionRequest(TypedDict, total=False):
@@ -67,6 +122,11 @@ class DeadLetterConfig(TypedDict, total=False):
     TargetArn: str
 
 
+class DeleteAliasRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Name: Required[str]
+
+
 class DeleteFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
 
@@ -80,9 +140,19 @@ class DeleteFunctionResponse(TypedDict, total=False):
     StatusCode: int
 
 
+class DeleteLayerVersionRequest(TypedDict, total=False):
+    LayerName: Required[str]
+    VersionNumber: Required[int]
+
+
 class DeleteProvisionedConcurrencyConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: Required[str]
+
+
+class DeleteResourcePolicyRequest(TypedDict, total=False):
+    ResourceArn: Required[str]
+    RevisionId: str
 
 
 class DurableConfig(TypedDict, total=False):
@@ -192,6 +262,20 @@ class GetAccountSettingsResponse(TypedDict, total=False):
     AccountUsage: AccountUsage
 
 
+class GetAliasRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Name: Required[str]
+
+
+class GetFunctionCodeSigningConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+
+
+class GetFunctionCodeSigningConfigResponse(TypedDict, total=False):
+    CodeSigningConfigArn: str
+    FunctionName: str
+
+
 class GetFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
 
@@ -218,6 +302,47 @@ class GetFunctionResponse(TypedDict, total=False):
     Concurrency: Concurrency
 
 
+class GetLayerVersionByArnRequest(TypedDict, total=False):
+    Arn: Required[str]
+
+
+class GetLayerVersionPolicyRequest(TypedDict, total=False):
+    LayerName: Required[str]
+    VersionNumber: Required[int]
+
+
+class GetLayerVersionPolicyResponse(TypedDict, total=False):
+    Policy: str
+    RevisionId: str
+
+
+class GetLayerVersionRequest(TypedDict, total=False):
+    LayerName: Required[str]
+    VersionNumber: Required[int]
+
+
+class GetLayerVersionResponse(TypedDict, total=False):
+    Content: LayerVersionContentOutput
+    LayerArn: str
+    LayerVersionArn: str
+    Description: str
+    CreatedDate: str
+    Version: int
+    CompatibleArchitectures: list[str]
+    CompatibleRuntimes: list[str]
+    LicenseInfo: str
+
+
+class GetPolicyRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+
+
+class GetPolicyResponse(TypedDict, total=False):
+    Policy: str
+    RevisionId: str
+
+
 class GetProvisionedConcurrencyConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: Required[str]
@@ -230,6 +355,26 @@ class GetProvisionedConcurrencyConfigResponse(TypedDict, total=False):
     Status: str
     StatusReason: str
     LastModified: str
+
+
+class GetResourcePolicyRequest(TypedDict, total=False):
+    ResourceArn: Required[str]
+
+
+class GetResourcePolicyResponse(TypedDict, total=False):
+    Policy: str
+    RevisionId: str
+
+
+class GetRuntimeManagementConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+
+
+class GetRuntimeManagementConfigResponse(TypedDict, total=False):
+    UpdateRuntimeOn: str
+    FunctionArn: str
+    RuntimeVersionArn: str
 
 
 class ImageConfig(TypedDict, total=False):
@@ -281,6 +426,51 @@ class Layer(TypedDict, total=False):
     SigningJobArn: str
 
 
+class LayerVersionContentInput(TypedDict, total=False):
+    S3Bucket: str
+    S3Key: str
+    S3ObjectVersion: str
+    S3ObjectStorageMode: str
+    ZipFile: bytes
+
+
+class LayerVersionContentOutput(TypedDict, total=False):
+    Location: str
+    CodeSha256: str
+    CodeSize: int
+    SigningProfileVersionArn: str
+    SigningJobArn: str
+    ResolvedS3Object: ResolvedS3Object
+
+
+class LayerVersionsListItem(TypedDict, total=False):
+    LayerVersionArn: str
+    Version: int
+    Description: str
+    CreatedDate: str
+    CompatibleArchitectures: list[str]
+    CompatibleRuntimes: list[str]
+    LicenseInfo: str
+
+
+class LayersListItem(TypedDict, total=False):
+    LayerName: str
+    LayerArn: str
+    LatestMatchingVersion: LayerVersionsListItem
+
+
+class ListAliasesRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    FunctionVersion: str
+    Marker: str
+    MaxItems: int
+
+
+class ListAliasesResponse(TypedDict, total=False):
+    NextMarker: str
+    Aliases: list[AliasConfiguration]
+
+
 class ListFunctionsRequest(TypedDict, total=False):
     MasterRegion: str
     FunctionVersion: str
@@ -291,6 +481,31 @@ class ListFunctionsRequest(TypedDict, total=False):
 class ListFunctionsResponse(TypedDict, total=False):
     NextMarker: str
     Functions: list[FunctionConfiguration]
+
+
+class ListLayerVersionsRequest(TypedDict, total=False):
+    CompatibleArchitecture: str
+    CompatibleRuntime: str
+    LayerName: Required[str]
+    Marker: str
+    MaxItems: int
+
+
+class ListLayerVersionsResponse(TypedDict, total=False):
+    NextMarker: str
+    LayerVersions: list[LayerVersionsListItem]
+
+
+class ListLayersRequest(TypedDict, total=False):
+    CompatibleArchitecture: str
+    CompatibleRuntime: str
+    Marker: str
+    MaxItems: int
+
+
+class ListLayersResponse(TypedDict, total=False):
+    NextMarker: str
+    Layers: list[LayersListItem]
 
 
 class ListProvisionedConcurrencyConfigsRequest(TypedDict, total=False):
@@ -340,6 +555,27 @@ class ProvisionedConcurrencyConfigListItem(TypedDict, total=False):
     LastModified: str
 
 
+class PublishLayerVersionRequest(TypedDict, total=False):
+    LayerName: Required[str]
+    Description: str
+    Content: Required[LayerVersionContentInput]
+    CompatibleArchitectures: list[str]
+    CompatibleRuntimes: list[str]
+    LicenseInfo: str
+
+
+class PublishLayerVersionResponse(TypedDict, total=False):
+    Content: LayerVersionContentOutput
+    LayerArn: str
+    LayerVersionArn: str
+    Description: str
+    CreatedDate: str
+    Version: int
+    CompatibleArchitectures: list[str]
+    CompatibleRuntimes: list[str]
+    LicenseInfo: str
+
+
 class PublishVersionRequest(TypedDict, total=False):
     FunctionName: Required[str]
     CodeSha256: str
@@ -366,6 +602,44 @@ class PutProvisionedConcurrencyConfigResponse(TypedDict, total=False):
     Status: str
     StatusReason: str
     LastModified: str
+
+
+class PutResourcePolicyRequest(TypedDict, total=False):
+    ResourceArn: Required[str]
+    Policy: Required[str]
+    RevisionId: str
+
+
+class PutResourcePolicyResponse(TypedDict, total=False):
+    Policy: str
+    RevisionId: str
+
+
+class PutRuntimeManagementConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+    UpdateRuntimeOn: Required[str]
+    RuntimeVersionArn: str
+
+
+class PutRuntimeManagementConfigResponse(TypedDict, total=False):
+    UpdateRuntimeOn: str
+    FunctionArn: str
+    RuntimeVersionArn: str
+
+
+class RemoveLayerVersionPermissionRequest(TypedDict, total=False):
+    LayerName: Required[str]
+    VersionNumber: Required[int]
+    StatementId: Required[str]
+    RevisionId: str
+
+
+class RemovePermissionRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    StatementId: Required[str]
+    Qualifier: str
+    RevisionId: str
 
 
 class ResolvedS3Object(TypedDict, total=False):
@@ -422,6 +696,15 @@ class TracingConfigResponse(TypedDict, total=False):
 class UntagResourceRequest(TypedDict, total=False):
     Resource: Required[str]
     TagKeys: Required[list[str]]
+
+
+class UpdateAliasRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Name: Required[str]
+    FunctionVersion: str
+    Description: str
+    RoutingConfig: AliasRoutingConfiguration
+    RevisionId: str
 
 
 class UpdateFunctionCodeRequest(TypedDict, total=False):

@@ -12,12 +12,19 @@ from lambent.errors.api.lambda_ import RequestTooLargeException
 from lambent.errors.families import ValidationException
 from lambent.services.lambda_.account import AccountSettings
 from lambent.services.lambda_.activation import Activation
+from lambent.services.lambda_.aliases import Aliases
+from lambent.services.lambda_.code import PackageIntake
 from lambent.services.lambda_.concurrency import FunctionConcurrency
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.lambda_.cross_account import CrossAccount
 from lambent.services.lambda_.functions import Functions
 from lambent.services.lambda_.invoke import Invoke
+from lambent.services.lambda_.layer_permissions import LayerPermissions
+from lambent.services.lambda_.layers import Layers
 from lambent.services.lambda_.not_offered import NOT_OFFERED
+from lambent.services.lambda_.permissions import Permissions
 from lambent.services.lambda_.provisioned_concurrency import ProvisionedConcurrencyConfigs, ProvisionedStates
+from lambent.services.lambda_.runtime_management import RuntimeManagement
 from lambent.services.lambda_.tags import Tags
 from lambent.services.lambda_.versions import Versions
 from lambent.services.operation import BodyLimit, Service, collect_handlers
@@ -40,20 +47,28 @@ def service(
     code_upload = BodyLimit(quotas.create_request_max_bytes, quotas.create_request_max_bytes)
     return Service(
         name="lambda",
-        handlers=collect_handlers(
-            Functions(store, packages, rules, activation, links, quotas, clock),
-            Versions(store, activation, clock),
-            FunctionConcurrency(store, quotas),
-            ProvisionedConcurrencyConfigs(store, provisioned, quotas, clock),
-            Tags(store, activation, quotas, clock),
-            AccountSettings(store, quotas),
-            Invoke(dispatcher, quotas, clock),
+        handlers=CrossAccount(store).open(
+            collect_handlers(
+                Functions(store, packages, rules, activation, links, quotas, clock),
+                Versions(store, activation, clock),
+                Aliases(store, clock),
+                Permissions(store, clock),
+                Layers(store, PackageIntake(packages), links, quotas, clock),
+                LayerPermissions(store, clock),
+                RuntimeManagement(store, clock),
+                FunctionConcurrency(store, quotas),
+                ProvisionedConcurrencyConfigs(store, provisioned, quotas, clock),
+                Tags(store, activation, quotas, clock),
+                AccountSettings(store, quotas),
+                Invoke(dispatcher, quotas, clock),
+            )
         ),
         not_offered=NOT_OFFERED,
         shape_violation=ValidationException,
         body_limits={
             "CreateFunction": code_upload,
             "UpdateFunctionCode": code_upload,
+            "PublishLayerVersion": code_upload,
             # A payload that is a little too large gets its size told by the handler.
             # Observed: `InvokeFunction` is how the service calls the operation here (field reports).
             "Invoke": BodyLimit(

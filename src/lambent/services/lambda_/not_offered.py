@@ -5,14 +5,6 @@ A test proves that the handlers and this table together are the service model, n
 """
 
 _LATER = {
-    "aliases come with a later version": "CreateAlias DeleteAlias GetAlias ListAliases UpdateAlias",
-    "layers come with a later version": (
-        "AddLayerVersionPermission DeleteLayerVersion GetLayerVersion GetLayerVersionByArn GetLayerVersionPolicy "
-        "ListLayerVersions ListLayers PublishLayerVersion RemoveLayerVersionPermission"
-    ),
-    "resource policies come with a later version": (
-        "AddPermission DeleteResourcePolicy GetPolicy GetResourcePolicy PutResourcePolicy RemovePermission"
-    ),
     "event source mappings come with a later version": (
         "CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping ListEventSourceMappings "
         "UpdateEventSourceMapping"
@@ -26,12 +18,10 @@ _LATER = {
         "UpdateFunctionUrlConfig"
     ),
     "response streaming comes with a later version": "InvokeWithResponseStream",
-    "recursion control and runtime management come with a later version": (
-        "GetFunctionRecursionConfig GetRuntimeManagementConfig PutFunctionRecursionConfig PutRuntimeManagementConfig"
-    ),
+    "recursion control comes with a later version": "GetFunctionRecursionConfig PutFunctionRecursionConfig",
     "code signing is not planned yet": (
         "CreateCodeSigningConfig DeleteCodeSigningConfig DeleteFunctionCodeSigningConfig GetCodeSigningConfig "
-        "GetFunctionCodeSigningConfig ListCodeSigningConfigs ListFunctionsByCodeSigningConfig "
+        "ListCodeSigningConfigs ListFunctionsByCodeSigningConfig "
         "PutFunctionCodeSigningConfig UpdateCodeSigningConfig"
     ),
     "managed instances are not planned yet": (

@@ -13,7 +13,6 @@ from lambent.errors.api.lambda_ import (
     InvalidParameterValueException,
     ProvisionedConcurrencyConfigNotFoundException,
     ResourceConflictException,
-    ResourceNotFoundException,
 )
 from lambent.protocol.shapes.lambda_ import (
     DeleteProvisionedConcurrencyConfigRequest,
@@ -21,8 +20,9 @@ from lambent.protocol.shapes.lambda_ import (
     ListProvisionedConcurrencyConfigsRequest,
     PutProvisionedConcurrencyConfigRequest,
 )
-from lambent.services.lambda_.functions import PAGE_MAX, decode_marker, encode_marker
+from lambent.services.lambda_.aliases import alias_not_found
 from lambent.services.lambda_.naming import Target, resolve_target
+from lambent.services.lambda_.paging import PAGE_MAX, decode_number, encode_marker
 from lambent.services.lambda_.view import format_date
 from lambent.services.operation import operation
 from lambent.store.contract import FunctionStore, FunctionTransaction
@@ -57,10 +57,13 @@ class ProvisionedConcurrencyConfigs:
             )
         wanted = request["ProvisionedConcurrentExecutions"]
         async with self._store.transaction(target.scope) as tx:
-            version = await _version(tx, target)
+            version, alias = await _version(tx, target)
             _check_version(version)
+            await _check_owner(tx, version, alias)
             check_provisioned(wanted, version.name, version.version, await tx.claims(), self._quotas)
-            stored = ProvisionedConcurrency(target.scope, version.name, version.version, wanted, self._clock.now())
+            stored = ProvisionedConcurrency(
+                target.scope, version.name, version.version, wanted, self._clock.now(), alias
+            )
             await tx.save_provisioned(stored)
         # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded) for a new one. Assumed: another
         # number is answered likewise (test_provisioned_concurrency).
@@ -70,10 +73,10 @@ class ProvisionedConcurrencyConfigs:
     async def get(self, caller: Caller, request: GetProvisionedConcurrencyConfigRequest) -> Mapping[str, Any]:
         target = _published(resolve_target(caller, request["FunctionName"], request["Qualifier"]))
         async with self._store.snapshot(target.scope) as reading:
-            version = await _version(reading, target)
+            version, alias = await _version(reading, target)
             found = await reading.list_provisioned(target.name)
         for stored in found:
-            if stored.version == version.version:
+            if stored.version == version.version and stored.alias == alias:
                 return _view(stored, self._state(stored))
         # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded).
         raise ProvisionedConcurrencyConfigNotFoundException("No Provisioned Concurrency Config found for this function")
@@ -82,20 +85,18 @@ class ProvisionedConcurrencyConfigs:
     async def list(self, caller: Caller, request: ListProvisionedConcurrencyConfigsRequest) -> Mapping[str, Any]:
         target = resolve_target(caller, request["FunctionName"])
         limit = min(request.get("MaxItems", PAGE_MAX), PAGE_MAX)
-        marker = decode_marker(request.get("Marker"))
-        if marker is not None and not (marker.isascii() and marker.isdigit()):
-            raise InvalidParameterValueException("Marker is not valid")
+        marker = decode_number(request.get("Marker"))
         async with self._store.snapshot(target.scope) as reading:
             if await reading.function(target.name) is None:
                 raise Target(target.scope, target.name, None).not_found()
             found = await reading.list_provisioned(target.name)
         # A function has few of them: the account's limit bounds their sum.
-        rest = [stored for stored in found if marker is None or int(stored.version) > int(marker)]
+        rest = [stored for stored in found if marker is None or int(stored.version) > marker]
         page = rest[:limit]
         answer: dict[str, Any] = {
             "ProvisionedConcurrencyConfigs": [
                 {
-                    "FunctionArn": function_arn(stored.scope, stored.name, stored.version),
+                    "FunctionArn": function_arn(stored.scope, stored.name, stored.alias or stored.version),
                     **_view(stored, self._state(stored)),
                 }
                 for stored in page
@@ -109,9 +110,13 @@ class ProvisionedConcurrencyConfigs:
     async def delete(self, caller: Caller, request: DeleteProvisionedConcurrencyConfigRequest) -> Mapping[str, Any]:
         target = _published(resolve_target(caller, request["FunctionName"], request["Qualifier"]))
         async with self._store.transaction(target.scope) as tx:
-            version = await _version(tx, target)
+            version, alias = await _version(tx, target)
             # Assumed: nothing is wrong with deleting what is not there (test_provisioned_concurrency).
-            await tx.delete_provisioned(version.name, version.version)
+            if any(
+                stored.version == version.version and stored.alias == alias
+                for stored in await tx.list_provisioned(target.name)
+            ):
+                await tx.delete_provisioned(version.name, version.version)
         return {}
 
     def _state(self, stored: ProvisionedConcurrency) -> ProvisionedState:
@@ -125,16 +130,43 @@ def _published(target: Target) -> Target:
     return target
 
 
-async def _version(reading: FunctionTransaction, target: Target) -> FunctionVersion:
-    """Return the version that a request names. A name that is no number could only be an alias."""
+async def _version(reading: FunctionTransaction, target: Target) -> tuple[FunctionVersion, str | None]:
+    """Return the version that a request names, and the alias if it names it by one."""
     assert target.qualifier is not None
-    version = await reading.version(target.name, target.qualifier)
-    if version is None:
-        if await reading.function(target.name) is not None and not target.qualifier.isdigit():
-            # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded).
-            raise ResourceNotFoundException(f"Cannot find alias arn: {target.arn}")
+    if target.qualifier.isdigit():
+        version = await reading.version(target.name, target.qualifier)
+        if version is None:
+            raise target.not_found()
+        return version, None
+    if await reading.function(target.name) is None:
         raise target.not_found()
-    return version
+    alias = await reading.aliases.get(target.name, target.qualifier)
+    if alias is None:
+        raise alias_not_found(target)
+    if alias.version == LATEST:
+        # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded) for `$LATEST` itself.
+        raise InvalidParameterValueException(
+            "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+        )
+    version = await reading.version(target.name, alias.version)
+    assert version is not None, "a version with an alias is never deleted"
+    return version, alias.alias
+
+
+async def _check_owner(tx: FunctionTransaction, version: FunctionVersion, alias: str | None) -> None:
+    """
+    Refuse to provision by version and by alias, or by two aliases, at once.
+
+    Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded).
+    """
+    for stored in await tx.list_provisioned(version.name):
+        if stored.version != version.version or stored.alias == alias:
+            continue
+        if alias is None:
+            raise ResourceConflictException("Version is pointed by a Provisioned Concurrency alias")
+        raise ResourceConflictException(
+            "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
+        )
 
 
 def _check_version(version: FunctionVersion) -> None:

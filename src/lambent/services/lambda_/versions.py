@@ -10,14 +10,9 @@ from lambent.domain.function import LATEST, State
 from lambent.errors.api.lambda_ import InvalidParameterValueException
 from lambent.protocol.shapes.lambda_ import ListVersionsByFunctionRequest, PublishVersionRequest
 from lambent.services.lambda_.activation import Activation
-from lambent.services.lambda_.functions import (
-    PAGE_MAX,
-    check_revision,
-    check_settled,
-    decode_marker,
-    encode_marker,
-)
+from lambent.services.lambda_.functions import check_revision, check_settled
 from lambent.services.lambda_.naming import resolve_target
+from lambent.services.lambda_.paging import PAGE_MAX, decode_number, encode_marker
 from lambent.services.lambda_.publishing import publish
 from lambent.services.lambda_.view import function_configuration, list_item
 from lambent.services.operation import operation
@@ -60,15 +55,11 @@ class Versions:
     async def list(self, caller: Caller, request: ListVersionsByFunctionRequest) -> Mapping[str, Any]:
         target = resolve_target(caller, request["FunctionName"])
         limit = min(request.get("MaxItems", PAGE_MAX), PAGE_MAX)
-        marker = decode_marker(request.get("Marker"))
-        if marker is not None and not (marker.isascii() and marker.isdigit()):
-            raise InvalidParameterValueException("Marker is not valid")
+        marker = decode_number(request.get("Marker"))
         async with self._store.snapshot(target.scope) as reading:
             if await reading.function(target.name) is None:
                 raise target.not_found()
-            versions = await reading.list_versions(
-                target.name, after=None if marker is None else int(marker), limit=limit + 1
-            )
+            versions = await reading.list_versions(target.name, after=marker, limit=limit + 1)
         page = versions[:limit]
         # Observed: always qualified, `$LATEST` included (recorded 2025-11).
         answer: dict[str, Any] = {"Versions": [list_item(version, version.version) for version in page]}

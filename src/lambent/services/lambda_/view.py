@@ -62,13 +62,44 @@ def list_item(version: FunctionVersion, qualifier: str | None) -> dict[str, Any]
             "ApplyOn": "PublishedVersions" if configuration.snap_start else "None",
             "OptimizationStatus": "On" if version.is_snap_started and version.state is State.ACTIVE else "Off",
         },
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": configuration.log_group},
+        "LoggingConfig": _logging(configuration),
         "ConfigSha256": _configuration_sha256(configuration),
     }
     if configuration.environment is not None:
         shown["Environment"] = {"Variables": dict(configuration.environment)}
-    shown.update(inert_view(configuration.inert, shown))
+    if configuration.layers:
+        shown["Layers"] = [{"Arn": layer.arn, "CodeSize": layer.size_bytes} for layer in configuration.layers]
+    if configuration.kms_key_arn:
+        shown["KMSKeyArn"] = configuration.kms_key_arn
+    if configuration.vpc is not None:
+        shown["VpcConfig"] = {
+            "SubnetIds": list(configuration.vpc.subnet_ids),
+            "SecurityGroupIds": list(configuration.vpc.security_group_ids),
+            # Observed: empty when a VPC was taken away again. There is none to name here.
+            "VpcId": "",
+            "Ipv6AllowedForDualStack": configuration.vpc.ipv6_allowed,
+        }
+    if configuration.file_systems:
+        shown["FileSystemConfigs"] = [
+            {"Arn": file_system.arn, "LocalMountPath": file_system.mount_path}
+            for file_system in configuration.file_systems
+        ]
+    if configuration.is_tenant_isolated:
+        shown["TenancyConfig"] = {"TenantIsolationMode": "PER_TENANT"}
+    shown.update(inert_view(configuration.inert))
     return shown
+
+
+def _logging(configuration: Configuration) -> dict[str, Any]:
+    logging = configuration.logging
+    if not logging.is_json:
+        return {"LogFormat": "Text", "LogGroup": configuration.log_group}
+    return {
+        "LogFormat": "JSON",
+        "ApplicationLogLevel": logging.application_level,
+        "SystemLogLevel": logging.system_level,
+        "LogGroup": configuration.log_group,
+    }
 
 
 def format_date(seconds: float) -> str:

@@ -11,25 +11,16 @@ from lambent.services.lambda_.inert import _DEFAULTS, inert_view, merge_inert, t
 
 DEFAULTS: list[dict[str, Any]] = [
     {"PublishTo": ""},
-    {"VpcConfig": {}},
-    {"VpcConfig": {"SubnetIds": [], "SecurityGroupIds": [], "Ipv6AllowedForDualStack": False}},
     {"DeadLetterConfig": {}},
     {"DeadLetterConfig": {"TargetArn": ""}},
-    {"KMSKeyArn": ""},
     {"TracingConfig": {"Mode": "PassThrough"}},
     {"TracingConfig": {}},
-    {"Layers": []},
-    {"FileSystemConfigs": []},
     {"ImageConfig": {}},
 ]
 
 OTHERS: list[dict[str, Any]] = [
-    {"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}},
     {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:q"}},
-    {"KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/k"},
     {"TracingConfig": {"Mode": "Active"}},
-    {"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]},
-    {"FileSystemConfigs": [{"Arn": "a", "LocalMountPath": "/mnt/x"}]},
     {"CodeSigningConfigArn": "arn"},
     {"ImageConfig": {"Command": ["app"]}},
 ]
@@ -72,41 +63,23 @@ def test_absent_members_are_left_alone() -> None:
     assert take({"FunctionName": "f", "MemorySize": 128}) == {}
 
 
-def test_the_log_group_acts_and_the_format_does_not() -> None:
-    """LogGroup is no inert setting; JSON is refused; levels belong to JSON only."""
-    assert take({"LoggingConfig": {"LogGroup": "g"}}) == {}
-    assert take({"LoggingConfig": {"LogFormat": "Text"}}) == {"LoggingConfig": None}
-    with pytest.raises(InvalidParameterValueException, match="LogFormat JSON is not offered"):
-        take({"LoggingConfig": {"LogFormat": "JSON"}})
-    with pytest.raises(InvalidParameterValueException, match="LogLevel is not supported when LogFormat is set"):
-        take({"LoggingConfig": {"ApplicationLogLevel": "DEBUG"}}, accept=True)
-    assert take({"LoggingConfig": {"LogFormat": "JSON"}}, accept=True) == {
-        "LoggingConfig": {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
-    }
-
-
 def test_defaults_remove_and_others_replace() -> None:
     """An update that sets AWS's default again takes the stored setting away; what it does not name stays."""
-    before = {"Layers": ["a"], "KMSKeyArn": "k"}
-    assert merge_inert(before, {"Layers": None}) == {"KMSKeyArn": "k"}
-    assert merge_inert(before, {"Layers": ["b"]}) == {"Layers": ["b"], "KMSKeyArn": "k"}
-    assert before == {"Layers": ["a"], "KMSKeyArn": "k"}
+    before = {"ImageConfig": "a", "CodeSigningConfigArn": "k"}
+    assert merge_inert(before, {"ImageConfig": None}) == {"CodeSigningConfigArn": "k"}
+    assert merge_inert(before, {"ImageConfig": "b"}) == {"ImageConfig": "b", "CodeSigningConfigArn": "k"}
+    assert before == {"ImageConfig": "a", "CodeSigningConfigArn": "k"}
 
 
 def test_the_view_has_the_shapes_of_answers() -> None:
     """Requests and answers differ in some members."""
-    shown = {"LoggingConfig": {"LogGroup": "g", "LogFormat": "Text"}}
     inert = {
-        "Layers": ["arn:1"],
-        "VpcConfig": {"SubnetIds": ["s"]},
-        "LoggingConfig": {"LogFormat": "JSON"},
+        "DeadLetterConfig": {"TargetArn": "arn"},
         "ImageConfig": {"Command": ["c"]},
         "CodeSigningConfigArn": "arn",
     }
-    assert inert_view(inert, shown) == {
-        "Layers": [{"Arn": "arn:1", "CodeSize": 0}],
-        "VpcConfig": {"SubnetIds": ["s"], "SecurityGroupIds": [], "VpcId": "", "Ipv6AllowedForDualStack": False},
-        "LoggingConfig": {"LogFormat": "JSON", "LogGroup": "g"},
+    assert inert_view(inert) == {
+        "DeadLetterConfig": {"TargetArn": "arn"},
         "ImageConfigResponse": {"ImageConfig": {"Command": ["c"]}},
     }
 
@@ -116,7 +89,7 @@ def test_every_member_of_the_requests_acts_or_is_here() -> None:
     acts = {
         "FunctionName", "Runtime", "Role", "Handler", "Code", "Description", "Timeout", "MemorySize", "Publish",
         "PackageType", "Environment", "EphemeralStorage", "Tags", "Architectures", "LoggingConfig", "RevisionId",
-        "SnapStart",
+        "SnapStart", "Layers", "KMSKeyArn", "VpcConfig", "FileSystemConfigs", "TenancyConfig",
     }  # fmt: skip
     model = botocore.session.get_session().get_service_model("lambda")
     members = {

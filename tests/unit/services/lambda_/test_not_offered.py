@@ -2,30 +2,14 @@
 
 import botocore.session
 
-from lambent.services.lambda_ import (
-    account,
-    concurrency,
-    functions,
-    invoke,
-    provisioned_concurrency,
-    tags,
-    versions,
-)
+from lambent.services import lambda_
 from lambent.services.lambda_.not_offered import NOT_OFFERED
 
 
 def test_handlers_and_refusals_are_the_model() -> None:
     """Every operation of the service model is answered or refused with a reason, none both."""
     model = set(botocore.session.get_session().get_service_model("lambda").operation_names)
-    resources = (
-        functions.Functions,
-        versions.Versions,
-        concurrency.FunctionConcurrency,
-        provisioned_concurrency.ProvisionedConcurrencyConfigs,
-        tags.Tags,
-        account.AccountSettings,
-        invoke.Invoke,
-    )
+    resources = [resource for resource in vars(lambda_).values() if isinstance(resource, type)]
     offered = {
         operation
         for resource in resources

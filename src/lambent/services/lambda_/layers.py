@@ -1,0 +1,249 @@
+"""Layers: published, read, listed, deleted."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from lambent.access.links import CodeLinks
+from lambent.clock import Clock
+from lambent.domain.caller import Caller, Scope
+from lambent.domain.layer import LayerName, LayerVersion, layer_arn, parse_layer_reference
+from lambent.domain.quotas import Quotas
+from lambent.domain.resource_policy import Requester, allows
+from lambent.errors.api.lambda_ import InvalidParameterValueException, ResourceNotFoundException
+from lambent.errors.families import AccessDeniedException
+from lambent.protocol.shapes.lambda_ import (
+    DeleteLayerVersionRequest,
+    GetLayerVersionByArnRequest,
+    GetLayerVersionRequest,
+    ListLayersRequest,
+    ListLayerVersionsRequest,
+    PublishLayerVersionRequest,
+)
+from lambent.services.lambda_.code import PackageIntake, check_storage
+from lambent.services.lambda_.paging import PAGE_MAX, decode_marker, decode_number, encode_marker
+from lambent.services.lambda_.view import format_date
+from lambent.services.operation import operation
+from lambent.store.contract import FunctionStore, FunctionTransaction
+
+_NOT_FOUND = "The resource you requested does not exist."
+_SCAN = 200
+"""Layers, or versions of one, that are looked at in one step of a search."""
+
+
+class Layers:
+    """The layer resource. See the Lambda API reference for each operation."""
+
+    def __init__(
+        self, store: FunctionStore, packages: PackageIntake, links: CodeLinks, quotas: Quotas, clock: Clock
+    ) -> None:
+        self._store = store
+        self._packages = packages
+        self._links = links
+        self._quotas = quotas
+        self._clock = clock
+
+    @operation("PublishLayerVersion")
+    async def publish(self, caller: Caller, request: PublishLayerVersionRequest) -> Mapping[str, Any]:
+        scope, name, _ = resolve_layer(caller, request["LayerName"])
+        if scope != caller.scope:
+            raise _denied(caller, "lambda:PublishLayerVersion", layer_arn(scope, name))
+        package = await self._packages.add(request["Content"])
+        runtimes = request.get("CompatibleRuntimes")
+        architectures = request.get("CompatibleArchitectures")
+        async with self._store.transaction(scope) as tx:
+            await check_storage(tx, package.size_bytes, self._quotas)
+            version = LayerVersion(
+                scope=scope,
+                name=name,
+                number=await tx.layers.next_number(name),
+                sha256=package.sha256,
+                size_bytes=package.size_bytes,
+                created=self._clock.now(),
+                description=request.get("Description", ""),
+                runtimes=None if runtimes is None else tuple(runtimes),
+                architectures=None if architectures is None else tuple(architectures),
+                license=request.get("LicenseInfo"),
+            )
+            await tx.layers.save(version)
+        return self._view(caller, version)
+
+    @operation("GetLayerVersion")
+    async def get(self, caller: Caller, request: GetLayerVersionRequest) -> Mapping[str, Any]:
+        scope, name, _ = resolve_layer(caller, request["LayerName"])
+        return self._view(caller, await self._read(caller, scope, name, request["VersionNumber"]))
+
+    @operation("GetLayerVersionByArn")
+    async def get_by_arn(self, caller: Caller, request: GetLayerVersionByArnRequest) -> Mapping[str, Any]:
+        scope, name, number = resolve_layer(caller, request["Arn"])
+        assert number is not None, "the model's pattern asks for a version"
+        return self._view(caller, await self._read(caller, scope, name, number))
+
+    @operation("ListLayers")
+    async def list(self, caller: Caller, request: ListLayersRequest) -> Mapping[str, Any]:
+        limit = min(request.get("MaxItems", PAGE_MAX), PAGE_MAX)
+        marker = decode_marker(request.get("Marker"))
+        after = None if marker is None else LayerName(marker)
+        runtime, architecture = request.get("CompatibleRuntime"), request.get("CompatibleArchitecture")
+        found: list[LayerVersion] = []
+        async with self._store.snapshot(caller.scope) as reading:
+            while len(found) <= limit:
+                names = await reading.layers.names(after=after, limit=_SCAN)
+                for name in names:
+                    version = await _latest_that_suits(reading, name, runtime, architecture)
+                    if version is not None:
+                        found.append(version)
+                if len(names) < _SCAN:
+                    break
+                after = names[-1]
+        page = found[:limit]
+        answer: dict[str, Any] = {
+            "Layers": [
+                {
+                    "LayerName": version.name,
+                    "LayerArn": layer_arn(version.scope, version.name),
+                    "LatestMatchingVersion": _list_item(version),
+                }
+                for version in page
+            ]
+        }
+        if len(found) > limit:
+            answer["NextMarker"] = encode_marker(page[-1].name)
+        return answer
+
+    @operation("ListLayerVersions")
+    async def list_versions(self, caller: Caller, request: ListLayerVersionsRequest) -> Mapping[str, Any]:
+        scope, name, _ = resolve_layer(caller, request["LayerName"])
+        if scope != caller.scope:
+            raise _denied(caller, "lambda:ListLayerVersions", layer_arn(scope, name))
+        limit = min(request.get("MaxItems", PAGE_MAX), PAGE_MAX)
+        before = decode_number(request.get("Marker"))
+        runtime, architecture = request.get("CompatibleRuntime"), request.get("CompatibleArchitecture")
+        found: list[LayerVersion] = []
+        async with self._store.snapshot(scope) as reading:
+            while len(found) <= limit:
+                versions = await reading.layers.list(name, before=before, limit=_SCAN)
+                found += [version for version in versions if version.suits(runtime, architecture)]
+                if len(versions) < _SCAN:
+                    break
+                before = versions[-1].number
+        page = found[:limit]
+        answer: dict[str, Any] = {"LayerVersions": [_list_item(version) for version in page]}
+        if len(found) > limit:
+            answer["NextMarker"] = encode_marker(str(page[-1].number))
+        return answer
+
+    @operation("DeleteLayerVersion")
+    async def delete(self, caller: Caller, request: DeleteLayerVersionRequest) -> Mapping[str, Any]:
+        scope, name, _ = resolve_layer(caller, request["LayerName"])
+        number = request["VersionNumber"]
+        check_number(number)
+        if scope != caller.scope:
+            raise _denied(caller, "lambda:DeleteLayerVersion", f"{layer_arn(scope, name)}:{number}")
+        async with self._store.transaction(scope) as tx:
+            # Observed: one that is not there is no error. Functions that have it keep it: its package stays.
+            await tx.layers.delete(name, number)
+        return {}
+
+    async def _read(self, caller: Caller, scope: Scope, name: LayerName, number: int) -> LayerVersion:
+        check_number(number)
+        async with self._store.snapshot(scope) as reading:
+            version = await reading.layers.get(name, number)
+        check_may_use(caller, scope, f"{layer_arn(scope, name)}:{number}", version)
+        if version is None:
+            raise ResourceNotFoundException(_NOT_FOUND)
+        return version
+
+    def _view(self, caller: Caller, version: LayerVersion) -> dict[str, Any]:
+        sha256 = version.sha256
+        return {
+            "Content": {
+                "Location": f"{caller.endpoint}/_lambent/code/{sha256}?{self._links.sign(sha256)}",
+                "CodeSha256": base64.b64encode(bytes.fromhex(sha256)).decode(),
+                "CodeSize": version.size_bytes,
+            },
+            "LayerArn": layer_arn(version.scope, version.name),
+            **_list_item(version),
+        }
+
+
+def resolve_layer(caller: Caller, text: str) -> tuple[Scope, LayerName, int | None]:
+    """
+    Return which layer a request means, and the version if its ARN holds one.
+
+    Raises:
+        InvalidParameterValueException: it is of another region, or none at all.
+    """
+    try:
+        reference = parse_layer_reference(text)
+    except ValueError:
+        raise InvalidParameterValueException(f"Layer {text} is not offered by this version of Lambent") from None
+    region = caller.scope.region
+    if reference.region not in {None, region}:
+        # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded) for layers of a function.
+        raise InvalidParameterValueException(
+            f"Layers are not in the same region as the function. Layers are expected to be in region {region}."
+        )
+    return Scope(reference.account or caller.scope.account, region), reference.name, reference.number
+
+
+def check_number(number: int) -> None:
+    """
+    Refuse a version number that none can have.
+
+    Raises:
+        InvalidParameterValueException: it is below 1. Observed: recorded (2025-11).
+    """
+    if number < 1:
+        raise InvalidParameterValueException("Layer Version Cannot be less than 1")
+
+
+def check_may_use(caller: Caller, scope: Scope, arn: str, version: LayerVersion | None) -> None:
+    """
+    Refuse a layer version of another account whose policy does not let the caller use it.
+
+    Raises:
+        AccessDeniedException: there is no grant, or no such layer version: a stranger is not told which.
+    """
+    if scope == caller.scope:
+        return
+    requester = Requester(account=caller.scope.account, principal=caller.principal)
+    policy = None if version is None else version.policy
+    if not allows(policy, requester, "lambda:GetLayerVersion", arn):
+        raise _denied(caller, "lambda:GetLayerVersion", arn)
+
+
+def _denied(caller: Caller, action: str, arn: str) -> AccessDeniedException:
+    # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded) for GetLayerVersion.
+    return AccessDeniedException(
+        f"User: {caller.principal} is not authorized to perform: {action} on resource: {arn} "
+        f"because no resource-based policy allows the {action} action"
+    )
+
+
+async def _latest_that_suits(
+    reading: FunctionTransaction, name: LayerName, runtime: str | None, architecture: str | None
+) -> LayerVersion | None:
+    before: int | None = None
+    # Nearly always the newest suits: one row first, more only where it does not.
+    step = 1
+    while True:
+        versions = await reading.layers.list(name, before=before, limit=step)
+        for version in versions:
+            if version.suits(runtime, architecture):
+                return version
+        if len(versions) < step:
+            return None
+        before, step = versions[-1].number, _SCAN
+
+
+def _list_item(version: LayerVersion) -> dict[str, Any]:
+    return {
+        "LayerVersionArn": version.arn,
+        "Version": version.number,
+        "Description": version.description,
+        "CreatedDate": format_date(version.created),
+        "CompatibleRuntimes": None if version.runtimes is None else list(version.runtimes),
+        "CompatibleArchitectures": None if version.architectures is None else list(version.architectures),
+        "LicenseInfo": version.license,
+    }
