@@ -13,7 +13,7 @@ import os
 import pwd
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
 
         sandbox, reason = await preparing
         stack.push_async_callback(sandbox.close)
+        file_systems = _file_systems(settings.sandbox, sandbox)
         runtimes = HostRuntimes(
             settings.data.runtimes_dir or folder.runtimes,
             function_user=settings.sandbox.function_user,
@@ -124,6 +125,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             clock=clock,
             endpoint=lambda: endpoint,
             response_max_bytes=quotas.response_payload_max_bytes,
+            file_systems=file_systems,
             # Bound when the first environment asks: the server that answers there is made further down.
             serve_gateway=lambda listener, environment: server.serve_inside(listener, _inside(environment)),
         )
@@ -148,7 +150,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             "lambda": lambda_.service(
                 store=store,
                 packages=packages,
-                rules=ConfigurationRules(quotas, runtimes, settings.api.accept_inert),
+                rules=ConfigurationRules(quotas, runtimes, settings.api.accept_inert, frozenset(file_systems)),
                 activation=activation,
                 dispatcher=dispatcher,
                 provisioned=keeper,
@@ -159,23 +161,12 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             "logs": logs.service(LogRepository(database, clock), function_logs.fold),
         }
         admission = Admission(settings.server.requests_max, settings.server.body_bytes_max)
-        started = clock.monotonic()
-
-        async def health() -> dict[str, Any]:
-            busy, size = fleet.in_use()
-            return {
-                "version": __version__,
-                "uptime_s": round(clock.monotonic() - started, 3),
-                "sandbox": {
-                    "driver": sandbox.name,
-                    "why": reason,
-                    "task_root": sandbox.task_root(folder.packages / "{code_sha256}"),
-                },
-                "functions": await store.function_count(),
-                "environments": {"busy": busy, "total": size},
-                "requests_in_flight": admission.requests,
-            }
-
+        about = {
+            "driver": sandbox.name,
+            "why": reason,
+            "task_root": sandbox.task_root(folder.packages / "{code_sha256}"),
+        }
+        health = _health(about, store, fleet, admission, clock)
         gateway = Gateway(
             Pipeline(
                 services,
@@ -209,10 +200,30 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             await pool.close(settings.server.shutdown_grace_s)
 
 
+def _health(
+    sandbox: Mapping[str, Any], store: FunctionRepository, fleet: LocalFleet, admission: Admission, clock: Clock
+) -> Callable[[], Awaitable[dict[str, Any]]]:
+    """Return what answers /_lambent/health."""
+    started = clock.monotonic()
+
+    async def health() -> dict[str, Any]:
+        busy, size = fleet.in_use()
+        return {
+            "version": __version__,
+            "uptime_s": round(clock.monotonic() - started, 3),
+            "sandbox": sandbox,
+            "functions": await store.function_count(),
+            "environments": {"busy": busy, "total": size},
+            "requests_in_flight": admission.requests,
+        }
+
+    return health
+
+
 async def _expect(around: Surroundings, deployment: Deployment) -> None:
     """Have an environment for a deployment parked before its first invocation comes."""
     try:
-        plan = await plan_start(deployment, around.sandbox, around.runtimes, around.packages)
+        plan = await plan_start(deployment, around.sandbox, around.runtimes, around.packages, around.file_systems)
     except (InvalidEntrypoint, RuntimeUnavailable, DependencyError):
         # Told to whoever invokes it.
         return
@@ -231,6 +242,22 @@ def _parked(settings: SandboxSettings, sandbox: Sandbox, memory: HostMemory, clo
         budget_mib=settings.parked_memory_mib,
         spare_mib=lambda: memory.spare_mib(settings.memory_reserve_mib),
     )
+
+
+def _file_systems(settings: SandboxSettings, sandbox: Sandbox) -> dict[str, str]:
+    """
+    Return the directories that functions may mount, by ARN.
+
+    Raises:
+        SettingsError: one is none, or the sandbox cannot mount.
+    """
+    found = dict(item.split("=", 1) for item in settings.file_system)
+    for directory in found.values():
+        if not Path(directory).is_dir():
+            raise SettingsError(f"--file-system: {directory} is not a directory")
+    if found and not sandbox.has_own_root:
+        raise SettingsError(f"--file-system: the sandbox {sandbox.name} cannot mount; namespace and rootless can")
+    return found
 
 
 async def _live(environment: ExecutionEnvironment) -> None:

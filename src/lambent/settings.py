@@ -82,6 +82,11 @@ class SandboxSettings:
     allow_net: tuple[str, ...] = _option(
         (), "Private networks that functions may reach, e.g. 10.0.0.0/8; commas between several."
     )
+    file_system: tuple[str, ...] = _option(
+        (),
+        "Directories that functions may mount by FileSystemConfigs, as ARN=/directory; commas between several. "
+        "Functions are many users: what they may write to has to be open to all (mode 1777).",
+    )
     function_user: str = _option("nobody", "User that functions run as when the server runs as root.")
     environments_max: int = _option(
         1000,
@@ -304,6 +309,10 @@ def _check_network(sandbox: SandboxSettings) -> None:
     for port in sandbox.allow_host:
         if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535):
             raise SettingsError(f"--allow-host: {port!r} is not a port between 1 and 65535")
+    for item in sandbox.file_system:
+        arn, equals, directory = item.partition("=")
+        if not (arn.startswith("arn:") and equals and directory.startswith("/")):
+            raise SettingsError(f"--file-system: {item!r} is not of the form ARN=/directory")
     for network in sandbox.allow_net:
         try:
             ipaddress.IPv4Network(network)

@@ -75,7 +75,10 @@ class Dispatcher:
         else:
             grant = await self._take(version)
         try:
-            slot = await self._placement.acquire(version.deployment(), grant.release)
+            deployment = version.deployment()
+            if invocation.tenant is not None:
+                deployment = deployment.for_tenant(invocation.tenant)
+            slot = await self._placement.acquire(deployment, grant.release)
         except BaseException:
             grant.release()
             raise

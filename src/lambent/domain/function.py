@@ -129,6 +129,15 @@ class Deployment(msgspec.Struct, frozen=True):
         """Whether it is of a published version whose init is kept."""
         return self.configuration.snap_start and self.version != LATEST
 
+    @property
+    def of_all_tenants(self) -> str:
+        """The `deployment_id` that it has without a tenant."""
+        return self.deployment_id.partition("/")[0]
+
+    def for_tenant(self, tenant: str) -> "Deployment":
+        """Return the same for one tenant: another deployment, so that none of its environments is shared."""
+        return msgspec.structs.replace(self, tenant=tenant, deployment_id=f"{self.deployment_id}/{tenant}")
+
 
 class FunctionVersion(msgspec.Struct, frozen=True):
     """

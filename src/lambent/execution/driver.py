@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 import msgspec
@@ -86,6 +86,8 @@ class Surroundings(msgspec.Struct, frozen=True):
     endpoint: Callable[[], str]
     """Returns the gateway's base URL as a function reaches it."""
     response_max_bytes: int
+    file_systems: Mapping[str, str] = {}
+    """ARN to the directory of this machine that the operator offers for it."""
     serve_gateway: "Callable[[socket.socket, ExecutionEnvironment], Awaitable[Closable]] | None" = None
     """
     Serves the gateway on an environment's `gateway_listener`, which stays the sandbox's; what it returns is closed at
@@ -241,7 +243,9 @@ class ExecutionEnvironment:
         """Start the runtime in an environment of its own and see it through to its end."""
         around = self._around
         try:
-            plan = await plan_start(self.deployment, around.sandbox, around.runtimes, around.packages)
+            plan = await plan_start(
+                self.deployment, around.sandbox, around.runtimes, around.packages, around.file_systems
+            )
         except InvalidEntrypoint as error:
             self._handle(machine.StartFailed(EnvironmentFailure.INVALID_ENTRYPOINT, str(error)))
             return

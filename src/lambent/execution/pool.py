@@ -561,7 +561,11 @@ class EnvironmentPool(EnvironmentOwner):
         """Retire a function's environments of every other deployment: idle ones now, busy ones when they are free."""
         for environment in list(self._all):
             deployment = environment.deployment
-            if deployment.name == name and deployment.scope == scope and deployment.deployment_id not in deployment_ids:
+            if (
+                deployment.name == name
+                and deployment.scope == scope
+                and deployment.of_all_tenants not in deployment_ids
+            ):
                 environment.retire()
 
     # Freezing, and scaling to zero -----------------------------------------------------------------------------------

@@ -1,13 +1,16 @@
 """What an environment starts with: package, runtime command, kind of parked environment, and the assignment."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from lambent.clock import Clock
 from lambent.domain.function import Deployment
+from lambent.domain.layer import layers_key
+from lambent.errors.families import DependencyError
 from lambent.execution.variables import function_variables
-from lambent.runtimes.contract import RuntimeCommand, Runtimes
+from lambent.runtimes.contract import LayersAt, RuntimeCommand, Runtimes
 from lambent.sandbox.contract import Assignment, Environment, ParkedKind, Sandbox, Zygote
 from lambent.store.contract import Packages
 
@@ -19,21 +22,36 @@ class StartPlan(msgspec.Struct, frozen=True):
     command: RuntimeCommand
     package: Path
     task_root: str
+    layers: Path | None = None
+    file_systems: tuple[tuple[str, str], ...] = ()
 
 
-async def plan_start(deployment: Deployment, sandbox: Sandbox, runtimes: Runtimes, packages: Packages) -> StartPlan:
+async def plan_start(
+    deployment: Deployment,
+    sandbox: Sandbox,
+    runtimes: Runtimes,
+    packages: Packages,
+    file_systems: Mapping[str, str],
+) -> StartPlan:
     """
-    Fetch package and runtime. Suspends only where the package is not unpacked or the runtime not known yet.
+    Fetch package, layers and runtime. Suspends only where one is not unpacked or the runtime not known yet.
+
+    Args:
+        file_systems: ARN to the directory that the operator offers for it.
 
     Raises:
         InvalidEntrypoint: the package has nothing to start.
         RuntimeUnavailable: this machine cannot run the runtime.
-        DependencyError: the package cannot be had.
+        DependencyError: the package or a file system cannot be had.
     """
     configuration = deployment.configuration
     package = packages.folder_nowait(deployment.code.sha256)
     if package is None:
         package = await packages.folder(deployment.code.sha256)
+    layers = None
+    if configuration.layers:
+        sha256s = layers_key(configuration.layers)
+        layers = packages.layers_nowait(sha256s) or await packages.layers(sha256s)
     task_root = sandbox.task_root(package)
     command = await runtimes.command(
         configuration.runtime,
@@ -41,8 +59,17 @@ async def plan_start(deployment: Deployment, sandbox: Sandbox, runtimes: Runtime
         package,
         task_root,
         configuration.environment or {},
+        None if layers is None else LayersAt(layers, sandbox.layers_root(layers)),
     )
-    return StartPlan(_kind(deployment, command), command, package, task_root)
+    mounts = tuple((one.mount_path, _directory(one.arn, file_systems)) for one in configuration.file_systems)
+    return StartPlan(_kind(deployment, command), command, package, task_root, layers, mounts)
+
+
+def _directory(arn: str, file_systems: Mapping[str, str]) -> str:
+    directory = file_systems.get(arn)
+    if directory is None:
+        raise DependencyError(f"file system {arn} is not offered any more: see --file-system", retryable=False)
+    return directory
 
 
 def _kind(deployment: Deployment, command: RuntimeCommand) -> ParkedKind:
@@ -87,6 +114,8 @@ def assignment(
         environ=environ,
         working_directory=plan.task_root,
         package=plan.package,
+        layers=plan.layers,
+        file_systems=plan.file_systems,
         memory_mib=configuration.memory_mib,
         tmp_mib=configuration.tmp_mib,
         in_zygote=plan.command.in_zygote and plan.kind.zygote is not None,

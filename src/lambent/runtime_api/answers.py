@@ -80,4 +80,6 @@ def event_head(invocation: Invocation, deadline_ms: int) -> bytes:
         head += f"Lambda-Runtime-Trace-Id: {_header_value(invocation.trace_header)}\r\n"
     if invocation.client_context:
         head += f"Lambda-Runtime-Client-Context: {_header_value(invocation.client_context)}\r\n"
+    if invocation.tenant is not None:
+        head += f"Lambda-Runtime-Aws-Tenant-Id: {_header_value(invocation.tenant)}\r\n"
     return f"{head}Content-Length: {len(invocation.payload)}\r\n\r\n".encode("ascii")

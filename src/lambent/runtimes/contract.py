@@ -42,6 +42,15 @@ class RuntimeCommand(msgspec.Struct, frozen=True):
     """Whether this function may run in a fork of the zygote: False when its variables act at interpreter start."""
 
 
+class LayersAt(msgspec.Struct, frozen=True):
+    """The merged layers of a function."""
+
+    folder: Path
+    """On the host."""
+    root: str
+    """Where the function sees them: `/opt`, but for sandboxes without a root of their own."""
+
+
 class Availability(msgspec.Struct, frozen=True):
     """Whether and how one runtime id can run here."""
 
@@ -87,6 +96,7 @@ class Runtimes(Protocol):
         package: Path,
         task_root: str,
         variables: Mapping[str, str],
+        layers: LayersAt | None = None,
     ) -> RuntimeCommand:
         """
         Return how to start `runtime` for the package at `package`, which the function sees at `task_root`.

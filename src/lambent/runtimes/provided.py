@@ -3,28 +3,33 @@
 from pathlib import Path
 
 from lambent.runtimes.catalogue import CatalogueEntry
-from lambent.runtimes.contract import InvalidEntrypoint, RuntimeCommand
+from lambent.runtimes.contract import InvalidEntrypoint, LayersAt, RuntimeCommand
 
 
 class ProvidedRuntimes:
     """All `provided.*` identifiers. There is nothing to prepare."""
 
-    def command(self, package: Path, task_root: str) -> RuntimeCommand:
+    def command(self, package: Path, task_root: str, layers: LayersAt | None = None) -> RuntimeCommand:
         """
-        Return how to start the package's own runtime.
+        Return how to start the runtime that the package brings, or else a layer.
 
         Raises:
             InvalidEntrypoint: there is no `bootstrap`. Whether it can be executed shows when it is.
         """
         # Follows symbolic links. A folder of that name is passed over, as one that is missing.
         # Observed: aws/aws-lambda-runtime-interface-emulator, which looks for a bootstrap that is a file.
-        if not (package / "bootstrap").is_file():
-            raise InvalidEntrypoint(f"Couldn't find valid bootstrap(s): [{task_root}/bootstrap /opt/bootstrap]")
+        opt = "/opt" if layers is None else layers.root
+        if (package / "bootstrap").is_file():
+            root = task_root
+        elif layers is not None and (layers.folder / "bootstrap").is_file():
+            root = opt
+        else:
+            raise InvalidEntrypoint(f"Couldn't find valid bootstrap(s): [{task_root}/bootstrap {opt}/bootstrap]")
         return RuntimeCommand(
-            argv=[f"{task_root}/bootstrap"],
+            argv=[f"{root}/bootstrap"],
             environ={
-                "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-                "LD_LIBRARY_PATH": f"/lib64:/usr/lib64:{task_root}:{task_root}/lib:/opt/lib",
+                "PATH": f"/usr/local/bin:/usr/bin/:/bin:{opt}/bin",
+                "LD_LIBRARY_PATH": f"/lib64:/usr/lib64:{task_root}:{task_root}/lib:{opt}/lib",
             },
             # No AWS_EXECUTION_ENV. Documented: developer guide, defined runtime environment variables.
             reserved={"LAMBDA_RUNTIME_DIR": "/var/runtime"},

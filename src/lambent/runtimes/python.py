@@ -22,7 +22,7 @@ from pathlib import Path
 from lambent.clock import Clock
 from lambent.function_user import FunctionUser
 from lambent.runtimes.catalogue import CATALOGUE, PYTHON_PINS, CatalogueEntry
-from lambent.runtimes.contract import Availability, RuntimeCommand, RuntimeUnavailable, Zygote
+from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable, Zygote
 from lambent.runtimes.interpreters import Interpreter, Interpreters, is_ours_alone, nearest_minor
 
 _log = logging.getLogger(__name__)
@@ -31,7 +31,8 @@ _RUNTIME_DIR = "/var/runtime"
 _LANGUAGE_DIR = "/var/lang"
 """Documented: Lambda developer guide, where functions find the runtime's client and the language."""
 
-_SYSTEM_PATH = "/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin/:/bin"
+_LAYERS_ROOT = "/opt"
 _DEFAULT_LANG = "en_US.UTF-8"
 _DEFAULT_TZ = ":UTC"
 """Both as `execution.variables` has them."""
@@ -84,13 +85,15 @@ class PythonRuntimes:
         interpreter = await self._interpreter(runtime)
         await self._client(interpreter)
 
-    async def command(self, runtime: str, task_root: str, variables: Mapping[str, str]) -> RuntimeCommand:
+    async def command(
+        self, runtime: str, task_root: str, variables: Mapping[str, str], layers: LayersAt | None = None
+    ) -> RuntimeCommand:
         """Return how to start the client. See `Runtimes.command`."""
         interpreter = await self._interpreter(runtime)
         client = await self._client(interpreter)
         if self._has_own_root:
             return await self._inside(runtime, interpreter, client, task_root, variables)
-        return self._beside(runtime, interpreter, client, task_root, variables)
+        return self._beside(runtime, interpreter, client, task_root, variables, layers)
 
     async def _inside(
         self, runtime: str, interpreter: Interpreter, client: Path, task_root: str, variables: Mapping[str, str]
@@ -105,8 +108,10 @@ class PythonRuntimes:
         argv = (str(path), f"{_RUNTIME_DIR}/bootstrap.py")
         # Documented: Lambda developer guide, defined runtime environment variables. Observed: the whole of the latter.
         environ = {
-            "PATH": f"{_LANGUAGE_DIR}/bin:{_SYSTEM_PATH}",
-            "LD_LIBRARY_PATH": f"{_LANGUAGE_DIR}/lib:/lib64:/usr/lib64:{_library_path(_RUNTIME_DIR, task_root)}",
+            "PATH": f"{_LANGUAGE_DIR}/bin:{_SYSTEM_PATH}:{_LAYERS_ROOT}/bin",
+            "LD_LIBRARY_PATH": (
+                f"{_LANGUAGE_DIR}/lib:/lib64:/usr/lib64:{_library_path(_RUNTIME_DIR, task_root)}:{_LAYERS_ROOT}/lib"
+            ),
             "PYTHONPATH": _RUNTIME_DIR,
         }
         zygote = None
@@ -122,17 +127,25 @@ class PythonRuntimes:
         )
 
     def _beside(
-        self, runtime: str, interpreter: Interpreter, client: Path, task_root: str, variables: Mapping[str, str]
+        self,
+        runtime: str,
+        interpreter: Interpreter,
+        client: Path,
+        task_root: str,
+        variables: Mapping[str, str],
+        layers: LayersAt | None,
     ) -> RuntimeCommand:
         """Return the command with the machine's own paths."""
+        opt = _LAYERS_ROOT if layers is None else layers.root
         return RuntimeCommand(
             argv=_wrapped((str(interpreter.path), str(client / "bootstrap.py")), variables),
             environ={
-                "PATH": f"{interpreter.path.parent}:{_SYSTEM_PATH}",
-                "LD_LIBRARY_PATH": _library_path(str(client), task_root),
+                "PATH": f"{interpreter.path.parent}:{_SYSTEM_PATH}:{opt}/bin",
+                "LD_LIBRARY_PATH": f"{_library_path(str(client), task_root)}:{opt}/lib",
                 "PYTHONPATH": str(client),
             },
-            reserved=_reserved(runtime, str(client)),
+            # Read by bootstrap.py, since /opt is the machine's own here.
+            reserved={**_reserved(runtime, str(client)), "LAMBENT_LAYERS_ROOT": opt},
         )
 
     async def _is_trusted(self, interpreter: Interpreter) -> bool:
@@ -284,7 +297,7 @@ def _wrapped(argv: tuple[str, str], variables: Mapping[str, str]) -> Sequence[st
 
 
 def _library_path(client: str, task_root: str) -> str:
-    return f"{client}:{client}/lib:{task_root}:{task_root}/lib:/opt/lib"
+    return f"{client}:{client}/lib:{task_root}:{task_root}/lib"
 
 
 def _reserved(runtime: str, client: str) -> dict[str, str]:

@@ -24,7 +24,9 @@ def _lay_out_path() -> None:
     minor = "python%d.%d" % sys.version_info[:2]  # noqa: UP031 - shorter than its modern form
     given = [entry for entry in os.environ.get("PYTHONPATH", "").split(":") if entry and entry != runtime_dir]
     # Observed: sys.path as functions on AWS print it: the package, layers, the runtime, the interpreter.
-    layers = ["/opt/python/lib/" + minor + "/site-packages", "/opt/python"]
+    # Set by sandboxes without a root of their own, and no variable of the function's.
+    opt = os.environ.pop("LAMBENT_LAYERS_ROOT", "/opt")
+    layers = [opt + "/python/lib/" + minor + "/site-packages", opt + "/python"]
     sys.path[:] = [os.environ["LAMBDA_TASK_ROOT"], *layers, *given, runtime_dir, *_own_entries()]
 
 

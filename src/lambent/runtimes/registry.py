@@ -6,7 +6,7 @@ from pathlib import Path
 from lambent.clock import Clock
 from lambent.function_user import find_function_user
 from lambent.runtimes.catalogue import CATALOGUE
-from lambent.runtimes.contract import Availability, RuntimeCommand, RuntimeUnavailable
+from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable
 from lambent.runtimes.provided import ProvidedRuntimes
 from lambent.runtimes.python import PythonRuntimes
 
@@ -64,11 +64,12 @@ class HostRuntimes:
         package: Path,
         task_root: str,
         variables: Mapping[str, str],
+        layers: LayersAt | None = None,
     ) -> RuntimeCommand:
         # Neither names the handler in its command: both read the variable _HANDLER.
         if self._provider(runtime) == "host":
-            return await self._python.command(runtime, task_root, variables)
-        return self._provided.command(package, task_root)
+            return await self._python.command(runtime, task_root, variables, layers)
+        return self._provided.command(package, task_root, layers)
 
     def version_label(self, runtime: str) -> str:
         entry = CATALOGUE[runtime]

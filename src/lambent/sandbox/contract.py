@@ -76,6 +76,10 @@ class Assignment(msgspec.Struct, frozen=True):
     """The size of /tmp, EphemeralStorage."""
     in_zygote: bool = False
     """Run the runtime that the zygote has loaded; else start `argv` by exec, which any parked kind can do."""
+    layers: Path | None = None
+    """The merged layers on the host, read-only; None without any."""
+    file_systems: tuple[tuple[str, str], ...] = ()
+    """Directories of the host that may be written to: path inside, `/mnt/<name>`, and path on the host."""
 
 
 class Exit(msgspec.Struct, frozen=True):
@@ -172,6 +176,10 @@ class Sandbox(Protocol):
 
     def task_root(self, package: Path) -> str:
         """Return the path under which the functions of this driver see the package, LAMBDA_TASK_ROOT."""
+        ...
+
+    def layers_root(self, layers: Path) -> str:
+        """Return the path under which they see merged layers: `/opt` where the driver has a root of its own."""
         ...
 
     async def park(self, kind: ParkedKind) -> Environment:

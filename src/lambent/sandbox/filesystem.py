@@ -90,6 +90,11 @@ def folder_mount(host: str, empty: str) -> int:
         return system_calls.clone_mount(host, _READ_ONLY)
 
 
+def directory_mount(host: str) -> int:
+    """Return a detached mount of a directory that may be written to. Its path shows in /proc/self/mountinfo."""
+    return system_calls.clone_mount(host, system_calls.MOUNT_ATTR_NOSUID | system_calls.MOUNT_ATTR_NODEV)
+
+
 def _show(host: Path, inside: Path) -> None:
     """Show a folder or a link of the machine at the same place inside."""
     if host.is_symlink():

@@ -28,7 +28,7 @@ import msgspec
 from lambent.clock import Clock
 from lambent.errors.families import DependencyError
 from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind, SandboxStartError, Stats
-from lambent.sandbox.filesystem import folder_mount
+from lambent.sandbox.filesystem import directory_mount, folder_mount
 from lambent.sandbox.limits import GroupHandles
 from lambent.sandbox.spawner import PARKED
 from lambent.sandbox.walls import Wall
@@ -36,6 +36,7 @@ from lambent.sandbox.walls import Wall
 _log = logging.getLogger(__name__)
 
 _TASK_ROOT = "/var/task"
+_LAYERS_ROOT = "/opt"
 _RUNTIME_API_ADDRESS = "127.0.0.1:9001"
 """Documented: AWS's own value of AWS_LAMBDA_RUNTIME_API."""
 
@@ -151,6 +152,9 @@ class NamespaceSandbox:
     def task_root(self, package: Path) -> str:
         return _TASK_ROOT
 
+    def layers_root(self, layers: Path) -> str:
+        return _LAYERS_ROOT
+
     async def end_leftovers(self) -> int:
         link = await self._link()
         left, link.hello["left"] = int(link.hello["left"]), 0
@@ -227,8 +231,16 @@ class NamespaceSandbox:
         own = _own(environment)
         assert own.started is None and not own.is_killed, "an environment is assigned once"
         own.started = own.loop.create_future()
-        mounts, descriptors = [_TASK_ROOT], await self._code(own, assignment.package)
+        mounts: list[str] = []
+        descriptors: list[int] = []
         try:
+            for where, folder in ((_TASK_ROOT, assignment.package), (_LAYERS_ROOT, assignment.layers)):
+                if folder is not None:
+                    descriptors += await self._code(own, folder)
+                    mounts.append(where)
+            for where, directory in assignment.file_systems:
+                descriptors += await self._directory(own, directory)
+                mounts.append(where)
             if assignment.tmp_mib != _TMP_MIB:
                 link = await self._link()
                 descriptors += await link.ask({"op": "tmp", "id": own.id, "mib": assignment.tmp_mib})
@@ -259,6 +271,13 @@ class NamespaceSandbox:
             return [folder_mount(str(package), str(self._empty))]
         except OSError as error:
             raise DependencyError(f"the package cannot be mounted: {error}", retryable=True) from error
+
+    async def _directory(self, own: NamespaceEnvironment, directory: str) -> list[int]:
+        """Return a mount of a directory that may be written to, as one descriptor."""
+        try:
+            return [directory_mount(directory)]
+        except OSError as error:
+            raise DependencyError(f"{directory} cannot be mounted: {error}", retryable=True) from error
 
     def end_init(self, environment: Environment) -> None:
         own = _own(environment)

@@ -144,6 +144,9 @@ class ProcessSandbox:
     def task_root(self, package: Path) -> str:
         return str(package.resolve())
 
+    def layers_root(self, layers: Path) -> str:
+        return str(layers.resolve())
+
     async def park(self, kind: ParkedKind) -> ProcessEnvironment:
         listener = None
         try:

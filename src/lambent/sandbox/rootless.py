@@ -107,6 +107,10 @@ class RootlessSandbox(NamespaceSandbox):
         link = await self._link()
         return await link.ask({"op": "code", "id": own.id, "folder": str(package)})
 
+    async def _directory(self, own: NamespaceEnvironment, directory: str) -> list[int]:
+        link = await self._link()
+        return await link.ask({"op": "directory", "id": own.id, "folder": directory})
+
     def watch(self, environment: Environment, busy: bool) -> None:
         if self._watch is not None:
             memory = _group_of(environment).memory

@@ -22,7 +22,14 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from lambent.sandbox.filesystem import DiskTmp, build_root, folder_mount, memory_tmp_options, user_files
+from lambent.sandbox.filesystem import (
+    DiskTmp,
+    build_root,
+    directory_mount,
+    folder_mount,
+    memory_tmp_options,
+    user_files,
+)
 from lambent.sandbox.inside import system_calls, zygote
 from lambent.sandbox.limits import Groups, Hierarchies
 from lambent.sandbox.network import NUMBERS_MAX, Network, NetworkSettings, NetworkUnavailable
@@ -222,6 +229,11 @@ class Spawner:
         mine.append(folder_mount(order["folder"], str(self._work / "empty")))
         return {"id": order["id"]}
 
+    def _show_directory(self, order: dict[str, Any], mine: list[int]) -> dict[str, Any]:
+        """Make a mount of a directory, likewise."""
+        mine.append(directory_mount(order["folder"]))
+        return {"id": order["id"]}
+
     def _gone(self, name: str) -> None:
         number = self._numbers.pop(name, None)
         for process in self._zygotes.values():
@@ -297,7 +309,12 @@ class Spawner:
         process.end()
 
 
-_MAKE = {"park": Spawner._park, "tmp": Spawner._make_tmp, "code": Spawner._show_code}
+_MAKE = {
+    "park": Spawner._park,
+    "tmp": Spawner._make_tmp,
+    "code": Spawner._show_code,
+    "directory": Spawner._show_directory,
+}
 
 
 class _ZygoteProcess:

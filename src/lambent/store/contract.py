@@ -312,6 +312,19 @@ class Packages(Protocol):
         """Return the folder when it is unpacked already. Plain memory look-up, for the invoke path."""
         ...
 
+    async def layers(self, sha256s: tuple[str, ...]) -> Path:
+        """
+        Return a folder with the content of several packages, at least one; of equal paths the last one's stays.
+
+        Raises:
+            KeyError: no such package.
+        """
+        ...
+
+    def layers_nowait(self, sha256s: tuple[str, ...]) -> Path | None:
+        """Return that folder when it is made already. Plain memory look-up, for the invoke path."""
+        ...
+
 
 class LogGroup(msgspec.Struct, frozen=True):
     """One log group."""

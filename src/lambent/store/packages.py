@@ -1,9 +1,12 @@
 """Deployment packages: the zip as a blob, and the folder that it unpacks to."""
 
 import asyncio
+import errno
+import functools
 import hashlib
 import itertools
 import logging
+import os
 import re
 import shutil
 from collections.abc import Coroutine
@@ -98,6 +101,19 @@ class FilePackages:
     def folder_nowait(self, sha256: str) -> Path | None:
         return self._folder / sha256 if sha256 in self._unpacked else None
 
+    async def layers(self, sha256s: tuple[str, ...]) -> Path:
+        trees = [await self.folder(sha256) for sha256 in sha256s]
+        if len(trees) == 1:
+            return trees[0]
+        key = _merged_name(sha256s)
+        while key not in self._unpacked:
+            # A caller that gives up leaves the others' work alone.
+            await asyncio.shield(self._flights.get(key) or self._start(key, self._merge(key, trees)))
+        return self._folder / key
+
+    def layers_nowait(self, sha256s: tuple[str, ...]) -> Path | None:
+        return self.folder_nowait(sha256s[0] if len(sha256s) == 1 else _merged_name(sha256s))
+
     async def unzipped_bytes(self, sha256: str) -> int:
         tree = await self.folder(sha256)
         size_bytes = self._sizes.get(sha256)
@@ -138,6 +154,17 @@ class FilePackages:
                 raise DependencyError(f"package {sha256} is damaged: {error}", retryable=False) from error
             await asyncio.to_thread(self._finish, sha256, tree)
         self._unpacked.add(sha256)
+
+    async def _merge(self, key: str, trees: list[Path]) -> None:
+        merged = self._folder / f"{_UNPACKING_PREFIX}{next(self._numbers)}-{key}"
+        async with self._slots:
+            try:
+                await asyncio.to_thread(_merge, trees, merged)
+            except OSError as error:
+                await asyncio.to_thread(_remove, merged)
+                raise DependencyError(f"cannot put layers together: {error}", retryable=True) from error
+            await asyncio.to_thread(self._finish, key, merged)
+        self._unpacked.add(key)
 
     def _check(self, archive: bytes) -> None:
         zips.verify(archive, zips.inspect(archive, self._new_limits))
@@ -192,6 +219,44 @@ def _boot_id() -> str:
         return _BOOT_ID.read_text().strip()
     except OSError:
         return _NO_BOOT_ID
+
+
+@functools.lru_cache(maxsize=1024)
+def _merged_name(sha256s: tuple[str, ...]) -> str:
+    """Return the name of a tree that several packages were merged into. None of them can have it."""
+    return hashlib.sha256(",".join(sha256s).encode()).hexdigest()
+
+
+def _merge(trees: list[Path], target: Path) -> None:
+    """Link the files of several trees into one, later ones in the place of earlier ones: no byte is copied."""
+    for tree in trees:
+        target.mkdir(mode=0o755, exist_ok=True)
+        for folder, folders, files in os.walk(tree):
+            there = target / os.path.relpath(folder, tree)
+            for name in [*folders, *files]:
+                source, goal = Path(folder, name), there / name
+                is_folder = not source.is_symlink() and source.is_dir()
+                if is_folder and not goal.is_symlink() and goal.is_dir():
+                    continue
+                if goal.is_symlink() or goal.is_file():
+                    goal.unlink()
+                elif goal.is_dir():
+                    shutil.rmtree(goal)
+                if is_folder:
+                    goal.mkdir()
+                    goal.chmod(source.stat().st_mode & 0o777)
+                else:
+                    _link(source, goal)
+
+
+def _link(source: Path, goal: Path) -> None:
+    try:
+        os.link(source, goal, follow_symlinks=False)
+    except OSError as error:
+        # A file system without links, or an empty file that more layers share than one may have names.
+        if error.errno not in {errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP}:
+            raise
+        shutil.copy2(source, goal, follow_symlinks=False)
 
 
 def _size_of(tree: Path) -> int:

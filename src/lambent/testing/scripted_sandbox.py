@@ -143,6 +143,9 @@ class ScriptedSandbox:
     def task_root(self, package: Path) -> str:
         return str(package)
 
+    def layers_root(self, layers: Path) -> str:
+        return str(layers)
+
     async def park(self, kind: ParkedKind) -> ScriptedEnvironment:
         await self.before_park(kind)
         environment = ScriptedEnvironment(self._clock.token_hex(16))

@@ -59,6 +59,14 @@ _HIDDEN = system_calls.MS_NOSUID | system_calls.MS_NODEV | system_calls.MS_NOEXE
 _SIGNALS_FROM_PARENT = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def _make_mount_point(target: str) -> None:
+    """Make a folder in /mnt, which is as read-only as the root until someone needs one there."""
+    if not os.path.ismount("/mnt"):
+        options = "size=64k,mode=755"
+        system_calls.mount("tmpfs", "/mnt", "tmpfs", system_calls.MS_NOSUID | system_calls.MS_NODEV, options)
+    os.mkdir(target)
+
+
 def receive(link: socket.socket) -> "Tuple[Optional[Dict[str, Any]], List[int]]":
     """Return the next message and the descriptors that came with it; None at the end of the stream."""
     # Not socket.recv_fds, which Python 3.8 does not have.
@@ -217,6 +225,8 @@ class _Zygote:
         if work is None:
             os._exit(0)
         for target, descriptor in zip(work["mounts"], descriptors):
+            if target.startswith("/mnt/"):
+                _make_mount_point(target)
             system_calls.move_mount(descriptor, target)
             os.close(descriptor)
             if target == "/tmp":
