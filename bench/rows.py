@@ -4,6 +4,8 @@ The rows of the table, one function each: start what is measured and its yardsti
 Every row has a server of its own on a new data folder, so that no row sees what another left behind.
 """
 
+import itertools
+import random
 import statistics
 import subprocess
 import sys
@@ -13,10 +15,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.load import invoke_request, run_load
+from bench.load import build_request, invoke_request, run_load
 from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
 from bench.table import Bound, Line, mebibytes, milliseconds
-from bench.targets import EVENT, RuntimeFacts, Target, TargetFailed, lambent, scratch_folder, start_lambent, task_folder
+from bench.targets import (
+    EVENT,
+    FUNCTIONS_PATH,
+    RuntimeFacts,
+    Target,
+    TargetFailed,
+    lambent,
+    scratch_folder,
+    start_lambent,
+    task_folder,
+)
 from bench.yardsticks import PAIRS_MIN, InterpreterStart, interleave, start_echo, start_floor
 
 _WARM_UP = 200
@@ -24,6 +36,8 @@ _WARM_UP = 200
 _BURST = 50
 _LARGE_EVENT = b'"' + b"a" * 6_000_000 + b'"'
 _QUIET_S = 0.5
+_READS = 50
+"""Requests of one sample where functions are read."""
 _FREEZE_MAX_S = 100e-6
 _REST_MEMORY_MAX_BYTES = 80 * 2**20
 _REST_CPU_MAX_PERCENT = 0.5
@@ -322,6 +336,59 @@ def measure_rest(plan: Plan) -> list[Line]:
     ]
 
 
+def _store_functions(plan: Plan, data_dir: Path, count: int) -> None:
+    """Make a data folder with so many functions of two published versions each."""
+    data_dir.mkdir(mode=0o711)
+    with start_lambent(data_dir) as server:
+        Target(server, plan.runtime).create(["bench-first"])
+    plan.say(f"  seeding {count} functions")
+    seed = [sys.executable, "-m", "bench.seed", str(data_dir), str(count)]
+    subprocess.run(seed, cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
+
+
+def measure_stored(plan: Plan) -> list[Line]:
+    """Read one page of functions, and one function after another, where many are stored and where few are."""
+    few_functions = 100
+    with scratch_folder() as folder:
+        full, few = folder / "full", folder / "few"
+        _store_functions(plan, full, plan.stored_functions)
+        _store_functions(plan, few, few_functions)
+        with start_lambent(full) as measured, start_lambent(few) as held_against:
+
+            def sampler(server: Server, paths: list[str]) -> Callable[[], float]:
+                turns = itertools.cycle(paths)
+
+                def sample() -> float:
+                    requests = [build_request(server.url, "GET", next(turns), b"") for _ in range(_READS)]
+                    return run_load(server.url, requests, concurrency=1, count=_READS).p50_s
+
+                return sample
+
+            def functions(count: int) -> list[str]:
+                # Spread over all names, so that pages of the database are not the same few.
+                numbers = random.Random(1).sample(range(count), min(count, 2_000))
+                return [f"{FUNCTIONS_PATH}/bench-seed-{number:05d}" for number in numbers]
+
+            page = [f"{FUNCTIONS_PATH}?MaxItems=50"]
+            lists = interleave(sampler(measured, page), sampler(held_against, page), rounds=plan.rounds)
+            names = functions(plan.stored_functions), functions(few_functions)
+            reads = interleave(sampler(measured, names[0]), sampler(held_against, names[1]), rounds=plan.rounds)
+            pss, _ = memory_bytes(measured.pid)
+    lines = []
+    for what, samples in (("ListFunctions, a page of 50", lists), ("GetFunction p50", reads)):
+        many_s, few_s = (statistics.median(sample) for sample in samples)
+        lines.append(
+            Line(
+                f"{what}, {plan.stored_functions} functions and {2 * plan.stored_functions} versions stored",
+                milliseconds(many_s),
+                f"{milliseconds(few_s)}, {few_functions} stored",
+                many_s / few_s,
+                required=Bound(1.5),
+            )
+        )
+    return [*lines, Line("memory of that server afterwards", f"PSS {mebibytes(pss)}", "-")]
+
+
 def measure_start(plan: Plan) -> list[Line]:
     """Time a server's start, from the process to the line that holds its URL, with many functions stored and none."""
 
@@ -334,13 +401,8 @@ def measure_start(plan: Plan) -> list[Line]:
 
     with scratch_folder() as folder:
         full, empty = folder / "full", folder / "empty"
-        for data_dir in (full, empty):
-            data_dir.mkdir(mode=0o711)
-        with start_lambent(full) as server:
-            Target(server, plan.runtime).create(["bench-first"])
-        plan.say(f"  seeding {plan.stored_functions} functions")
-        seed = [sys.executable, "-m", "bench.seed", str(full), str(plan.stored_functions)]
-        subprocess.run(seed, cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
+        empty.mkdir(mode=0o711)
+        _store_functions(plan, full, plan.stored_functions)
         with start_lambent(empty) as server:
             pass
         with start_lambent(full) as server:
@@ -393,4 +455,5 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "density": measure_density,
     "rest": measure_rest,
     "start": measure_start,
+    "stored": measure_stored,
 }

@@ -1,5 +1,6 @@
 """
-Fill a data folder with functions: `python -m bench.seed <data folder> <count>`, while no server uses it.
+Fill a data folder with functions of two published versions each: `python -m bench.seed <data folder> <count>`, while no
+server uses it.
 
 The folder must hold one function, made through the API. Its rows are written again under other names through the
 store's own contract: ten thousand requests would take minutes, and the start of a server sees no difference.
@@ -21,7 +22,7 @@ _SCOPE = Scope(account="000000000000", region="us-east-1")
 
 
 async def seed(data_dir: Path, count: int) -> None:
-    """Write `count` copies of the first function, in one transaction."""
+    """Write `count` copies of the first function with two versions each, in one transaction."""
     async with (
         Database(data_dir / "state.db") as database,
         FunctionRepository(database).transaction(_SCOPE) as transaction,
@@ -33,10 +34,12 @@ async def seed(data_dir: Path, count: int) -> None:
         assert version is not None
         for number in range(count):
             name, function_id = FunctionName(f"bench-seed-{number:05d}"), str(uuid.uuid4())
-            await transaction.create(
-                msgspec.structs.replace(function, name=name, function_id=function_id),
-                msgspec.structs.replace(version, name=name, function_id=function_id, revision_id=str(uuid.uuid4())),
-            )
+            latest = msgspec.structs.replace(version, name=name, function_id=function_id, revision_id=str(uuid.uuid4()))
+            await transaction.create(msgspec.structs.replace(function, name=name, function_id=function_id), latest)
+            for published in ("1", "2"):
+                await transaction.save_version(
+                    msgspec.structs.replace(latest, version=published, revision_id=str(uuid.uuid4()))
+                )
 
 
 if __name__ == "__main__":

@@ -60,4 +60,8 @@ def function_variables(
         "AWS_SECRET_ACCESS_KEY": secret_key,
         "AWS_SESSION_TOKEN": session_token,
     }
+    if configuration.logging.is_json:
+        # Read by the runtimes' own clients, which filter what the function logs.
+        reserved["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
+        reserved["AWS_LAMBDA_LOG_LEVEL"] = configuration.logging.application_level or "INFO"
     return {**defaults, **runtime_variables, **(configuration.environment or {}), **reserved, **runtime_reserved}

@@ -1,0 +1,136 @@
+"""
+The records that the platform itself writes into a function's log, in the JSON format.
+
+Each is one JSON object a line, of a level that LoggingConfig's SystemLogLevel may filter out.
+
+Source: Lambda developer guide, JSON log format and Telemetry API event schema. Assumed: the levels, which the guide
+names by example only.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from lambent.telemetry.lines import billed_duration_ms, timestamp
+
+_RANKS: Final = {"DEBUG": 0, "INFO": 1, "WARN": 2}
+
+
+class SystemRecords:
+    """
+    Makes records; each method returns the lines to write, none where the level filters them out.
+
+    Args:
+        level: DEBUG, INFO or WARN: what is written at least.
+        function_name, function_version, instance_id: of the environment.
+        memory_mib: the function's memory size.
+        runtime_version: the runtime and its release, e.g. `python:3.13.v60`.
+        initialization_type: `on-demand`, `provisioned-concurrency` or `snap-start`.
+    """
+
+    def __init__(
+        self,
+        level: str,
+        *,
+        function_name: str,
+        function_version: str,
+        instance_id: str,
+        memory_mib: int,
+        runtime_version: str,
+        runtime_version_arn: str,
+        initialization_type: str,
+    ) -> None:
+        self._least = _RANKS[level]
+        self._version = function_version
+        self._memory_mib = memory_mib
+        self._initialization_type = initialization_type
+        self._runtime = {
+            "runtimeVersion": runtime_version,
+            "runtimeVersionArn": runtime_version_arn,
+            "functionName": function_name,
+            "functionVersion": function_version,
+            "instanceId": instance_id,
+        }
+
+    def init_start(self, now: float) -> list[str]:
+        """Return the record at the start of an environment's init phase."""
+        start = {"initializationType": self._initialization_type, "phase": "init", **self._runtime}
+        return self._record("INFO", now, "platform.initStart", {**start, "instanceMaxMemory": self._memory_mib << 20})
+
+    def init_report(
+        self, now: float, init_ms: float, phase: str, status: str = "success", error_type: str = ""
+    ) -> list[str]:
+        """Return the records at the end of an init; `phase` is `init` or `invoke`."""
+        of_both: dict[str, Any] = {
+            "initializationType": self._initialization_type,
+            "phase": phase,
+            "status": status,
+            **_error(error_type),
+        }
+        failed = status != "success"
+        done = self._record("WARN" if failed else "DEBUG", now, "platform.initRuntimeDone", of_both)
+        report = {**of_both, "metrics": {"durationMs": round(init_ms, 3)}}
+        return done + self._record("WARN" if failed else "INFO", now, "platform.initReport", report)
+
+    def restore_start(self, now: float) -> list[str]:
+        """Return the record at the start of a restore."""
+        return self._record("INFO", now, "platform.restoreStart", self._runtime)
+
+    def restore_report(self, now: float, restore_ms: float, status: str = "", error_type: str = "") -> list[str]:
+        """Return the records about a restore; `status` is empty when all went well, else `error` or `timeout`."""
+        of_both: dict[str, Any] = {"status": status or "success", **_error(error_type)}
+        done = self._record("WARN" if status else "DEBUG", now, "platform.restoreRuntimeDone", of_both)
+        report = {**of_both, "metrics": {"durationMs": round(restore_ms, 3)}}
+        return done + self._record("WARN" if status else "INFO", now, "platform.restoreReport", report)
+
+    def start(self, now: float, request_id: str, tenant: str | None = None) -> list[str]:
+        """Return the record before the function's own output."""
+        record: dict[str, Any] = {"requestId": request_id, "version": self._version}
+        if tenant is not None:
+            record["tenantId"] = tenant
+        return self._record("INFO", now, "platform.start", record)
+
+    def fault(self, now: float, text: str) -> list[str]:
+        """Return the record about a runtime that ended in the middle of an invocation."""
+        return self._record("WARN", now, "platform.fault", text.rstrip("\n"))
+
+    def report(
+        self,
+        now: float,
+        request_id: str,
+        *,
+        duration_ms: float,
+        init_ms: float | None,
+        memory_peak_mib: int,
+        status: str = "",
+        error_type: str = "",
+        restore_ms: float | None = None,
+        produced_bytes: int | None = None,
+    ) -> list[str]:
+        """Return the records that sum an invocation up; the arguments are those of `lines.report_line`."""
+        of_both: dict[str, Any] = {"requestId": request_id, "status": status or "success", **_error(error_type)}
+        done: dict[str, Any] = {**of_both, "metrics": {"durationMs": round(duration_ms, 3)}}
+        if produced_bytes is not None:
+            done["metrics"]["producedBytes"] = produced_bytes
+        metrics: dict[str, Any] = {
+            "durationMs": round(duration_ms, 3),
+            "billedDurationMs": billed_duration_ms(duration_ms, init_ms, restore_ms),
+            "memorySizeMB": self._memory_mib,
+            "maxMemoryUsedMB": memory_peak_mib,
+        }
+        if init_ms is not None:
+            metrics["initDurationMs"] = round(init_ms, 3)
+        if restore_ms is not None:
+            metrics["restoreDurationMs"] = round(restore_ms, 3)
+        written = self._record("WARN" if status else "DEBUG", now, "platform.runtimeDone", done)
+        report = {**of_both, "metrics": metrics}
+        return written + self._record("WARN" if status else "INFO", now, "platform.report", report)
+
+    def _record(self, level: str, now: float, kind: str, record: Any) -> list[str]:
+        if _RANKS[level] < self._least:
+            return []
+        return [msgspec.json.encode({"time": timestamp(now), "type": kind, "record": record}).decode() + "\n"]
+
+
+def _error(error_type: str) -> dict[str, str]:
+    return {"errorType": error_type} if error_type else {}
