@@ -191,7 +191,7 @@ def test_a_cancelled_call_gives_its_connection_back(path: Path) -> None:
                     turns += 1
                     # One that is cancelled gives back in the background at the latest.
                     async with asyncio.timeout(5):
-                        while opened._engine.sync_engine.pool.checkedout():  # type: ignore[attr-defined]
+                        while opened._engine.sync_engine.pool.checkedout():  # type: ignore[attr-defined] # noqa: ASYNC110
                             await asyncio.sleep(0)
                 assert turns > 3
 

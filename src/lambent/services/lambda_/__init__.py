@@ -42,7 +42,7 @@ def service(
         name="lambda",
         handlers=collect_handlers(
             Functions(store, packages, rules, activation, links, quotas, clock),
-            Versions(store, activation, clock),
+            Versions(store, activation, quotas, clock),
             FunctionConcurrency(store, quotas),
             ProvisionedConcurrencyConfigs(store, provisioned, quotas, clock),
             Tags(store, activation, quotas, clock),

@@ -1,7 +1,5 @@
 """Functions: create, read, list, update, delete."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +22,6 @@ from lambent.domain.function_limits import check_new_name
 from lambent.domain.quotas import Quotas
 from lambent.domain.tags import allows_egress, check_tags
 from lambent.errors.api.lambda_ import (
-    CodeStorageExceededException,
     InvalidParameterValueException,
     PreconditionFailedException,
     ResourceConflictException,
@@ -42,14 +39,12 @@ from lambent.protocol.shapes.lambda_ import (
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.concurrency import reservation_view
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.lambda_.markers import decode_marker, encode_marker, page_size, version_number
 from lambent.services.lambda_.naming import Target, resolve_target
-from lambent.services.lambda_.publishing import CREATING, publish
+from lambent.services.lambda_.publishing import CREATING, check_storage, publish
 from lambent.services.lambda_.view import function_configuration, list_item
 from lambent.services.operation import operation
 from lambent.store.contract import Blob, Conflict, FunctionStore, FunctionTransaction, PackageRefused, Packages
-
-PAGE_MAX = 50
-"""Documented: ListFunctions returns at most 50 functions a page, whatever MaxItems says."""
 
 
 class Functions:
@@ -108,11 +103,11 @@ class Functions:
         )
         try:
             async with self._store.transaction(target.scope) as tx:
-                await self._check_storage(tx, latest.code.size_bytes * (2 if request.get("Publish") else 1))
+                await check_storage(tx, latest.code.size_bytes, self._quotas)
                 await tx.create(function, latest)
                 shown = latest
                 if request.get("Publish"):
-                    published = await publish(tx, function, latest, self._clock, description=None)
+                    published = await publish(tx, function, latest, self._clock, self._quotas, description=None)
                     shown = published
         except Conflict:
             raise _exists(target) from None
@@ -155,14 +150,14 @@ class Functions:
         if master_region is not None and master_region != "ALL":
             # Only replicas of Lambda@Edge functions have a master region, and there are none here.
             return {"Functions": []}
-        limit = min(request.get("MaxItems", PAGE_MAX), PAGE_MAX)
+        limit = page_size(request)
         marker = decode_marker(request.get("Marker"))
         async with self._store.snapshot(caller.scope) as reading:
             if all_versions:
                 after = None
                 if marker is not None:
                     name, _, number = marker.rpartition(":")
-                    after = (FunctionName(name), _marker_number(number))
+                    after = (FunctionName(name), version_number(number))
                 versions = await reading.list_all_versions(after=after, limit=limit + 1)
             else:
                 versions = await reading.list_latest(
@@ -207,14 +202,12 @@ class Functions:
                     last_update_status_reason_code=None,
                 )
                 return function_configuration(would_be, None)
-            await self._check_storage(
-                tx, code.size_bytes * (2 if request.get("Publish") else 1) - latest.code.size_bytes
-            )
+            await check_storage(tx, code.size_bytes - latest.code.size_bytes, self._quotas)
             latest = self._begin_update(latest, configuration, code)
             await tx.save_version(latest)
             answer = function_configuration(latest, None)
             if request.get("Publish"):
-                published = await publish(tx, function, latest, self._clock, description=None)
+                published = await publish(tx, function, latest, self._clock, self._quotas, description=None)
                 # Observed: here, unlike in CreateFunction, the version's own ARN is answered (recorded 2025-11).
                 answer = function_configuration(published, published.version)
         self._activation.settle_soon(target.scope, target.name)
@@ -264,7 +257,13 @@ class Functions:
         if latest.state is State.FAILED:
             # Nothing serves yet: the function starts over.
             return msgspec.structs.replace(
-                changed, state=State.PENDING, state_reason=CREATING[0], state_reason_code=CREATING[1]
+                changed,
+                state=State.PENDING,
+                state_reason=CREATING[0],
+                state_reason_code=CREATING[1],
+                last_update_status=None,
+                last_update_status_reason=None,
+                last_update_status_reason_code=None,
             )
         return msgspec.structs.replace(
             changed,
@@ -287,12 +286,6 @@ class Functions:
             return await self._packages.check(archive)
         except PackageRefused as refused:
             raise _package_error(refused) from None
-
-    async def _check_storage(self, tx: FunctionTransaction, more_bytes: int) -> None:
-        usage = await tx.usage()
-        if usage.code_bytes + more_bytes > self._quotas.code_total_max_bytes:
-            # Assumed: no recorded text.
-            raise CodeStorageExceededException("Code storage limit exceeded.")
 
 
 def _archive(code: Mapping[str, Any]) -> bytes:
@@ -374,29 +367,3 @@ def check_revision(latest: FunctionVersion, revision_id: str | None) -> None:
             "The Revision Id provided does not match the latest Revision Id. "
             "Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
         )
-
-
-def encode_marker(text: str) -> str:
-    """Make an opaque paging marker."""
-    return base64.urlsafe_b64encode(text.encode()).decode()
-
-
-def decode_marker(marker: str | None) -> str | None:
-    """
-    Read a paging marker back.
-
-    Raises:
-        InvalidParameterValueException: it is none of ours.
-    """
-    if not marker:
-        return None
-    try:
-        return base64.b64decode(marker, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise InvalidParameterValueException(f"Marker is not valid: {marker}") from None
-
-
-def _marker_number(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise InvalidParameterValueException("Marker is not valid")
-    return int(text)
