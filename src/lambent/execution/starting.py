@@ -6,6 +6,7 @@ import msgspec
 
 from lambent.clock import Clock
 from lambent.domain.function import Deployment
+from lambent.errors.families import DependencyError
 from lambent.execution.variables import function_variables
 from lambent.runtimes.contract import RuntimeCommand, Runtimes
 from lambent.sandbox.contract import Assignment, Environment, ParkedKind, Sandbox, Zygote
@@ -33,7 +34,10 @@ async def plan_start(deployment: Deployment, sandbox: Sandbox, runtimes: Runtime
     configuration = deployment.configuration
     package = packages.folder_nowait(deployment.code.sha256)
     if package is None:
-        package = await packages.folder(deployment.code.sha256)
+        try:
+            package = await packages.folder(deployment.code.sha256)
+        except KeyError:
+            raise DependencyError("it is not stored any more", retryable=False) from None
     task_root = sandbox.task_root(package)
     command = await runtimes.command(
         configuration.runtime,
