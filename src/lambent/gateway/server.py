@@ -281,8 +281,14 @@ class InsideListener:
     async def start(self, own: socket) -> None:
         """Accept connections; called once."""
         self._socket = own
-        self._listening = await get_running_loop().create_server(self._connect, sock=own)
+        # In two steps: cancelled in the middle of one, Python's own loop leaves a reader on a descriptor that is closed.
+        self._listening = await get_running_loop().create_server(self._connect, sock=own, start_serving=False)
         self._opened.add(self)
+        try:
+            await self._listening.start_serving()
+        except BaseException:
+            self.close()
+            raise
 
     def _connect(self) -> "_InsideConnection":
         return _InsideConnection(self._server.config, self._server.server_state, self._state, self._connections)
