@@ -281,7 +281,7 @@ class InsideListener:
     async def start(self, own: socket) -> None:
         """Accept connections; called once."""
         self._socket = own
-        # In two steps: cancelled in the middle of one, Python's own loop leaves a reader on a descriptor that is closed.
+        # In two steps: cancelled in the middle of one, Python's own loop leaves a reader on a closed descriptor.
         self._listening = await get_running_loop().create_server(self._connect, sock=own, start_serving=False)
         self._opened.add(self)
         try:
