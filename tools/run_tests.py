@@ -5,6 +5,7 @@ Two environments: the project's own, and one that holds the official clients and
 tests over HTTP cannot take a short cut. With LAMBENT_REQUIRE=all whatever is left out is a failure.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -13,13 +14,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import setup as environments
 
 ROOT = Path(__file__).resolve().parent.parent
 
-NO_TESTS_RAN = 5
-"""The exit status by which pytest says that it found no test."""
+_FINE = (0, 5)
+"""Exit statuses of pytest for a selection: passed, and found no test, since ARGS may well leave a suite empty."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,12 @@ def main(arguments: Sequence[str]) -> int:
 
     with tempfile.TemporaryDirectory(prefix="lambent-tests-") as scratch:
         environ["LAMBENT_TEST_LEFT_OUT"] = str(Path(scratch) / "left-out.jsonl")
-        for suite in (OWN, CLIENTS):
-            if suite is CLIENTS and environments.main(["clients"]) != 0:
-                left_out.append(LeftOut("clients", "make test where pip reaches a package index"))
-                continue
-            if not run(suite, arguments, environ):
-                failed.append(suite.title)
+        suites = [OWN]
+        if environments.main(["clients"]) == 0:
+            suites.append(CLIENTS)
+        else:
+            left_out.append(LeftOut("clients", "make test where pip reaches a package index"))
+        failed += run(suites, arguments, environ)
         left_out += read_left_out(Path(environ["LAMBENT_TEST_LEFT_OUT"]))
 
     print()
@@ -85,14 +87,37 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def run(suite: Suite, arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
-    """Run one suite; return whether it passed."""
+def run(suites: Sequence[Suite], arguments: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+    """
+    Run suites; return the titles of those that failed.
+
+    Whole suites run beside each other, since each mostly waits: the first shows its progress, the output of the others
+    follows in one piece. A selection by ARGS runs one after the other, so that a debugger has the terminal.
+    """
+    if arguments:
+        return [suite.title for suite in suites if _start(suite, arguments, environ, None).wait() not in _FINE]
+    failed = []
+    with contextlib.ExitStack() as stack:
+        started = []
+        for number, suite in enumerate(suites):
+            output = stack.enter_context(tempfile.TemporaryFile("w+", errors="replace")) if number else None
+            started.append((suite, _start(suite, arguments, environ, output), output))
+        for suite, process, output in started:
+            if process.wait() != 0:
+                failed.append(suite.title)
+            if output is not None:
+                output.seek(0)
+                print(f"\ntest: {suite.title}: what it said\n{output.read()}", flush=True)
+    return failed
+
+
+def _start(
+    suite: Suite, arguments: Sequence[str], environ: Mapping[str, str], output: IO[str] | None
+) -> subprocess.Popen[bytes]:
     folders = [folder for folder in suite.folders if (ROOT / folder).is_dir()]
     print(f"\ntest: {', '.join(folders)} in {suite.title}", flush=True)
     command = [str(suite.python), "-m", "pytest", *arguments, *([] if _names_a_file(arguments) else folders)]
-    status = subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode
-    # A selection by ARGS may well leave one of the suites empty; the whole suite never is.
-    return status == 0 or (status == NO_TESTS_RAN and bool(arguments))
+    return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output)
 
 
 def _names_a_file(arguments: Sequence[str]) -> bool:

@@ -47,7 +47,7 @@ from lambent.sandbox.probe import choose, gather
 from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
-from lambent.settings import SandboxSettings, ServerSettings, Settings
+from lambent.settings import SandboxSettings, ServerSettings, Settings, why_not_obeyed
 from lambent.store.blobs import FileBlobs
 from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
@@ -339,6 +339,8 @@ async def _sandbox(settings: SandboxSettings, folder: DataFolder, clock: Clock) 
         name, reason = choice.driver, f"auto: {choice.why}"
     else:
         name, reason = settings.sandbox, "asked for by --sandbox"
+    if unobeyed := why_not_obeyed(settings, name):
+        raise SettingsError(unobeyed)
     module, _, attribute = DRIVERS[name].partition(":")
     driver = getattr(importlib.import_module(module), attribute)
     made: Sandbox = driver(

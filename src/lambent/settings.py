@@ -320,6 +320,27 @@ def _check_network(sandbox: SandboxSettings) -> None:
             raise SettingsError(
                 f"--allow-net: {network!r} is not an IPv4 network such as 10.0.0.0/8: {error}"
             ) from None
+    if sandbox.sandbox != "auto" and (reason := why_not_obeyed(sandbox, sandbox.sandbox)):
+        raise SettingsError(reason)
+
+
+def why_not_obeyed(sandbox: SandboxSettings, driver: str) -> str:
+    """
+    Return which setting of the functions' network a driver cannot obey, and why; empty where it obeys all.
+
+    Args:
+        driver: what is taken, also where the setting is `auto`.
+    """
+    if driver == "process" and sandbox.egress == "none":
+        return "--egress: `process` cannot keep functions from the machine's own network"
+    if driver == "rootless" and sandbox.egress == "nat":
+        return "--egress: `rootless` has no way to the internet"
+    opened = "--allow-host" if sandbox.allow_host else "--allow-net" if sandbox.allow_net else ""
+    if opened and driver == "rootless":
+        return f"{opened}: `rootless` has no way out of an environment"
+    if opened and driver == "namespace" and sandbox.egress == "none":
+        return f"{opened}: --egress none leaves no way out of an environment"
+    return ""
 
 
 def _check_range(flag: str, value: float, least: float, most: float) -> None:

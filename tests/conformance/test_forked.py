@@ -127,6 +127,35 @@ _STORIES: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
         },
         {},
     ),
+    # What a process is.
+    "tells-of-itself": (
+        {
+            "app.py": "import faulthandler, gc, inspect, locale, os, signal, sys, threading, time, warnings, __main__\n"
+            "def stream(of):\n    raw = of.buffer.raw\n"
+            "    return [repr(of), of.errors, of.newlines, of.line_buffering, of.write_through, repr(raw)]\n"
+            f"{_HANDLER}    own = threading.current_thread()\n"
+            "    warned = [one for one in warnings.filters if 'urllib3' not in str(one)]\n"
+            "    kept = ('Name', 'Umask', 'Pid', 'PPid', 'Threads', 'Sig', 'Shd', 'Cap', 'NoNew', 'Seccomp')\n"
+            "    return [sys.argv, getattr(sys, 'orig_argv', 0), sys.path, sys.flags, str(sys._xoptions),\n"
+            "            sys.warnoptions, str(warned), [sys.executable, sys.prefix, sys.base_prefix],\n"
+            "            [str(signal.getsignal(n)) for n in sorted(signal.valid_signals())],\n"
+            "            str(signal.pthread_sigmask(signal.SIG_BLOCK, [])), signal.getitimer(signal.ITIMER_REAL),\n"
+            "            [stream(one) for one in (sys.stdin, sys.stdout, sys.stderr)], sys.stdin.read(),\n"
+            "            [sys.stdout is sys.__stdout__, sys.stderr is sys.__stderr__, sys.getfilesystemencoding()],\n"
+            "            [locale.setlocale(locale.LC_ALL), locale.getpreferredencoding(False), time.tzname],\n"
+            "            [own.name, own is threading.main_thread(), own.native_id == os.getpid()],\n"
+            "            sorted(vars(__main__)), __main__.__file__, str(__main__.__spec__), list(os.environ),\n"
+            "            [gc.isenabled(), gc.get_threshold(), sys.getrecursionlimit(), sys.getswitchinterval()],\n"
+            "            [sys.dont_write_bytecode, sys.pycache_prefix, faulthandler.is_enabled(), sys.exc_info()],\n"
+            "            [str(one) for one in (sys.excepthook, sys.unraisablehook, sys.gettrace())],\n"
+            "            [(one.filename, one.lineno, one.function) for one in inspect.stack()],\n"
+            "            [os.getsid(0), os.getpgid(0), os.getcwd(), os.getgroups(), os.nice(0)],\n"
+            "            [open('/proc/self/' + name).read() for name in ('limits', 'comm', 'cmdline')],\n"
+            "            [line for line in open('/proc/self/status') if line.startswith(kept)],\n"
+            "            sorted(os.listdir('/proc/self/fd')), time.process_time() < 1]\n"
+        },
+        {},
+    ),
     # Modules.
     **{
         f"own-{name}": (
@@ -283,11 +312,12 @@ def test_a_fork_does_what_exec_does(functions: _Functions, story: str) -> None:
 def test_two_forks_draw_different_numbers(functions: _Functions) -> None:
     """Nothing that should be random comes from the zygote."""
     body = (
-        f"import os, random, secrets, tempfile, uuid\n{_HANDLER}"
+        f"import multiprocessing, os, random, secrets, ssl, tempfile, uuid\n{_HANDLER}"
         "    return [random.random(), random.SystemRandom().random(), secrets.token_hex(), str(uuid.uuid4()),\n"
-        "            str(uuid.uuid1()), os.urandom(8).hex(), next(tempfile._get_candidate_names())]\n"
+        "            str(uuid.uuid1()), os.urandom(8).hex(), next(tempfile._get_candidate_names()),\n"
+        "            ssl.RAND_bytes(8).hex(), multiprocessing.current_process().authkey.hex()]\n"
     )
     functions.forks = True
     first, second = (functions.run_files({"app.py": body}, {})[0].json() for _ in range(2))
-    assert len(first) == 7
+    assert len(first) == 9
     assert [name for name, other in zip(first, second, strict=True) if name == other] == []

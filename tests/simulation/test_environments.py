@@ -49,6 +49,8 @@ SIZES_MIB = {"a": 10, "b": 25, "c": ESTIMATE_MIB}
 FUNCTIONS = tuple(SIZES_MIB)
 INVOCATIONS = 80
 CONCURRENCY_MAX = 7
+RESERVED = {FunctionName("c"): 2}
+"""By function; the others share what is left of `CONCURRENCY_MAX`."""
 ENVIRONMENTS_MAX = 6
 MEMORY_MIB = 300
 RESERVE_MIB = 60
@@ -102,7 +104,7 @@ class Functions:
         return [self.versions[name]]
 
     async def claims(self) -> Claims:
-        return Claims()
+        return Claims(RESERVED)
 
     def update(self, name: str, deployment_id: str) -> None:
         self.versions[name] = msgspec.structs.replace(self.versions[name], deployment_id=deployment_id)
@@ -411,28 +413,30 @@ class Simulation:
         """Whatever happens, at any step."""
         assert self.pool.size <= ENVIRONMENTS_MAX
         assert 0 <= self.pool.busy <= self.pool.size
-        assert self.in_flight() <= CONCURRENCY_MAX
+        assert self.in_flight(*RESERVED) <= sum(RESERVED.values())
+        assert self.in_flight(*(set(FUNCTIONS) - RESERVED.keys())) <= CONCURRENCY_MAX - sum(RESERVED.values())
         assert self.used_mib() <= MEMORY_MIB - RESERVE_MIB - OTHERS_MIB[0], "more memory than admission may give"
         assert self.parked.size_mib <= PARKED_MIB
         assert self.parked.size <= 4
         assert all(count <= 1 for count in self.inside.values())
         frozen_by = self.clock.monotonic() - self.freeze_after_s - 2 * TICK_S
-        assert all(since >= frozen_by for since in self.pool._unfrozen.values()), "idle and not frozen"
+        assert all(since >= frozen_by for since in self.pool._idle._unfrozen.values()), "idle and not frozen"
         for life in self.lives:
             assert not life.done() or life.cancelled() or life.exception() is None, life.exception()
 
-    def in_flight(self) -> int:
+    def in_flight(self, *names: str) -> int:
+        """Return how many invocations of these functions count."""
         account = self.dispatcher._slots.account(SCOPE, self.clock.monotonic())
-        return sum(account.in_flight(FunctionName(name)) for name in FUNCTIONS)
+        return sum(account.in_flight(FunctionName(name)) for name in names)
 
     def check_nothing_is_left(self) -> None:
         """No environment, no slot, no task, no failure that nobody saw."""
         assert self.sandbox.failures == []
         assert self.sandbox.environments == set(), "an environment was not released"
-        assert (self.pool.size, self.parked.size, self.parked.parking, self.in_flight()) == (0, 0, 0, 0)
+        assert (self.pool.size, self.parked.size, self.parked.parking, self.in_flight(*FUNCTIONS)) == (0, 0, 0, 0)
         assert self.pool._released == {}
         assert self.pool._kept == {}
-        assert self.pool._leaving == {}
+        assert self.pool._memory._ending == self.pool._memory._promised == {}
         assert self.pool._waiting == {}
         assert asyncio.all_tasks() == {asyncio.current_task()}
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lambent.errors.families import SettingsError
-from lambent.settings import Settings, default_data_dir, load_settings, options
+from lambent.settings import Settings, default_data_dir, load_settings, options, why_not_obeyed
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +106,19 @@ def test_booleans_in_the_environment(text: str, expected: bool) -> None:
             {"given": {"allow_net": "10.0.0.1/8"}},
             "--allow-net: '10.0.0.1/8' is not an IPv4 network such as 10.0.0.0/8: 10.0.0.1/8 has host bits set",
         ),
+        (
+            {"given": {"sandbox": "process", "egress": "none"}},
+            "--egress: `process` cannot keep functions from the machine's own network",
+        ),
+        ({"given": {"sandbox": "rootless", "egress": "nat"}}, "--egress: `rootless` has no way to the internet"),
+        (
+            {"given": {"sandbox": "rootless", "allow_host": "80"}},
+            "--allow-host: `rootless` has no way out of an environment",
+        ),
+        (
+            {"given": {"sandbox": "namespace", "egress": "none", "allow_net": "10.0.0.0/8"}},
+            "--allow-net: --egress none leaves no way out of an environment",
+        ),
     ],
 )
 def test_a_value_that_does_not_fit_is_named(sources: dict[str, Any], expected: str) -> None:
@@ -143,3 +156,12 @@ def test_a_user_without_a_home_gets_a_folder_where_it_works(monkeypatch: pytest.
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setattr(Path, "home", classmethod(nowhere))
     assert default_data_dir() == Path.cwd() / "lambent-data"
+
+
+def test_a_network_that_cannot_be_had_is_asked_of_a_driver() -> None:
+    """With `auto`, what can be obeyed depends on what is taken; what costs nothing is no reason to refuse."""
+    closed = load({"egress": "none"}).sandbox
+    assert why_not_obeyed(closed, "process").startswith("--egress: ")
+    assert [why_not_obeyed(closed, driver) for driver in ("namespace", "rootless")] == ["", ""]
+    opened = load({"sandbox": "process", "egress": "nat", "allow_host": "80"}).sandbox
+    assert why_not_obeyed(opened, "process") == ""

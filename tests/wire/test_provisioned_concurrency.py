@@ -236,6 +236,20 @@ def test_qualifiers(lambda_client, version):
         assert refused(call, FunctionName=name, Qualifier="live") == (*missing, f"Cannot find alias arn: {arn}:live")
         assert refused(call, FunctionName=name, Qualifier="7") == (*missing, f"Function not found: {arn}:7")
     assert refused(lambda_client.get_provisioned_concurrency_config, FunctionName=name, Qualifier="1")[2] == NOT_FOUND
+    gone = "arn:aws:lambda:us-east-1:000000000000:function:gone"
+    for call, more in (
+        (lambda_client.put_provisioned_concurrency_config, {"ProvisionedConcurrentExecutions": 1}),
+        (lambda_client.get_provisioned_concurrency_config, {}),
+        (lambda_client.delete_provisioned_concurrency_config, {}),
+    ):
+        for qualifier, text in (
+            ("live", f"Cannot find alias arn: {gone}:live"),
+            ("1", f"Function not found: {gone}:1"),
+        ):
+            assert refused(call, FunctionName="gone", Qualifier=qualifier, **more) == (*missing, text)
+    assert refused(lambda_client.list_provisioned_concurrency_configs, FunctionName="gone") == (
+        *missing, f"Function not found: {gone}",
+    )  # fmt: skip
 
 
 def test_limits(own_server, runtime):
@@ -244,25 +258,20 @@ def test_limits(own_server, runtime):
     name = FunctionMaker(client, runtime, "f")(SOURCE, Publish=True)
 
     def put_refused(count):
-        return refused(
-            client.put_provisioned_concurrency_config,
-            FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=count,
-        )  # fmt: skip
+        with pytest.raises(ClientError) as excinfo:
+            put(client, name, count)
+        return error_of(excinfo), excinfo.value.response.get("Type")
 
     status = (400, "InvalidParameterValueException")
-    assert put_refused(1001) == (
-        *status, "Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [1000].",
-    )  # fmt: skip
-    assert put_refused(901) == (
-        *status,
-        "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its "
-        "minimum value of [100].",
-    )
+    # What the account cannot spare is refused without a Type, as recorded of the service.
+    for count, text in (
+        (1001, "is greater than account's unreserved concurrency [1000]."),
+        (901, "decreases account's UnreservedConcurrentExecution below its minimum value of [100]."),
+    ):
+        assert put_refused(count) == ((*status, f"Specified ConcurrentExecutions for function {text}"), None)
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=2)
-    assert put_refused(3) == (
-        *status,
-        "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function",
-    )
+    text = "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function"
+    assert put_refused(3) == ((*status, text), "User")
     put(client, name, 2)
     assert refused(client.put_function_concurrency, FunctionName=name, ReservedConcurrentExecutions=1) == (
         *status,

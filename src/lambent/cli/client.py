@@ -39,9 +39,7 @@ def connect(service: str, endpoint: str) -> Any:
     import botocore.session
     from botocore.config import Config
 
-    parts = urlsplit(endpoint)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise CommandFailed(f"--endpoint: {endpoint!r} is not a URL such as {DEFAULT_ENDPOINT}", exit_code=2)
+    host = _host_of(endpoint)
     session = botocore.session.Session()
     # Without this, a machine that has no credentials would be asked for those of an EC2 instance: seconds of silence.
     session.get_component("credential_provider").remove("iam-role")
@@ -53,10 +51,24 @@ def connect(service: str, endpoint: str) -> Any:
         connect_timeout=5,
         read_timeout=INVOKE_TIMEOUT_MAX_S + 30,
         # A proxy of the environment is for the internet; it could not reach this machine's loopback.
-        proxies={} if parts.hostname in LOOPBACK else None,
+        proxies={} if host in LOOPBACK else None,
     )
     region = session.get_config_variable("region") or "us-east-1"
     return session.create_client(service, region_name=region, endpoint_url=endpoint, config=config)
+
+
+def _host_of(endpoint: str) -> str:
+    from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
+
+    try:
+        parts = urlsplit(endpoint)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+            raise ValueError
+        if not (is_valid_endpoint_url(endpoint) or is_valid_ipv6_endpoint_url(endpoint)):
+            raise ValueError
+    except ValueError:
+        raise CommandFailed(f"--endpoint: {endpoint!r} is not a URL such as {DEFAULT_ENDPOINT}", exit_code=2) from None
+    return parts.hostname
 
 
 @contextmanager
@@ -65,7 +77,7 @@ def answers(endpoint: str) -> Iterator[None]:
     Turn what botocore raises inside the block into one line for the terminal.
 
     Raises:
-        CommandFailed: exit code 1 where there is no server, 2 where it refused.
+        CommandFailed: exit code 1 where there is no server, 2 where it refused or the request could not be written.
     """
     from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
@@ -77,6 +89,8 @@ def answers(endpoint: str) -> Iterator[None]:
         raise CommandFailed(line, exit_code=2) from error
     except (ConnectionError, HTTPClientError) as error:
         raise CommandFailed(_line_for(endpoint, error)) from error
+    except UnicodeEncodeError as error:
+        raise CommandFailed("an argument is not UTF-8", exit_code=2) from error
     except BotoCoreError as error:
         # Refused by botocore itself, before anything was sent: a parameter that the model does not allow.
         raise CommandFailed(" ".join(str(error).split()), exit_code=2) from error

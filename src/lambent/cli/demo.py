@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,7 +33,7 @@ STOP_TIMEOUT_S = 45.0
 LOG_LINES_SHOWN = 20
 
 
-@with_settings("function_user", "runtime_fallback")
+@with_settings("function_user")
 def demo(**given: Any) -> None:
     """
     Start a server on a free port, deploy examples/hello, invoke it cold and warm, stop.
@@ -42,8 +43,11 @@ def demo(**given: Any) -> None:
     from lambent.clock import SystemClock
 
     clock = SystemClock()
+    # As with Ctrl-C, so that the server and its folder go as well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _data_folder() as folder:
-        settings = settings_from({"data_dir": str(folder / "data"), **given})
+        # Without the fallback: the newest Python that is really here, not one that another stands in for.
+        settings = settings_from({"data_dir": str(folder / "data"), "runtime_fallback": "none", **given})
         runtime = newest_python(probe(settings))
         _say(f"starting a server, data in {folder}")
         began = clock.monotonic()

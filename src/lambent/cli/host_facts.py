@@ -23,9 +23,9 @@ from lambent.cli.runtimes import probe as probe_runtimes
 from lambent.errors.families import SettingsError
 from lambent.function_user import FunctionUser, find_function_user
 from lambent.sandbox import DRIVERS
-from lambent.sandbox.probe import Choice, Facts, Place, choose, gather, lacks_of
+from lambent.sandbox.probe import Choice, Facts, Place, choose, gather, lacks_of, remedy_for
 from lambent.sandbox.walls import Wall
-from lambent.settings import SandboxSettings, Settings
+from lambent.settings import SandboxSettings, Settings, why_not_obeyed
 
 if TYPE_CHECKING:
     from lambent.runtimes.contract import Availability
@@ -105,12 +105,25 @@ def _platform() -> Fact:
 
 
 def _function_user(user: FunctionUser) -> Fact:
+    what = "function user"
     if user.is_other:
-        return Fact("function user", State.YES, f"the server is root, functions run as {user.name} (uid {user.uid})")
+        if why := _why_not_as(user):
+            detail = f"the server is root, but cannot run functions as {user.name} (uid {user.uid}): {why}"
+            return Fact(what, State.NO, detail, "lambent serve --function-user root", is_needed=True)
+        return Fact(what, State.YES, f"the server is root, functions run as {user.name} (uid {user.uid})")
     if user.uid == 0:
-        return Fact("function user", State.LIMITED, "functions run as root", "lambent serve --function-user nobody")
+        return Fact(what, State.LIMITED, "functions run as root", "lambent serve --function-user nobody")
     detail = f"functions run as {user.name} like the server itself, and can read its files"
-    return Fact("function user", State.LIMITED, detail, "run the server as root: functions then run as another user")
+    return Fact(what, State.LIMITED, detail, "run the server as root: functions then run as another user")
+
+
+def _why_not_as(user: FunctionUser) -> str:
+    """Return what keeps us from starting programs as another user, as in a container with a single one."""
+    try:
+        subprocess.run(["/bin/sh", "-c", ":"], cwd="/", timeout=PROBE_TIMEOUT_S, check=False, **user.popen_arguments())
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(getattr(error, "strerror", None) or error).lower()
+    return ""
 
 
 def _data_folder(data_dir: Path, user: FunctionUser) -> list[Fact]:
@@ -142,12 +155,12 @@ def _port(host: str, port: int) -> Fact:
     what = f"port {port} on {host}"
     if port == 0:
         return Fact(what, State.YES, "a free one is picked", is_needed=True)
+    # As the server will: of a name's addresses the old one; what is left of closed connections is not in use.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            # As the server will: what is left of closed connections does not count as in use.
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+            probe.bind((host, port))
     except OSError as error:
         version = _running_version(host, port)
         if version is not None:
@@ -232,9 +245,8 @@ def _sandbox(asked: str, found: Facts, choice: Choice) -> list[Fact]:
     lacks = lacks_of(found, driver)
     if lacks:
         missing = "; ".join(lack.what for lack in lacks)
-        return [
-            Fact(what, State.NO, f"asked for, and lacks: {missing}", "lambent serve --sandbox auto", is_needed=True)
-        ]
+        remedy = "; or ".join(filter(None, [remedy_for(found, driver), "lambent serve --sandbox auto"]))
+        return [Fact(what, State.NO, f"asked for, and lacks: {missing}", remedy, is_needed=True)]
     state = State.YES if driver == "namespace" else State.LIMITED
     if asked == "auto":
         facts = [Fact(what, state, f"auto takes it: {choice.why}")]
@@ -279,17 +291,29 @@ def _tmp(driver: str, found: Facts) -> Fact:
 
 def _egress(driver: str, found: Facts, settings: SandboxSettings) -> Fact:
     what = "internet from functions"
+    if reason := why_not_obeyed(settings, driver):
+        remedy = _remedy_by_namespace(found) if driver != "namespace" else "lambent serve --egress auto"
+        return Fact(what, State.NO, reason, remedy, is_needed=True)
     if driver == "process":
         return Fact(what, State.LIMITED, "the machine's own network, its ports and private networks included")
     if settings.egress == "none":
         return Fact(what, State.YES, "none, as --egress says")
     if driver == "rootless":
         detail = "none: a user namespace has no way out of the machine; the gateway is reached at 127.0.0.1:4566"
-        needed = settings.egress == "nat"
-        return Fact(what, State.NO, detail, "sudo lambent serve, for `namespace`", is_needed=needed)
+        return Fact(what, State.NO, detail, _remedy_by_namespace(found))
     if found.why_no_egress:
-        return Fact(what, State.NO, f"none: {found.why_no_egress}", is_needed=settings.egress == "nat")
+        is_needed = settings.egress == "nat"
+        remedy = "lambent serve --egress auto, for functions without it" if is_needed else ""
+        return Fact(what, State.NO, f"none: {found.why_no_egress}", remedy, is_needed=is_needed)
     return Fact(what, State.YES, "by NAT; neither the machine's ports nor private networks, unless --allow-host/-net")
+
+
+def _remedy_by_namespace(found: Facts) -> str:
+    """Return what it takes to have the driver that has a network of its own."""
+    if not lacks_of(found, "namespace"):
+        return "lambent serve --sandbox namespace"
+    remedy = remedy_for(found, "namespace")
+    return f"for `namespace`: {remedy}" if remedy else "a machine on which `namespace` works"
 
 
 def _seccomp(driver: str, found: Facts) -> Fact:

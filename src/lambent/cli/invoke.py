@@ -1,6 +1,7 @@
 """`lambent invoke`: one invocation, its answer on stdout."""
 
 import base64
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -59,4 +60,5 @@ def read_payload(given: str | None) -> bytes:
             return Path(given[1:]).read_bytes()
         except OSError as error:
             raise CommandFailed(f"--payload: {given[1:]}: {error.strerror}", exit_code=2) from error
-    return given.encode()
+    # As the bytes that were given, also where they are no text.
+    return os.fsencode(given)

@@ -37,7 +37,7 @@ def logs(
     from lambent.clock import SystemClock
 
     clock = SystemClock()
-    since_ms = int((clock.now() - parse_age(since)) * 1000)
+    since_ms = max(0, int((clock.now() - parse_age(since)) * 1000))
     with answers(endpoint):
         group = _group_of(name, connect("lambda", endpoint))
         reader = Reader(connect("logs", endpoint), group, since_ms)

@@ -23,6 +23,9 @@ Assumed: a runtime asks well within a millisecond, and on an overloaded machine 
 test_dispatcher.py.
 """
 
+_VERSIONS_MAX = 1_000_000
+"""All of a function's: no function has so many."""
+
 
 class Dispatcher:
     """
@@ -132,6 +135,11 @@ class Dispatcher:
         timer = self._clock.call_later(most_s, tell)
         try:
             await told
+        except asyncio.CancelledError:
+            if told.done() and not told.cancelled() and pool.waiting:
+                # What it was told of is there for the next one that waits.
+                pool.waiting.popleft()()
+            raise
         finally:
             timer.cancel()
             if tell in pool.waiting:
@@ -146,10 +154,18 @@ class Dispatcher:
     async def retire_old_deployments(self) -> None:
         """Follow the store's changes for ever; retire environments whose deployment no version serves any more."""
         while True:
-            await self._has_changed.wait()
+            while self._changed:
+                await self._retire_old_deployments_of(*next(iter(self._changed)))
             self._has_changed.clear()
-            changed, self._changed = self._changed, {}
-            for scope, name in changed:
-                async with self._store.snapshot(scope) as reading:
-                    versions = await reading.list_versions(name, after=None, limit=1_000_000)
-                self._placement.retain(scope, name, {version.deployment().deployment_id for version in versions})
+            await self._has_changed.wait()
+
+    async def _retire_old_deployments_of(self, scope: Scope, name: FunctionName) -> None:
+        # Before reading: a change that comes meanwhile is another one.
+        del self._changed[(scope, name)]
+        try:
+            async with self._store.snapshot(scope) as reading:
+                versions = await reading.list_versions(name, after=None, limit=_VERSIONS_MAX)
+        except BaseException:
+            self._changed[(scope, name)] = None
+            raise
+        self._placement.retain(scope, name, {version.deployment().deployment_id for version in versions})

@@ -101,12 +101,14 @@ class Share:
 class FunctionSlots:
     """One function's invocations in flight, of all its versions, and the pools that they count in now."""
 
-    __slots__ = ("_former", "provisioned", "rate", "share")
+    __slots__ = ("_former", "provisioned", "rate", "reserved", "share")
 
     def __init__(self, pool: Pool, rate: Rate) -> None:
         self.share = Share(pool)
         """What counts in the function's reservation or in its account."""
         self.rate = rate
+        self.reserved: int | None = None
+        """What all of them may be, whichever pools they count in; None without a reservation."""
         self.provisioned: dict[str, Share] = {}
         """What counts in the provisioned concurrency of a version, each in a pool of its own."""
         self._former: list[Share] = []
@@ -120,16 +122,22 @@ class FunctionSlots:
     def move(self, pool: Pool, rate: Rate) -> None:
         """Count in another pool from now on, with what is in flight."""
         self.rate = rate
-        self._former = [share for share in self._former if share.running]
         for share in (self.share, *self._former):
             share.move(pool)
 
-    def provision(self, versions: Mapping[str, int]) -> None:
-        """Have so many invocations of each version count apart from now on; of no version, with an empty mapping."""
+    def provision(self, versions: Mapping[str, int], reserved: int | None) -> None:
+        """
+        Have so many invocations of each version count apart from now on; of no version, with an empty mapping.
+
+        Args:
+            reserved: of the function, what is provisioned included; None without a reservation.
+        """
+        self.reserved = reserved
         for version in self.provisioned.keys() - versions.keys():
             share = self.provisioned.pop(version)
             share.move(self.share.pool)
             self._former.append(share)
+        self._former = [share for share in self._former if share.running]
         for version, most in versions.items():
             share = self.provisioned.get(version) or Share(_provisioned_pool(most))
             self.provisioned[version] = share
@@ -191,9 +199,10 @@ class AccountSlots:
             function = self._functions.get(name)
             if function is None or _of(name, claims) == _of(name, before):
                 continue
-            if self._shared(name, claims) != self._shared(name, before):
+            reserved = claims.reserved.get(name)
+            if reserved != before.reserved.get(name) or self._shared(name, claims) != self._shared(name, before):
                 function.move(*self._place(name))
-            function.provision(claims.provisioned.get(name, {}))
+            function.provision(claims.provisioned.get(name, {}), reserved)
         self._unreserved.most = unreserved_executions(claims.kept_aside_by_all(), self._quotas)
         _wake(self._unreserved)
 
@@ -213,6 +222,9 @@ class AccountSlots:
             own = function.provisioned.get(version)
             if own is not None and own.pool.running < own.pool.most:
                 share = own
+            if function.reserved is not None and function.running >= function.reserved:
+                # Only just after a change: what runs may be more in one pool than its part is now.
+                raise Throttled(function.share.pool.too_many)
         pool = share.pool
         # Assumed: concurrency comes first, and a call that it refuses takes nothing of the rate (test_slots).
         if pool.running >= pool.most:
@@ -223,8 +235,8 @@ class AccountSlots:
 
     def pool_about_to_free(self, name: FunctionName, version: str = LATEST) -> Pool | None:
         """
-        Return a pool that the call could count in if it is full, but only for a moment: more of its invocations have
-        been answered than calls wait for their end.
+        Return a pool that the call could count in if it is full, but only for a moment: once those of its invocations
+        are over that have been answered, there is room for one more than the calls that wait already.
         """
         function = self._functions.get(name)
         if function is None:
@@ -232,7 +244,7 @@ class AccountSlots:
         for share in (function.provisioned.get(version), function.share):
             if share is not None:
                 pool = share.pool
-                if pool.running >= pool.most and len(pool.waiting) < pool.answered:
+                if pool.running >= pool.most > pool.running - pool.answered + len(pool.waiting):
                     return pool
         return None
 
@@ -251,7 +263,7 @@ class AccountSlots:
             # Twice what is left: looking through them stays cheap, however many are busy.
             self._kept_max = max(_KEPT_MIN, 2 * len(self._functions))
         function = FunctionSlots(*self._place(name))
-        function.provision(self._claims.provisioned.get(name, {}))
+        function.provision(self._claims.provisioned.get(name, {}), self._claims.reserved.get(name))
         self._functions[name] = function
         return function
 

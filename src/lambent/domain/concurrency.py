@@ -11,11 +11,12 @@ from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import InvalidParameterValueException
 
 
-class ReservationTooLarge(InvalidParameterValueException):
+class AccountLimitExceeded(InvalidParameterValueException):
     """
-    A reservation would starve the functions without one.
+    A reservation, or what is to be provisioned, would starve the functions without one.
 
-    Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded): this one's body carries no `Type`.
+    Observed: recorded answers in localstack/localstack, test_function_concurrency_limits and
+    test_provisioned_concurrency_limits: other than most, these bodies carry no `Type`.
     """
 
     has_type = False
@@ -86,10 +87,11 @@ def check_provisioned(wanted: int, name: FunctionName, version: str, claims: Cla
         quotas: the limits of this account and region.
 
     Raises:
-        InvalidParameterValueException: in AWS's words.
+        InvalidParameterValueException: it is more than the function has reserved.
+        AccountLimitExceeded: it is more than the account can spare.
 
-    Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded) for the three texts. Assumed: what the
-    function's other versions have provisioned counts with it.
+    Observed: recorded answers in localstack/localstack, test_reserved_provisioned_overlap (other versions count, too)
+    and test_provisioned_concurrency_limits.
     """
     of_others = claims.provisioned_of(name) - claims.provisioned.get(name, {}).get(version, 0)
     reserved = claims.reserved.get(name)
@@ -102,13 +104,13 @@ def check_provisioned(wanted: int, name: FunctionName, version: str, claims: Cla
         return
     unreserved = unreserved_executions(claims.kept_aside_by_all(but=name) + of_others, quotas)
     if wanted > unreserved:
-        raise InvalidParameterValueException(
+        raise AccountLimitExceeded(
             f"Specified ConcurrentExecutions for function is greater than account's unreserved concurrency "
             f"[{unreserved}]."
         )
     least = quotas.unreserved_executions_min
     if unreserved - wanted < least:
-        raise InvalidParameterValueException(
+        raise AccountLimitExceeded(
             "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its "
             f"minimum value of [{least}]."
         )
@@ -127,7 +129,7 @@ def check_reservation(wanted: int, before: int | None, reserved_elsewhere: int, 
         quotas: the limits of this account and region.
 
     Raises:
-        ReservationTooLarge: fewer than `quotas.unreserved_executions_min` executions would remain.
+        AccountLimitExceeded: fewer than `quotas.unreserved_executions_min` executions would remain.
 
     Source: Lambda API reference, PutFunctionConcurrency; developer guide, configuring reserved concurrency.
     """
@@ -138,7 +140,7 @@ def check_reservation(wanted: int, before: int | None, reserved_elsewhere: int, 
     least = quotas.unreserved_executions_min
     if quotas.concurrent_executions - reserved_elsewhere - wanted < least:
         # Observed: aws-samples/siem-on-amazon-opensearch-service#175, getmoto/moto#6627.
-        raise ReservationTooLarge(
+        raise AccountLimitExceeded(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
             f"below its minimum value of [{least}]."
         )

@@ -59,9 +59,9 @@ def check_environment(variables: Mapping[str, str], quotas: Quotas) -> None:
             f"{_PREFIX}contains reserved keys that are currently not supported for modification. "
             f"Reserved keys used in this request: {', '.join(reserved)}"
         )
-    # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded): the compact text is what counts.
+    # Observed: localstack/localstack TestLambdaSizeLimits (recorded): the compact text is what counts.
     # Assumed: characters beyond ASCII count as their UTF-8 bytes, as JSON libraries of Java write them (same test).
     measured = json.dumps(dict(variables), separators=(",", ":"), ensure_ascii=False)
     if len(measured.encode(errors="surrogatepass")) > quotas.environment_max_bytes:
-        # Observed: localstack test_large_environment_variables_fails (recorded). The text has the number fixed.
+        # Observed: its test_large_environment_variables_fails. The text has the number fixed.
         raise InvalidParameterValueException(f"{_PREFIX}exceeded the 4KB limit. String measured: {measured}")

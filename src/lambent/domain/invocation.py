@@ -16,10 +16,10 @@ class Invocation(msgspec.Struct, frozen=True):
     trace_header: str
     client_context: str | None = None
     """Decoded JSON text, not base64."""
-    tenant: str | None = None
-    """For whom it is, where the function tells tenants apart."""
     wants_tail: bool = False
     """Whether the answer waits for REPORT and carries the end of the log."""
+    tenant: str | None = None
+    """For whom it is, where the function tells tenants apart."""
 
 
 class EnvironmentFailure(enum.Enum):

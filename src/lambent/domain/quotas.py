@@ -17,7 +17,6 @@ class Quotas(msgspec.Struct, frozen=True):
     """Executions at once, over all functions of the scope."""
     environment_max_bytes: int = 4096
     timeout_max_s: int = 900
-    memory_min_mib: int = 128
     memory_max_mib: int = 10_240
     ephemeral_storage_max_mib: int = 10_240
     tags_max: int = 50

@@ -31,14 +31,14 @@ def check_tags(tags: Mapping[str, str], quotas: Quotas) -> None:
     Source: Lambda API reference, CreateFunction and TagResource; Lambda quotas.
     """
     if not tags:
-        # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded): this unhelpful text.
+        # Observed: localstack/localstack TestLambdaTags.test_tag_exceptions (recorded): this unhelpful text.
         raise InvalidParameterValueException("An error occurred and the request cannot be processed.")
     # Documented: tag naming limits, keys must not begin with aws: in any case.
     # Assumed: the text; other services refuse such keys with these words (test_tags).
     if any(key.lower().startswith(_RESERVED_PREFIX) for key in tags):
         raise InvalidParameterValueException("aws: prefixed tag key names are not allowed for external use.")
     if len(tags) > quotas.tags_max:
-        # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded).
+        # Observed: localstack/localstack TestLambdaTags.test_tag_limits (recorded).
         raise InvalidParameterValueException("Number of tags exceeds resource tag limit.")
     egress = tags.get(EGRESS)
     if egress is not None and egress not in _EGRESS_VALUES:

@@ -7,7 +7,7 @@ but the caller's own on one future.
 
 import asyncio
 import logging
-import os
+import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
@@ -15,12 +15,12 @@ from typing import Final, Protocol
 import msgspec
 
 from lambent.clock import Clock, TimerHandle
-from lambent.domain.arn import runtime_version_arn
 from lambent.domain.function import Deployment
 from lambent.domain.invocation import EnvironmentFailure, Invocation, InvocationOutcome
 from lambent.errors.families import DependencyError
 from lambent.execution import environment as machine
 from lambent.execution.environment import EnvironmentMachine, EnvironmentState, InitFailure, describe_exit
+from lambent.execution.output import EnvironmentOutput
 from lambent.execution.parked import ParkedEnvironment, ParkedPool
 from lambent.execution.starting import StartPlan, assignment, plan_start
 from lambent.runtime_api import server as runtime_api
@@ -30,14 +30,9 @@ from lambent.sandbox import contract as sandbox_contract
 from lambent.sandbox.contract import Sandbox, SandboxStartError
 from lambent.store.contract import Packages
 from lambent.telemetry import lines
-from lambent.telemetry.logs import EnvironmentLog, FunctionLogs, Usage
-from lambent.telemetry.output import OutputParser
+from lambent.telemetry.logs import FunctionLogs
 
 _log = logging.getLogger("lambent.execution")
-
-_READ_BYTES = 65_536
-_TAIL_BYTES = 4096
-"""Documented: Lambda API reference, Invoke, LogResult holds the last 4 KB."""
 
 _NEXT = machine.NextRequested()
 _RESTORE_REQUESTED = machine.RestoreRequested()
@@ -45,7 +40,7 @@ _SNAP_START: Final = "snap-start"
 _DEADLINE = machine.DeadlinePassed()
 _STARTED = machine.RuntimeStarted()
 _RETIRE = machine.Retire()
-
+_KILLED: Final = describe_exit(None, signal.SIGKILL)
 
 _STARTS_MAX: Final = 3
 """
@@ -90,8 +85,9 @@ class Surroundings(msgspec.Struct, frozen=True):
     """ARN to the directory of this machine that the operator offers for it."""
     serve_gateway: "Callable[[socket.socket, ExecutionEnvironment], Awaitable[Closable]] | None" = None
     """
-    Serves the gateway on an environment's `gateway_listener`, which stays the sandbox's; what it returns is closed at
-    the environment's end. None: functions reach the gateway at `endpoint`.
+    Serves the gateway on an environment's `gateway_listener`, which stays the sandbox's and may be closed meanwhile;
+    what it returns is closed at the environment's end. A cancelled call leaves nothing open; OSError says that it
+    cannot be served. None: functions reach the gateway at `endpoint`.
     """
 
 
@@ -141,8 +137,13 @@ class ExecutionEnvironment:
         self._next_call: NextCall | None = None
         self._sandboxed: sandbox_contract.Environment | None = None
         self._is_killed = False
+        """Whether the process of now, or the one that was about to be, is to end."""
         self._is_frozen = False
+        self._init_began = 0.0
+        self._is_out_of_memory = False
         self._restart_wanted = False
+        self._is_init_announced = False
+        """Whether INIT_START is in the log. Observed: an init that is repeated has none of its own."""
         self._is_init_over = False
         """Whether the sandbox has been told, or is about to be, that the runtime has asked for work."""
         self._cpu_us = 0
@@ -151,14 +152,9 @@ class ExecutionEnvironment:
         # Also where nothing is kept for it: the runtime then runs the hooks that the function relies on.
         self._initialization_type = _SNAP_START if deployment.is_snap_started else "on-demand"
         self._restore_call: RestoreCall | None = None
-        self._parser = OutputParser()
-        self._tail: bytearray | None = None
         self._invocation: Invocation | None = None
         """The one placed last. The machine forgets its own before the commands that log its end are performed."""
-        self._stream_name = _stream_name(deployment, surroundings.clock)
-        self._log: EnvironmentLog = surroundings.logs.open_stream(
-            deployment.scope, deployment.configuration.log_group, self._stream_name
-        )
+        self._output = EnvironmentOutput(deployment, surroundings.logs, surroundings.runtimes, surroundings.clock)
 
     @property
     def is_new(self) -> bool:
@@ -176,7 +172,7 @@ class ExecutionEnvironment:
         answer: asyncio.Future[InvocationOutcome] = asyncio.get_running_loop().create_future()
         self._answer = answer
         self._invocation = invocation
-        self._tail = bytearray() if invocation.wants_tail else None
+        self._output.begin_tail(invocation.wants_tail)
         self._handle(machine.Invoke(invocation))
         return answer
 
@@ -204,6 +200,7 @@ class ExecutionEnvironment:
     def thaw(self) -> None:
         """Let the environment run again."""
         self._is_frozen = False
+        self._init_began = 0.0
         if self._sandboxed is not None:
             self._around.sandbox.thaw(self._sandboxed)
 
@@ -214,11 +211,13 @@ class ExecutionEnvironment:
     async def live(self) -> None:
         """Start the runtime, serve it until it ends, start it again where init is repeated; then clean up."""
         try:
-            await self._live()
+            await self._live_once()
+            while self._restart_wanted:
+                self._restart_wanted = self._is_killed = False
+                self._owner.environment_starts(self)
+                await self._live_once()
         finally:
             self._cancel_deadline()
-            if self._sandboxed is not None:
-                self._around.sandbox.kill(self._sandboxed)
 
     def abandon(self) -> None:
         """Give up after a failure of ours: the caller gets an answer, the slot returns."""
@@ -230,15 +229,6 @@ class ExecutionEnvironment:
 
     # The life of the process -------------------------------------------------------------------------------------
 
-    async def _live(self) -> None:
-        while True:
-            self._restart_wanted = False
-            self._is_killed = False
-            await self._live_once()
-            if not self._restart_wanted:
-                return
-            self._owner.environment_starts(self)
-
     async def _live_once(self) -> None:
         """Start the runtime in an environment of its own and see it through to its end."""
         around = self._around
@@ -247,9 +237,10 @@ class ExecutionEnvironment:
                 self.deployment, around.sandbox, around.runtimes, around.packages, around.file_systems
             )
         except InvalidEntrypoint as error:
+            self._announce_init()
             self._handle(machine.StartFailed(EnvironmentFailure.INVALID_ENTRYPOINT, str(error)))
             return
-        except (RuntimeUnavailable, KeyError) as error:
+        except RuntimeUnavailable as error:
             _log.error("environment.start_failed function=%s reason=%s", self.deployment.name, error)
             self._handle(machine.StartFailed(EnvironmentFailure.SANDBOX_FAILED, str(error)))
             return
@@ -263,59 +254,75 @@ class ExecutionEnvironment:
                 self._lost(f"the sandbox could not be started: {error}")
                 return
             if parked.ended.done() and attempt < _STARTS_MAX:
-                around.sandbox.kill(parked.environment)
-                around.sandbox.release(parked.environment)
+                around.parked.end(parked)
             elif not await self._live_in(parked, plan, attempt):
                 return
 
     async def _live_in(self, parked: ParkedEnvironment, plan: StartPlan, attempt: int) -> bool:
         """Become what a parked environment is to be, until its end. Return whether another is worth a try."""
-        loop, around, sandbox = asyncio.get_running_loop(), self._around, self._around.sandbox
+        around, sandbox = self._around, self._around.sandbox
         self._sandboxed = sandboxed = parked.environment
         self._cpu_us = parked.cpu_us
-        self._is_init_over = self._is_frozen = False
+        self._is_init_over = self._is_frozen = self._is_out_of_memory = False
         opened: list[Closable] = []
         try:
             opened.append(await runtime_api.serve(sandboxed.runtime_listener, self, around.response_max_bytes))
-            loop.add_reader(sandboxed.output, self._read_output)
-            if not self._is_killed:
-                if attempt == 1:
-                    self._log_init_start()
-                self._handle(_STARTED)
-                try:
-                    await sandbox.assign(sandboxed, self._assignment(plan))
-                except DependencyError as error:
-                    if attempt == _STARTS_MAX or self._is_killed:
-                        raise
-                    _log.warning("environment.start_again function=%s reason=%s", self.deployment.name, error)
-                    return True
-                self._owner.environment_started(self)
+            if self._is_killed:
+                self._handle(machine.Exited(_KILLED))
+                return False
+            self._output.attach(sandboxed.output)
+            self._announce_init()
+            self._init_began = around.clock.monotonic()
+            self._handle(_STARTED)
+            try:
+                await sandbox.assign(sandboxed, self._assignment(plan))
+            except DependencyError as error:
+                if attempt == _STARTS_MAX or self._is_killed:
+                    raise
+                _log.warning("environment.start_again function=%s reason=%s", self.deployment.name, error)
+                return True
+            self._owner.environment_started(self)
+            if self._machine.state is not EnvironmentState.IDLE:
                 sandbox.watch(sandboxed, True)
-                # Killed while it started, as when init fails at once, it has no listener any more.
-                if sandboxed.gateway_listener is not None and around.serve_gateway is not None and not self._is_killed:
-                    # Not before the runtime starts: whoever calls early waits in the listener's backlog.
-                    opened.append(await around.serve_gateway(sandboxed.gateway_listener, self))
-                exit_ = await parked.ended
-                self._read_output()
-                self._next_call = None
-                if exit_.is_lost:
-                    self._lost("the sandbox failed")
-                else:
-                    self._handle(machine.Exited(describe_exit(exit_.status, exit_.signal)))
+            # Killed while it started, as when init fails at once, it has no listener any more.
+            if not self._is_killed and around.serve_gateway is not None and sandboxed.gateway_listener is not None:
+                # Not before the runtime starts: whoever calls early waits in the listener's backlog.
+                opened += await self._open_gateway(around.serve_gateway(sandboxed.gateway_listener, self))
+            # Shielded: who is cancelled here must not take for ended what is not.
+            exit_ = await asyncio.shield(parked.ended)
+            self._output.read(flush=True)
+            self._next_call = None
+            self._is_out_of_memory = exit_.out_of_memory
+            if exit_.is_lost:
+                self._lost("the sandbox failed")
             else:
-                self._handle(machine.Exited(describe_exit(None, 9)))
+                self._handle(machine.Exited(describe_exit(exit_.status, exit_.signal)))
         except SandboxStartError as error:
             self._handle(machine.StartFailed(EnvironmentFailure.INVALID_ENTRYPOINT, str(error)))
         except (DependencyError, OSError) as error:
             self._lost(f"the sandbox could not be started: {error}")
         finally:
-            loop.remove_reader(sandboxed.output)
-            sandbox.kill(sandboxed)
+            self._output.detach()
+            self._sandboxed = None
+            around.parked.end(parked)
             for server in opened:
                 server.close()
-            sandbox.release(sandboxed)
-            self._sandboxed = None
         return False
+
+    def _announce_init(self) -> None:
+        if not self._is_init_announced:
+            self._is_init_announced = True
+            self._output.init_start(self._initialization_type)
+
+    async def _open_gateway(self, opening: Awaitable[Closable]) -> list[Closable]:
+        """Return what is served once it is; nothing where the environment has been killed under it."""
+        try:
+            return [await opening]
+        except OSError:
+            if self._is_killed:
+                # The listener went with it. What that was for is about to be told, and is not this.
+                return []
+            raise
 
     def _assignment(self, plan: StartPlan) -> sandbox_contract.Assignment:
         sandboxed, around = self._sandboxed, self._around
@@ -326,7 +333,7 @@ class ExecutionEnvironment:
             self.deployment,
             sandboxed,
             around.clock,
-            log_stream=self._stream_name,
+            log_stream=self._output.stream_name,
             endpoint=GATEWAY_INSIDE if has_own_door else around.endpoint(),
             initialization_type=self._initialization_type,
         )
@@ -363,6 +370,9 @@ class ExecutionEnvironment:
     def _note_init_over(self) -> None:
         if not self._is_init_over:
             self._is_init_over = True
+            self._output.read()
+            phase = "invoke" if self._machine.state is EnvironmentState.INIT_AGAIN else "init"
+            self._output.init_done((self._around.clock.monotonic() - self._init_began) * 1000, phase)
             # Not now: the event that is about to be handed over leaves first. But before the pool freezes anything.
             self._around.clock.call_later(0, self._end_init)
 
@@ -422,40 +432,22 @@ class ExecutionEnvironment:
             self._deadline = None
 
     def _log_start(self, command: machine.LogStart) -> None:
-        invocation = self._invocation
-        assert invocation is not None
-        configuration = self.deployment.configuration
-        line = lines.start_line(invocation.request_id, self.deployment.version)
-        if self._tail is not None:
-            self._add_to_tail(line)
-        self._log.started(
-            invocation.request_id, self.deployment.version, configuration.memory_mib, configuration.timeout_s, [line]
-        )
+        assert self._invocation is not None
+        self._output.start(self._invocation)
         if self._sandboxed is not None:
             self._around.sandbox.watch(self._sandboxed, True)
 
     def _deliver(self, command: machine.Deliver) -> None:
         invocation, call = self._machine.invocation, self._next_call
         assert invocation is not None
-        if call is None:
-            # The runtime's connection went while it was idle; its next GET has the event delivered again.
-            if self._is_frozen:
-                self.thaw()
-            return
         if self._is_frozen:
             self.thaw()
-        deadline_ms = int((self._around.clock.now() + command.remaining_s) * 1000)
-        call.deliver(invocation, deadline_ms)
-
-    def _log_init_start(self) -> None:
-        runtime = self.deployment.configuration.runtime
-        arn = runtime_version_arn(self.deployment.scope.region, runtime)
-        self._log.output([lines.init_start_line(self._around.runtimes.version_label(runtime), arn)])
+        # None: the runtime's connection went while it was idle; its next GET has the event delivered again.
+        if call is not None:
+            call.deliver(invocation, int((self._around.clock.now() + command.remaining_s) * 1000))
 
     def _log_restore_start(self, command: machine.LogRestoreStart) -> None:
-        runtime = self.deployment.configuration.runtime
-        arn = runtime_version_arn(self.deployment.scope.region, runtime)
-        self._log.output([lines.restore_start_line(self._around.runtimes.version_label(runtime), arn)])
+        self._output.restore_start()
 
     def _restore(self, command: machine.Restore) -> None:
         if self._is_frozen:
@@ -466,70 +458,46 @@ class ExecutionEnvironment:
             call.restored()
 
     def _log_restore_report(self, command: machine.LogRestoreReport) -> None:
-        self._read_output()
-        self._log.output([lines.restore_report_line(command.restore_ms, command.status, command.error_type)])
+        self._output.read()
+        self._output.restore_report(command)
 
     def _restore_failed(self, command: machine.RestoreFailed) -> None:
-        answer, self._answer, self._tail = self._answer, None, None
+        answer, self._answer = self._answer, None
+        self._output.take_tail()
         if answer is not None and not answer.done():
             answer.set_result(InvocationOutcome(b"", self.deployment.version, restore_failure=command.failure))
 
     def _log_init_report(self, command: machine.LogInitReport) -> None:
-        self._read_output()
-        self._write([lines.init_report_line(command.init_ms, command.phase, command.status, command.error_type)])
+        self._output.read()
+        self._output.init_report(command)
 
     def _log_line(self, command: machine.LogLine) -> None:
-        self._read_output()
-        self._write([command.text])
+        self._output.read()
+        self._output.crash(command.text)
 
     def _log_timeout(self, command: machine.LogTimeout) -> None:
-        self._read_output()
-        invocation = self._invocation
-        assert invocation is not None
-        timeout_s = self.deployment.configuration.timeout_s
-        self._write([lines.timeout_line(self._around.clock.now(), invocation.request_id, timeout_s)])
+        assert self._invocation is not None
+        self._output.read()
+        self._output.timeout(self._invocation)
 
     def _log_end(self, command: machine.LogEnd) -> None:
-        self._read_output(flush=True)
-        invocation = self._invocation
-        assert invocation is not None
+        assert self._invocation is not None
+        self._output.read(flush=True)
         memory_mib = self.deployment.configuration.memory_mib
         peak_mib, cpu_us = 1, 0
         if self._sandboxed is not None:
             self._around.sandbox.watch(self._sandboxed, False)
             # One look for each invocation: what ran since the last is this one's, since an idle one is frozen.
             stats = self._around.sandbox.stats(self._sandboxed)
-            peak_mib = min(stats.memory_peak_mib, memory_mib)
+            # The kernel may have counted less at the moment when it refused the rest, or know nothing any more.
+            peak_mib = memory_mib if self._is_out_of_memory else min(stats.memory_peak_mib, memory_mib)
             cpu_us, self._cpu_us = max(0, stats.cpu_us - self._cpu_us), stats.cpu_us
         self.memory_peak_mib = peak_mib
-        usage = Usage(
-            duration_ms=command.duration_ms,
-            init_ms=command.init_ms or 0.0,
-            billed_ms=lines.billed_duration_ms(command.duration_ms, command.init_ms, command.restore_ms),
-            cpu_us=cpu_us,
-            memory_peak_mib=peak_mib,
-        )
-        written = [
-            lines.end_line(invocation.request_id),
-            lines.report_line(
-                invocation.request_id,
-                duration_ms=command.duration_ms,
-                init_ms=command.init_ms,
-                memory_mib=memory_mib,
-                memory_peak_mib=peak_mib,
-                status=command.status,
-                error_type=command.error_type,
-                restore_ms=command.restore_ms,
-            ),
-        ]
-        if self._tail is not None:
-            for line in written:
-                self._add_to_tail(line)
-        self._log.ended(invocation.request_id, written, usage)
+        self._output.end(self._invocation, command, peak_mib, cpu_us)
 
     def _answer_caller(self, command: machine.Answer) -> None:
         answer, self._answer = self._answer, None
-        tail, self._tail = self._tail, None
+        tail = self._output.take_tail()
         assert answer is not None
         if not answer.done():
             answer.set_result(
@@ -538,19 +506,23 @@ class ExecutionEnvironment:
                     executed_version=self.deployment.version,
                     error=command.error,
                     content_type=command.content_type,
-                    log_tail=bytes(tail) if tail is not None else None,
+                    log_tail=tail,
                 )
             )
         if self._machine.state is EnvironmentState.RESPONDED:
             self._owner.environment_answered(self)
 
     def _refuse_caller(self, command: machine.Refuse) -> None:
-        answer, self._answer, self._tail = self._answer, None, None
+        answer, self._answer = self._answer, None
+        self._output.take_tail()
         # None: the response came before the loss, and with it the answer.
         if answer is not None and not answer.done():
             answer.set_exception(DependencyError(command.reason, retryable=True))
 
     def _initialised(self, command: machine.Initialised) -> None:
+        if self._sandboxed is not None:
+            # Nothing runs in it until an invocation comes.
+            self._around.sandbox.watch(self._sandboxed, False)
         waiting, self._initialising = self._initialising, None
         if waiting is None or waiting.done():
             return
@@ -576,45 +548,6 @@ class ExecutionEnvironment:
         self._cancel_deadline()
         self._owner.environment_gone(self)
 
-    # Output ------------------------------------------------------------------------------------------------------
-
-    def _read_output(self, flush: bool = False) -> None:
-        """Read what the pipe holds without waiting and write it to the log."""
-        if self._sandboxed is None:
-            return
-        messages: list[str] = []
-        # Bounded: a function that floods its pipe gets its turn again from the loop's reader.
-        for _ in range(16):
-            try:
-                chunk = os.read(self._sandboxed.output, _READ_BYTES)
-            except BlockingIOError:
-                break
-            except OSError:
-                chunk = b""
-            if not chunk:
-                asyncio.get_running_loop().remove_reader(self._sandboxed.output)
-                flush = True
-                break
-            messages.extend(self._parser.feed(chunk))
-            if len(chunk) < _READ_BYTES:
-                break
-        if flush:
-            messages.extend(self._parser.flush())
-        if messages:
-            self._write(messages)
-
-    def _write(self, messages: list[str]) -> None:
-        if self._tail is not None:
-            for message in messages:
-                self._add_to_tail(message)
-        self._log.output(messages)
-
-    def _add_to_tail(self, message: str) -> None:
-        assert self._tail is not None
-        self._tail += message.encode()
-        if len(self._tail) > _TAIL_BYTES:
-            del self._tail[:-_TAIL_BYTES]
-
 
 _E = ExecutionEnvironment
 _PERFORM: dict[type, Callable[[ExecutionEnvironment, object], None]] = {
@@ -638,18 +571,6 @@ _PERFORM: dict[type, Callable[[ExecutionEnvironment, object], None]] = {
     machine.Free: _E._free,  # type: ignore[dict-item]
     machine.Gone: _E._gone,  # type: ignore[dict-item]
 }
-
-
-def _stream_name(deployment: Deployment, clock: Clock) -> str:
-    """
-    Name the environment's log stream.
-
-    Documented: Lambda developer guide, CloudWatch log streams. Observed: with a group of the user's choice the
-    function's name stands in front of the version.
-    """
-    day = lines.date_path(clock.now())
-    owner = "" if deployment.configuration.log_group == f"/aws/lambda/{deployment.name}" else deployment.name
-    return f"{day}/{owner}[{deployment.version}]{clock.token_hex(16)}"
 
 
 class _ErrorBody(msgspec.Struct):

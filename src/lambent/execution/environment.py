@@ -328,10 +328,15 @@ _SIGNAL_NAMES = {
     7: "bus error",
     8: "floating point exception",
     9: "killed",
+    10: "user defined signal 1",
     11: "segmentation fault",
+    12: "user defined signal 2",
     13: "broken pipe",
     14: "alarm clock",
     15: "terminated",
+    24: "CPU time limit exceeded",
+    25: "file size limit exceeded",
+    31: "bad system call",
 }
 
 
@@ -510,7 +515,7 @@ class EnvironmentMachine:
 
     def _init_again_done(self, event: NextRequested, now: float) -> list[Command]:
         self.state = EnvironmentState.RUNNING
-        return [Deliver(max(0.0, self._began + self._timeout_s - now))]
+        return [_START_LINE, Deliver(max(0.0, self._began + self._timeout_s - now))]
 
     def _ahead_done(self, event: NextRequested, now: float) -> list[Command]:
         # Assumed: the first invocation reports and bills this init, as that of a cold start; revisit with the machine's
@@ -579,7 +584,7 @@ class EnvironmentMachine:
         self._restart_reason = ("error", EnvironmentFailure.EXITED.value)
         return self._restart(event, now)
 
-    def _restart(self, event: Exited, now: float) -> list[Command]:
+    def _restart(self, event: Exited | StartFailed, now: float) -> list[Command]:
         status, error_type = self._restart_reason
         init_ms = (now - self._init_began) * 1000
         self._began = now
@@ -587,25 +592,46 @@ class EnvironmentMachine:
         return [
             LogInitReport(init_ms, "init", status, error_type),
             SetDeadline(self._timeout_s),
-            _START_LINE,
             StartRuntime(again=True),
         ]
 
+    def _first_start_failed(self, event: StartFailed, now: float) -> list[Command]:
+        if event.failure is EnvironmentFailure.INVALID_ENTRYPOINT:
+            # Observed: public logs of functions without a bootstrap have the INIT_REPORT of both phases.
+            self._restart_reason = ("error", event.failure.value)
+            return self._restart(event, now)
+        # Nothing that another try would change.
+        self._began = now
+        return [_START_LINE, *self._start_failed(event, now)]
+
+    def _init_again_failed(self, now: float, status: str, error_type: str) -> list[Command]:
+        """
+        Open the log of an invocation whose repeated init has failed.
+
+        Observed: START stands behind the INIT_REPORT of that init, whatever it failed of (public logs of the service).
+        Reported: a timeout's is `timeout`.
+        """
+        return [LogInitReport((now - self._began) * 1000, "invoke", status, error_type), _START_LINE]
+
+    def _init_again_exited(self, event: Exited, now: float) -> list[Command]:
+        opening = self._init_again_failed(now, "error", EnvironmentFailure.EXITED.value)
+        return [*opening, *self._exited_busy(event, now)]
+
+    def _init_again_late(self, event: DeadlinePassed, now: float) -> list[Command]:
+        return [*self._init_again_failed(now, "timeout", ""), *self._timed_out(event, now)]
+
+    def _start_failed_again(self, event: StartFailed, now: float) -> list[Command]:
+        return [*self._init_again_failed(now, "error", event.failure.value), *self._start_failed(event, now)]
+
     def _init_again_error(self, event: InitErrorPosted | RestoreErrorPosted, now: float) -> list[Command]:
         answer = Answer(event.payload, "application/json", FunctionError(error_type=event.error_type))
-        report = LogInitReport((now - self._began) * 1000, "invoke", "error", event.error_type)
-        return [_KILL, report, *self._finish(answer, now, "error", event.error_type), *self._end()]
+        opening = self._init_again_failed(now, "error", event.error_type)
+        return [_KILL, *opening, *self._finish(answer, now, "error", event.error_type), *self._end()]
 
     def _start_failed(self, event: StartFailed, now: float) -> list[Command]:
-        if self.state is EnvironmentState.INIT:
-            self._began = now
-            opening: list[Command] = [_START_LINE]
-        else:
-            opening = []
-        text = self._error_text(event.message)
-        lines: list[Command] = [LogLine(f"{text}\n{event.failure.value}\n")]
+        kind, text = event.failure.value, self._error_text(event.message)
         answer = self._failure(event.failure, text)
-        return [*opening, *lines, _KILL, *self._finish(answer, now, "error", event.failure.value), *self._dead()]
+        return [LogLine(f"{text}\n{kind}\n"), _KILL, *self._finish(answer, now, "error", kind), *self._dead()]
 
     def _exited_busy(self, event: Exited, now: float) -> list[Command]:
         text = self._error_text(event.description)
@@ -628,7 +654,7 @@ class EnvironmentMachine:
     def _timed_out(self, event: DeadlinePassed, now: float) -> list[Command]:
         text = self._error_text(f"Task timed out after {self._timeout_s:.2f} seconds")
         answer = self._failure(EnvironmentFailure.TIMED_OUT, text)
-        return [_KILL, _TIMEOUT_LINE, *self._finish(answer, now, "timeout", ""), *self._end()]
+        return [_KILL, _TIMEOUT_LINE, *self._finish(answer, self._time_is_up, "timeout", ""), *self._end()]
 
     def _responded(self, event: ResponsePosted, now: float) -> list[Command]:
         return self._hold_or_answer(Answer(event.payload, event.content_type, None))
@@ -675,7 +701,7 @@ class EnvironmentMachine:
         return [LogLine(f"{text}\n{kind}\n"), *self._finish(None, now, "error", kind), *self._dead()]
 
     def _late_after_response(self, event: DeadlinePassed, now: float) -> list[Command]:
-        return [_KILL, _TIMEOUT_LINE, *self._finish(None, now, "timeout", ""), *self._end()]
+        return [_KILL, _TIMEOUT_LINE, *self._finish(None, self._time_is_up, "timeout", ""), *self._end()]
 
     def _still_idle(self, event: NextRequested | RestoreRequested, now: float) -> list[Command]:
         return []
@@ -698,6 +724,12 @@ class EnvironmentMachine:
         return []
 
     # Parts of rules ----------------------------------------------------------------------------------------------
+
+    @property
+    def _time_is_up(self) -> float:
+        # Observed: a REPORT with `Status: timeout` shows the timeout to the hundredth (public logs of the service),
+        # however late we came to end it. Nobody pays for that.
+        return self._began + self._timeout_s
 
     def _finish(self, answer: Answer | None, now: float, status: str, error_type: str) -> list[Command]:
         """Close the invocation: END, REPORT, and the answer where it has not left yet (a tail holds REPORT)."""
@@ -757,12 +789,13 @@ _TABLE: dict[tuple[EnvironmentState, type], _Rule] = {
     (_S.INIT, RestoreRequested): _M._restore_at_once,
     (_S.INIT, InitErrorPosted): _M._init_error,
     (_S.INIT, RestoreErrorPosted): _M._init_error,
-    (_S.INIT, StartFailed): _M._start_failed,
+    (_S.INIT, StartFailed): _M._first_start_failed,
     (_S.INIT, Exited): _M._init_exited,
     (_S.INIT, Lost): _M._lost_before_start,
     (_S.INIT, DeadlinePassed): _M._init_late,
     (_S.INIT, Retire): _M._retire_later,
     (_S.INIT_FAILED, Exited): _M._restart,
+    (_S.INIT_FAILED, StartFailed): _M._restart,
     (_S.INIT_FAILED, Lost): _M._lost_before_start,
     (_S.INIT_FAILED, DeadlinePassed): _M._ignore,
     (_S.INIT_FAILED, Retire): _M._retire_later,
@@ -771,10 +804,10 @@ _TABLE: dict[tuple[EnvironmentState, type], _Rule] = {
     (_S.INIT_AGAIN, RestoreRequested): _M._restore_at_once,
     (_S.INIT_AGAIN, InitErrorPosted): _M._init_again_error,
     (_S.INIT_AGAIN, RestoreErrorPosted): _M._init_again_error,
-    (_S.INIT_AGAIN, StartFailed): _M._start_failed,
-    (_S.INIT_AGAIN, Exited): _M._exited_busy,
-    (_S.INIT_AGAIN, Lost): _M._lost_busy,
-    (_S.INIT_AGAIN, DeadlinePassed): _M._timed_out,
+    (_S.INIT_AGAIN, StartFailed): _M._start_failed_again,
+    (_S.INIT_AGAIN, Exited): _M._init_again_exited,
+    (_S.INIT_AGAIN, Lost): _M._lost_before_start,
+    (_S.INIT_AGAIN, DeadlinePassed): _M._init_again_late,
     (_S.INIT_AGAIN, Retire): _M._retire_later,
     (_S.IDLE, Invoke): _M._invoke,
     (_S.IDLE, NextRequested): _M._still_idle,

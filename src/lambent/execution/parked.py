@@ -44,6 +44,12 @@ KINDS_MAX: Final = 64
 STEADY_S: Final = 5.0
 """A parked environment that lived so long did not die of how it was made."""
 
+LEAVE_MAX_S: Final = 5.0
+"""
+How long a closing pool waits for what it has killed. Assumed: that takes milliseconds, and what takes seconds is held
+by the kernel, for hours perhaps.
+"""
+
 ZYGOTE_MIB: Final = 2.5
 BLANK_MIB: Final = 1.5
 """What a parked environment is taken to cost: a fork of a loaded interpreter, or a process that waits."""
@@ -121,8 +127,8 @@ class ParkedPool:
     """
     Parked environments by kind.
 
-    All methods but `take` and `close` are plain and atomic on the event loop. A driver that does not park ahead gets
-    no stock: `take` parks.
+    All methods but `expect`, `take` and `close` are plain and atomic on the event loop. A driver that does not park
+    ahead gets no stock: `take` parks.
 
     Args:
         budget_mib: what all stock together may cost.
@@ -148,8 +154,8 @@ class ParkedPool:
         """The kind that was wanted longest ago first."""
         self._parks: set[asyncio.Task[None]] = set()
         self._watching: set[asyncio.Task[Exit]] = set()
-        self._leaving: set[asyncio.Task[Exit]] = set()
-        """Of environments that were parked here and are ending."""
+        self._leaving: dict[asyncio.Task[Exit], ParkedEnvironment] = {}
+        """Environments that were parked here and are ending, by their `ended`."""
         self._turn = 0
         self._quiet_until = 0.0
         self._timer: TimerHandle | None = None
@@ -204,7 +210,7 @@ class ParkedPool:
         """
         Return a parked environment: at once if there is one, else one that is parked now.
 
-        It is the caller's to end. A cancelled call leaves nothing behind.
+        It is the caller's to `end`. A cancelled call leaves nothing behind.
 
         Raises:
             DependencyError: the host cannot provide one now.
@@ -237,13 +243,30 @@ class ParkedPool:
                 self._arrived(row, waiter.result())
             raise
 
+    def end(self, parked: ParkedEnvironment) -> None:
+        """
+        End an environment that was parked here, whoever has it, and give back what it holds once it has ended.
+
+        Called once. `close` waits for it.
+        """
+        self._sandbox.kill(parked.environment)
+        if parked.ended.done():
+            self._sandbox.release(parked.environment)
+            return
+        self._leaving[parked.ended] = parked
+        parked.ended.add_done_callback(partial(self._left, parked))
+
     def trim(self) -> None:
         """Give back what the host's memory does not allow any more, and refill what it allows again."""
         if not self._is_closed:
             self._pump()
 
     async def close(self) -> None:
-        """End everything that is parked; whoever waits is told. Nothing is parked afterwards."""
+        """
+        End everything that is parked, and see what is ending out, for a bounded time; whoever waits is told.
+
+        Nothing is parked afterwards.
+        """
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -257,11 +280,14 @@ class ParkedPool:
             row.waiters.clear()
             row.tell()
             while row.stock:
-                self._discard(row.stock.popleft())
+                self.end(row.stock.popleft())
         self._kinds.clear()
-        for tasks in (self._parks, self._leaving):
-            if tasks:
-                await asyncio.wait(list(tasks))
+        if self._parks:
+            await asyncio.wait(list(self._parks))
+        if self._leaving:
+            await asyncio.wait(list(self._leaving), timeout=LEAVE_MAX_S)
+        for parked in self._leaving.values():
+            self._sandbox.release(parked.environment)
 
     # Kinds -------------------------------------------------------------------------------------------------------
 
@@ -284,7 +310,7 @@ class ParkedPool:
         del self._kinds[row.kind]
         row.tell()
         while row.stock:
-            self._discard(row.stock.popleft())
+            self.end(row.stock.popleft())
 
     # Deciding what to park -----------------------------------------------------------------------------------------
 
@@ -316,7 +342,7 @@ class ParkedPool:
         shares = share_stock(wanted, self._allowed_mib(), self._count_max)
         for row, share in zip(rows, shares, strict=True):
             while len(row.stock) > share:
-                self._discard(row.stock.popleft())
+                self.end(row.stock.popleft())
         for row, share in zip(rows, shares, strict=True):
             if now < row.retry_at or (row.stock and now < self._quiet_until):
                 continue
@@ -399,7 +425,7 @@ class ParkedPool:
             row.tell()
             parked.ended.add_done_callback(partial(self._died, row, parked))
         else:
-            self._discard(parked)
+            self.end(parked)
 
     def _failed(self, row: _Kind, error: DependencyError) -> None:
         row.failures += 1
@@ -415,7 +441,7 @@ class ParkedPool:
         if parked not in row.stock:
             return
         row.stock.remove(parked)
-        self._discard(parked)
+        self.end(parked)
         now = self._clock.monotonic()
         row.deaths = 1 if now - parked.parked_at >= STEADY_S else row.deaths + (now >= row.retry_at)
         self._back_off(row, row.deaths, "it ended while it was parked")
@@ -436,12 +462,6 @@ class ParkedPool:
         cpu_us = self._sandbox.stats(environment).cpu_us
         return ParkedEnvironment(environment, ended, cpu_us, self._clock.monotonic())
 
-    def _discard(self, parked: ParkedEnvironment) -> None:
-        """End an environment that nobody took; give back what it holds once it has ended."""
-        self._sandbox.kill(parked.environment)
-        self._leaving.add(parked.ended)
-        parked.ended.add_done_callback(partial(self._left, parked))
-
     def _left(self, parked: ParkedEnvironment, ended: "asyncio.Task[Exit]") -> None:
-        self._leaving.discard(ended)
+        self._leaving.pop(ended, None)
         self._sandbox.release(parked.environment)

@@ -2,13 +2,12 @@
 The pool of execution environments on this machine: one for each concurrent invocation, the newest idle one first.
 
 All methods but `lease`, `initialise` and `close` are plain and atomic on the event loop; nothing here needs a lock.
-What is arithmetic, above all how much memory a new environment may take, is in `scaling.py`.
+What becomes of idle ones is the matter of `idle.py`; what memory there is for new ones, that of `memory_admission.py`.
 """
 
 import asyncio
 import logging
-import math
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -17,7 +16,9 @@ from lambent.domain.caller import Scope
 from lambent.domain.concurrency import StartRate
 from lambent.domain.function import Deployment, FunctionName
 from lambent.execution.driver import EnvironmentOwner, ExecutionEnvironment
-from lambent.execution.scaling import MemoryView, cost_mib, first_to_go, observe_mib
+from lambent.execution.idle import IdleEnvironments, Stacks
+from lambent.execution.memory_admission import SHOWN_S, MemoryAdmission
+from lambent.execution.scaling import first_to_go
 
 _log = logging.getLogger("lambent.execution")
 
@@ -37,57 +38,15 @@ a caller hears of a full machine before its own patience ends; revisit test_pool
 ROOM_WAITERS_MAX: Final = 1000
 """Calls that wait for room at once; one more is refused at once."""
 
-PROMISE_S: Final = 5.0
-"""
-How long the memory that an environment is expected to take counts as promised once its runtime was started, unless
-its first invocation is over before. Assumed: by then it has taken what it needs, and the host's reading holds it.
-"""
-
 WATCH_S: Final = 1.0
 """How often memory is looked at while invocations run: they grow."""
 
 ROOM_WATCH_S: Final = 0.1
 """How often memory is looked at while calls wait for it."""
 
-OBSERVED_MAX: Final = 2000
-"""Deployments whose use of memory is remembered; the one that was seen longest ago leaves."""
-
 
 class PoolFull(Exception):
     """Neither an environment nor room for one has come up in time."""
-
-
-class Idle:
-    """Idle environments: by deployment, the newest on top; and all of them, the longest idle first."""
-
-    def __init__(self) -> None:
-        self.stacks: dict[str, list[ExecutionEnvironment]] = {}
-        self.since: dict[ExecutionEnvironment, float] = {}
-
-    def push(self, environment: ExecutionEnvironment, now: float) -> None:
-        """Note that one has become idle."""
-        self.stacks.setdefault(environment.deployment.deployment_id, []).append(environment)
-        self.since[environment] = now
-
-    def newest(self, deployment_id: str) -> ExecutionEnvironment | None:
-        """Return the one that was used last."""
-        stack = self.stacks.get(deployment_id)
-        return stack[-1] if stack else None
-
-    def remove(self, environment: ExecutionEnvironment) -> bool:
-        """Forget one; False when it is not here."""
-        if self.since.pop(environment, None) is None:
-            return False
-        deployment_id = environment.deployment.deployment_id
-        stack = self.stacks[deployment_id]
-        # The newest leaves nearly always; nothing may stay of deployments that are gone.
-        if stack[-1] is environment:
-            stack.pop()
-        else:
-            stack.remove(environment)
-        if not stack:
-            del self.stacks[deployment_id]
-        return True
 
 
 class _Kept:
@@ -147,24 +106,18 @@ class EnvironmentPool(EnvironmentOwner):
     ) -> None:
         self._make = make
         self._environments_max = environments_max
-        self._idle_s = idle_s
         self._age_s = age_s
-        self._freeze_after_s = freeze_after_s
         self._clock = clock
         self._spawn = spawn
-        self._available_mib = available_mib
-        self._reserve_mib = reserve_mib
+        self._memory = MemoryAdmission(available_mib, reserve_mib, clock)
         self._relieve = relieve
         self._all: dict[ExecutionEnvironment, float] = {}
-        """Every environment that takes invocations, with the moment it was made: the oldest first."""
+        """Every environment that takes invocations, with the moment from which it is old: the oldest first."""
         self._tasks: dict[ExecutionEnvironment, asyncio.Task[None]] = {}
         """The life of each environment that was started, until its processes have ended."""
-        self._idle = Idle()
-        self._kept_idle = Idle()
-        """Idle environments that are kept initialised: neither idle time nor eviction ends them."""
+        self._idle = IdleEnvironments(idle_s, freeze_after_s, clock)
         self._kept: dict[ExecutionEnvironment, _Kept] = {}
-        self._unfrozen: dict[ExecutionEnvironment, float] = {}
-        """Idle environments that are not frozen yet."""
+        """Those that are kept initialised: neither idle time nor eviction ends them."""
         self._answered: dict[str, set[ExecutionEnvironment]] = {}
         """Busy environments whose caller has its answer, by deployment id: about to be free."""
         self._released: dict[ExecutionEnvironment, Callable[[], None]] = {}
@@ -174,18 +127,9 @@ class EnvironmentPool(EnvironmentOwner):
         self._wanting_room: dict[_Waiter, None] = {}
         """Those of them that would take a new one as well, first come first served."""
         self._start_rates: dict[tuple[Scope, FunctionName], StartRate] = {}
-        self._promised: dict[ExecutionEnvironment, tuple[float, float]] = {}
-        """Memory that new environments will still take, in MiB, and until when that counts."""
-        self._leaving: dict[ExecutionEnvironment, float] = {}
-        """Memory that ending environments will give back."""
-        self._observed: OrderedDict[str, float] = OrderedDict()
-        """What environments of a deployment have been seen to use."""
-        self._knows_memory = available_mib() is not None
-        self._is_making = False
-        self._freeze_timer: TimerHandle | None = None
-        self._sweep_timer: TimerHandle | None = None
-        self._sweep_at = 0.0
+        self._is_evicting = False
         self._watch_timer: TimerHandle | None = None
+        self._watch_at = 0.0
         self._is_closing = False
 
     @property
@@ -194,11 +138,11 @@ class EnvironmentPool(EnvironmentOwner):
 
     @property
     def busy(self) -> int:
-        return len(self._all) - len(self._idle.since) - len(self._kept_idle.since)
+        return len(self._all) - len(self._idle)
 
     def kept_idle(self, deployment_id: str) -> int:
         """Return how many environments of a deployment are kept initialised and idle now."""
-        return len(self._kept_idle.stacks.get(deployment_id, ()))
+        return len(self._idle.kept.stacks.get(deployment_id, ()))
 
     # Leasing -------------------------------------------------------------------------------------------------------
 
@@ -221,40 +165,50 @@ class EnvironmentPool(EnvironmentOwner):
             environment = await self._take_other(deployment)
         environment.epoch += 1
         self._released[environment] = released
-        if self._knows_memory and self._watch_timer is None:
+        if self._kept:
+            self._note_taken(environment)
+        if self._watch_timer is None:
             self._watch(WATCH_S)
         return environment
 
     def _take_idle(self, deployment_id: str) -> ExecutionEnvironment | None:
-        oldest_allowed = self._clock.monotonic() - self._age_s
-        for idle in self._places(deployment_id):
-            while (environment := idle.newest(deployment_id)) is not None:
-                if self._all[environment] <= oldest_allowed:
+        now = self._clock.monotonic()
+        for stacks in self._places(deployment_id):
+            while (environment := stacks.newest(deployment_id)) is not None:
+                if self._all[environment] <= now:
                     environment.retire()
                     continue
-                idle.remove(environment)
-                self._unfrozen.pop(environment, None)
-                if idle is self._kept_idle and not self._kept[environment].stays:
-                    self._kept.pop(environment).left()
+                self._idle.remove(environment)
                 return environment
         return None
 
-    def _places(self, deployment_id: str) -> tuple[Idle, ...]:
+    def _places(self, deployment_id: str) -> tuple[Stacks, ...]:
         """Return where to look for an idle one, in order: one that is used up when it is taken comes last."""
-        if not self._kept_idle.since:
-            return (self._idle,)
-        kept = self._kept_idle.newest(deployment_id)
-        if kept is not None and not self._kept[kept].stays:
-            return self._idle, self._kept_idle
-        return self._kept_idle, self._idle
+        ordinary, kept = self._idle.ordinary, self._idle.kept
+        if not kept.since:
+            return (ordinary,)
+        first = kept.newest(deployment_id)
+        if first is not None and not self._kept[first].stays:
+            return ordinary, kept
+        return kept, ordinary
+
+    def _note_taken(self, environment: ExecutionEnvironment) -> None:
+        """Make an ordinary environment of one that is kept for one invocation only."""
+        kept = self._kept.get(environment)
+        if kept is not None and not kept.stays:
+            del self._kept[environment]
+            kept.left()
 
     async def _take_other(self, deployment: Deployment) -> ExecutionEnvironment:
         deployment_id = deployment.deployment_id
         answered = self._answered.get(deployment_id)
         if answered and len(self._waiting.get(deployment_id, ())) < len(answered):
-            environment = await self._wait(deployment, HANDOVER_S, wants_room=False)
+            environment = await self._wait(deployment, HANDOVER_S, wants_room=False) or self._take_idle(deployment_id)
             if environment is not None:
                 return environment
+        if self._wanting_room:
+            # Memory may have come back since it was looked at: they were here before.
+            self._offer_room()
         environment = self._try_new(deployment)
         if environment is None and not self._is_closing and len(self._wanting_room) < ROOM_WAITERS_MAX:
             environment = await self._wait(deployment, ROOM_WAIT_S, wants_room=True)
@@ -308,40 +262,45 @@ class EnvironmentPool(EnvironmentOwner):
 
         def ended(task: "asyncio.Task[None]") -> None:
             del self._tasks[environment]
-            self._leaving.pop(environment, None)
+            self._memory.ended(environment)
             self._offer_room()
+            if self._wanting_room:
+                self._watch(SHOWN_S)
 
         task.add_done_callback(ended)
 
     # New ones ------------------------------------------------------------------------------------------------------
 
     def _try_new(self, deployment: Deployment) -> ExecutionEnvironment | None:
-        """Make a new environment if the machine has room for it, or can make some; None if not."""
-        if self._is_closing:
+        """Make a new environment if there is room for it and its function may have it; None if not."""
+        if self._is_closing or not self._has_room(deployment) or not self._may_start(deployment):
             return None
-        self._is_making = True
-        try:
-            if not self._make_room(deployment) or not self._may_start(deployment):
-                return None
-            environment = self._make(deployment, self)
-        finally:
-            self._is_making = False
-        self._all[environment] = self._clock.monotonic()
+        return self._new(deployment)
+
+    def _new(self, deployment: Deployment) -> ExecutionEnvironment:
+        if len(self._all) >= self._environments_max:
+            # Not before: nobody's environment ends for the place of one that may not start.
+            self._evict()
+        environment = self._make(deployment, self)
+        self._all[environment] = self._clock.monotonic() + self._age_s
         self.environment_starts(environment)
         return environment
 
-    def _make_room(self, deployment: Deployment) -> bool:
-        while len(self._all) >= self._environments_max:
-            if not self._evict():
-                return False
-        view, cost = self._memory(), self._cost_mib(deployment)
-        if view is None or view.admits(cost):
+    def _has_room(self, deployment: Deployment) -> bool:
+        """Whether a new environment fits now, the place of an idle one included. Makes memory free for later if not."""
+        if len(self._all) >= self._environments_max and not self._idle.ordinary.since:
+            return False
+        view, cost_mib = self._memory.view(), self._memory.cost_mib(deployment)
+        if view is None or view.admits(cost_mib):
             return True
         # Only what the host's reading shows is room: an environment that is ending may hold its memory for a moment.
         # Whoever wants it waits for that.
         self._relieve()
-        while view is not None and view.lacks(cost) and self._evict():
-            view = self._memory()
+        if view.lacks(cost_mib - sum(environment.memory_peak_mib for environment in self._idle.ordinary.since)):
+            # All of them together are too little, and would be missed: what is busy has to end first.
+            return False
+        while view is not None and view.lacks(cost_mib) and self._evict():
+            view = self._memory.view()
         return False
 
     def _may_start(self, deployment: Deployment) -> bool:
@@ -356,74 +315,63 @@ class EnvironmentPool(EnvironmentOwner):
 
     def _evict(self) -> bool:
         """End the idle environment that is missed least; False when none is idle."""
-        idle = self._idle.since
+        idle = self._idle.ordinary.since
         index = first_to_go((since, environment.memory_peak_mib) for environment, since in idle.items())
         if index is None:
             return False
         victim = next(environment for position, environment in enumerate(idle) if position == index)
         _log.info("pool.evicted function=%s memory_mib=%d", victim.deployment.name, victim.memory_peak_mib)
-        victim.retire()
+        # What it leaves is not on offer: it is for whoever has it end.
+        self._is_evicting = True
+        try:
+            victim.retire()
+        finally:
+            self._is_evicting = False
         return True
 
     def _offer_room(self) -> None:
         """Make new environments for those who wait for one, as far as there is room."""
-        if self._is_making:
+        if self._is_evicting or self._is_closing:
             return
+        too_fast: set[str] = set()
         for waiter in list(self._wanting_room):
-            if waiter.future.done():
+            deployment = waiter.deployment
+            if waiter.future.done() or deployment.deployment_id in too_fast:
                 continue
-            environment = self._try_new(waiter.deployment)
-            if environment is None:
+            if not self._has_room(deployment):
                 return
-            self._waiting[waiter.deployment.deployment_id].remove(waiter)
-            waiter.give(environment)
+            if not self._may_start(deployment):
+                # This says nothing of the others' functions.
+                too_fast.add(deployment.deployment_id)
+                continue
+            self._waiting[deployment.deployment_id].remove(waiter)
+            waiter.give(self._new(deployment))
 
     # Memory --------------------------------------------------------------------------------------------------------
 
-    def _memory(self) -> MemoryView | None:
-        available_mib = self._available_mib()
-        if available_mib is None:
-            return None
-        now = self._clock.monotonic()
-        for environment in [kept for kept, (_, until) in self._promised.items() if until <= now]:
-            del self._promised[environment]
-        promised_mib = sum(promised for promised, _ in self._promised.values())
-        return MemoryView(available_mib, self._reserve_mib, promised_mib, sum(self._leaving.values()))
-
-    def _cost_mib(self, deployment: Deployment) -> float:
-        return cost_mib(self._observed.get(deployment.deployment_id), deployment.configuration.memory_mib)
-
-    def _observe(self, environment: ExecutionEnvironment, *, has_failed: bool = False) -> None:
-        """Learn from what an environment has used what its like will; one that failed may not have used it all."""
-        if self._promised:
-            self._promised.pop(environment, None)
-        deployment_id, peak_mib = environment.deployment.deployment_id, environment.memory_peak_mib
-        if has_failed and peak_mib <= self._cost_mib(environment.deployment):
-            return
-        # Zero until its first invocation is over.
-        if peak_mib and self._observed.get(deployment_id) != peak_mib:
-            self._observed[deployment_id] = observe_mib(self._observed.get(deployment_id), peak_mib)
-            if len(self._observed) > OBSERVED_MAX:
-                self._observed.popitem(last=False)
-
     def _watch(self, delay_s: float) -> None:
-        if self._watch_timer is not None:
-            self._watch_timer.cancel()
-            self._watch_timer = None
+        """Look at memory in so many seconds, or when it is to be looked at before."""
         # Without a reading there is nothing to watch; those who wait for room are woken by what ends.
-        if self._knows_memory:
-            self._watch_timer = self._clock.call_later(delay_s, self._look_at_memory)
+        if self._is_closing or not self._memory.is_known:
+            return
+        at = self._clock.monotonic() + delay_s
+        if self._watch_timer is not None:
+            if self._watch_at <= at:
+                return
+            self._watch_timer.cancel()
+        self._watch_at = at
+        self._watch_timer = self._clock.call_later(delay_s, self._look_at_memory)
 
     def _look_at_memory(self) -> None:
         """Under pressure end idle environments until there is none; then serve those who wait for memory."""
         self._watch_timer = None
-        view = self._memory()
+        view = self._memory.view()
         if view is None or self._is_closing:
             return
         if view.room_mib < 0:
             self._relieve()
         while view is not None and view.lacks(0) and self._evict():
-            view = self._memory()
+            view = self._memory.view()
         self._offer_room()
         if self._wanting_room:
             self._watch(ROOM_WATCH_S)
@@ -479,19 +427,17 @@ class EnvironmentPool(EnvironmentOwner):
 
     def environment_starts(self, environment: ExecutionEnvironment) -> None:
         if environment in self._all:
-            self._promised[environment] = self._cost_mib(environment.deployment), math.inf
+            self._memory.promise(environment)
 
     def environment_started(self, environment: ExecutionEnvironment) -> None:
-        promised = self._promised.get(environment)
-        if promised is not None:
-            self._promised[environment] = promised[0], self._clock.monotonic() + PROMISE_S
+        self._memory.started(environment)
 
     def environment_answered(self, environment: ExecutionEnvironment) -> None:
         self._answered.setdefault(environment.deployment.deployment_id, set()).add(environment)
 
     def environment_free(self, environment: ExecutionEnvironment) -> None:
         self._forget_answered(environment)
-        self._observe(environment)
+        self._memory.observe(environment)
         if self._kept:
             kept = self._kept.get(environment)
             if kept is not None:
@@ -503,7 +449,7 @@ class EnvironmentPool(EnvironmentOwner):
             # Given up after a failure of ours that came behind its end.
             return
         self._forget_answered(environment)
-        self._observe(environment, has_failed=True)
+        self._memory.observe(environment, has_failed=True)
         self._call_released(environment, self._forget)
 
     def _call_released(self, environment: ExecutionEnvironment, then: Callable[[ExecutionEnvironment], None]) -> None:
@@ -515,8 +461,7 @@ class EnvironmentPool(EnvironmentOwner):
 
     def _settle(self, environment: ExecutionEnvironment) -> None:
         """Find a place for an environment that has nothing to do: a waiting call, among the idle ones, or the end."""
-        now = self._clock.monotonic()
-        if self._is_closing or now - self._all[environment] >= self._age_s:
+        if self._is_closing or self._all[environment] <= self._clock.monotonic():
             environment.retire()
             return
         queue = self._waiting.get(environment.deployment.deployment_id)
@@ -526,25 +471,16 @@ class EnvironmentPool(EnvironmentOwner):
                 self._wanting_room.pop(waiter, None)
                 waiter.give(environment)
                 return
-        idle = self._kept_idle if environment in self._kept else self._idle
-        idle.push(environment, now)
-        self._unfrozen[environment] = now
-        self._freeze_soon(now)
-        due = min(now + self._idle_s, self._all[environment] + self._age_s)
-        # Nearly always there is one that is due before.
-        if self._sweep_timer is None or due < self._sweep_at:
-            self._sweep_by(due)
+        self._idle.push(environment, old_at=self._all[environment], is_kept=environment in self._kept)
         if self._wanting_room:
             self._offer_room()
 
     def _forget(self, environment: ExecutionEnvironment) -> None:
         del self._all[environment]
-        self._unfrozen.pop(environment, None)
-        if not self._idle.remove(environment):
-            self._kept_idle.remove(environment)
+        self._idle.remove(environment)
         kept = self._kept.pop(environment, None)
         if environment in self._tasks:
-            self._leaving[environment] = environment.memory_peak_mib
+            self._memory.ends(environment)
         if kept is not None and kept.is_ready:
             kept.left()
         if self._wanting_room:
@@ -568,56 +504,20 @@ class EnvironmentPool(EnvironmentOwner):
             ):
                 environment.retire()
 
-    # Freezing, and scaling to zero -----------------------------------------------------------------------------------
-
-    def _freeze_soon(self, now: float) -> None:
-        # With a delay of 0 this is the loop's next iteration: the answer, and what follows it, leave first.
-        if self._freeze_timer is None:
-            self._freeze_timer = self._clock.call_later(self._freeze_after_s, self._freeze)
-
-    def _freeze(self) -> None:
-        """Freeze what has been idle long enough; come again for the others."""
-        self._freeze_timer = None
-        now = self._clock.monotonic()
-        for environment, since in list(self._unfrozen.items()):
-            early_s = since + self._freeze_after_s - now
-            if early_s > 0:
-                self._freeze_timer = self._clock.call_later(max(early_s, 0.001), self._freeze)
-                return
-            del self._unfrozen[environment]
-            environment.freeze()
-
-    def _sweep(self) -> None:
-        """End what has been idle for long, and what has grown old; come again when there is more to do."""
-        self._sweep_timer = None
-        now = self._clock.monotonic()
-        for environment in [*self._idle.since, *self._kept_idle.since]:
-            since = self._idle.since.get(environment, now)
-            if now - since >= self._idle_s or now - self._all[environment] >= self._age_s:
-                environment.retire()
-        due = [min(since + self._idle_s, self._all[idle] + self._age_s) for idle, since in self._idle.since.items()]
-        due += [self._all[environment] + self._age_s for environment in self._kept_idle.since]
-        if due:
-            self._sweep_by(max(min(due), now + 0.001))
-
-    def _sweep_by(self, moment: float) -> None:
-        if self._sweep_timer is not None:
-            if self._sweep_at <= moment:
-                return
-            self._sweep_timer.cancel()
-        self._sweep_at = moment
-        self._sweep_timer = self._clock.call_later(moment - self._clock.monotonic(), self._sweep)
-
     async def close(self, grace_s: float) -> None:
         """Retire everything; wait up to `grace_s` for running invocations to finish, then end them."""
         self._is_closing = True
-        for timer in (self._sweep_timer, self._freeze_timer, self._watch_timer):
-            if timer is not None:
-                timer.cancel()
+        self._idle.close()
+        if self._watch_timer is not None:
+            self._watch_timer.cancel()
         for waiter in list(self._wanting_room):
             waiter.give(None)
         for environment in list(self._all):
-            environment.retire()
+            if environment.is_new and environment not in self._released:
+                # Made for a call that has not gone on yet; it will find it gone, and is refused.
+                self.environment_gone(environment)
+            else:
+                environment.retire()
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()), timeout=grace_s)
         late = dict(self._tasks)

@@ -53,6 +53,8 @@ class Wish(msgspec.Struct, frozen=True):
     deployment: Deployment
     count: int
     initialization_type: str
+    asked_at: float = 0.0
+    """When somebody asked for it, in seconds since the epoch; 0 where nobody has to."""
 
     @property
     def stays(self) -> bool:
@@ -117,7 +119,7 @@ def wishes(
         versions: all of the function.
         provisioned: of those versions.
     """
-    counts = {of.version: of.requested for of in provisioned}
+    asked = {of.version: of for of in provisioned}
     found: dict[str, Wish | None] = {}
     for version in versions:
         if version.is_snap_started and version.state is State.PENDING:
@@ -125,8 +127,8 @@ def wishes(
             found[version.version] = None
         elif version.state is not State.ACTIVE:
             continue
-        elif version.version in counts:
-            found[version.version] = Wish(version.deployment(), counts[version.version], PROVISIONED)
+        elif (of := asked.get(version.version)) is not None:
+            found[version.version] = Wish(version.deployment(), of.requested, PROVISIONED, of.last_modified)
         elif version.is_snap_started:
             found[version.version] = Wish(version.deployment(), 1, SNAP_START)
     return found
@@ -291,8 +293,8 @@ class InitialisedKeeper:
         if keeping is None:
             self._keepings[key] = _Keeping(wish)
             return
-        if keeping.wish.count != wish.count:
-            # Whoever asks again, gets another try now.
+        if keeping.wish.asked_at != wish.asked_at:
+            # Whoever asks again, if for the same number, gets another try now.
             keeping.failures, keeping.failure = 0, None
         keeping.wish = wish
 

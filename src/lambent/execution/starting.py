@@ -47,11 +47,17 @@ async def plan_start(
     configuration = deployment.configuration
     package = packages.folder_nowait(deployment.code.sha256)
     if package is None:
-        package = await packages.folder(deployment.code.sha256)
+        try:
+            package = await packages.folder(deployment.code.sha256)
+        except KeyError:
+            raise DependencyError("it is not stored any more", retryable=False) from None
     layers = None
     if configuration.layers:
         sha256s = layers_key(configuration.layers)
-        layers = packages.layers_nowait(sha256s) or await packages.layers(sha256s)
+        try:
+            layers = packages.layers_nowait(sha256s) or await packages.layers(sha256s)
+        except KeyError:
+            raise DependencyError("a layer is not stored any more", retryable=False) from None
     task_root = sandbox.task_root(package)
     command = await runtimes.command(
         configuration.runtime,

@@ -40,7 +40,8 @@ class Placement(Protocol):
         """
         Grant a slot in an idle environment, newest first, or in one that is to be started.
 
-        May wait a moment for an environment that has answered its caller. A cancelled call holds no slot.
+        May wait: a moment for an environment that has answered its caller, a second or so for room. A cancelled call
+        holds no slot.
 
         Args:
             released: called on the event loop, exactly once for every slot that was returned to the caller: when the
@@ -48,7 +49,7 @@ class Placement(Protocol):
                 Never called when `acquire` raised. It must not raise.
 
         Raises:
-            Throttled: this machine has neither an environment nor memory for one, and none has come up in a moment; or
+            Throttled: this machine has neither an environment nor room for one, and none has come up in that time; or
                 the function gets new environments too fast.
         """
         ...

@@ -29,7 +29,7 @@ class LocalFleet:
         try:
             environment = await self._pool.lease(deployment, released)
         except PoolFull:
-            # AWS's reason for an exhausted pool; ours is the number of environments that this machine may hold.
+            # AWS's reason for an exhausted pool. Ours is this machine's room, or how fast the function may have more.
             raise Throttled("ConcurrentInvocationLimitExceeded") from None
         return LocalSlot(environment, environment.epoch)
 

@@ -29,8 +29,26 @@ _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _DISCARD_MAX_BYTES = 268_435_456
 """How much of a refused body is read away before the connection is given up."""
 
+_HEAD_MAX_BYTES = 1_048_576
+"""
+How much of a request may come without becoming part of its body: line, headers, trailers. The parser has no limit.
+
+Assumed: AWS takes less, and nobody means to send so much; it is above what one read of a socket brings (test_server).
+"""
+
 _KEEP_ALIVE_S = 75
-"""Longer than SDKs' pools keep a connection that they mean to use again."""
+"""
+How long a client may keep us waiting, between requests and in the midst of one: else whoever stops half-way holds what
+a request counts for ever. Longer than SDKs' pools keep a connection that they mean to use again.
+"""
+
+INSIDE_CONNECTIONS_MAX = 256
+"""
+Connections that one execution environment may have at once; one more is dropped.
+
+Assumed: many times what a pool of an SDK holds, and few enough that one function leaves descriptors, and the limit of
+all connections, to others (test_server).
+"""
 
 
 class Gateway:
@@ -187,7 +205,7 @@ class GatewayServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 gateway,
-                http="httptools",
+                http=_Connection,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -263,8 +281,14 @@ class InsideListener:
     async def start(self, own: socket) -> None:
         """Accept connections; called once."""
         self._socket = own
-        self._listening = await get_running_loop().create_server(self._connect, sock=own)
+        # In two steps: cancelled in the middle of one, Python's own loop leaves a reader on a closed descriptor.
+        self._listening = await get_running_loop().create_server(self._connect, sock=own, start_serving=False)
         self._opened.add(self)
+        try:
+            await self._listening.start_serving()
+        except BaseException:
+            self.close()
+            raise
 
     def _connect(self) -> "_InsideConnection":
         return _InsideConnection(self._server.config, self._server.server_state, self._state, self._connections)
@@ -286,7 +310,47 @@ class InsideListener:
             connection.transport.abort()
 
 
-class _InsideConnection(HttpToolsProtocol):
+class _Connection(HttpToolsProtocol):
+    """One connection, on which a request's head has a limit, and silence wherever the client's next bytes are due."""
+
+    _head_bytes = 0
+    """What has come since the last headers or piece of a body were complete."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._await_client()
+
+    def data_received(self, data: bytes) -> None:
+        self._head_bytes += len(data)
+        if self._head_bytes > _HEAD_MAX_BYTES:
+            self.send_400_response("Request head is too large.")
+            return
+        super().data_received(data)
+        self._await_client()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._await_client()
+
+    def _await_client(self) -> None:
+        """Limit the silence if it is the client's turn. Whatever comes ends the limit, as between requests."""
+        cycle = self.cycle
+        is_clients_turn = cycle is None or cycle.response_complete or (cycle.more_body and not self.pipeline)
+        if is_clients_turn and self.timeout_keep_alive_task is None and not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._head_bytes = 0
+        super().on_body(body)
+
+
+class _InsideConnection(_Connection):
     """One connection from an execution environment. All connections together count against the same limit."""
 
     def __init__(
@@ -296,12 +360,16 @@ class _InsideConnection(HttpToolsProtocol):
         self._siblings = siblings
 
     def connection_made(self, transport: Any) -> None:
+        if len(self._siblings) >= INSIDE_CONNECTIONS_MAX:
+            transport.abort()
+            return
         self._siblings.add(self)
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._siblings.discard(self)
-        super().connection_lost(exc)
+        if self in self._siblings:
+            self._siblings.remove(self)
+            super().connection_lost(exc)
 
 
 def bound_port(listener: socket) -> int:

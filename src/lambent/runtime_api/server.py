@@ -34,6 +34,12 @@ Bytes of request line and headers, and of trailers. Observed: the official Pytho
 as a header of up to 1 MiB (aws/aws-lambda-python-runtime-interface-client 4.2.2), everything else fits 64 KiB.
 """
 
+BODIES_MAX: Final = 2
+"""
+How many bodies of the longest response one environment may have us hold, over all its connections; the one that goes
+beyond is dropped. Assumed: a runtime posts one thing at a time, and once more where a connection broke under it.
+"""
+
 _JOINED_BYTES_MAX: Final = 64 * 1024
 """Below this size one joined buffer is cheaper to write than two."""
 
@@ -122,6 +128,7 @@ class _Connection(asyncio.Protocol):
         "_closing",
         "_current",
         "_head_bytes",
+        "_held_bytes",
         "_in_body",
         "_is_full",
         "_is_held",
@@ -143,6 +150,8 @@ class _Connection(asyncio.Protocol):
         self._current: _Request | None = None
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._held_bytes = 0
+        """Of bodies that are coming in or have not been handed on."""
         self._in_body = False
         self._head_bytes = 0
         self._unparsed_bytes = 0
@@ -163,12 +172,8 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
         self._transport = None
-        self._requests.clear()
-        self._body.clear()
         # The invocation is not lost with its Next: the runtime's process ends, or asks again.
-        if self._next is not None:
-            self._next.drop()
-            self._next = None
+        self._drop_all()
         self._listener.forget(self)
 
     def pause_writing(self) -> None:
@@ -273,10 +278,28 @@ class _Connection(asyncio.Protocol):
         self._unparsed_bytes = 0
         self._body_bytes += len(body)
         if self._body_bytes <= self._listener.response_max_bytes:
-            self._body.append(body)
+            self._keep(body)
         elif not request.is_too_large:
             request.is_too_large = True
+            self._let_go(sum(map(len, self._body)))
             self._body.clear()
+
+    def _keep(self, body: bytes) -> None:
+        if self._closing:
+            return
+        listener = self._listener
+        if listener.held_bytes + len(body) > BODIES_MAX * listener.response_max_bytes:
+            self.abort()
+            return
+        self._body.append(body)
+        self._held_bytes += len(body)
+        listener.held_bytes += len(body)
+
+    def _let_go(self, count: int) -> None:
+        # Less where the connection has ended meanwhile, and let go of everything.
+        count = min(count, self._held_bytes)
+        self._held_bytes -= count
+        self._listener.held_bytes -= count
 
     def on_message_complete(self) -> None:
         request = self._current
@@ -318,6 +341,7 @@ class _Connection(asyncio.Protocol):
             _logger.exception("runtime_api.failed", extra={"target": request.target})
             self._refuse(answers.INTERNAL)
             return
+        self._let_go(len(request.body))
         if answer:
             self._send(answer, request.keeps_alive)
 
@@ -429,11 +453,11 @@ class _Connection(asyncio.Protocol):
             self._refuse(answer)
 
     def _refuse(self, answer: bytes) -> None:
-        """Send a last answer and close; what else comes in is thrown away."""
+        """Send a last answer and close, unless that is done; what else comes in is thrown away."""
+        if self._closing:
+            return
         self._closing = True
-        self._drop_next()
-        self._requests.clear()
-        self._body.clear()
+        self._drop_all()
         if self._transport is not None:
             self._transport.write(answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
             self._transport.close()
@@ -445,9 +469,16 @@ class _Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Drop the connection without another byte."""
         self._closing = True
-        self._drop_next()
+        self._drop_all()
         if self._transport is not None:
             self._transport.abort()
+
+    def _drop_all(self) -> None:
+        """Forget what has come in and what waits."""
+        self._drop_next()
+        self._requests.clear()
+        self._body.clear()
+        self._let_go(self._held_bytes)
 
 
 def _post_of(request: _Request) -> Post:
@@ -478,6 +509,8 @@ class RuntimeApiListener:
         self.events = events
         self.response_max_bytes = response_max_bytes
         self.too_large = answers.too_large(response_max_bytes)
+        self.held_bytes = 0
+        """Of bodies, over all connections."""
         self._connections: set[_Connection] = set()
         self._server: asyncio.AbstractServer | None = None
 
@@ -486,8 +519,13 @@ class RuntimeApiListener:
         # A descriptor of our own: the sandbox closes its own when it kills, whoever comes first.
         own = listener.dup()
         try:
-            self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), sock=own)
+            # In two steps: a loop that suspends once it serves may be cancelled there, and then there is what to close.
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: _Connection(self), sock=own, start_serving=False
+            )
+            await self._server.start_serving()
         except BaseException:
+            self.close()
             own.close()
             raise
 
@@ -516,7 +554,7 @@ class RuntimeApiListener:
 
 async def serve(listener: socket.socket, events: RuntimeEvents, response_max_bytes: int) -> RuntimeApiListener:
     """
-    Serve the Runtime API on a listening socket until `RuntimeApiListener.close`.
+    Serve the Runtime API on a listening socket until `RuntimeApiListener.close`. A cancelled call leaves nothing open.
 
     Args:
         listener: stays the caller's; the server works on a duplicate.

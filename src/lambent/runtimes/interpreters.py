@@ -73,7 +73,7 @@ class Interpreter(msgspec.Struct, frozen=True):
             return False
         # Beside it lies its shared library, where it has one.
         beside = [path for path in (self.prefix / "lib").glob("libpython*") if path.is_file()]
-        return all(map(is_ours_alone, beside)) and all(_is_tree_ours_alone(folder) for folder in folders)
+        return all(map(is_ours_alone, beside)) and _are_trees_ours_alone(folders)
 
     @property
     def minor(self) -> str:
@@ -277,30 +277,39 @@ def _guessed(path: Path) -> Interpreter:
 
 def is_ours_alone(path: Path) -> bool:
     """Whether nobody but root and the server's user can have changed a file or put another in its place."""
+    # Both where the name lies and where it leads to: either can be put in another's place.
+    way = dict.fromkeys((path, *path.parents, *Path(os.path.realpath(path)).parents))
     try:
-        statuses = [one.stat() for one in (path, *path.parents)]
+        statuses = [one.stat() for one in way]
     except OSError:
         return False
     # In a folder with the sticky bit, others cannot touch what is not theirs.
     return all(_is_ours(status) or _is_sticky_folder(status) for status in statuses)
 
 
-def _is_tree_ours_alone(folder: Path) -> bool:
-    """Say the same of everything in a folder, whose own way from the root has been looked at."""
-    waiting = [os.fspath(folder)]
+def _are_trees_ours_alone(folders: Iterable[Path]) -> bool:
+    """Say the same of everything in some folders, whose own ways from the root have been looked at."""
+    waiting = [os.path.realpath(folder) for folder in folders]
+    # What is installed lies in the library itself, and links may lead back: none is looked into twice.
+    seen: set[str] = set()
     try:
         while waiting:
-            with os.scandir(waiting.pop()) as entries:
+            folder = waiting.pop()
+            if folder in seen:
+                continue
+            seen.add(folder)
+            with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_symlink():
                         # Debian has some into /etc.
                         target = os.path.realpath(entry.path)
                         if os.path.exists(target) and not is_ours_alone(Path(target)):  # noqa: PTH110 - thousands
                             return False
-                        continue
-                    if not _is_ours(entry.stat()):
+                        if entry.is_dir():
+                            waiting.append(target)
+                    elif not _is_ours(entry.stat()):
                         return False
-                    if entry.is_dir():
+                    elif entry.is_dir():
                         waiting.append(entry.path)
     except OSError:
         return False

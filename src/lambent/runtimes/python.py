@@ -23,7 +23,7 @@ from lambent.clock import Clock
 from lambent.function_user import FunctionUser
 from lambent.runtimes.catalogue import CATALOGUE, PYTHON_PINS, CatalogueEntry
 from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable, Zygote
-from lambent.runtimes.interpreters import Interpreter, Interpreters, is_ours_alone, nearest_minor
+from lambent.runtimes.interpreters import Interpreter, Interpreters, is_ours_alone, nearest_minor, newest_reachable
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ class PythonRuntimes:
         self._installing: dict[str, asyncio.Lock] = {}
         self._trusted: dict[Interpreter, bool] = {}
         """Whether each may be run with the server's rights; kept, for thousands of files are looked at."""
+        self._trusting = asyncio.Lock()
 
     async def prepare(self, runtime: str) -> None:
         """Find the interpreter and install its client. See `Runtimes.prepare`."""
@@ -151,11 +152,13 @@ class PythonRuntimes:
     async def _is_trusted(self, interpreter: Interpreter) -> bool:
         """Whether nobody but root and the server's user can have changed it, so that we may run it as ourselves."""
         if interpreter not in self._trusted:
-            is_trusted = await asyncio.to_thread(interpreter.is_ours_alone)
-            if not is_trusted:
-                # No zygote either, and a client that is compiled at each cold start.
-                _log.info("runtimes.not_trusted runtime=python%s path=%s", interpreter.minor, interpreter.path)
-            self._trusted[interpreter] = is_trusted
+            # One after the other: after a start of the server, many functions want the same answer at once.
+            async with self._trusting:
+                if interpreter not in self._trusted:
+                    self._trusted[interpreter] = await asyncio.to_thread(interpreter.is_ours_alone)
+                    if not self._trusted[interpreter]:
+                        # No zygote either, and a client that is compiled at each cold start.
+                        _log.info("runtimes.not_trusted runtime=python%s path=%s", interpreter.minor, interpreter.path)
         return self._trusted[interpreter]
 
     def version_label(self, entry: CatalogueEntry) -> str:
@@ -178,25 +181,31 @@ class PythonRuntimes:
         if best := await self._interpreters.best(minor):
             return best
         found = await self._interpreters.find()
-        reachable = {one.minor for one in found if one.is_reachable and one.minor in PYTHON_PINS}
-        if self._fallback == "nearest" and (nearest := nearest_minor(minor, reachable)):
-            _log.warning("runtimes.fallback runtime=%s uses=python%s", runtime, nearest)
-            stand_in = await self._interpreters.best(nearest)
-            assert stand_in is not None, "an interpreter that was found a moment ago"
+        if stand_in := self._stand_in(minor, found):
+            _log.warning("runtimes.fallback runtime=%s uses=python%s", runtime, stand_in.minor)
             return stand_in
         detail, remedy = self._missing(minor, found)
         raise RuntimeUnavailable(f"{runtime} cannot run on this machine: {detail}. To change that: {remedy}")
 
+    def _stand_in(self, minor: str, found: tuple[Interpreter, ...]) -> Interpreter | None:
+        """Return what runs a minor version that is not here, where the fallback says that something may."""
+        if self._fallback != "nearest":
+            return None
+        reachable = {one.minor for one in found if one.is_reachable and one.minor in PYTHON_PINS}
+        nearest = nearest_minor(minor, reachable)
+        return newest_reachable(found, nearest) if nearest else None
+
     def _availability_of(self, entry: CatalogueEntry, found: tuple[Interpreter, ...]) -> Availability:
-        best = next((one for one in found if one.minor == entry.version and one.is_reachable), None)
+        best = newest_reachable(found, entry.version) or self._stand_in(entry.version, found)
         if best is None:
             detail, remedy = self._missing(entry.version, found)
             return Availability(entry.runtime, False, "host", detail, remedy)
         state = "installed" if _is_complete(self._client_folder(best)) else "installed on first use"
         client = PYTHON_PINS[best.minor].client
-        return Availability(
-            entry.runtime, True, "host", f"CPython {best.version_text} at {best.path}, awslambdaric {client} {state}"
-        )
+        detail = f"CPython {best.version_text} at {best.path}, awslambdaric {client} {state}"
+        if best.minor != entry.version:
+            detail = f"--runtime-fallback nearest, there is no CPython {entry.version}: {detail}"
+        return Availability(entry.runtime, True, "host", detail)
 
     def _missing(self, minor: str, found: tuple[Interpreter, ...]) -> tuple[str, str]:
         """Return what is missing for a minor version, and the command that adds it."""
@@ -231,11 +240,15 @@ class PythonRuntimes:
     async def _client(self, interpreter: Interpreter) -> Path:
         """Return the folder of the client for an interpreter, installed if need be."""
         folder = self._client_folder(interpreter)
-        if _is_complete(folder):
-            return folder
-        async with self._installing.setdefault(interpreter.minor, asyncio.Lock()):
-            if not _is_complete(folder):
-                await self._install(interpreter, folder)
+        if not _is_complete(folder):
+            async with self._installing.setdefault(interpreter.minor, asyncio.Lock()):
+                if not _is_complete(folder):
+                    await self._install(interpreter, folder)
+        if not self._has_own_root and (closed := self._user.closed_at(folder / "bootstrap.py")):
+            raise RuntimeUnavailable(
+                f"the client of python{interpreter.minor} is at {folder}, but {closed} is closed to user "
+                f"{self._user.name}. To change that: `chmod o+x {closed}`, or another --runtimes-dir"
+            )
         return folder
 
     async def _install(self, interpreter: Interpreter, folder: Path) -> None:
@@ -256,11 +269,6 @@ class PythonRuntimes:
             await asyncio.to_thread(_finish, unfinished, folder)
         finally:
             await asyncio.to_thread(shutil.rmtree, unfinished, ignore_errors=True)
-        if not self._has_own_root and (closed := self._user.closed_at(folder / "bootstrap.py")):
-            raise RuntimeUnavailable(
-                f"the client of python{interpreter.minor} is at {folder}, but {closed} is closed to user "
-                f"{self._user.name}. To change that: `chmod o+x {closed}`, or another --runtimes-dir"
-            )
         seconds = self._clock.monotonic() - began
         _log.info("runtimes.client_installed runtime=python%s seconds=%.1f", interpreter.minor, seconds)
 
@@ -272,7 +280,9 @@ class PythonRuntimes:
         """
         if not await self._is_trusted(interpreter):
             return
-        command = [str(interpreter.path), "-I", "-m", "compileall", "-q", "-s", str(unfinished), "-p", str(folder)]
+        # Without site, which would run what is installed beside the interpreter.
+        command = [str(interpreter.path), "-I", "-S", "-m", "compileall"]
+        command += ["-q", "-s", str(unfinished), "-p", str(folder)]
         command += ["--invalidation-mode", "unchecked-hash", str(unfinished)]
         status, output = await _run(command)
         if status:

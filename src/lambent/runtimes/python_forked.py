@@ -184,6 +184,9 @@ class _Forked:
             importlib.reload(sys.modules["awslambdaric.bootstrap"])
         if environ.get("AWS_EXECUTION_ENV") != self._identifier:
             _renew_marshaller()
+        if "multiprocessing.process" in sys.modules:
+            # Drawn when it is loaded: by this key processes trust each other, and forks are not of one function.
+            sys.modules["multiprocessing.process"].current_process().authkey = os.urandom(32)
         # Left as it is: `random`, which seeds itself in forks, and the importers' caches, since the zygote has searched
         # no folder that is another one here.
         gc.enable()

@@ -122,21 +122,18 @@ class Choice:
 def choose(facts: Facts) -> Choice:
     """Pick the best driver that works: namespace, else rootless, else process."""
     if not facts.is_linux:
-        return Choice(
-            "process",
-            "only Linux has namespaces and control groups",
-            (Better("namespace", "this is not Linux", "run Lambent in a Linux machine, virtual or not"),),
-        )
+        better = Better("namespace", "this is not Linux", remedy_for(facts, "namespace"))
+        return Choice("process", "only Linux has namespaces and control groups", (better,))
     for_namespace = lacks_of(facts, "namespace")
     if not for_namespace:
         return Choice(
             "namespace", f"root, namespaces, control groups ({facts.cgroup_version}) and seccomp are all there"
         )
-    namespace = Better("namespace", _listed(for_namespace), _remedy_for_namespace(facts, for_namespace))
+    namespace = Better("namespace", _listed(for_namespace), remedy_for(facts, "namespace"))
     for_rootless = lacks_of(facts, "rootless")
     if not for_rootless:
         return Choice("rootless", f"user namespaces work; for `namespace`: {namespace.what}", (namespace,))
-    rootless = Better("rootless", _listed(for_rootless), _remedy_for_rootless(facts, for_rootless))
+    rootless = Better("rootless", _listed(for_rootless), remedy_for(facts, "rootless"))
     if rootless.command == namespace.command:
         # One remedy for both: it is said once, with what it is worth most for.
         return Choice("process", "neither `namespace` nor `rootless` works here", (namespace,))
@@ -175,6 +172,14 @@ def lacks_of(facts: Facts, driver: str) -> list[Lack]:
     if not facts.has_seccomp:
         lacks.append(Lack("seccomp", "libseccomp.so.2 is not installed"))
     return lacks
+
+
+def remedy_for(facts: Facts, driver: str) -> str:
+    """Return what makes a driver work here; empty where it works, or where nothing on this machine would help."""
+    if not facts.is_linux:
+        return "" if driver == "process" else "run Lambent in a Linux machine, virtual or not"
+    lacks = lacks_of(facts, driver)
+    return _remedy_for_namespace(facts, lacks) if driver == "namespace" else _remedy_for_rootless(facts, lacks)
 
 
 def _listed(lacks: list[Lack]) -> str:
@@ -216,6 +221,13 @@ _PRIVILEGED = {
     Place.CONTAINER: "a privileged container (LXC: security.privileged=true and security.nesting=true)",
 }
 
+_AS_ROOT = {
+    # Images seldom have sudo.
+    Place.DOCKER: "docker run --user root",
+    Place.PODMAN: "podman run --user root",
+    Place.KUBERNETES: "securityContext: {runAsUser: 0}",
+}
+
 _CONTAINER_USER_NAMESPACES = {
     Place.DOCKER: (
         "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined "
@@ -232,9 +244,10 @@ def _remedy_for_namespace(facts: Facts, lacks: list[Lack]) -> str:
     steps = [_KERNEL_REMEDY] if "kernel" in keys else []
     if "root" in keys and facts.capabilities_of_root.issuperset(_NEEDED_CAPABILITIES):
         # Wherever we are, it is not what keeps privileges from us.
-        steps.append("sudo lambent serve")
+        steps.append(_AS_ROOT.get(facts.place, "sudo lambent serve"))
     elif facts.place in _PRIVILEGED and keys & {"root", "users", "capabilities", "namespaces", "cgroups"}:
-        steps.append(_PRIVILEGED[facts.place])
+        privileged = _PRIVILEGED[facts.place]
+        steps.append(privileged.replace(" run ", " run --user root ") if "root" in keys else privileged)
     elif keys & {"root", "users", "capabilities"}:
         steps.append("sudo lambent serve")
     if "cgroups" in keys and facts.place not in _PRIVILEGED:
@@ -267,13 +280,24 @@ def _remedy_for_rootless(facts: Facts, lacks: list[Lack]) -> str:
 
 
 def _user_namespaces_remedy(facts: Facts) -> str:
+    flags = _CONTAINER_USER_NAMESPACES.get(facts.place, "")
+    forbidding = _forbidding_setting(facts)
+    if forbidding is None or flags == _PRIVILEGED.get(facts.place):
+        return flags
+    command = f"sudo sysctl -w {forbidding[0]}={forbidding[1]}"
+    # A container has its machine's settings and cannot change them; and its own filter forbids them besides.
+    return f"{flags}; and on its machine: {command}" if flags else command
+
+
+def _forbidding_setting(facts: Facts) -> tuple[str, int] | None:
+    """Return the kernel's setting that keeps users from making namespaces, and what it would have to be."""
     if facts.user_namespaces_max == 0:
-        return "sudo sysctl -w user.max_user_namespaces=15000"
+        return "user.max_user_namespaces", 15_000
     if facts.is_userns_clone_allowed is False:
-        return "sudo sysctl -w kernel.unprivileged_userns_clone=1"
+        return "kernel.unprivileged_userns_clone", 1
     if facts.is_userns_restricted:
-        return "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
-    return _CONTAINER_USER_NAMESPACES.get(facts.place, "")
+        return "kernel.apparmor_restrict_unprivileged_userns", 0
+    return None
 
 
 # Looking --------------------------------------------------------------------------------------------------------------
@@ -328,15 +352,17 @@ def gather(environ: Mapping[str, str] = os.environ, root: Path = Path("/")) -> F
 
 def recognise(environ: Mapping[str, str], root: Path = Path("/")) -> Place:
     """Tell where we run from what each place leaves lying about."""
-    # Kubernetes and GitHub Actions start containers of the others, and are what the reader can change.
+    # The innermost first; but Kubernetes starts containers of the others, and is what the reader can change.
     if environ.get("KUBERNETES_SERVICE_HOST"):
         return Place.KUBERNETES
     if (root / "run/.containerenv").exists():
         return Place.PODMAN
     if (root / ".dockerenv").exists():
         return Place.DOCKER
-    if (root / "run/systemd/container").exists():
-        return Place.CONTAINER
+    with contextlib.suppress(OSError):
+        # Observed: starship/starship#4593, WSL2 with systemd writes "wsl" there.
+        if (root / "run/systemd/container").read_text().strip() != "wsl":
+            return Place.CONTAINER
     if environ.get("GITHUB_ACTIONS") == "true":
         return Place.GITHUB_ACTIONS
     with contextlib.suppress(OSError):

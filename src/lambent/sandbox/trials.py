@@ -52,7 +52,8 @@ def _try_namespaces(as_root: bool) -> None:
         uid, gid = os.geteuid(), os.getegid()
         system_calls.unshare(system_calls.CLONE_NEWUSER | system_calls.CLONE_NEWNS | system_calls.CLONE_NEWNET)
         system_calls.map_user(0, 0, uid, gid)
-    # Where AppArmor restricts user namespaces, this is the first call that fails: it lets one be made, without powers.
+    # Where AppArmor restricts user namespaces, one can be made that has no powers: the map of its user or this fails.
+    # Observed: gominimal/minimal#610, google/nsjail#236.
     system_calls.mount(None, "/", None, system_calls.MS_REC | system_calls.MS_PRIVATE)
     flags = system_calls.CLONE_NEWNS | system_calls.CLONE_NEWPID | system_calls.CLONE_NEWIPC | system_calls.CLONE_NEWUTS
     pid, _ = system_calls.clone(flags if as_root else flags | system_calls.CLONE_NEWUSER)

@@ -396,6 +396,8 @@ class OpenInvocation(msgspec.Struct, frozen=True):
     started_ms: int
     memory_mib: int
     timeout_s: int
+    system_level: str = ""
+    """Of the platform's records, where the function logs in JSON; empty with the text format."""
 
 
 class EventCursor(msgspec.Struct, frozen=True, order=True):

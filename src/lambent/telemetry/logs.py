@@ -19,6 +19,7 @@ from lambent.domain.invocation import EnvironmentFailure
 from lambent.errors.families import DependencyError
 from lambent.store.contract import Conflict, LogPosition, LogStore, NewLogEvent, OpenInvocation
 from lambent.telemetry import lines
+from lambent.telemetry.records import records_of_report
 from lambent.telemetry.segments import Record, Segments
 
 FOLD_AFTER_S: Final = 1.0
@@ -83,6 +84,8 @@ class _Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
     version: str
     memory_mib: int
     timeout_s: int
+    system_level: str = ""
+    """Empty with the text format, and in segments that older versions wrote."""
 
 
 class _Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
@@ -138,7 +141,15 @@ class EnvironmentLog:
                 _Output(self._scope.account, self._scope.region, self._group, self._stream, self._now_ms(), part)
             )
 
-    def started(self, request_id: str, version: str, memory_mib: int, timeout_s: int, messages: Sequence[str]) -> None:
+    def started(
+        self,
+        request_id: str,
+        version: str,
+        memory_mib: int,
+        timeout_s: int,
+        messages: Sequence[str],
+        system_level: str = "",
+    ) -> None:
         """
         Write that an invocation starts, with its first lines. To be called before its response can leave.
 
@@ -157,6 +168,7 @@ class EnvironmentLog:
                 version,
                 memory_mib,
                 timeout_s,
+                system_level,
             )
         )
 
@@ -367,19 +379,38 @@ class FunctionLogs:
 
     def _report_lost(self, invocation: OpenInvocation, last_sign_ms: int) -> None:
         duration_ms = min(last_sign_ms - invocation.started_ms, invocation.timeout_s * 1000)
+        written = _lost_report(invocation, duration_ms, last_sign_ms / 1000)
+        log = EnvironmentLog(self, invocation.scope, invocation.group, invocation.stream, last_sign_ms)
+        # Assumed: what is known is billed, as REPORT says it; what was used in the dark is not.
+        usage = Usage(duration_ms=duration_ms, billed_ms=lines.billed_duration_ms(duration_ms, None))
+        log.ended(invocation.request_id, written, usage)
+
+
+def _lost_report(invocation: OpenInvocation, duration_ms: float, now: float) -> list[str]:
+    """Return the last lines of an invocation that its server did not live to write."""
+    status, error_type = "error", EnvironmentFailure.SANDBOX_FAILED.value
+    if not invocation.system_level:
         report = lines.report_line(
             invocation.request_id,
             duration_ms=duration_ms,
             init_ms=None,
             memory_mib=invocation.memory_mib,
             memory_peak_mib=0,
-            status="error",
-            error_type=EnvironmentFailure.SANDBOX_FAILED.value,
+            status=status,
+            error_type=error_type,
         )
-        log = EnvironmentLog(self, invocation.scope, invocation.group, invocation.stream, last_sign_ms)
-        # Assumed: what is known is billed, as REPORT says it; what was used in the dark is not.
-        usage = Usage(duration_ms=duration_ms, billed_ms=lines.billed_duration_ms(duration_ms, None))
-        log.ended(invocation.request_id, [lines.end_line(invocation.request_id), report], usage)
+        return [lines.end_line(invocation.request_id), report]
+    return records_of_report(
+        invocation.system_level,
+        now,
+        invocation.request_id,
+        duration_ms=duration_ms,
+        init_ms=None,
+        memory_mib=invocation.memory_mib,
+        memory_peak_mib=0,
+        status=status,
+        error_type=error_type,
+    )
 
 
 class _Batch:
@@ -406,6 +437,7 @@ class _Batch:
                 started_ms=at_ms,
                 memory_mib=record.memory_mib,
                 timeout_s=record.timeout_s,
+                system_level=record.system_level,
             )
         elif isinstance(record, _Ended) and self.opened.pop(record.request_id, None) is None:
             # One that began in this very batch, nearly every one, needs no row at all.

@@ -35,7 +35,7 @@ class OutputParser:
     """
     Turns the bytes of one pipe into messages, however they were cut.
 
-    Holds at most one message and one frame header.
+    Holds at most one line, one frame and the header of another, each no longer than a message.
     """
 
     __slots__ = ("_frame", "_frame_bytes_left", "_line", "_line_was_cut", "_undecided")

@@ -40,7 +40,7 @@ class SystemRecords:
         runtime_version_arn: str,
         initialization_type: str,
     ) -> None:
-        self._least = _RANKS[level]
+        self._level = level
         self._version = function_version
         self._memory_mib = memory_mib
         self._initialization_type = initialization_type
@@ -105,31 +105,67 @@ class SystemRecords:
         status: str = "",
         error_type: str = "",
         restore_ms: float | None = None,
-        produced_bytes: int | None = None,
     ) -> list[str]:
         """Return the records that sum an invocation up; the arguments are those of `lines.report_line`."""
-        of_both: dict[str, Any] = {"requestId": request_id, "status": status or "success", **_error(error_type)}
-        done: dict[str, Any] = {**of_both, "metrics": {"durationMs": round(duration_ms, 3)}}
-        if produced_bytes is not None:
-            done["metrics"]["producedBytes"] = produced_bytes
-        metrics: dict[str, Any] = {
-            "durationMs": round(duration_ms, 3),
-            "billedDurationMs": billed_duration_ms(duration_ms, init_ms, restore_ms),
-            "memorySizeMB": self._memory_mib,
-            "maxMemoryUsedMB": memory_peak_mib,
-        }
-        if init_ms is not None:
-            metrics["initDurationMs"] = round(init_ms, 3)
-        if restore_ms is not None:
-            metrics["restoreDurationMs"] = round(restore_ms, 3)
-        written = self._record("WARN" if status else "DEBUG", now, "platform.runtimeDone", done)
-        report = {**of_both, "metrics": metrics}
-        return written + self._record("WARN" if status else "INFO", now, "platform.report", report)
+        return records_of_report(
+            self._level,
+            now,
+            request_id,
+            duration_ms=duration_ms,
+            init_ms=init_ms,
+            memory_mib=self._memory_mib,
+            memory_peak_mib=memory_peak_mib,
+            status=status,
+            error_type=error_type,
+            restore_ms=restore_ms,
+        )
 
     def _record(self, level: str, now: float, kind: str, record: Any) -> list[str]:
-        if _RANKS[level] < self._least:
-            return []
-        return [msgspec.json.encode({"time": timestamp(now), "type": kind, "record": record}).decode() + "\n"]
+        return _record(self._level, level, now, kind, record)
+
+
+def records_of_report(
+    least: str,
+    now: float,
+    request_id: str,
+    *,
+    duration_ms: float,
+    init_ms: float | None,
+    memory_mib: int,
+    memory_peak_mib: int,
+    status: str = "",
+    error_type: str = "",
+    restore_ms: float | None = None,
+) -> list[str]:
+    """
+    Return the records that sum an invocation up; the other arguments are those of `lines.report_line`.
+
+    Args:
+        least: the level that is written at least.
+    """
+    of_both: dict[str, Any] = {"requestId": request_id, "status": status or "success", **_error(error_type)}
+    metrics: dict[str, Any] = {
+        "durationMs": round(duration_ms, 3),
+        "billedDurationMs": billed_duration_ms(duration_ms, init_ms, restore_ms),
+        "memorySizeMB": memory_mib,
+        "maxMemoryUsedMB": memory_peak_mib,
+    }
+    if init_ms is not None:
+        metrics["initDurationMs"] = round(init_ms, 3)
+    if restore_ms is not None:
+        metrics["restoreDurationMs"] = round(restore_ms, 3)
+    done = {**of_both, "metrics": {"durationMs": metrics["durationMs"]}}
+    report = {**of_both, "metrics": metrics}
+    return [
+        *_record(least, "WARN" if status else "DEBUG", now, "platform.runtimeDone", done),
+        *_record(least, "WARN" if status else "INFO", now, "platform.report", report),
+    ]
+
+
+def _record(least: str, level: str, now: float, kind: str, record: Any) -> list[str]:
+    if _RANKS[level] < _RANKS[least]:
+        return []
+    return [msgspec.json.encode({"time": timestamp(now), "type": kind, "record": record}).decode() + "\n"]
 
 
 def _error(error_type: str) -> dict[str, str]:

@@ -1,8 +1,13 @@
-"""`lambent demo`: the parts of it that need no server; the whole is an acceptance test."""
+"""`lambent demo`: its parts, and how it is ended; the whole is an acceptance test."""
 
 import ast
 import io
+import re
+import socket
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +47,24 @@ def test_the_package_holds_the_function_of_the_checkout() -> None:
         functions = [node.name for node in ast.parse(archive.read(entry)).body if isinstance(node, ast.FunctionDef)]
     assert origin == "examples/hello"
     assert functions == ["handler"]
+
+
+def test_a_demo_that_is_terminated_stops_its_server() -> None:
+    """Nothing goes on listening, and no folder is left."""
+    command = [sys.executable, "-m", "lambent", "demo"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        said = ""
+        while "ready on" not in said:
+            line = process.stdout.readline()
+            if "has no Python" in line:
+                pytest.skip("needs:python:uv python install 3.13")
+            assert line, said
+            said += line
+        process.terminate()
+        assert process.wait(60) == 130
+    found = re.search(r"data in (\S+)\n.*ready on http://127\.0\.0\.1:(\d+)", said, re.DOTALL)
+    assert found is not None
+    assert not Path(found[1]).exists()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(found[2])), timeout=5)

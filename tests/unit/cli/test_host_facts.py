@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.sandbox.places import ROOT, UBUNTU_24_04, USER
 
 from lambent.cli import host_facts
 from lambent.cli.host_facts import Fact, State, probe_host
 from lambent.function_user import FunctionUser
 from lambent.runtimes.contract import Availability
-from lambent.sandbox.hierarchies import Missing
 from lambent.sandbox.probe import Facts, Place, choose
 from lambent.sandbox.process import ProcessSandbox
 from lambent.sandbox.walls import Wall
@@ -25,32 +25,6 @@ from lambent.settings import SandboxSettings, load_settings
 
 NOBODY = FunctionUser(name="nobody", uid=65534, gid=65534, is_other=True)
 OWN = FunctionUser(name="me", uid=os.geteuid(), gid=os.getegid(), is_other=False)
-
-ROOT = Facts(
-    is_linux=True,
-    is_root=True,
-    kernel=(6, 1),
-    capabilities=frozenset(
-        {"CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_NET_ADMIN", "CAP_SYS_ADMIN"}
-    ),
-    why_no_namespaces="",
-    why_no_user_namespaces="",
-    why_no_mounts="",
-    why_no_user_mounts="",
-    cgroup_version="hybrid",
-    cgroups_missing=(),
-    has_seccomp=True,
-    why_no_disk_tmp="",
-    why_no_egress="",
-)
-USER = replace(
-    ROOT,
-    is_root=False,
-    capabilities=frozenset(),
-    why_no_namespaces="the server is not root",
-    cgroups_missing=(Missing("memory", "not writable by this user"),),
-)
-CLOSED = replace(USER, why_no_user_namespaces="permission denied", is_userns_restricted=True)
 
 
 @contextmanager
@@ -84,6 +58,14 @@ def test_a_free_port_is_free() -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     assert host_facts._port("127.0.0.1", port).state is State.YES
+
+
+def test_a_name_is_what_the_server_takes_it_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`localhost` is two addresses on many machines, the new one first; the server takes the old one."""
+    with listening(b"hello") as port:
+        new = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0))
+        monkeypatch.setattr("socket.getaddrinfo", lambda *_arguments, **_options: [new])
+        assert host_facts._port("localhost", port).state is State.NO
 
 
 def test_a_port_of_another_program_is_missing() -> None:
@@ -169,12 +151,12 @@ def test_the_driver_that_auto_takes_comes_with_its_reason() -> None:
     """As root, everything is there and nothing better is left to say."""
     (fact,) = sandbox_facts("auto", ROOT)
     assert (fact.what, fact.state) == ("sandbox `namespace`", State.YES)
-    assert fact.detail.startswith("auto takes it: root, namespaces, control groups (hybrid)")
+    assert fact.detail.startswith("auto takes it: root, namespaces, control groups (v2)")
 
 
 def test_each_better_driver_comes_with_its_command() -> None:
     """Where less works, it is green for nobody, and each better driver has a line with what brings it."""
-    facts = sandbox_facts("auto", CLOSED)
+    facts = sandbox_facts("auto", UBUNTU_24_04)
     assert [(fact.what, fact.state) for fact in facts] == [
         ("sandbox `process`", State.LIMITED),
         ("sandbox `namespace`", State.NO),
@@ -192,6 +174,7 @@ def test_a_driver_that_cannot_work_is_a_failure_when_asked_for() -> None:
     (fact,) = sandbox_facts("namespace", USER)
     assert (fact.state, fact.is_needed) == (State.NO, True)
     assert "the server is not root" in fact.detail
+    assert fact.remedy == "sudo lambent serve; or lambent serve --sandbox auto"
 
 
 def test_asking_for_less_is_told() -> None:
@@ -244,8 +227,10 @@ def test_tmp_says_what_it_is(driver: str, found: Facts, state: State, words: str
         ("namespace", replace(ROOT, why_no_egress="nft is not installed"), "nat", State.NO, True),
         ("namespace", ROOT, "none", State.YES, False),
         ("rootless", USER, "auto", State.NO, False),
+        ("rootless", USER, "none", State.YES, False),
         ("rootless", USER, "nat", State.NO, True),
         ("process", ROOT, "auto", State.LIMITED, False),
+        ("process", ROOT, "none", State.NO, True),
     ],
 )
 def test_the_way_out_is_told(driver: str, found: Facts, egress: str, state: State, is_needed: bool) -> None:
@@ -254,9 +239,36 @@ def test_the_way_out_is_told(driver: str, found: Facts, egress: str, state: Stat
     assert (fact.state, fact.is_needed) == (state, is_needed)
 
 
+@pytest.mark.parametrize(
+    ("found", "remedy"),
+    [
+        (ROOT, "lambent serve --sandbox namespace"),
+        (USER, "for `namespace`: sudo lambent serve"),
+        (replace(USER, place=Place.DOCKER), "for `namespace`: docker run --user root"),
+    ],
+)
+def test_a_way_out_takes_another_driver(found: Facts, remedy: str) -> None:
+    """`rootless` has none; what brings `namespace` depends on the place."""
+    assert host_facts._egress("rootless", found, SandboxSettings()).remedy == remedy
+
+
+def test_another_user_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root of a user namespace may not become others: no function would start, and the table says so."""
+
+    def forbidden(*_arguments: object, **_options: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(host_facts.subprocess, "run", forbidden)
+    fact = host_facts._user_of_functions("process", NOBODY)
+    assert (fact.state, fact.is_needed) == (State.NO, True)
+    assert fact.detail == "the server is root, but cannot run functions as nobody (uid 65534): operation not permitted"
+    assert fact.remedy == "lambent serve --function-user root"
+    assert not host_facts._user_of_functions("process", OWN).is_needed
+
+
 def test_limits_name_the_version_of_control_groups() -> None:
     """Who reads it knows where the limits are enforced."""
-    assert "control groups (hybrid)" in host_facts._limits("namespace", ROOT).detail
+    assert "control groups (v2)" in host_facts._limits("namespace", ROOT).detail
     assert host_facts._limits("rootless", ROOT).state is not State.YES
 
 

@@ -23,6 +23,13 @@ def test_the_answer_is_all_that_stdout_gets(lambent: Run, stand_in: Any) -> None
     assert "/us-east-1/lambda/" in request.headers["Authorization"]
 
 
+def test_a_payload_need_not_be_utf_8(lambent: Run, stand_in: Any) -> None:
+    """Bytes of the command line go out as they came: what they are worth is the API's to say."""
+    stand_in.json(PATH, {})
+    lambent("invoke", "hello", "--payload", "\udcff", "--endpoint", stand_in.endpoint)
+    assert stand_in.requests[0].body == b"\xff"
+
+
 def test_tail_prints_the_log_on_stderr(lambent: Run, stand_in: Any) -> None:
     """With --tail the end of the log goes where it disturbs no pipe."""
     log = base64.b64encode(b"START\nREPORT RequestId: 1\n").decode()

@@ -63,6 +63,14 @@ def test_messages_are_printed_with_their_time(lambent: Run, stand_in: Any) -> No
     assert first["logGroupName"] == "/own/group"
 
 
+def test_an_age_beyond_all_time_begins_with_it(lambent: Run, stand_in: Any) -> None:
+    """The API takes no time before 1970."""
+    stand_in.json(CONFIGURATION, {"FunctionName": "hello"})
+    stand_in.json("FilterLogEvents", {"events": []})
+    assert lambent("logs", "hello", "--since", "9999w", "--endpoint", stand_in.endpoint).code == 0
+    assert json.loads(stand_in.requests[-1].body)["startTime"] == 0
+
+
 def test_a_function_that_was_deleted_still_has_its_log(lambent: Run, stand_in: Any) -> None:
     """The log group outlives the function, under the name that it has by default."""
     stand_in.refuse(CONFIGURATION, "ResourceNotFoundException", "Function not found", 404)

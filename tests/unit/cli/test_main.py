@@ -42,10 +42,11 @@ def test_version_is_the_packages(lambent: Run) -> None:
         (("ls", "--nonsense"), "lambent: No such option: --nonsense; see `lambent ls --help`\n"),
         (("invoke",), "lambent: Missing argument 'NAME'; see `lambent invoke --help`\n"),
         (("serve", "--port", "abc"), "lambent: --port: 'abc' is not a whole number\n"),
-        (
-            ("ls", "--endpoint", "nonsense"),
-            "lambent: --endpoint: 'nonsense' is not a URL such as http://127.0.0.1:4566\n",
+        *(
+            (("ls", "--endpoint", url), f"lambent: --endpoint: '{url}' is not a URL such as http://127.0.0.1:4566\n")
+            for url in ("nonsense", "http://localhost:99999", "http://[::1", "http://a..b")
         ),
+        (("invoke", "\udcff"), "lambent: an argument is not UTF-8\n"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(lambent: Run, arguments: tuple[str, ...], expected: str) -> None:

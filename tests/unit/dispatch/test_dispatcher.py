@@ -81,6 +81,12 @@ class FakeReading:
             await meanwhile()
         return Claims(found)
 
+    async def list_versions(self, name: FunctionName, *, after: None, limit: int) -> list[FunctionVersion]:
+        if self.store.while_reading is not None:
+            meanwhile, self.store.while_reading = self.store.while_reading, None
+            await meanwhile()
+        return [version_of(name, scope=self.scope)]
+
 
 class FakeSlot:
     """One invocation as the fleet sees it: it answers, and it is over, when the test says so."""
@@ -104,6 +110,7 @@ class FakeFleet:
 
     def __init__(self) -> None:
         self.slots: list[FakeSlot] = []
+        self.retained: list[tuple[Scope, FunctionName, set[str]]] = []
         self.refusal: BaseException | None = None
         self.is_slow = False
 
@@ -120,7 +127,7 @@ class FakeFleet:
         return await slot.outcome
 
     def retain(self, scope: Scope, name: FunctionName, deployment_ids: Collection[str]) -> None:
-        pass
+        self.retained.append((scope, name, set(deployment_ids)))
 
     def in_use(self) -> tuple[int, int]:
         return len(self.slots), len(self.slots)
@@ -275,6 +282,49 @@ async def test_a_caller_that_leaves_while_it_waits_takes_nothing(bench: Bench) -
     await bench.call(version_of("f"))
     assert len(bench.fleet.slots) == 2
     assert bench.clock.timer_count == 0
+
+
+@with_bench()
+async def test_a_caller_that_leaves_when_it_is_told_of_room_passes_it_on(bench: Bench) -> None:
+    """The next one that waits is told at once, not when its own wait is over."""
+    bench.store.reserve(F, 2)
+    for number in range(2):
+        call = await bench.call(version_of("f"))
+        bench.fleet.slots[number].answer()
+        await call
+    first, second = await bench.call(version_of("f")), await bench.call(version_of("f"))
+    assert not first.done() and not second.done()
+    bench.fleet.slots[0].released()
+    first.cancel()
+    await settle()
+    assert len(bench.fleet.slots) == 3
+    second.cancel()
+
+
+@with_bench()
+async def test_every_change_retires_what_was_before_it(bench: Bench) -> None:
+    """Also one of several that came together when the store failed for a moment; and one that came meanwhile."""
+
+    async def fail() -> None:
+        raise DependencyError("the disk is gone", retryable=True)
+
+    async def change() -> None:
+        bench.store.reserve(G, 3)
+
+    for scope in (SCOPE, OTHER):
+        bench.store.reserve(F, 1, scope)
+        bench.store.reserve(G, 1, scope)
+    bench.store.while_reading = fail
+    with pytest.raises(DependencyError):
+        await bench.dispatcher.retire_old_deployments()
+    bench.store.while_reading = change
+    retiring = asyncio.ensure_future(bench.dispatcher.retire_old_deployments())
+    await settle()
+    changed = [(scope, name) for scope, name, _ in bench.fleet.retained]
+    assert set(changed) == {(SCOPE, F), (OTHER, F), (SCOPE, G), (OTHER, G)}
+    assert changed.count((SCOPE, G)) == 2
+    assert (SCOPE, F, {"f:$LATEST"}) in bench.fleet.retained
+    retiring.cancel()
 
 
 @pytest.mark.parametrize(

@@ -263,6 +263,56 @@ def test_what_runs_provisioned_counts_on_when_the_provision_goes() -> None:
     made.take(F, 0.0)
 
 
+def test_a_reservation_holds_while_provisions_change() -> None:
+    """What a version has provisioned anew, or less of, never lets more run than the function reserves."""
+    made = provisioned(reserved=10)
+    grants = [made.take(F, 0.0) for _ in range(8)]
+    made.claim(Claims({F: 10}, {F: {"1": 5}}), 0)
+    grants += [made.take(F, 0.0, "1") for _ in range(2)]
+    with pytest.raises(Throttled, match="ReservedFunctionConcurrentInvocationLimitExceeded"):
+        made.take(F, 0.0, "1")
+    for grant in grants[:8]:
+        grant.release()
+    grants = grants[8:] + [made.take(F, 0.0, "1") for _ in range(3)]
+    made.claim(Claims({F: 10}, {F: {"1": 2}}), 0)
+    for _ in range(5):
+        made.take(F, 0.0)
+    assert reason(made, F) == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    assert made.in_flight(F) == 10
+
+
+def test_nothing_stays_of_provisions_that_are_gone() -> None:
+    """However often a version is provisioned and not."""
+    made = account()
+    grant = made.take(F, 0.0)
+    for _ in range(50):
+        made.claim(Claims({}, {F: {"1": 2}}), 0)
+        made.claim(Claims(), 0)
+    assert len(made._functions[F]._former) <= 1
+    grant.release()
+
+
+def test_the_rate_follows_the_reservation() -> None:
+    """Also where just as much more is provisioned, so that the others' share of it stays."""
+    made = provisioned(reserved=10, v1=2)
+    made.take(F, 0.0).release()
+    made.claim(Claims({F: 11}, {F: {"1": 3}}), 0)
+    for _ in range(110):
+        made.take(F, 0.0).release()
+    assert reason(made, F) == "ReservedFunctionInvocationRateLimitExceeded"
+
+
+def test_a_limit_that_sank_is_not_waited_for() -> None:
+    """The end of one more than the limit allows makes no room: there is nothing to wait for."""
+    made = account(f=2)
+    answered, other = made.take(F, 0.0), made.take(F, 0.0)
+    answered.answer()
+    made.claim(Claims({F: 1}), 0)
+    assert made.pool_about_to_free(F) is None
+    other.answer()
+    assert made.pool_about_to_free(F) is not None
+
+
 def test_a_call_waits_for_either_of_its_pools() -> None:
     """The provisioned pool is about to free when one of its calls has been answered; then the shared one."""
     made = provisioned(2, v1=1)

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.domain.concurrency import (
+    AccountLimitExceeded,
     Claims,
     Rate,
-    ReservationTooLarge,
     StartRate,
     check_provisioned,
     check_reservation,
@@ -29,7 +29,7 @@ def test_a_hundred_stay_unreserved() -> None:
     check_reservation(900, None, 0, Quotas())
     check_reservation(400, None, 500, Quotas())
     for wanted, elsewhere in ((901, 0), (401, 500), (950, 0)):
-        with pytest.raises(ReservationTooLarge) as refused:
+        with pytest.raises(AccountLimitExceeded) as refused:
             check_reservation(wanted, None, elsewhere, Quotas())
         assert refused.value.message == CC02
         assert (refused.value.code, refused.value.has_type) == ("InvalidParameterValueException", False)
@@ -41,7 +41,7 @@ def test_what_takes_nothing_passes() -> None:
     check_reservation(0, None, 500, small)
     check_reservation(20, 30, 500, small)
     check_reservation(30, 30, 500, small)
-    with pytest.raises(ReservationTooLarge):
+    with pytest.raises(AccountLimitExceeded):
         check_reservation(31, 30, 500, small)
 
 
@@ -130,6 +130,7 @@ def test_too_much_is_not_provisioned(wanted: int, most: int, version: str, claim
     with pytest.raises(InvalidParameterValueException) as refused:
         check_provisioned(wanted, F, version, claims, Quotas())
     assert text in refused.value.message
+    assert refused.value.has_type is ("Requested" in text)
     check_provisioned(most, F, version, claims, Quotas())
 
 

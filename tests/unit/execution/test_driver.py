@@ -1,6 +1,8 @@
 """One environment over a scripted sandbox and a real Runtime API: starts, freezing, losses, accounting."""
 
 import asyncio
+import errno
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from lambent.domain.function import LATEST, Code, Configuration, Deployment, Fun
 from lambent.domain.invocation import Invocation
 from lambent.errors.families import DependencyError
 from lambent.execution.driver import GATEWAY_INSIDE, ExecutionEnvironment, InitialisationFailed, Surroundings
-from lambent.execution.parked import ParkedPool
+from lambent.execution.parked import ParkedEnvironment, ParkedPool
 from lambent.execution.pool import EnvironmentPool
 from lambent.fleet.local import LocalFleet
 from lambent.runtimes.contract import RuntimeCommand, Zygote
@@ -23,7 +25,7 @@ from lambent.store.contract import LogPosition
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.segments import Segments
 from lambent.testing.log_store import MemoryLogStore
-from lambent.testing.scripted_sandbox import Script, ScriptedRuntime, ScriptedSandbox
+from lambent.testing.scripted_sandbox import Script, ScriptedEnvironment, ScriptedRuntime, ScriptedSandbox
 from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
@@ -38,6 +40,10 @@ class Recording(ScriptedSandbox):
         super().__init__(script, clock, parks_ahead=True, freeze_after_s=0)
         self.told: list[str] = []
         self.assigned: list[Assignment] = []
+        self.busy: set[str] = set()
+        """Those whose memory is watched, as an invocation runs."""
+        self.released_alive: list[str] = []
+        """Those whose descriptors were closed before their processes had ended."""
 
     def freeze(self, environment: Environment) -> None:
         self.told.append("freeze")
@@ -54,6 +60,15 @@ class Recording(ScriptedSandbox):
     async def assign(self, environment: Environment, assignment: Assignment) -> None:
         self.assigned.append(assignment)
         await super().assign(environment, assignment)
+
+    def watch(self, environment: Environment, busy: bool) -> None:
+        (self.busy.add if busy else self.busy.discard)(environment.id)
+
+    def release(self, environment: Environment) -> None:
+        assert isinstance(environment, ScriptedEnvironment)
+        if not environment.ended.done():
+            self.released_alive.append(environment.id)
+        super().release(environment)
 
 
 class Machine:
@@ -137,8 +152,26 @@ class Bench:
 
     def ends(self) -> list[list[Any]]:
         """Return the records of ended invocations, as they are written."""
+        return [record for record in self.records() if record[0] == "ended"]
+
+    def messages(self) -> list[str]:
+        """Return all that stands in the log, in order."""
+        return [message for record in self.records() for message in record[6]]
+
+    def records(self) -> list[list[Any]]:
         read = self.segments.read(LogPosition(0, 0), self.segments.end())
-        return [record for record in (msgspec.msgpack.decode(one.payload) for one in read) if record[0] == "ended"]
+        return [msgspec.msgpack.decode(one.payload) for one in read]
+
+    def give_gateways(self, listener: socket.socket) -> None:
+        """Have every environment come with a listener for the gateway."""
+        park = self.sandbox.park
+
+        async def park_with_gateway(kind: Any) -> Any:
+            environment = await park(kind)
+            environment.gateway_listener = listener
+            return environment
+
+        self.sandbox.park = park_with_gateway  # type: ignore[method-assign]
 
 
 def play(folder: Path, script: Script, story: Callable[[Bench], Awaitable[None]]) -> None:
@@ -151,6 +184,7 @@ def play(folder: Path, script: Script, story: Callable[[Bench], Awaitable[None]]
         await bench.parked.close()
         assert bench.sandbox.failures == []
         assert bench.sandbox.environments == set()
+        assert bench.sandbox.released_alive == []
         await bench.logs.close()
 
     asyncio.run(whole())
@@ -305,6 +339,25 @@ def test_a_start_is_not_tried_for_ever(tmp_path: Path) -> None:
     play(tmp_path, echo, story)
 
 
+def test_a_package_that_is_gone_is_not_the_functions_failure(tmp_path: Path) -> None:
+    """Deleted meanwhile, or lost: the service's fault; nothing is in the log."""
+
+    async def story(bench: Bench) -> None:
+        packages: Any = bench.surroundings.packages
+
+        async def gone(sha256: str) -> Path:
+            raise KeyError(sha256)
+
+        packages.folder_nowait, packages.folder = lambda sha256: None, gone
+        call = asyncio.ensure_future(bench.invoke())
+        await bench.until(call.done)
+        with pytest.raises(DependencyError, match="package"):
+            call.result()
+        assert (bench.messages(), bench.released) == ([], 1)
+
+    play(tmp_path, echo, story)
+
+
 def test_a_gateway_inside_is_served_and_closed_with_the_environment(tmp_path: Path) -> None:
     """SDK calls then go to the address inside."""
 
@@ -323,14 +376,7 @@ def test_a_gateway_inside_is_served_and_closed_with_the_environment(tmp_path: Pa
 
         bench.surroundings = msgspec.structs.replace(bench.surroundings, serve_gateway=serve)
         with socket.socket() as inside:
-            park = bench.sandbox.park
-
-            async def park_with_gateway(kind: Any) -> Any:
-                environment = await park(kind)
-                environment.gateway_listener = inside
-                return environment
-
-            bench.sandbox.park = park_with_gateway  # type: ignore[method-assign]
+            bench.give_gateways(inside)
             await bench.answer()
             ((gateway, listener, environment),) = served
             assert (listener, environment.deployment) == (inside, bench.deployment)
@@ -342,6 +388,206 @@ def test_a_gateway_inside_is_served_and_closed_with_the_environment(tmp_path: Pa
     play(tmp_path, echo, story)
 
 
+def test_an_init_that_fails_while_the_gateway_is_being_opened_is_the_functions(tmp_path: Path) -> None:
+    """Its end takes the listener along: what that does to whoever opens it is not the answer."""
+
+    async def story(bench: Bench) -> None:
+        async def serve(listener: socket.socket, environment: ExecutionEnvironment) -> Any:
+            (starting,) = (one for one in bench.sandbox.environments if one.process and not one.is_killed)
+            await bench.sandbox.wait(starting)
+            raise OSError(errno.EBADF, "Bad file descriptor")
+
+        bench.surroundings = msgspec.structs.replace(bench.surroundings, serve_gateway=serve)
+        with socket.socket() as inside:
+            bench.give_gateways(inside)
+            assert await bench.answer() == b'{"errorType": "Broken"}'
+            assert len(bench.sandbox.assigned) == 2
+
+    async def broken(runtime: ScriptedRuntime) -> Exit:
+        await runtime.fail_init(b'{"errorType": "Broken"}')
+        await asyncio.Event().wait()
+        return Exit(status=1)
+
+    play(tmp_path, broken, story)
+
+
+def test_a_stop_while_the_gateway_is_being_opened_leaves_nothing(tmp_path: Path) -> None:
+    """The caller hears of it, the process ends, the opening is called off."""
+
+    async def story(bench: Bench) -> None:
+        called_off = False
+        opening = asyncio.Event()
+
+        async def serve(listener: socket.socket, environment: ExecutionEnvironment) -> Any:
+            nonlocal called_off
+            opening.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                called_off = True
+
+        bench.surroundings = msgspec.structs.replace(bench.surroundings, serve_gateway=serve)
+        with socket.socket() as inside:
+            bench.give_gateways(inside)
+            call = asyncio.ensure_future(bench.invoke("r1"))
+            await bench.until(opening.is_set)
+            (environment,) = (one for one in bench.sandbox.environments if one.process is not None)
+            closing = asyncio.ensure_future(bench.pool.close(0))
+            await bench.until(call.done)
+            await closing
+            with pytest.raises(DependencyError):
+                call.result()
+            await bench.until(environment.ended.done)
+            assert (called_off, environment.is_killed, bench.released) == (True, True, 1)
+
+    async def hang(runtime: ScriptedRuntime) -> Exit:
+        await runtime.next()
+        await asyncio.Event().wait()
+        return Exit(status=0)
+
+    play(tmp_path, hang, story)
+
+
+def test_a_stop_in_the_middle_of_an_invocation_waits_for_the_process_to_end(tmp_path: Path) -> None:
+    """What the environment holds is given back behind its end, not when its task is cancelled."""
+
+    async def story(bench: Bench) -> None:
+        call = asyncio.ensure_future(bench.invoke())
+        await bench.until(running.is_set)
+        await bench.pool.close(0)
+        assert len(bench.sandbox.environments) == 3, "it and the stock"
+        await bench.until(call.done)
+        with pytest.raises(DependencyError):
+            call.result()
+
+    running = asyncio.Event()
+
+    async def hang(runtime: ScriptedRuntime) -> Exit:
+        await runtime.next()
+        running.set()
+        await asyncio.Event().wait()
+        return Exit(status=0)
+
+    play(tmp_path, hang, story)
+
+
+def test_one_that_is_given_up_before_its_life_has_begun_starts_nothing(tmp_path: Path) -> None:
+    """Retired by an update between the order and the first step of its task."""
+
+    async def story(bench: Bench) -> None:
+        asking = asyncio.ensure_future(initialised(bench))
+        await bench.until(lambda: bool(bench.pool._tasks))
+        ((environment, life),) = bench.pool._tasks.items()
+        environment.retire()
+        await bench.until(asking.done)
+        with pytest.raises(DependencyError):
+            asking.result()
+        await bench.until(life.done)
+        assert life.exception() is None
+        assert bench.sandbox.assigned == []
+
+    play(tmp_path, echo, story)
+
+
+CUT_FRAME = b"\xa5\x5a\x00\x03" + (1000).to_bytes(4, "big") + bytes(8) + b"frame"
+
+
+@pytest.mark.parametrize(("cut", "left"), [(b"line", "line"), (CUT_FRAME, "frame")], ids=["line", "frame"])
+def test_what_a_process_left_unfinished_does_not_run_into_the_output_of_the_next(
+    tmp_path: Path, cut: bytes, left: str
+) -> None:
+    """An init that dies in the middle of a line, or of a record, is repeated by another process."""
+
+    async def story(bench: Bench) -> None:
+        assert await bench.answer() == b"r1"
+        assert [message for message in bench.messages() if message in {left, "whole\n"}] == [left, "whole\n"]
+
+    lives = iter([1, 2])
+
+    async def dies_once(runtime: ScriptedRuntime) -> Exit:
+        if next(lives) == 1:
+            os.write(runtime.environment.write_end, cut)
+            return Exit(status=1)
+        runtime.print("whole\n")
+        return await echo(runtime)
+
+    play(tmp_path, dies_once, story)
+
+
+def test_the_log_of_an_init_that_fails_twice_is_that_of_the_service(tmp_path: Path) -> None:
+    """INIT_START once; each init's output before its report; START behind both."""
+
+    async def story(bench: Bench) -> None:
+        assert b"exit status 1" in await bench.answer()
+        await bench.until(lambda: not bench.pool._tasks)
+        words = [message.split()[0] for message in bench.messages()]
+        assert words == [
+            "INIT_START", "dying", "INIT_REPORT", "dying", "INIT_REPORT", "START", "RequestId:", "END", "REPORT"
+        ]  # fmt: skip
+        assert [message.split("\t")[1] for message in bench.messages() if message.startswith("INIT_REPORT")] == [
+            "Phase: init", "Phase: invoke"
+        ]  # fmt: skip
+
+    async def dies(runtime: ScriptedRuntime) -> Exit:
+        runtime.print("dying\n")
+        return Exit(status=1)
+
+    play(tmp_path, dies, story)
+
+
+def test_the_last_words_of_an_init_without_an_invocation_are_kept(tmp_path: Path) -> None:
+    """They need no newline at their end."""
+
+    async def story(bench: Bench) -> None:
+        with pytest.raises(InitialisationFailed):
+            await initialised(bench)
+        await bench.until(lambda: not bench.pool._tasks)
+        assert "last words" in bench.messages()
+
+    async def dies(runtime: ScriptedRuntime) -> Exit:
+        runtime.print("last words")
+        return Exit(status=1)
+
+    play(tmp_path, dies, story)
+
+
+def test_an_environment_that_ran_out_of_memory_has_used_all_of_it(tmp_path: Path) -> None:
+    """Whatever the kernel still knows of its peak by then."""
+
+    async def story(bench: Bench) -> None:
+        assert b"signal: killed" in await bench.answer()
+        assert bench.ends()[0][-1] == 128
+        assert any("Max Memory Used: 128 MB" in message for message in bench.messages())
+
+    async def greedy(runtime: ScriptedRuntime) -> Exit:
+        await runtime.next()
+        return Exit(signal=9, out_of_memory=True)
+
+    play(tmp_path, greedy, story)
+
+
+def test_a_start_in_another_environment_is_announced_once(tmp_path: Path) -> None:
+    """INIT_START stands in the log although the first one was dead when it was taken."""
+
+    async def story(bench: Bench) -> None:
+        take = bench.parked.take
+        dead: list[ParkedEnvironment] = []
+
+        async def take_a_dead_one_first(kind: Any) -> Any:
+            parked = await take(kind)
+            if not dead:
+                dead.append(parked)
+                bench.sandbox.lose(parked.environment)
+                await asyncio.wait([parked.ended])
+            return parked
+
+        bench.parked.take = take_a_dead_one_first  # type: ignore[method-assign]
+        assert await bench.answer() == b"r1"
+        assert [message.split()[0] for message in bench.messages()][:2] == ["INIT_START", "START"]
+
+    play(tmp_path, echo, story)
+
+
 def test_an_environment_is_initialised_without_an_invocation(tmp_path: Path) -> None:
     """It is idle and frozen afterwards, and the first invocation is a warm one."""
 
@@ -349,6 +595,7 @@ def test_an_environment_is_initialised_without_an_invocation(tmp_path: Path) -> 
         environment = await initialised(bench)
         assert (bench.pool.busy, bench.pool.size) == (0, 1)
         await bench.until(lambda: bench.sandbox.told == ["end_init", "freeze"])
+        assert bench.sandbox.busy == set(), "nothing runs whose memory would have to be watched"
         assert bench.sandbox.assigned[0].environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "provisioned-concurrency"
         assert await bench.answer() == b"r1"
         assert (environment.epoch, bench.pool.size) == (2, 1)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lambent.domain.invocation import EnvironmentFailure, FunctionError, Invocation, RestoreFailure
+from lambent.execution import environment
 from lambent.execution.environment import (
     Answer,
     ClearDeadline,
@@ -121,6 +122,13 @@ def test_er01_timeout_answers_at_the_deadline_and_never_reuses():
     assert machine.state is EnvironmentState.DEAD
 
 
+@pytest.mark.parametrize("steps", [COLD, [*COLD, (1.5, RESPONSE)]], ids=["running", "responded"])
+def test_a_timeout_lasts_as_long_as_was_asked_for(steps):
+    """A timer that comes late, on a busy machine, is on nobody's bill."""
+    _, commands = play(*steps, (4.375, DeadlinePassed()))
+    assert LogEnd(3000.0, 250.0, "timeout", "") in commands[-1]
+
+
 def test_a_handler_error_keeps_the_environment():
     """What the runtime reports about the handler is passed on verbatim, and the environment lives."""
     machine, commands = play(*COLD, (1.5, ErrorPosted(b"{}", "ValueError")), (1.75, NextRequested()))
@@ -165,12 +173,12 @@ def test_a_failed_init_is_repeated_inside_the_invocation():
     assert commands[3] == [
         LogInitReport(750.0, "init", "error", "E"),
         SetDeadline(3.0),
-        LogStart(),
         StartRuntime(again=True),
     ]
     assert commands[5] == [
         Kill(),
         LogInitReport(500.0, "invoke", "error", "E"),
+        LogStart(),
         ClearDeadline(),
         LogEnd(500.0, None, "error", "E"),
         Answer(b"second", "application/json", FunctionError(error_type="E")),
@@ -192,23 +200,78 @@ def test_a_late_init_is_repeated_and_may_then_succeed():
         (12.0, NextRequested()),
     )
     assert commands[3][0] == LogInitReport(10000.0, "init", "timeout", "")
-    assert commands[5] == [Deliver(2.0)]
+    assert commands[5] == [LogStart(), Deliver(2.0)]
     assert commands[7] == [ClearDeadline(), LogEnd(2000.0, None, "", ""), Free()]
     assert machine.state is EnvironmentState.IDLE
 
 
-def test_rt04_an_entrypoint_that_cannot_start_is_answered_without_a_process():
-    """RT-04: Runtime.InvalidEntrypoint carries the operating system's word."""
+AGAIN = [(0.0, Invoke(invocation())), (0.0, RuntimeStarted()), (1.0, Exited("x")), (1.0, RuntimeStarted())]
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "error_type", "answered", "kills"),
+    [
+        (Exited("Runtime exited with error: exit status 1"), "error", "Runtime.ExitError", "Runtime.ExitError", False),
+        (DeadlinePassed(), "timeout", "", "Sandbox.Timedout", True),
+    ],
+)
+def test_a_repeated_init_that_fails_is_reported_before_start(event, status, error_type, answered, kills):
+    """INIT_REPORT of phase invoke, then START and what is the invocation's own, as in the service's logs."""
+    _, commands = play(*AGAIN, (4.0, event))
+    told = [command for command in commands[-1] if not isinstance(command, Kill)]
+    assert told[:2] == [LogInitReport(3000.0, "invoke", status, error_type), LogStart()]
+    assert (Kill() in commands[-1]) == kills
+    line, clear, end, answer, gone = told[2:]
+    assert isinstance(line, LogTimeout if kills else LogLine)
+    assert (clear, gone) == (ClearDeadline(), Gone())
+    assert (end.duration_ms, end.status, end.error_type) == (3000.0, status, error_type)
+    assert json.loads(answer.payload)["errorType"] == answered
+
+
+INVALID = StartFailed(EnvironmentFailure.INVALID_ENTRYPOINT, "fork/exec b: permission denied")
+
+
+def test_a_start_that_fails_after_it_took_too_long_is_a_late_init():
+    """Killed at the limit, it cannot be executed either: the repeated init says so to the caller."""
     machine, commands = play(
         (0.0, Invoke(invocation())),
-        (0.0, StartFailed(EnvironmentFailure.INVALID_ENTRYPOINT, "fork/exec b: permission denied")),
+        (0.0, RuntimeStarted()),
+        (10.0, DeadlinePassed()),
+        (10.5, INVALID),
+        (10.5, RuntimeStarted()),
+        (10.5, INVALID),
     )
-    start, _line, kill, clear, _end, answer, gone = commands[1]
+    assert commands[3][0] == LogInitReport(10500.0, "init", "timeout", "")
+    assert commands[3][-1] == StartRuntime(again=True)
+    assert json.loads(commands[5][-2].payload)["errorType"] == "Runtime.InvalidEntrypoint"
+    assert machine.state is EnvironmentState.DEAD
+
+
+def test_rt04_an_entrypoint_that_cannot_start_is_an_init_that_fails_twice():
+    """RT-04: both times stand in the log; Runtime.InvalidEntrypoint carries the operating system's word."""
+    kind = "Runtime.InvalidEntrypoint"
+    machine, commands = play((0.0, Invoke(invocation())), (0.5, INVALID), (1.0, INVALID))
+    assert commands[1] == [
+        LogInitReport(500.0, "init", "error", kind),
+        SetDeadline(3.0),
+        StartRuntime(again=True),
+    ]
+    report, start, _line, kill, clear, _end, answer, gone = commands[2]
+    assert report == LogInitReport(500.0, "invoke", "error", kind)
     assert (start, kill, clear, gone) == (LogStart(), Kill(), ClearDeadline(), Gone())
     assert json.loads(answer.payload) == {
-        "errorType": "Runtime.InvalidEntrypoint",
+        "errorType": kind,
         "errorMessage": "RequestId: r1 Error: fork/exec b: permission denied",
     }
+    assert machine.state is EnvironmentState.DEAD
+
+
+def test_a_runtime_that_this_machine_does_not_have_is_not_looked_for_twice():
+    """Nothing was started that could do better a second time."""
+    machine, commands = play((0.0, Invoke(invocation())), (0.5, StartFailed(EnvironmentFailure.SANDBOX_FAILED, "no")))
+    start, _line, kill, clear, _end, answer, gone = commands[1]
+    assert (start, kill, clear, gone) == (LogStart(), Kill(), ClearDeadline(), Gone())
+    assert json.loads(answer.payload)["errorType"] == "Sandbox.Failure"
     assert machine.state is EnvironmentState.DEAD
 
 
@@ -245,10 +308,11 @@ def test_an_idle_exit_frees_the_place():
 LOST = Lost("the sandbox failed")
 
 
-def test_an_environment_lost_before_start_has_nothing_in_the_log():
+@pytest.mark.parametrize("again", [[], [(1.05, Exited("x"))]], ids=["in init", "in the init that is repeated"])
+def test_an_environment_lost_before_start_has_nothing_in_the_log(again):
     """The caller is told that it was not its function's fault; no START, so nothing to close."""
-    machine, commands = play(*COLD[:2], (1.1, LOST))
-    assert commands[2] == [ClearDeadline(), Refuse("the sandbox failed"), Gone()]
+    machine, commands = play(*COLD[:2], *again, (1.1, LOST))
+    assert commands[-1] == [ClearDeadline(), Refuse("the sandbox failed"), Gone()]
     assert (machine.state, machine.invocation) == (EnvironmentState.DEAD, None)
 
 
@@ -259,12 +323,9 @@ def test_an_environment_lost_while_its_failed_init_ends_is_refused_too():
     assert machine.state is EnvironmentState.DEAD
 
 
-@pytest.mark.parametrize(
-    "steps", [COLD, [*COLD[:2], (1.25, Exited("x"))]], ids=["running", "in the init that is repeated"]
-)
-def test_an_environment_lost_in_the_middle_closes_its_log(steps):
+def test_an_environment_lost_in_the_middle_closes_its_log():
     """START has been written: END and REPORT follow, and the caller is told."""
-    machine, commands = play(*steps, (1.75, LOST))
+    machine, commands = play(*COLD, (1.75, LOST))
     clear, end, refuse, gone = commands[-1]
     assert (clear, refuse, gone) == (ClearDeadline(), Refuse("the sandbox failed"), Gone())
     assert (end.duration_ms, end.status, end.error_type) == (500.0, "error", "Sandbox.Failure")
@@ -366,6 +427,15 @@ def test_one_that_is_retired_before_its_first_invocation_still_serves_it():
     assert machine.state is EnvironmentState.ENDING
 
 
+def test_what_may_come_at_any_time_is_legal_in_every_state():
+    """Ends, losses, timers and updates ask nobody; a start can fail until it has succeeded."""
+    for state in set(EnvironmentState) - {EnvironmentState.NEW}:
+        for event in (DeadlinePassed, Exited, Lost, Retire):
+            assert (state, event) in environment._TABLE
+    for name in ("INIT", "INIT_FAILED", "INIT_AHEAD", "INIT_AGAIN", "ENDING"):
+        assert (EnvironmentState[name], StartFailed) in environment._TABLE
+
+
 def test_an_illegal_pair_is_a_bug():
     """A pair of state and event that the table does not hold raises."""
     machine = EnvironmentMachine(3.0)
@@ -380,6 +450,8 @@ def test_an_illegal_pair_is_a_bug():
         (127, None, "Runtime exited with error: exit status 127"),
         (None, 9, "Runtime exited with error: signal: killed"),
         (None, 11, "Runtime exited with error: signal: segmentation fault"),
+        (None, 31, "Runtime exited with error: signal: bad system call"),
+        (None, 40, "Runtime exited with error: signal: signal 40"),
     ],
 )
 def test_exits_in_awss_words(status, signal, text):

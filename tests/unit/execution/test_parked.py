@@ -365,6 +365,24 @@ def test_closing_ends_everything_and_refuses() -> None:
     play(story)
 
 
+def test_closing_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the kernel holds, as on a dead network disk, may not hold up the server's end."""
+    monkeypatch.setattr("lambent.execution.parked.LEAVE_MAX_S", 0.01)
+
+    async def story(bench: Bench) -> None:
+        bench.pool.want(KIND)
+        await bench.settle()
+        kill, held = bench.sandbox.kill, bench.parked()
+        monkeypatch.setattr(bench.sandbox, "kill", lambda environment: None)
+        await bench.pool.close()
+        assert bench.sandbox.environments == set()
+        for environment in held:
+            kill(environment)
+        await bench.settle()
+
+    play(story)
+
+
 def test_whoever_expects_a_kind_waits_until_one_is_parked() -> None:
     """Or until parking failed, or a moment is over: never for long, and it takes nothing."""
 

@@ -9,7 +9,16 @@ import pytest
 from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName
 from lambent.errors.families import DependencyError
-from lambent.execution.pool import HANDOVER_S, PROMISE_S, ROOM_WAIT_S, WATCH_S, EnvironmentPool, PoolFull
+from lambent.execution.host_memory import HostMemory
+from lambent.execution.memory_admission import PROMISE_S
+from lambent.execution.pool import (
+    HANDOVER_S,
+    ROOM_WAIT_S,
+    ROOM_WATCH_S,
+    WATCH_S,
+    EnvironmentPool,
+    PoolFull,
+)
 from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
@@ -101,6 +110,8 @@ class Bench:
     ) -> None:
         self.clock = VirtualClock()
         self.available_mib = available_mib
+        self.memory: HostMemory | None = None
+        """Where readings are to be as old as on a real host."""
         self.relieved = 0
         self.released: list[str] = []
         """Names of the functions whose leases are over."""
@@ -110,12 +121,15 @@ class Bench:
             idle_s=IDLE_S,
             age_s=AGE_S,
             freeze_after_s=freeze_after_s,
-            available_mib=lambda: self.available_mib,
+            available_mib=self.read_mib,
             reserve_mib=RESERVE_MIB,
             relieve=self.relieve,
             clock=self.clock,
             spawn=lambda environment: asyncio.ensure_future(environment.ended.wait()),  # type: ignore[attr-defined]
         )
+
+    def read_mib(self) -> float | None:
+        return self.available_mib if self.memory is None else self.memory.available_mib()
 
     def relieve(self) -> None:
         self.relieved += 1
@@ -290,6 +304,30 @@ def test_a_function_gets_so_many_new_environments_at_once() -> None:
     asyncio.run(story())
 
 
+def test_a_function_that_may_not_start_more_costs_others_nothing() -> None:
+    """No idle environment of another ends for a start that is refused anyway, and nobody waits behind one."""
+
+    async def story() -> None:
+        bench = Bench(environments_max=1002)
+        for _ in range(1000):
+            bench.lease("f")
+        idle, busy = bench.idle("g"), bench.lease("h")
+        waiting = [asyncio.ensure_future(bench.leasing("f"))]
+        await turns()
+        assert not idle.is_gone
+        assert bench.lease("g") is idle
+        waiting += [asyncio.ensure_future(bench.leasing(name)) for name in ("f", "i")]
+        await turns()
+        busy.go()
+        assert (await waiting[2]).deployment.name == "i"
+        assert not waiting[0].done() and not waiting[1].done()
+        for call in waiting[:2]:
+            call.cancel()
+        await turns()
+
+    asyncio.run(story())
+
+
 def test_a_full_pool_makes_room_by_ending_the_longest_idle(bench: Bench) -> None:
     """Idle environments of others never stand in the way of an invocation."""
     oldest = bench.idle("a")
@@ -371,7 +409,36 @@ def test_nothing_stays_of_deployments_that_are_gone(bench: Bench) -> None:
         environment.retire()
         environment.finish()
     assert bench.counts() == (0, 0)
-    assert (bench.pool._idle.stacks, bench.pool._idle.since) == ({}, {})
+    assert (bench.pool._idle.ordinary.stacks, bench.pool._idle.ordinary.since) == ({}, {})
+
+
+def test_what_ends_for_being_idle_may_make_room_that_costs_others_their_end() -> None:
+    """Room that comes up goes to those who wait, and others may have to end for it: in the middle of the sweep."""
+
+    async def story() -> None:
+        bench = Bench(environments_max=10, available_mib=1000)
+        swept, larger, last = (bench.lease(name) for name in "abc")
+        for environment in (swept, larger, last):
+            bench.pool.start(environment)  # type: ignore[arg-type]
+        swept.finish(10)
+        bench.clock.advance(0.3)
+        larger.finish(60)
+        last.finish(60)
+        bench.clock.advance(IDLE_S - 0.35)
+        bench.available_mib = RESERVE_MIB
+        waiting = asyncio.ensure_future(bench.leasing("d"))
+        await asyncio.sleep(0)
+        assert (swept.is_gone, larger.is_gone, last.is_gone) == (False, True, False)
+        bench.available_mib = RESERVE_MIB - 50
+        bench.clock.advance(0.06)
+        assert (swept.is_gone, last.is_gone) == (True, True)
+        bench.available_mib = 1000
+        await waiting
+        bench.lease("e").finish()
+        bench.clock.advance(IDLE_S + 1)
+        assert bench.counts() == (1, 1), "the sweep goes on"
+
+    asyncio.run(story())
 
 
 def test_an_idle_environment_that_ends_by_itself_leaves(bench: Bench) -> None:
@@ -451,6 +518,23 @@ def test_the_wait_for_a_handover_is_short() -> None:
         first.finish()
         assert bench.counts() == (1, 2)
         assert bench.lease() is first
+
+    asyncio.run(story())
+
+
+def test_an_environment_that_is_late_for_its_handover_is_taken_all_the_same() -> None:
+    """It became free when the wait was over, and the call had not gone on yet: no second one is made."""
+
+    async def story() -> None:
+        bench = Bench()
+        first = bench.lease()
+        first.answer()
+        waiting = asyncio.ensure_future(bench.leasing())
+        await asyncio.sleep(0)
+        bench.clock.advance(HANDOVER_S)
+        first.finish()
+        assert await waiting is first
+        assert bench.counts() == (1, 1)
 
     asyncio.run(story())
 
@@ -624,6 +708,90 @@ def test_a_call_waits_for_memory_that_comes_back() -> None:
     asyncio.run(story())
 
 
+def test_nobody_overtakes_those_who_wait_for_memory() -> None:
+    """Whoever comes when it is back, and has not been looked at yet, gets what the others leave."""
+
+    async def story() -> None:
+        bench = Bench(available_mib=RESERVE_MIB)
+        first = asyncio.ensure_future(bench.leasing("f"))
+        await turns()
+        bench.available_mib = RESERVE_MIB + 60
+        second = asyncio.ensure_future(bench.leasing("g"))
+        await turns()
+        assert (first.done(), second.done()) == (True, False)
+        second.cancel()
+        await turns()
+
+    asyncio.run(story())
+
+
+def test_memory_is_looked_at_however_many_come() -> None:
+    """Those who come to wait do not put off the look at what the first of them waits for."""
+
+    async def story() -> None:
+        bench = Bench(available_mib=RESERVE_MIB)
+        first = asyncio.ensure_future(bench.leasing("f"))
+        await turns()
+        bench.clock.advance(ROOM_WATCH_S * 0.6)
+        second = asyncio.ensure_future(bench.leasing("g"))
+        await turns()
+        bench.available_mib = RESERVE_MIB + 60
+        bench.clock.advance(ROOM_WATCH_S * 0.6)
+        await turns()
+        assert (first.done(), second.done()) == (True, False)
+        second.cancel()
+        await turns()
+
+    asyncio.run(story())
+
+
+def test_nothing_ends_for_memory_that_shows_a_little_later() -> None:
+    """What has just ended may not be in the reading yet: no second environment ends for the same room."""
+
+    async def story() -> None:
+        bench = Bench(environments_max=10, available_mib=1000)
+        bench.memory = HostMemory(bench.clock, lambda: bench.available_mib)
+        first, second = bench.lease("a"), bench.lease("b")
+        for environment in (first, second):
+            bench.pool.start(environment)  # type: ignore[arg-type]
+            environment.finish(60)
+            bench.clock.advance(2)
+        bench.available_mib = RESERVE_MIB
+        waiting = asyncio.ensure_future(bench.leasing("c"))
+        await turns(1)
+        assert (first.is_gone, second.is_gone) == (True, False)
+        bench.available_mib += 60
+        await turns()
+        bench.clock.advance(ROOM_WATCH_S)
+        assert (await waiting).deployment.name == "c"
+        assert not second.is_gone
+
+    asyncio.run(story())
+
+
+def test_nothing_ends_for_room_that_does_not_come() -> None:
+    """Where all idle environments together are too little, they stay; the call waits for what else may end."""
+
+    async def story() -> None:
+        bench = Bench(environments_max=10, available_mib=1000)
+        idle, busy = bench.lease("a"), bench.lease("b")
+        for environment in (idle, busy):
+            bench.pool.start(environment)  # type: ignore[arg-type]
+        idle.finish(20)
+        bench.available_mib = RESERVE_MIB + 10
+        waiting = asyncio.ensure_future(bench.leasing("c"))
+        await turns()
+        assert not idle.is_gone
+        busy.finish(20)
+        assert (idle.is_gone, busy.is_gone) == (True, True), "together they are enough"
+        bench.available_mib += 40
+        await turns()
+        bench.clock.advance(ROOM_WATCH_S)
+        await waiting
+
+    asyncio.run(story())
+
+
 def test_a_promise_counts_until_it_is_kept() -> None:
     """Memory that a started environment has taken is in the reading, and is not counted twice."""
     bench = Bench(environments_max=10, available_mib=RESERVE_MIB + 50)
@@ -641,7 +809,7 @@ def test_an_environment_costs_what_its_like_have_used() -> None:
     """The estimate gives way to what was seen, in either direction, and MemorySize bounds both."""
     bench = Bench(environments_max=100, available_mib=RESERVE_MIB + 50)
     bench.lease("f").finish(memory_peak_mib=5)
-    bench.pool._idle.newest("f-1").retire()  # type: ignore[union-attr]
+    bench.pool._idle.ordinary.newest("f-1").retire()  # type: ignore[union-attr]
     for _ in range(10):
         bench.lease("f")
     asyncio.run(refused(bench, "f"))
@@ -785,6 +953,23 @@ def test_an_environment_that_is_kept_for_one_invocation_becomes_an_ordinary_one(
     asyncio.run(story())
 
 
+def test_one_that_is_handed_to_a_call_that_waits_is_taken_as_well() -> None:
+    """Straight after its init: it is not kept once more after that invocation."""
+
+    async def story() -> None:
+        bench = Bench(environments_max=1)
+        keeping = Keeping(bench, stays=False)
+        await turns()
+        waiting = asyncio.ensure_future(bench.leasing())
+        kept = await keeping.ready()
+        assert await waiting is kept  # type: ignore[comparison-overlap]
+        assert keeping.left == 1
+        kept.finish()
+        assert (bench.pool.kept_idle("f-1"), bench.counts()) == (0, (0, 1))
+
+    asyncio.run(story())
+
+
 def test_a_kept_environment_grows_old_as_any() -> None:
     """Whoever keeps it is told and makes another."""
 
@@ -850,6 +1035,24 @@ def test_a_closed_pool_refuses() -> None:
                 await call
         first.finish()
         assert (bench.counts(), bench.clock.timer_count) == ((0, 0), 0)
+
+    asyncio.run(story())
+
+
+def test_a_call_that_was_just_given_room_is_refused_by_a_stop() -> None:
+    """Nothing is started after the end: not even for a call that has not heard of its new environment yet."""
+
+    async def story() -> None:
+        bench = Bench(environments_max=1)
+        first = bench.lease("f")
+        waiting = asyncio.ensure_future(bench.leasing("g"))
+        await turns()
+        first.go()
+        assert bench.counts() == (1, 1)
+        await bench.pool.close(0)
+        with pytest.raises(PoolFull):
+            await waiting
+        assert (bench.counts(), bench.released) == ((0, 0), ["f"])
 
     asyncio.run(story())
 

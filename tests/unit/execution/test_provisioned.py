@@ -61,8 +61,8 @@ def version(number: str, *, state: State = State.ACTIVE, snap_start: bool = Fals
     )
 
 
-def asks(number: str, count: int) -> ProvisionedConcurrency:
-    return ProvisionedConcurrency(SCOPE, F, number, count, 0.0)
+def asks(number: str, count: int, at: float = 0.0) -> ProvisionedConcurrency:
+    return ProvisionedConcurrency(SCOPE, F, number, count, at)
 
 
 # The decision --------------------------------------------------------------------------------------------------------
@@ -314,6 +314,19 @@ def test_an_init_that_fails_is_told_and_tried_again(story: Callable[..., None]) 
         await bench.until(lambda: len(bench.pool.asked) == 2 and bench.clock.timer_count == 1)
         assert bench.status(1) is ProvisionedStatus.FAILED
         bench.clock.advance(2 * RETRY_FIRST_S)
+        await bench.until(lambda: bench.status(1) is ProvisionedStatus.READY)
+
+    story(tell)
+
+
+def test_asking_again_for_the_same_is_another_try(story: Callable[..., None]) -> None:
+    """Put answers IN_PROGRESS, and so it is: nobody waits for the time of the next try."""
+
+    async def tell(bench: Bench) -> None:
+        bench.pool.failures = [InitialisationFailed(InitFailure("Runtime.Unknown", b"{}"))]
+        await bench.save(version("1"), provisioned=asks("1", 1, 1.0))
+        await bench.until(lambda: bench.status(1) is ProvisionedStatus.FAILED)
+        await bench.save(provisioned=asks("1", 1, 2.0))
         await bench.until(lambda: bench.status(1) is ProvisionedStatus.READY)
 
     story(tell)

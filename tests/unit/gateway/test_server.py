@@ -1,6 +1,7 @@
 """The gateway on several sockets: who called is known by the listener, and what is closed stays closed."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from lambent.clock import SystemClock
 from lambent.domain.caller import Inside, Scope
 from lambent.gateway.admission import Admission
-from lambent.gateway.server import Gateway, GatewayServer, bound_port
+from lambent.gateway.server import INSIDE_CONNECTIONS_MAX, Gateway, GatewayServer, bound_port
 from lambent.protocol.wire import WireRequest, WireResponse
 
 INSIDE = Inside(Scope("111111111111", "eu-west-1"), "arn:aws:lambda:eu-west-1:111111111111:function:one")
@@ -30,7 +31,7 @@ class Telling:
         self, request: WireRequest, read_body: Callable[[int], Awaitable[bytes]], request_id: str, endpoint: str
     ) -> WireResponse:
         self.arrived.set()
-        body = await read_body(1000)
+        body = await read_body(3_000_000)
         await self.hold.wait()
         told = {"inside": request.inside and request.inside.function_arn, "endpoint": endpoint, "body": body.decode()}
         return WireResponse(200, [], msgspec.json.encode(told))
@@ -43,7 +44,8 @@ class Stage:
         self.pipeline = Telling()
         nowhere: Any = None
         pipeline: Any = self.pipeline
-        gateway = Gateway(pipeline, nowhere, Admission(100, 1_000_000), SystemClock())
+        self.admission = Admission(100, 10_000_000)
+        gateway = Gateway(pipeline, nowhere, self.admission, SystemClock())
         self.server = GatewayServer(gateway, connections_max=connections_max, shutdown_grace_s=5)
         self.outside = listener()
         self.serving = asyncio.create_task(self.server.serve(sockets=[self.outside]))
@@ -97,6 +99,16 @@ class Connection:
     async def ask(self, body: str = "", host: str = "gateway:1") -> Any:
         await self.send(body, host)
         return await self.read()
+
+    async def close(self) -> None:
+        self.writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self.writer.wait_closed()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - nothing announces it
+        await asyncio.sleep(0.001)
 
 
 async def ask(to: socket.socket, body: str = "") -> Any:
@@ -161,6 +173,105 @@ def test_connections_inside_count() -> None:
                 each.writer.close()
 
     run(story, connections_max=3)
+
+
+def test_one_environment_has_a_limit_of_its_own() -> None:
+    """Connections beyond it are dropped; those before it, other environments and clients outside are served."""
+
+    async def story(stage: Stage) -> None:
+        with listener() as one, listener() as two:
+            await stage.server.serve_inside(one, INSIDE)
+            await stage.server.serve_inside(two, OTHER)
+            kept = [await Connection.to(one) for _ in range(INSIDE_CONNECTIONS_MAX)]
+            assert (await kept[-1].ask())["inside"] == INSIDE.function_arn
+            refused = await Connection.to(one)
+            with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+                await refused.ask()
+            assert stage.server.connection_count == INSIDE_CONNECTIONS_MAX
+            assert (await ask(two))["inside"] == OTHER.function_arn
+            assert (await ask(stage.outside))["inside"] is None
+            await kept.pop().close()
+            await until(lambda: stage.server.connection_count < INSIDE_CONNECTIONS_MAX)
+            assert (await ask(one))["inside"] == INSIDE.function_arn
+            for each in (*kept, refused):
+                await each.close()
+
+    run(story, connections_max=1000)
+
+
+@pytest.mark.parametrize(
+    "start", ["GET /x HTTP/1.1\r\nendless: ", "POST /x HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\nendless: "]
+)
+@pytest.mark.parametrize("is_inside", [False, True])
+def test_a_head_that_does_not_end_is_refused(start: str, is_inside: bool) -> None:
+    """Headers and trailers are kept until they are complete: more of them than anybody needs end the connection."""
+
+    async def story(stage: Stage) -> None:
+        with listener() as one:
+            await stage.server.serve_inside(one, INSIDE)
+            connection = await Connection.to(one if is_inside else stage.outside)
+            connection.writer.write(start.encode())
+            sent = 0
+            with contextlib.suppress(ConnectionError):
+                while sent < 4_000_000 and not connection.reader.at_eof():
+                    connection.writer.write(b"a" * 65_536)
+                    await connection.writer.drain()
+                    sent += 65_536
+            with contextlib.suppress(ConnectionError):
+                answer = await asyncio.wait_for(connection.reader.read(), 5)
+                assert answer.startswith(b"HTTP/1.1 400 ") or answer == b""
+            await until(lambda: stage.server.connection_count == 0)
+            await connection.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize("answered", [False, True])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "",
+        "POST /x HT",
+        "POST /x HTTP/1.1\r\ncontent-length: 10\r\n\r\n",
+        "POST /x HTTP/1.1\r\ncontent-length: 10\r\n\r\nabc",
+        "POST /x HTTP/1.1\r\ncontent-length: 0\r\n\r\nPOST /x HTTP/1.1\r\ncontent-length: 10\r\n\r\nabc",
+    ],
+)
+def test_a_client_that_stops_half_way_is_given_up(part: str, answered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection ends, and with it what its request counted; one that waits for its answer is left alone."""
+    monkeypatch.setattr("lambent.gateway.server._KEEP_ALIVE_S", 0.2)
+
+    async def story(stage: Stage) -> None:
+        silent = await Connection.to(stage.outside)
+        if answered:
+            await silent.ask()
+        silent.writer.write(part.encode())
+        await asyncio.wait_for(silent.reader.read(), 5)
+        await until(lambda: stage.admission.requests == 0)
+        assert stage.admission.body_bytes == 0
+        stage.pipeline.hold.clear()
+        waiting = await Connection.to(stage.outside)
+        await waiting.send("patient")
+        other = await Connection.to(stage.outside)
+        await asyncio.wait_for(other.reader.read(), 5)
+        stage.pipeline.hold.set()
+        assert (await waiting.read())["body"] == "patient"
+        for each in (silent, waiting, other):
+            await each.close()
+
+    run(story)
+
+
+def test_a_long_body_is_no_head() -> None:
+    """What becomes part of a body counts as that, however large it is and in whatever pieces it comes."""
+
+    async def story(stage: Stage) -> None:
+        connection = await Connection.to(stage.outside)
+        for body in ("a" * 2_500_000, "b"):
+            assert (await connection.ask(body))["body"] == body
+        await connection.close()
+
+    run(story)
 
 
 def test_closing_drops_one_environments_connections() -> None:

@@ -14,7 +14,7 @@ import uvloop
 
 from lambent.domain.invocation import Invocation
 from lambent.runtime_api.contract import NextCall, Post, RestoreCall, Verdict
-from lambent.runtime_api.server import CONNECTIONS_MAX, HEAD_BYTES_MAX, RuntimeApiListener, serve
+from lambent.runtime_api.server import BODIES_MAX, CONNECTIONS_MAX, HEAD_BYTES_MAX, RuntimeApiListener, serve
 
 RESPONSE_MAX_BYTES = 300_000
 REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
@@ -721,5 +721,65 @@ def test_a_failed_hook_is_passed_on() -> None:
             ("restore error", Post(b"{}", "application/json", "Runtime.AfterRestoreError"))
         ]  # fmt: skip
         assert (await client.ask(post(RESTORE_ERROR, b" " * (RESPONSE_MAX_BYTES + 1))))[0] == 413
+
+    run(story)
+
+
+def test_a_serve_that_is_cancelled_leaves_the_listener_alone() -> None:
+    """Python's own loop suspends in it: nobody may be left who takes what comes to the socket."""
+
+    async def told() -> None:
+        failures: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)
+            serving = asyncio.create_task(serve(listener, RecordedEvents(), RESPONSE_MAX_BYTES))
+            await asyncio.sleep(0)
+            assert not serving.done()
+            serving.cancel()
+            await asyncio.wait([serving])
+            assert serving.cancelled()
+            with socket.create_connection(listener.getsockname()):
+                for _ in range(5):
+                    await asyncio.sleep(0)
+                listener.accept()[0].close()
+        assert failures == []
+
+    asyncio.run(told())
+
+
+@pytest.mark.parametrize("in_chunks", [True, False])
+def test_bodies_that_are_never_finished_are_bounded_together(in_chunks: bool) -> None:
+    """A function cannot fill the server's memory through many connections; what it leaves is free again."""
+
+    async def story(api: Api) -> None:
+        body = bytes(RESPONSE_MAX_BYTES)
+        whole = chunked(RESPONSE, [body]) if in_chunks else post(RESPONSE, body)
+        greedy = [await api.connect() for _ in range(BODIES_MAX + 2)]
+        for client in greedy:
+            client.send(whole[:-10])
+        await until(lambda: api.listener.connection_count == BODIES_MAX)
+        assert api.listener.held_bytes <= BODIES_MAX * RESPONSE_MAX_BYTES
+        for client in greedy:
+            client.writer.close()
+        await until(lambda: api.listener.connection_count == 0)
+        assert api.listener.held_bytes == 0
+        assert (await (await api.connect()).ask(whole))[0] == 202
+        assert api.listener.held_bytes == 0
+        assert api.events.names == ["response"]
+
+    run(story)
+
+
+def test_bodies_behind_a_waiting_next_are_counted_until_they_are_handed_on() -> None:
+    """They are held as long; one beyond the limit gives back what it held at once."""
+
+    async def story(api: Api) -> None:
+        client = await api.connect()
+        client.send(NEXT + post(ERROR, bytes(1000)) + post(RESPONSE, bytes(RESPONSE_MAX_BYTES + 1)))
+        await until(lambda: api.listener.held_bytes >= 1000)
+        api.events.next_calls.pop().deliver(invocation(), DEADLINE_MS)
+        assert [(await client.answer())[0] for _ in range(3)] == [200, 202, 413]
+        assert api.listener.held_bytes == 0
 
     run(story)

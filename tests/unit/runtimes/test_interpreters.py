@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,6 +140,18 @@ def test_a_file_of_ours_alone(folder: Path) -> None:
         assert not is_ours_alone(path)
 
 
+def test_a_file_behind_a_link(folder: Path) -> None:
+    """Where a folder on the way is a link, the way to what it leads to counts as well."""
+    (folder / "real/place").mkdir(parents=True)
+    for made in (folder / "real", folder / "real/place"):
+        made.chmod(0o755)
+    (folder / "real/place/file").touch(mode=0o644)
+    (folder / "link").symlink_to(folder / "real/place")
+    assert is_ours_alone(folder / "link/file")
+    (folder / "real").chmod(0o777)
+    assert not is_ours_alone(folder / "link/file")
+
+
 @pytest.mark.parametrize("opened", ["lib/python3.12/deep/module.py", "lib/python3.12/deep", "lib/libpython3.12.so.1.0"])
 def test_one_module_that_others_can_write(folder: Path, opened: str) -> None:
     """An interpreter is ours alone with everything that it loads, or not at all."""
@@ -172,6 +185,42 @@ def test_a_link_out_of_the_library_is_followed(folder: Path) -> None:
     assert found.is_ours_alone()
     (folder / "elsewhere.py").chmod(0o666)
     assert not found.is_ours_alone()
+
+
+def test_a_linked_folder_is_looked_into(folder: Path) -> None:
+    """A package that is a link counts with everything in it, once, also where it leads back."""
+    library = folder / "lib/python3.12"
+    module = folder / "elsewhere/deep/module.py"
+    for made in (folder / "lib", library, folder / "elsewhere", module.parent):
+        made.mkdir(mode=0o755)
+    for path in (folder / "python3.12", module):
+        path.write_text("")
+        path.chmod(0o644)
+    (library / "package").symlink_to(folder / "elsewhere")
+    (module.parent / "back").symlink_to(library)
+    found = Interpreter(folder / "python3.12", (3, 12, 1), True, prefix=folder, library=(library,))
+    assert found.is_ours_alone()
+    module.chmod(0o666)
+    assert not found.is_ours_alone()
+
+
+def test_no_folder_is_looked_into_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is installed lies inside the library: tens of thousands of files on some machines."""
+    packages = folder / "lib/python3.12/site-packages"
+    for made in (folder / "lib", folder / "lib/python3.12", packages):
+        made.mkdir(mode=0o755)
+    (folder / "python3.12").touch(mode=0o644)
+    seen: list[str] = []
+    scandir = os.scandir
+
+    def watched(path: str | Path) -> Any:
+        seen.append(str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", watched)
+    library = (folder / "lib/python3.12", packages)
+    assert Interpreter(folder / "python3.12", (3, 12, 1), True, prefix=folder, library=library).is_ours_alone()
+    assert sorted(path for path in seen if "python3.12" in path) == sorted(map(str, library))
 
 
 def test_the_newest_patch_wins() -> None:

@@ -17,7 +17,7 @@ from lambent.domain.function import Code, Configuration, Deployment, FunctionNam
 from lambent.execution.variables import function_variables
 from lambent.function_user import FunctionUser, find_function_user
 from lambent.runtimes import python
-from lambent.runtimes.contract import RuntimeCommand, RuntimeUnavailable
+from lambent.runtimes.contract import Availability, RuntimeCommand, RuntimeUnavailable
 from lambent.runtimes.interpreters import Interpreter, Interpreters
 from lambent.runtimes.python import PythonRuntimes
 
@@ -171,6 +171,18 @@ def test_the_nearest_version_stands_in(folder: Path, installs: list[list[str]]) 
     assert [minor for minor, _ in installs] == ["3.11"]
 
 
+def test_a_stand_in_is_told(folder: Path) -> None:
+    """What a server with the fallback would run is available, and by what; without it, it is not."""
+
+    def row(fallback: str) -> Availability:
+        rows = asyncio.run(runtimes(folder, HERE, fallback=fallback).availability())
+        return next(one for one in rows if one.runtime == "python3.13")
+
+    assert not row("none").available
+    assert row("nearest").available
+    assert row("nearest").detail.startswith("--runtime-fallback nearest, there is no CPython 3.13: CPython 3.11.9 at ")
+
+
 def test_the_package_is_searched_for_libraries(folder: Path, installs: list[list[str]]) -> None:
     """Shared libraries in the package and its lib folder are found, as on AWS."""
     command = asyncio.run(runtimes(folder, HERE).command("python3.11", "/var/task", {}))
@@ -184,7 +196,8 @@ def test_a_client_that_functions_cannot_reach(folder: Path, installs: list[list[
     user = FunctionUser(name="other", uid=54321, gid=54321, is_other=True)
     under_test = PythonRuntimes(folder / "private/runtimes", user, "none", SystemClock())
     under_test._interpreters = FoundInterpreters(HERE)  # type: ignore[assignment]
-    assert f"{folder}/private is closed to user other" in refusal(under_test, "python3.11")
+    for _ in ("while it is installed", "once it is"):
+        assert f"{folder}/private is closed to user other" in refusal(under_test, "python3.11")
 
 
 def test_an_interpreter_of_its_own_is_mounted_at_var_lang(folder: Path, installs: list[list[str]]) -> None:
@@ -260,6 +273,30 @@ def test_what_others_can_change_is_no_zygote(folder: Path, installs: list[list[s
     command = inside(own_root(folder, found))
     assert (command.zygote, command.in_zygote) == (None, False)
     assert command.argv[0] == "/var/lang/bin/python3.12"
+
+
+def test_an_interpreter_is_looked_at_once(
+    folder: Path, installs: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where many functions start at once: it is tens of thousands of files."""
+    under_test = own_root(folder, interpreter_in(folder / "3.12.1"))
+    looked: list[Interpreter] = []
+    look = Interpreter.is_ours_alone
+
+    def counted(interpreter: Interpreter) -> bool:
+        looked.append(interpreter)
+        return look(interpreter)
+
+    monkeypatch.setattr(Interpreter, "is_ours_alone", counted)
+
+    async def start_many() -> None:
+        await under_test.prepare("python3.12")
+        looked.clear()
+        under_test._trusted.clear()
+        await asyncio.gather(*(under_test.command("python3.12", "/var/task", {}) for _ in range(5)))
+
+    asyncio.run(start_many())
+    assert len(looked) == 1
 
 
 @pytest.mark.parametrize(

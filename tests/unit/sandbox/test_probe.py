@@ -8,55 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from unit.sandbox.places import CONTAINER, EVERY_CAPABILITY, READ_ONLY, ROOT, UBUNTU_24_04, USER
 
 from lambent.sandbox import probe
 from lambent.sandbox.hierarchies import Missing
-from lambent.sandbox.probe import Facts, Place, choose, gather, recognise
-
-EVERY_CAPABILITY = frozenset(probe._CAPABILITIES)
-DOCKER_CAPABILITIES = frozenset({"CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP"})
-"""Docker's default set, as far as it is looked for."""
-
-READ_ONLY = tuple(Missing(what, "/sys/fs/cgroup is mounted read-only") for what in ("memory", "pids", "cpu", "freeze"))
-NOT_WRITABLE = tuple(entry._replace(why="not writable by this user") for entry in READ_ONLY)
-
-ROOT = Facts(
-    is_linux=True,
-    is_root=True,
-    kernel=(6, 1),
-    capabilities=EVERY_CAPABILITY,
-    capabilities_of_root=EVERY_CAPABILITY,
-    user_namespaces_max=96_365,
-    why_no_namespaces="",
-    why_no_user_namespaces="",
-    why_no_mounts="",
-    why_no_user_mounts="",
-    why_no_overlay="",
-    cgroup_version="v2",
-    cgroups_missing=(),
-    has_seccomp=True,
-    why_no_disk_tmp="",
-    why_no_egress="",
-)
-USER = replace(
-    ROOT,
-    is_root=False,
-    capabilities=frozenset(),
-    why_no_namespaces="the server is not root",
-    why_no_mounts="the server is not root",
-    cgroups_missing=NOT_WRITABLE,
-)
-UBUNTU_24_04 = replace(
-    USER, is_userns_restricted=True, why_no_user_namespaces="permission denied", why_no_user_mounts="was not tried"
-)
-CONTAINER = replace(
-    ROOT,
-    capabilities=DOCKER_CAPABILITIES,
-    capabilities_of_root=DOCKER_CAPABILITIES,
-    why_no_namespaces="operation not permitted",
-    why_no_user_namespaces="operation not permitted",
-    cgroups_missing=READ_ONLY,
-)
+from lambent.sandbox.probe import Facts, Place, choose, gather, recognise, remedy_for
 
 
 @pytest.mark.parametrize(
@@ -78,6 +34,31 @@ CONTAINER = replace(
             id="docker",
         ),
         pytest.param(
+            replace(CONTAINER, place=Place.DOCKER, is_root=False),
+            "process",
+            [("namespace", "docker run --user root --privileged"), ("rootless", "--security-opt seccomp=unconfined")],
+            id="docker, ordinary user",
+        ),
+        pytest.param(
+            replace(USER, place=Place.DOCKER),
+            "rootless",
+            [("namespace", "docker run --user root")],
+            id="docker, privileged, ordinary user",
+        ),
+        pytest.param(
+            replace(CONTAINER, place=Place.DOCKER, is_userns_restricted=True),
+            "process",
+            [
+                ("namespace", "docker run --privileged"),
+                (
+                    "rootless",
+                    "--security-opt systempaths=unconfined; and on its machine: "
+                    "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+                ),
+            ],
+            id="docker on Ubuntu 24.04",
+        ),
+        pytest.param(
             replace(CONTAINER, place=Place.PODMAN, has_all_users=False, capabilities=EVERY_CAPABILITY),
             "process",
             [("namespace", "sudo podman run --privileged"), ("rootless", "unmask=ALL")],
@@ -88,6 +69,12 @@ CONTAINER = replace(
             "process",
             [("namespace", "securityContext: {privileged: true, runAsUser: 0}")],
             id="kubernetes",
+        ),
+        pytest.param(
+            replace(CONTAINER, place=Place.KUBERNETES, is_userns_restricted=True, is_root=False),
+            "process",
+            [("namespace", "securityContext: {privileged: true, runAsUser: 0}")],
+            id="kubernetes on Ubuntu 24.04, ordinary user",
         ),
         pytest.param(
             replace(CONTAINER, place=Place.CONTAINER), "process", [("namespace", "security.nesting=true")], id="lxc"
@@ -160,6 +147,13 @@ def test_the_reasons_are_told_in_words() -> None:
     assert choose(CONTAINER).better[0].what == "root lacks CAP_NET_ADMIN, CAP_SYS_ADMIN"
 
 
+def test_a_remedy_is_for_the_driver_that_was_asked_for() -> None:
+    """Also where another driver works, and nothing where the driver does."""
+    no_user_namespaces = replace(ROOT, why_no_user_namespaces="no space left on device", user_namespaces_max=0)
+    assert remedy_for(no_user_namespaces, "rootless") == "sudo sysctl -w user.max_user_namespaces=15000"
+    assert [remedy_for(ROOT, driver) for driver in ("namespace", "rootless", "process")] == ["", "", ""]
+
+
 def test_apparmor_is_named() -> None:
     """Ubuntu lets user namespaces be made and takes their powers: the setting is named, not the errno."""
     assert "kernel.apparmor_restrict_unprivileged_userns is 1" in choose(UBUNTU_24_04).better[1].what
@@ -196,6 +190,11 @@ def test_control_groups_have_a_remedy(cgroups_missing: tuple[Missing, ...], vers
             Place.GITHUB_ACTIONS,
         ),
         ({"proc/version": "Linux version 5.15.153.1-microsoft-standard-WSL2"}, {}, Place.WSL2),
+        (
+            {"proc/version": "Linux version 6.6.87.2-microsoft-standard-WSL2", "run/systemd/container": "wsl\n"},
+            {},
+            Place.WSL2,
+        ),
     ],
 )
 def test_places_are_recognised(tmp_path: Path, files: dict[str, str], environ: dict[str, str], place: Place) -> None:

@@ -1,5 +1,6 @@
 """Migrations, in a child process as the server runs them."""
 
+import contextlib
 import json
 import sqlite3
 import stat
@@ -99,6 +100,54 @@ def test_snap_start_that_was_stored_inert_acts(tmp_path: Path) -> None:
     moved = {"configuration": {"runtime": "r", "inert": {"DeadLetterConfig": {}}, "snap_start": True}}
     assert [json.loads(document) for document, _ in rows] == [moved, moved]
     assert [found for _, found in rows] == [None, "PublishedVersions"]
+
+
+KILLED_AT = """
+import os, signal, sys
+from pathlib import Path
+from sqlalchemy import Engine, event
+from lambent.store.migrate import migrate
+
+path, statements = Path(sys.argv[1]), 0
+
+def count(*_):
+    global statements
+    statements += 1
+    if statements == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+event.listen(Engine, "before_cursor_execute", count)
+# Forked with everything imported: a fresh process for each statement would take minutes.
+for at in range(1, 1000):
+    pid = os.fork()
+    if pid == 0:
+        migrate(path)
+        os._exit(0)
+    ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if ended == 0:
+        break
+    assert ended == -signal.SIGKILL, ended
+print(at)
+"""
+"""Migrates again and again, each time killed one statement later, until nobody kills it."""
+
+
+def test_killed_at_any_statement_it_begins_again(tmp_path: Path) -> None:
+    """kill -9 leaves the database as it was: the next run begins with the old schema and gets to the newest."""
+    killed, at_once = tmp_path / "killed.db", tmp_path / "at_once.db"
+    for path in (killed, at_once):
+        make_schema_1(path)
+    assert migrate(at_once).returncode == 0
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_AT, str(killed)], check=True, capture_output=True, text=True, timeout=120
+    )
+    assert int(done.stdout) > 10
+    dumps = []
+    for path in (killed, at_once):
+        assert schema_of(path) == SCHEMA
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            dumps.append(list(connection.iterdump()))
+    assert dumps[0] == dumps[1]
 
 
 def test_the_newest_migration_has_the_schema_number() -> None:

@@ -61,9 +61,7 @@ def test_a_report_holds_the_figures_of_the_text_format() -> None:
             "initDurationMs": 110.1,
         },
     }
-    _, restored = parsed(
-        records().report(NOW, "id", duration_ms=1.0, init_ms=None, memory_peak_mib=1, restore_ms=2.5, produced_bytes=4)
-    )
+    _, restored = parsed(records().report(NOW, "id", duration_ms=1.0, init_ms=None, memory_peak_mib=1, restore_ms=2.5))
     assert restored["record"]["metrics"]["restoreDurationMs"] == 2.5
     assert "initDurationMs" not in restored["record"]["metrics"]
 

@@ -50,7 +50,7 @@ def service(
         handlers=CrossAccount(store).open(
             collect_handlers(
                 Functions(store, packages, rules, activation, links, quotas, clock),
-                Versions(store, activation, clock),
+                Versions(store, activation, quotas, clock),
                 Aliases(store, clock),
                 Permissions(store, clock),
                 Layers(store, PackageIntake(packages), links, quotas, clock),

@@ -23,6 +23,8 @@ class AccountSettings:
             usage = await reading.usage()
             claims = await reading.claims()
         quotas = self._quotas
+        # Documented: what PutFunctionConcurrency reserves is not unreserved. Assumed: nor is what is provisioned, which
+        # AWS's refusals count against "account's unreserved concurrency" (test_provisioned_concurrency).
         return {
             "AccountLimit": {
                 "TotalCodeSize": quotas.code_total_max_bytes,

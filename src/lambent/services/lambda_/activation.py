@@ -29,6 +29,9 @@ _RETRY_S = 1.0
 _REASON_CHARACTERS_MAX = 1024
 """Assumed: how much of an error that a function reports is worth storing with its version."""
 
+_UNPREPARED = "InvalidRuntime"
+"""Assumed: the code of the model that comes nearest to a runtime or package that this machine cannot provide."""
+
 
 class Activation:
     """
@@ -87,7 +90,7 @@ class Activation:
             for version in await self.settle(scope, name):
                 # On their own: an init may take minutes, and settling others must not wait for it.
                 tasks.create_task(self._initialise_one(version), name=f"first init {name}")
-        except DependencyError as error:
+        except Exception as error:
             self._put_off(scope, name, error)
         finally:
             limit.release()
@@ -95,11 +98,13 @@ class Activation:
     async def _initialise_one(self, version: FunctionVersion) -> None:
         try:
             await self.initialise(version)
-        except DependencyError as error:
+        except Exception as error:
             self._put_off(version.scope, version.name, error)
 
-    def _put_off(self, scope: Scope, name: FunctionName, error: DependencyError) -> None:
-        _log.error("activation.failed function=%s reason=%s", name, error)
+    def _put_off(self, scope: Scope, name: FunctionName, error: Exception) -> None:
+        """Log a failure of ours and try again later; the other functions, and inits that take minutes, go on."""
+        trace = None if isinstance(error, DependencyError) else error
+        _log.error("activation.failed function=%s reason=%s", name, error, exc_info=trace)
         self._clock.call_later(_RETRY_S, lambda: self.settle_soon(scope, name))
 
     async def settle(self, scope: Scope, name: FunctionName) -> Sequence[FunctionVersion]:
@@ -109,7 +114,8 @@ class Activation:
         Nothing happens when the function is gone, settled, or changed again meanwhile (the change asked anew).
 
         Returns:
-            Versions that are still Pending: `initialise` is to settle them.
+            Versions with SnapStart that are Pending, whatever came of `$LATEST`, which may have changed since they were
+            published: `initialise` is to settle them.
         """
         async with self._store.snapshot(scope) as reading:
             wanted = await reading.version(name, LATEST)
@@ -122,7 +128,7 @@ class Activation:
             if latest is None or latest.deployment_id != wanted.deployment_id:
                 return []
             for version in await tx.list_versions(name, after=None, limit=1_000_000):
-                if failure is None and version.state is State.PENDING and version.is_snap_started:
+                if version.state is State.PENDING and version.is_snap_started:
                     pending.append(version)
                     continue
                 settled = self._settled(version, failure)
@@ -132,7 +138,7 @@ class Activation:
 
     async def initialise(self, wanted: FunctionVersion) -> None:
         """
-        Run the first init of a published version with SnapStart and store the result.
+        Prepare a published version with SnapStart, run its first init and store the result.
 
         Nothing happens when it is under way already, or when the version is gone or changed afterwards.
 
@@ -143,15 +149,16 @@ class Activation:
             return
         self._in_first_init.add(wanted.deployment_id)
         try:
-            failure = await self._first_init(wanted.deployment())
+            reason, code = await self._prepare(wanted), _UNPREPARED
+            if reason is None:
+                failure = await self._first_init(wanted.deployment())
+                if failure is not None:
+                    reason, code = _reason_of(failure), _reason_code_of(failure)
             async with self._store.transaction(wanted.scope) as tx:
                 version = await tx.version(wanted.name, wanted.version)
                 if version is None or version.deployment_id != wanted.deployment_id:
                     return
-                if failure is None:
-                    settled = self._settled(version, None)
-                else:
-                    settled = self._settled(version, _reason_of(failure), _reason_code_of(failure))
+                settled = self._settled(version, reason, code)
                 if settled is not None:
                     await tx.save_version(settled)
         finally:
@@ -170,7 +177,7 @@ class Activation:
         return None
 
     def _settled(
-        self, version: FunctionVersion, failure: str | None, code: str = "InvalidRuntime"
+        self, version: FunctionVersion, failure: str | None, code: str = _UNPREPARED
     ) -> FunctionVersion | None:
         """Return the version with its state settled, None when it is settled already."""
         revision_id = self._clock.new_id()
@@ -199,7 +206,7 @@ class Activation:
                 version,
                 last_update_status=UpdateStatus.SUCCESSFUL if failure is None else UpdateStatus.FAILED,
                 last_update_status_reason=failure,
-                last_update_status_reason_code=None if failure is None else "InvalidRuntime",
+                last_update_status_reason_code=None if failure is None else code,
                 serving=None if failure is None else version.serving,
                 revision_id=revision_id,
             )

@@ -23,8 +23,8 @@ from lambent.protocol.shapes.lambda_ import (
     UpdateAliasRequest,
 )
 from lambent.services.lambda_.functions import check_stale
+from lambent.services.lambda_.markers import decode_marker, encode_marker
 from lambent.services.lambda_.naming import Target, resolve_target
-from lambent.services.lambda_.paging import decode_marker, encode_marker
 from lambent.services.operation import operation
 from lambent.store.contract import FunctionStore, FunctionTransaction
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lambent.domain.quotas import Quotas
-from lambent.errors.api.lambda_ import CodeStorageExceededException, InvalidParameterValueException
+from lambent.errors.api.lambda_ import InvalidParameterValueException
 from lambent.errors.families import RequestEntityTooLargeException
-from lambent.store.contract import Blob, FunctionTransaction, PackageRefused, Packages
+from lambent.store.contract import Blob, PackageRefused, Packages
 
 
 class PackageIntake:
@@ -36,19 +35,6 @@ class PackageIntake:
             return await self._packages.check(archive)
         except PackageRefused as refused:
             raise _package_error(refused) from None
-
-
-async def check_storage(tx: FunctionTransaction, more_bytes: int, quotas: Quotas) -> None:
-    """
-    Refuse what the account has no room for.
-
-    Raises:
-        CodeStorageExceededException: packages of functions, versions and layers would take more than the quota.
-    """
-    usage = await tx.usage()
-    if usage.code_bytes + more_bytes > quotas.code_total_max_bytes:
-        # Assumed: no recorded text.
-        raise CodeStorageExceededException("Code storage limit exceeded.")
 
 
 def _archive(code: Mapping[str, Any]) -> bytes:

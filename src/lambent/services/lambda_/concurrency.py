@@ -36,7 +36,7 @@ class FunctionConcurrency:
             claims = await tx.claims()
             provisioned = claims.provisioned_of(target.name)
             if wanted < provisioned:
-                # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded), blanks included.
+                # Observed: localstack/localstack test_lambda.py::test_reserved_provisioned_overlap, blanks included.
                 raise InvalidParameterValueException(
                     f" ReservedConcurrentExecutions  {wanted} should not be lower than function's total provisioned "
                     f"concurrency [{provisioned}]."
@@ -74,7 +74,7 @@ def reservation_view(function: Function) -> dict[str, Any]:
 def _unqualified(caller: Caller, function_name: str) -> Target:
     target = resolve_target(caller, function_name)
     if target.qualifier is not None:
-        # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded for PutFunctionConcurrency).
+        # Observed: localstack/localstack test_function_concurrency_exceptions, for PutFunctionConcurrency.
         # Assumed: the other two say the same (test_reserved_concurrency).
         raise InvalidParameterValueException(
             "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. "

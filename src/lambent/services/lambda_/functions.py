@@ -39,12 +39,12 @@ from lambent.protocol.shapes.lambda_ import (
 )
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.attaching import attach_layers, check_unzipped
-from lambent.services.lambda_.code import PackageIntake, check_storage
+from lambent.services.lambda_.code import PackageIntake
 from lambent.services.lambda_.concurrency import reservation_view
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.lambda_.markers import decode_marker, encode_marker, page_size, version_number
 from lambent.services.lambda_.naming import Target, resolve_target
-from lambent.services.lambda_.paging import PAGE_MAX, decode_marker, encode_marker, marker_number
-from lambent.services.lambda_.publishing import CREATING, publish
+from lambent.services.lambda_.publishing import CREATING, check_storage, publish
 from lambent.services.lambda_.view import function_configuration, list_item
 from lambent.services.operation import operation
 from lambent.store.contract import Conflict, FunctionStore, FunctionTransaction, Packages
@@ -109,11 +109,11 @@ class Functions:
         )
         try:
             async with self._store.transaction(target.scope) as tx:
-                await check_storage(tx, latest.code.size_bytes * (2 if request.get("Publish") else 1), self._quotas)
+                await check_storage(tx, latest.code.size_bytes, self._quotas)
                 await tx.create(function, latest)
                 shown = latest
                 if request.get("Publish"):
-                    published = await publish(tx, function, latest, self._clock, description=None)
+                    published = await publish(tx, function, latest, self._clock, self._quotas, description=None)
                     shown = published
         except Conflict:
             raise _exists(target) from None
@@ -164,14 +164,14 @@ class Functions:
         if master_region is not None and master_region != "ALL":
             # Only replicas of Lambda@Edge functions have a master region, and there are none here.
             return {"Functions": []}
-        limit = min(request.get("MaxItems", PAGE_MAX), PAGE_MAX)
+        limit = page_size(request)
         marker = decode_marker(request.get("Marker"))
         async with self._store.snapshot(caller.scope) as reading:
             if all_versions:
                 after = None
                 if marker is not None:
                     name, _, number = marker.rpartition(":")
-                    after = (FunctionName(name), marker_number(number))
+                    after = (FunctionName(name), version_number(number))
                 versions = await reading.list_all_versions(after=after, limit=limit + 1)
             else:
                 versions = await reading.list_latest(
@@ -220,13 +220,12 @@ class Functions:
                     last_update_status_reason_code=None,
                 )
                 return function_configuration(would_be, None)
-            more_bytes = code.size_bytes * (2 if request.get("Publish") else 1) - latest.code.size_bytes
-            await check_storage(tx, more_bytes, self._quotas)
+            await check_storage(tx, code.size_bytes - latest.code.size_bytes, self._quotas)
             latest = self._begin_update(latest, configuration, code)
             await tx.save_version(latest)
             answer = function_configuration(latest, None)
             if request.get("Publish"):
-                published = await publish(tx, function, latest, self._clock, description=None)
+                published = await publish(tx, function, latest, self._clock, self._quotas, description=None)
                 # Observed: here, unlike in CreateFunction, the version's own ARN is answered (recorded 2025-11).
                 answer = function_configuration(published, published.version)
         self._activation.settle_soon(target.scope, target.name)
@@ -290,7 +289,13 @@ class Functions:
         if latest.state is State.FAILED:
             # Nothing serves yet: the function starts over.
             return msgspec.structs.replace(
-                changed, state=State.PENDING, state_reason=CREATING[0], state_reason_code=CREATING[1]
+                changed,
+                state=State.PENDING,
+                state_reason=CREATING[0],
+                state_reason_code=CREATING[1],
+                last_update_status=None,
+                last_update_status_reason=None,
+                last_update_status_reason_code=None,
             )
         return msgspec.structs.replace(
             changed,

@@ -20,8 +20,9 @@ from lambent.protocol.shapes.lambda_ import (
     ListLayerVersionsRequest,
     PublishLayerVersionRequest,
 )
-from lambent.services.lambda_.code import PackageIntake, check_storage
-from lambent.services.lambda_.paging import PAGE_MAX, decode_marker, decode_number, encode_marker
+from lambent.services.lambda_.code import PackageIntake
+from lambent.services.lambda_.markers import decode_marker, decode_version_marker, encode_marker, page_size
+from lambent.services.lambda_.publishing import check_storage
 from lambent.services.lambda_.view import format_date
 from lambent.services.operation import operation
 from lambent.store.contract import FunctionStore, FunctionTransaction
@@ -81,7 +82,7 @@ class Layers:
 
     @operation("ListLayers")
     async def list(self, caller: Caller, request: ListLayersRequest) -> Mapping[str, Any]:
-        limit = min(request.get("MaxItems", PAGE_MAX), PAGE_MAX)
+        limit = page_size(request)
         marker = decode_marker(request.get("Marker"))
         after = None if marker is None else LayerName(marker)
         runtime, architecture = request.get("CompatibleRuntime"), request.get("CompatibleArchitecture")
@@ -116,8 +117,8 @@ class Layers:
         scope, name, _ = resolve_layer(caller, request["LayerName"])
         if scope != caller.scope:
             raise _denied(caller, "lambda:ListLayerVersions", layer_arn(scope, name))
-        limit = min(request.get("MaxItems", PAGE_MAX), PAGE_MAX)
-        before = decode_number(request.get("Marker"))
+        limit = page_size(request)
+        before = decode_version_marker(request.get("Marker"))
         runtime, architecture = request.get("CompatibleRuntime"), request.get("CompatibleArchitecture")
         found: list[LayerVersion] = []
         async with self._store.snapshot(scope) as reading:

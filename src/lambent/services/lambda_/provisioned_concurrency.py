@@ -1,4 +1,9 @@
-"""Provisioned concurrency: environments of a published version that are kept initialised."""
+"""
+Provisioned concurrency: environments of a published version that are kept initialised.
+
+Texts marked as observed are AWS's answers as localstack/localstack recorded them, in
+tests/aws/services/lambda_/test_lambda_api.snapshot.json; the test that each stands under is named.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -21,8 +26,8 @@ from lambent.protocol.shapes.lambda_ import (
     PutProvisionedConcurrencyConfigRequest,
 )
 from lambent.services.lambda_.aliases import alias_not_found
+from lambent.services.lambda_.markers import decode_version_marker, page_size, version_marker
 from lambent.services.lambda_.naming import Target, resolve_target
-from lambent.services.lambda_.paging import PAGE_MAX, decode_number, encode_marker
 from lambent.services.lambda_.view import format_date
 from lambent.services.operation import operation
 from lambent.store.contract import FunctionStore, FunctionTransaction
@@ -51,7 +56,7 @@ class ProvisionedConcurrencyConfigs:
     async def put(self, caller: Caller, request: PutProvisionedConcurrencyConfigRequest) -> Mapping[str, Any]:
         target = resolve_target(caller, request["FunctionName"], request["Qualifier"])
         if target.qualifier == LATEST:
-            # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded).
+            # Observed: test_provisioned_concurrency_exceptions.
             raise InvalidParameterValueException(
                 "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
             )
@@ -65,8 +70,8 @@ class ProvisionedConcurrencyConfigs:
                 target.scope, version.name, version.version, wanted, self._clock.now(), alias
             )
             await tx.save_provisioned(stored)
-        # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded) for a new one. Assumed: another
-        # number is answered likewise (test_provisioned_concurrency).
+        # Observed: test_lambda_provisioned_lifecycle, for a new one. Assumed: another number is answered likewise
+        # (test_provisioned_concurrency).
         return _view(stored, ProvisionedState(0, ProvisionedStatus.IN_PROGRESS))
 
     @operation("GetProvisionedConcurrencyConfig")
@@ -78,20 +83,20 @@ class ProvisionedConcurrencyConfigs:
         for stored in found:
             if stored.version == version.version and stored.alias == alias:
                 return _view(stored, self._state(stored))
-        # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded).
+        # Observed: test_provisioned_concurrency_exceptions.
         raise ProvisionedConcurrencyConfigNotFoundException("No Provisioned Concurrency Config found for this function")
 
     @operation("ListProvisionedConcurrencyConfigs")
     async def list(self, caller: Caller, request: ListProvisionedConcurrencyConfigsRequest) -> Mapping[str, Any]:
         target = resolve_target(caller, request["FunctionName"])
-        limit = min(request.get("MaxItems", PAGE_MAX), PAGE_MAX)
-        marker = decode_number(request.get("Marker"))
+        limit = page_size(request)
+        after = decode_version_marker(request.get("Marker"))
         async with self._store.snapshot(target.scope) as reading:
             if await reading.function(target.name) is None:
                 raise Target(target.scope, target.name, None).not_found()
             found = await reading.list_provisioned(target.name)
         # A function has few of them: the account's limit bounds their sum.
-        rest = [stored for stored in found if marker is None or int(stored.version) > marker]
+        rest = [stored for stored in found if after is None or int(stored.version) > after]
         page = rest[:limit]
         answer: dict[str, Any] = {
             "ProvisionedConcurrencyConfigs": [
@@ -103,7 +108,7 @@ class ProvisionedConcurrencyConfigs:
             ]
         }
         if len(rest) > limit:
-            answer["NextMarker"] = encode_marker(page[-1].version)
+            answer["NextMarker"] = version_marker(page[-1].version)
         return answer
 
     @operation("DeleteProvisionedConcurrencyConfig")
@@ -111,7 +116,7 @@ class ProvisionedConcurrencyConfigs:
         target = _published(resolve_target(caller, request["FunctionName"], request["Qualifier"]))
         async with self._store.transaction(target.scope) as tx:
             version, alias = await _version(tx, target)
-            # Assumed: nothing is wrong with deleting what is not there (test_provisioned_concurrency).
+            # Observed: test_provisioned_concurrency_exceptions: nothing is wrong with deleting what is not there.
             if any(
                 stored.version == version.version and stored.alias == alias
                 for stored in await tx.list_provisioned(target.name)
@@ -125,7 +130,7 @@ class ProvisionedConcurrencyConfigs:
 
 def _published(target: Target) -> Target:
     if target.qualifier == LATEST:
-        # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded).
+        # Observed: test_provisioned_concurrency_exceptions, for both operations.
         raise InvalidParameterValueException(_NOT_A_VERSION)
     return target
 
@@ -138,10 +143,9 @@ async def _version(reading: FunctionTransaction, target: Target) -> tuple[Functi
         if version is None:
             raise target.not_found()
         return version, None
-    if await reading.function(target.name) is None:
-        raise target.not_found()
     alias = await reading.aliases.get(target.name, target.qualifier)
     if alias is None:
+        # Observed: test_provisioned_concurrency_exceptions, where there is no such function, too.
         raise alias_not_found(target)
     if alias.version == LATEST:
         # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded) for `$LATEST` itself.
@@ -172,12 +176,13 @@ async def _check_owner(tx: FunctionTransaction, version: FunctionVersion, alias:
 def _check_version(version: FunctionVersion) -> None:
     """Refuse to provision for a version that does not run, or that keeps environments of its own."""
     if version.state is not State.ACTIVE:
+        # Assumed: the words of the other operations that wait for it (test_provisioned_concurrency).
         raise ResourceConflictException(
             "The operation cannot be performed at this time. "
             f"The function is currently in the following state: {version.state.value}"
         )
     if version.is_snap_started:
-        # Documented: Lambda developer guide, SnapStart limitations. Assumed: no recorded text.
+        # Documented: Lambda developer guide, SnapStart limitations. Assumed: the text (test_snapstart).
         raise InvalidParameterValueException(
             "Provisioned Concurrency is not supported for SnapStart enabled functions."
         )

@@ -4,14 +4,38 @@ import msgspec
 
 from lambent.clock import Clock
 from lambent.domain.function import Function, FunctionVersion, PublishedContent, State
+from lambent.domain.quotas import Quotas
+from lambent.errors.api.lambda_ import CodeStorageExceededException
 from lambent.store.contract import FunctionTransaction
 
 CREATING = ("The function is being created.", "Creating")
 """Reason and code of a version that is Pending."""
 
 
+async def check_storage(tx: FunctionTransaction, more_bytes: int, quotas: Quotas) -> None:
+    """
+    Refuse packages beyond what the scope may store.
+
+    Args:
+        more_bytes: what is about to be stored in addition; may be negative.
+
+    Raises:
+        CodeStorageExceededException: it would be more than `quotas.code_total_max_bytes`.
+    """
+    usage = await tx.usage()
+    if usage.code_bytes + more_bytes > quotas.code_total_max_bytes:
+        # Assumed: no recorded text.
+        raise CodeStorageExceededException("Code storage limit exceeded.")
+
+
 async def publish(
-    tx: FunctionTransaction, function: Function, latest: FunctionVersion, clock: Clock, *, description: str | None
+    tx: FunctionTransaction,
+    function: Function,
+    latest: FunctionVersion,
+    clock: Clock,
+    quotas: Quotas,
+    *,
+    description: str | None,
 ) -> FunctionVersion:
     """
     Store `latest` as the next version and return that version.
@@ -22,6 +46,9 @@ async def publish(
     Args:
         description: overrides the copied description of the version.
 
+    Raises:
+        CodeStorageExceededException: there is no room for the version's copy of the package.
+
     Source: Lambda API reference, PublishVersion; recorded answers for the revisions.
     """
     last = function.last_published
@@ -29,6 +56,7 @@ async def publish(
         unchanged = await tx.version(function.name, last.version)
         if unchanged is not None:
             return unchanged
+    await check_storage(tx, latest.code.size_bytes, quotas)
     number = str(function.next_version)
     configuration = latest.configuration
     if description is not None:
@@ -41,26 +69,18 @@ async def publish(
         deployment_id=clock.new_id(),
         serving=None,
     )
-    if latest.serving is not None:
-        # An update is under way: `$LATEST` goes on serving the old deployment, the version has none before it.
+    if latest.serving is not None or version.is_snap_started:
+        # `$LATEST` may go on serving an older deployment; the version has none before it, or its init is still to run.
         # Observed: State Pending in the answer of UpdateFunctionCode with Publish (recorded 2025-11).
-        version = msgspec.structs.replace(
-            version,
-            state=type(latest.state).PENDING,
-            state_reason=latest.last_update_status_reason,
-            state_reason_code=latest.last_update_status_reason_code,
-            last_update_status=None,
-            last_update_status_reason=None,
-            last_update_status_reason_code=None,
-        )
-    if version.is_snap_started:
-        # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded): Pending at first.
+        # Documented: Lambda developer guide, SnapStart: a version is Pending until its snapshot has been taken.
         version = msgspec.structs.replace(
             version,
             state=State.PENDING,
             state_reason=CREATING[0],
             state_reason_code=CREATING[1],
             last_update_status=None,
+            last_update_status_reason=None,
+            last_update_status_reason_code=None,
         )
     await tx.save_version(version)
     await tx.save_version(msgspec.structs.replace(latest, revision_id=clock.new_id()))

@@ -7,12 +7,13 @@ from typing import Any
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
 from lambent.domain.function import LATEST, State
+from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import InvalidParameterValueException
 from lambent.protocol.shapes.lambda_ import ListVersionsByFunctionRequest, PublishVersionRequest
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.functions import check_revision, check_settled
+from lambent.services.lambda_.markers import decode_version_marker, page_size, version_marker
 from lambent.services.lambda_.naming import resolve_target
-from lambent.services.lambda_.paging import PAGE_MAX, decode_number, encode_marker
 from lambent.services.lambda_.publishing import publish
 from lambent.services.lambda_.view import function_configuration, list_item
 from lambent.services.operation import operation
@@ -22,9 +23,10 @@ from lambent.store.contract import FunctionStore
 class Versions:
     """The version resource."""
 
-    def __init__(self, store: FunctionStore, activation: Activation, clock: Clock) -> None:
+    def __init__(self, store: FunctionStore, activation: Activation, quotas: Quotas, clock: Clock) -> None:
         self._store = store
         self._activation = activation
+        self._quotas = quotas
         self._clock = clock
 
     @operation("PublishVersion")
@@ -46,7 +48,9 @@ class Versions:
                     f"CodeSHA256 ({wanted}) is different from current CodeSHA256 in $LATEST ({current}). "
                     "Please try again with the CodeSHA256 in $LATEST."
                 )
-            version = await publish(tx, function, latest, self._clock, description=request.get("Description"))
+            version = await publish(
+                tx, function, latest, self._clock, self._quotas, description=request.get("Description")
+            )
         if version.state is State.PENDING:
             self._activation.settle_soon(target.scope, target.name)
         return function_configuration(version, version.version)
@@ -54,16 +58,15 @@ class Versions:
     @operation("ListVersionsByFunction")
     async def list(self, caller: Caller, request: ListVersionsByFunctionRequest) -> Mapping[str, Any]:
         target = resolve_target(caller, request["FunctionName"])
-        limit = min(request.get("MaxItems", PAGE_MAX), PAGE_MAX)
-        marker = decode_number(request.get("Marker"))
+        limit = page_size(request)
+        after = decode_version_marker(request.get("Marker"))
         async with self._store.snapshot(target.scope) as reading:
             if await reading.function(target.name) is None:
                 raise target.not_found()
-            versions = await reading.list_versions(target.name, after=marker, limit=limit + 1)
+            versions = await reading.list_versions(target.name, after=after, limit=limit + 1)
         page = versions[:limit]
         # Observed: always qualified, `$LATEST` included (recorded 2025-11).
         answer: dict[str, Any] = {"Versions": [list_item(version, version.version) for version in page]}
         if len(versions) > limit:
-            last = page[-1].version
-            answer["NextMarker"] = encode_marker("0" if last == LATEST else last)
+            answer["NextMarker"] = version_marker(page[-1].version)
         return answer

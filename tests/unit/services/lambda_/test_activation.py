@@ -1,156 +1,29 @@
 """From Pending to Active or Failed, whatever happens meanwhile."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
+from unit.services.lambda_.function_bench import ACTIVE, PENDING, SCOPE, UPDATING, Bench, F, tell
 
-from lambent.domain.caller import Scope
-from lambent.domain.function import (
-    LATEST,
-    Code,
-    Configuration,
-    Deployment,
-    Function,
-    FunctionName,
-    FunctionVersion,
-    State,
-    UpdateStatus,
-)
+from lambent.domain.function import FunctionVersion, State, UpdateStatus
 from lambent.errors.families import DependencyError
 from lambent.execution.environment import InitFailure
 from lambent.runtimes.contract import RuntimeUnavailable
-from lambent.services.lambda_.activation import Activation
-from lambent.store.contract import FunctionStore
-from lambent.testing.stores import make_sqlite, open_sqlite
-from lambent.testing.virtual_clock import VirtualClock
 
-SCOPE = Scope("000000000000", "us-east-1")
-F = FunctionName("f")
-PENDING = FunctionVersion(
-    scope=SCOPE,
-    name=F,
-    version=LATEST,
-    function_id="id",
-    configuration=Configuration("python3.11", "app.handler", "role"),
-    code=Code("1" * 64, 1),
-    revision_id="r1",
-    last_modified=0.0,
-    state_reason="The function is being created.",
-    state_reason_code="Creating",
-    deployment_id="d1",
-)
-ACTIVE = msgspec.structs.replace(
-    PENDING,
-    state=State.ACTIVE,
-    state_reason=None,
-    state_reason_code=None,
-    last_update_status=UpdateStatus.SUCCESSFUL,
-)
-UPDATING = msgspec.structs.replace(
-    ACTIVE, last_update_status=UpdateStatus.IN_PROGRESS, deployment_id="d2", serving=ACTIVE.deployment()
-)
 UNAVAILABLE = RuntimeUnavailable("python3.99 is not on this machine")
-
-
-@dataclass
-class FakeMachine:
-    """Packages and runtimes: fails as told, and lets a test act while it prepares."""
-
-    failures: list[Exception] = field(default_factory=list)
-    meanwhile: Callable[[], Awaitable[None]] | None = None
-    prepared: int = 0
-    first_inits: list[str] = field(default_factory=list)
-    init_failures: list[InitFailure | Exception] = field(default_factory=list)
-
-    async def folder(self, sha256: str) -> Path:
-        if self.failures:
-            raise self.failures.pop()
-        return Path("package")
-
-    async def prepare(self, runtime: str) -> None:
-        self.prepared += 1
-        if self.meanwhile is not None:
-            await self.meanwhile()
-
-    async def expect(self, deployment: Deployment) -> None:
-        pass
-
-    async def first_init(self, deployment: Deployment) -> InitFailure | None:
-        self.first_inits.append(deployment.version)
-        if self.meanwhile is not None:
-            await self.meanwhile()
-        if self.init_failures:
-            failure = self.init_failures.pop(0)
-            if isinstance(failure, Exception):
-                raise failure
-            return failure
-        return None
-
-
-@dataclass
-class Bench:
-    store: FunctionStore
-    machine: FakeMachine
-    clock: VirtualClock
-    activation: Activation
-
-    async def save(self, *versions: FunctionVersion) -> None:
-        async with self.store.transaction(SCOPE) as tx:
-            if await tx.function(F) is None:
-                await tx.create(Function(SCOPE, F, "id"), versions[0])
-            for version in versions:
-                await tx.save_version(version)
-
-    async def version(self, number: str = LATEST) -> FunctionVersion:
-        async with self.store.snapshot(SCOPE) as reading:
-            found = await reading.version(F, number)
-        assert found is not None
-        return found
-
-    async def settle(self) -> FunctionVersion:
-        await self.activation.settle(SCOPE, F)
-        return await self.version()
-
-    async def run_until_active(self) -> None:
-        """Run the supervised task until the function is Active, letting time pass for retries."""
-        running = asyncio.create_task(self.activation.run())
-        try:
-            async with asyncio.timeout(10):
-                while (await self.version()).state is not State.ACTIVE:
-                    assert not running.done(), "the task has ended"
-                    self.clock.advance(0.5)
-        finally:
-            running.cancel()
-            await asyncio.wait([running])
 
 
 @pytest.fixture
 def story(tmp_path: Path) -> Callable[..., None]:
     """Give a function that runs a coroutine with a bench over a real store."""
-    make_sqlite(tmp_path / "state.db")
+    return partial(tell, tmp_path)
 
-    def run(tell: Callable[[Bench], Awaitable[None]], *failures: Exception) -> None:
-        async def open_and_tell() -> None:
-            async with open_sqlite(str(tmp_path / "state.db")) as stores:
-                machine: Any = FakeMachine(list(failures))
-                clock = VirtualClock()
-                await tell(
-                    Bench(
-                        stores.functions,
-                        machine,
-                        clock,
-                        Activation(stores.functions, machine, machine, clock, machine.expect, machine.first_init),
-                    )
-                )
 
-        asyncio.run(open_and_tell())
-
-    return run
+def is_active(version: FunctionVersion) -> bool:
+    return version.state is State.ACTIVE
 
 
 def test_a_new_function_becomes_active(story: Callable[..., None]) -> None:
@@ -172,7 +45,7 @@ def test_versions_published_of_it_settle_with_it(story: Callable[..., None]) -> 
         await bench.save(PENDING, msgspec.structs.replace(PENDING, version="1"))
         await bench.settle()
         assert (await bench.version("1")).state is State.ACTIVE
-        assert bench.machine.prepared == 1
+        assert len(bench.machine.prepared) == 1
 
     story(tell)
 
@@ -270,7 +143,7 @@ def test_a_crash_in_the_middle_is_taken_up(story: Callable[..., None], left: Fun
 
     async def tell(bench: Bench) -> None:
         await bench.save(left)
-        await bench.run_until_active()
+        await bench.run_until(is_active)
 
     story(tell)
 
@@ -280,10 +153,20 @@ def test_a_store_that_failed_is_asked_again(story: Callable[..., None]) -> None:
 
     async def tell(bench: Bench) -> None:
         await bench.save(PENDING)
-        await bench.run_until_active()
+        await bench.run_until(is_active)
         assert bench.machine.failures == []
 
     story(tell, DependencyError("disk full", retryable=True), DependencyError("disk full", retryable=True))
+
+
+def test_a_failure_that_nobody_foresaw_ends_nothing(story: Callable[..., None]) -> None:
+    """It is logged and tried again, and the task that settles all functions goes on."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(PENDING)
+        await bench.run_until(is_active)
+
+    story(tell, RuntimeError("a fault of ours"))
 
 
 SNAP_STARTED = msgspec.structs.replace(
@@ -363,15 +246,45 @@ def test_a_first_init_that_was_nobodys_fault_is_tried_again(story: Callable[...,
     async def tell(bench: Bench) -> None:
         await bench.save(ACTIVE, SNAP_STARTED)
         bench.machine.init_failures.append(DependencyError("no room", retryable=True))
-        running = asyncio.create_task(bench.activation.run())
-        try:
-            async with asyncio.timeout(10):
-                while (await bench.version("1")).state is not State.ACTIVE:
-                    assert not running.done(), "the task has ended"
-                    bench.clock.advance(0.5)
-        finally:
-            running.cancel()
-            await asyncio.wait([running])
+        await bench.run_until(is_active, "1")
         assert bench.machine.first_inits == ["1", "1"]
+
+    story(tell)
+
+
+NEW_RUNTIME = msgspec.structs.replace(UPDATING.configuration, runtime="python3.99")
+
+
+def test_a_failing_update_leaves_a_version_in_its_first_init_alone(story: Callable[..., None]) -> None:
+    """`$LATEST` has moved on from what the version was published of: what it asks for now is not the version's."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(msgspec.structs.replace(UPDATING, configuration=NEW_RUNTIME), SNAP_STARTED)
+        bench.machine.failures.append(UNAVAILABLE)
+        (pending,) = await bench.activation.settle(SCOPE, F)
+        assert (await bench.version()).last_update_status is UpdateStatus.FAILED
+        assert await bench.version("1") == pending == SNAP_STARTED
+        await bench.activation.initialise(pending)
+        assert is_active(await bench.version("1"))
+
+    story(tell)
+
+
+def test_a_version_with_snap_start_is_prepared_before_its_first_init(story: Callable[..., None]) -> None:
+    """Its runtime need not be that of `$LATEST`; where it cannot be had, the version fails and no init runs."""
+
+    async def tell(bench: Bench) -> None:
+        await bench.save(msgspec.structs.replace(ACTIVE, configuration=NEW_RUNTIME), SNAP_STARTED)
+        bench.machine.failures.append(UNAVAILABLE)
+        await bench.activation.initialise(SNAP_STARTED)
+        failed = await bench.version("1")
+        assert (failed.state, failed.state_reason, failed.state_reason_code) == (
+            State.FAILED, str(UNAVAILABLE), "InvalidRuntime",
+        )  # fmt: skip
+        assert bench.machine.first_inits == []
+        await bench.save(SNAP_STARTED)
+        await bench.activation.initialise(SNAP_STARTED)
+        assert bench.machine.prepared == ["python3.11"]
+        assert bench.machine.first_inits == ["1"]
 
     story(tell)

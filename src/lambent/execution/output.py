@@ -1,0 +1,263 @@
+"""
+What one environment leaves in its log: the output of its processes, and the platform's lines around it, as text or as
+JSON records.
+
+Beside it stands the tail, the last of an invocation's log, where the caller has asked for it.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import Final
+
+from lambent.clock import Clock
+from lambent.domain.arn import runtime_version_arn
+from lambent.domain.function import Deployment
+from lambent.domain.invocation import Invocation
+from lambent.execution import environment as machine
+from lambent.runtimes.contract import Runtimes
+from lambent.telemetry import lines
+from lambent.telemetry.logs import EnvironmentLog, FunctionLogs, Usage
+from lambent.telemetry.output import OutputParser
+from lambent.telemetry.records import SystemRecords
+
+_READ_BYTES: Final = 65_536
+_READS_MAX: Final = 16
+"""Reads in a row: a function that floods its pipe gets its turn again from the loop."""
+
+_TAIL_BYTES: Final = 4096
+"""Documented: Lambda API reference, Invoke, LogResult holds the last 4 KB."""
+
+
+class EnvironmentOutput:
+    """
+    The log stream of one environment, over all processes that it may have one after the other.
+
+    Platform lines are written where they are called for; whoever wants the output that came before them reads it first.
+    """
+
+    def __init__(self, deployment: Deployment, logs: FunctionLogs, runtimes: Runtimes, clock: Clock) -> None:
+        self.stream_name = _stream_name(deployment, clock)
+        self._deployment = deployment
+        self._runtimes = runtimes
+        self._clock = clock
+        self._log: EnvironmentLog = logs.open_stream(
+            deployment.scope, deployment.configuration.log_group, self.stream_name
+        )
+        self._records: SystemRecords | None = None
+        """Where the function logs in JSON; made at INIT_START."""
+        self._pipe: int | None = None
+        self._parser = OutputParser()
+        self._tail: bytearray | None = None
+
+    # The pipe ----------------------------------------------------------------------------------------------------
+
+    def attach(self, pipe: int) -> None:
+        """Follow the output of a new process. The descriptor stays the caller's; `detach` comes before its end."""
+        self._pipe = pipe
+        # What the process before has not finished is nothing that this one goes on with.
+        self._parser = OutputParser()
+        asyncio.get_running_loop().add_reader(pipe, self.read)
+
+    def detach(self) -> None:
+        """Read no more."""
+        if self._pipe is not None:
+            asyncio.get_running_loop().remove_reader(self._pipe)
+            self._pipe = None
+
+    def read(self, flush: bool = False) -> None:
+        """
+        Read what the pipe holds without waiting and write it to the log.
+
+        Args:
+            flush: also write what is incomplete: the invocation, or the process, is over.
+        """
+        if self._pipe is None:
+            return
+        messages: list[str] = []
+        for _ in range(_READS_MAX):
+            try:
+                chunk = os.read(self._pipe, _READ_BYTES)
+            except BlockingIOError:
+                break
+            except OSError:
+                chunk = b""
+            if not chunk:
+                asyncio.get_running_loop().remove_reader(self._pipe)
+                flush = True
+                break
+            messages.extend(self._parser.feed(chunk))
+            if len(chunk) < _READ_BYTES:
+                break
+        if flush:
+            messages.extend(self._parser.flush())
+        if messages:
+            self.write(messages)
+
+    # The tail ----------------------------------------------------------------------------------------------------
+
+    def begin_tail(self, is_wanted: bool) -> None:
+        """Begin a tail, or have none, for the invocation that was placed now."""
+        self._tail = bytearray() if is_wanted else None
+
+    def take_tail(self) -> bytes | None:
+        """Return the tail and keep none; None where none was wanted."""
+        tail, self._tail = self._tail, None
+        return None if tail is None else bytes(tail)
+
+    def _add_to_tail(self, messages: Sequence[str]) -> None:
+        if self._tail is not None:
+            for message in messages:
+                self._tail += message.encode()
+                del self._tail[:-_TAIL_BYTES]
+
+    # Lines -------------------------------------------------------------------------------------------------------
+
+    def write(self, messages: Sequence[str]) -> None:
+        """Write messages as they are."""
+        self._add_to_tail(messages)
+        self._log.output(messages)
+
+    def init_start(self, initialization_type: str) -> None:
+        """Write INIT_START. Observed: no tail holds it."""
+        if self._deployment.configuration.logging.is_json:
+            self._records = self._new_records(initialization_type)
+            self._log.output(self._records.init_start(self._clock.now()))
+        else:
+            self._log.output([lines.init_start_line(*self._runtime_version())])
+
+    def init_done(self, init_ms: float, phase: str) -> None:
+        """Tell that init went well, which the text format does not."""
+        if self._records is not None:
+            self._log.output(self._records.init_report(self._clock.now(), init_ms, phase))
+
+    def restore_start(self) -> None:
+        """Write RESTORE_START, which no tail holds either."""
+        if self._records is not None:
+            self._log.output(self._records.restore_start(self._clock.now()))
+        else:
+            self._log.output([lines.restore_start_line(*self._runtime_version())])
+
+    def restore_report(self, report: machine.LogRestoreReport) -> None:
+        """Write RESTORE_REPORT."""
+        if self._records is not None:
+            now = self._clock.now()
+            self._log.output(self._records.restore_report(now, report.restore_ms, report.status, report.error_type))
+        else:
+            self._log.output([lines.restore_report_line(report.restore_ms, report.status, report.error_type)])
+
+    def init_report(self, report: machine.LogInitReport) -> None:
+        """Write INIT_REPORT."""
+        told = (report.init_ms, report.phase, report.status, report.error_type)
+        if self._records is not None:
+            self.write(self._records.init_report(self._clock.now(), *told))
+        else:
+            self.write([lines.init_report_line(*told)])
+
+    def start(self, invocation: Invocation) -> None:
+        """Write START."""
+        version, configuration = self._deployment.version, self._deployment.configuration
+        if self._records is not None:
+            written = self._records.start(self._clock.now(), invocation.request_id, invocation.tenant)
+        else:
+            written = [lines.start_line(invocation.request_id, version)]
+        self._add_to_tail(written)
+        self._log.started(
+            invocation.request_id,
+            version,
+            configuration.memory_mib,
+            configuration.timeout_s,
+            written,
+            configuration.logging.system_level or "",
+        )
+
+    def timeout(self, invocation: Invocation) -> None:
+        """Write that the invocation took too long. Assumed: in JSON the status of the report alone says it."""
+        if self._records is not None:
+            return
+        timeout_s = self._deployment.configuration.timeout_s
+        self.write([lines.timeout_line(self._clock.now(), invocation.request_id, timeout_s)])
+
+    def end(self, invocation: Invocation, end: machine.LogEnd, memory_peak_mib: int, cpu_us: int) -> None:
+        """
+        Write END and REPORT, and what the invocation used.
+
+        Args:
+            memory_peak_mib: the most that the environment has used so far.
+            cpu_us: processor time of this invocation, a cold start's init included.
+        """
+        usage = Usage(
+            duration_ms=end.duration_ms,
+            init_ms=end.init_ms or 0.0,
+            billed_ms=lines.billed_duration_ms(end.duration_ms, end.init_ms, end.restore_ms),
+            cpu_us=cpu_us,
+            memory_peak_mib=memory_peak_mib,
+        )
+        if self._records is not None:
+            written = self._records.report(
+                self._clock.now(),
+                invocation.request_id,
+                duration_ms=end.duration_ms,
+                init_ms=end.init_ms,
+                memory_peak_mib=memory_peak_mib,
+                status=end.status,
+                error_type=end.error_type,
+                restore_ms=end.restore_ms,
+            )
+        else:
+            written = self._closing_lines(invocation, end, memory_peak_mib)
+        self._add_to_tail(written)
+        self._log.ended(invocation.request_id, written, usage)
+
+    def crash(self, text: str) -> None:
+        """Write what is said of a runtime that ended in the middle of an invocation."""
+        if self._records is not None:
+            self.write(self._records.fault(self._clock.now(), text))
+        else:
+            self.write([text])
+
+    def _closing_lines(self, invocation: Invocation, end: machine.LogEnd, memory_peak_mib: int) -> list[str]:
+        return [
+            lines.end_line(invocation.request_id),
+            lines.report_line(
+                invocation.request_id,
+                duration_ms=end.duration_ms,
+                init_ms=end.init_ms,
+                memory_mib=self._deployment.configuration.memory_mib,
+                memory_peak_mib=memory_peak_mib,
+                status=end.status,
+                error_type=end.error_type,
+                restore_ms=end.restore_ms,
+            ),
+        ]
+
+    def _new_records(self, initialization_type: str) -> SystemRecords:
+        label, arn = self._runtime_version()
+        configuration = self._deployment.configuration
+        return SystemRecords(
+            configuration.logging.system_level or "INFO",
+            function_name=self._deployment.name,
+            function_version=self._deployment.version,
+            # What the stream's name ends with: the environment's own.
+            instance_id=self.stream_name[-32:],
+            memory_mib=configuration.memory_mib,
+            runtime_version=label,
+            runtime_version_arn=arn,
+            initialization_type=initialization_type,
+        )
+
+    def _runtime_version(self) -> tuple[str, str]:
+        runtime = self._deployment.configuration.runtime
+        return self._runtimes.version_label(runtime), runtime_version_arn(self._deployment.scope.region, runtime)
+
+
+def _stream_name(deployment: Deployment, clock: Clock) -> str:
+    """
+    Name the environment's log stream.
+
+    Documented: Lambda developer guide, CloudWatch log streams. Observed: with a group of the user's choice the
+    function's name stands in front of the version.
+    """
+    day = lines.date_path(clock.now())
+    owner = "" if deployment.configuration.log_group == f"/aws/lambda/{deployment.name}" else deployment.name
+    return f"{day}/{owner}[{deployment.version}]{clock.token_hex(16)}"

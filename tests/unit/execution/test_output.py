@@ -1,0 +1,143 @@
+"""What one environment leaves in its log, and the tail that a caller gets of it."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lambent.domain.caller import Scope
+from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName
+from lambent.domain.invocation import Invocation
+from lambent.execution.environment import LogEnd, LogInitReport
+from lambent.execution.output import EnvironmentOutput
+from lambent.store.contract import LogPosition
+from lambent.telemetry.logs import FunctionLogs
+from lambent.telemetry.segments import Segments
+from lambent.testing.log_store import MemoryLogStore
+from lambent.testing.virtual_clock import VirtualClock
+
+INVOCATION = Invocation("r1", "arn", b"{}", "Root=1")
+END = LogEnd(duration_ms=3.0, init_ms=1.5, status="", error_type="")
+
+
+class Runtimes:
+    """Knows what INIT_START shows."""
+
+    def version_label(self, runtime: str) -> str:
+        return runtime
+
+
+class Bench:
+    """One environment's output, and the pipe that its process writes to."""
+
+    def __init__(self, folder: Path, log_group: str) -> None:
+        clock = VirtualClock()
+        self.segments = Segments(folder, clock)
+        self.logs = FunctionLogs(self.segments, MemoryLogStore(clock), clock)
+        deployment = Deployment(
+            Scope("000000000000", "us-east-1"),
+            FunctionName("f"),
+            LATEST,
+            "f-1",
+            Configuration("python3.13", "app.handler", "role", log_group=log_group),
+            Code("0" * 64, 1),
+        )
+        runtimes: Any = Runtimes()
+        self.output = EnvironmentOutput(deployment, self.logs, runtimes, clock)
+        self.pipe, self.write_end = os.pipe()
+        os.set_blocking(self.pipe, False)
+        self.output.attach(self.pipe)
+
+    def print(self, text: str) -> None:
+        os.write(self.write_end, text.encode())
+
+    def messages(self) -> list[str]:
+        read = self.segments.read(LogPosition(0, 0), self.segments.end())
+        return [message for record in read for message in msgspec.msgpack.decode(record.payload)[6]]
+
+    async def close(self) -> None:
+        self.output.detach()
+        os.close(self.pipe)
+        os.close(self.write_end)
+        await self.logs.close()
+
+
+def play(folder: Path, story: Callable[[Bench], None], log_group: str = "/aws/lambda/f") -> None:
+    async def whole() -> None:
+        bench = Bench(folder, log_group)
+        try:
+            story(bench)
+        finally:
+            await bench.close()
+
+    asyncio.run(whole())
+
+
+def test_a_tail_is_what_came_since_the_invocation_was_placed(tmp_path: Path) -> None:
+    """The output of its init among it, INIT_START not; it is taken once."""
+
+    def story(bench: Bench) -> None:
+        output = bench.output
+        output.write(["before\n"])
+        output.begin_tail(is_wanted=True)
+        output.init_start()
+        bench.print("loading\n")
+        output.read()
+        output.init_report(LogInitReport(1.0, "init", "error", "Runtime.ExitError"))
+        output.start(INVOCATION)
+        bench.print("working")
+        output.read(flush=True)
+        output.end(INVOCATION, END, memory_peak_mib=30, cpu_us=7)
+        tail = output.take_tail()
+        assert tail is not None
+        assert tail.decode() == "".join(message for message in bench.messages()[1:] if "INIT_START" not in message)
+        assert [line.split()[0] for line in bench.messages()] == [
+            "before", "INIT_START", "loading", "INIT_REPORT", "START", "working", "END", "REPORT"
+        ]  # fmt: skip
+        assert output.take_tail() is None
+
+    play(tmp_path, story)
+
+
+def test_a_tail_is_bounded_and_only_kept_where_it_is_wanted(tmp_path: Path) -> None:
+    """The last 4 KB, in bytes."""
+
+    def story(bench: Bench) -> None:
+        bench.output.begin_tail(is_wanted=True)
+        bench.output.write(["\u00e4" * 3000, "x" * 100])
+        assert bench.output.take_tail() == ("\u00e4" * 1998 + "x" * 100).encode()
+        bench.output.begin_tail(is_wanted=False)
+        bench.output.write(["more"])
+        assert bench.output.take_tail() is None
+
+    play(tmp_path, story)
+
+
+def test_a_pipe_that_was_left_is_not_read(tmp_path: Path) -> None:
+    """Its number may be another's by then."""
+
+    def story(bench: Bench) -> None:
+        bench.print("too late\n")
+        bench.output.detach()
+        bench.output.read(flush=True)
+        bench.output.detach()
+        assert bench.messages() == []
+
+    play(tmp_path, story)
+
+
+def test_the_stream_names_the_function_where_the_group_does_not(tmp_path: Path) -> None:
+    """Several functions may share a group of the user's choice."""
+
+    def is_named(name: str) -> Callable[[Bench], None]:
+        def story(bench: Bench) -> None:
+            stream = bench.output.stream_name
+            assert stream.split("/")[3].startswith(f"{name}[$LATEST]")
+
+        return story
+
+    play(tmp_path / "own", is_named(""))
+    play(tmp_path / "shared", is_named("f"), "shared")
