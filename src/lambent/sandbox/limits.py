@@ -33,6 +33,9 @@ _CPU_QUOTA_MIN_US = 1_000
 _MIB_PER_CORE = 1769
 """Documented: Lambda developer guide, Configure Lambda function memory: at 1,769 MB a function has one vCPU."""
 
+_TCP_BUFFERS_SHARE = 4
+"""Assumed: MemorySize / 4 is more than a function's few connections want. Under version 1 it comes on top."""
+
 _END_ROUNDS_MAX = 1000
 _END_ROUND_MS = 10
 
@@ -196,7 +199,8 @@ class GroupHandles:
     One environment's group as the server sees it. Everything is a direct read or write; nothing waits.
 
     A controller that the group has not limits nothing and reads as 0; `Hierarchies.missing` says so beforehand. Once
-    the group is gone, or after `close`, writes do nothing and reads return what was read last.
+    the group is gone, or after `close`, writes do nothing and reads return what was read last; also `kill`, while this
+    process has no descriptor left.
 
     Args:
         descriptors: as `Groups.make` returned them; each is recognised by the files in it. Owned from here on.
@@ -280,9 +284,14 @@ class GroupHandles:
 
         None where the kernel ends the whole group by itself, as cgroup2 does when told so. Under version 1 it ends one
         process, and what is left of a function would go on without it.
+
+        Raises:
+            OSError: this process has no descriptor left.
         """
-        control = self._keep("memory.oom_control", os.O_RDONLY)
-        registry = self._open("cgroup.event_control", os.O_WRONLY)
+        if "memory.oom_control" not in self._kept:
+            self._kept["memory.oom_control"] = self._open("memory.oom_control", os.O_RDONLY)
+        control = self._kept["memory.oom_control"]
+        registry = None if control is None else self._open("cgroup.event_control", os.O_WRONLY)
         if control is None or registry is None:
             return None
         try:
@@ -302,14 +311,22 @@ class GroupHandles:
 
     def _keep(self, name: str, flags: int) -> int | None:
         if name not in self._kept:
-            self._kept[name] = self._open(name, flags)
+            try:
+                self._kept[name] = self._open(name, flags)
+            except OSError:
+                # No descriptor to be had now: the next time it is tried again.
+                return None
         return self._kept[name]
 
     def _open(self, name: str, flags: int) -> int | None:
+        """Open a file of the group; None where it has no such file."""
         for folder in self._folders:
-            # ENOENT: another hierarchy's folder; ENODEV: the group has been removed.
-            with contextlib.suppress(OSError):
+            try:
                 return os.open(name, flags, dir_fd=folder)
+            except OSError as error:
+                # ENOENT: another hierarchy's folder; ENODEV: the group has been removed.
+                if error.errno not in {errno.ENOENT, errno.ENODEV}:
+                    raise
         return None
 
     def _write_kept(self, name: str, word: bytes) -> bool:
@@ -322,7 +339,10 @@ class GroupHandles:
         return True
 
     def _write_once(self, name: str, word: bytes) -> bool:
-        descriptor = self._open(name, os.O_WRONLY | os.O_TRUNC)
+        try:
+            descriptor = self._open(name, os.O_WRONLY | os.O_TRUNC)
+        except OSError:
+            descriptor = None
         if descriptor is None:
             return False
         try:
@@ -396,6 +416,8 @@ def _set_memory(folder: int, memory_mib: int) -> None:
     files = ["memory.memsw.limit_in_bytes", "memory.limit_in_bytes"]
     for name in files if is_raised else reversed(files):
         _write_if_there(name, str(limit), folder)
+    # Counted apart, and only where there is a limit: else TCP's buffers would hold whatever the machine has for all.
+    _write_if_there("memory.kmem.tcp.limit_in_bytes", str(limit // _TCP_BUFFERS_SHARE), folder)
 
 
 # Folders and members ---------------------------------------------------------------------------------------------

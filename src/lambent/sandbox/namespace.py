@@ -8,7 +8,6 @@ accounting are direct reads and writes on descriptors that the spawner sent.
 
 import asyncio
 import contextlib
-import errno
 import hashlib
 import json
 import logging
@@ -54,6 +53,8 @@ _START_TRIES_S = (0.0, 0.1, 0.5, 2.0)
 
 _CLEAN_UP_MAX_S = 20.0
 """Assumed: a thousand environments end in four seconds; what takes longer hangs."""
+
+_NO_DESCRIPTORS = "the server has no descriptors left"
 
 _SPAWNER = """
 import sys
@@ -168,7 +169,7 @@ class NamespaceSandbox:
         order = {"op": "park", "id": environment_id, "kind": msgspec.to_builtins(kind)}
         try:
             descriptors = await link.ask(order)
-        except asyncio.CancelledError:
+        except BaseException:
             link.tell({"op": "gone", "id": environment_id})
             raise
         group = self._group(descriptors[len(PARKED) :])
@@ -205,6 +206,9 @@ class NamespaceSandbox:
             except OSError:
                 data, descriptors = b"", []
             what, text = data[:1], data[1:].decode("utf-8", "replace")
+            if what == b"P" and not descriptors:
+                # The kernel leaves out those for which this process has no room.
+                what, text = b"F", _NO_DESCRIPTORS
             if what == b"P":
                 environment.process = descriptors[0]
                 environment.loop.add_reader(environment.process, self._process_ended, environment)
@@ -315,13 +319,20 @@ class NamespaceSandbox:
         own.runtime_listener.close()
         if own.gateway_listener is not None:
             own.gateway_listener.close()
-        own.group.kill()
+        self._end_processes(own)
         if own.process is None:
             # Its first process has not been seen, nor will it be: nobody reads its orders any more.
             own.loop.remove_reader(own.orders)
             if not own.parked.done():
                 own.parked.cancel()
             self._end(own, Exit(signal=signal.SIGKILL))
+
+    def _end_processes(self, own: NamespaceEnvironment) -> None:
+        own.group.kill()
+        if own.process is not None:
+            # Enough by itself as long as nothing is frozen, and it takes no descriptor, which may be what is lacking.
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(own.process, signal.SIGKILL)
 
     def _out_of_memory(self, own: NamespaceEnvironment) -> None:
         """The kernel has ended one process: end the others. The limit is on the environment, not on one of them."""
@@ -330,7 +341,7 @@ class NamespaceSandbox:
             own.oom_event = None
         # Told before the kernel has picked a process; ours may be the first to end one, and nothing counts that.
         own.is_out_of_memory = True
-        own.group.kill()
+        self._end_processes(own)
 
     def _process_ended(self, own: NamespaceEnvironment) -> None:
         """The first process is gone, and with it everything in its process namespace."""
@@ -392,8 +403,11 @@ class NamespaceSandbox:
 
     async def close(self) -> None:
         self._is_closing = True
-        for environment in list(self._environments.values()):
+        environments = list(self._environments.values())
+        # All at once: one after the other, each would wait for the kernel to end its namespaces, ten times as long.
+        for environment in environments:
             self.kill(environment)
+        for environment in environments:
             await self.wait(environment)
             self.release(environment)
         if self._starting is not None:
@@ -427,7 +441,12 @@ class NamespaceSandbox:
             await self._clock.sleep(_START_TRIES_S[min(self._failed_starts, len(_START_TRIES_S) - 1)])
             self._failed_starts += 1
             link = _SpawnerLink(self._setup, self._spawner_lost)
-            await link.greet()
+            try:
+                await link.greet()
+            except asyncio.CancelledError:
+                link.let_go()
+                await asyncio.get_running_loop().run_in_executor(None, link.wait)
+                raise
         finally:
             self._starting = None
         self._failed_starts = 0
@@ -444,7 +463,7 @@ class NamespaceSandbox:
         _log.error("sandbox.spawner_lost environments=%d", len(self._environments))
         for environment in list(self._environments.values()):
             environment.is_lost = True
-            environment.group.kill()
+            self._end_processes(environment)
             if environment.process is None:
                 self._end(environment, Exit(signal=signal.SIGKILL))
 
@@ -485,7 +504,8 @@ class _SpawnerLink:
         answer = await self._greeting
         if "error" in answer:
             self.let_go()
-            self.wait()
+            # It cleans up first, which may take seconds; invocations go on meanwhile.
+            await self._loop.run_in_executor(None, self.wait)
             raise DependencyError(f"the spawner cannot work: {answer['error']}", retryable=False)
         self.hello = answer
 
@@ -499,7 +519,14 @@ class _SpawnerLink:
         answer: asyncio.Future[list[int]] = self._loop.create_future()
         self._asked[order["id"]] = answer
         self.tell(order)
-        return await answer
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            # Cancelled in the moment between the answer and its being taken: nobody else knows of these.
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                for descriptor in answer.result():
+                    os.close(descriptor)
+            raise
 
     def tell(self, order: Mapping[str, Any]) -> None:
         """Order something that has no answer."""
@@ -526,13 +553,11 @@ class _SpawnerLink:
     def _read(self) -> None:
         while True:
             try:
-                data, descriptors, _, _ = socket.recv_fds(self._socket, 65_536, 32, socket.MSG_CMSG_CLOEXEC)
+                data, descriptors, flags, _ = socket.recv_fds(self._socket, 65_536, 32, socket.MSG_CMSG_CLOEXEC)
             except BlockingIOError:
                 return
-            except OSError as error:
-                if error.errno == errno.EMFILE:
-                    _log.error("sandbox.no_descriptors remedy='raise the limit of open files: ulimit -n'")
-                data, descriptors = b"", []
+            except OSError:
+                data, descriptors, flags = b"", [], 0
             if not data:
                 self._ended()
                 return
@@ -541,10 +566,15 @@ class _SpawnerLink:
                 self._greeting.set_result(answer)
                 continue
             asked = self._asked.pop(answer["id"], None)
-            if asked is None or asked.done():
+            if flags & socket.MSG_CTRUNC:
+                _log.error("sandbox.no_descriptors remedy='raise the limit of open files: ulimit -n'")
+                answer["error"] = _NO_DESCRIPTORS
+            if asked is None or asked.done() or "error" in answer:
                 for descriptor in descriptors:
                     os.close(descriptor)
-            elif "error" in answer:
+            if asked is None or asked.done():
+                continue
+            if "error" in answer:
                 asked.set_exception(DependencyError(f"no environment: {answer['error']}", retryable=True))
             else:
                 asked.set_result(list(descriptors))

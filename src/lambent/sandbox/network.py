@@ -14,13 +14,14 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from lambent.sandbox import netlink, packet_filter
 from lambent.sandbox.inside import system_calls
 from lambent.sandbox.packet_filter import HOST_ADDRESS, RANGE, PacketFilterError
+from lambent.sandbox.table_watch import TableWatch
 
 _RUNTIME_API = ("127.0.0.1", 9001)
 """Documented: AWS's own value of AWS_LAMBDA_RUNTIME_API."""
@@ -97,9 +98,8 @@ def _try_in_new_namespace(nft: str) -> str | None:
                 link.do(netlink.veth("lbtrial", 1, "eth0", namespace))
             except OSError as error:
                 return f"the kernel makes no pairs of interfaces ({error.strerror}): `modprobe veth`"
-            packet_filter.write_table(
-                nft, packet_filter.table_text("00000000", (1,), ("10.0.0.0/8",), ("192.0.2.1",), "127.0.0.53")
-            )
+            opened = ("00000000", (1,), ("10.0.0.0/8",), ("192.0.2.1",), "127.0.0.53")
+            _write_table(nft, lambda counts: packet_filter.table_text(*opened, counts))
     except PacketFilterError as error:
         modules = "nf_tables nft_chain_nat nft_masq nft_ct nft_reject_inet nft_fib_inet"
         return f"nftables does not work here ({error}): `modprobe -a {modules}`"
@@ -107,6 +107,28 @@ def _try_in_new_namespace(nft: str) -> str | None:
         return f"the kernel makes no network namespaces ({error.strerror}); a privileged container or a machine can"
     finally:
         os.close(home)
+    return None
+
+
+def _write_table(nft: str, text: Callable[[bool], str]) -> str | None:
+    """
+    Put a table into the kernel, without a limit of connections where the kernel cannot count them.
+
+    Args:
+        nft: the program.
+        text: the table, by whether it counts connections.
+
+    Returns:
+        Why they are not counted, None when they are.
+
+    Raises:
+        PacketFilterError: not even such a table can be had.
+    """
+    try:
+        packet_filter.write_table(nft, text(True))
+    except PacketFilterError as error:
+        packet_filter.write_table(nft, text(False))
+        return f"one environment may fill the machine's table of connections ({error}): `modprobe nft_connlimit`"
     return None
 
 
@@ -132,6 +154,10 @@ class Network:
         self._home = _network_namespace()
         self._netlink = netlink.Netlink()
         self._is_open = False
+        self.weaker: str | None = None
+        """What `open` found missing that egress is offered without, and what changes it."""
+        self.watch: TableWatch | None = None
+        """Whenever it is readable, `check_table` is to be called; None before `open` and without egress."""
         self._has_ipv6 = _has_ipv6()
         blocks = list(RANGE.subnets(new_prefix=_BLOCK_PREFIX))
         first = int(settings.instance, 16) % len(blocks)
@@ -163,15 +189,45 @@ class Network:
         try:
             if self._serves_from_host and (reason := packet_filter.closed_by_others(nft, "input")):
                 raise NetworkUnavailable(reason)
+            self.watch = TableWatch(packet_filter.table_name(self.settings.instance))
             # Before the first packet may be forwarded.
-            packet_filter.write_table(nft, self.rules())
+            self.weaker = _write_table(nft, self.rules)
         except PacketFilterError as error:
             raise NetworkUnavailable(f"nftables refused the rules: {error}") from error
+        except OSError as error:
+            raise NetworkUnavailable(f"nobody would tell when the rules are taken away: {error}") from error
         if not _forwards():
             # For the whole machine, so nobody should have to guess who did it.
             sys.stderr.write("sandbox.forwarding_switched_on setting=net.ipv4.ip_forward\n")
             _FORWARDING.write_text("1")
         self._is_open = True
+
+    def check_table(self) -> None:
+        """
+        Write the table again where another program has taken it away.
+
+        A reload of the machine's own rules begins with `flush ruleset` as a rule. From then on every environment would
+        reach the machine and its networks. What cannot be walled in again loses its way out.
+        """
+        if self.watch is None or not self.watch.may_be_gone() or not self._is_open:
+            return
+        instance = self.settings.instance
+        try:
+            nft = packet_filter.find_nft()
+            if nft is None:
+                raise PacketFilterError("the program nft is missing")
+            if packet_filter.has_table(nft, instance):
+                return
+            _write_table(nft, self.rules)
+        except PacketFilterError as error:
+            sys.stderr.write(
+                f"sandbox.egress_closed table={packet_filter.table_name(instance)} reason={str(error)!r}\n"
+            )
+            self._is_open = False
+            with contextlib.suppress(OSError):
+                self._netlink.do(netlink.delete_group(self._group))
+            return
+        sys.stderr.write(f"sandbox.rules_written_again table={packet_filter.table_name(instance)}\n")
 
     def make(self, number: int, egress: bool) -> EnvironmentNetwork:
         """
@@ -254,11 +310,16 @@ class Network:
             return address
         raise OSError(errno.EADDRINUSE, f"all addresses of {RANGE} for number {number} are taken")
 
-    def rules(self) -> str:
+    def rules(self, counts_connections: bool = True) -> str:
         """Return the table as nft reads it."""
         settings = self.settings
         return packet_filter.table_text(
-            settings.instance, settings.allow_host, settings.allow_net, self._servers, self._relays_dns
+            settings.instance,
+            settings.allow_host,
+            settings.allow_net,
+            self._servers,
+            self._relays_dns,
+            counts_connections,
         )
 
     def hosts_text(self) -> str:
@@ -278,6 +339,8 @@ class Network:
                 self._netlink.do(netlink.delete_group(self._group))
             packet_filter.remove_table(nft, self.settings.instance)
         self._is_open = False
+        if self.watch is not None:
+            self.watch.close()
         self._netlink.close()
         os.close(self._home)
         self._home = -1

@@ -30,6 +30,20 @@ What is no internet: private, shared, link-local, multicast and reserved ranges 
 Azure's machines fetch what they are set up with.
 """
 
+CONNECTIONS_MAX = 4096
+"""
+What one environment may have in the machine's table of connections, which all share: 262,144 on a machine of 4 GiB, and
+whoever comes when it is full is dropped. Closed TCP connections do not count.
+Assumed: Lambda's 1,024 descriptors, and a hundred questions a second to name servers, each remembered for 30 s. With
+more the kernel would take long to count: 16,384 cost a function that opens all it can four times the processor.
+"""
+
+_COUNTED_ADDRESSES_MAX = 16_384
+"""
+Twice as many as a server may have environments, since the kernel remembers connections of those that have ended. What
+finds no place is not counted; the kernel takes 16 bytes for each place beforehand.
+"""
+
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin"
 _TIMEOUT_S = 10
 _FINAL = re.compile(r"(counter( packets \d+ bytes \d+)? )?(drop|reject( with .*)?)")
@@ -56,6 +70,7 @@ def table_text(
     allow_net: Iterable[str] = (),
     name_servers: Iterable[str] = (),
     relays_dns_to: str | None = None,
+    counts_connections: bool = True,
 ) -> str:
     """
     Return the table as nft reads it; it takes the place of an earlier one in one transaction.
@@ -66,6 +81,7 @@ def table_text(
         allow_net: networks that are open though they are in a closed range.
         name_servers: who environments may ask, wherever they are.
         relays_dns_to: a loopback address of the machine where a name server listens; HOST_ADDRESS stands for it.
+        counts_connections: whether CONNECTIONS_MAX holds, for which the kernel needs nft_connlimit.
     """
     ours = f'"{interface_prefix(instance)}*"'
     to_host = f"iifname {ours} ip daddr {HOST_ADDRESS}"
@@ -79,7 +95,8 @@ def table_text(
         # Besides rp_filter, which a setting for all interfaces may have made loose.
         f"iifname {ours} fib saddr . iif oif missing drop",
     ]
-    diverted, arriving, relayed = [], [], []
+    counted = _refuse_more(f"iifname {ours} ct state new") if counts_connections else []
+    diverted, arriving, relayed = [], list(counted), []
     if ports:
         diverted.append(f"{to_host} tcp dport {_set(ports)} dnat ip to 127.0.0.1")
         arriving.append(f"iifname {ours} ip daddr 127.0.0.1 tcp dport {_set(ports)} ct status dnat accept")
@@ -103,6 +120,7 @@ def table_text(
         f"oifname {ours} drop",
         # What belongs to no connection would not be masqueraded either.
         f"iifname {ours} ct state invalid drop",
+        *counted,
         *(dns if servers else ()),
         *([f"iifname {ours} ip daddr {_set(opened)} accept"] if opened else ()),
         *_refuse(f"iifname {ours} ip daddr {_set(_CLOSED)}"),
@@ -113,6 +131,8 @@ def table_text(
 
     table = f"table inet {table_name(instance)}"
     lines = [table, f"delete {table}", f"{table} {{"]
+    if counts_connections:
+        lines.append(f"  set connections {{ type ipv4_addr; size {_COUNTED_ADDRESSES_MAX}; flags dynamic; }}")
     for name, hook, rules in (
         ("spoofed", "type filter hook prerouting priority raw", spoofed),
         # Before Docker, which would lead ports that it has published to addresses that are closed.
@@ -136,6 +156,16 @@ def _refuse(matches: str) -> list[str]:
     ]
 
 
+def _refuse_more(matches: str) -> list[str]:
+    """Refuse what would be one connection too many of its source address."""
+    # Behind all that has to match: whatever gets there is counted.
+    is_over = f"add @connections {{ ip saddr ct count over {CONNECTIONS_MAX} }}"
+    return [
+        f"{matches} meta l4proto tcp {is_over} reject with tcp reset",
+        f"{matches} meta l4proto != tcp {is_over} reject with icmp type admin-prohibited",
+    ]
+
+
 def _set(members: Iterable[object]) -> str:
     return "{ " + ", ".join(map(str, members)) + " }"
 
@@ -153,6 +183,16 @@ def write_table(nft: str, text: str) -> None:
         PacketFilterError: it cannot be had here.
     """
     _run([nft, "-f", "-"], text)
+
+
+def has_table(nft: str, instance: str) -> bool:
+    """
+    Return whether the table of an instance is there.
+
+    Raises:
+        PacketFilterError: nft does not say.
+    """
+    return f"table inet {table_name(instance)}" in _run([nft, "list", "tables"]).splitlines()
 
 
 def remove_table(nft: str, instance: str) -> None:

@@ -284,7 +284,6 @@ class ProcessSandbox:
         assert process.stdin is not None
         try:
             self._written_down.add(process.pid, own.runtime_api_address)
-            exit_descriptor = _open_exit_descriptor(process.pid)
             if not own.is_killed:
                 process.stdin.write(b"\n")
                 process.stdin.flush()
@@ -292,11 +291,12 @@ class ProcessSandbox:
             # Nothing was let through the gate, so one signal to one process ends it.
             process.kill()
             process.wait()
+            self._forget(process.pid)
             raise DependencyError(f"an environment could not be written down: {error}", retryable=True) from error
         finally:
             with contextlib.suppress(OSError):
                 process.stdin.close()
-        return process, exit_descriptor
+        return process, _open_exit_descriptor(process.pid)
 
     def _started(
         self,
@@ -323,6 +323,11 @@ class ProcessSandbox:
             threading.Thread(target=wait_for_exit, name=f"exit-of-{own.process.pid}", daemon=True).start()
         if own.is_killed:
             self._kill_processes(own)
+
+    def _forget(self, leader: int) -> None:
+        """Strike an environment off the list; on a full disk the list only does not get shorter."""
+        with contextlib.suppress(OSError):
+            self._written_down.remove(leader)
 
     # -- ending -------------------------------------------------------------------------------------------------
 
@@ -362,7 +367,7 @@ class ProcessSandbox:
             self._by_memory.pop(own.memory, None)
             if self._memory_watch is not None:
                 self._memory_watch.end(own.memory)
-        self._written_down.remove(process.pid)
+        self._forget(process.pid)
         how = Exit(signal=-code) if code < 0 else Exit(status=code)
         if own.is_out_of_memory:
             how = Exit(how.status, how.signal, out_of_memory=True)

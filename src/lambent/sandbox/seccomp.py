@@ -38,14 +38,15 @@ _ALLOWED = (
     "brk", "get_mempolicy", "madvise", "map_shadow_stack", "mbind", "memfd_create", "mincore", "mlock", "mlock2",
     "mlockall", "mmap", "mprotect", "mremap", "mseal", "msync", "munlock", "munlockall", "munmap", "pkey_alloc",
     "pkey_free", "pkey_mprotect", "set_mempolicy", "set_mempolicy_home_node",
-    # Processes and threads. clone has a rule of its own, clone3 none: see _argument_rules.
+    # Processes and threads. clone, setrlimit and prlimit64 have rules of their own, clone3 none: see
+    # _add_argument_rules.
     "arch_prctl", "capget", "capset", "execve", "execveat", "exit", "exit_group", "fork", "get_robust_list", "getcpu",
     "getpgid", "getpgrp", "getpid", "getppid", "getpriority", "getrlimit", "getrusage", "getsid", "gettid",
-    "ioprio_get", "ioprio_set", "membarrier", "pidfd_open", "pidfd_send_signal", "prctl", "prlimit64",
-    "restart_syscall", "rseq", "sched_get_priority_max", "sched_get_priority_min", "sched_getaffinity", "sched_getattr",
-    "sched_getparam", "sched_getscheduler", "sched_rr_get_interval", "sched_setaffinity", "sched_setattr",
-    "sched_setparam", "sched_setscheduler", "sched_yield", "set_robust_list", "set_tid_address", "setpgid",
-    "setpriority", "setrlimit", "setsid", "sysinfo", "times", "uname", "vfork", "wait4", "waitid",
+    "ioprio_get", "ioprio_set", "membarrier", "pidfd_open", "pidfd_send_signal", "prctl", "restart_syscall", "rseq",
+    "sched_get_priority_max", "sched_get_priority_min", "sched_getaffinity", "sched_getattr", "sched_getparam",
+    "sched_getscheduler", "sched_rr_get_interval", "sched_setaffinity", "sched_setattr", "sched_setparam",
+    "sched_setscheduler", "sched_yield", "set_robust_list", "set_tid_address", "setpgid", "setpriority", "setsid",
+    "sysinfo", "times", "uname", "vfork", "wait4", "waitid",
     # Locks.
     "futex", "futex_requeue", "futex_wait", "futex_waitv", "futex_wake",
     # Signals.
@@ -112,6 +113,10 @@ _TERMINAL_REQUESTS = (0x5412, 0x541C)
 
 _HARMLESS_PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)
 """PER_LINUX, PER_LINUX32, each with UNAME26 and without, and the question which one it is."""
+
+_LIMITS_BUT_CORE = ((0xFFFFFFFC, 0), (0xFFFFFFFF, 5), (0xFFFFFFFE, 6), (0xFFFFFFF8, 8))
+"""Masks and values that together match the numbers of resources, 0 to 15, but for RLIMIT_CORE."""
+_RLIMIT_CORE = 4
 
 _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK = 1, 2, 10, 16
 _SOCK_STREAM, _SOCK_DGRAM = 1, 2
@@ -185,26 +190,34 @@ def _libseccomp() -> Any:
 
 def _add_rules(seccomp: Any, program: Any) -> None:
     refusal = seccomp.ERRNO(errno.EPERM)
+    # A result of 0 without the call: an error that is none.
+    nothing_done = seccomp.ERRNO(0)
 
-    def add(action: int, name: str, *arguments: tuple[int, int, int]) -> None:
+    def add(action: int, name: str, *arguments: tuple[int, int, int | None]) -> None:
         number = seccomp.resolve_syscall(seccomp.Arch.NATIVE, name)
         if number < 0:
             # Not on this architecture (open on ARM), unless libseccomp is only too old to know the name.
             number = _NEWER_NUMBERS.get(name, number)
         if number >= 0:
-            compared = [seccomp.Arg(index, seccomp.MASKED_EQ, mask, value) for index, mask, value in arguments]
+            compared = [
+                seccomp.Arg(index, seccomp.NE, 0)
+                if value is None
+                else seccomp.Arg(index, seccomp.MASKED_EQ, mask, value)
+                for index, mask, value in arguments
+            ]
             program.add_rule(action, number, *compared)
 
     for name in _ALLOWED:
         add(seccomp.ALLOW, name)
     for name in _REFUSED:
         add(refusal, name)
-    _add_argument_rules(add, seccomp.ALLOW, refusal)
+    _add_argument_rules(add, seccomp.ALLOW, refusal, nothing_done)
 
 
-def _add_argument_rules(add: Any, allow: int, refuse: int) -> None:
+def _add_argument_rules(add: Any, allow: int, refuse: int, do_nothing: int) -> None:
     """
-    Add the rules that look at arguments: `add(action, name, (index, mask, value), ...)`.
+    Add the rules that look at arguments: `add(action, name, (index, mask, value), ...)`; a value of None matches all
+    but 0.
 
     What no rule of a call meets takes the default, ENOSYS: rules for the word EPERM in all these places would make the
     program twice as long, and loading it is part of a cold start. Rules of one call never overlap: libseccomp does not
@@ -220,6 +233,17 @@ def _add_argument_rules(add: Any, allow: int, refuse: int) -> None:
         add(refuse, "ioctl", (1, _INT_MASK, request))
     for mask, value in _all_but(_TERMINAL_REQUESTS):
         add(allow, "ioctl", (1, mask, value))
+
+    # The limit of core files stays at 1, which keeps the kernel from running the machine's program for them; with 0 it
+    # runs it. Programs that switch their cores off are told that they have: GnuPG, for one, ends when it is refused.
+    null = (1 << 64) - 1
+    for mask, value in _LIMITS_BUT_CORE:
+        add(allow, "setrlimit", (0, mask, value))
+        add(allow, "prlimit64", (1, mask, value))
+    add(do_nothing, "setrlimit", (0, _INT_MASK, _RLIMIT_CORE))
+    add(allow, "prlimit64", (1, _INT_MASK, _RLIMIT_CORE), (2, null, 0))
+    # Not for who also asks for the former limit, which nobody would fill in.
+    add(do_nothing, "prlimit64", (1, _INT_MASK, _RLIMIT_CORE), (2, null, None), (3, null, 0))
 
     for personality in _HARMLESS_PERSONALITIES:
         add(allow, "personality", (0, _INT_MASK, personality))

@@ -12,6 +12,7 @@ answered.
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import select
@@ -20,7 +21,7 @@ import socket
 import sys
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from lambent.sandbox.filesystem import (
     DiskTmp,
@@ -49,6 +50,9 @@ _TMP_MIB = 512
 
 ZYGOTES_MAX = 16
 """Zygotes beyond this many are ended when they have no environment. Assumed: each holds some 12 MiB."""
+
+_EARLIER_MAX_S = 30
+"""Assumed: a thousand environments end in four seconds; what takes longer hangs."""
 
 _RETRY_REMOVAL_MS = 20
 _HOSTNAME = "169-254-10-1"
@@ -103,6 +107,8 @@ class Spawner:
                 raise
             self._egress = False
             hello["reasons"].append(f"egress: {error}")
+        if self._network.weaker is not None:
+            hello["reasons"].append(f"egress: {self._network.weaker}")
         try:
             self._tmp = DiskTmp(self._work)
         except OSError as error:
@@ -112,6 +118,9 @@ class Spawner:
     def serve(self) -> None:
         """Take orders until the server goes."""
         self._poll.register(self._link, select.POLLIN)
+        watch = self._network.watch
+        if watch is not None:
+            self._poll.register(watch, select.POLLIN)
         while True:
             for descriptor, events in self._poll.poll(_RETRY_REMOVAL_MS if self._dying else None):
                 if descriptor == self._link.fileno():
@@ -119,6 +128,8 @@ class Spawner:
                     if order is None:
                         return
                     self._obey(order)
+                elif watch is not None and descriptor == watch.fileno():
+                    self._network.check_table()
                 else:
                     self._zygote_event(descriptor, events)
             for name in list(self._dying):
@@ -330,8 +341,22 @@ class _ZygoteProcess:
         link.setblocking(False)
 
     def send(self, order: dict[str, Any], descriptors: dict[str, int]) -> None:
+        """
+        Send an order, now or when the socket takes it. The descriptors stay the caller's.
+
+        Raises:
+            OSError: EMFILE; nothing is sent.
+        """
         message = json.dumps({**order, "descriptors": list(descriptors)}).encode()
-        self._waiting.append((message, [os.dup(one) for one in descriptors.values()]))
+        copies: list[int] = []
+        try:
+            for one in descriptors.values():
+                copies.append(os.dup(one))
+        except OSError:
+            for one in copies:
+                os.close(one)
+            raise
+        self._waiting.append((message, copies))
         self.flush()
 
     def flush(self) -> None:
@@ -397,6 +422,30 @@ def _become_namespace_root() -> None:
     system_calls.map_user(0, 0, uid, gid)
 
 
+def _wait_for_earlier(work: Path) -> None:
+    """
+    Wait until an earlier spawner of this folder has ended, and have a later one wait for this.
+
+    A server that was killed is started again while its spawner still cleans up: what the new one makes would be taken
+    for leftovers. The lock goes with the process, however that ends.
+
+    Raises:
+        OSError: EBUSY, it does not end.
+    """
+
+    def give_up(*_: object) -> NoReturn:
+        raise OSError(errno.EBUSY, "an earlier spawner of this data folder does not end")
+
+    lock = os.open(work / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(_EARLIER_MAX_S)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
 def _key(kind: dict[str, Any]) -> str:
     """Environments with and without egress come from one zygote; owners never share one."""
     return json.dumps([kind["owner"], kind["folders"], kind["zygote"]])
@@ -414,6 +463,7 @@ def main(descriptor: int) -> None:
         return
     spawner: Spawner | None = None
     try:
+        _wait_for_earlier(Path(setup["work"]))
         # A mount namespace of its own: what is mounted while a root is built is seen by nobody else.
         if setup["privileged"]:
             system_calls.unshare(system_calls.CLONE_NEWNS)

@@ -1,5 +1,6 @@
 """Control groups: what is done on each kind of host, and that the kernel of this one does it."""
 
+import errno
 import mmap
 import os
 import signal
@@ -32,6 +33,7 @@ NEW_V1 = {
     "memory": {
         "cgroup.procs": "", "memory.limit_in_bytes": "9223372036854771712\n",
         "memory.memsw.limit_in_bytes": "9223372036854771712\n", "memory.swappiness": "60\n",
+        "memory.kmem.tcp.limit_in_bytes": "9223372036854771712\n",
         "memory.max_usage_in_bytes": "8192\n", "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
     },
     "pids": {"cgroup.procs": "", "pids.max": "max\n"},
@@ -181,6 +183,34 @@ def test_on_an_old_v1_host_the_freezer_stands_in(tmp_path: Path, monkeypatch: py
     cpu = tmp_path / "sys/fs/cgroup/cpu,cpuacct/lambent-0badcafe/a"
     handles.set_cpu(128)
     assert [(cpu / f"cpu.cfs_{name}_us").read_text() for name in ("period", "quota")] == ["20000", "1447"]
+    memory = tmp_path / "sys/fs/cgroup/memory/lambent-0badcafe/a"
+    for mib in (256, 64):
+        handles.set_memory(mib)
+        limits_mib = [int((memory / f"memory.{what}limit_in_bytes").read_text()) >> 20 for what in ("", "kmem.tcp.")]
+        assert limits_mib == [mib, mib // 4]
+    handles.close()
+
+
+@pytest.mark.usefixtures("as_root")
+def test_a_lack_of_descriptors_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be opened once is tried again, and is not taken for a file that the host has not."""
+    cgroup_hosts.build(tmp_path, cgroup_hosts.UNIFIED)
+    FakeKernel(tmp_path, monkeypatch)
+    groups = groups_on(cgroup_hosts.UNIFIED, tmp_path)
+    groups.open()
+    handles = GroupHandles(groups.make("a", 128, 1024))
+
+    def open_nothing(*_: object, **__: object) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "open", open_nothing)
+        handles.freeze()
+        handles.kill()
+        assert handles.cpu_us() == 0
+    handles.freeze()
+    assert (tmp_path / "sys/fs/cgroup/lambent-0badcafe/a/cgroup.freeze").read_text().strip() == "1"
+    assert handles.cpu_us() == 1234
     handles.close()
 
 

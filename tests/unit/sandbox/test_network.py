@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import select
 import socket
 import struct
 import subprocess
@@ -192,6 +193,62 @@ def test_the_runtime_api_of_another_is_not_on_its_network(machine: Machine) -> N
                 machine.tcp(one.namespace_fd).connect((address_of(other), port))
     with pytest.raises(BlockingIOError):
         other.runtime_listener.accept()
+
+
+# The table of connections ------------------------------------------------------------------------------------------
+
+
+def test_one_environment_does_not_fill_the_table_of_connections(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by what it sends out, asks name servers or the machine; others go on, and without the count it does."""
+    monkeypatch.setattr(packet_filter, "CONNECTIONS_MAX", 20)
+    environments = machine.network(allow_host=(5432,), name_servers=("127.0.0.53",))
+    made, other = machine.make(environments, 1), machine.make(environments, 2)
+
+    def entries_after(count: int, address: tuple[str, int], first_port: int) -> int:
+        for port in range(first_port, first_port + count):
+            sender = machine.udp(made.namespace_fd)
+            sender.bind(("0.0.0.0", port))
+            sender.sendto(b"one", address)
+            sender.close()
+        return int(Path("/proc/sys/net/netfilter/nf_conntrack_count").read_text())
+
+    assert entries_after(15, (INTERNET, OUTSIDE_PORT), 10_000) == 15
+    assert entries_after(15, (HOST_ADDRESS, 53), 11_000) == 20
+    assert entries_after(15, (INTERNET, OUTSIDE_PORT), 12_000) == 20
+    listener = machine.listener(machine.internet)
+    local = machine.listener(machine.namespace, "127.0.0.1", 5432)
+    assert not reaches(machine.tcp(made.namespace_fd), listener, INTERNET)
+    assert not reaches(machine.tcp(made.namespace_fd), local, HOST_ADDRESS, 5432)
+    assert reaches(machine.tcp(other.namespace_fd), listener, INTERNET)
+    assert reaches(machine.tcp(other.namespace_fd), local, HOST_ADDRESS, 5432)
+    packet_filter.write_table(nft(), environments.rules(counts_connections=False))
+    assert entries_after(15, (INTERNET, OUTSIDE_PORT), 13_000) >= 35
+
+
+def test_closed_connections_do_not_count(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that asks for one after the other is not refused, though the kernel remembers each for two minutes."""
+    # Counted anew only every few milliseconds, in which a test may open as many.
+    monkeypatch.setattr(packet_filter, "CONNECTIONS_MAX", 500)
+    made = machine.make(machine.network())
+    listener = machine.listener(machine.internet)
+    for _ in range(1500):
+        client = machine.tcp(made.namespace_fd)
+        assert reaches(client, listener, INTERNET)
+        client.close()
+
+
+def test_a_kernel_that_cannot_count_has_egress_all_the_same(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is weaker is told, with the command that changes it."""
+    monkeypatch.setattr(packet_filter, "CONNECTIONS_MAX", "not a number")
+    assert probe_egress() is None
+    environments = machine.network()
+    assert "modprobe nft_connlimit" in (environments.weaker or "")
+    listener = machine.listener(machine.internet)
+    assert reaches(machine.tcp(machine.make(environments).namespace_fd), listener, INTERNET)
+    monkeypatch.undo()
+    assert machine.network().weaker is None
 
 
 # The machine --------------------------------------------------------------------------------------------------------
@@ -509,6 +566,58 @@ def test_two_hundred_in_a_row(machine: Machine, egress: bool) -> None:
     assert len({os.fstat(one.namespace_fd).st_ino for one in made}) == 200
     assert len({one.address for one in made}) == (200 if egress else 1)
     assert len(os.listdir("/proc/self/fd")) == before + 3 * 200  # noqa: PTH208
+
+
+# Rules that are taken away ------------------------------------------------------------------------------------------
+
+
+def readable(environments: Network) -> bool:
+    """Whether the network has something to look at."""
+    return bool(environments.watch and select.select([environments.watch], [], [], 0)[0])
+
+
+def test_rules_that_somebody_flushed_are_written_again(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a reload of the machine's own rules does; what was open meanwhile is closed again, and the log says so."""
+    environments = machine.network()
+    environments.check_table()
+    assert capsys.readouterr().err.count("rules_written_again") == 0
+    made = machine.make(environments)
+    listener = machine.listener(machine.namespace)
+    subprocess.run([nft(), "flush", "ruleset"], check=True)
+    client = machine.tcp(made.namespace_fd)
+    assert reaches(client, listener, HOST_ADDRESS)
+    assert readable(environments)
+    environments.check_table()
+    assert not reaches(machine.tcp(made.namespace_fd), listener, HOST_ADDRESS)
+    assert reaches(machine.tcp(made.namespace_fd), machine.listener(machine.internet), INTERNET)
+    assert "sandbox.rules_written_again table=lambent_abcdef01" in capsys.readouterr().err
+    environments.check_table()
+    assert not readable(environments)
+
+
+def test_tables_of_others_may_come_and_go(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker's, say: nothing is looked at, nothing written."""
+    environments = machine.network()
+    environments.check_table()
+    packet_filter.write_table(nft(), "table inet theirs { chain c { }; }; table inet lambent_abcdef01x { }")
+    packet_filter.write_table(nft(), "delete table inet theirs; delete table inet lambent_abcdef01x")
+    monkeypatch.setattr(packet_filter, "has_table", None)
+    assert readable(environments)
+    environments.check_table()
+
+
+def test_without_rules_there_is_no_way_out(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where they cannot be written again: environments lose their interfaces, and new ones get none."""
+    environments = machine.network()
+    machine.make(environments)
+    subprocess.run([nft(), "flush", "ruleset"], check=True)
+    monkeypatch.setattr(packet_filter, "find_nft", lambda: None)
+    environments.check_table()
+    assert interfaces() == {"uplink"}
+    assert machine.make(environments, 1).address is None
+    assert "sandbox.egress_closed table=lambent_abcdef01 reason='the program nft" in capsys.readouterr().err
 
 
 # Whether there can be egress ----------------------------------------------------------------------------------------

@@ -334,7 +334,7 @@ def test_each_rule_is_about_environments_of_this_server() -> None:
     """Nothing else on the machine is filtered or translated."""
     text = table_text("0badcafe", (1,), ("10.0.0.0/8",), ("192.0.2.1",), "127.0.0.53")
     lines = [line.strip() for line in text.splitlines()]
-    rules = [line for line in lines if not line.startswith(("table", "delete", "chain", "type", "}"))]
+    rules = [line for line in lines if not line.startswith(("table", "delete", "set", "chain", "type", "}"))]
     assert len(rules) > 10
     assert [rule for rule in rules if '"lb0badcafe*"' not in rule] == []
     assert all(line.endswith("policy accept;") for line in lines if line.startswith("type"))

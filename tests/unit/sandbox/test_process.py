@@ -1,12 +1,17 @@
 """What is the `process` driver's alone: the gate, and its warning. All else is in the shared suite."""
 
 import asyncio
+import errno
+import os
+import signal
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from lambent.clock import SystemClock
+from lambent.errors.families import DependencyError
 from lambent.sandbox import process
 from lambent.sandbox.contract import Assignment, DriverSettings, Exit, ParkedKind
 from lambent.sandbox.process import ProcessSandbox
@@ -59,3 +64,50 @@ def test_an_end_is_seen_without_process_descriptors(tmp_path: Path, monkeypatch:
         return how
 
     assert asyncio.run(play()) == Exit(status=5)
+
+
+def _full_disk(*_: object) -> NoReturn:
+    raise OSError(errno.ENOSPC, "no space left on device")
+
+
+def test_a_disk_that_is_full_hides_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits is told, though the list of environments cannot be written anew."""
+
+    async def play() -> Exit:
+        driver = ProcessSandbox(DriverSettings(run_folder=tmp_path / "run"), SystemClock())
+        environment = await driver.park(ParkedKind())
+        with monkeypatch.context() as context:
+            context.setattr(driver._written_down, "remove", _full_disk)
+            await driver.assign(environment, Assignment(["/bin/sh", "-c", "exit 5"], {}, "/", tmp_path, 128))
+            how = await asyncio.wait_for(driver.wait(environment), 10)
+        await driver.close()
+        return how
+
+    assert asyncio.run(play()) == Exit(status=5)
+
+
+def test_a_gate_that_is_killed_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever ends processes for lack of memory, say, between the list and the line: no descriptor, no entry."""
+
+    async def play() -> None:
+        driver = ProcessSandbox(DriverSettings(run_folder=tmp_path / "run"), SystemClock())
+        add = driver._written_down.add
+
+        def add_and_kill(leader: int, address: str) -> None:
+            add(leader, address)
+            os.kill(leader, signal.SIGKILL)
+            os.waitid(os.P_PID, leader, os.WEXITED | os.WNOWAIT)
+
+        monkeypatch.setattr(driver._written_down, "add", add_and_kill)
+        environment = await driver.park(ParkedKind())
+        before = len(os.listdir("/dev/fd"))  # noqa: PTH208
+        with pytest.raises(DependencyError):
+            await driver.assign(environment, Assignment(["/bin/sh", "-c", "exit 5"], {}, "/", tmp_path, 128))
+        driver.kill(environment)
+        await driver.wait(environment)
+        # The listener and the other end of the pipe are closed.
+        assert len(os.listdir("/dev/fd")) == before - 2  # noqa: PTH208
+        assert driver._written_down._alive == {}
+        await driver.close()
+
+    asyncio.run(play())

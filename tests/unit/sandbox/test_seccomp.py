@@ -35,6 +35,7 @@ HIGH_BIT = 1 << 32
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_ALG, AF_VSOCK = 1, 2, 10, 16, 17, 38, 40
 STREAM, DGRAM, RAW, SEQPACKET, PACKET = 1, 2, 3, 5, 10
 CLOEXEC = 0o2000000
+RLIMIT_CORE, RLIMIT_NOFILE = 4, 7
 
 # Arguments with which each call fails before it does anything, also for root: the control makes them without a filter.
 CLOSED_DOORS: list[tuple[str, list[int]]] = [
@@ -97,6 +98,8 @@ NOT_THERE: list[tuple[str, list[int]]] = [
     ("socket", [AF_NETLINK, RAW, 9]),
     ("socket", [AF_NETLINK, DGRAM, 16]),
     ("socketpair", [AF_INET, STREAM, 0, BAD_POINTER]),
+    ("prlimit64", [0, RLIMIT_CORE, BAD_POINTER, BAD_POINTER]),
+    ("prlimit64", [0, RLIMIT_CORE | HIGH_BIT, BAD_POINTER, HIGH_BIT]),
 ]
 
 OPEN_DOORS: list[tuple[str, list[int]]] = [
@@ -115,6 +118,18 @@ OPEN_DOORS: list[tuple[str, list[int]]] = [
     ("openat2", [-1 & 0xFFFFFFFF, BAD_POINTER, BAD_POINTER, 24]),
     ("statx", [-1 & 0xFFFFFFFF, BAD_POINTER, 0, 0, BAD_POINTER]),
     ("landlock_create_ruleset", [0, 0, 1]),
+    *(("setrlimit", [resource, BAD_POINTER]) for resource in range(16) if resource != RLIMIT_CORE),
+    *(("prlimit64", [0, resource, BAD_POINTER, 0]) for resource in range(16) if resource != RLIMIT_CORE),
+    ("prlimit64", [0, RLIMIT_NOFILE | HIGH_BIT, 0, BAD_POINTER]),
+    ("prlimit64", [0, RLIMIT_CORE, 0, BAD_POINTER]),
+]
+
+# Bad pointers that the kernel would refuse, if it looked.
+NOTHING_DONE: list[tuple[str, list[int]]] = [
+    ("setrlimit", [RLIMIT_CORE, BAD_POINTER]),
+    ("setrlimit", [RLIMIT_CORE | HIGH_BIT, BAD_POINTER]),
+    ("prlimit64", [0, RLIMIT_CORE, BAD_POINTER, 0]),
+    ("prlimit64", [0, RLIMIT_CORE | HIGH_BIT, HIGH_BIT, 0]),
 ]
 
 TRY_CALLS = """
@@ -283,6 +298,13 @@ def test_what_is_on_no_list_is_not_there(program: str, user: int) -> None:
 def test_open_doors_are_the_kernels(program: str, user: int) -> None:
     """What is listed answers as it does without a filter."""
     assert said_to(OPEN_DOORS, program, user) == said_to(OPEN_DOORS, "", user)
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_the_limit_of_core_files_stays(program: str, user: int) -> None:
+    """A limit of 0 would have a crash run the machine's program for cores. Who sets it is told that it is set."""
+    assert set(said_to(NOTHING_DONE, program, user).values()) == {0}
+    assert set(said_to(NOTHING_DONE, "", user).values()) == {errno.EFAULT}
 
 
 def test_without_the_filter_the_answers_are_others() -> None:

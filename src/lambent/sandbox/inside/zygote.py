@@ -201,6 +201,8 @@ class _Zygote:
         system_calls.drop_bounding_capabilities()
         system_calls.drop_capabilities()
         system_calls.forbid_new_privileges()
+        # What has a handler also reaches process 1 from inside, where the function has the same user.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         if not self._privileged:
             _freeze_by_signal()
         _wait_for(runtime, status)
@@ -243,7 +245,7 @@ class _Zygote:
         return environ
 
     def _give_up_privileges(self, uid: int, gid: int) -> None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _forbid_core_dumps()
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         files = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
@@ -261,6 +263,21 @@ class _Zygote:
         system_calls.forbid_new_privileges()
         if self._program:
             system_calls.load_filter(self._program)
+
+
+def _forbid_core_dumps() -> None:
+    """
+    Have a crash leave no core file and run no program of the machine's.
+
+    Where core_pattern names a program, as it does on most machines, the kernel runs it as root, also with a limit of
+    0. 1 is less than any core file has, and the kernel's own word for "no program". The filter keeps it so.
+    Source: Linux, fs/coredump.c.
+    """
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+    except ValueError:
+        # The server itself was given 0, and is not root, who alone may raise it.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _give_up(orders: socket.socket, error: BaseException) -> NoReturn:

@@ -166,6 +166,24 @@ def fill_memory(mib_max: int) -> Any:
     return {"mib": len(held)}
 
 
+def fill_buffers(mib_max: int, connections_max: int = 200) -> Any:
+    """Send to oneself over TCP what nobody receives, until so much has been taken or there are so many connections."""
+    held: list[socket.socket] = []
+    sent = 0
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(4)
+        while sent >> 20 < mib_max and len(held) < 2 * connections_max:
+            pair = [socket.create_connection(listener.getsockname()), listener.accept()[0]]
+            held += pair
+            for sender in pair:
+                sender.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    while sent >> 20 < mib_max:
+                        sent += sender.send(_PIECE)
+    return {"mib": sent >> 20}
+
+
 def use_processor() -> Any:
     """Never pause."""
     _say(up=True)
@@ -286,20 +304,22 @@ def read_names() -> Any:
 
 
 def dump_core() -> Any:
-    """Crash, with as large a core file as one may have."""
+    """Crash, with as large a core file as one may have; then ask for none at all."""
 
-    def raise_limit() -> None:
-        try:
-            resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        except ValueError as error:
-            raise PermissionError(errno.EPERM, str(error)) from error
+    def limit_after(wanted: int) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_CORE, (wanted, wanted))
+        return resource.getrlimit(resource.RLIMIT_CORE)[0]
 
-    raised = _tried(raise_limit)
+    raised_to = limit_after(resource.RLIM_INFINITY)
     child = os.fork()
     if child == 0:
         os.abort()
     _, how = os.waitpid(child, 0)
-    return {"raised": raised, "dumped": os.WCOREDUMP(how), "signal": os.WTERMSIG(how)}
+    lowered_to = limit_after(0)
+    return {
+        "dumped": os.WCOREDUMP(how), "lowered_to": lowered_to, "raised_to": raised_to, "signal": os.WTERMSIG(how),
+    }  # fmt: skip
 
 
 # Processes ----------------------------------------------------------------------------------------------------------
@@ -357,9 +377,27 @@ def kill_others(pid: int, outside: str) -> Any:
     """
     said = {"it": _tried(os.kill, pid, signal.SIGKILL)}
     if os.readlink("/proc/self/ns/pid") != outside:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGUSR2):
+            _tried(os.kill, 1, number)
+        _leave_to_process_1()
         said["process 1"] = _tried(os.kill, 1, signal.SIGKILL)
         said["all"] = _tried(os.kill, -1, signal.SIGKILL)
     return said
+
+
+def _leave_to_process_1() -> None:
+    """Return once process 1 has reaped an orphan: it has then had whatever signals it was sent before."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        orphan = os.fork()
+        if orphan:
+            os.write(writing, struct.pack("i", orphan))
+        os._exit(0)
+    os.waitpid(child, 0)
+    (orphan,) = struct.unpack("i", os.read(reading, 4))
+    while _tried(os.kill, orphan, 0) == "ok":
+        time.sleep(0.002)
 
 
 def leave_running(marker: str, heartbeat: bool) -> Any:
@@ -614,11 +652,11 @@ def reach_abstract(name: str) -> Any:
 ATTACKS: "dict[str, Callable[..., Any]]" = {
     function.__name__: function
     for function in (
-        fork_bomb, fill_space, fill_files, fill_memory, use_processor, flood_output, read_files, change_files,
-        leave_files, find_files, use_devices, read_descriptors, read_variables, read_names, dump_core, read_processes,
-        trace_processes, kill_others, leave_running, fork_for_ever, run_set_user_id, use_keyring, mount_something,
-        make_namespaces, open_rare_sockets, make_rare_calls, use_kernel_settings, find_control_groups, use_terminal,
-        reach_ports, listen, reach_abstract,
+        fork_bomb, fill_space, fill_files, fill_memory, fill_buffers, use_processor, flood_output, read_files,
+        change_files, leave_files, find_files, use_devices, read_descriptors, read_variables, read_names, dump_core,
+        read_processes, trace_processes, kill_others, leave_running, fork_for_ever, run_set_user_id, use_keyring,
+        mount_something, make_namespaces, open_rare_sockets, make_rare_calls, use_kernel_settings, find_control_groups,
+        use_terminal, reach_ports, listen, reach_abstract,
     )
 }  # fmt: skip
 

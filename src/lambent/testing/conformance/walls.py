@@ -323,7 +323,7 @@ class WallConformance:
         self.on_stage(play)
 
     def test_memory(self) -> None:
-        """Who uses more than MemorySize ends, is reported so, and ends alone."""
+        """Who uses more than MemorySize ends, is reported so, and ends alone; the kernel's buffers are limited, too."""
 
         async def play(stage: Stage) -> None:
             neighbour = await start(stage, "use_processor")
@@ -343,6 +343,9 @@ class WallConformance:
             await end(stage, neighbour)
             assert not (await still_there).out_of_memory
             assert await control(stage, "fill_memory", mib_max=160) == {"mib": 160}
+            # Buffers do not grow beyond the limit: nobody ends for them.
+            assert (await attacked(stage, "fill_buffers", mib_max=160))["mib"] < 128
+            assert await control(stage, "fill_buffers", mib_max=160) == {"mib": 160}
 
         self.on_stage(play)
 
@@ -363,11 +366,11 @@ class WallConformance:
             # The first period may still be the one before.
             await asyncio.sleep(0.1)
             assert 0.0 < await share(limited) < 0.25
-            # A busy machine may have nothing to give for a while.
+            # More than the limited one may ever have. A busy machine may have nothing to give for a while.
             shares = [await share(free)]
-            while max(shares) <= 0.5 and len(shares) < 5:
+            while max(shares) <= 0.25 and len(shares) < 10:
                 shares.append(await share(free))
-            assert max(shares) > 0.5
+            assert max(shares) > 0.25
 
         self.on_stage(play)
 
@@ -512,11 +515,16 @@ class WallConformance:
         self.on_stage(play)
 
     def test_core_dumps(self) -> None:
-        """A crash leaves no core, and no one can ask for one."""
+        """A crash leaves no core, and no one can ask for one; behind walls, it runs no program for cores either."""
 
         async def play(stage: Stage) -> None:
             said = await attacked(stage, "dump_core")
-            assert said == {"raised": "EPERM", "dumped": False, "signal": signal.SIGABRT}
+            assert (said["dumped"], said["signal"]) == (False, signal.SIGABRT)
+            # With anything but 1 the kernel runs what core_pattern names, if it names a program. Less than a page is no
+            # core file. Where the tests' own limit is 0 and they are not root's, nobody can raise it.
+            is_free = os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_CORE)[1] != 0
+            limit = 1 if stage.driver.has_own_root and is_free else 0
+            assert (said["raised_to"], said["lowered_to"]) == (limit, limit)
 
             def without() -> Any:
                 done = subprocess.run(
@@ -582,7 +590,11 @@ class WallConformance:
             neighbour = await start(stage, "use_processor")
             await read_line(neighbour, '{"up"')
             with _bystander(marker) as bystander:
-                said = await attacked(stage, "kill_others", pid=bystander.pid, outside=outside)
+                attacker = await start(stage, "kill_others", pid=bystander.pid, outside=outside)
+                said = await outcome(attacker)
+                # It came to its own end: nothing that it sent to process 1 ended that, which would be our failure.
+                assert await within_patience(stage.driver.wait(attacker)) == Exit(status=0)
+                await end(stage, attacker)
                 assert said["it"] in {"ESRCH", "EPERM"}
                 # The first process is another user's, or takes no signal from inside; all others are none.
                 assert said["process 1"] in {"EPERM", "ok"}
