@@ -23,8 +23,8 @@ from lambent.access.links import CodeLinks
 from lambent.clock import Clock, SystemClock
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.arn import function_arn
-from lambent.domain.caller import Inside
-from lambent.domain.function import Deployment
+from lambent.domain.caller import Inside, Scope
+from lambent.domain.function import Deployment, State
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError, SettingsError
 from lambent.execution.driver import ExecutionEnvironment, Surroundings
@@ -62,6 +62,10 @@ _log = logging.getLogger("lambent")
 
 _BOTO3 = ("boto3", "botocore.session", "botocore.httpsession", "botocore.auth", "botocore.endpoint")
 """The package, and what making a client of it imports."""
+
+_EXPECT_MAX = 4
+_EXPECT_AMONG = 200
+"""Kinds of environments that are parked at the start, and functions that are looked at for them. Assumed."""
 
 _RESTART_S = 1.0
 """Assumed: how soon a failed supervised task is worth running again."""
@@ -186,6 +190,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_supervise("activation", activation.run, clock)),
             tasks.create_task(_supervise("retirement", dispatcher.retire_old_deployments, clock)),
             tasks.create_task(_supervise("keeping initialised", keeper.run, clock)),
+            tasks.create_task(_expect_some(store, surroundings)),
         ]
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -228,6 +233,20 @@ async def _expect(around: Surroundings, deployment: Deployment) -> None:
         # Told to whoever invokes it.
         return
     await around.parked.expect(plan.kind)
+
+
+async def _expect_some(store: FunctionRepository, around: Surroundings) -> None:
+    """Have environments parked for what functions there are, so that the first call after a start finds one."""
+    kinds: set[tuple[Scope, str]] = set()
+    try:
+        versions = await store.some(_EXPECT_AMONG)
+    except DependencyError:
+        return
+    for version in versions:
+        kind = (version.scope, version.configuration.runtime)
+        if version.state is State.ACTIVE and kind not in kinds and len(kinds) < _EXPECT_MAX:
+            kinds.add(kind)
+            await _expect(around, version.deployment())
 
 
 def _inside(environment: ExecutionEnvironment) -> Inside:

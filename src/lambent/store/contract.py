@@ -230,6 +230,10 @@ class FunctionStore(Protocol):
         """Call back, on the event loop, after every commit that changed a function. In order of commits."""
         ...
 
+    async def some(self, limit: int) -> Sequence[FunctionVersion]:
+        """Return `$LATEST` of some functions, at most so many, over all scopes."""
+        ...
+
     async def function_count(self) -> int:
         """Return how many functions exist, over all scopes."""
         ...

@@ -55,6 +55,7 @@ _DELETE_FUNCTION = delete(functions).where(_IS_FUNCTION)
 _RESERVATIONS = select(_f.name, _f.reserved_executions).where(
     _f.account == bindparam("of_account"), _f.region == bindparam("of_region"), HAS_RESERVATION
 )
+_SOME = select(function_versions.c.document).where(function_versions.c.number == 0).limit(bindparam("at_most"))
 _COUNT_FUNCTIONS = select(func.count()).select_from(functions)
 
 _VERSION = select(_v.document).where(_IS_VERSION)
@@ -142,6 +143,10 @@ class FunctionRepository:
     def on_change(self, callback: Callable[[FunctionChange], None]) -> None:
         """Call back after every commit that changed a function. The callback must not raise."""
         self._callbacks.append(callback)
+
+    async def some(self, limit: int) -> Sequence[FunctionVersion]:
+        """Return `$LATEST` of some functions, at most so many, over all scopes."""
+        return [_decode_version(row[0]) for row in await self._database.rows(_SOME, {"at_most": limit})]
 
     async def function_count(self) -> int:
         """Return how many functions exist, over all scopes."""

@@ -83,7 +83,7 @@ def test_a_tail_is_what_came_since_the_invocation_was_placed(tmp_path: Path) -> 
         output = bench.output
         output.write(["before\n"])
         output.begin_tail(is_wanted=True)
-        output.init_start()
+        output.init_start("on-demand")
         bench.print("loading\n")
         output.read()
         output.init_report(LogInitReport(1.0, "init", "error", "Runtime.ExitError"))

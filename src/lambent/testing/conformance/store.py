@@ -156,6 +156,22 @@ class FunctionStoreConformance:
     """Promises of `FunctionStore`."""
 
     @_with_stores
+    async def test_some_functions_are_of_any_scope(self, stores: Stores) -> None:
+        """Only `$LATEST`, and not more than asked for."""
+        other = Scope("222222222222", "eu-west-1")
+        await create(stores, "f", "g")
+        await create(stores, "h", scope=other)
+        async with stores.functions.transaction(SCOPE) as tx:
+            await tx.save_version(published(latest_of("f"), 1))
+        found = await stores.functions.some(10)
+        assert sorted((version.scope, version.name, version.version) for version in found) == [
+            (SCOPE, "f", LATEST),
+            (SCOPE, "g", LATEST),
+            (other, "h", LATEST),
+        ]
+        assert len(await stores.functions.some(2)) == 2
+
+    @_with_stores
     async def test_what_was_created_is_read_back(self, stores: Stores) -> None:
         """A function and its versions come back equal in every field."""
         update = msgspec.structs.replace(
