@@ -72,6 +72,7 @@ lock: dev ## write requirements/*.txt anew (UPGRADE=1: newest versions)
 	@echo "lock: dev.txt"     && $(pip_compile) --extra dev -c requirements/core.txt -c requirements/build.txt pyproject.toml -o requirements/dev.txt
 	@echo "lock: clients.txt" && $(pip_compile) requirements/clients.in -o requirements/clients.txt
 	@echo "lock: awscli.txt"  && $(pip_compile) requirements/awscli.in -o requirements/awscli.txt
+	@echo "lock: ansible.txt" && $(pip_compile) requirements/ansible.in -o requirements/ansible.txt
 	@echo "lock: peers.txt"   && $(pip_compile) requirements/peers.in -o requirements/peers.txt
 
 .PHONY: clean

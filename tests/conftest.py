@@ -64,6 +64,15 @@ def aws_cli_2() -> str:
     return path
 
 
+@pytest.fixture(scope="session")
+def ansible_playbook() -> str:
+    """Give the path of ansible-playbook; tools/run_tests.py installs Ansible with its collections."""
+    path = os.environ.get("LAMBENT_TEST_ANSIBLE") or str(CHECKOUT / ".cache" / "ansible" / "bin" / "ansible-playbook")
+    if not os.access(path, os.X_OK):
+        pytest.skip("needs:ansible:make test where pip reaches a package index")
+    return path
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]

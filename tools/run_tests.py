@@ -49,7 +49,7 @@ OWN = Suite(
 CLIENTS = Suite(
     "the official clients against a server",
     ROOT / ".cache" / "clients" / "bin" / "python",
-    ("tests/wire", "tests/acceptance"),
+    ("tests/wire", "tests/iac", "tests/acceptance"),
 )
 
 
@@ -64,6 +64,8 @@ def main(arguments: Sequence[str]) -> int:
         environ["LAMBENT_TEST_AWS_CLI_2"] = cli_2
     if environments.main(["awscli1"]) == 0:
         environ["LAMBENT_TEST_AWS_CLI_1"] = str(ROOT / ".cache" / "awscli1" / "bin" / "aws")
+    if environments.main(["ansible"]) == 0:
+        environ["LAMBENT_TEST_ANSIBLE"] = str(ROOT / ".cache" / "ansible" / "bin" / "ansible-playbook")
 
     with tempfile.TemporaryDirectory(prefix="lambent-tests-") as scratch:
         environ["LAMBENT_TEST_LEFT_OUT"] = str(Path(scratch) / "left-out.jsonl")

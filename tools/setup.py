@@ -5,6 +5,7 @@ Build the environments that a checkout works in, each completely or not at all.
     dev       .venv: core, and what the checks and the tests of the project need
     clients   .cache/clients: boto3 and pytest, for the tests that speak to a server over HTTP
     awscli1   .cache/awscli1: AWS CLI v1
+    ansible   .cache/ansible: Ansible with its collections, for tests/iac
     peers     .cache/peers: what `make bench-peers` compares with
     system    Debian packages that tests use, where this is root on Debian
 
@@ -42,11 +43,16 @@ class SetupError(Exception):
 
 @dataclass(frozen=True)
 class Environment:
-    """One virtual environment: where it is, and the lock files that it is made from, in order."""
+    """
+    One virtual environment: where it is, and the lock files that it is made from, in order.
+
+    `compiles`: whether pip compiles all of it ahead, which costs minutes where most is never imported.
+    """
 
     folder: Path
     locks: tuple[str, ...]
     holds_project: bool = False
+    compiles: bool = True
 
 
 ENVIRONMENTS = {
@@ -54,6 +60,8 @@ ENVIRONMENTS = {
     "dev": Environment(ROOT / ".venv", ("core.txt", "build.txt", "dev.txt"), holds_project=True),
     "clients": Environment(ROOT / ".cache" / "clients", ("clients.txt",)),
     "awscli1": Environment(ROOT / ".cache" / "awscli1", ("awscli.txt",)),
+    # Half a hundred collections, of which the tests use one.
+    "ansible": Environment(ROOT / ".cache" / "ansible", ("ansible.txt",), compiles=False),
     "peers": Environment(ROOT / ".cache" / "peers", ("peers.txt",)),
 }
 
@@ -139,7 +147,7 @@ def complete(environment: Environment, python: str, *, is_chosen: bool) -> None:
     stamp = environment.folder / ".complete"
     stamp.unlink(missing_ok=True)
     for lock in stale:
-        _install_locked(environment.folder, lock)
+        _install_locked(environment, lock)
         found["locks"][lock] = wanted["locks"][lock]
     if is_project_stale or (stale and environment.holds_project):
         _install_project(environment.folder)
@@ -216,11 +224,12 @@ def _create(folder: Path, python: str) -> None:
         )
 
 
-def _install_locked(folder: Path, lock: str) -> None:
-    path = REQUIREMENTS / lock
+def _install_locked(environment: Environment, lock: str) -> None:
+    folder, path = environment.folder, REQUIREMENTS / lock
     count = sum(1 for line in path.read_text().splitlines() if "==" in line and not line.startswith((" ", "#")))
     say(f"{_name(folder)}: installing {count} packages of requirements/{lock}")
-    _pip(folder, ["install", "--require-hashes", "--requirement", str(path)], count)
+    compiling = [] if environment.compiles else ["--no-compile"]
+    _pip(folder, ["install", *compiling, "--require-hashes", "--requirement", str(path)], count)
 
 
 def _install_project(folder: Path) -> None:

@@ -74,7 +74,11 @@ class ConfigurationRules(msgspec.Struct, frozen=True):
             # Documented: Lambda developer guide, tenant isolation: at creation only.
             is_tenant_isolated="TenancyConfig" in request,
         )
-        return self.update(name, base, request, layers)
+        made = self.update(name, base, request, layers)
+        if made.environment is None and "Environment" in request:
+            # Observed: given empty at creation it is shown empty (recorded, localstack test_function_lifecycle).
+            return msgspec.structs.replace(made, environment={})
+        return made
 
     def update(
         self,
@@ -113,10 +117,13 @@ class ConfigurationRules(msgspec.Struct, frozen=True):
         if "EphemeralStorage" in request:
             check_ephemeral_storage(request["EphemeralStorage"]["Size"], self.quotas)
             changes["tmp_mib"] = request["EphemeralStorage"]["Size"]
-        if "Environment" in request:
-            variables = dict(request["Environment"].get("Variables") or {})
+        if "Variables" in request.get("Environment", {}):
+            # Observed: an Environment without Variables changes nothing (go-to-k/cdkd#1161).
+            variables = dict(request["Environment"]["Variables"])
             check_environment(variables, self.quotas)
-            changes["environment"] = variables
+            # Observed: a function without variables has no such member (floci-io/floci#2834). Assumed: nor has one
+            # that lost them, or every plan of Terraform would want to remove an empty block.
+            changes["environment"] = variables or None
         if "SnapStart" in request:
             changes["snap_start"] = request["SnapStart"].get("ApplyOn", "None") == "PublishedVersions"
         if layers is not None:
@@ -165,6 +172,8 @@ class ConfigurationRules(msgspec.Struct, frozen=True):
             raise InvalidParameterValueException(f"Runtime {runtime} is not offered by this version of Lambent")
 
     def _file_systems(self, wanted: list[dict[str, Any]]) -> tuple[FileSystem, ...]:
+        if any(item.get("S3FilesConfig") for item in wanted):
+            raise InvalidParameterValueException("S3FilesConfig is not offered by this version of Lambent")
         found = tuple(FileSystem(item["Arn"], item["LocalMountPath"]) for item in wanted)
         for file_system in found:
             if file_system.arn not in self.file_systems:
