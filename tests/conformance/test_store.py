@@ -4,6 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from lambent.testing.conformance.aliases_layers_policies import (
+    AliasStoreConformance,
+    LayerStoreConformance,
+    PolicyStoreConformance,
+)
 from lambent.testing.conformance.store import FunctionStoreConformance, LogStoreConformance, StoreAdapter
 from lambent.testing.stores import make_sqlite
 
@@ -22,6 +27,18 @@ def adapter(database: str) -> StoreAdapter:
 
 class TestFunctionsOnSqlite(FunctionStoreConformance):
     """Functions and versions in a SQLite file."""
+
+
+class TestAliasesOnSqlite(AliasStoreConformance):
+    """Aliases in a SQLite file."""
+
+
+class TestPoliciesOnSqlite(PolicyStoreConformance):
+    """Resource policies in a SQLite file."""
+
+
+class TestLayersOnSqlite(LayerStoreConformance):
+    """Layers in a SQLite file."""
 
 
 class TestLogsOnSqlite(LogStoreConformance):

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
-from wire.support import FunctionMaker, error_of, invoke, tail_of, wait_for
+from wire.support import FunctionMaker, error_of, invoke, tail_of, wait_for, wait_updated
 
 # Says when its module ran, how it was initialised, and in which environment it runs.
 SOURCE = """
@@ -298,3 +298,132 @@ def test_counting(own_server, runtime):
     assert invoke(client, f"{name}:1", {})[1][2] == "provisioned-concurrency"
     client.delete_function_concurrency(FunctionName=name)
     assert invoke(client, name, {})[1][2] == "on-demand"
+
+
+@pytest.fixture
+def aliased(lambda_client, make_function):
+    """The name of a function with versions 1 and 2, and an alias `live` of version 1."""
+    name = make_function(SOURCE, Publish=True)
+    lambda_client.update_function_configuration(FunctionName=name, Description="second")
+    wait_updated(lambda_client, name)
+    lambda_client.publish_version(FunctionName=name)
+    lambda_client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    return name
+
+
+def listed(client, name):
+    """Return the qualifiers that have provisioned concurrency, each with its numbers."""
+    found = client.list_provisioned_concurrency_configs(FunctionName=name)["ProvisionedConcurrencyConfigs"]
+    return {item["FunctionArn"].rpartition(":")[2]: counts(item) for item in found}
+
+
+def test_an_alias_provisions_its_version(lambda_client, aliased):
+    """Asked for by alias, shown by alias; calls through it, and of its version, find what is initialised."""
+    client, name = lambda_client, aliased
+    assert refused(client.get_provisioned_concurrency_config, FunctionName=name, Qualifier="live")[2] == NOT_FOUND
+    answer = put(client, name, 1, "live")
+    assert (counts(answer), answer["Status"]) == ([1, 0, 0], "IN_PROGRESS")
+    wait_for_status(client, name, "READY", "live")
+    assert listed(client, name) == {"live": [1, 1, 1]}
+    assert invoke(client, f"{name}:live", {})[1][1:3] == [1, "provisioned-concurrency"]
+    assert invoke(client, f"{name}:1", {})[1][1:3] == [2, "provisioned-concurrency"]
+    assert invoke(client, f"{name}:2", {})[1][2] == "on-demand"
+    # It is the alias's, not the version's.
+    assert refused(client.get_provisioned_concurrency_config, FunctionName=name, Qualifier="1")[2] == NOT_FOUND
+    client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
+    assert listed(client, name) == {"live": [1, 1, 1]}
+    client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="live")
+    assert listed(client, name) == {}
+    wait_for(lambda: invoke(client, f"{name}:live", {})[1][2] == "on-demand")
+
+
+def test_version_and_alias_do_not_both_provision(lambda_client, aliased):
+    """AWS's words for a version behind such an alias, an alias on such a version, and a second alias."""
+    client, name = lambda_client, aliased
+    call = client.put_provisioned_concurrency_config
+    wanted = {"FunctionName": name, "ProvisionedConcurrentExecutions": 1}
+    by_alias = "Version is pointed by a Provisioned Concurrency alias"
+    by_version = "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
+    conflict = (409, "ResourceConflictException")
+    put(client, name, 1, "live")
+    assert refused(call, Qualifier="1", **wanted) == (*conflict, by_alias)
+    client.create_alias(FunctionName=name, Name="other", FunctionVersion="1")
+    assert refused(call, Qualifier="other", **wanted) == (*conflict, by_version)
+    put(client, name, 1, "2")
+    # Where `live` may not be pointed then.
+    assert refused(client.update_alias, FunctionName=name, Name="live", FunctionVersion="2") == (*conflict, by_version)
+    assert client.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == "1"
+    client.update_alias(FunctionName=name, Name="other", FunctionVersion="2")
+    assert refused(call, Qualifier="other", **wanted) == (*conflict, by_version)
+    client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="2")
+    put(client, name, 1, "other")
+    assert set(listed(client, name)) == {"live", "other"}
+    pages = client.get_paginator("list_provisioned_concurrency_configs").paginate(
+        FunctionName=name, PaginationConfig={"PageSize": 1}
+    )
+    arns = [[item["FunctionArn"] for item in page["ProvisionedConcurrencyConfigs"]] for page in pages]
+    assert [arn.rpartition(":")[2] for (arn,) in arns] == ["live", "other"]
+
+
+def test_it_follows_its_alias(own_server, runtime):
+    """Pointed at another version, the alias takes what it has provisioned along: made there, ended here."""
+    server = own_server().start()
+    client = server.client("lambda")
+    name = FunctionMaker(client, runtime, "f")(SOURCE, Publish=True)
+    client.update_function_configuration(FunctionName=name, Description="second")
+    wait_updated(client, name)
+    client.publish_version(FunctionName=name)
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    put(client, name, 1, "live")
+    wait_for_status(client, name, "READY", "live")
+    client.update_alias(FunctionName=name, Name="live", FunctionVersion="2", Description="moved")
+    wait_for_status(client, name, "READY", "live")
+    assert listed(client, name) == {"live": [1, 1, 1]}
+    answer, (_, count, kind, _) = invoke(client, f"{name}:live", {})
+    assert (answer["ExecutedVersion"], count, kind) == ("2", 1, "provisioned-concurrency")
+    wait_for(lambda: server.health()["environments"]["total"] == 1)
+    # What stays where it is keeps its environments.
+    client.update_alias(FunctionName=name, Name="live", Description="again")
+    assert invoke(client, f"{name}:live", {})[1][1:3] == [2, "provisioned-concurrency"]
+    client.delete_alias(FunctionName=name, Name="live")
+    wait_for(lambda: server.health()["environments"]["total"] == 0)
+    assert listed(client, name) == {}
+    assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 1000
+
+
+def test_an_alias_of_latest_provisions_nothing(lambda_client, aliased):
+    """Neither can one of `$LATEST` be provisioned, nor one that is provisioned be pointed there; nothing changes."""
+    client, name = lambda_client, aliased
+    client.create_alias(FunctionName=name, Name="latest", FunctionVersion="$LATEST")
+    unpublished = (
+        400,
+        "InvalidParameterValueException",
+        "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
+    )
+    assert (
+        refused(
+            client.put_provisioned_concurrency_config,
+            FunctionName=name, Qualifier="latest", ProvisionedConcurrentExecutions=1,
+        )
+        == unpublished
+    )  # fmt: skip
+    assert refused(client.get_provisioned_concurrency_config, FunctionName=name, Qualifier="latest")[2] == NOT_FOUND
+    client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="latest")
+    put(client, name, 1, "live")
+    before = client.get_alias(FunctionName=name, Name="live")["RevisionId"]
+    assert refused(client.update_alias, FunctionName=name, Name="live", FunctionVersion="$LATEST") == unpublished
+    assert client.get_alias(FunctionName=name, Name="live")["RevisionId"] == before
+    assert set(listed(client, name)) == {"live"}
+
+
+def test_an_alias_takes_it_to_no_snap_started_version(lambda_client, aliased):
+    """What cannot be provisioned directly is not by way of an alias either."""
+    client, name = lambda_client, aliased
+    client.update_function_configuration(FunctionName=name, SnapStart={"ApplyOn": "PublishedVersions"})
+    wait_updated(client, name)
+    client.publish_version(FunctionName=name)
+    put(client, name, 1, "live")
+    status, code, text = refused(client.update_alias, FunctionName=name, Name="live", FunctionVersion="3")
+    assert (status, code) == (400, "InvalidParameterValueException")
+    assert "SnapStart" in text
+    assert set(listed(client, name)) == {"live"}

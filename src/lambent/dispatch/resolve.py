@@ -76,8 +76,8 @@ class VersionResolver:
         return versions.get(alias.version) if len(versions) == 1 else _Route(alias, versions)
 
     def _chosen(self, route: _Route) -> FunctionVersion | None:
-        # 52 bits are what a float holds exactly.
-        version = route.alias.choose(int(self._clock.token_hex(7), 16) / (1 << 56))
+        # 52 bits are what a float holds exactly: with more, the highest numbers would round to 1.
+        version = route.alias.choose((int(self._clock.token_hex(7), 16) >> 4) / (1 << 52))
         return route.versions.get(version) or route.versions.get(route.alias.version)
 
     def _remember(self, key: _Key, found: FunctionVersion | _Route) -> None:

@@ -1,11 +1,11 @@
 """Aliases: names that point at one version of a function, or split its invocations between two."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from lambent.domain.caller import Scope
-from lambent.domain.function import LATEST, FunctionName
+from lambent.domain.function import LATEST, FunctionName, FunctionVersion
 from lambent.errors.api.lambda_ import InvalidParameterValueException
 
 
@@ -71,3 +71,17 @@ def check_routing(version: str, weights: Mapping[str, float]) -> None:
         )
     if weights and version == LATEST:
         raise RoutingRefused("$LATEST is not supported for an alias pointing to more than 1 version")
+
+
+def check_one_role(versions: Sequence[FunctionVersion]) -> None:
+    """
+    Refuse to split invocations between versions that run as different roles.
+
+    Raises:
+        InvalidParameterValueException: they do.
+
+    Documented: Lambda developer guide, alias routing configuration. Assumed: the text (test_aliases).
+    """
+    if len({version.configuration.role for version in versions}) > 1:
+        numbers = " and ".join(version.version for version in versions)
+        raise InvalidParameterValueException(f"Versions {numbers} must have the same execution role.")

@@ -16,7 +16,7 @@ LAYERS_MAX = 5
 """Documented: Lambda quotas, layers of a function."""
 
 _REFERENCE = re.compile(
-    r"(?:arn:aws[a-zA-Z-]*:lambda:(?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):(?P<account>\d{12}):layer:)?"
+    r"(?:arn:(?:aws[a-zA-Z-]*)?:lambda:(?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):(?P<account>\d{12}):layer:)?"
     r"(?P<name>[a-zA-Z0-9-_]+)"
     r"(?::(?P<number>[0-9]+))?"
 )

@@ -1,5 +1,6 @@
 """Resource policies: who else may use a function, a version, an alias or a layer version. Pure."""
 
+import enum
 import fnmatch
 import json
 import re
@@ -14,7 +15,9 @@ POLICY_MAX_BYTES = 20_480
 """Documented: Lambda quotas, function resource-based policy: 20 KB."""
 
 _ACCOUNT = re.compile(r"\d{12}")
-_SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(?:\.cn)?")
+# Most services are below amazonaws.com, Alexa's are below amazon.com. Documented: Alexa Skills Kit, host a custom skill
+# as an AWS Lambda function.
+_SERVICE = re.compile(r"[a-z0-9.-]+\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|amazon\.com)")
 _PRINCIPAL_ARN = re.compile(r"arn:aws[a-zA-Z-]*:(?:iam|sts)::\d{12}:.+")
 
 Statement = Mapping[str, Any]
@@ -95,9 +98,24 @@ def with_statement(policy: ResourcePolicy | None, statement: Statement) -> Resou
     return after
 
 
+class Decision(enum.Enum):
+    """What a policy says of one request."""
+
+    ALLOWED = enum.auto()
+    DENIED = enum.auto()
+    """A statement denies it."""
+    UNMENTIONED = enum.auto()
+    """No statement allows it, none denies it."""
+
+
 def allows(policy: ResourcePolicy | None, requester: Requester, action: str, resource: str) -> bool:
+    """Return whether a policy lets someone from outside the account do something. See `decide`."""
+    return decide(policy, requester, action, resource) is Decision.ALLOWED
+
+
+def decide(policy: ResourcePolicy | None, requester: Requester, action: str, resource: str) -> Decision:
     """
-    Return whether a policy lets someone from outside the account do something.
+    Say what a policy makes of a request from outside the account.
 
     What is denied is denied; what no statement allows is not allowed. A condition that is not understood is taken to be
     unmet in an Allow and met in a Deny: parsing refuses such conditions, so this is for documents of later versions.
@@ -108,10 +126,8 @@ def allows(policy: ResourcePolicy | None, requester: Requester, action: str, res
 
     Source: IAM user guide, policy evaluation logic.
     """
-    if policy is None:
-        return False
-    is_allowed = False
-    for statement in policy.statements:
+    decision = Decision.UNMENTIONED
+    for statement in () if policy is None else policy.statements:
         if not _matches_any(statement.get("Action"), action, ignore_case=True):
             continue
         if not _matches_any(statement.get("Resource", "*"), resource):
@@ -122,9 +138,9 @@ def allows(policy: ResourcePolicy | None, requester: Requester, action: str, res
         if not _conditions_hold(statement.get("Condition") or {}, requester.context, unknown=is_deny):
             continue
         if is_deny:
-            return False
-        is_allowed = True
-    return is_allowed
+            return Decision.DENIED
+        decision = Decision.ALLOWED
+    return decision
 
 
 def parse_policy(text: str) -> ResourcePolicy:
@@ -153,7 +169,7 @@ def parse_policy(text: str) -> ResourcePolicy:
     if not isinstance(statements, list) or not statements:
         raise _malformed("Statement must hold at least one statement")
     version = document.get("Version", "2008-10-17")
-    if version not in {"2012-10-17", "2008-10-17"}:
+    if version not in ("2012-10-17", "2008-10-17"):
         raise _malformed("Version must be 2012-10-17 or 2008-10-17")
     for statement in statements:
         _check_statement(statement)
@@ -172,7 +188,9 @@ def _check_statement(statement: Any) -> None:
     unknown = statement.keys() - {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
     if unknown:
         raise _malformed(f"{min(unknown)} in a statement is not offered by this version of Lambent")
-    if statement.get("Effect") not in {"Allow", "Deny"}:
+    if not isinstance(statement.get("Sid", ""), str):
+        raise _malformed("Sid must be a string")
+    if statement.get("Effect") not in ("Allow", "Deny"):
         raise _malformed("Effect must be Allow or Deny")
     for member in ("Action", "Resource"):
         if member in statement and not all(isinstance(item, str) for item in _items(statement[member])):
@@ -197,6 +215,9 @@ def _check_statement(statement: Any) -> None:
             isinstance(item, str | bool) for values in keys.values() for item in _items(values)
         ):
             raise _malformed(f"{operator} must map condition keys to strings")
+    # Taken literally they would match nothing, and a Deny with one would deny nobody.
+    if "${" in json.dumps([statement.get("Resource"), conditions]):
+        raise _malformed("policy variables are not offered by this version of Lambent")
 
 
 def _malformed(detail: str) -> InvalidParameterValueException:

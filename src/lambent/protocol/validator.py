@@ -20,8 +20,10 @@ _Check = Callable[[Any, str, list[str]], None]
 
 _NOT_NULL = "Member must not be null"
 
-UNCHECKED_ENUMS = frozenset({("lambda", "Runtime")})
-"""Service and shape of enums that the service itself checks, since it answers with another error."""
+UNCHECKED_ENUMS = frozenset(
+    {("lambda", "CreateFunction", "Runtime"), ("lambda", "UpdateFunctionConfiguration", "Runtime")}
+)
+"""Service, operation and shape of enums that the service itself checks, since it answers with another error."""
 # Observed: an unknown runtime is an InvalidParameterValueException that also speaks of ARNs
 # (localstack/localstack, recorded answers of CreateFunction).
 
@@ -30,7 +32,7 @@ def compile_validator(model: ServiceModel, operation: Operation) -> Validator:
     """Build the validator of one operation's input."""
     if operation.input is None:
         return lambda _parameters: None
-    check = _Checks(model.name).check(operation.input)
+    check = _Checks(model.name, operation.name).check(operation.input)
     if check is None:
         return lambda _parameters: None
 
@@ -68,8 +70,9 @@ class _Checks:
     One instance serves one operation: it remembers the checks of structures, because a structure may hold itself.
     """
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, operation: str) -> None:
         self._service = service
+        self._operation = operation
         self._structures: dict[str, _Check | None] = {}
 
     def check(self, shape: Shape) -> _Check | None:
@@ -192,7 +195,7 @@ class _Checks:
     def _enum(self, shape: Shape) -> Mapping[str, None] | None:
         """Return the values of an enum, in the model's order, unless the service checks them itself."""
         values = shape.traits.get("enum")
-        if not values or (self._service, shape.name) in UNCHECKED_ENUMS:
+        if not values or (self._service, self._operation, shape.name) in UNCHECKED_ENUMS:
             return None
         return dict.fromkeys(values)
 

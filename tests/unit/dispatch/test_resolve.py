@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from lambent.dispatch.resolve import VersionResolver
+from lambent.domain.alias import Alias
 from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, Code, Configuration, FunctionName, FunctionVersion
 from lambent.store.contract import FunctionChange
@@ -35,6 +36,13 @@ class Reading:
         self.store = store
         self.scope = scope
 
+    @property
+    def aliases(self) -> "Reading":
+        return self
+
+    async def get(self, name: str, alias: str) -> Alias | None:
+        return self.store.aliases.get((self.scope, name, alias))
+
     async def version(self, name: str, version: str) -> FunctionVersion | None:
         found = self.store.versions.get((self.scope, name, version))
         self.store.reads += 1
@@ -47,6 +55,7 @@ class CountingStore:
 
     def __init__(self, *versions: FunctionVersion) -> None:
         self.versions = {(one.scope, str(one.name), one.version): one for one in versions}
+        self.aliases: dict[tuple[Scope, str, str], Alias] = {}
         self.reads = 0
         self.while_reading: Callable[[], None] = lambda: None
         self.callbacks: list[Callable[[FunctionChange], None]] = []
@@ -61,6 +70,12 @@ class CountingStore:
     def save(self, version: FunctionVersion) -> None:
         self.versions[(version.scope, str(version.name), version.version)] = version
         self.notify(version.scope, version.name)
+
+    def point(self, alias: str, version: str, **weights: float) -> None:
+        """Save an alias of `f`: `point("a", "1", v2=0.5)`."""
+        by_version = {number[1:]: weight for number, weight in weights.items()}
+        self.aliases[(SCOPE, "f", alias)] = Alias(SCOPE, F, alias, version, "r", weights=by_version)
+        self.notify(SCOPE, F)
 
     def notify(self, scope: Scope, name: FunctionName) -> None:
         for callback in self.callbacks:
@@ -169,3 +184,75 @@ def test_what_is_used_stays() -> None:
     assert store.reads == 3, "a was read once"
     resolve("b")
     assert store.reads == 4
+
+
+def aliased() -> CountingStore:
+    return CountingStore(*(version_of("f", number=number) for number in (LATEST, "1", "2")))
+
+
+def test_an_alias_leads_to_its_version() -> None:
+    """Read once, then from memory; one of `$LATEST` as well; one that does not exist leads nowhere."""
+    store = aliased()
+    store.point("a", "1")
+    store.point("latest", LATEST)
+    resolve = resolver(store)
+    assert [resolve("f", "a") for _ in range(3)] == [version_of("f", number="1")] * 3
+    assert store.reads == 1
+    assert resolve("f", "latest") == version_of("f")
+    assert resolve("f", "nobody") is None
+    assert resolve("f", "a", scope=OTHER) is None
+
+
+def test_an_alias_follows_at_once() -> None:
+    """Pointed elsewhere, or gone, the next call knows."""
+    store = aliased()
+    store.point("a", "1")
+    resolve = resolver(store)
+    resolve("f", "a")
+    store.point("a", "2")
+    assert resolve("f", "a") == version_of("f", number="2")
+    store.save(version_of("f", "r2", "2"))
+    assert resolve("f", "a") == version_of("f", "r2", "2")
+    del store.aliases[(SCOPE, "f", "a")]
+    store.notify(SCOPE, F)
+    assert resolve("f", "a") is None
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.2, 1.0])
+def test_fn04_chance_decides_each_call(weight: float) -> None:
+    """FN-04: behind weights every call is drawn anew, from memory, in the shares that they say."""
+    store = aliased()
+    store.point("a", "1", v2=weight)
+    made = VersionResolver(store, VirtualClock())  # type: ignore[arg-type]
+
+    async def draw() -> list[str]:
+        found = [await made.resolve(SCOPE, F, "a") for _ in range(2000)]
+        return [version.version for version in found if version is not None]
+
+    drawn = asyncio.run(draw())
+    assert len(drawn) == 2000
+    # The clock's dice are seeded; 90 is five standard deviations at 0.2.
+    assert abs(drawn.count("2") - 2000 * weight) <= (90 if 0 < weight < 1 else 0)
+    assert drawn.count("1") == 2000 - drawn.count("2")
+    assert store.reads == 2, "each version was read once"
+
+
+def test_the_highest_dice_are_below_one() -> None:
+    """With a weight of 1 the alias's own version never answers, whatever is thrown."""
+
+    class HighestDice(VirtualClock):
+        def token_hex(self, size_bytes: int) -> str:
+            return "ff" * size_bytes
+
+    store = aliased()
+    store.point("a", "1", v2=1.0)
+    made = VersionResolver(store, HighestDice())  # type: ignore[arg-type]
+    assert asyncio.run(made.resolve(SCOPE, F, "a")) == version_of("f", number="2")
+
+
+def test_a_version_that_is_gone_is_answered_for() -> None:
+    """Where weights lead to nothing, the alias's own version answers every call."""
+    store = aliased()
+    store.point("a", "1", v9=1.0)
+    resolve = resolver(store)
+    assert [resolve("f", "a") for _ in range(5)] == [version_of("f", number="1")] * 5

@@ -178,9 +178,10 @@ def test_an_unknown_runtime_is_left_to_the_service() -> None:
     assert create(Runtime="cobol") is None
 
 
-@pytest.mark.parametrize(("service", "shape"), sorted(UNCHECKED_ENUMS))
-def test_only_enums_are_left_to_the_service(service: str, shape: str) -> None:
+@pytest.mark.parametrize(("service", "operation", "shape"), sorted(UNCHECKED_ENUMS))
+def test_only_enums_are_left_to_the_service(service: str, operation: str, shape: str) -> None:
     """An entry stays for as long as the model has the enum."""
+    assert operation in MODELS[service].operations
     assert "enum" in MODELS[service].raw_shapes[shape]
 
 

@@ -2,16 +2,22 @@
 
 import sqlite3
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from sqlalchemy import Select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lambent.store import functions
-from lambent.store.tables import function_versions
+from lambent.store import aliases, functions, layers
+from lambent.store.tables import aliases as alias_table
+from lambent.store.tables import function_versions, layer_versions
 from lambent.testing.stores import make_sqlite
 
 _LATEST = functions._VERSIONS.where(function_versions.c.number == 0).order_by(function_versions.c.name).limit(50)
+_ALIASES_AFTER = aliases._ALIASES.where(alias_table.c.alias > "a").limit(50)
+_ALIASES_OF_VERSION = aliases._ALIASES.where(alias_table.c.number == 1).limit(50)
+_LAYERS_AFTER = layers._NAMES.where(layer_versions.c.name > "a").limit(50)
+_LAYER_BEFORE = layers._VERSIONS.where(layer_versions.c.number < 5).limit(50)
 _EVERY = functions._VERSIONS.order_by(function_versions.c.name, function_versions.c.number).limit(50)
 
 
@@ -28,6 +34,18 @@ _EVERY = functions._VERSIONS.order_by(function_versions.c.name, function_version
         (functions._USAGE, "COVERING INDEX function_versions_by_number"),
         (_LATEST, "function_versions_by_number"),
         (_EVERY, "autoindex_function_versions"),
+        (functions._LAYER_BYTES, "COVERING INDEX layer_versions_bytes"),
+        (aliases._ALIAS, "autoindex_aliases"),
+        (aliases._ALIASES, "autoindex_aliases"),
+        (_ALIASES_AFTER, "autoindex_aliases"),
+        (_ALIASES_OF_VERSION, "autoindex_aliases"),
+        (aliases._POLICY, "autoindex_function_policies"),
+        (layers._LAST_NUMBER, "autoindex_layers"),
+        (layers._VERSION, "autoindex_layer_versions"),
+        (layers._VERSIONS, "autoindex_layer_versions"),
+        (_LAYER_BEFORE, "autoindex_layer_versions"),
+        (layers._NAMES, "COVERING INDEX sqlite_autoindex_layer_versions"),
+        (_LAYERS_AFTER, "COVERING INDEX sqlite_autoindex_layer_versions"),
     ],
 )
 def test_queries_are_answered_by_an_index(tmp_path: Path, query: Select[tuple[str]], index: str) -> None:
@@ -43,9 +61,17 @@ def test_queries_are_answered_by_an_index(tmp_path: Path, query: Select[tuple[st
     assert "TEMP B-TREE" not in plan
 
 
-@pytest.mark.parametrize("name", [name for name in vars(functions) if name[:2].isupper() or name[1:3].isupper()])
-def test_statements_suit_postgresql(name: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (module, name)
+        for module in (functions, aliases, layers)
+        for name in vars(module)
+        if name[:2].isupper() or name[1:3].isupper()
+    ],
+)
+def test_statements_suit_postgresql(module: ModuleType, name: str) -> None:
     """Every statement is one that PostgreSQL has as well."""
-    statement = getattr(functions, name)
+    statement = getattr(module, name)
     if hasattr(statement, "compile"):
         statement.compile(dialect=postgresql.dialect())

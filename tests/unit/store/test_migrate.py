@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, create_engine
 
+from lambent.domain.function import Configuration
 from lambent.store.database import schema_of
 from lambent.store.tables import APPLICATION_ID, SCHEMA, metadata
 
@@ -148,6 +150,71 @@ def test_killed_at_any_statement_it_begins_again(tmp_path: Path) -> None:
         with contextlib.closing(sqlite3.connect(path)) as connection:
             dumps.append(list(connection.iterdump()))
     assert dumps[0] == dumps[1]
+
+
+def migrated(path: Path, configuration: dict[str, object]) -> dict[str, object]:
+    """
+    Return a configuration of the first schema as the migrations leave it.
+
+    It is kept in four places, of two tables; they must agree afterwards.
+    """
+    make_schema_1(path)
+    version = {"configuration": configuration, "serving": {"configuration": configuration}}
+    function = {"name": "f", "last_published": {"version": "1", "configuration": configuration}}
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE function_versions SET document = ?", (json.dumps(version),))
+        connection.execute("UPDATE functions SET document = ? WHERE name = 'f'", (json.dumps(function),))
+    connection.close()
+    assert migrate(path).returncode == 0
+    with sqlite3.connect(path) as connection:
+        versions = [json.loads(row[0]) for row in connection.execute("SELECT document FROM function_versions")]
+        (row,) = connection.execute("SELECT document FROM functions WHERE name = 'f'")
+    connection.close()
+    found = [json.loads(row[0])["last_published"]["configuration"]]
+    for document in versions:
+        found += [document["configuration"], document["serving"]["configuration"]]
+    assert found == [found[0]] * 5
+    moved: dict[str, object] = found[0]
+    return moved
+
+
+_STORED: dict[str, object] = {"runtime": "r", "handler": "h", "role": "x"}
+
+
+def test_settings_that_were_stored_inert_act(tmp_path: Path) -> None:
+    """Each moves to where it acts, in every place, and reads as a configuration; the rest stays inert."""
+    rest = {"DeadLetterConfig": {"TargetArn": "arn"}}
+    inert = {
+        "KMSKeyArn": "arn:aws:kms:r:1:key/k",
+        "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"], "Ipv6AllowedForDualStack": True},
+        "LoggingConfig": {"LogFormat": "JSON", "ApplicationLogLevel": "WARN", "SystemLogLevel": "INFO"},
+        "TenancyConfig": {"TenantIsolationMode": "PER_TENANT"},
+        # There was nothing behind these two.
+        "Layers": ["arn:aws:lambda:r:1:layer:l:1"],
+        "FileSystemConfigs": [{"Arn": "a", "LocalMountPath": "/mnt/a"}],
+    }
+    acts = {
+        "kms_key_arn": "arn:aws:kms:r:1:key/k",
+        "vpc": {"subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"], "ipv6_allowed": True},
+        "logging": {"is_json": True, "application_level": "WARN", "system_level": "INFO"},
+        "is_tenant_isolated": True,
+    }
+    moved = migrated(tmp_path / "state.db", {**_STORED, "inert": {**inert, **rest}})
+    assert moved == {**_STORED, **acts, "inert": rest}
+    read = json.loads(msgspec.json.encode(msgspec.convert(moved, Configuration)))
+    assert {key: read[key] for key in acts} == acts
+
+
+def test_a_vpc_that_was_stored_in_part_acts(tmp_path: Path) -> None:
+    """What a request left out is empty afterwards."""
+    moved = migrated(tmp_path / "state.db", {**_STORED, "inert": {"VpcConfig": {"SubnetIds": ["subnet-1"]}}})
+    assert moved["vpc"] == {"subnet_ids": ["subnet-1"], "security_group_ids": [], "ipv6_allowed": False}
+
+
+def test_what_was_never_inert_stays(tmp_path: Path) -> None:
+    """A configuration without such settings is left as it is, whatever else it holds."""
+    plain = {**_STORED, "environment": {"inert": "x"}, "inert": {}}
+    assert migrated(tmp_path / "state.db", plain) == plain
 
 
 def test_the_newest_migration_has_the_schema_number() -> None:

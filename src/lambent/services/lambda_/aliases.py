@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 
 from lambent.clock import Clock
-from lambent.domain.alias import Alias, check_routing
+from lambent.domain.alias import Alias, check_one_role, check_routing
 from lambent.domain.caller import Caller
 from lambent.domain.concurrency import ProvisionedConcurrency
-from lambent.domain.function import FunctionVersion
+from lambent.domain.function import LATEST, FunctionVersion
 from lambent.errors.api.lambda_ import (
     InvalidParameterValueException,
     ResourceConflictException,
@@ -46,6 +46,7 @@ class Aliases:
         version = request["FunctionVersion"]
         async with self._store.transaction(target.scope) as tx:
             await _check_function(tx, target)
+            await _existing_version(tx, target, version)
             if await tx.aliases.get(target.name, request["Name"]) is not None:
                 raise ResourceConflictException(f"Alias already exists: {target.arn}")
             await _check_versions(tx, target, version, weights)
@@ -131,6 +132,12 @@ class Aliases:
         provisioned = await _provisioned_by(tx, before)
         if provisioned is None:
             return
+        if version == LATEST:
+            raise unpublished()
+        moved_to = await tx.version(before.name, version)
+        assert moved_to is not None, "it was found just now"
+        # One that is Pending gets its environments once it is Active.
+        check_not_snap_started(moved_to)
         if any(stored.version == version for stored in await tx.list_provisioned(before.name)):
             raise ResourceConflictException(
                 "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
@@ -145,6 +152,28 @@ def alias_not_found(target: Target) -> ResourceNotFoundException:
     return ResourceNotFoundException(f"Cannot find alias arn: {target.arn}")
 
 
+def unpublished() -> InvalidParameterValueException:
+    """Return the error for provisioned concurrency of `$LATEST`, by itself or by way of an alias."""
+    # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded) for `$LATEST` itself.
+    return InvalidParameterValueException(
+        "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+    )
+
+
+def check_not_snap_started(version: FunctionVersion) -> None:
+    """
+    Refuse to provision for a version that keeps environments of its own.
+
+    Raises:
+        InvalidParameterValueException: it has SnapStart. Documented: Lambda developer guide, SnapStart limitations.
+            Assumed: the text.
+    """
+    if version.is_snap_started:
+        raise InvalidParameterValueException(
+            "Provisioned Concurrency is not supported for SnapStart enabled functions."
+        )
+
+
 async def _provisioned_by(tx: FunctionTransaction, alias: Alias) -> ProvisionedConcurrency | None:
     for stored in await tx.list_provisioned(alias.name):
         if stored.alias == alias.alias:
@@ -154,11 +183,17 @@ async def _provisioned_by(tx: FunctionTransaction, alias: Alias) -> ProvisionedC
 
 async def _check_versions(tx: FunctionTransaction, target: Target, version: str, weights: Mapping[str, float]) -> None:
     """Refuse versions that do not exist, and weights that an alias cannot have."""
+    found = [await _existing_version(tx, target, version)]
     check_routing(version, weights)
-    for wanted in (version, *weights):
-        found: FunctionVersion | None = await tx.version(target.name, wanted)
-        if found is None:
-            raise Target(target.scope, target.name, wanted).not_found()
+    found += [await _existing_version(tx, target, other) for other in weights]
+    check_one_role(found)
+
+
+async def _existing_version(tx: FunctionTransaction, target: Target, version: str) -> FunctionVersion:
+    found = await tx.version(target.name, version)
+    if found is None:
+        raise Target(target.scope, target.name, version).not_found()
+    return found
 
 
 async def _check_function(reading: FunctionTransaction, target: Target) -> None:

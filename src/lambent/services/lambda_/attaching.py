@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from lambent.domain.caller import Caller
-from lambent.domain.layer import LAYERS_MAX, AttachedLayer
+from lambent.domain.caller import Caller, Scope
+from lambent.domain.layer import LAYERS_MAX, AttachedLayer, LayerName, LayerVersion
 from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import InvalidParameterValueException
-from lambent.services.lambda_.layers import check_may_use, resolve_layer
+from lambent.services.lambda_.layers import check_may_use, layer_reference, resolve_layer
 from lambent.store.contract import FunctionStore, Packages
 
 
@@ -22,25 +22,35 @@ async def attach_layers(store: FunctionStore, caller: Caller, arns: Sequence[str
     """
     if len(arns) > LAYERS_MAX:
         raise InvalidParameterValueException(f"Cannot reference more than {LAYERS_MAX} layers.")
-    attached: list[AttachedLayer] = []
-    seen: dict[tuple[object, str], str] = {}
+    attached: dict[tuple[Scope, LayerName], AttachedLayer] = {}
     for arn in arns:
-        scope, name, number = resolve_layer(caller, arn)
-        if number is None:
-            raise InvalidParameterValueException(f"Layer version {arn} does not exist.")
-        other = seen.setdefault((scope, name), arn)
-        if other is not arn:
+        version = await _usable(store, caller, arn)
+        layer = (version.scope, version.name)
+        if layer in attached:
             raise InvalidParameterValueException(
                 "Two different versions of the same layer are not allowed to be referenced in the same function. "
-                f"{other} and {arn} are versions of the same layer."
+                f"{attached[layer].arn} and {version.arn} are versions of the same layer."
             )
+        attached[layer] = AttachedLayer(version.arn, version.sha256, version.size_bytes)
+    return tuple(attached.values())
+
+
+async def _usable(store: FunctionStore, caller: Caller, arn: str) -> LayerVersion:
+    reference = layer_reference(arn)
+    own = caller.scope
+    if reference.region not in {None, own.region} and reference.account == own.account:
+        raise InvalidParameterValueException(
+            f"Layers are not in the same region as the function. Layers are expected to be in region {own.region}."
+        )
+    scope, name, number = resolve_layer(caller, arn, "lambda:GetLayerVersion")
+    version = None
+    if number is not None:
         async with store.snapshot(scope) as reading:
             version = await reading.layers.get(name, number)
-        check_may_use(caller, scope, arn, version)
-        if version is None:
-            raise InvalidParameterValueException(f"Layer version {arn} does not exist.")
-        attached.append(AttachedLayer(version.arn, version.sha256, version.size_bytes))
-    return tuple(attached)
+    check_may_use(caller, scope, arn, version)
+    if version is None:
+        raise InvalidParameterValueException(f"Layer version {arn} does not exist.")
+    return version
 
 
 async def check_unzipped(packages: Packages, code_sha256: str, layers: Sequence[AttachedLayer], quotas: Quotas) -> None:

@@ -2,7 +2,7 @@
 Callers of other accounts: what a function's resource policy lets them do.
 
 A granted request goes on in the account of the function, so that no operation needs to know. What is not granted is
-refused by `naming.resolve_target`, as any name of another account is.
+refused here, in the same words whether there is such a function or not.
 """
 
 from collections.abc import Mapping
@@ -13,39 +13,41 @@ import msgspec
 from lambent.domain.arn import function_arn, parse_function_reference
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.function import LATEST
-from lambent.domain.resource_policy import Requester, allows
+from lambent.domain.resource_policy import Decision, Requester, decide
+from lambent.errors.families import AccessDeniedException
 from lambent.services.operation import Handler
 from lambent.store.contract import FunctionStore
 
-_GRANTED_BY_NAME = (
-    "CreateAlias",
-    "DeleteAlias",
-    "DeleteFunction",
-    "DeleteFunctionConcurrency",
-    "DeleteProvisionedConcurrencyConfig",
-    "GetAlias",
-    "GetFunction",
-    "GetFunctionConcurrency",
-    "GetFunctionConfiguration",
-    "GetPolicy",
-    "GetProvisionedConcurrencyConfig",
-    "ListAliases",
-    "ListProvisionedConcurrencyConfigs",
-    "ListTags",
-    "ListVersionsByFunction",
-    "PublishVersion",
-    "PutFunctionConcurrency",
-    "PutProvisionedConcurrencyConfig",
-    "TagResource",
-    "UntagResource",
-    "UpdateAlias",
-    "UpdateFunctionCode",
+GRANTABLE = frozenset(
+    {
+        "CreateAlias",
+        "DeleteAlias",
+        "DeleteFunction",
+        "DeleteFunctionConcurrency",
+        "DeleteProvisionedConcurrencyConfig",
+        "GetAlias",
+        "GetFunction",
+        "GetFunctionConcurrency",
+        "GetFunctionConfiguration",
+        "GetPolicy",
+        "GetProvisionedConcurrencyConfig",
+        "Invoke",
+        "ListAliases",
+        "ListProvisionedConcurrencyConfigs",
+        "ListTags",
+        "ListVersionsByFunction",
+        "PublishVersion",
+        "PutFunctionConcurrency",
+        "PutProvisionedConcurrencyConfig",
+        "TagResource",
+        "UntagResource",
+        "UpdateAlias",
+        "UpdateFunctionCode",
+    }
 )
-
-ACTIONS = {**{name: f"lambda:{name}" for name in _GRANTED_BY_NAME}, "Invoke": "lambda:InvokeFunction"}
 """
-Operation to the action of a policy that grants it. Documented: Lambda developer guide, resource-based policies,
-supported API actions. Assumed: UpdateFunctionConfiguration is not among them, as the guide's list has it.
+Operations that a function's policy can grant to other accounts. Documented: Lambda developer guide, resource-based
+policies, supported API actions. Assumed: UpdateFunctionConfiguration is not among them, as the guide's list has it.
 """
 
 
@@ -56,37 +58,74 @@ class CrossAccount:
         self._store = store
 
     def open(self, handlers: Mapping[str, Handler]) -> dict[str, Handler]:
-        """Return the handlers, those of `ACTIONS` open to other accounts."""
-        return {
-            operation: self._opened(handler, ACTIONS[operation]) if operation in ACTIONS else handler
-            for operation, handler in handlers.items()
-        }
+        """Return the handlers, each open to other accounts as far as policies go, and closed beyond."""
+        return {operation: self._opened(handler, operation) for operation, handler in handlers.items()}
 
-    def _opened(self, handler: Handler, action: str) -> Handler:
+    def _opened(self, handler: Handler, operation: str) -> Handler:
         async def handle(caller: Caller, request: Any) -> Mapping[str, Any]:
-            named = request.get("FunctionName") or request.get("Resource") or ""
+            named = request.get("FunctionName")
+            if named is None:
+                named = request.get("Resource") or request.get("ResourceArn") or ""
+                # Layers and mappings read like functions called "layer": their operations know whose they are.
+                if ":function:" not in named:
+                    return await handler(caller, request)
             # A bare name, which nearly every request has, costs one look.
             if ":" in named:
-                caller = await self._entered(caller, named, request, action)
+                caller = await self._entered(caller, named, request.get("Qualifier"), operation)
             return await handler(caller, request)
 
         return handle
 
-    async def _entered(self, caller: Caller, named: str, request: Mapping[str, Any], action: str) -> Caller:
-        """Return the caller as one of the function's account if a policy grants the action, else as it was."""
+    async def _entered(self, caller: Caller, named: str, qualifier: str | None, operation: str) -> Caller:
+        """
+        Return the caller as one of the function's account.
+
+        Raises:
+            AccessDeniedException: that is another account, and no policy there grants the operation.
+        """
         try:
             reference = parse_function_reference(named)
         except ValueError:
-            # Another kind of resource: the operation says what it thinks of it.
+            # The operation says what it thinks of it.
             return caller
         if reference.account in {None, caller.scope.account} or reference.region not in {None, caller.scope.region}:
             return caller
         assert reference.account is not None
         owner = Scope(reference.account, caller.scope.region)
-        qualifier = reference.qualifier or request.get("Qualifier") or request.get("Name")
-        async with self._store.snapshot(owner) as reading:
-            policy = await reading.policies.get(reference.name, None if qualifier == LATEST else qualifier)
-        requester = Requester(account=caller.scope.account, principal=caller.principal)
-        if not allows(policy, requester, action, function_arn(owner, reference.name, qualifier)):
-            return caller
-        return msgspec.structs.replace(caller, scope=owner)
+        qualifier = reference.qualifier or qualifier
+        action = f"lambda:{'InvokeFunction' if operation == 'Invoke' else operation}"
+        # `$LATEST` takes no policy of its own: the function's speaks for it.
+        policed = None if qualifier == LATEST else qualifier
+        decision = Decision.UNMENTIONED
+        if operation in GRANTABLE:
+            async with self._store.snapshot(owner) as reading:
+                policy = await reading.policies.get(reference.name, policed)
+            decision = decide(policy, requester_of(caller), action, function_arn(owner, reference.name, policed))
+            if decision is Decision.ALLOWED:
+                return msgspec.structs.replace(caller, scope=owner)
+        raise access_denied(caller, action, function_arn(owner, reference.name, qualifier), decision)
+
+
+def requester_of(caller: Caller) -> Requester:
+    """Return a caller as policies see one."""
+    account = caller.scope.account
+    return Requester(
+        account=account,
+        principal=caller.principal,
+        # Documented: IAM user guide, global condition keys that are there in every request of a principal.
+        context={"aws:principalaccount": account, "aws:principalarn": caller.principal},
+    )
+
+
+def access_denied(
+    caller: Caller, action: str, arn: str, decision: Decision = Decision.UNMENTIONED
+) -> AccessDeniedException:
+    """Return the error of a caller without a grant, for something that there is or not."""
+    # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded) for GetLayerVersion.
+    why = f"because no resource-based policy allows the {action} action"
+    if decision is Decision.DENIED:
+        # Documented: IAM user guide, troubleshoot access denied error messages.
+        why = "with an explicit deny in a resource-based policy"
+    return AccessDeniedException(
+        f"User: {caller.principal} is not authorized to perform: {action} on resource: {arn} {why}"
+    )

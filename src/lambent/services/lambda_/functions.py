@@ -148,7 +148,8 @@ class Functions:
         target = resolve_target(caller, request["FunctionName"])
         async with self._store.snapshot(target.scope) as reading:
             await _existing(reading, target)
-        return {"FunctionName": target.name}
+        # Observed: an empty object, although the model asks for both members (recorded 2025-11).
+        return {}
 
     @operation("GetFunctionConfiguration")
     async def get_configuration(self, caller: Caller, request: GetFunctionConfigurationRequest) -> Mapping[str, Any]:

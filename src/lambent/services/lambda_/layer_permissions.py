@@ -11,14 +11,13 @@ from lambent.domain.caller import Caller
 from lambent.domain.layer import LayerVersion, layer_arn
 from lambent.domain.resource_policy import principal_of, with_statement
 from lambent.errors.api.lambda_ import InvalidParameterValueException, ResourceNotFoundException
-from lambent.errors.families import AccessDeniedException
 from lambent.protocol.shapes.lambda_ import (
     AddLayerVersionPermissionRequest,
     GetLayerVersionPolicyRequest,
     RemoveLayerVersionPermissionRequest,
 )
 from lambent.services.lambda_.functions import check_stale
-from lambent.services.lambda_.layers import check_number, resolve_layer
+from lambent.services.lambda_.layers import check_number, own_layer
 from lambent.services.lambda_.permissions import statement_exists
 from lambent.services.operation import operation
 from lambent.store.contract import FunctionStore, FunctionTransaction
@@ -43,14 +42,14 @@ class LayerPermissions:
             "Action": request["Action"],
         }
         organization = request.get("OrganizationId")
-        if organization and request["Principal"] != "*":
-            # Documented: Lambda API reference, AddLayerVersionPermission, OrganizationId. Assumed: the text.
-            raise InvalidParameterValueException("OrganizationId requires the principal to be *.")
         async with self._store.transaction(caller.scope) as tx:
-            version = await _own(tx, caller, request)
+            version = await _own(tx, caller, request, "AddLayerVersionPermission")
             check_stale(version.policy_revision_id, request.get("RevisionId"), "GetLayerPolicy")
             if version.policy is not None and version.policy.has(sid):
                 raise statement_exists(sid)
+            if organization and request["Principal"] != "*":
+                # Documented: Lambda API reference, AddLayerVersionPermission, OrganizationId. Assumed: the text.
+                raise InvalidParameterValueException("OrganizationId requires the principal to be *.")
             statement["Resource"] = version.arn
             if organization:
                 statement["Condition"] = {"StringEquals": {"aws:PrincipalOrgID": organization}}
@@ -66,7 +65,7 @@ class LayerPermissions:
     @operation("GetLayerVersionPolicy")
     async def get(self, caller: Caller, request: GetLayerVersionPolicyRequest) -> Mapping[str, Any]:
         async with self._store.snapshot(caller.scope) as reading:
-            version = await _own(reading, caller, request)
+            version = await _own(reading, caller, request, "GetLayerVersionPolicy")
         if version.policy is None:
             raise ResourceNotFoundException(_NO_POLICY)
         return {"Policy": version.policy.text(), "RevisionId": version.policy_revision_id}
@@ -75,7 +74,7 @@ class LayerPermissions:
     async def remove(self, caller: Caller, request: RemoveLayerVersionPermissionRequest) -> Mapping[str, Any]:
         sid = request["StatementId"]
         async with self._store.transaction(caller.scope) as tx:
-            version = await _own(tx, caller, request)
+            version = await _own(tx, caller, request, "RemoveLayerVersionPermission")
             if version.policy is None:
                 raise ResourceNotFoundException(_NO_POLICY)
             check_stale(version.policy_revision_id, request.get("RevisionId"), "GetLayerPolicy")
@@ -90,19 +89,15 @@ class LayerPermissions:
         return {}
 
 
-async def _own(reading: FunctionTransaction, caller: Caller, request: Mapping[str, Any]) -> LayerVersion:
+async def _own(
+    reading: FunctionTransaction, caller: Caller, request: Mapping[str, Any], operation: str
+) -> LayerVersion:
     """Return the layer version that a request means; only its owner may ask for its policy."""
-    scope, name, _ = resolve_layer(caller, request["LayerName"])
     number = request["VersionNumber"]
+    scope, name = own_layer(caller, request["LayerName"], f"lambda:{operation}", number)
     check_number(number)
-    arn = f"{layer_arn(scope, name)}:{number}"
-    if scope != caller.scope:
-        raise AccessDeniedException(
-            f"User: {caller.principal} is not authorized to perform this action on resource: {arn} "
-            "because no resource-based policy allows it"
-        )
     version = await reading.layers.get(name, number)
     if version is None:
         # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded).
-        raise ResourceNotFoundException(f"Layer version {arn} does not exist.")
+        raise ResourceNotFoundException(f"Layer version {layer_arn(scope, name)}:{number} does not exist.")
     return version

@@ -7,11 +7,10 @@ from typing import Any
 from lambent.access.links import CodeLinks
 from lambent.clock import Clock
 from lambent.domain.caller import Caller, Scope
-from lambent.domain.layer import LayerName, LayerVersion, layer_arn, parse_layer_reference
+from lambent.domain.layer import LayerName, LayerReference, LayerVersion, layer_arn, parse_layer_reference
 from lambent.domain.quotas import Quotas
-from lambent.domain.resource_policy import Requester, allows
+from lambent.domain.resource_policy import allows
 from lambent.errors.api.lambda_ import InvalidParameterValueException, ResourceNotFoundException
-from lambent.errors.families import AccessDeniedException
 from lambent.protocol.shapes.lambda_ import (
     DeleteLayerVersionRequest,
     GetLayerVersionByArnRequest,
@@ -21,6 +20,7 @@ from lambent.protocol.shapes.lambda_ import (
     PublishLayerVersionRequest,
 )
 from lambent.services.lambda_.code import PackageIntake
+from lambent.services.lambda_.cross_account import access_denied, requester_of
 from lambent.services.lambda_.markers import decode_marker, decode_version_marker, encode_marker, page_size
 from lambent.services.lambda_.publishing import check_storage
 from lambent.services.lambda_.view import format_date
@@ -28,6 +28,7 @@ from lambent.services.operation import operation
 from lambent.store.contract import FunctionStore, FunctionTransaction
 
 _NOT_FOUND = "The resource you requested does not exist."
+_GET = "lambda:GetLayerVersion"
 _SCAN = 200
 """Layers, or versions of one, that are looked at in one step of a search."""
 
@@ -46,9 +47,7 @@ class Layers:
 
     @operation("PublishLayerVersion")
     async def publish(self, caller: Caller, request: PublishLayerVersionRequest) -> Mapping[str, Any]:
-        scope, name, _ = resolve_layer(caller, request["LayerName"])
-        if scope != caller.scope:
-            raise _denied(caller, "lambda:PublishLayerVersion", layer_arn(scope, name))
+        scope, name = own_layer(caller, request["LayerName"], "lambda:PublishLayerVersion")
         package = await self._packages.add(request["Content"])
         runtimes = request.get("CompatibleRuntimes")
         architectures = request.get("CompatibleArchitectures")
@@ -71,12 +70,12 @@ class Layers:
 
     @operation("GetLayerVersion")
     async def get(self, caller: Caller, request: GetLayerVersionRequest) -> Mapping[str, Any]:
-        scope, name, _ = resolve_layer(caller, request["LayerName"])
+        scope, name, _ = resolve_layer(caller, request["LayerName"], _GET)
         return self._view(caller, await self._read(caller, scope, name, request["VersionNumber"]))
 
     @operation("GetLayerVersionByArn")
     async def get_by_arn(self, caller: Caller, request: GetLayerVersionByArnRequest) -> Mapping[str, Any]:
-        scope, name, number = resolve_layer(caller, request["Arn"])
+        scope, name, number = resolve_layer(caller, request["Arn"], _GET)
         assert number is not None, "the model's pattern asks for a version"
         return self._view(caller, await self._read(caller, scope, name, number))
 
@@ -94,6 +93,8 @@ class Layers:
                     version = await _latest_that_suits(reading, name, runtime, architecture)
                     if version is not None:
                         found.append(version)
+                    if len(found) > limit:
+                        break
                 if len(names) < _SCAN:
                     break
                 after = names[-1]
@@ -114,9 +115,7 @@ class Layers:
 
     @operation("ListLayerVersions")
     async def list_versions(self, caller: Caller, request: ListLayerVersionsRequest) -> Mapping[str, Any]:
-        scope, name, _ = resolve_layer(caller, request["LayerName"])
-        if scope != caller.scope:
-            raise _denied(caller, "lambda:ListLayerVersions", layer_arn(scope, name))
+        scope, name = own_layer(caller, request["LayerName"], "lambda:ListLayerVersions")
         limit = page_size(request)
         before = decode_version_marker(request.get("Marker"))
         runtime, architecture = request.get("CompatibleRuntime"), request.get("CompatibleArchitecture")
@@ -136,11 +135,9 @@ class Layers:
 
     @operation("DeleteLayerVersion")
     async def delete(self, caller: Caller, request: DeleteLayerVersionRequest) -> Mapping[str, Any]:
-        scope, name, _ = resolve_layer(caller, request["LayerName"])
         number = request["VersionNumber"]
+        scope, name = own_layer(caller, request["LayerName"], "lambda:DeleteLayerVersion", number)
         check_number(number)
-        if scope != caller.scope:
-            raise _denied(caller, "lambda:DeleteLayerVersion", f"{layer_arn(scope, name)}:{number}")
         async with self._store.transaction(scope) as tx:
             # Observed: one that is not there is no error. Functions that have it keep it: its package stays.
             await tx.layers.delete(name, number)
@@ -168,24 +165,59 @@ class Layers:
         }
 
 
-def resolve_layer(caller: Caller, text: str) -> tuple[Scope, LayerName, int | None]:
+def resolve_layer(caller: Caller, text: str, action: str) -> tuple[Scope, LayerName, int | None]:
     """
     Return which layer a request means, and the version if its ARN holds one.
 
+    Args:
+        action: for instance `lambda:GetLayerVersion`.
+
     Raises:
-        InvalidParameterValueException: it is of another region, or none at all.
+        InvalidParameterValueException: it is none at all.
+        ResourceNotFoundException: it is the caller's own, of another region. Assumed: the text of functions.
+        AccessDeniedException: it is of another account and another region: nothing there can be granted here.
+            Observed: ShivamJoker/Canvas-Lambda-Layer#2, open-telemetry/opentelemetry-lambda#12.
     """
-    try:
-        reference = parse_layer_reference(text)
-    except ValueError:
-        raise InvalidParameterValueException(f"Layer {text} is not offered by this version of Lambent") from None
+    reference = layer_reference(text)
     region = caller.scope.region
     if reference.region not in {None, region}:
-        # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded) for layers of a function.
-        raise InvalidParameterValueException(
-            f"Layers are not in the same region as the function. Layers are expected to be in region {region}."
+        if reference.account != caller.scope.account:
+            raise access_denied(caller, action, text)
+        raise ResourceNotFoundException(
+            f"Layers from '{reference.region}' are not reachable in this region ('{region}')"
         )
     return Scope(reference.account or caller.scope.account, region), reference.name, reference.number
+
+
+def own_layer(caller: Caller, text: str, action: str, number: int | None = None) -> tuple[Scope, LayerName]:
+    """
+    Return which layer a request means that only its owner may make.
+
+    Args:
+        number: of the version that the request is about, for the refusal.
+
+    Raises:
+        InvalidParameterValueException, ResourceNotFoundException, AccessDeniedException: as `resolve_layer`.
+        AccessDeniedException: it is of another account.
+    """
+    scope, name, _ = resolve_layer(caller, text, action)
+    if scope != caller.scope:
+        arn = layer_arn(scope, name)
+        raise access_denied(caller, action, arn if number is None else f"{arn}:{number}")
+    return scope, name
+
+
+def layer_reference(text: str) -> LayerReference:
+    """
+    Take a layer's name or ARN apart.
+
+    Raises:
+        InvalidParameterValueException: it is neither: the model's pattern also has layers of no account.
+    """
+    try:
+        return parse_layer_reference(text)
+    except ValueError:
+        raise InvalidParameterValueException(f"Layer {text} is not offered by this version of Lambent") from None
 
 
 def check_number(number: int) -> None:
@@ -204,22 +236,14 @@ def check_may_use(caller: Caller, scope: Scope, arn: str, version: LayerVersion 
     Refuse a layer version of another account whose policy does not let the caller use it.
 
     Raises:
-        AccessDeniedException: there is no grant, or no such layer version: a stranger is not told which.
+        AccessDeniedException: there is no grant, or no such layer version: a stranger is not told which. Observed:
+            jetbridge/psycopg2-lambda-layer#8 and #46.
     """
     if scope == caller.scope:
         return
-    requester = Requester(account=caller.scope.account, principal=caller.principal)
     policy = None if version is None else version.policy
-    if not allows(policy, requester, "lambda:GetLayerVersion", arn):
-        raise _denied(caller, "lambda:GetLayerVersion", arn)
-
-
-def _denied(caller: Caller, action: str, arn: str) -> AccessDeniedException:
-    # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded) for GetLayerVersion.
-    return AccessDeniedException(
-        f"User: {caller.principal} is not authorized to perform: {action} on resource: {arn} "
-        f"because no resource-based policy allows the {action} action"
-    )
+    if not allows(policy, requester_of(caller), _GET, arn):
+        raise access_denied(caller, _GET, arn)
 
 
 async def _latest_that_suits(

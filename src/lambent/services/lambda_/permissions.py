@@ -52,13 +52,13 @@ class Permissions:
     async def add(self, caller: Caller, request: AddPermissionRequest) -> Mapping[str, Any]:
         target = _changeable(resolve_target(caller, request["FunctionName"], request.get("Qualifier")))
         sid = request["StatementId"]
-        statement = _statement(target, request)
         async with self._store.transaction(target.scope) as tx:
             revision_id = await _revision_id(tx, target)
             policy = await tx.policies.get(target.name, target.qualifier)
             check_stale(revision_id, request.get("RevisionId"), "GetPolicy")
             if policy is not None and policy.has(sid):
                 raise statement_exists(sid)
+            statement = _statement(target, request)
             await self._save(tx, target, with_statement(policy, statement))
         return {"Statement": json.dumps(statement, separators=(",", ":"))}
 
@@ -68,15 +68,16 @@ class Permissions:
         sid = request["StatementId"]
         async with self._store.transaction(target.scope) as tx:
             if await tx.function(target.name) is None:
-                # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded), this and the next.
-                raise ResourceNotFoundException(f"No policy found for: {target.arn}")
+                # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded), this and the next two.
+                raise ResourceNotFoundException(f"No policy found for: {target.unqualified_arn}")
+            revision_id = await _revision_id(tx, target)
             policy = await tx.policies.get(target.name, target.qualifier)
             if policy is None:
                 raise ResourceNotFoundException("No policy is associated with the given resource.")
             if not policy.has(sid):
                 raise ResourceNotFoundException(f"Statement {sid} is not found in resource policy.")
             # Observed: unlike AddPermission's, the text names GetFunction/GetAlias.
-            check_stale(await _revision_id(tx, target), request.get("RevisionId"))
+            check_stale(revision_id, request.get("RevisionId"))
             await self._save(tx, target, policy.without(sid))
         return {}
 
@@ -92,9 +93,9 @@ class Permissions:
     @operation("PutResourcePolicy")
     async def put_document(self, caller: Caller, request: PutResourcePolicyRequest) -> Mapping[str, Any]:
         target = _changeable(_resource(caller, request["ResourceArn"]))
-        policy = parse_policy(request["Policy"])
         async with self._store.transaction(target.scope) as tx:
             check_stale(await _revision_id(tx, target), request.get("RevisionId"), "GetResourcePolicy")
+            policy = parse_policy(request["Policy"])
             revision_id = await self._save(tx, target, policy)
         return {"Policy": policy.text(), "RevisionId": revision_id}
 
@@ -172,7 +173,11 @@ def _changeable(target: Target) -> Target:
 def _resource(caller: Caller, arn: str) -> Target:
     if ":function:" not in arn:
         raise InvalidParameterValueException("Policies of runtimes are not offered by this version of Lambent")
-    return resolve_target(caller, arn)
+    try:
+        return resolve_target(caller, arn)
+    except ValueError:
+        # This operation's pattern lets through what the one for function names does not, e.g. `:1$LATEST`.
+        raise InvalidParameterValueException(f"{arn} is not the ARN of a function") from None
 
 
 async def _revision_id(reading: FunctionTransaction, target: Target) -> str:

@@ -25,7 +25,7 @@ from lambent.protocol.shapes.lambda_ import (
     ListProvisionedConcurrencyConfigsRequest,
     PutProvisionedConcurrencyConfigRequest,
 )
-from lambent.services.lambda_.aliases import alias_not_found
+from lambent.services.lambda_.aliases import alias_not_found, check_not_snap_started, unpublished
 from lambent.services.lambda_.markers import decode_version_marker, page_size, version_marker
 from lambent.services.lambda_.naming import Target, resolve_target
 from lambent.services.lambda_.view import format_date
@@ -56,13 +56,12 @@ class ProvisionedConcurrencyConfigs:
     async def put(self, caller: Caller, request: PutProvisionedConcurrencyConfigRequest) -> Mapping[str, Any]:
         target = resolve_target(caller, request["FunctionName"], request["Qualifier"])
         if target.qualifier == LATEST:
-            # Observed: test_provisioned_concurrency_exceptions.
-            raise InvalidParameterValueException(
-                "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
-            )
+            raise unpublished()
         wanted = request["ProvisionedConcurrentExecutions"]
         async with self._store.transaction(target.scope) as tx:
             version, alias = await _version(tx, target)
+            if version.version == LATEST:
+                raise unpublished()
             _check_version(version)
             await _check_owner(tx, version, alias)
             check_provisioned(wanted, version.name, version.version, await tx.claims(), self._quotas)
@@ -147,11 +146,6 @@ async def _version(reading: FunctionTransaction, target: Target) -> tuple[Functi
     if alias is None:
         # Observed: test_provisioned_concurrency_exceptions, where there is no such function, too.
         raise alias_not_found(target)
-    if alias.version == LATEST:
-        # Observed: localstack tests/aws/services/lambda_/test_lambda_api.py (recorded) for `$LATEST` itself.
-        raise InvalidParameterValueException(
-            "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
-        )
     version = await reading.version(target.name, alias.version)
     assert version is not None, "a version with an alias is never deleted"
     return version, alias.alias
@@ -181,11 +175,7 @@ def _check_version(version: FunctionVersion) -> None:
             "The operation cannot be performed at this time. "
             f"The function is currently in the following state: {version.state.value}"
         )
-    if version.is_snap_started:
-        # Documented: Lambda developer guide, SnapStart limitations. Assumed: the text (test_snapstart).
-        raise InvalidParameterValueException(
-            "Provisioned Concurrency is not supported for SnapStart enabled functions."
-        )
+    check_not_snap_started(version)
 
 
 def _view(stored: ProvisionedConcurrency, state: ProvisionedState) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class StoreAdapter:
         return opened
 
 
-def _with_stores(
+def with_stores(
     story: Callable[[_S, Stores], Coroutine[Any, Any, None]],
 ) -> Callable[[_S, StoreAdapter], None]:
     """Turn a story about an open store into a test that opens one."""
@@ -119,7 +119,7 @@ async def create(stores: Stores, *names: str, scope: Scope = SCOPE) -> None:
             await tx.create(function_of(name, scope), latest_of(name, scope))
 
 
-async def _refused(action: Awaitable[Any]) -> bool:
+async def is_refused(action: Awaitable[Any]) -> bool:
     try:
         await action
     except Conflict:
@@ -155,7 +155,7 @@ async def _cancel_at_every_step(story: Callable[[int], Coroutine[Any, Any, None]
 class FunctionStoreConformance:
     """Promises of `FunctionStore`."""
 
-    @_with_stores
+    @with_stores
     async def test_some_functions_are_of_any_scope(self, stores: Stores) -> None:
         """Only `$LATEST`, and not more than asked for."""
         other = Scope("222222222222", "eu-west-1")
@@ -171,7 +171,7 @@ class FunctionStoreConformance:
         ]
         assert len(await stores.functions.some(2)) == 2
 
-    @_with_stores
+    @with_stores
     async def test_what_was_created_is_read_back(self, stores: Stores) -> None:
         """A function and its versions come back equal in every field."""
         update = msgspec.structs.replace(
@@ -189,7 +189,7 @@ class FunctionStoreConformance:
             assert await tx.function(FunctionName("f")) == function_of("f")
             assert await tx.version(FunctionName("f"), LATEST) == update
 
-    @_with_stores
+    @with_stores
     async def test_what_is_absent_is_none(self, stores: Stores) -> None:
         """Unknown functions, versions and things that no version can be called are None, not errors."""
         await create(stores, "f")
@@ -200,7 +200,7 @@ class FunctionStoreConformance:
         async with stores.functions.snapshot(OTHER_REGION) as tx:
             assert await tx.function(FunctionName("f")) is None
 
-    @_with_stores
+    @with_stores
     async def test_a_name_is_taken_once_per_scope(self, stores: Stores) -> None:
         """Creating a function again is a conflict and changes nothing; another region has its own names."""
         await create(stores, "f")
@@ -210,13 +210,13 @@ class FunctionStoreConformance:
             async with stores.functions.transaction(SCOPE) as tx:
                 await tx.create(function_of("f"), again)
 
-        assert await _refused(recreate())
+        assert await is_refused(recreate())
         await create(stores, "f", scope=OTHER_REGION)
         async with stores.functions.snapshot(SCOPE) as tx:
             assert await tx.version(FunctionName("f"), LATEST) == latest_of("f")
         assert await stores.functions.function_count() == 2
 
-    @_with_stores
+    @with_stores
     async def test_a_block_that_raises_leaves_nothing(self, stores: Stores) -> None:
         """A transaction whose block raises is undone as a whole, and notifies nobody."""
         changes: list[FunctionChange] = []
@@ -231,7 +231,7 @@ class FunctionStoreConformance:
         assert changes == []
         await create(stores, "f")
 
-    @_with_stores
+    @with_stores
     async def test_a_cancelled_block_leaves_nothing(self, stores: Stores) -> None:
         """A transaction that is cancelled in its block is undone, and the next one is not held up."""
         inside = asyncio.Event()
@@ -250,7 +250,7 @@ class FunctionStoreConformance:
         assert await stores.functions.function_count() == 0
         await create(stores, "f")
 
-    @_with_stores
+    @with_stores
     async def test_a_cancelled_call_happens_whole_or_not_at_all(self, stores: Stores) -> None:
         """Cancelled at any step, a create is there, has its version and was told of; or none of the three."""
         changes: list[FunctionChange] = []
@@ -266,7 +266,7 @@ class FunctionStoreConformance:
                 latest = await tx.version(name, LATEST)
             assert (function is None) == (latest is None) == (FunctionChange(SCOPE, name) not in changes)
 
-    @_with_stores
+    @with_stores
     async def test_a_transaction_reads_its_own_writes(self, stores: Stores) -> None:
         """What a transaction wrote it sees, and nobody else before its commit."""
         async with stores.functions.transaction(SCOPE) as tx:
@@ -278,7 +278,7 @@ class FunctionStoreConformance:
             async with stores.functions.snapshot(SCOPE) as outside:
                 assert await outside.function(FunctionName("f")) is None
 
-    @_with_stores
+    @with_stores
     async def test_a_snapshot_stays_as_it_was(self, stores: Stores) -> None:
         """What others commit while a snapshot is open does not show in it."""
         await create(stores, "f")
@@ -312,7 +312,7 @@ class FunctionStoreConformance:
 
         asyncio.run(run())
 
-    @_with_stores
+    @with_stores
     async def test_saving_needs_the_function(self, stores: Stores) -> None:
         """Neither a function that is gone nor a version of it can be saved."""
 
@@ -324,10 +324,10 @@ class FunctionStoreConformance:
             async with stores.functions.transaction(SCOPE) as tx:
                 await tx.save_version(latest_of("f"))
 
-        assert await _refused(save_function())
-        assert await _refused(save_version())
+        assert await is_refused(save_function())
+        assert await is_refused(save_version())
 
-    @_with_stores
+    @with_stores
     async def test_saving_replaces(self, stores: Stores) -> None:
         """A saved function or version takes the place of the one before."""
         await create(stores, "f")
@@ -341,7 +341,7 @@ class FunctionStoreConformance:
             assert await tx.version(FunctionName("f"), LATEST) == latest
             assert await tx.usage() == ScopeUsage(function_count=1, code_bytes=99)
 
-    @_with_stores
+    @with_stores
     async def test_functions_are_listed_by_name(self, stores: Stores) -> None:
         """Pages go by name in byte order, without gaps or repeats, and see one scope only."""
         await create(stores, "b", "a_", "a-", "B", "a1")
@@ -353,7 +353,7 @@ class FunctionStoreConformance:
                 seen += [version.name for version in page]
         assert seen == ["B", "a-", "a1", "a_", "b"]
 
-    @_with_stores
+    @with_stores
     async def test_versions_are_listed_by_number(self, stores: Stores) -> None:
         """`$LATEST` comes first, then numbers as numbers: 10 after 9."""
         await create(stores, "f", "g")
@@ -370,7 +370,7 @@ class FunctionStoreConformance:
             rest = await tx.list_all_versions(after=(name, 10), limit=4)
             assert [(v.name, v.version) for v in rest] == [("g", LATEST), ("g", "2")]
 
-    @_with_stores
+    @with_stores
     async def test_deleting_takes_what_belongs(self, stores: Stores) -> None:
         """A version goes alone, a function with all of them; deleting what is absent is fine."""
         await create(stores, "f", "g")
@@ -389,7 +389,7 @@ class FunctionStoreConformance:
             assert await tx.function(FunctionName("f")) is None
             assert [(v.name, v.version) for v in await tx.list_all_versions(after=None, limit=10)] == [("g", LATEST)]
 
-    @_with_stores
+    @with_stores
     async def test_usage_counts_every_version(self, stores: Stores) -> None:
         """Every version counts its own copy of the package; functions count once; other scopes do not."""
         async with stores.functions.snapshot(SCOPE) as tx:
@@ -400,7 +400,7 @@ class FunctionStoreConformance:
             await tx.save_version(published(latest_of("f", code_bytes=5), 1))
             assert await tx.usage() == ScopeUsage(function_count=2, code_bytes=25)
 
-    @_with_stores
+    @with_stores
     async def test_reservations_are_read_together(self, stores: Stores) -> None:
         """What a scope's functions reserve, 0 included, as the last write left it; none of what has gone."""
         async with stores.functions.snapshot(SCOPE) as tx:
@@ -424,7 +424,7 @@ class FunctionStoreConformance:
         async with stores.functions.snapshot(SCOPE) as tx:
             assert (await tx.claims()).reserved == {"g": 0, "new": 1}
 
-    @_with_stores
+    @with_stores
     async def test_changes_are_told_in_order(self, stores: Stores) -> None:
         """Each commit that wrote is told once per function, after it can be read; reading tells nothing."""
         changes: list[FunctionChange] = []
@@ -441,7 +441,7 @@ class FunctionStoreConformance:
         assert [change.name for change in changes] == ["f", "g", "f", "g"]
         assert {change.scope for change in changes} == {SCOPE}
 
-    @_with_stores
+    @with_stores
     async def test_unsettled_versions_are_found(self, stores: Stores) -> None:
         """What is Pending or being updated is found in every scope, published versions too; the rest is not."""
         await create(stores, "settled", "pending", "updating")
@@ -459,7 +459,7 @@ class FunctionStoreConformance:
         first = msgspec.structs.replace(published(latest_of("settled"), 1), state=State.PENDING)
         assert list(await stores.functions.unsettled()) == [pending, first, updating, elsewhere]
 
-    @_with_stores
+    @with_stores
     async def test_provisioned_concurrency_lives_and_dies_with_its_version(self, stores: Stores) -> None:
         """It is replaced, counted and listed by function; deleting it, its version or its function ends it."""
         await create(stores, "f", "g")
@@ -490,7 +490,7 @@ class FunctionStoreConformance:
         async with stores.functions.snapshot(SCOPE) as tx:
             assert (await tx.claims()).provisioned == {"f": {"10": 10}}
 
-    @_with_stores
+    @with_stores
     async def test_provisioned_concurrency_needs_a_published_version(self, stores: Stores) -> None:
         """`$LATEST` and a version that does not exist have none."""
         await create(stores, "f")
@@ -503,7 +503,7 @@ class FunctionStoreConformance:
                 refused = True
             assert refused
 
-    @_with_stores
+    @with_stores
     async def test_published_versions_with_snap_start_are_found(self, stores: Stores) -> None:
         """A function is named for its published versions with SnapStart, not for the wish of its `$LATEST`."""
         await create(stores, "f", "g")
@@ -540,7 +540,7 @@ class FunctionStoreConformance:
 class LogStoreConformance:
     """Promises of `LogStore`."""
 
-    @_with_stores
+    @with_stores
     async def test_an_empty_store_stands_at_the_start(self, stores: Stores) -> None:
         """Nothing is folded, open or there."""
         assert await stores.logs.position() == LogPosition(segment=0, offset=0)
@@ -549,7 +549,7 @@ class LogStoreConformance:
         assert await stores.logs.stream(SCOPE, GROUP, "s") is None
         assert await stores.logs.events(SCOPE, GROUP, limit=10) == []
 
-    @_with_stores
+    @with_stores
     async def test_folding_makes_group_stream_and_events(self, stores: Stores) -> None:
         """A fold stores its events, makes what they need, and moves the position, together."""
         await fold(stores, _event(5, "five\n"), _event(3, "drei ü"), _event(4, "else", stream="t"))
@@ -568,19 +568,19 @@ class LogStoreConformance:
         assert stream is not None
         assert (stream.first_event_ms, stream.last_event_ms, stream.last_ingestion_ms) == (1, 9, 1_000_009)
 
-    @_with_stores
+    @with_stores
     async def test_nothing_is_folded_twice(self, stores: Stores) -> None:
         """A fold up to a position that the store has reached is refused and stores nothing."""
         await fold(stores, _event(1, "a"), offset=10)
         for position in (LogPosition(1, 10), LogPosition(1, 9), LogPosition(0, 99)):
-            assert await _refused(stores.logs.fold([_event(2, "b")], [], [], position))
+            assert await is_refused(stores.logs.fold([_event(2, "b")], [], [], position))
         assert await _messages(stores) == ["a"]
         await stores.logs.fold([], [], [], LogPosition(1, 10))
         await stores.logs.fold([_event(2, "b")], [], [], LogPosition(2, 0))
         assert await _messages(stores) == ["a", "b"]
         assert await stores.logs.position() == LogPosition(2, 0)
 
-    @_with_stores
+    @with_stores
     async def test_a_cancelled_fold_happens_whole_or_not_at_all(self, stores: Stores) -> None:
         """Cancelled at any step, a fold's events are there exactly when the position says so."""
 
@@ -591,7 +591,7 @@ class LogStoreConformance:
             is_moved = (await stores.logs.position()).offset == number + 1
             assert (str(number) in await _messages(stores)) is is_moved
 
-    @_with_stores
+    @with_stores
     async def test_open_invocations_are_remembered(self, stores: Stores) -> None:
         """What opened is open until it closes; one that does both in one fold is closed; a retry replaces."""
         await stores.logs.fold([], [_open("b"), _open("a"), _open("c")], ["c"], LogPosition(1, 1))
@@ -600,7 +600,7 @@ class LogStoreConformance:
         await stores.logs.fold([], [again], ["a", "unknown"], LogPosition(1, 2))
         assert await stores.logs.open_invocations() == [again]
 
-    @_with_stores
+    @with_stores
     async def test_events_come_in_order_of_time_then_arrival(self, stores: Stores) -> None:
         """Order is timestamp, then ingestion, then arrival, over all streams; reversed on request."""
         late = msgspec.structs.replace(_event(2, "2, taken in late"), ingestion_ms=2_000_000)
@@ -612,7 +612,7 @@ class LogStoreConformance:
         assert ids == sorted(set(ids))
         assert {len(event_id) for event_id in ids} == {56}
 
-    @_with_stores
+    @with_stores
     async def test_events_are_narrowed(self, stores: Stores) -> None:
         """Times, streams and prefixes narrow: the first millisecond is included, the last is not."""
         await fold(
@@ -628,7 +628,7 @@ class LogStoreConformance:
         assert await _messages(stores, streams=[]) == []
         assert await stores.logs.events(OTHER_REGION, GROUP, limit=10) == []
 
-    @_with_stores
+    @with_stores
     async def test_cursors_leave_nothing_out_and_repeat_nothing(self, stores: Stores) -> None:
         """Reading in pages, either way, sees every event once, equal timestamps included."""
         await fold(stores, *(_event(at // 3, str(at), stream="st"[at % 2]) for at in range(20)))
@@ -644,7 +644,7 @@ class LogStoreConformance:
             backward += page
         assert [event.message for event in backward] == expected[::-1]
 
-    @_with_stores
+    @with_stores
     async def test_pages_stop_at_a_size(self, stores: Stores) -> None:
         """Messages of a page stay within the bytes asked for, 26 more counted for each; one always comes."""
         await fold(stores, *(_event(at, "ü" * 50) for at in range(5)))
@@ -653,7 +653,7 @@ class LogStoreConformance:
             assert len(await stores.logs.events(SCOPE, GROUP, limit=10, bytes_max=bytes_max)) == expected
         assert len(await stores.logs.events(SCOPE, GROUP, limit=3, bytes_max=10_000)) == 3
 
-    @_with_stores
+    @with_stores
     async def test_groups_are_listed_by_name(self, stores: Stores) -> None:
         """Groups come in byte order by pages; prefix and pattern are taken literally and with regard to case."""
         names = ["/aws/lambda/b", "/aws/lambda/a_b", "/aws/lambda/aXb", "/aws/lambda/B", "/AWS/x", "other"]
@@ -673,7 +673,7 @@ class LogStoreConformance:
         assert await listed(prefix="/aws/", after="/aws/lambda/a_b") == ["/aws/lambda/b"]
         assert await stores.logs.list_groups(OTHER_REGION, after=None, limit=50) == []
 
-    @_with_stores
+    @with_stores
     async def test_streams_are_listed_by_name_or_newest_event(self, stores: Stores) -> None:
         """Streams come by name or by their newest event, either way, in pages by offset."""
         await fold(stores, _event(3, "x", stream="a"), _event(1, "x", stream="b"), _event(2, "x", stream="c"))
@@ -689,7 +689,7 @@ class LogStoreConformance:
         assert await listed(offset=1, limit=1) == ["b"]
         assert await listed(prefix="b") == ["b"]
 
-    @_with_stores
+    @with_stores
     async def test_expired_events_are_hidden_at_once(self, stores: Stores) -> None:
         """Events beyond the retention are not returned from the moment it says so, and deleted by the sweep."""
         now_ms = int(stores.clock.now() * 1000)
@@ -709,7 +709,7 @@ class LogStoreConformance:
         assert group is not None and group.stored_bytes == len("new") + 26
         assert not await stores.logs.set_retention(SCOPE, "nobody", 1)
 
-    @_with_stores
+    @with_stores
     async def test_a_deleted_group_is_gone_for_good(self, stores: Stores) -> None:
         """Deleting takes streams, events and retention along; a group of the same name begins empty."""
         await fold(stores, _event(1, "a"), msgspec.structs.replace(_event(1, "kept"), group="other"))
