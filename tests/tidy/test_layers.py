@@ -43,6 +43,7 @@ CLI_MAY_IMPORT = frozenset({"cli", "errors", "clock", "settings"})
 CLI_MODULES_MAY_IMPORT = {
     "lambent.cli.serve": {"lambent.app"},
     "lambent.cli.runtimes": {"lambent.runtimes.contract", "lambent.runtimes.registry", "lambent.sandbox.probe"},
+    "lambent.cli.conformance": {"lambent.services.conformance.markdown", "lambent.services.conformance.report"},
     "lambent.cli.demo": {"lambent.runtimes.contract"},
     "lambent.cli.host_facts": {
         "lambent.runtimes.contract",
@@ -52,7 +53,10 @@ CLI_MODULES_MAY_IMPORT = {
         "lambent.sandbox.walls",
     },
 }
-"""What single commands import beyond that: one starts the server, the others probe this machine."""
+"""
+What single commands import beyond that: one starts the server, one reports what the services do with their
+models, of which no server can be asked, the others probe this machine.
+"""
 
 
 def modules() -> dict[str, Path]:

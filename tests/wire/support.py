@@ -18,6 +18,7 @@ from pathlib import Path
 
 import boto3
 from botocore.config import Config
+from wire.observing import observed
 
 ROOT = Path(__file__).resolve().parents[2]
 LAMBENT = os.environ.get("LAMBENT_BIN", str(ROOT / ".venv" / "bin" / "lambent"))
@@ -136,7 +137,7 @@ class Server:
 
     def client(self, service, *, account="test", region=REGION, retries=1, **config):
         """Return an unmodified boto3 client without hidden retries."""
-        return boto3.client(
+        client = boto3.client(
             service,
             region_name=region,
             endpoint_url=self.endpoint,
@@ -144,6 +145,7 @@ class Server:
             aws_secret_access_key="test",
             config=Config(retries={"total_max_attempts": retries}, read_timeout=120, max_pool_connections=50, **config),
         )
+        return observed(client)
 
     def discard(self):
         if self.process is not None and self.process.poll() is None:

@@ -15,6 +15,7 @@ import typer
 from typer.main import get_command
 
 from lambent import __version__
+from lambent.cli.conformance import conformance
 from lambent.cli.demo import demo
 from lambent.cli.doctor import doctor
 from lambent.cli.failure import CommandFailed
@@ -47,7 +48,7 @@ def _help_of(command: Callable[..., None]) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs.split("\n\n"))
 
 
-for command in (serve, demo, doctor, runtimes):
+for command in (serve, demo, doctor, runtimes, conformance):
     app.command(help=_help_of(command), rich_help_panel=SERVER_PANEL)(command)
 for command in (invoke, logs, ls):
     app.command(help=_help_of(command), rich_help_panel=CLIENT_PANEL)(command)

@@ -1,0 +1,195 @@
+"""
+What becomes of each input member and each error of the Lambda API's model: the rows of `lambent conformance`.
+
+A member that comes to act moves to `acting`, and a test with a real client is to send it.
+"""
+
+from lambent.services.conformance.judgement import Judgements
+
+_NAME = "FunctionName"
+_SETTINGS = (
+    "Handler Timeout MemorySize Runtime Environment.Variables Layers FileSystemConfigs[].Arn "
+    "FileSystemConfigs[].LocalMountPath EphemeralStorage.Size SnapStart.ApplyOn LoggingConfig.LogFormat "
+    "LoggingConfig.ApplicationLogLevel LoggingConfig.LogGroup"
+)
+"""Members of both CreateFunction and UpdateFunctionConfiguration."""
+
+_NOT_FROM_S3 = "code from S3 comes with a later version"
+_NO_IMAGES = "container images come with a later version; deployment packages are zips"
+_NO_KEYS = "there are no keys here: nothing is encrypted with one"
+_NO_VPC = "there is no VPC here: where functions may go, the server's egress setting says"
+_NO_URLS = "a condition of the statement that no caller meets: function URLs come with a later version"
+_NO_DURABLE = "durable executions are not offered"
+_NO_SIGNING = "code signing is not offered"
+_NO_MANAGED = "managed instances are not offered"
+_FOR_PEOPLE = "text for people, as on AWS"
+
+JUDGEMENTS = Judgements(
+    acting={
+        "AddLayerVersionPermission": "LayerName VersionNumber StatementId Action Principal OrganizationId RevisionId",
+        "AddPermission": (
+            f"{_NAME} StatementId Action Principal SourceArn SourceAccount Qualifier RevisionId PrincipalOrgID"
+        ),
+        "CreateAlias": f"{_NAME} Name FunctionVersion RoutingConfig.AdditionalVersionWeights",
+        "CreateFunction": (
+            f"{_NAME} {_SETTINGS} Code.ZipFile Publish PackageType Tags Architectures TenancyConfig.TenantIsolationMode"
+        ),
+        "DeleteAlias": f"{_NAME} Name",
+        "DeleteFunction": f"{_NAME} Qualifier",
+        "DeleteFunctionConcurrency": _NAME,
+        "DeleteLayerVersion": "LayerName VersionNumber",
+        "DeleteProvisionedConcurrencyConfig": f"{_NAME} Qualifier",
+        "DeleteResourcePolicy": "ResourceArn RevisionId",
+        "GetAccountSettings": "",
+        "GetAlias": f"{_NAME} Name",
+        "GetFunction": f"{_NAME} Qualifier",
+        "GetFunctionCodeSigningConfig": _NAME,
+        "GetFunctionConcurrency": _NAME,
+        "GetFunctionConfiguration": f"{_NAME} Qualifier",
+        "GetLayerVersion": "LayerName VersionNumber",
+        "GetLayerVersionByArn": "Arn",
+        "GetLayerVersionPolicy": "LayerName VersionNumber",
+        "GetPolicy": f"{_NAME} Qualifier",
+        "GetProvisionedConcurrencyConfig": f"{_NAME} Qualifier",
+        "GetResourcePolicy": "ResourceArn",
+        "GetRuntimeManagementConfig": f"{_NAME} Qualifier",
+        "Invoke": f"{_NAME} InvocationType LogType ClientContext Payload Qualifier TenantId",
+        "ListAliases": f"{_NAME} FunctionVersion Marker MaxItems",
+        "ListFunctions": "MasterRegion FunctionVersion Marker MaxItems",
+        "ListLayerVersions": "LayerName CompatibleArchitecture CompatibleRuntime Marker MaxItems",
+        "ListLayers": "CompatibleArchitecture CompatibleRuntime Marker MaxItems",
+        "ListProvisionedConcurrencyConfigs": f"{_NAME} Marker MaxItems",
+        "ListTags": "Resource",
+        "ListVersionsByFunction": f"{_NAME} Marker MaxItems",
+        "PublishLayerVersion": "LayerName Content.ZipFile CompatibleArchitectures CompatibleRuntimes",
+        "PublishVersion": f"{_NAME} CodeSha256 RevisionId",
+        "PutFunctionConcurrency": f"{_NAME} ReservedConcurrentExecutions",
+        "PutProvisionedConcurrencyConfig": f"{_NAME} Qualifier ProvisionedConcurrentExecutions",
+        "PutResourcePolicy": "ResourceArn Policy RevisionId",
+        "PutRuntimeManagementConfig": f"{_NAME} Qualifier",
+        "RemoveLayerVersionPermission": "LayerName VersionNumber StatementId RevisionId",
+        "RemovePermission": f"{_NAME} StatementId Qualifier RevisionId",
+        "TagResource": "Resource Tags",
+        "UntagResource": "Resource TagKeys",
+        "UpdateAlias": f"{_NAME} Name FunctionVersion RoutingConfig.AdditionalVersionWeights RevisionId",
+        "UpdateFunctionCode": f"{_NAME} ZipFile Architectures Publish DryRun RevisionId",
+        "UpdateFunctionConfiguration": f"{_NAME} {_SETTINGS} RevisionId",
+    },
+    remarks={
+        "Architectures": "this machine's own; another one is refused",
+        "CompatibleArchitectures": "the lists of layers filter by it; it binds no function, as on AWS",
+        "CompatibleRuntimes": "the lists of layers filter by it; it binds no function, as on AWS",
+        "FileSystemConfigs[].Arn": "of which the operator offers a directory; any other is refused",
+        "GetFunctionCodeSigningConfig:FunctionName": "answered that the function has none",
+        "Invoke:InvocationType": "RequestResponse and DryRun; Event is answered 501, as events cannot be kept durably",
+        "LoggingConfig.LogFormat": "for what the function writes; the platform's own lines are text",
+        "ListFunctions:MasterRegion": "anything but ALL lists nothing: there are no replicas of Lambda@Edge functions",
+        "OrganizationId": "no caller is of an organization here: such a grant lets nobody in",
+        "PackageType": "Zip; Image is refused",
+        "PrincipalOrgID": "no caller is of an organization here: such a grant lets nobody in",
+        "Resource": "of a function; other resources are refused",
+        "ResourceArn": "of a function; runtimes are refused",
+        "Runtime": "those that `lambent runtimes` lists; the others are refused",
+        "SourceAccount": "evaluated when somebody calls; no AWS service does in this version",
+        "SourceArn": "evaluated when somebody calls; no AWS service does in this version",
+        "CreateFunction:Tags": "`lambent:egress` acts by itself",
+        "TagResource:Tags": "`lambent:egress` acts by itself",
+        "TenancyConfig.TenantIsolationMode": "an execution environment serves one tenant",
+    },
+    echoed={
+        "Description": _FOR_PEOPLE,
+        "LicenseInfo": _FOR_PEOPLE,
+        "KMSKeyArn": _NO_KEYS,
+        "Role": "functions have the rights of no role until access control comes; an alias still splits between "
+        "versions of one role only",
+        "VpcConfig": _NO_VPC,
+        "LoggingConfig.SystemLogLevel": "every line of the platform is kept",
+        "AddPermission:EventSourceToken": "a condition of the statement that no caller meets: Alexa does not call",
+        "AddPermission:FunctionUrlAuthType": _NO_URLS,
+        "AddPermission:InvokedViaFunctionUrl": _NO_URLS,
+        "PutRuntimeManagementConfig:RuntimeVersionArn": "has to be the machine's version of the runtime: there is no "
+        "other",
+        "PutRuntimeManagementConfig:UpdateRuntimeOn": "there is one version of each runtime, the machine's: nothing "
+        "to choose",
+    },
+    taken={},
+    refused={
+        "Code.S3Bucket": _NOT_FROM_S3,
+        "Code.S3Key": _NOT_FROM_S3,
+        "Code.S3ObjectVersion": _NOT_FROM_S3,
+        "Code.S3ObjectStorageMode": _NOT_FROM_S3,
+        "Content.S3Bucket": _NOT_FROM_S3,
+        "Content.S3Key": _NOT_FROM_S3,
+        "Content.S3ObjectVersion": _NOT_FROM_S3,
+        "Content.S3ObjectStorageMode": _NOT_FROM_S3,
+        "UpdateFunctionCode:S3Bucket": _NOT_FROM_S3,
+        "UpdateFunctionCode:S3Key": _NOT_FROM_S3,
+        "UpdateFunctionCode:S3ObjectVersion": _NOT_FROM_S3,
+        "UpdateFunctionCode:S3ObjectStorageMode": _NOT_FROM_S3,
+        "Code.ImageUri": _NO_IMAGES,
+        "UpdateFunctionCode:ImageUri": _NO_IMAGES,
+        "ImageConfig": f"{_NO_IMAGES}; stored with `--accept-inert`",
+        "Code.SourceKMSKeyArn": _NO_KEYS,
+        "UpdateFunctionCode:SourceKMSKeyArn": _NO_KEYS,
+        "FileSystemConfigs[].S3FilesConfig": "directories of this machine are mounted, never S3",
+        "CreateFunction:PublishTo": f"{_NO_MANAGED}; stored with `--accept-inert`",
+        "PublishTo": _NO_MANAGED,
+        "CapacityProviderConfig": f"{_NO_MANAGED}; stored with `--accept-inert`",
+        "CodeSigningConfigArn": f"{_NO_SIGNING}; stored with `--accept-inert`",
+        "DeadLetterConfig": "asynchronous invocation comes with a later version; stored with `--accept-inert`",
+        "DurableConfig": f"{_NO_DURABLE}; stored with `--accept-inert`",
+        "Invoke:DurableExecutionName": _NO_DURABLE,
+        "TracingConfig": "traces come with a later version, PassThrough is taken; stored with `--accept-inert`",
+    },
+    given=(
+        "CodeStorageExceededException InvalidParameterValueException InvalidRequestContentException "
+        "PolicyLengthExceededException PreconditionFailedException ProvisionedConcurrencyConfigNotFoundException "
+        "RequestTooLargeException ResourceConflictException ResourceNotFoundException ServiceException "
+        "SnapStartException SnapStartTimeoutException TooManyRequestsException UnsupportedMediaTypeException"
+    ),
+    never={
+        "no quota on aliases": "AliasLimitExceededException",
+        "durable executions are not offered": "CallbackTimeoutException DurableExecutionAlreadyStartedException",
+        "managed instances are not offered": (
+            "CapacityProviderLimitExceededException FunctionVersionsPerCapacityProviderLimitExceededException "
+            "ServiceQuotaExceededException"
+        ),
+        "code is kept by the server itself, without users of its own": (
+            "CodeArtifactUserDeletedException CodeArtifactUserFailedException CodeArtifactUserPendingException"
+        ),
+        "code signing is not offered": (
+            "CodeSigningConfigNotFoundException CodeVerificationFailedException InvalidCodeSignatureException"
+        ),
+        "there is no VPC": (
+            "EC2AccessDeniedException EC2ThrottledException EC2UnexpectedException ENILimitReachedException "
+            "ENINotReadyException InvalidSecurityGroupIDException InvalidSubnetIDException ResourceNotReadyException "
+            "SubnetIPAddressLimitReachedException"
+        ),
+        "file systems are directories of this machine, mounted without a network": (
+            "EFSIOException EFSMountConnectivityException EFSMountFailureException EFSMountTimeoutException "
+            "S3FilesMountConnectivityException S3FilesMountFailureException S3FilesMountTimeoutException"
+        ),
+        "checked when code or configuration arrives, not when it is invoked": (
+            "InvalidRuntimeException InvalidZipFileException"
+        ),
+        "there are no keys": (
+            "KMSAccessDeniedException KMSDisabledException KMSInvalidStateException KMSNotFoundException"
+        ),
+        "every function can be invoked in each mode that is offered": "ModeNotSupportedException",
+        "`$LATEST` can be invoked without a published version": "NoPublishedVersionException",
+        "access is never blocked for being public: whom a policy lets in, it lets in": "PublicPolicyException",
+        "recursion control comes with a later version": "RecursiveInvocationException",
+        "event source mappings come with a later version": "ResourceInUseException",
+        "a payload has one limit, and RequestTooLargeException tells of it": "SerializedRequestEntityTooLargeException",
+        "a version that is not ready yet answers ResourceConflictException": "SnapStartNotReadyException",
+        "environments stay initialised instead of being restored from a snapshot that ages": (
+            "SnapStartRegenerationFailureException"
+        ),
+    },
+    shown_otherwise={
+        # Its quota is not a setting.
+        "CodeStorageExceededException": "unit/services/lambda_/test_code.py",
+        # No client sends another content type.
+        "UnsupportedMediaTypeException": "wire/test_gateway.py",
+    },
+)

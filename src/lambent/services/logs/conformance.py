@@ -1,0 +1,52 @@
+"""
+What becomes of each input member and each error of the Logs API's model: the rows of `lambent conformance`.
+
+A member that comes to act moves to `acting`, and a test with a real client is to send it.
+"""
+
+from lambent.services.conformance.judgement import Judgements
+
+_GROUP = "logGroupName logGroupIdentifier"
+
+JUDGEMENTS = Judgements(
+    acting={
+        "DeleteLogGroup": "logGroupName",
+        "DescribeLogGroups": (
+            "accountIdentifiers logGroupNamePrefix logGroupNamePattern nextToken limit logGroupClass "
+            "logGroupIdentifiers"
+        ),
+        "DescribeLogStreams": f"{_GROUP} logStreamNamePrefix orderBy descending nextToken limit",
+        "FilterLogEvents": (
+            f"{_GROUP} logStreamNames logStreamNamePrefix startTime endTime nextToken limit startFromHead"
+        ),
+        "GetLogEvents": f"{_GROUP} logStreamName startTime endTime nextToken limit startFromHead",
+        "PutRetentionPolicy": "logGroupName retentionInDays",
+    },
+    remarks={
+        "accountIdentifiers": "other accounts' groups are not seen: naming only others lists nothing",
+        "logGroupClass": "every group is STANDARD: another class lists nothing",
+    },
+    echoed={},
+    taken={
+        "includeLinkedAccounts": "accounts cannot be linked here",
+        "interleaved": "events of several streams always are, as on AWS since 2019",
+        "unmask": "nothing is masked: data protection policies are not offered",
+    },
+    refused={"filterPattern": "filter patterns come with a later version"},
+    given="InvalidParameterException ResourceNotFoundException ValidationException",
+    never={
+        "access control comes with a later version": "AccessDeniedException UnrecognizedClientException",
+        "groups come to be by themselves when functions write": (
+            "LimitExceededException ResourceAlreadyExistsException ServiceQuotaExceededException"
+        ),
+        "no operation that is offered has it": (
+            "ConflictException DataAlreadyAcceptedException InternalServerException InternalStreamingException "
+            "InvalidOperationException InvalidSequenceTokenException MalformedQueryException SessionStreamingException "
+            "SessionTimeoutException TooManyTagsException"
+        ),
+        "changes of one group wait for each other": "OperationAbortedException",
+        "a failure of the server is answered as ServiceException, as for every service": "ServiceUnavailableException",
+        "a full server answers TooManyRequestsException, as for every service": "ThrottlingException",
+    },
+    shown_otherwise={},
+)
