@@ -65,6 +65,14 @@ bench-peers: core ## the same client against MiniStack, in its own environment
 soak: dev ## longer campaigns of the property tests and the simulation
 	@LAMBENT_SIMULATION_SEEDS=400 $(bin)/python -m pytest -q --hypothesis-profile=deep tests/unit tests/simulation $(ARGS)
 
+.PHONY: conformance
+conformance: dev ## run the clients' tests, write the evidence and docs/conformance.md anew (ARGS=a file: add to it)
+	@$(setup) clients
+	@rm -f .cache/observed.jsonl
+	@LAMBENT_TEST_OBSERVED=$(CURDIR)/.cache/observed.jsonl .cache/clients/bin/python -m pytest -q \
+		$(or $(ARGS),tests/wire tests/iac tests/acceptance)
+	@$(bin)/python tools/observed.py $(if $(ARGS),add,write) .cache/observed.jsonl
+
 .PHONY: lock
 lock: dev ## write requirements/*.txt anew (UPGRADE=1: newest versions)
 	@echo "lock: core.txt"    && $(pip_compile) pyproject.toml -o requirements/core.txt

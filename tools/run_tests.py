@@ -69,6 +69,7 @@ def main(arguments: Sequence[str]) -> int:
 
     with tempfile.TemporaryDirectory(prefix="lambent-tests-") as scratch:
         environ["LAMBENT_TEST_LEFT_OUT"] = str(Path(scratch) / "left-out.jsonl")
+        observed = environ["LAMBENT_TEST_OBSERVED"] = str(Path(scratch) / "observed.jsonl")
         suites = [OWN]
         if environments.main(["clients"]) == 0:
             suites.append(CLIENTS)
@@ -76,6 +77,10 @@ def main(arguments: Sequence[str]) -> int:
             left_out.append(LeftOut("clients", "make test where pip reaches a package index"))
         failed += run(suites, arguments, environ)
         left_out += read_left_out(Path(environ["LAMBENT_TEST_LEFT_OUT"]))
+        if not (failed or left_out or arguments):
+            command = [str(OWN.python), str(ROOT / "tools" / "observed.py"), "check", observed]
+            if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
+                failed.append("evidence of lambent conformance: see above; `make conformance` writes it anew")
 
     print()
     for group in sorted(set(left_out), key=lambda entry: (entry.group, entry.remedy)):

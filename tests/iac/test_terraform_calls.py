@@ -23,6 +23,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from wire.observing import observed
 from wire.support import ACCOUNT, REGION, ROLE, error_of, wait_for, zip_of
 
 FIRST = zip_of({"app.py": "def handler(event, context):\n    return 1\n"})
@@ -53,7 +54,7 @@ def provider(server):
             assert nulls(json.loads(body)) == [], body
 
     client.meta.events.register("before-parse.lambda.*", look)
-    return client
+    return observed(client)
 
 
 def nulls(value, path=""):

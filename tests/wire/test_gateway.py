@@ -156,11 +156,11 @@ def test_an_unsigned_request_reaches_lambda_by_its_path(server):
 def test_an_operation_that_is_not_offered_says_why(lambda_client, logs_client):
     """The model knows it, this version does not answer it: 501 with the reason."""
     with pytest.raises(ClientError) as excinfo:
-        lambda_client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+        lambda_client.get_function_url_config(FunctionName="f")
     assert error_of(excinfo) == (
         501,
         "NotImplementedException",
-        "CreateAlias is not offered by this version of Lambent: aliases come with a later version",
+        "GetFunctionUrlConfig is not offered by this version of Lambent: function URLs come with a later version",
     )
     with pytest.raises(ClientError) as excinfo:
         logs_client.describe_metric_filters()

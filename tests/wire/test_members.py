@@ -137,21 +137,6 @@ def test_an_update_of_the_log_acts(lambda_client, logs_client, make_function, un
     assert any('"level"' in event["message"] for event in events)
 
 
-@pytest.mark.xfail(strict=True, reason="the platform's own lines are text whatever LoggingConfig says")
-def test_the_platform_writes_json_where_the_function_does(lambda_client, make_function):
-    """
-    LogFormat and SystemLogLevel act on the platform's lines, too.
-
-    When they do, SystemLogLevel becomes a member that acts in services/lambda_/conformance.py, and the remark on
-    LogFormat goes.
-    """
-    config = {"LogFormat": "JSON", "ApplicationLogLevel": "ERROR", "SystemLogLevel": "DEBUG"}
-    name = make_function(LOGGING, LoggingConfig=config)
-    tail = tail_of(invoke(lambda_client, name, LogType="Tail")[0])
-    kinds = [json.loads(line).get("type") for line in tail.splitlines() if line.startswith("{")]
-    assert {"platform.start", "platform.runtimeDone", "platform.report"} <= set(kinds)
-
-
 def group_events(client, group):
     try:
         return client.filter_log_events(logGroupName=group)["events"]

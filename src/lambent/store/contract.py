@@ -1,6 +1,6 @@
 """
-What a store promises. One contract suite (`lambent.testing.conformance.store`) runs on every adapter. A table of
-promises: it stays whole.
+What a store promises. The suites in `lambent.testing.conformance` (`store`, `aliases_layers_policies`) run on every
+adapter. A table of promises: it stays whole.
 
 Common to all methods: a write that returned is on disk (full sync); a cancelled call either happened
 whole or not at all; nothing here relies on an in-process lock for being correct; failures of the

@@ -10,7 +10,7 @@ _NAME = "FunctionName"
 _SETTINGS = (
     "Handler Timeout MemorySize Runtime Environment.Variables Layers FileSystemConfigs[].Arn "
     "FileSystemConfigs[].LocalMountPath EphemeralStorage.Size SnapStart.ApplyOn LoggingConfig.LogFormat "
-    "LoggingConfig.ApplicationLogLevel LoggingConfig.LogGroup"
+    "LoggingConfig.SystemLogLevel LoggingConfig.ApplicationLogLevel LoggingConfig.LogGroup"
 )
 """Members of both CreateFunction and UpdateFunctionConfiguration."""
 
@@ -82,7 +82,6 @@ JUDGEMENTS = Judgements(
         "FileSystemConfigs[].Arn": "of which the operator offers a directory; any other is refused",
         "GetFunctionCodeSigningConfig:FunctionName": "answered that the function has none",
         "Invoke:InvocationType": "RequestResponse and DryRun; Event is answered 501, as events cannot be kept durably",
-        "LoggingConfig.LogFormat": "for what the function writes; the platform's own lines are text",
         "ListFunctions:MasterRegion": "anything but ALL lists nothing: there are no replicas of Lambda@Edge functions",
         "OrganizationId": "no caller is of an organization here: such a grant lets nobody in",
         "PackageType": "Zip; Image is refused",
@@ -103,7 +102,6 @@ JUDGEMENTS = Judgements(
         "Role": "functions have the rights of no role until access control comes; an alias still splits between "
         "versions of one role only",
         "VpcConfig": _NO_VPC,
-        "LoggingConfig.SystemLogLevel": "every line of the platform is kept",
         "AddPermission:EventSourceToken": "a condition of the statement that no caller meets: Alexa does not call",
         "AddPermission:FunctionUrlAuthType": _NO_URLS,
         "AddPermission:InvokedViaFunctionUrl": _NO_URLS,
