@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lambent.errors.api.lambda_ import InvalidParameterValueException
+from lambent.domain.quotas import Quotas
+from lambent.errors.api.lambda_ import CodeStorageExceededException, InvalidParameterValueException
 from lambent.errors.families import RequestEntityTooLargeException
-from lambent.store.contract import Blob, PackageRefused, Packages
+from lambent.store.contract import Blob, FunctionTransaction, PackageRefused, Packages
 
 
 class PackageIntake:
@@ -35,6 +36,22 @@ class PackageIntake:
             return await self._packages.check(archive)
         except PackageRefused as refused:
             raise _package_error(refused) from None
+
+
+async def check_storage(tx: FunctionTransaction, more_bytes: int, quotas: Quotas) -> None:
+    """
+    Refuse packages beyond what the scope may store.
+
+    Args:
+        more_bytes: what is about to be stored in addition; may be negative.
+
+    Raises:
+        CodeStorageExceededException: it would be more than `quotas.code_total_max_bytes`.
+    """
+    usage = await tx.usage()
+    if usage.code_bytes + more_bytes > quotas.code_total_max_bytes:
+        # Assumed: no recorded text.
+        raise CodeStorageExceededException("Code storage limit exceeded.")
 
 
 def _archive(code: Mapping[str, Any]) -> bytes:

@@ -39,12 +39,12 @@ from lambent.protocol.shapes.lambda_ import (
 )
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.attaching import attach_layers, check_unzipped
-from lambent.services.lambda_.code import PackageIntake
+from lambent.services.lambda_.code import PackageIntake, check_storage
 from lambent.services.lambda_.concurrency import reservation_view
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.markers import decode_marker, encode_marker, page_size, version_number
 from lambent.services.lambda_.naming import Target, resolve_target
-from lambent.services.lambda_.publishing import CREATING, check_storage, publish
+from lambent.services.lambda_.publishing import CREATING, publish
 from lambent.services.lambda_.view import function_configuration, list_item
 from lambent.services.operation import operation
 from lambent.store.contract import Conflict, FunctionStore, FunctionTransaction, Packages

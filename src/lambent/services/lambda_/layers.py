@@ -19,10 +19,9 @@ from lambent.protocol.shapes.lambda_ import (
     ListLayerVersionsRequest,
     PublishLayerVersionRequest,
 )
-from lambent.services.lambda_.code import PackageIntake
+from lambent.services.lambda_.code import PackageIntake, check_storage
 from lambent.services.lambda_.cross_account import access_denied, requester_of
 from lambent.services.lambda_.markers import decode_marker, decode_version_marker, encode_marker, page_size
-from lambent.services.lambda_.publishing import check_storage
 from lambent.services.lambda_.view import format_date
 from lambent.services.operation import operation
 from lambent.store.contract import FunctionStore, FunctionTransaction

@@ -5,27 +5,11 @@ import msgspec
 from lambent.clock import Clock
 from lambent.domain.function import Function, FunctionVersion, PublishedContent, State
 from lambent.domain.quotas import Quotas
-from lambent.errors.api.lambda_ import CodeStorageExceededException
+from lambent.services.lambda_.code import check_storage
 from lambent.store.contract import FunctionTransaction
 
 CREATING = ("The function is being created.", "Creating")
 """Reason and code of a version that is Pending."""
-
-
-async def check_storage(tx: FunctionTransaction, more_bytes: int, quotas: Quotas) -> None:
-    """
-    Refuse packages beyond what the scope may store.
-
-    Args:
-        more_bytes: what is about to be stored in addition; may be negative.
-
-    Raises:
-        CodeStorageExceededException: it would be more than `quotas.code_total_max_bytes`.
-    """
-    usage = await tx.usage()
-    if usage.code_bytes + more_bytes > quotas.code_total_max_bytes:
-        # Assumed: no recorded text.
-        raise CodeStorageExceededException("Code storage limit exceeded.")
 
 
 async def publish(
