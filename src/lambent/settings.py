@@ -85,7 +85,8 @@ class SandboxSettings:
     file_system: tuple[str, ...] = _option(
         (),
         "Directories that functions may mount by FileSystemConfigs, as ARN=/directory; commas between several. "
-        "Functions are many users: what they may write to has to be open to all (mode 1777).",
+        "Functions act there as the directory's owner, who must not be root. In a directory of root's, and on NFS, "
+        "each environment is a user of its own: what they may write to has to be open to all (mode 1777).",
     )
     function_user: str = _option("nobody", "User that functions run as when the server runs as root.")
     environments_max: int = _option(

@@ -77,6 +77,18 @@ done
         assert int(head["lambda-runtime-deadline-ms"]) > SystemClock().now() * 1000
         assert told["env"] == "unset"
 
+    def test_a_layer_may_bring_the_bootstrap(self) -> None:
+        """A package without one runs on the layer's."""
+        (answer,) = self.run_files({"data": ""}, {"n": 1}, layers=self.packages["echo"])
+        assert (answer.kind, answer.json()) == ("response", {"n": 1})
+
+    def test_the_bootstrap_of_the_package_comes_first(self) -> None:
+        """Both have one: the package's runs, with the layer's programs on its PATH."""
+        body = 'tool | curl -sS -o /dev/null --data-binary @- "$api/invocation/$id/response"'
+        layers = {"bootstrap": "#!/bin/sh\nexit 9\n", "bin/tool": "#!/bin/sh\necho '\"of the layer\"'\n"}
+        (answer,) = self.run_files({"bootstrap": self.LOOP.replace("%s", body)}, {}, layers=layers)
+        assert answer.json() == "of the layer"
+
 
 class TestProvidedWalled(TestProvided):
     """The same behind walls."""
@@ -238,6 +250,61 @@ class TestPython(RuntimeConformance):
         (answer,) = self.run_files(files, {})
         assert answer.json().endswith("/lib/libown.so")
 
+    def test_modules_of_layers_are_found(self) -> None:
+        """LY-02: the package's come first, then those of site-packages, then those beside it, then the runtime's."""
+        major, minor = json.loads(self.run_files({"app.py": VERSION}, {})[0].body)
+        site = f"python/lib/python{major}.{minor}/site-packages"
+        files = {
+            "app.py": "import m1, m2, m3, boto3\ndef handler(event, context):\n"
+            "    return [m1.OF, m2.OF, m3.OF, boto3.OF]\n",
+            "m1.py": "OF = 'package'\n",
+        }
+        layers = {
+            "python/m1.py": "OF = 'layer'\n",
+            "python/m2.py": "OF = 'python'\n",
+            "python/m3.py": "OF = 'python'\n",
+            f"{site}/m3.py": "OF = 'site-packages'\n",
+            f"{site}/boto3/__init__.py": "OF = 'site-packages'\n",
+        }
+        (answer,) = self.run_files(files, {}, layers=layers)
+        assert answer.json() == ["package", "python", "site-packages", "site-packages"]
+
+    def test_a_module_of_a_layer_wins(self) -> None:
+        """Also over one of the standard library that nothing has imported so far; of what is at the start nothing."""
+        layers = {
+            "python/calendar.py": "OWN = 1\n",
+            "python/sitecustomize.py": "raise SystemExit(9)\n",
+            "python/awslambdaric/__init__.py": "raise SystemExit(9)\n",
+        }
+        app = "import calendar\ndef handler(event, context):\n    return calendar.OWN\n"
+        (answer,) = self.run_files({"app.py": app}, {}, layers=layers)
+        assert answer.json() == 1
+
+    def test_programs_and_libraries_of_layers_are_found(self) -> None:
+        """LY-02: bin is on PATH, lib on LD_LIBRARY_PATH."""
+        source = next(Path("/usr/lib").glob("*-linux-gnu/libz.so.1"), None)
+        if source is None:
+            pytest.skip("needs:zlib:apt install zlib1g")
+        body = (
+            "import ctypes, subprocess\ndef handler(event, context):\n"
+            "    ctypes.CDLL('libown.so')\n"
+            "    mapped = [line.split()[-1] for line in open('/proc/self/maps') if 'libown' in line][0]\n"
+            "    return [subprocess.check_output(['tool'], text=True), mapped]\n"
+        )
+        layers: dict[str, str | bytes] = {"bin/tool": "#!/bin/sh\nprintf here\n", "lib/libown.so": source.read_bytes()}
+        (answer,) = self.run_files({"app.py": body}, {}, layers=layers)
+        said, mapped = answer.json()
+        assert said == "here"
+        assert mapped.endswith("/lib/libown.so")
+
+    def test_a_wrapper_may_come_from_a_layer(self) -> None:
+        """AWS_LAMBDA_EXEC_WRAPPER names a program of a layer, as vendors of tracing have it."""
+        app = "import os\ndef handler(event, context):\n    return os.environ['WRAPPED']\n"
+        layers = {"bin/wrap": '#!/bin/sh\nexport WRAPPED=yes\nexec "$@"\n'}
+        given = {"AWS_LAMBDA_EXEC_WRAPPER": "wrap"}
+        (answer,) = self.run_files({"app.py": app}, {}, variables=given, layers=layers)
+        assert answer.json() == "yes"
+
     def test_pythonpath_may_bring_code_for_the_start(self) -> None:
         """A sitecustomize in a folder of PYTHONPATH runs when the interpreter starts."""
         files = {
@@ -295,6 +362,10 @@ class TestPythonWalled(TestPython):
     def _behind_walls(cls) -> None:
         cls.driver = _walled_driver()
 
+    def test_without_layers_opt_is_empty(self) -> None:
+        """As on AWS; so is /mnt."""
+        assert self.handle("return os.listdir('/opt') + os.listdir('/mnt')") == []
+
     def test_the_places_are_lambdas(self) -> None:
         """Documented: the developer guide names them."""
         body = "return [os.getcwd(), os.environ['LAMBDA_RUNTIME_DIR'], sys.argv[0], os.environ['PATH'].split(':')[0]]"
@@ -333,6 +404,27 @@ class TestPythonForked(TestPythonWalled):
             name: (told[name], expected[name]) for name in told if told[name] != expected[name]
         }
         assert set(expected["third_parties"]) <= set(told["third_parties"])
+
+    @pytest.mark.parametrize(
+        ("layers", "is_forked"),
+        [
+            ({"python/own.py": "", "python/lib/python%d.%d/site-packages/numpy/__init__.py": ""}, True),
+            ({"python/boto3/__init__.py": "", "bin/tool": "", "data/uuid.py": "", "uuid.py": ""}, True),
+            ({"python/uuid.py": ""}, False),
+            ({"python/lib/python%d.%d/site-packages/datetime.py": ""}, False),
+            ({"lib/libown.so": ""}, True),
+            ({"lib/libcrypto.so.3": "", "lib/libcrypto.so.1.1": ""}, False),
+        ],
+        ids=["plain", "harmless", "module", "site-packages", "library", "loaded-library"],
+    )
+    def test_what_layers_bring_may_be_executed(self, layers: dict[str, str], is_forked: bool) -> None:
+        """A layer's modules and libraries come before what the zygote has loaded."""
+        version = json.loads(self.run_files({"app.py": VERSION}, {})[0].body)
+        layers = {(name % tuple(version) if "%" in name else name): text for name, text in layers.items()}
+        app = "import gc\ndef handler(event, context):\n    return gc.get_freeze_count() > 0\n"
+        (answer,) = self.run_files({"app.py": app}, {}, layers=layers)
+        assert answer.kind == "response", answer
+        assert answer.json() is is_forked
 
     @pytest.mark.parametrize(
         ("files", "variables", "is_forked"),

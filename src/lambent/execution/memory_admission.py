@@ -69,7 +69,7 @@ class MemoryAdmission:
 
     def cost_mib(self, deployment: Deployment) -> float:
         """Return what one more environment of a deployment is taken to cost."""
-        return cost_mib(self._observed.get(deployment.deployment_id), deployment.configuration.memory_mib)
+        return cost_mib(self._observed.get(deployment.of_all_tenants), deployment.configuration.memory_mib)
 
     def promise(self, environment: ExecutionEnvironment) -> None:
         """Count what an environment will take: a process of it is about to be made."""
@@ -85,7 +85,7 @@ class MemoryAdmission:
         """Learn from what an environment has used what its like will; one that failed may not have used it all."""
         if self._promised:
             self._promised.pop(environment, None)
-        deployment_id, peak_mib = environment.deployment.deployment_id, environment.memory_peak_mib
+        deployment_id, peak_mib = environment.deployment.of_all_tenants, environment.memory_peak_mib
         if has_failed and peak_mib <= self.cost_mib(environment.deployment):
             return
         # Zero until its first invocation is over.

@@ -1,18 +1,27 @@
 """What an environment starts with: package, runtime command, kind of parked environment, and the assignment."""
 
+import functools
+import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from lambent.clock import Clock
-from lambent.domain.function import Deployment
+from lambent.domain.caller import Scope
+from lambent.domain.function import Deployment, FunctionName
 from lambent.domain.layer import layers_key
 from lambent.errors.families import DependencyError
 from lambent.execution.variables import function_variables
 from lambent.runtimes.contract import LayersAt, RuntimeCommand, Runtimes
 from lambent.sandbox.contract import Assignment, Environment, ParkedKind, Sandbox, Zygote
 from lambent.store.contract import Packages
+
+_log = logging.getLogger("lambent.execution")
+
+_NAMES_MAX = 10
+"""Documented: Lambda quotas, extensions; more than that AWS does not start either."""
 
 
 class StartPlan(msgspec.Struct, frozen=True):
@@ -40,6 +49,7 @@ async def plan_start(
         file_systems: ARN to the directory that the operator offers for it.
 
     Raises:
+        KeyError: there is no such package.
         InvalidEntrypoint: the package has nothing to start.
         RuntimeUnavailable: this machine cannot run the runtime.
         DependencyError: the package or a file system cannot be had.
@@ -58,6 +68,7 @@ async def plan_start(
             layers = packages.layers_nowait(sha256s) or await packages.layers(sha256s)
         except KeyError:
             raise DependencyError("a layer is not stored any more", retryable=False) from None
+        _warn_of_extensions(deployment.scope, deployment.name, layers)
     task_root = sandbox.task_root(package)
     command = await runtimes.command(
         configuration.runtime,
@@ -69,6 +80,20 @@ async def plan_start(
     )
     mounts = tuple((one.mount_path, _directory(one.arn, file_systems)) for one in configuration.file_systems)
     return StartPlan(_kind(deployment, command), command, package, task_root, layers, mounts)
+
+
+@functools.lru_cache(maxsize=1024)
+def _warn_of_extensions(scope: Scope, name: FunctionName, layers: Path) -> None:
+    """Say once for a function and its layers what of them does nothing here: soon after they were attached."""
+    try:
+        with os.scandir(layers / "extensions") as listing:
+            # Documented: Lambda developer guide, extensions API: each file there is started, folders are not.
+            names = sorted(entry.name for entry in listing if not entry.is_dir())
+    except OSError:
+        return
+    if names:
+        more = "" if len(names) <= _NAMES_MAX else f" more={len(names) - _NAMES_MAX}"
+        _log.warning("layer.extensions_not_started function=%s names=%r%s", name, names[:_NAMES_MAX], more)
 
 
 def _directory(arn: str, file_systems: Mapping[str, str]) -> str:

@@ -16,12 +16,12 @@ class ProvidedRuntimes:
         Raises:
             InvalidEntrypoint: there is no `bootstrap`. Whether it can be executed shows when it is.
         """
-        # Follows symbolic links. A folder of that name is passed over, as one that is missing.
+        # A folder of that name is passed over, as one that is missing. The package comes first.
         # Observed: aws/aws-lambda-runtime-interface-emulator, which looks for a bootstrap that is a file.
         opt = "/opt" if layers is None else layers.root
-        if (package / "bootstrap").is_file():
+        if _may_be_file(package / "bootstrap"):
             root = task_root
-        elif layers is not None and (layers.folder / "bootstrap").is_file():
+        elif layers is not None and _may_be_file(layers.folder / "bootstrap"):
             root = opt
         else:
             raise InvalidEntrypoint(f"Couldn't find valid bootstrap(s): [{task_root}/bootstrap {opt}/bootstrap]")
@@ -38,3 +38,10 @@ class ProvidedRuntimes:
     def version_label(self, entry: CatalogueEntry) -> str:
         """Return e.g. `provided:al2023.v1`. Assumed: the number has no meaning here, AWS counts its own images."""
         return f"provided:{entry.version}.v1"
+
+
+def _may_be_file(path: Path) -> bool:
+    """Whether a bootstrap is a file, or a link that may lead to one: absolute ones lead elsewhere on this machine."""
+    if path.is_symlink() and path.readlink().is_absolute():
+        return True
+    return path.is_file()

@@ -31,10 +31,13 @@ _ETC_PATTERNS = ("java-*-openjdk", "python3.*")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 
-_FOLDERS = ("var/task/lib", "var/runtime", "var/lang", "var/lambent", "var/empty", "opt", "tmp", "proc", "run", "mnt")
+_FOLDERS = (
+    "var/task/lib", "var/runtime", "var/lang", "var/lambent", "var/empty", "opt/lib", "tmp", "proc", "run", "mnt",
+)  # fmt: skip
 """
-The package's lib is hidden by the package once that is mounted. It is there since the loader of libraries notes for
-ever which folders of LD_LIBRARY_PATH exist when it starts, also in a zygote.
+The package's lib and that of layers are hidden, by the package once that is mounted, and from the beginning by an empty
+folder. They are there since the loader of libraries notes for ever which folders of LD_LIBRARY_PATH exist when it
+starts, also in a zygote.
 """
 
 INSIDE = Path("/var/lambent")
@@ -90,9 +93,47 @@ def folder_mount(host: str, empty: str) -> int:
         return system_calls.clone_mount(host, _READ_ONLY)
 
 
-def directory_mount(host: str) -> int:
-    """Return a detached mount of a directory that may be written to. Its path shows in /proc/self/mountinfo."""
-    return system_calls.clone_mount(host, system_calls.MOUNT_ATTR_NOSUID | system_calls.MOUNT_ATTR_NODEV)
+def directory_mount(host: str, mapping: int = -1) -> int:
+    """
+    Return a detached mount of a directory that may be written to. Its path shows in /proc/self/mountinfo.
+
+    Args:
+        mapping: what `owner_mapping` returned, -1 for none.
+    """
+    attributes = system_calls.MOUNT_ATTR_NOSUID | system_calls.MOUNT_ATTR_NODEV
+    return system_calls.clone_mount(host, attributes, mapping=mapping)
+
+
+def owner_mapping(owner: int, group: int, user: int) -> int:
+    """
+    Return a mapping by which an environment acts as the owner of a directory: a descriptor.
+
+    The environment's user and the owner change places, likewise their groups, and everybody else stays who they are.
+    Root changes places with nobody: a function could otherwise make set-user-ID programs of root's.
+
+    Args:
+        owner, group: of the directory; the owner is not root. A group of root's stays root's.
+        user: the environment's user and group.
+
+    Raises:
+        OSError: the kernel gives no user namespaces.
+    """
+    assert owner > 0, "root is never mapped"
+    return system_calls.user_namespace(swapped(owner, user), swapped(group or user, user))
+
+
+_NUMBERS_END = 0xFFFFFFFF
+"""The one number that is nobody's."""
+
+
+def swapped(one: int, other: int) -> str:
+    """Return a mapping of all users for /proc/PID/uid_map that lets two of them change places."""
+    low, high = sorted((one, other))
+    parts = [(0, 0, low), (low, high, 1), (low + 1, low + 1, high - low - 1), (high, low, 1)]
+    if low == high:
+        parts = [(0, 0, high + 1)]
+    parts.append((high + 1, high + 1, _NUMBERS_END - high - 1))
+    return "".join(f"{inside} {outside} {count}\n" for inside, outside, count in parts if count > 0)
 
 
 def _show(host: Path, inside: Path) -> None:

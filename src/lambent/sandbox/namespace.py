@@ -2,8 +2,8 @@
 The `namespace` driver: every wall that Linux gives to root, without a container daemon.
 
 This is the server's half: it orders parts of environments from the spawner, hands code to parked ones, and watches
-their ends. Nothing here is privileged but one call: making the read-only view of a package. Freezing, thawing and
-accounting are direct reads and writes on descriptors that the spawner sent.
+their ends. Nothing here is privileged but two calls: making the read-only view of a package, and the mount of a
+directory. Freezing, thawing and accounting are direct reads and writes on descriptors that the spawner sent.
 """
 
 import asyncio
@@ -18,9 +18,11 @@ import struct
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -33,6 +35,8 @@ from lambent.sandbox.spawner import PARKED
 from lambent.sandbox.walls import Wall
 
 _log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 _TASK_ROOT = "/var/task"
 _LAYERS_ROOT = "/opt"
@@ -47,6 +51,9 @@ _UIDS_PER_INSTANCE = 65_536
 Documented: systemd, Users, Groups, UIDs and GIDs: nobody hands out the numbers from 1,879,048,192 on. Each data folder
 has a stretch of its own, so that functions of two servers on one machine never share a user.
 """
+
+_MOUNTS_AT_ONCE = 2
+"""Of one directory. Assumed: mounting takes microseconds, or for ever where it is on a machine that does not answer."""
 
 _START_TRIES_S = (0.0, 0.1, 0.5, 2.0)
 """Assumed: how long to wait before a spawner that died is started again; the last one repeats."""
@@ -148,6 +155,10 @@ class NamespaceSandbox:
         self._starting: asyncio.Task[_SpawnerLink] | None = None
         self._failed_starts = 0
         self._environments: dict[str, NamespaceEnvironment] = {}
+        self._mounters: dict[str, ThreadPoolExecutor] = {}
+        """By directory of the operator: it may be on another machine, for which neither the loop nor others wait."""
+        self._unmapped: set[str] = set()
+        """Directories of which the log has it that environments do not act as their owner."""
         self._is_closing = False
 
     def task_root(self, package: Path) -> str:
@@ -277,11 +288,77 @@ class NamespaceSandbox:
             raise DependencyError(f"the package cannot be mounted: {error}", retryable=True) from error
 
     async def _directory(self, own: NamespaceEnvironment, directory: str) -> list[int]:
-        """Return a mount of a directory that may be written to, as one descriptor."""
+        """
+        Return a mount of a directory that may be written to, as one descriptor.
+
+        Environments are different users; so each acts as the owner of the directory there, and finds what others left.
+        """
+        mapping: list[int] = []
         try:
-            return [directory_mount(directory)]
+            about = await self._aside(own, directory, partial(os.stat, directory))
+            mapping = await self._owner_mapping(own, directory, about)
+            if mapping:
+                try:
+                    return [await self._aside(own, directory, partial(directory_mount, directory, mapping[0]))]
+                except OSError as error:
+                    # NFS and some others do not show users as others.
+                    self._warn_unmapped(directory, f"its file system refuses: {error.strerror}")
+            return [await self._aside(own, directory, partial(directory_mount, directory))]
         except OSError as error:
             raise DependencyError(f"{directory} cannot be mounted: {error}", retryable=True) from error
+        finally:
+            for descriptor in mapping:
+                os.close(descriptor)
+
+    async def _owner_mapping(self, own: NamespaceEnvironment, directory: str, about: os.stat_result) -> list[int]:
+        """Return what lets an environment act as the owner of a directory, as one descriptor; none where it may not."""
+        if about.st_uid == 0:
+            self._warn_unmapped(directory, "it is root's, and functions never act as root: chown it to another user")
+            return []
+        link = await self._link()
+        try:
+            return await link.ask({"op": "mapping", "id": own.id, "owner": about.st_uid, "group": about.st_gid})
+        except DependencyError as error:
+            if own.is_killed or own.is_lost or link is not self._spawner:
+                raise
+            # The machine has no user namespaces, or none to spare.
+            self._warn_unmapped(directory, str(error))
+            return []
+
+    def _warn_unmapped(self, directory: str, reason: str) -> None:
+        if directory not in self._unmapped:
+            self._unmapped.add(directory)
+            _log.warning(
+                "file_system.owner_not_mapped directory=%s reason=%r meaning='each execution environment is a user of "
+                "its own there, and cannot write to files of another'",
+                directory,
+                reason,
+            )
+
+    async def _aside(self, own: NamespaceEnvironment, directory: str, work: Callable[[], _T]) -> _T:
+        """
+        Do something with a directory in a thread. Nobody waits for a thread beyond the end of the environment.
+
+        Raises:
+            DependencyError: the environment has ended, or the server stops.
+        """
+        if self._is_closing:
+            raise DependencyError("the server stops", retryable=True)
+        mounter = self._mounters.get(directory)
+        if mounter is None:
+            mounter = ThreadPoolExecutor(max_workers=_MOUNTS_AT_ONCE, thread_name_prefix="sandbox-mount")
+            self._mounters[directory] = mounter
+        doing = own.loop.run_in_executor(mounter, work)
+        ends: set[asyncio.Future[Any]] = {doing, own.ended}
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            doing.add_done_callback(_close_made)
+            raise
+        if not doing.done():
+            doing.add_done_callback(_close_made)
+            raise DependencyError(f"{directory} has not answered before the environment ended", retryable=True)
+        return doing.result()
 
     def end_init(self, environment: Environment) -> None:
         own = _own(environment)
@@ -403,6 +480,8 @@ class NamespaceSandbox:
 
     async def close(self) -> None:
         self._is_closing = True
+        for mounter in self._mounters.values():
+            mounter.shutdown(wait=False, cancel_futures=True)
         environments = list(self._environments.values())
         # All at once: one after the other, each would wait for the kernel to end its namespaces, ten times as long.
         for environment in environments:
@@ -606,6 +685,12 @@ class _SpawnerLink:
             # What it leaves is found and ended by the next start.
             self._process.kill()
             self._process.wait()
+
+
+def _close_made(doing: "asyncio.Future[Any]") -> None:
+    """Close the descriptor that nobody takes any more."""
+    if not doing.cancelled() and doing.exception() is None and isinstance(doing.result(), int):
+        os.close(doing.result())
 
 
 def _own(environment: Environment) -> NamespaceEnvironment:

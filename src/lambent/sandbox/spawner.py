@@ -6,8 +6,8 @@ with descriptors; once those are sent it holds nothing of an environment but its
 the server goes, it ends everything that it made, and itself.
 
 Orders (JSON): the setup, once; `park` {id, kind} is answered by {id, uid} and the descriptors of `PARKED`, in that
-order, or {id, error}; `tmp` {id, mib} and `code` {id, folder} by {id} and one detached mount; `gone` {id} is not
-answered.
+order, or {id, error}; `tmp` {id, mib}, `code` and `directory` {id, folder} by {id} and one detached mount; `mapping`
+{id, owner, group} by {id} and a user namespace; `gone` {id} is not answered.
 """
 
 import contextlib
@@ -29,6 +29,7 @@ from lambent.sandbox.filesystem import (
     directory_mount,
     folder_mount,
     memory_tmp_options,
+    owner_mapping,
     user_files,
 )
 from lambent.sandbox.inside import system_calls, zygote
@@ -245,6 +246,14 @@ class Spawner:
         mine.append(directory_mount(order["folder"]))
         return {"id": order["id"]}
 
+    def _make_mapping(self, order: dict[str, Any], mine: list[int]) -> dict[str, Any]:
+        """Make what lets an environment act as the owner of a directory: here, since it takes a fork."""
+        number = self._numbers.get(order["id"])
+        if number is None:
+            raise OSError(errno.ESRCH, "the environment is gone")
+        mine.append(owner_mapping(order["owner"], order["group"], self._setup["uid_base"] + number))
+        return {"id": order["id"]}
+
     def _gone(self, name: str) -> None:
         number = self._numbers.pop(name, None)
         for process in self._zygotes.values():
@@ -325,6 +334,7 @@ _MAKE = {
     "tmp": Spawner._make_tmp,
     "code": Spawner._show_code,
     "directory": Spawner._show_directory,
+    "mapping": Spawner._make_mapping,
 }
 
 

@@ -322,6 +322,7 @@ class Packages(Protocol):
 
         Raises:
             KeyError: no such package.
+            DependencyError: the disk failed, or a package in it is damaged.
         """
         ...
 

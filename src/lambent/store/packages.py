@@ -9,8 +9,10 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Coroutine
+import stat
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError
@@ -22,18 +24,26 @@ _log = logging.getLogger("lambent.store")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNPACKING_PREFIX = ".unpacking-"
 _REMOVING_PREFIX = ".removing-"
+_MERGED_PREFIX = "layers-"
 _BOOT_FILE = ".boot"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _NO_BOOT_ID = "unknown"
 _UNPACKING_MAX = 2
 """Unpacking is work for a processor and a disk: more at once make each slower and starve running functions."""
+_MERGED_KEPT_MAX = 1000
+"""
+Merged trees that a start takes over. Every order of every choice of layers makes one; while the server runs none can
+go, since nobody here knows which are mounted.
+"""
+_ENTER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _WARNINGS_MAX = 10
 """Names per package and kind of warning; a package may have 100,000."""
 
 
 class FilePackages:
     """
-    `Packages` in a folder: `<sha256>/` is the unpacked tree of that blob.
+    `Packages` in a folder: `<sha256>/` is the unpacked tree of that blob, `layers-<digest>/` what several were merged
+    into.
 
     The trees are a cache of the blobs and are not synced to disk: to sync each of ten thousand files would take longer
     than everything else in a deployment. A killed server does no harm to them, for a tree gets its name by a rename
@@ -203,14 +213,19 @@ def _prepare(folder: Path) -> set[str]:
     for leftover in [*folder.glob(f"{_UNPACKING_PREFIX}*"), *folder.glob(f"{_REMOVING_PREFIX}*")]:
         _remove(leftover)
     trees = [path for path in folder.iterdir() if _SHA256.fullmatch(path.name)]
-    if is_same_boot:
-        return {tree.name for tree in trees}
+    merged = [path for path in folder.iterdir() if path.name.startswith(_MERGED_PREFIX)]
+    doomed: list[Path] = []
+    if not is_same_boot:
+        doomed += trees
+    if not is_same_boot or len(merged) > _MERGED_KEPT_MAX:
+        doomed += merged
     # Renamed before anything in them goes: a tree under its own name is whole at every moment.
-    doomed = [tree.rename(folder / f"{_REMOVING_PREFIX}{tree.name}") for tree in trees]
-    boot.write_text(boot_id)
-    for tree in doomed:
+    renamed = [tree.rename(folder / f"{_REMOVING_PREFIX}{tree.name}") for tree in doomed]
+    if not is_same_boot:
+        boot.write_text(boot_id)
+    for tree in renamed:
         _remove(tree)
-    return set()
+    return {tree.name for tree in {*trees, *merged} - set(doomed)}
 
 
 def _boot_id() -> str:
@@ -223,44 +238,113 @@ def _boot_id() -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _merged_name(sha256s: tuple[str, ...]) -> str:
-    """Return the name of a tree that several packages were merged into. None of them can have it."""
-    return hashlib.sha256(",".join(sha256s).encode()).hexdigest()
+    """Return the name of a tree that several packages were merged into."""
+    return _MERGED_PREFIX + hashlib.sha256(",".join(sha256s).encode()).hexdigest()
 
 
-def _merge(trees: list[Path], target: Path) -> None:
-    """Link the files of several trees into one, later ones in the place of earlier ones: no byte is copied."""
-    for tree in trees:
-        target.mkdir(mode=0o755, exist_ok=True)
-        for folder, folders, files in os.walk(tree):
-            there = target / os.path.relpath(folder, tree)
-            for name in [*folders, *files]:
-                source, goal = Path(folder, name), there / name
-                is_folder = not source.is_symlink() and source.is_dir()
-                if is_folder and not goal.is_symlink() and goal.is_dir():
-                    continue
-                if goal.is_symlink() or goal.is_file():
-                    goal.unlink()
-                elif goal.is_dir():
-                    shutil.rmtree(goal)
-                if is_folder:
-                    goal.mkdir()
-                    goal.chmod(source.stat().st_mode & 0o777)
-                else:
-                    _link(source, goal)
+def _merge(trees: Sequence[Path], target: Path) -> None:
+    """
+    Link the files of several trees into a new one, later ones in the place of earlier ones: no byte is copied.
 
+    As when a package is unpacked, folders are entered by descriptors: no link is followed, a path may be longer than
+    the system takes at once, and the umask does not matter.
 
-def _link(source: Path, goal: Path) -> None:
+    Raises:
+        OSError: the disk refuses. A part of the tree may be there.
+    """
+    target.mkdir(mode=0o700)
+    into = os.open(target, _ENTER)
     try:
-        os.link(source, goal, follow_symlinks=False)
+        os.fchmod(into, 0o755)
+        for tree in trees:
+            source = os.open(tree, _ENTER)
+            try:
+                _merge_folder(source, into)
+            finally:
+                os.close(source)
+    finally:
+        os.close(into)
+
+
+def _merge_folder(source: int, into: int) -> None:
+    with os.scandir(source) as listing:
+        entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in listing]
+    for name, is_folder in entries:
+        if not is_folder:
+            _link(name, source, into)
+            continue
+        below = os.open(name, _ENTER, dir_fd=source)
+        try:
+            there = _enter_or_make(name, into)
+            try:
+                _merge_folder(below, there)
+            finally:
+                os.close(there)
+        finally:
+            os.close(below)
+
+
+def _enter_or_make(name: str, parent: int) -> int:
+    """Return a descriptor of a folder, which takes the place of whatever else has its name."""
+    try:
+        return os.open(name, _ENTER, dir_fd=parent)
+    except FileNotFoundError:
+        pass
     except OSError as error:
-        # A file system without links, or an empty file that more layers share than one may have names.
-        if error.errno not in {errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP}:
+        # A file, and a link, of which some systems say the latter.
+        if error.errno not in {errno.ENOTDIR, errno.ELOOP}:
             raise
-        shutil.copy2(source, goal, follow_symlinks=False)
+        os.unlink(name, dir_fd=parent)
+    os.mkdir(name, 0o700, dir_fd=parent)
+    made = os.open(name, _ENTER, dir_fd=parent)
+    # As folders are in every package.
+    os.fchmod(made, 0o755)
+    return made
+
+
+def _link(name: str, source: int, into: int) -> None:
+    """Give a file, or a symbolic link, a name in another folder too, in the place of whatever has that name there."""
+    try:
+        os.link(name, name, src_dir_fd=source, dst_dir_fd=into, follow_symlinks=False)
+    except FileExistsError:
+        if stat.S_ISDIR(os.stat(name, dir_fd=into, follow_symlinks=False).st_mode):
+            shutil.rmtree(name, dir_fd=into)
+        else:
+            os.unlink(name, dir_fd=into)
+        _link(name, source, into)
+    except OSError as error:
+        # A file that has all the names that it may have (65,000 on ext4), or is another user's, as after the server
+        # changed its own; or a file system without links.
+        if error.errno not in {errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP}:
+            raise
+        _copy(name, source, into)
+
+
+def _copy(name: str, source: int, into: int) -> None:
+    mode = os.stat(name, dir_fd=source, follow_symlinks=False).st_mode
+    if stat.S_ISLNK(mode):
+        os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=into)
+        return
+    with (
+        os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=source), "rb") as reading,
+        os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=into), "wb") as writing,
+    ):
+        shutil.copyfileobj(reading, writing)
+        os.fchmod(writing.fileno(), stat.S_IMODE(mode))
 
 
 def _size_of(tree: Path) -> int:
-    return sum(path.lstat().st_size for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
+    """Return the bytes of all files together. By descriptors, as above: a path may be long."""
+    return sum(
+        found.st_size
+        for _, _, names, folder in os.fwalk(tree, onerror=_raise)
+        for name in names
+        if stat.S_ISREG((found := os.stat(name, dir_fd=folder, follow_symlinks=False)).st_mode)
+    )
+
+
+def _raise(error: OSError) -> NoReturn:
+    raise error
 
 
 def _remove(tree: Path) -> None:

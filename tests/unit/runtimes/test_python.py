@@ -17,7 +17,7 @@ from lambent.domain.function import Code, Configuration, Deployment, FunctionNam
 from lambent.execution.variables import function_variables
 from lambent.function_user import FunctionUser, find_function_user
 from lambent.runtimes import python
-from lambent.runtimes.contract import Availability, RuntimeCommand, RuntimeUnavailable
+from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable
 from lambent.runtimes.interpreters import Interpreter, Interpreters
 from lambent.runtimes.python import PythonRuntimes
 
@@ -188,6 +188,24 @@ def test_the_package_is_searched_for_libraries(folder: Path, installs: list[list
     command = asyncio.run(runtimes(folder, HERE).command("python3.11", "/var/task", {}))
     assert {"/var/task", "/var/task/lib", "/opt/lib"} <= set(command.environ["LD_LIBRARY_PATH"].split(":"))
     assert command.environ["PYTHONPATH"] == command.reserved["LAMBDA_RUNTIME_DIR"]
+
+
+def test_layers_are_searched_where_they_are(folder: Path, installs: list[list[str]]) -> None:
+    """Without a root of its own, /opt is the machine's: the paths and the bootstrap are told where the layers lie."""
+    layers = LayersAt(folder / "layers", "/data/layers")
+    command = asyncio.run(runtimes(folder, HERE).command("python3.11", "/var/task", {}, layers))
+    assert command.environ["PATH"].split(":")[-1] == "/data/layers/bin"
+    assert command.environ["LD_LIBRARY_PATH"].split(":")[-1] == "/data/layers/lib"
+    assert command.reserved["LAMBENT_LAYERS_ROOT"] == "/data/layers"
+
+
+def test_layers_are_at_opt_inside(folder: Path, installs: list[list[str]]) -> None:
+    """With a root of its own, layers change nothing of the command: all environments can be forked from one zygote."""
+    under_test = own_root(folder, interpreter_in(folder / "3.12.1"))
+    layers = LayersAt(folder / "layers", "/opt")
+    command = asyncio.run(under_test.command("python3.12", "/var/task", {}, layers))
+    assert command == inside(under_test)
+    assert command.in_zygote
 
 
 def test_a_client_that_functions_cannot_reach(folder: Path, installs: list[list[str]]) -> None:

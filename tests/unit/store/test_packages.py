@@ -1,14 +1,17 @@
 """Deployment packages: kept as blobs, unpacked once, thrown away after a crash of the machine."""
 
 import asyncio
+import errno
 import hashlib
 import io
 import logging
+import os
 import stat
 import threading
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -354,3 +357,234 @@ def test_warnings_about_one_package_are_few(store: Store, caplog: pytest.LogCapt
 
     assert len(caplog.messages) == 11
     assert caplog.messages[-1].endswith("more=40")
+
+
+# Layers --------------------------------------------------------------------------------------------------------------
+
+
+def tree_of(folder: Path) -> dict[str, str]:
+    """Return what a tree holds: path to text, `-> target` of a link, `/` of a folder."""
+
+    def text(path: Path) -> str:
+        if path.is_symlink():
+            return f"-> {path.readlink()}"
+        return "/" if path.is_dir() else path.read_text()
+
+    return {str(path.relative_to(folder)): text(path) for path in sorted(folder.rglob("*"))}
+
+
+def add_layers(store: Store, *archives: bytes) -> tuple[str, ...]:
+    """Add packages and return their hashes."""
+
+    async def add() -> tuple[str, ...]:
+        return tuple([(await store.packages.add(archive)).sha256 for archive in archives])
+
+    return asyncio.run(add())
+
+
+def zip_with_link(name: str, target: str, files: dict[str, bytes] | None = None) -> bytes:
+    buffer = io.BytesIO(make_zip(files or {}))
+    with zipfile.ZipFile(buffer, "a") as opened:
+        info = zipfile.ZipInfo(name)
+        info.create_system = 3
+        info.external_attr = 0o120777 << 16
+        opened.writestr(info, target)
+    return buffer.getvalue()
+
+
+LAYER_A = make_zip({"python/who.py": b"A", "data/a.txt": b"a"})
+LAYER_B = make_zip({"python/who.py": b"B", "data/b.txt": b"b"})
+
+
+def test_layers_are_put_together_in_their_order(store: Store) -> None:
+    """LY-01: the last one's file stays, in either order; files of both are there."""
+    a, b = add_layers(store, LAYER_A, LAYER_B)
+    both = {"data": "/", "data/a.txt": "a", "data/b.txt": "b", "python": "/"}
+
+    assert store.packages.layers_nowait((a, b)) is None
+    ab = asyncio.run(store.packages.layers((a, b)))
+    ba = asyncio.run(store.packages.layers((b, a)))
+
+    assert tree_of(ab) == {**both, "python/who.py": "B"}
+    assert tree_of(ba) == {**both, "python/who.py": "A"}
+    assert (store.packages.layers_nowait((a, b)), store.packages.layers_nowait((b, a))) == (ab, ba)
+    # The layers themselves are as they were.
+    assert tree_of(store.folder / a) == {"data": "/", "data/a.txt": "a", "python": "/", "python/who.py": "A"}
+
+
+def test_one_layer_is_its_own_tree(store: Store) -> None:
+    """With one there is nothing to do."""
+    (a,) = add_layers(store, LAYER_A)
+    assert store.packages.layers_nowait((a,)) == asyncio.run(store.packages.layers((a,))) == store.folder / a
+    assert store.names() == [a]
+
+
+def test_the_same_content_twice_is_fine(store: Store) -> None:
+    """Two layers may have been published from one zip."""
+    (a,) = add_layers(store, LAYER_A)
+    assert tree_of(asyncio.run(store.packages.layers((a, a)))) == tree_of(store.folder / a)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (make_zip({"x": b"1"}), make_zip({"x/y": b"2"}), {"x": "/", "x/y": "2"}),
+        (make_zip({"x/y/z": b"1", "x/w": b"1"}), make_zip({"x": b"2"}), {"x": "2"}),
+        (zip_with_link("x", "away", {"away/y": b"1"}), make_zip({"x/y": b"2"}), {"away": "/", "away/y": "1", "x": "/"}),
+        (zip_with_link("x", "/etc/passwd"), make_zip({"x": b"2"}), {"x": "2"}),
+        (make_zip({"x": b"1"}), zip_with_link("x", "nowhere"), {"x": "-> nowhere"}),
+        (make_zip({"x/y": b"1"}), zip_with_link("x", "/usr"), {"x": "-> /usr"}),
+        (zip_with_link("x", "one"), zip_with_link("x", "two"), {"x": "-> two"}),
+    ],
+    ids=[
+        "folder-over-file",
+        "file-over-folder",
+        "folder-over-link",
+        "file-over-link",
+        "link",
+        "link-over-folder",
+        "links",
+    ],
+)
+def test_what_is_later_takes_the_place(store: Store, first: bytes, second: bytes, expected: dict[str, str]) -> None:
+    """Whatever has a path in an earlier layer makes way; no link is followed."""
+    merged = asyncio.run(store.packages.layers(add_layers(store, first, second)))
+    if "away" in expected:
+        expected = {**expected, "x/y": "2"}
+    assert tree_of(merged) == expected
+
+
+def test_merged_files_are_those_of_the_layers(store: Store) -> None:
+    """Nothing is copied: five layers of 250 MB take no second 250 MB."""
+    a, b = add_layers(store, LAYER_A, zip_with_link("python/link", "who.py"))
+    merged = asyncio.run(store.packages.layers((a, b)))
+    assert (merged / "python/who.py").samefile(store.folder / a / "python/who.py")
+
+
+@pytest.mark.parametrize("number", [errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP])
+def test_what_cannot_be_linked_is_copied(store: Store, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """File systems bound the names of a file, or have no links at all."""
+    layers = add_layers(store, make_zip({"bin/tool": b"#!", "x": b"1"}, 0o100755), zip_with_link("bin/l", "tool"))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(packages_module.os, "link", refuse)
+    merged = asyncio.run(store.packages.layers(layers))
+    assert tree_of(merged) == {"bin": "/", "bin/l": "-> tool", "bin/tool": "#!", "x": "1"}
+    assert stat.S_IMODE((merged / "bin/tool").stat().st_mode) == 0o755
+
+
+def test_functions_may_read_merged_layers_whatever_the_umask_is(store: Store) -> None:
+    """Functions are other users."""
+    layers = add_layers(store, LAYER_A, LAYER_B)
+    before = os.umask(0o077)
+    try:
+        merged = asyncio.run(store.packages.layers(layers))
+    finally:
+        os.umask(before)
+    folders = [merged, *(path for path in merged.rglob("*") if path.is_dir())]
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o755}
+
+
+def test_long_paths_are_merged_and_measured(store: Store) -> None:
+    """A path may be as long as a package allows, and longer together with the folder that all lie in."""
+    deep = "/".join(["d" * 250] * 15) + "/" + "f" * 200
+    a, b = add_layers(store, make_zip({deep: b"1"}), make_zip({deep: b"two"}))
+
+    asyncio.run(store.packages.layers((a, b)))
+
+    assert [asyncio.run(store.packages.unzipped_bytes(one)) for one in (a, b)] == [1, 3]
+
+
+def test_many_who_want_the_same_layers_merge_them_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One who gives up spoils nothing for the others."""
+    layers = add_layers(store, LAYER_A, LAYER_B)
+    may_go_on, has_begun = threading.Event(), threading.Event()
+    done: list[Path] = []
+    original = packages_module._merge
+
+    def merge(trees: list[Path], target: Path) -> None:
+        done.append(target)
+        has_begun.set()
+        assert may_go_on.wait(10)
+        original(trees, target)
+
+    monkeypatch.setattr(packages_module, "_merge", merge)
+
+    async def story() -> set[Path]:
+        first = asyncio.create_task(store.packages.layers(layers))
+        await asyncio.to_thread(has_begun.wait, 10)
+        others = [asyncio.create_task(store.packages.layers(layers)) for _ in range(10)]
+        await asyncio.sleep(0)
+        assert store.packages.layers_nowait(layers) is None
+        first.cancel()
+        may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        return set(await asyncio.gather(*others))
+
+    (merged,) = asyncio.run(story())
+    assert (len(done), len(tree_of(merged))) == (1, 5)
+
+
+def test_a_disk_that_refuses_leaves_no_merged_tree(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that cannot be read, or a full disk: nothing half is ever kept, and the next attempt works."""
+    a, b = add_layers(store, LAYER_A, LAYER_B)
+    original = os.scandir
+
+    def refuse(path: Any = ".") -> Any:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch, pytest.raises(DependencyError) as failed:
+        patch.setattr(packages_module.os, "scandir", refuse)
+        asyncio.run(store.packages.layers((a, b)))
+    assert failed.value.retryable
+    assert os.scandir is original
+    assert (store.packages.layers_nowait((a, b)), store.names()) == (None, sorted([a, b]))
+    assert len(tree_of(asyncio.run(store.packages.layers((a, b))))) == 5
+
+
+def test_unknown_layers_are_a_key_error(store: Store) -> None:
+    """There is no tree without a zip."""
+    (a,) = add_layers(store, LAYER_A)
+    with pytest.raises(KeyError):
+        asyncio.run(store.packages.layers((a, "0" * 64)))
+    assert store.packages.layers_nowait((a, "0" * 64)) is None
+    assert store.names() == [a]
+
+
+def test_merged_layers_outlive_the_server_and_no_reboot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have their name once they are whole; what a killed server has not finished goes."""
+    boot_id = tmp_path / "boot_id"
+    boot_id.write_text("first\n")
+    monkeypatch.setattr(packages_module, "_BOOT_ID", boot_id)
+    store = Store(tmp_path)
+    layers = add_layers(store, LAYER_A, LAYER_B)
+    merged = asyncio.run(store.packages.layers(layers))
+    (store.folder / f".unpacking-7-{merged.name}" / "python").mkdir(parents=True)
+
+    again = Store(tmp_path)
+    assert again.packages.layers_nowait(layers) == merged
+    assert again.names() == sorted([*layers, merged.name])
+
+    boot_id.write_text("second\n")
+    (merged / "python/who.py").unlink()
+    anew = Store(tmp_path)
+    assert (anew.packages.layers_nowait(layers), anew.names()) == (None, [])
+    assert tree_of(asyncio.run(anew.packages.layers(layers)))["python/who.py"] == "B"
+
+
+def test_a_start_takes_over_a_bounded_number_of_merged_trees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each order of each choice of layers makes one; with too many of them, all are made anew when they are wanted."""
+    monkeypatch.setattr(packages_module, "_MERGED_KEPT_MAX", 2)
+    store = Store(tmp_path)
+    a, b = add_layers(store, LAYER_A, LAYER_B)
+    for wanted in ((a, b), (b, a)):
+        asyncio.run(store.packages.layers(wanted))
+    assert Store(tmp_path).packages.layers_nowait((a, b)) is not None
+    asyncio.run(store.packages.layers((a, b, a)))
+
+    again = Store(tmp_path)
+    assert again.names() == sorted([a, b])
+    assert tree_of(asyncio.run(again.packages.layers((a, b))))["python/who.py"] == "B"

@@ -7,6 +7,7 @@ is imported. Every function raises OSError with the system's errno.
 
 import ctypes
 import os
+import signal
 import struct
 from typing import Any, Mapping, Optional
 
@@ -35,6 +36,7 @@ MOUNT_ATTR_RDONLY = 0x1
 MOUNT_ATTR_NOSUID = 0x2
 MOUNT_ATTR_NODEV = 0x4
 MOUNT_ATTR_NOATIME = 0x10
+_MOUNT_ATTR_IDMAP = 0x00100000
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -143,6 +145,34 @@ def map_user(inside_uid: int, inside_gid: int, outside_uid: int, outside_gid: in
             file.write(text)
 
 
+def user_namespace(uids: str, gids: str) -> int:
+    """
+    Return a descriptor of a new user namespace that nobody is in: what `clone_mount` takes for a mapping.
+
+    Needs /proc. The calling process must have one thread.
+
+    Args:
+        uids, gids: as /proc/PID/uid_map has them; for a mapping the first number is what the disk holds, the second
+            what is seen.
+    """
+    pid, process = clone(CLONE_NEWUSER)
+    if pid == 0:
+        # Waits to be killed; and ends by itself should its parent have gone before it was told of that.
+        signal.alarm(10)
+        die_with_parent()
+        signal.pause()
+        os._exit(0)
+    try:
+        for name, text in (("uid_map", uids), ("gid_map", gids)):
+            with open("/proc/%d/%s" % (pid, name), "w") as file:
+                file.write(text)
+        return os.open("/proc/%d/ns/user" % pid, os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(process)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
 def mount(source: Optional[str], target: str, kind: Optional[str], flags: int, options: Optional[str] = None) -> None:
     """Mount, as mount(2) does; None stands for an argument that does not matter."""
     _check(_libc.mount(_text(source), _text(target), _text(kind), ctypes.c_ulong(flags), _text(options)))
@@ -161,11 +191,19 @@ def pivot_root(new_root: str) -> None:
     os.chdir("/")
 
 
-def clone_mount(path: str, attributes: int, recursive: bool = False) -> int:
-    """Return a detached copy of the mount at a path, or of a folder in it, with attributes set on it."""
+def clone_mount(path: str, attributes: int, recursive: bool = False, mapping: int = -1) -> int:
+    """
+    Return a detached copy of the mount at a path, or of a folder in it, with attributes set on it.
+
+    Args:
+        mapping: descriptor of a user namespace by which users and groups are shown as others, -1 to show what is there.
+            Not every file system can do so.
+    """
     flags = _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | (_AT_RECURSIVE if recursive else 0)
     descriptor = _call(_OPEN_TREE, _AT_FDCWD, _text(path), flags)
-    packed = struct.pack("4Q", attributes, 0, 0, 0)
+    if mapping >= 0:
+        attributes |= _MOUNT_ATTR_IDMAP
+    packed = struct.pack("4Q", attributes, 0, 0, max(mapping, 0))
     try:
         _call(_MOUNT_SETATTR, descriptor, b"", _AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0), packed, 32)
     except OSError:

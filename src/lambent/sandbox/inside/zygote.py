@@ -59,12 +59,12 @@ _HIDDEN = system_calls.MS_NOSUID | system_calls.MS_NODEV | system_calls.MS_NOEXE
 _SIGNALS_FROM_PARENT = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def _make_mount_point(target: str) -> None:
-    """Make a folder in /mnt, which is as read-only as the root until someone needs one there."""
-    if not os.path.ismount("/mnt"):
-        options = "size=64k,mode=755"
-        system_calls.mount("tmpfs", "/mnt", "tmpfs", system_calls.MS_NOSUID | system_calls.MS_NODEV, options)
-    os.mkdir(target)
+def _make_mount_points(targets: "List[str]") -> None:
+    """Make folders in /mnt, which is as read-only as the root before and after."""
+    system_calls.mount("tmpfs", "/mnt", "tmpfs", _HIDDEN, "size=64k,nr_inodes=16,mode=755")
+    for target in targets:
+        os.mkdir(target)
+    system_calls.mount(None, "/mnt", None, system_calls.MS_REMOUNT | system_calls.MS_RDONLY | _HIDDEN, "size=64k")
 
 
 def receive(link: socket.socket) -> "Tuple[Optional[Dict[str, Any]], List[int]]":
@@ -226,9 +226,10 @@ class _Zygote:
         work, descriptors = receive(orders)
         if work is None:
             os._exit(0)
+        file_systems = [target for target in work["mounts"] if target.startswith("/mnt/")]
+        if file_systems:
+            _make_mount_points(file_systems)
         for target, descriptor in zip(work["mounts"], descriptors):
-            if target.startswith("/mnt/"):
-                _make_mount_point(target)
             system_calls.move_mount(descriptor, target)
             os.close(descriptor)
             if target == "/tmp":
@@ -353,6 +354,8 @@ def _mount_own(order: Dict[str, Any], tmp: Optional[int]) -> None:
         if os.path.isdir(path):
             system_calls.mount(path, path, None, system_calls.MS_BIND | system_calls.MS_REC)
             system_calls.mount(None, path, None, read_only)
+    # Empty until layers are mounted there: the root has a folder in it, for the loader of libraries.
+    system_calls.mount("/var/empty", "/opt", None, system_calls.MS_BIND)
     if tmp is not None:
         system_calls.move_mount(tmp, "/tmp")
     else:

@@ -176,6 +176,11 @@ def _check_version(version: FunctionVersion) -> None:
             f"The function is currently in the following state: {version.state.value}"
         )
     check_not_snap_started(version)
+    if version.configuration.is_tenant_isolated:
+        # Documented: Lambda developer guide, tenant isolation, considerations. Assumed: the text.
+        raise InvalidParameterValueException(
+            "Provisioned Concurrency is not supported for functions with tenant isolation."
+        )
 
 
 def _view(stored: ProvisionedConcurrency, state: ProvisionedState) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from lambent.domain.invocation import Invocation
 from lambent.domain.quotas import Quotas
 from lambent.runtime_api.contract import NextCall, Post, RestoreCall, Verdict
 from lambent.runtime_api.server import serve
-from lambent.runtimes.contract import Runtimes
+from lambent.runtimes.contract import LayersAt, Runtimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind, Sandbox, Zygote
 from lambent.testing.conformance.sandbox import read_some, within_patience
@@ -164,6 +164,18 @@ class _Stage:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def _written(folder: Path, files: Mapping[str, str | bytes]) -> Path:
+    """Write files into a new folder as they would be unpacked; what is named bootstrap or lies in bin can be run."""
+    folder.mkdir(mode=0o755)
+    for name, text in files.items():
+        path = folder / name
+        for parent in reversed(path.relative_to(folder).parents[:-1]):
+            (folder / parent).mkdir(mode=0o755, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        path.chmod(0o755 if name == "bootstrap" or path.parent.name == "bin" else 0o644)
+    return folder
+
+
 class RuntimeConformance:
     """
     The suite. A subclass names the runtime and the path, and writes the functions.
@@ -196,32 +208,35 @@ class RuntimeConformance:
         *events: Any,
         variables: Mapping[str, str] | None = None,
         client_context: str | None = None,
+        layers: Mapping[str, str | bytes] | None = None,
     ) -> list[Answered]:
-        """Start a function made of `files` and invoke it with each event."""
+        """Start a function made of `files`, and of `layers` merged already, and invoke it with each event."""
         with tempfile.TemporaryDirectory(prefix="lambent-conformance-") as name:
             folder = Path(name)
             # Functions run as another user where the tests run as root.
             folder.chmod(0o711)
-            package = folder / "package"
-            package.mkdir(mode=0o755)
+            package = _written(folder / "package", files)
+            merged = None if layers is None else _written(folder / "layers", layers)
             scratch = folder / "tmp"
             scratch.mkdir()
             scratch.chmod(0o777)
-            for path, text in files.items():
-                for parent in reversed((package / path).relative_to(package).parents[:-1]):
-                    (package / parent).mkdir(mode=0o755, exist_ok=True)
-                (package / path).write_bytes(text if isinstance(text, bytes) else text.encode())
-                (package / path).chmod(0o755 if path == "bootstrap" else 0o644)
-            return self._runner().run(self._perform(folder, package, events, variables or {}, client_context))
+            return self._runner().run(self._perform(folder, package, merged, events, variables or {}, client_context))
 
     async def _perform(
-        self, folder: Path, package: Path, events: Any, variables: Mapping[str, str], client_context: str | None
+        self,
+        folder: Path,
+        package: Path,
+        layers: Path | None,
+        events: Any,
+        variables: Mapping[str, str],
+        client_context: str | None,
     ) -> list[Answered]:
         stage = await self._opened_stage()
         sandbox = stage.sandbox
         await stage.runtimes.prepare(self.runtime)
         root = sandbox.task_root(package)
-        command = await stage.runtimes.command(self.runtime, self.handler, package, root, variables)
+        at = None if layers is None else LayersAt(layers, sandbox.layers_root(layers))
+        command = await stage.runtimes.command(self.runtime, self.handler, package, root, variables, at)
         zygote = None
         if self.forks and command.zygote is not None:
             zygote = Zygote(command.zygote.argv, command.zygote.environ, command.zygote.preload)
@@ -243,7 +258,7 @@ class RuntimeConformance:
                 defaults["TMPDIR"] = str(folder / "tmp")
             environ = {**defaults, **command.environ, **variables, **reserved}
             in_zygote = zygote is not None and command.in_zygote
-            assignment = Assignment(command.argv, environ, root, package, 256, in_zygote=in_zygote)
+            assignment = Assignment(command.argv, environ, root, package, 256, in_zygote=in_zygote, layers=layers)
             await sandbox.assign(environment, assignment)
             function = RunningFunction(sandbox, environment, recorder)
             return [await function.invoke(event, client_context) for event in events]

@@ -15,12 +15,13 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
 from lambent.clock import SystemClock
+from lambent.errors.families import DependencyError
 from lambent.sandbox.contract import (
     Assignment,
     DriverSettings,
@@ -102,6 +103,8 @@ class Stage:
         name: str,
         environ: Mapping[str, str] | None = None,
         memory_mib: int = 128,
+        layers: Path | None = None,
+        file_systems: tuple[tuple[str, str], ...] = (),
     ) -> None:
         """Run a file of the package in a parked environment."""
         root = self.driver.task_root(self.package)
@@ -110,13 +113,23 @@ class Stage:
             environ={"PATH": "/usr/bin:/bin"} if environ is None else environ,
             working_directory=root,
             package=self.package,
+            layers=layers,
+            file_systems=file_systems,
             memory_mib=memory_mib,
         )
         await self.driver.assign(environment, assignment)
 
-    async def run(self, text: str, environ: Mapping[str, str] | None = None) -> tuple[Exit, str]:
+    async def run(
+        self,
+        text: str,
+        environ: Mapping[str, str] | None = None,
+        layers: Path | None = None,
+        file_systems: tuple[tuple[str, str], ...] = (),
+    ) -> tuple[Exit, str]:
         """Run a script to its end; return how it ended and all its output."""
-        environment = await self.start(text, environ)
+        self.script("#!/bin/sh\n" + text)
+        environment = await self.driver.park(ParkedKind())
+        await self.assign(environment, "script", environ, layers=layers, file_systems=file_systems)
         output = await read_to_end(environment)
         how = await within_patience(self.driver.wait(environment))
         self.driver.kill(environment)
@@ -273,6 +286,30 @@ class SandboxConformance:
         async def play(stage: Stage) -> None:
             _, output = await stage.run("pwd -P")
             assert output.strip() == stage.driver.task_root(stage.package)
+
+        self.on_stage(play)
+
+    def test_layers_are_where_it_says(self) -> None:
+        """Merged layers are seen at `layers_root`, and nobody can change them there."""
+
+        async def play(stage: Stage) -> None:
+            layers = stage.folder / "layers"
+            (layers / "bin").mkdir(parents=True)
+            for folder in (layers, layers / "bin"):
+                folder.chmod(0o755)
+            (layers / "bin" / "tool").write_text("#!/bin/sh\necho tool\n")
+            (layers / "bin" / "tool").chmod(0o755)
+            root = stage.driver.layers_root(layers)
+            script = (
+                f"{root}/bin/tool\nls {root}\n(echo x >> {root}/bin/tool) 2>&1 || (> {root}/new) 2>&1 || echo closed"
+            )
+            how, output = await stage.run(script, layers=layers)
+            assert how == Exit(status=0)
+            lines = output.splitlines()
+            assert lines[:2] == ["tool", "bin"]
+            if os.geteuid() == 0 or stage.driver.has_own_root:
+                assert lines[-1] == "closed"
+                assert sorted(path.name for path in layers.rglob("*")) == ["bin", "tool"]
 
         self.on_stage(play)
 
@@ -607,3 +644,70 @@ class SandboxConformance:
                 assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
 
         self.on_stage(play)
+
+
+class DirectoryConformance(SandboxConformance):
+    """The suite for drivers with a root of their own: they show functions directories of the machine, too."""
+
+    @contextlib.contextmanager
+    def shared(self, stage: Stage, owner: int, mode: int) -> Iterator[Path]:
+        """Make a directory of some user, where the tests run as root."""
+        folder = stage.folder / "shared"
+        folder.mkdir()
+        if os.geteuid() == 0:
+            os.chown(folder, owner, owner)
+        folder.chmod(mode)
+        yield folder
+        shutil.rmtree(folder)
+
+    def test_environments_share_a_directory(self) -> None:
+        """What one environment writes the next one reads and changes, in a directory that is closed to others."""
+
+        async def play(stage: Stage) -> None:
+            # Without a user for each environment, all of them are the user that the server has.
+            owner = _SOMEBODY if stage.driver.name == "namespace" else os.geteuid()
+            with self.shared(stage, owner, 0o700) as folder:
+                file_systems = (("/mnt/data", str(folder)),)
+                script = "umask 077; echo one >> /mnt/data/file; mkdir -p /mnt/data/deep; cat /mnt/data/file"
+                assert await stage.run(script, file_systems=file_systems) == (Exit(status=0), "one\n")
+                assert await stage.run(script, file_systems=file_systems) == (Exit(status=0), "one\none\n")
+                assert {path.stat().st_uid for path in folder.iterdir()} == {owner}
+
+        self.on_stage(play)
+
+    def test_nothing_else_of_mnt_can_be_written(self) -> None:
+        """The folder that holds the mount points is read-only."""
+
+        async def play(stage: Stage) -> None:
+            with self.shared(stage, os.geteuid(), 0o755) as folder:
+                script = "ls /mnt; (mkdir /mnt/x) 2>&1; (> /mnt/y) 2>&1; ls /mnt"
+                _, output = await stage.run(script, file_systems=(("/mnt/data", str(folder)),))
+                lines = output.splitlines()
+                assert (lines[0], lines[-1], output.count("Read-only file system")) == ("data", "data", 2), output
+
+        self.on_stage(play)
+
+    def test_without_file_systems_mnt_is_empty(self) -> None:
+        """Nobody sees another's."""
+
+        async def play(stage: Stage) -> None:
+            assert await stage.run("ls -A /mnt") == (Exit(status=0), "")
+
+        self.on_stage(play)
+
+    def test_a_directory_that_is_gone_is_no_ones_fault(self) -> None:
+        """The operator may take one away: the environment is not started."""
+
+        async def play(stage: Stage) -> None:
+            try:
+                await stage.run("true", file_systems=(("/mnt/data", str(stage.folder / "gone")),))
+            except DependencyError as error:
+                assert "No such file" in str(error)
+            else:
+                raise AssertionError("it started")
+
+        self.on_stage(play)
+
+
+_SOMEBODY = 54_321
+"""A user that no machine has."""

@@ -101,6 +101,8 @@ async def assign(
     attack: str,
     memory_mib: int = 128,
     tmp_mib: int = _TMP_MIB,
+    layers: Path | None = None,
+    file_systems: tuple[tuple[str, str], ...] = (),
     **given: Any,
 ) -> None:
     """Begin an attack in an environment that is there already."""
@@ -110,6 +112,8 @@ async def assign(
         environ=_VARIABLES,
         working_directory=root,
         package=stage.package,
+        layers=layers,
+        file_systems=file_systems,
         memory_mib=memory_mib,
         tmp_mib=tmp_mib,
     )
@@ -421,17 +425,27 @@ class WallConformance:
         self.on_stage(play)
 
     def test_read_only_code(self) -> None:
-        """Code, runtime and root are read-only, also where permissions would allow it."""
+        """Code, layers, runtime and root are read-only, also where permissions would allow it."""
 
         async def play(stage: Stage) -> None:
             # As generous as a package can be.
             stage.package.chmod(0o777)
             script = stage.script("#!/bin/sh\n", "code", mode=0o666)
             root = stage.driver.task_root(stage.package)
-            folders = ["/", "/usr", "/usr/bin", "/opt", "/var/runtime", "/var/task", "/etc", "/run", root]
-            said = await attacked(stage, "change_files", folders=folders, files=[f"{root}/code"])
-            assert _errors(said, {"EROFS"}) == {}
-            assert script.read_text() == "#!/bin/sh\n"
+            layers = stage.folder / "layers"
+            layers.mkdir()
+            layers.chmod(0o777)
+            shutil.copy(script, layers / "code")
+            (layers / "code").chmod(0o666)
+            folders = ["/", "/usr", "/usr/bin", "/opt", "/var/runtime", "/var/task", "/etc", "/run", "/mnt", root]
+            files = [f"{root}/code", f"{stage.driver.layers_root(layers)}/code"]
+            # Of the folder beside which there is nothing but what may be written to.
+            mounted = (("/mnt/data", str(stage.folder)),)
+            for file_systems in ((), mounted):
+                given: dict[str, Any] = {"layers": layers, "file_systems": file_systems}
+                said = await attacked(stage, "change_files", folders=folders, files=files, **given)
+                assert _errors(said, {"EROFS"}) == {}
+                assert script.read_text() == (layers / "code").read_text() == "#!/bin/sh\n"
             without = await control(stage, "change_files", folders=[str(stage.package)], files=[str(script)])
             assert set(without.values()) == {"ok"}
             assert script.read_text() == ""
