@@ -19,7 +19,7 @@ class Environment:
 
     def __init__(self, deployment_id: str = "f-1", memory_mib: int = 128, memory_peak_mib: int = 0) -> None:
         self.deployment: Any = SimpleNamespace(
-            deployment_id=deployment_id, configuration=SimpleNamespace(memory_mib=memory_mib)
+            of_all_tenants=deployment_id, configuration=SimpleNamespace(memory_mib=memory_mib)
         )
         self.memory_peak_mib = memory_peak_mib
 
