@@ -275,7 +275,8 @@ class InsideListener:
         self._opened = opened
         """All that the server serves; this one is in it from `start` to `close`."""
         self._state = {"inside": inside}
-        self._connections: set[_InsideConnection] = set()
+        self.connections: set[_InsideConnection] = set()
+        self.is_closed = False
         self._listening: AbstractServer | None = None
 
     async def start(self, own: socket) -> None:
@@ -291,7 +292,7 @@ class InsideListener:
             raise
 
     def _connect(self) -> "_InsideConnection":
-        return _InsideConnection(self._server.config, self._server.server_state, self._state, self._connections)
+        return _InsideConnection(self._server.config, self._server.server_state, self._state, self)
 
     def refuse(self) -> None:
         """Accept nothing more. Idempotent."""
@@ -304,9 +305,10 @@ class InsideListener:
 
     def close(self) -> None:
         """Accept nothing more and drop what is open: the environment is gone. Idempotent."""
+        self.is_closed = True
         self.refuse()
         self._opened.discard(self)
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             connection.transport.abort()
 
 
@@ -354,21 +356,22 @@ class _InsideConnection(_Connection):
     """One connection from an execution environment. All connections together count against the same limit."""
 
     def __init__(
-        self, config: uvicorn.Config, server_state: Any, state: dict[str, Any], siblings: "set[_InsideConnection]"
+        self, config: uvicorn.Config, server_state: Any, state: dict[str, Any], listener: InsideListener
     ) -> None:
         super().__init__(config, server_state, state)
-        self._siblings = siblings
+        self._listener = listener
 
     def connection_made(self, transport: Any) -> None:
-        if len(self._siblings) >= INSIDE_CONNECTIONS_MAX:
+        # The loop may have accepted it already when the listener was closed.
+        if self._listener.is_closed or len(self._listener.connections) >= INSIDE_CONNECTIONS_MAX:
             transport.abort()
             return
-        self._siblings.add(self)
+        self._listener.connections.add(self)
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self in self._siblings:
-            self._siblings.remove(self)
+        if self in self._listener.connections:
+            self._listener.connections.remove(self)
             super().connection_lost(exc)
 
 

@@ -166,7 +166,10 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        if not self._listener.admit(self):
+        if self._listener.is_closed:
+            # The loop had accepted it already when the listener was closed.
+            self.abort()
+        elif not self._listener.admit(self):
             self._refuse(answers.TOO_MANY_CONNECTIONS)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -511,6 +514,7 @@ class RuntimeApiListener:
         self.too_large = answers.too_large(response_max_bytes)
         self.held_bytes = 0
         """Of bodies, over all connections."""
+        self.is_closed = False
         self._connections: set[_Connection] = set()
         self._server: asyncio.AbstractServer | None = None
 
@@ -545,6 +549,7 @@ class RuntimeApiListener:
 
     def close(self) -> None:
         """Stop accepting and drop every connection; calls that pend are never answered. Idempotent."""
+        self.is_closed = True
         if self._server is not None:
             self._server.close()
             self._server = None
