@@ -250,7 +250,8 @@ def test_ic01_the_reads_after_a_create(provider, function):
     function.create()
     name, arn = function.name, function.read()["arn"]
     reads = {
-        provider.get_function_code_signing_config: {"FunctionName": name},
+        # Observed: an empty object, although the model asks for two members.
+        provider.get_function_code_signing_config: {},
         provider.get_function_concurrency: {},
         provider.get_runtime_management_config: {"UpdateRuntimeOn": "Auto", "FunctionArn": arn},
         provider.list_aliases: {"Aliases": []},

@@ -302,7 +302,7 @@ def test_lists(lambda_client, two_versions):
 
 
 def test_nm01_every_name_form_leads_to_an_alias(lambda_client, two_versions):
-    """NM-01: a name, a partial or a full ARN, each with the alias behind it or beside it as Qualifier."""
+    """NM-01, RT-03: a name, a partial or a full ARN, each with the alias behind it or beside it as Qualifier."""
     client, name = lambda_client, two_versions()
     client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
     for form in (name, f"{ACCOUNT}:function:{name}", f"function:{name}", arn(name)):

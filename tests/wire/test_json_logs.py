@@ -46,8 +46,8 @@ def kinds_of(lines):
     return [record["type"] for record in records_of(lines) if "type" in record]
 
 
-def test_records_of_every_level(lambda_client, logs_client, make_function):
-    """With DEBUG all records of an invocation are there, as JSON, and none of the text format."""
+def test_pl03_records_of_every_level(lambda_client, logs_client, make_function):
+    """PL-03: with DEBUG all records of an invocation are there, as JSON, and none of the text format."""
     name = make_function(SOURCE, LoggingConfig={"LogFormat": "JSON", "SystemLogLevel": "DEBUG"})
     answer, payload = invoke(lambda_client, name, {}, LogType="Tail")
     assert payload == {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}

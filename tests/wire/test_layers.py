@@ -200,8 +200,8 @@ def test_a_deleted_layer_goes_on_working(own_server, runtime, unique_name):
     assert invoke(server.client("lambda"), name)[1] == ["B", BOTH]
 
 
-def test_a_bootstrap_may_come_from_a_layer(lambda_client, make_function, make_layer):
-    """A custom runtime in a layer serves functions that bring none."""
+def test_rt04_a_bootstrap_may_come_from_a_layer(lambda_client, make_function, make_layer):
+    """RT-04: A custom runtime in a layer serves functions that bring none."""
     bootstrap = """#!/bin/sh
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
 while :; do

@@ -8,7 +8,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from wire.support import error_of, zip_of
+from wire.support import error_of
 
 HELLO = "def handler(e, c): return 'hello'"
 
@@ -48,26 +48,6 @@ def test_pl01_streamed_responses(lambda_client, make_function):
     refused(lambda: lambda_client.invoke_with_response_stream(FunctionName=name))
 
 
-@pytest.mark.parametrize(
-    "logging_config",
-    [
-        {"LogFormat": "JSON"},
-        {"LogFormat": "JSON", "SystemLogLevel": "WARN"},
-        {"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG"},
-    ],
-)
-def test_pl03_json_log_format(lambda_client, make_function, logging_config):
-    """PL-03: LogFormat JSON writes platform.start and platform.report objects. Turned round by JSON logging."""
-    message = refused(lambda: make_function(HELLO, LoggingConfig=logging_config), *SETTING_REFUSED)
-    assert "LogFormat" in message
-    name = make_function(HELLO)
-    refused(
-        lambda: lambda_client.update_function_configuration(FunctionName=name, LoggingConfig=logging_config),
-        *SETTING_REFUSED,
-    )
-    assert lambda_client.get_function_configuration(FunctionName=name)["LoggingConfig"]["LogFormat"] == "Text"
-
-
 def test_pl03_filter_patterns(lambda_client, logs_client, make_function):
     """PL-03: FilterLogEvents with a pattern. Turned round by the filter pattern language."""
     name = make_function(HELLO)
@@ -80,25 +60,6 @@ def test_pl03_filter_patterns(lambda_client, logs_client, make_function):
     )
     assert message == "filterPattern is not offered by this version of Lambent"
     assert logs_client.filter_log_events(logGroupName=group, filterPattern="")["events"]
-
-
-def test_rt03_aliases(lambda_client, make_function):
-    """RT-03: an alias is addressed by its name and runs its version. Turned round by aliases."""
-    name = make_function(HELLO, Publish=True)
-    refused(lambda: lambda_client.create_alias(FunctionName=name, Name="live", FunctionVersion="1"))
-    arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}:live"
-    for addressed in ({"FunctionName": name, "Qualifier": "live"}, {"FunctionName": f"{name}:live"}):
-        message = refused(lambda asked=addressed: lambda_client.invoke(**asked), 404, "ResourceNotFoundException")
-        assert message == f"Function not found: {arn}"
-
-
-def test_rt04_bootstraps_from_layers(lambda_client, make_function):
-    """RT-04: a bootstrap may come from a layer. Turned round by layers."""
-    layer = zip_of({"bootstrap": "#!/bin/sh\n"}, modes={"bootstrap": 0o755})
-    refused(lambda: lambda_client.publish_layer_version(LayerName="custom-runtime", Content={"ZipFile": layer}))
-    layer_arn = "arn:aws:lambda:us-east-1:000000000000:layer:custom-runtime:1"
-    message = refused(lambda: make_function(HELLO, Runtime="provided.al2023", Layers=[layer_arn]), *SETTING_REFUSED)
-    assert message == "Layers is not offered by this version of Lambent"
 
 
 @pytest.mark.parametrize("other_runtime", ["nodejs22.x", "java21"])

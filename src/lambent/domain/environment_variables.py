@@ -46,8 +46,8 @@ def check_environment(variables: Mapping[str, str], quotas: Quotas) -> None:
         quotas: the limits of this account and region.
 
     Raises:
-        InvalidParameterValueException: a name is reserved, or the variables are more than
-            `quotas.environment_max_bytes` as JSON.
+        InvalidParameterValueException: a name is reserved, a value cannot be handed to a process, or the variables are
+            more than `quotas.environment_max_bytes` as JSON.
 
     Source: Lambda API reference, CreateFunction and UpdateFunctionConfiguration; Lambda quotas.
     """
@@ -59,6 +59,9 @@ def check_environment(variables: Mapping[str, str], quotas: Quotas) -> None:
             f"{_PREFIX}contains reserved keys that are currently not supported for modification. "
             f"Reserved keys used in this request: {', '.join(reserved)}"
         )
+    if any("\0" in value for value in variables.values()):
+        # Assumed: no recorded text. No process can be started with such a value.
+        raise InvalidParameterValueException(f"{_PREFIX}contains a value with a null character.")
     # Observed: localstack/localstack TestLambdaSizeLimits (recorded): the compact text is what counts.
     # Assumed: characters beyond ASCII count as their UTF-8 bytes, as JSON libraries of Java write them (same test).
     measured = json.dumps(dict(variables), separators=(",", ":"), ensure_ascii=False)

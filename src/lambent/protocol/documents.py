@@ -5,7 +5,7 @@ Both protocols lay parameters out in the same way and differ in single values on
 every float of its own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -42,6 +42,19 @@ def _refuse(value: Any, wanted: str) -> SerializationException:
     if value is False:
         return SerializationException(f"FALSE_VALUE can not be converted to {wanted}")
     return SerializationException(f"{_TOKENS.get(type(value), 'VALUE')} can not be converted to {wanted}")
+
+
+_ITEMS_MAX = 100_000
+"""
+Assumed: more items than any operation takes in one list or map. Each costs some microseconds to read and to check, in
+which nobody else is served, and a body of 70 MB holds millions.
+"""
+
+
+def _check_count(value: Sized) -> None:
+    """Refuse a list or map that no operation would take."""
+    if len(value) > _ITEMS_MAX:
+        raise SerializationException(f"A list or map of the request has more than {_ITEMS_MAX} items.")
 
 
 class JsonReaders:
@@ -112,6 +125,7 @@ class JsonReaders:
         def read(value: Any) -> list[Any]:
             if type(value) is not list:
                 raise _refuse(value, "a list")
+            _check_count(value)
             # A null item stays, for the validator to name it.
             return [None if raw is None or raw is absent else read_item(raw) for raw in value]
 
@@ -124,6 +138,7 @@ class JsonReaders:
         def read(value: Any) -> dict[str, Any]:
             if type(value) is not dict:
                 raise _refuse(value, "a map")
+            _check_count(value)
             return {
                 _read_string(key): None if raw is None or raw is absent else read_value(raw)
                 for key, raw in value.items()

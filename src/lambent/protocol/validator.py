@@ -4,9 +4,10 @@ Constraints of the model: what a request breaks of them, collected into one mess
 One check per operation, compiled at its first use; a pattern is compiled when the first value meets it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from lambent.protocol.scalars import write_float
@@ -19,6 +20,15 @@ _Check = Callable[[Any, str, list[str]], None]
 """Value, path of the member and the clauses so far, to which the check adds its own."""
 
 _NOT_NULL = "Member must not be null"
+
+# A request of some megabytes can break the model in millions of places, and each would repeat its value. Assumed: how
+# much of that AWS tells is not known; nobody reads as much as this.
+_CLAUSES_MAX = 100
+"""Collections are not looked at any further once so many constraints are broken."""
+_SHOWN_CHARACTERS_MAX = 4096
+_SHOWN_ITEMS_MAX = 100
+_MATCHED_CHARACTERS_MAX = 65_536
+"""A longer text is not held against its pattern where the request is refused anyway."""
 
 UNCHECKED_ENUMS = frozenset(
     {("lambda", "CreateFunction", "Runtime"), ("lambda", "UpdateFunctionConfiguration", "Runtime")}
@@ -127,6 +137,8 @@ class _Checks:
             if check_length is not None:
                 check_length(value, path, clauses)
             for number, item in enumerate(value, 1):
+                if len(clauses) >= _CLAUSES_MAX:
+                    return
                 # Observed: paths go on with the item's number and `member` (mhart/dynalite, recorded answers).
                 if item is None:
                     clauses.append(_clause("Value null", f"{path}.{number}.member", _NOT_NULL))
@@ -157,10 +169,12 @@ class _Checks:
                     clauses.append(_clause(show(value), path, f"Map value must satisfy constraint: [{value_rules}]"))
                 return
             for key, item in value.items():
+                if len(clauses) >= _CLAUSES_MAX:
+                    return
                 if item is None:
-                    clauses.append(_clause("Value null", f"{path}.{key}.member", _NOT_NULL))
+                    clauses.append(_clause("Value null", f"{path}.{_show(key)}.member", _NOT_NULL))
                 elif check_value is not None:
-                    check_value(item, f"{path}.{key}.member", clauses)
+                    check_value(item, f"{path}.{_show(key)}.member", clauses)
 
         return check
 
@@ -182,7 +196,7 @@ class _Checks:
             nonlocal matches
             if check_length is not None:
                 check_length(value, path, clauses)
-            if pattern is not None:
+            if pattern is not None and not (clauses and len(value) > _MATCHED_CHARACTERS_MAX):
                 if matches is None:
                     matches = compile_pattern(pattern)
                 if matches(value) is None:
@@ -306,9 +320,9 @@ def _shown(*shapes: Shape) -> Callable[[Any], str]:
 
 
 def _show(value: Any) -> str:
-    """Print a value as the service does, whose words for collections are Java's."""
+    """Print a value as the service does, whose words for collections are Java's; of large ones the beginning."""
     if isinstance(value, str):
-        return value
+        return value if len(value) <= _SHOWN_CHARACTERS_MAX else f"{value[:_SHOWN_CHARACTERS_MAX]}..."
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -320,7 +334,19 @@ def _show(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, list):
-        return f"[{', '.join(map(_show, value))}]"
+        return f"[{_joined(map(_show, value), len(value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key}={_show(item)}' for key, item in value.items())}}}"
+        return f"{{{_joined((f'{_show(key)}={_show(item)}' for key, item in value.items()), len(value))}}}"
     return str(value)
+
+
+def _joined(shown: Iterable[str], count: int) -> str:
+    """Join the items of a collection, not many more characters than are shown of a text."""
+    parts: list[str] = []
+    size = 0
+    for part in islice(shown, _SHOWN_ITEMS_MAX):
+        if size > _SHOWN_CHARACTERS_MAX:
+            break
+        parts.append(part)
+        size += len(part)
+    return ", ".join(parts if len(parts) == count else [*parts, "..."])

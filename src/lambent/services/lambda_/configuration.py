@@ -108,6 +108,9 @@ class ConfigurationRules(msgspec.Struct, frozen=True):
         ):
             if member in request:
                 changes[attribute] = request[member]
+        if "\0" in request.get("Handler", ""):
+            # Assumed: the model's pattern lets it pass. A process cannot be told: the handler is a variable to it.
+            raise InvalidParameterValueException("Handler must not contain a null character.")
         if "Timeout" in request:
             check_timeout(request["Timeout"], self.quotas)
             changes["timeout_s"] = request["Timeout"]

@@ -1,0 +1,309 @@
+"""
+The API in this process: the gateway's pipeline, every service and a real store, without a socket or a sandbox.
+
+Functions are created, settled and invoked, but none runs: an invocation answers with its own event.
+"""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from lambent.access.links import CodeLinks
+from lambent.dispatch.dispatcher import Dispatcher
+from lambent.domain.caller import Caller, Scope
+from lambent.domain.concurrency import ProvisionedState, ProvisionedStatus
+from lambent.domain.function import Deployment, FunctionName
+from lambent.domain.invocation import Invocation, InvocationOutcome
+from lambent.domain.quotas import Quotas
+from lambent.execution.environment import InitFailure
+from lambent.fleet.contract import Slot
+from lambent.gateway.pipeline import BodyTooLarge, Identity, Pipeline
+from lambent.protocol.service import Protocols
+from lambent.protocol.wire import WireRequest, WireResponse
+from lambent.runtimes.catalogue import CATALOGUE
+from lambent.runtimes.contract import Runtimes
+from lambent.services import lambda_, logs
+from lambent.services.lambda_.activation import Activation
+from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.operation import Service
+from lambent.store.blobs import FileBlobs
+from lambent.store.contract import LogPosition, NewLogEvent
+from lambent.store.database import Database
+from lambent.store.functions import FunctionRepository
+from lambent.store.logs import LogRepository
+from lambent.store.packages import FilePackages
+from lambent.testing.stores import make_sqlite
+from lambent.testing.virtual_clock import VirtualClock
+
+SCOPE = Scope("000000000000", "us-east-1")
+"""Where a request acts that is signed for nobody else."""
+
+ENDPOINT = "http://127.0.0.1:4566"
+
+_SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+
+
+class EchoFleet:
+    """Grants every slot; an invocation answers with its event."""
+
+    class _Slot:
+        epoch = 1
+
+        def __init__(self, version: str, released: Callable[[], None]) -> None:
+            self.version = version
+            self.released = released
+
+    async def acquire(self, deployment: Deployment, released: Callable[[], None]) -> Slot:
+        return self._Slot(deployment.version, released)
+
+    def give_back(self, slot: Slot) -> None:
+        cast("EchoFleet._Slot", slot).released()
+
+    def retain(self, scope: Scope, name: FunctionName, deployment_ids: Collection[str]) -> None:
+        pass
+
+    def in_use(self) -> tuple[int, int]:
+        return 0, 0
+
+    async def invoke(self, slot: Slot, invocation: Invocation) -> InvocationOutcome:
+        granted = cast("EchoFleet._Slot", slot)
+        granted.released()
+        tail = b"END RequestId\n" if invocation.wants_tail else None
+        return InvocationOutcome(payload=invocation.payload, executed_version=granted.version, log_tail=tail)
+
+
+class ReadyRuntimes:
+    """Every runtime of the catalogue, ready. `command` is missing: nothing is started."""
+
+    def is_known(self, runtime: str) -> bool:
+        return runtime in CATALOGUE
+
+    def identifiers(self) -> list[str]:
+        return list(CATALOGUE)
+
+    def is_offered(self, runtime: str) -> bool:
+        return self.is_known(runtime) and CATALOGUE[runtime].provider != "none"
+
+    async def prepare(self, runtime: str) -> None:
+        pass
+
+
+class KeptAsAsked:
+    """Provisioned concurrency that is there at once."""
+
+    def state(self, scope: Scope, name: FunctionName, version: str, requested: int) -> ProvisionedState:
+        return ProvisionedState(requested, ProvisionedStatus.READY)
+
+
+class InProcessApi:
+    """
+    An open API. `open_api` makes one.
+
+    Args:
+        folder: holds `state.db`, blobs and packages.
+        protocols: those of another that was open before: what requests need is compiled once.
+    """
+
+    def __init__(
+        self, folder: Path, database: Database, packages: FilePackages, clock: VirtualClock, protocols: Protocols | None
+    ) -> None:
+        self._database_path = folder / "state.db"
+        self.logs = LogRepository(database, clock)
+        store = FunctionRepository(database)
+        quotas = Quotas()
+        runtimes = cast("Runtimes", ReadyRuntimes())
+        fleet = EchoFleet()
+        self._activation = Activation(store, packages, runtimes, clock, _expect_nothing, _start_nothing)
+        self.services: dict[str, Service] = {
+            "lambda": lambda_.service(
+                store=store,
+                packages=packages,
+                rules=ConfigurationRules(quotas, runtimes, accept_inert=False),
+                activation=self._activation,
+                dispatcher=Dispatcher(store, fleet, fleet, quotas, clock),
+                provisioned=KeptAsAsked(),
+                links=CodeLinks(bytes(32), clock),
+                quotas=quotas,
+                clock=clock,
+            ),
+            "logs": logs.service(self.logs, _fold_nothing),
+        }
+        self.protocols = protocols or Protocols(
+            {name: service.shape_violation for name, service in self.services.items()}
+        )
+        self._pipeline = Pipeline(self.services, self.protocols, Identity(SCOPE.account, SCOPE.region))
+        self.clock = clock
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        """Send a request through the whole pipeline, its body through the limit that the server applies."""
+
+        async def read_body(most_bytes: int) -> bytes:
+            if len(request.body) > most_bytes:
+                raise BodyTooLarge
+            return request.body
+
+        head = replace(request, body=b"")
+        return await self._pipeline.answer(head, read_body, self.clock.new_id(), ENDPOINT)
+
+    async def call(self, operation: str, service: str = "lambda", **parameters: Any) -> Mapping[str, Any]:
+        """Call one handler past the pipeline, to set a stage; raises what it raises."""
+        caller = Caller(SCOPE, f"arn:aws:iam::{SCOPE.account}:root", "none", self.clock.new_id(), ENDPOINT)
+        return await self.services[service].handlers[operation](caller, parameters)
+
+    async def settle(self, name: str) -> None:
+        """Take a function to Active, as the server does in the background."""
+        pending = await self._activation.settle(SCOPE, FunctionName(name))
+        for version in pending:
+            await self._activation.initialise(version)
+
+    async def write_logs(self, group: str, stream: str, *messages: str) -> None:
+        """Store log events, as functions that ran would have."""
+        now_ms = int(self.clock.now() * 1000)
+        events = [
+            NewLogEvent(SCOPE, group, stream, now_ms + number, now_ms, text) for number, text in enumerate(messages)
+        ]
+        position = await self.logs.position()
+        await self.logs.fold(events, [], [], LogPosition(position.segment, position.offset + 1))
+
+    @cached_property
+    def _watching(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._database_path, isolation_level=None)
+
+    def commits(self) -> int:
+        """Return a number that is another one after every commit that changed the database."""
+        number: int = self._watching.execute("PRAGMA data_version").fetchone()[0]
+        return number
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the database to a new file."""
+        copy = sqlite3.connect(path)
+        self._watching.backup(copy)
+        copy.close()
+
+    def stop_watching(self) -> None:
+        if "_watching" in self.__dict__:
+            self._watching.close()
+
+
+@asynccontextmanager
+async def open_api(folder: Path, protocols: Protocols | None = None) -> AsyncIterator[InProcessApi]:
+    """
+    Open the API on a folder, which becomes a data folder if it is empty.
+
+    Ids and times follow from a fixed seed, so that the same requests get the same answers.
+    """
+    if not (folder / "state.db").exists():
+        make_sqlite(folder / "state.db")
+    clock = VirtualClock()
+    async with AsyncExitStack() as stack:
+        packages = FilePackages(FileBlobs(folder / "blobs"), folder / "packages", Quotas())
+        stack.push_async_callback(packages.close)
+        database = await stack.enter_async_context(Database(folder / "state.db"))
+        api = InProcessApi(folder, database, packages, clock, protocols)
+        stack.callback(api.stop_watching)
+        yield api
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request got, and whether it changed anything."""
+
+    status: int
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    has_committed: bool
+    """Whether a transaction that wrote something was committed meanwhile."""
+
+
+class Stage:
+    """
+    The API on a state that every request may change: what it changed is put back before the next.
+
+    Requests are sent from plain functions, as property tests are; a loop of its own runs behind them.
+
+    Args:
+        folder: scratch space.
+        set_up: makes the state, once.
+    """
+
+    def __init__(self, folder: Path, set_up: Callable[[InProcessApi], Any]) -> None:
+        self._template = folder / "template.db"
+        self._folder = folder / "data"
+        self._folder.mkdir()
+        self._protocols: Protocols | None = None
+        self._runner = asyncio.Runner()
+        self._stack = AsyncExitStack()
+        self._open()
+        self._runner.run(set_up(self.api))
+        self._commits = self.api.commits()
+        self.api.copy_to(self._template)
+
+    def _open(self) -> None:
+        async def open_and_enter() -> InProcessApi:
+            return await self._stack.enter_async_context(open_api(self._folder, self._protocols))
+
+        self.api = self._runner.run(open_and_enter())
+        self._protocols = self.api.protocols
+        self._commits = self.api.commits()
+
+    def send(self, request: WireRequest, within_s: float = 60.0) -> "Answer":
+        """
+        Send one request, a second after the last, and read the answer whole.
+
+        Raises:
+            TimeoutError: none came in time.
+        """
+        # Without time, what is limited by the second would soon be refused for ever.
+        self.api.clock.advance(1.0)
+
+        before = self.api.commits()
+
+        async def send_and_read() -> tuple[WireResponse, bytes]:
+            async with asyncio.timeout(within_s):
+                response = await self.api.send(request)
+                body = response.body
+                return response, body if isinstance(body, bytes) else b"".join([chunk async for chunk in body])
+
+        response, body = self._runner.run(send_and_read())
+        return Answer(response.status, dict(response.headers), body, self.api.commits() != before)
+
+    def settle(self, name: str) -> None:
+        """Take a function to Active, as the server does in the background; nothing where there is none."""
+        self._runner.run(self.api.settle(name))
+
+    def restore(self) -> None:
+        """Put the state back, if anything changed it."""
+        if self.api.commits() == self._commits:
+            return
+        self._runner.run(self._stack.aclose())
+        for path in self._folder.glob("state.db*"):
+            path.unlink()
+        shutil.copyfile(self._template, self._folder / "state.db")
+        self._open()
+
+    def close(self) -> None:
+        self._runner.run(self._stack.aclose())
+        self._runner.close()
+
+
+async def _expect_nothing(deployment: Deployment) -> None:
+    pass
+
+
+async def _start_nothing(deployment: Deployment) -> InitFailure | None:
+    return None
+
+
+async def _fold_nothing() -> None:
+    pass
+
+
+def authorization(service: str) -> str:
+    """Return the header of a request that is signed for a service."""
+    return _SIGNED.format(service=service)

@@ -1,0 +1,554 @@
+"""
+Bad input through the whole API in one process: whatever is sent, the caller is at fault, and nothing changes.
+
+No request gets a 5xx but the 501 of what is not offered, none hangs, and one that is refused leaves the database as it
+was. `make test` runs the same few requests each time, `make soak` many more that are new each time.
+"""
+
+import base64
+import io
+import json
+import signal
+import zipfile
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import FrameType
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import strategies as st
+
+from lambent.protocol.service_model import ServiceModel
+from lambent.protocol.wire import WireRequest
+from lambent.services.lambda_.configuration import machine_architecture
+from lambent.services.lambda_.not_offered import NOT_OFFERED
+from lambent.services.logs.not_offered import NOT_OFFERED as LOGS_NOT_OFFERED
+from lambent.testing.api import InProcessApi, Stage, authorization
+from lambent.testing.bad_requests import Requests
+
+CPU_MAX_S = 20
+"""Of a processor, for one request: everything that is slower than this by far is a hang."""
+
+ROLE = "arn:aws:iam::000000000000:role/r"
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
+LAYER_ARN = "arn:aws:lambda:us-east-1:000000000000:layer:l"
+GROUP_ARN = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/f"
+
+
+def zip_of(text: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("app.py"), text)
+    return stream.getvalue()
+
+
+def rich_zip() -> bytes:
+    """Return a zip with all that a zip may have: folders, links, compressed and stored files, a comment."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("lib/"), b"")
+        archive.writestr("lib/app.py", "a = 1\n" * 50)
+        archive.writestr("\N{LATIN SMALL LETTER A WITH DIAERESIS}.txt", "b")
+        link = zipfile.ZipInfo("link")
+        link.create_system, link.external_attr = 3, 0o120777 << 16
+        archive.writestr(link, "lib/app.py")
+        archive.comment = b"comment"
+    return stream.getvalue()
+
+
+CODE, OTHER_CODE = zip_of("a = 1"), zip_of("a = 2")
+PACKAGES = [CODE, rich_zip()]
+RUNTIME = {"Runtime": "python3.13", "Handler": "app.handler", "Role": ROLE}
+
+
+async def set_up(api: InProcessApi) -> None:
+    """Make functions in each state, with all that belongs to them, and a log."""
+    for _ in range(2):
+        await api.call(
+            "PublishLayerVersion", LayerName="l", Content={"ZipFile": CODE}, CompatibleRuntimes=["python3.13"]
+        )
+    await api.call(
+        "AddLayerVersionPermission",
+        LayerName="l",
+        VersionNumber=1,
+        StatementId="s",
+        Action="lambda:GetLayerVersion",
+        Principal="*",
+    )
+    await api.call(
+        "CreateFunction",
+        FunctionName="f",
+        Code={"ZipFile": CODE},
+        Publish=True,
+        Tags={"k": "v"},
+        Layers=[f"{LAYER_ARN}:1"],
+        Environment={"Variables": {"A": "1"}},
+        **RUNTIME,
+    )
+    await api.settle("f")
+    await api.call("UpdateFunctionCode", FunctionName="f", ZipFile=OTHER_CODE, Publish=True)
+    await api.settle("f")
+    await api.call("CreateAlias", FunctionName="f", Name="plain", FunctionVersion="1")
+    await api.call(
+        "CreateAlias",
+        FunctionName="f",
+        Name="live",
+        FunctionVersion="1",
+        RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}},
+    )
+    for qualifier in ({}, {"Qualifier": "live"}):
+        await api.call(
+            "AddPermission",
+            FunctionName="f",
+            StatementId="s",
+            Action="lambda:InvokeFunction",
+            Principal="s3.amazonaws.com",
+            **qualifier,
+        )
+    await api.call("PutFunctionConcurrency", FunctionName="f", ReservedConcurrentExecutions=5)
+    await api.call(
+        "PutProvisionedConcurrencyConfig", FunctionName="f", Qualifier="2", ProvisionedConcurrentExecutions=2
+    )
+    for name in ("updating", "pending"):
+        await api.call("CreateFunction", FunctionName=name, Code={"ZipFile": CODE}, **RUNTIME)
+    await api.settle("updating")
+    await api.call("UpdateFunctionConfiguration", FunctionName="updating", MemorySize=256)
+    await api.write_logs("/aws/lambda/f", "stream", "START", "something", "END")
+    await api.write_logs("/aws/lambda/f", "other", "\N{COLLISION SYMBOL}", "")
+
+
+FUNCTIONS = [
+    "f",
+    ARN,
+    *["f:live", "f:1", "f:$LATEST", "f:nobody", "f:plain", f"{ARN}:live", f"{ARN}:2", f"{ARN}:$LATEST", f"{ARN}:3"],
+    *["pending", "updating", "missing", "function:f", "000000000000:f", "000000000000:function:f", "us-east-1:f"],
+    *["arn:aws:lambda:function:f", "arn:aws:lambda:f", "us-east-1:000000000000:function:f:live"],
+    "arn:aws:lambda:eu-west-1:000000000000:function:f",
+    "arn:aws:lambda:us-east-1:111122223333:function:f",
+    "arn:aws-cn:lambda:cn-north-1:000000000000:function:f",
+    "arn:aws:lambda:us-east-1:000000000000:layer:l:1",
+    *[
+        "f" * 64,
+        "f" * 65,
+        "f" * 140,
+        "f.g",
+        "-",
+        "_",
+        "$LATEST",
+        "f:0",
+        "f:01",
+        "f:" + "9" * 100,
+        "f:$LATEST.PUBLISHED",
+    ],
+]
+QUALIFIERS = [
+    "1",
+    "2",
+    "live",
+    "plain",
+    "$LATEST",
+    "nobody",
+    "3",
+    "0",
+    "01",
+    "-",
+    "9" * 19,
+    "9" * 128,
+    "$LATEST.PUBLISHED",
+]
+VERSIONS = ["1", "2", "$LATEST", "3", "0", "01", "9" * 18, "9" * 19, "9" * 1024, "$LATEST.PUBLISHED"]
+LAYERS = [
+    *["l", LAYER_ARN, "missing", "000000000000:layer:l"],
+    "arn:aws:lambda:eu-west-1:000000000000:layer:l",
+    "arn:aws:lambda:us-east-1:111122223333:layer:l",
+]
+LAYER_VERSIONS = [
+    *[f"{LAYER_ARN}:{number}" for number in ("1", "2", "0", "3", "01", "9" * 19, "9" * 100)],
+    LAYER_ARN,
+    "arn:aws:lambda:us-east-1:111122223333:layer:l:1",
+    "arn:aws:lambda:eu-west-1:000000000000:layer:l:1",
+    "arn:aws:lambda::awslayer:l",
+]
+POLICIES = [
+    json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "*", "Resource": ARN, "Principal": principal}],
+        }
+    )
+    for principal in ("*", {"AWS": "111122223333"}, {"Service": ["s3.amazonaws.com"]})
+]
+
+
+def marker(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+USUAL = {
+    "lambda": (
+        *(f"CreateFunctionRequest.{member}" for member in ("Runtime", "Handler")),
+        *("FunctionCode.ZipFile", "LayerVersionContentInput.ZipFile", "UpdateFunctionCodeRequest.ZipFile"),
+        *("CreateAliasRequest.RoutingConfig", "AddPermissionRequest.SourceArn"),
+    ),
+    "logs": (
+        *(
+            f"{operation}Request.logGroupName"
+            for operation in ("DescribeLogStreams", "FilterLogEvents", "GetLogEvents")
+        ),
+    ),
+}
+
+WORDS: dict[str, dict[str, list[Any]]] = {
+    "lambda": {
+        **dict.fromkeys(("FunctionName", "NamespacedFunctionName"), FUNCTIONS),
+        "CreateFunctionRequest.FunctionName": ["new", *FUNCTIONS],
+        "CreateAliasRequest.Name": ["new", "live", "1", "-"],
+        "AddPermissionRequest.StatementId": ["new", "s", "-" * 100],
+        "AddLayerVersionPermissionRequest.StatementId": ["new", "s", "-" * 100],
+        "PutProvisionedConcurrencyConfigRequest.Qualifier": ["1", *QUALIFIERS],
+        "GetProvisionedConcurrencyConfigRequest.Qualifier": ["2", *QUALIFIERS],
+        "DeleteProvisionedConcurrencyConfigRequest.Qualifier": ["2", *QUALIFIERS],
+        "TaggableResource": [ARN, f"{ARN}:live", *(name for name in FUNCTIONS if name.startswith("arn"))],
+        "PolicyResourceArn": [ARN, f"{ARN}:live", f"{ARN}:1", f"{ARN}:$LATEST", LAYER_ARN],
+        **dict.fromkeys(("Qualifier", "NumericLatestPublishedOrAliasQualifier"), QUALIFIERS),
+        "Alias": ["live", "plain", "nobody", "other", "a-b_c", "-", "_" * 128],
+        "VersionWithLatestPublished": VERSIONS,
+        "AdditionalVersion": ["1", "2", "3", "01", "9" * 19, "9" * 1024],
+        "LayerName": LAYERS,
+        "LayerVersionArn": LAYER_VERSIONS,
+        "LayerVersionNumber": [1, 2, 3, 0, -1, 2**63 - 1],
+        "StatementId": ["s", "t", "t" * 100],
+        "NamespacedStatementId": ["s", "t", "t" * 100],
+        "Action": ["lambda:InvokeFunction", "lambda:GetFunction", "*", "lambda:*"],
+        "LayerPermissionAllowedAction": ["lambda:GetLayerVersion"],
+        "LayerPermissionAllowedPrincipal": ["*", "111122223333"],
+        "Principal": [
+            "s3.amazonaws.com",
+            "*",
+            "111122223333",
+            "nonsense",
+            f"arn:aws:iam::111122223333:user/{'u' * 500}",
+        ],
+        "Arn": ["arn:aws:s3:::bucket", "arn:aws:sns:us-east-1:000000000000:topic"],
+        "Runtime": ["python3.13", "provided.al2023", "nodejs22.x", "cobol"],
+        "Handler": ["app.handler", "x" * 128],
+        "RoleArn": [ROLE],
+        "Blob": [CODE, OTHER_CODE, CODE[:-1], CODE + b"\x00", b"PK", b"", b"{}", b"[1]"],
+        "BlobStream": [b"{}", b"[1]", b"null", b"", b"\xff", b"{", b"[" * 5000, b'"\\ud800"'],
+        "MemorySize": [128, 256, 10_240, 10_241, 32_768],
+        "Timeout": [1, 3, 900, 901, 5400],
+        "EphemeralStorageSize": [512, 10_240, 10_241],
+        "Architecture": [machine_architecture(), "x86_64", "arm64"],
+        "EnvironmentVariableName": ["AB", "PATH", "AWS_REGION", "LAMBDA_TASK_ROOT", "_HANDLER"],
+        "EnvironmentVariableValue": ["", "1", "v" * 4097, "\x00", "\N{COLLISION SYMBOL}"],
+        "TagKey": ["k", "a", "lambent:egress", "aws:x", "\N{LATIN SMALL LETTER A WITH DIAERESIS}", " "],
+        "TagValue": ["v", "", "none", "nat"],
+        "ReservedConcurrentExecutions": [3, 0, 1, 2, 5, 900, 901, 1000, 2**31 - 1],
+        "PositiveInteger": [1, 2, 5, 6, 1000, 2**31 - 1],
+        "Weight": [0.0, 0.5, 1.0, 5e-324, 0.1 + 0.2],
+        "String": [
+            marker("e"),
+            "",
+            marker("f"),
+            marker("f:1"),
+            marker("f:0"),
+            marker("live"),
+            marker("1"),
+            marker("9" * 19),
+            marker(""),
+        ],
+        "ResourcePolicy": POLICIES,
+        "RuntimeVersionArn": [f"arn:aws:lambda:us-east-1::runtime:{'0' * 64}"],
+        "LogGroup": ["/aws/lambda/f", "x"],
+    },
+    "logs": {
+        "LogGroupName": ["/aws/lambda/f", "missing", "/aws/lambda/"],
+        "LogGroupIdentifier": [
+            "/aws/lambda/f",
+            GROUP_ARN,
+            f"{GROUP_ARN}:*",
+            "missing",
+            GROUP_ARN.replace("us-", "eu-"),
+        ],
+        "LogStreamName": ["stream", "other", "missing", "s", "*?[", "\x00"],
+        "LogGroupNamePattern": ["lambda", "", "f", "/"],
+        "NextToken": [
+            *[f"{letter}/{digits}/s" for letter in "fb" for digits in ("0" * 56, "9" * 56, f"{1 << 200:056d}")],
+            *[f"{letter}/{digits}" for letter in "on" for digits in ("0" * 56, f"{((1 << 63) - 1) << 16:056d}")],
+            *[f"f/{((1 << 63) - 1) << 16:056d}/s", f"b/{((1 << 63) - 1) << 144:056d}/s"],
+            *["s/0", "s/1", "s/999999999", "s/9999999999", "s/-1", marker("/aws/lambda/f"), marker(""), "\x00"],
+        ],
+        "Timestamp": [0, 1, 1_795_000_000_000, 1_795_000_000_001, 2**62, 2**63 - 1],
+        "Days": [1, 7, 3653, 0, -1, 2, 2**31 - 1],
+    },
+}
+
+OFFERED = [
+    (service, operation)
+    for service, not_offered in (("lambda", NOT_OFFERED), ("logs", LOGS_NOT_OFFERED))
+    for operation in sorted(ServiceModel(service).operations)
+    if operation not in not_offered
+]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    made = Stage(tmp_path_factory.mktemp("fuzz"), set_up)
+    yield made
+    made.close()
+
+
+@cache
+def requests_of(service: str) -> Requests:
+    return Requests(service, WORDS[service], USUAL[service])
+
+
+def examples() -> settings:
+    """Return the settings of a property: the same examples in every run, many more and new ones in `deep`."""
+    is_deep = settings.get_current_profile_name() == "deep"
+    return settings(
+        # Fifty operations times the profile's own number would take most of an hour.
+        max_examples=800 if is_deep else 40,
+        derandomize=not is_deep,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def is_error(headers: Mapping[bytes, bytes], body: bytes) -> bool:
+    """Whether a refusal has its protocol's form: JSON, or XML where the request is for a service that speaks it."""
+    if headers.get(b"content-type") == b"text/xml":
+        return b"<Code>" in body
+    if not is_json(body):
+        return False
+    problem = json.loads(body)
+    has_code = b"x-amzn-errortype" in headers or "__type" in problem
+    return has_code and isinstance(problem.get("message", problem.get("Message")), str)
+
+
+def is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return True
+
+
+def check(stage: Stage, request: WireRequest) -> int:
+    """Send a request to the state as it was made; hold the answer against what every answer is; return its status."""
+    stage.restore()
+    return check_next(stage, request)
+
+
+def check_next(stage: Stage, request: WireRequest) -> int:
+    """The same, to the state as it is."""
+    sent = f"{request.method} {request.path}?{request.query} {dict(request.headers)} {request.body[:2000]!r}"
+
+    def give_up(signum: int, frame: FrameType | None) -> None:
+        raise AssertionError(f"more than {CPU_MAX_S} s of a processor for: {sent[:3000]}")
+
+    # Of a processor, not on the wall: the machine may have other things to do.
+    previous = signal.signal(signal.SIGVTALRM, give_up)
+    signal.setitimer(signal.ITIMER_VIRTUAL, CPU_MAX_S)
+    try:
+        answer = stage.send(request)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, previous)
+    story = f"{sent}\n-> {answer.status} {answer.headers} {answer.body[:1000]!r}"
+    assert answer.status < 500 or answer.status == 501, story
+    for name, value in answer.headers.items():
+        assert name == name.lower(), story
+        assert not {0, 10, 13} & set(value), story
+    assert b"x-amzn-requestid" in answer.headers, story
+    if answer.status >= 400:
+        assert not answer.has_committed, f"refused, and yet something was committed: {story}"
+        assert is_error(answer.headers, answer.body), story
+    elif answer.headers.get(b"content-type") == b"application/json" and b"x-amz-executed-version" not in answer.headers:
+        assert is_json(answer.body), story
+    return answer.status
+
+
+@pytest.mark.parametrize(("service", "operation"), OFFERED, ids=[operation for _, operation in OFFERED])
+def test_no_input_is_our_fault(stage: Stage, service: str, operation: str) -> None:
+    """Whatever an operation is sent: an answer below 500, soon, in its protocol's form; refused means unchanged."""
+
+    @examples()
+    @given(requests_of(service).of(operation))
+    def property_holds(request: WireRequest) -> None:
+        check(stage, request)
+
+    property_holds()
+
+
+@pytest.mark.parametrize(("service", "operation"), OFFERED, ids=[operation for _, operation in OFFERED])
+def test_the_good_words_are_good(stage: Stage, service: str, operation: str) -> None:
+    """Unbroken requests get through, now and then: what is fuzzed is the operation and not its first check."""
+
+    def succeeds(request: WireRequest) -> bool:
+        return check(stage, request) < 300
+
+    # Without shrinking: any will do.
+    quick = settings(max_examples=400, database=None, derandomize=True, phases=[Phase.generate])
+    find(requests_of(service).of(operation), succeeds, settings=quick)
+
+
+def test_no_sequence_is_our_fault(stage: Stage) -> None:
+    """One request after another on what the ones before have left behind."""
+    one = st.sampled_from(OFFERED).flatmap(lambda pair: requests_of(pair[0]).of(pair[1]))
+
+    @examples()
+    @given(st.lists(one, min_size=2, max_size=12))
+    def property_holds(sequence: list[WireRequest]) -> None:
+        stage.restore()
+        for request in sequence:
+            if check_next(stage, request) < 300:
+                stage.settle("f")
+
+    property_holds()
+
+
+def splice(package: bytes, at: int, size: int, junk: bytes) -> bytes:
+    at %= len(package)
+    return package[:at] + junk + package[at + size :]
+
+
+@pytest.mark.parametrize("path", ["/2015-03-31/functions", "/2018-10-31/layers/l/versions"])
+def test_no_package_is_our_fault(stage: Stage, path: str) -> None:
+    """A zip that is broken anywhere is taken or refused."""
+    position = st.integers(0, 10_000)
+    broken = st.builds(splice, st.sampled_from(PACKAGES), position, st.integers(0, 40), st.binary(max_size=12))
+
+    @examples()
+    @given(st.builds(splice, broken, position, st.integers(0, 4), st.binary(max_size=4)))
+    def property_holds(package: bytes) -> None:
+        content = {"ZipFile": base64.b64encode(package).decode()}
+        body = {"FunctionName": "new", "Code": content, "Content": content, **RUNTIME}
+        headers = {"authorization": authorization("lambda")}
+        assert check(stage, WireRequest("POST", path, "", headers, json.dumps(body).encode())) in {201, 400, 413}
+
+    property_holds()
+
+
+def test_what_is_not_offered_says_so(stage: Stage) -> None:
+    """An operation that is not offered answers 501, whatever it is sent, and does not look at it."""
+    not_offered = [("lambda", name) for name in sorted(NOT_OFFERED)] + [
+        ("logs", name) for name in sorted(LOGS_NOT_OFFERED)
+    ]
+
+    @examples()
+    @given(st.sampled_from(not_offered).flatmap(lambda pair: requests_of(pair[0]).of(pair[1])))
+    def property_holds(request: WireRequest) -> None:
+        check(stage, request)
+
+    property_holds()
+
+
+# What has been found -------------------------------------------------------------------------------------------------
+
+
+def invocation(client_context: bytes) -> WireRequest:
+    return WireRequest(
+        "POST",
+        "/2015-03-31/functions/f/invocations",
+        "",
+        {"x-amz-client-context": client_context.decode("latin-1")},
+        b"{}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("members", "says"),
+    [
+        ({"FileSystemConfigs": [{}] * 100_000}, b"101 validation errors detected"),
+        ({"FileSystemConfigs": [{}] * 100_001}, b"more than 100000 items"),
+        ({"Layers": ["x"] * 100_000}, b"1 validation error detected"),
+        ({"Tags": {f"k{number}": "v" for number in range(100_001)}}, b"more than 100000 items"),
+        ({"Handler": "h " * 5_000_000, "Role": "r" * 10_000_000}, b"2 validation errors detected"),
+        (
+            {"Environment": {"Variables": {f"{number}": "v" for number in range(100_000)}}},
+            b"1 validation error detected",
+        ),
+    ],
+    ids=["structures", "too many structures", "texts", "too many tags", "long texts", "keys"],
+)
+def test_a_large_mistake_gets_a_small_answer(stage: Stage, members: dict[str, Any], says: bytes) -> None:
+    """Each of millions of broken constraints was told, with the whole value: gigabytes, and minutes for nobody else."""
+    body = json.dumps({"FunctionName": "new", "Role": ROLE, "Code": {"ZipFile": ""}, **members}).encode()
+    request = WireRequest("POST", "/2015-03-31/functions", "", {"authorization": authorization("lambda")}, body)
+    assert check(stage, request) == 400
+    answer = stage.send(request)
+    assert says in answer.body
+    assert len(answer.body) < 100_000
+
+
+@pytest.mark.parametrize("context", [b"\xe9", b"\xc3\xa9===", "\N{COLLISION SYMBOL}".encode()])
+def test_a_client_context_beyond_ascii_is_refused(stage: Stage, context: bytes) -> None:
+    """Base64 has no such letters, and the decoder raises another error for them than for wrong ones."""
+    assert check(stage, invocation(context)) == 400
+
+
+def test_a_client_context_of_any_depth_is_taken_or_refused(stage: Stage) -> None:
+    """What can just be read may be nested too deeply to be written again."""
+    statuses = {
+        check(stage, invocation(base64.b64encode(b'{"a":' + b"[" * depth + b"]" * depth + b"}")))
+        for depth in range(850, 1010)
+    }
+    assert statuses <= {200, 400}
+
+
+@pytest.mark.parametrize(
+    "settings_of_function",
+    [{"Environment": {"Variables": {"AB": "a\x00b"}}}, {"Handler": "app.handler\x00"}],
+    ids=["variable", "handler"],
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", "functions"), ("PUT", "functions/f/configuration")])
+def test_what_no_process_can_be_told_is_refused(
+    stage: Stage, method: str, path: str, settings_of_function: dict[str, Any]
+) -> None:
+    """The model lets null characters pass; no environment of such a function would start."""
+    members = {"FunctionName": "new", "Code": {"ZipFile": base64.b64encode(CODE).decode()}, **RUNTIME}
+    body = json.dumps({**(members if method == "POST" else {}), **settings_of_function}).encode()
+    headers = {"authorization": authorization("lambda")}
+    assert check(stage, WireRequest(method, f"/2015-03-31/{path}", "", headers, body)) == 400
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"Version": []},
+        {"Id": []},
+        {"Statement": [{"Sid": [], "Effect": "Allow", "Principal": "*", "Action": "*"}]},
+        {"Statement": [{"Sid": 1, "Effect": "Allow", "Principal": "*", "Action": "*"}]},
+        {"Statement": [{"Effect": {}, "Principal": "*", "Action": "*"}]},
+        {"Statement": [{"Effect": "Allow", "Principal": {"AWS": {}}, "Action": "*"}]},
+    ],
+    ids=str,
+)
+def test_a_policy_of_wrong_types_is_refused(stage: Stage, policy: dict[str, Any]) -> None:
+    """A document inside a text is no business of the model: what it holds may be of any type."""
+    text = json.dumps({**json.loads(POLICIES[0]), **policy})
+    headers = {"authorization": authorization("lambda")}
+    body = json.dumps({"Policy": text}).encode()
+    assert check(stage, WireRequest("PUT", f"/2026-07-09/resource-policy/{ARN}", "", headers, body)) == 400
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("tail", ["1$LATEST", "$LATEST$LATEST", "$LATEST.PUBLISHEDa"])
+def test_an_arn_that_only_one_pattern_takes_is_refused(stage: Stage, method: str, tail: str) -> None:
+    """The model's pattern for resources of policies is wider than the one for names of functions."""
+    body = json.dumps({"Policy": POLICIES[0]}).encode() if method == "PUT" else b""
+    assert (
+        check(
+            stage,
+            WireRequest(
+                method,
+                f"/2026-07-09/resource-policy/{ARN}:{tail}",
+                "",
+                {"authorization": authorization("lambda")},
+                body,
+            ),
+        )
+        == 400
+    )
