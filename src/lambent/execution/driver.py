@@ -200,7 +200,6 @@ class ExecutionEnvironment:
     def thaw(self) -> None:
         """Let the environment run again."""
         self._is_frozen = False
-        self._init_began = 0.0
         if self._sandboxed is not None:
             self._around.sandbox.thaw(self._sandboxed)
 
@@ -370,7 +369,6 @@ class ExecutionEnvironment:
     def _note_init_over(self) -> None:
         if not self._is_init_over:
             self._is_init_over = True
-            self._output.read()
             phase = "invoke" if self._machine.state is EnvironmentState.INIT_AGAIN else "init"
             self._output.init_done((self._around.clock.monotonic() - self._init_began) * 1000, phase)
             # Not now: the event that is about to be handed over leaves first. But before the pool freezes anything.

@@ -129,6 +129,7 @@ class EnvironmentOutput:
     def init_done(self, init_ms: float, phase: str) -> None:
         """Tell that init went well, which the text format does not."""
         if self._records is not None:
+            self.read()
             self._log.output(self._records.init_report(self._clock.now(), init_ms, phase))
 
     def restore_start(self) -> None:
