@@ -274,6 +274,8 @@ def test_stale_revisions_are_refused(lambda_client, make_function):
     assert changed["RevisionId"] != revision
     assert changed["LastUpdateStatus"] == "InProgress"
     wait_updated(lambda_client, name)
+    for operation in (lambda_client.publish_version, lambda_client.update_function_configuration):
+        assert refused(operation, FunctionName=name, RevisionId=revision)[:2] == (412, "PreconditionFailedException")
     status, code, text = refused(lambda_client.publish_version, FunctionName=name, RevisionId=revision)
     assert (status, code) == (412, "PreconditionFailedException")
     assert text.startswith("The Revision Id provided does not match the latest Revision Id.")

@@ -289,16 +289,21 @@ def is_ours_alone(path: Path) -> bool:
 
 def _are_trees_ours_alone(folders: Iterable[Path]) -> bool:
     """Say the same of everything in some folders, whose own ways from the root have been looked at."""
-    waiting = [os.path.realpath(folder) for folder in folders]
-    # What is installed lies in the library itself, and links may lead back: none is looked into twice.
-    seen: set[str] = set()
+    # What is installed lies in the library itself, and links may lead back: nothing below these is looked into again.
+    # Not a set of all folders: the memory for thousands of them would stay the server's for good.
+    roots: list[str] = []
+    waiting: list[str] = []
+
+    def look_into(folder: str) -> None:
+        if not any(folder == root or folder.startswith(root + os.sep) for root in roots):
+            roots.append(folder)
+            waiting.append(folder)
+
+    for folder in sorted(map(os.path.realpath, folders)):
+        look_into(folder)
     try:
         while waiting:
-            folder = waiting.pop()
-            if folder in seen:
-                continue
-            seen.add(folder)
-            with os.scandir(folder) as entries:
+            with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
                     if entry.is_symlink():
                         # Debian has some into /etc.
@@ -306,7 +311,7 @@ def _are_trees_ours_alone(folders: Iterable[Path]) -> bool:
                         if os.path.exists(target) and not is_ours_alone(Path(target)):  # noqa: PTH110 - thousands
                             return False
                         if entry.is_dir():
-                            waiting.append(target)
+                            look_into(target)
                     elif not _is_ours(entry.stat()):
                         return False
                     elif entry.is_dir():
