@@ -72,6 +72,9 @@ SYSTEM_COMMANDS = {
     "nft": ("nftables",),
     "mkfs.ext4": ("e2fsprogs",),
     "ps": ("procps",),
+    "go": ("golang-go",),
+    "node": ("nodejs",),
+    "npm": ("npm",),
 }
 """Command that a test uses to the Debian packages that hold it."""
 

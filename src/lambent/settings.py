@@ -119,7 +119,8 @@ class ApiSettings:
         1000, "Invocations at once for each account and region, as in GetAccountSettings; one more gets 429."
     )
     runtime_fallback: str = _option(
-        "none", "What to do for a Python version that is not on this machine: none (the function fails) or nearest."
+        "none",
+        "What to do for a Python or Node.js version that is not on this machine: none (the function fails) or nearest.",
     )
 
 

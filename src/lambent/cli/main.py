@@ -17,6 +17,7 @@ from typer.main import get_command
 from lambent import __version__
 from lambent.cli.conformance import conformance
 from lambent.cli.demo import demo
+from lambent.cli.deploy import deploy
 from lambent.cli.doctor import doctor
 from lambent.cli.failure import CommandFailed
 from lambent.cli.invoke import invoke
@@ -50,7 +51,7 @@ def _help_of(command: Callable[..., None]) -> str:
 
 for command in (serve, demo, doctor, runtimes, conformance):
     app.command(help=_help_of(command), rich_help_panel=SERVER_PANEL)(command)
-for command in (invoke, logs, ls):
+for command in (deploy, invoke, logs, ls):
     app.command(help=_help_of(command), rich_help_panel=CLIENT_PANEL)(command)
 
 

@@ -1,12 +1,13 @@
 """
-The CPython interpreters of this machine.
+The interpreters of this machine: CPython by itself, other languages by what `Language` asks for.
 
-In: the places where people have them. Out: per minor version the newest that functions can be run by. Each candidate
+In: the places where people have them. Out: per version the newest that functions can be run by. Each candidate
 is executed once, as the functions' user, since only that proves that a function could; where environments get its
 folder mounted and that user cannot get there, as the server's own user if nobody else can have changed it.
 """
 
 import asyncio
+import contextlib
 import functools
 import grp
 import json
@@ -17,7 +18,7 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 VERSION_MIN = (3, 9)
 """The oldest for which the official client has a release that installs without a compiler."""
+
+_OWN_LIBRARIES = ("libpython*", "libnode*")
 
 _PROBES_AT_ONCE = 4
 _PROBE_TIMEOUT_S = 15.0
@@ -72,16 +75,42 @@ class Interpreter(msgspec.Struct, frozen=True):
         if not is_ours_alone(self.path) or not all(map(is_ours_alone, folders)):
             return False
         # Beside it lies its shared library, where it has one.
-        beside = [path for path in (self.prefix / "lib").glob("libpython*") if path.is_file()]
+        named = [name for pattern in _OWN_LIBRARIES for name in (self.prefix / "lib").glob(pattern)]
+        beside = [path for path in named if path.is_file()]
         return all(map(is_ours_alone, beside)) and _are_trees_ours_alone(folders)
 
     @property
     def minor(self) -> str:
         return f"{self.version[0]}.{self.version[1]}"
 
+    def is_of(self, version: str) -> bool:
+        """Whether it is of a version that is written as precisely as its language counts: `3.13`, or `22`."""
+        wanted = version.split(".")
+        return [str(number) for number in self.version[: len(wanted)]] == wanted
+
     @property
     def version_text(self) -> str:
         return ".".join(str(number) for number in self.version if number >= 0)
+
+
+class Language(msgspec.Struct, frozen=True):
+    """What differs from one language's interpreters to another's."""
+
+    names: str
+    """The file names that an interpreter may have, a regular expression."""
+    folders: Callable[[Mapping[str, str]], list[Path]]
+    """From environment variables to the folders, beside those of PATH, that may hold one."""
+    question: tuple[str, ...]
+    """The arguments with which one says what it is."""
+    understand: Callable[[Path, str], Interpreter | None]
+    """From the executable and what it printed to what it is; None: not one that runtimes can use."""
+    version_of_path: Callable[[Path], tuple[int, int, int]]
+    """Guess the version off the path of one that cannot be run; -1 for a number that it does not show."""
+    library_of_path: Callable[[Path], tuple[Path, ...]]
+    """Guess the folders that one loads modules from when it starts."""
+    version_min: tuple[int, ...]
+    is_whole: Callable[[Path], bool]
+    """Whether a folder holds an installation of the language and nothing else, so that functions may see all of it."""
 
 
 class Interpreters:
@@ -94,6 +123,7 @@ class Interpreters:
         environ: where PATH and the homes of version managers come from.
         is_mounted: whether environments get an interpreter's folder mounted, so that folders above it that are closed
             to the functions' user do not matter.
+        language: whose interpreters; CPython's by default.
     """
 
     def __init__(
@@ -103,7 +133,9 @@ class Interpreters:
         environ: Mapping[str, str] = os.environ,
         *,
         is_mounted: bool = False,
+        language: Language | None = None,
     ) -> None:
+        self._language = language or CPYTHON
         self._is_mounted = is_mounted
         self._user = user
         self._clock = clock
@@ -128,14 +160,14 @@ class Interpreters:
                 self._searched_at = now
             return self._found
 
-    async def best(self, minor: str) -> Interpreter | None:
-        """Return the newest reachable interpreter of a minor version, e.g. `3.13`; searches again if it has none."""
-        if (found := newest_reachable(self._found, minor)) and found.path.exists():
+    async def best(self, version: str) -> Interpreter | None:
+        """Return the newest reachable interpreter of a version, e.g. `3.13`; searches again if it has none."""
+        if (found := newest_reachable(self._found, version)) and found.path.exists():
             return found
-        return newest_reachable(await self.find(), minor)
+        return newest_reachable(await self.find(), version)
 
     async def _search(self) -> tuple[Interpreter, ...]:
-        candidates = await asyncio.to_thread(_candidates, self._environ)
+        candidates = await asyncio.to_thread(_candidates, self._environ, self._language)
         loop = asyncio.get_running_loop()
         found = [self._probed[candidate] for candidate in candidates if candidate in self._probed]
         unknown = [candidate for candidate in candidates if candidate not in self._probed]
@@ -152,12 +184,12 @@ class Interpreters:
 
     def _probe(self, path: Path) -> Interpreter | None:
         if not self._is_mounted:
-            return _probe(path, self._user)
+            return _probe(path, self._user, self._language)
         user = self._user
-        if user.closed_at(path) and _guessed(path).is_ours_alone():
+        if user.closed_at(path) and _guessed(path, self._language).is_ours_alone():
             # As ourselves only what nobody else has had a hand in: zygotes run it with the server's rights anyway.
             user = own_user()
-        found = _probe(path, user)
+        found = _probe(path, user, self._language)
         if found is None or not found.is_reachable or found.is_in_usr:
             return found
         obstacle = self._obstacle_when_mounted(found)
@@ -167,6 +199,8 @@ class Interpreters:
         """Return what keeps functions from using an interpreter whose folder they see; empty: nothing does."""
         if not found.path.is_relative_to(found.prefix):
             return f"its library is elsewhere, in {found.prefix}"
+        if not self._language.is_whole(found.prefix):
+            return f"{found.prefix} is not a whole installation, which functions could be shown"
         if self._user.is_other:
             steps = [one for one in found.path.parents if one.is_relative_to(found.prefix)]
             for path in (*reversed(steps), found.path, *found.library[:1]):
@@ -175,9 +209,9 @@ class Interpreters:
         return ""
 
 
-def newest_reachable(found: Iterable[Interpreter], minor: str) -> Interpreter | None:
-    """Return the newest of `found` that functions can use for a minor version."""
-    fitting = [one for one in found if one.minor == minor and one.is_reachable]
+def newest_reachable(found: Iterable[Interpreter], version: str) -> Interpreter | None:
+    """Return the newest of `found` that functions can use for a version, `3.13` or `22`."""
+    fitting = [one for one in found if one.is_of(version) and one.is_reachable]
     return max(fitting, key=lambda one: one.version, default=None)
 
 
@@ -190,16 +224,17 @@ def nearest_minor(wanted: str, available: Iterable[str]) -> str | None:
     return min(available, key=lambda one: (abs(number(one) - number(wanted)), -number(one)), default=None)
 
 
-def _candidates(environ: Mapping[str, str]) -> list[tuple[Path, int, int]]:
+def _candidates(environ: Mapping[str, str], language: Language) -> list[tuple[Path, int, int]]:
     """Return the real path, modification time and size of every file that may be an interpreter."""
     found: dict[Path, tuple[Path, int, int]] = {}
-    for folder in _folders(environ):
+    on_path = [Path(entry) for entry in environ.get("PATH", "").split(os.pathsep) if entry.startswith("/")]
+    for folder in dict.fromkeys([*on_path, *language.folders(environ)]):
         try:
             names = sorted(os.listdir(folder))  # noqa: PTH208 - folders of PATH hold thousands of names
         except OSError:
             continue
         for name in names:
-            if not re.fullmatch(r"python3(\.\d+)?", name):
+            if not re.fullmatch(language.names, name):
                 continue
             path = Path(os.path.realpath(folder / name))
             try:
@@ -214,37 +249,41 @@ def _candidates(environ: Mapping[str, str]) -> list[tuple[Path, int, int]]:
     return list(found.values())
 
 
-def _folders(environ: Mapping[str, str]) -> list[Path]:
+def _python_folders(environ: Mapping[str, str]) -> list[Path]:
     home = Path(environ.get("HOME") or Path.home())
     data = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     pyenv = Path(environ.get("PYENV_ROOT") or home / ".pyenv")
     uv = Path(environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python")
-    folders = [Path(entry) for entry in environ.get("PATH", "").split(os.pathsep) if entry.startswith("/")]
-    folders += [Path("/usr/bin"), Path("/usr/local/bin"), Path("/opt/homebrew/bin"), Path(sys.base_prefix) / "bin"]
-    for parent, pattern in (
+    folders = [Path("/usr/bin"), Path("/usr/local/bin"), Path("/opt/homebrew/bin"), Path(sys.base_prefix) / "bin"]
+    patterns = (
         (Path("/opt/python"), "*/bin"),
         (pyenv / "versions", "*/bin"),
         (uv, "*/bin"),
         (Path("/opt/homebrew/opt"), "python@3.*/bin"),
         (Path("/usr/local/opt"), "python@3.*/bin"),
         (Path("/Library/Frameworks/Python.framework/Versions"), "3.*/bin"),
-    ):
-        try:
-            folders += sorted(parent.glob(pattern))
-        except OSError:
-            continue
-    return list(dict.fromkeys(folders))
+    )
+    return folders + matching(patterns)
 
 
-def _probe(path: Path, user: FunctionUser) -> Interpreter | None:
-    """Run one candidate as the functions' user. None: not a CPython that runtimes can use. Blocks."""
+def matching(patterns: Iterable[tuple[Path, str]]) -> list[Path]:
+    """Return what is there of patterns, each below its folder; a folder that cannot be read holds nothing."""
+    found: list[Path] = []
+    for parent, pattern in patterns:
+        with contextlib.suppress(OSError):
+            found += sorted(parent.glob(pattern))
+    return found
+
+
+def _probe(path: Path, user: FunctionUser, language: Language) -> Interpreter | None:
+    """Run one candidate as the functions' user. None: not one that runtimes can use. Blocks."""
+    guess = language.version_of_path
     if closed := user.closed_at(path):
         # Not executed as ourselves instead: a server that is root runs nothing that it need not run.
-        version = _version_of_path(path)
-        return _if_wanted(Interpreter(path, version, False, f"{closed} is closed to user {user.name}"))
+        return _if_wanted(Interpreter(path, guess(path), False, f"{closed} is closed to user {user.name}"), language)
     try:
         answer = subprocess.run(
-            [str(path), "-I", "-S", "-c", _PROBE],
+            [str(path), *language.question],
             capture_output=True,
             text=True,
             timeout=_PROBE_TIMEOUT_S,
@@ -254,25 +293,34 @@ def _probe(path: Path, user: FunctionUser) -> Interpreter | None:
             stdin=subprocess.DEVNULL,
             **user.popen_arguments(),
         )
-        implementation, numbers, has_no_gil, prefix, library = json.loads(answer.stdout)
-        version = (int(numbers[0]), int(numbers[1]), int(numbers[2]))
+        found = language.understand(path, answer.stdout)
     except PermissionError:
-        return _if_wanted(Interpreter(path, _version_of_path(path), False, f"user {user.name} may not execute it"))
+        return _if_wanted(Interpreter(path, guess(path), False, f"user {user.name} may not execute it"), language)
     except (OSError, subprocess.SubprocessError, ValueError, TypeError, IndexError) as error:
         _log.warning("runtimes.interpreter_unusable path=%s error=%s", path, error)
         return None
+    return None if found is None else _if_wanted(found, language)
+
+
+def _understand_python(path: Path, printed: str) -> Interpreter | None:
+    implementation, numbers, has_no_gil, prefix, library = json.loads(printed)
+    version = (int(numbers[0]), int(numbers[1]), int(numbers[2]))
     # The client's binary module is built for the ordinary ABI of CPython only.
     if implementation != "CPython" or has_no_gil:
         return None
     folders = tuple(Path(os.path.realpath(folder)) for folder in library)
-    return _if_wanted(Interpreter(path, version, True, prefix=Path(os.path.realpath(prefix)), library=folders))
+    return Interpreter(path, version, True, prefix=Path(os.path.realpath(prefix)), library=folders)
 
 
-def _guessed(path: Path) -> Interpreter:
+def _guessed(path: Path, language: Language) -> Interpreter:
     """Return what an interpreter that has not been run yet most likely is, by where it lies."""
     prefix = path.parent.parent
-    library = tuple(folder for folder in (prefix / "lib").glob("python3.*") if folder.is_dir())
-    return Interpreter(path, _version_of_path(path), False, prefix=prefix, library=library)
+    library = language.library_of_path(path)
+    return Interpreter(path, language.version_of_path(path), False, prefix=prefix, library=library)
+
+
+def _python_library(path: Path) -> tuple[Path, ...]:
+    return tuple(folder for folder in (path.parent.parent / "lib").glob("python3.*") if folder.is_dir())
 
 
 def is_ours_alone(path: Path) -> bool:
@@ -343,14 +391,27 @@ def _has_members(gid: int) -> bool:
     return bool(members - {"root"})
 
 
-def _if_wanted(interpreter: Interpreter) -> Interpreter | None:
-    return interpreter if interpreter.version[:2] >= VERSION_MIN else None
+def _if_wanted(interpreter: Interpreter, language: Language) -> Interpreter | None:
+    return interpreter if interpreter.version >= language.version_min else None
 
 
-def _version_of_path(path: Path) -> tuple[int, int, int]:
+def _version_of_python_path(path: Path) -> tuple[int, int, int]:
     """Guess the version from `.../3.13.1/bin/python3.13`; -1 for a patch number that the path does not show."""
     whole = re.findall(r"(?<![\d.])3\.(\d+)\.(\d+)(?![\d.])", str(path))
     if whole:
         return 3, int(whole[-1][0]), int(whole[-1][1])
     minor = re.search(r"python3\.(\d+)$", path.name)
     return (3, int(minor[1]), -1) if minor else (-1, -1, -1)
+
+
+CPYTHON = Language(
+    names=r"python3(\.\d+)?",
+    folders=_python_folders,
+    question=("-I", "-S", "-c", _PROBE),
+    understand=_understand_python,
+    version_of_path=_version_of_python_path,
+    library_of_path=_python_library,
+    version_min=VERSION_MIN,
+    # sys.base_prefix is where its library lies; the interpreter itself has said so.
+    is_whole=lambda _: True,
+)

@@ -10,13 +10,11 @@ import contextlib
 import hashlib
 import importlib.util
 import logging
-import os
 import platform
 import shlex
 import shutil
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from lambent.clock import Clock
@@ -24,15 +22,20 @@ from lambent.function_user import FunctionUser
 from lambent.runtimes.catalogue import CATALOGUE, PYTHON_PINS, CatalogueEntry
 from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable, Zygote
 from lambent.runtimes.interpreters import Interpreter, Interpreters, is_ours_alone, nearest_minor, newest_reachable
+from lambent.runtimes.managed import (
+    LANGUAGE_DIR,
+    LAYERS_ROOT,
+    RUNTIME_DIR,
+    finish_client_folder,
+    host_variables,
+    new_client_folder,
+    own_root_variables,
+    reserved,
+    wrapped,
+)
 
 _log = logging.getLogger(__name__)
 
-_RUNTIME_DIR = "/var/runtime"
-_LANGUAGE_DIR = "/var/lang"
-"""Documented: Lambda developer guide, where functions find the runtime's client and the language."""
-
-_SYSTEM_PATH = "/usr/local/bin:/usr/bin/:/bin"
-_LAYERS_ROOT = "/opt"
 _DEFAULT_LANG = "en_US.UTF-8"
 _DEFAULT_TZ = ":UTC"
 """Both as `execution.variables` has them."""
@@ -40,11 +43,6 @@ _DEFAULT_TZ = ":UTC"
 _BOOTSTRAP = "python_bootstrap.py"
 _BESIDE_THE_CLIENT = {"python_forked.py": "_lambent_forked.py"}
 """Files of this package to the names that they have beside the client."""
-
-_ABANDONED_AFTER_S = 86_400.0
-"""Assumed: no installation takes a day; what is older was left behind by a server that was killed."""
-
-_UNFINISHED = ".unfinished-"
 
 
 class PythonRuntimes:
@@ -100,28 +98,21 @@ class PythonRuntimes:
         self, runtime: str, interpreter: Interpreter, client: Path, task_root: str, variables: Mapping[str, str]
     ) -> RuntimeCommand:
         """Return the command with Lambda's own paths, and what is to be mounted for them."""
-        folders = [(_RUNTIME_DIR, str(client))]
+        folders = [(RUNTIME_DIR, str(client))]
         path = interpreter.path
         if not interpreter.is_in_usr:
             # Found again there: CPython looks for its library from where its executable lies.
-            folders.append((_LANGUAGE_DIR, str(interpreter.prefix)))
-            path = Path(_LANGUAGE_DIR) / interpreter.path.relative_to(interpreter.prefix)
-        argv = (str(path), f"{_RUNTIME_DIR}/bootstrap.py")
-        # Documented: Lambda developer guide, defined runtime environment variables. Observed: the whole of the latter.
-        environ = {
-            "PATH": f"{_LANGUAGE_DIR}/bin:{_SYSTEM_PATH}:{_LAYERS_ROOT}/bin",
-            "LD_LIBRARY_PATH": (
-                f"{_LANGUAGE_DIR}/lib:/lib64:/usr/lib64:{_library_path(_RUNTIME_DIR, task_root)}:{_LAYERS_ROOT}/lib"
-            ),
-            "PYTHONPATH": _RUNTIME_DIR,
-        }
+            folders.append((LANGUAGE_DIR, str(interpreter.prefix)))
+            path = Path(LANGUAGE_DIR) / interpreter.path.relative_to(interpreter.prefix)
+        argv = (str(path), f"{RUNTIME_DIR}/bootstrap.py")
+        environ = {**own_root_variables(task_root), "PYTHONPATH": RUNTIME_DIR}
         zygote = None
         if await self._is_trusted(interpreter) and is_ours_alone(client / "bootstrap.py"):
             zygote = Zygote(argv, tuple({**environ, "LANG": _DEFAULT_LANG, "TZ": _DEFAULT_TZ}.items()), self._preload)
         return RuntimeCommand(
-            argv=_wrapped(argv, variables),
+            argv=wrapped(argv, variables),
             environ=environ,
-            reserved=_reserved(runtime, _RUNTIME_DIR),
+            reserved=reserved(runtime, RUNTIME_DIR),
             folders=tuple(folders),
             zygote=zygote,
             in_zygote=zygote is not None and not _acts_at_start(variables),
@@ -137,16 +128,12 @@ class PythonRuntimes:
         layers: LayersAt | None,
     ) -> RuntimeCommand:
         """Return the command with the machine's own paths."""
-        opt = _LAYERS_ROOT if layers is None else layers.root
+        opt = LAYERS_ROOT if layers is None else layers.root
         return RuntimeCommand(
-            argv=_wrapped((str(interpreter.path), str(client / "bootstrap.py")), variables),
-            environ={
-                "PATH": f"{interpreter.path.parent}:{_SYSTEM_PATH}:{opt}/bin",
-                "LD_LIBRARY_PATH": f"{_library_path(str(client), task_root)}:{opt}/lib",
-                "PYTHONPATH": str(client),
-            },
+            argv=wrapped((str(interpreter.path), str(client / "bootstrap.py")), variables),
+            environ={**host_variables(interpreter.path.parent, client, task_root, opt), "PYTHONPATH": str(client)},
             # Read by bootstrap.py, since /opt is the machine's own here.
-            reserved={**_reserved(runtime, str(client)), "LAMBENT_LAYERS_ROOT": opt},
+            reserved={**reserved(runtime, str(client)), "LAMBENT_LAYERS_ROOT": opt},
         )
 
     async def _is_trusted(self, interpreter: Interpreter) -> bool:
@@ -255,10 +242,7 @@ class PythonRuntimes:
         began = self._clock.monotonic()
         _log.info("runtimes.client_installing runtime=python%s folder=%s", interpreter.minor, folder)
         try:
-            self._runtimes_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
-            self._runtimes_dir.chmod(0o755)
-            self._remove_abandoned()
-            unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._runtimes_dir))
+            unfinished = new_client_folder(self._runtimes_dir, self._clock)
         except OSError as error:
             raise RuntimeUnavailable(f"no folder for the client of python{interpreter.minor}: {error}") from error
         try:
@@ -288,31 +272,6 @@ class PythonRuntimes:
         if status:
             # Some modules are for other versions and do not compile; that has never kept the others from it.
             _log.info("runtimes.client_compiled_in_part runtime=python%s last=%s", interpreter.minor, output[-200:])
-
-    def _remove_abandoned(self) -> None:
-        for left in self._runtimes_dir.glob(_UNFINISHED + "*"):
-            with contextlib.suppress(OSError):
-                if self._clock.now() - left.stat().st_mtime > _ABANDONED_AFTER_S:
-                    shutil.rmtree(left, ignore_errors=True)
-
-
-def _wrapped(argv: tuple[str, str], variables: Mapping[str, str]) -> Sequence[str]:
-    # A wrapper is for managed runtimes only. Documented: developer guide, Modifying the runtime environment.
-    wrapper = variables.get("AWS_LAMBDA_EXEC_WRAPPER", "")
-    if not wrapper:
-        return argv
-    # By a shell, as on AWS: a wrapper that is missing is a runtime that exits with status 127.
-    # Assumed: status 127 is what people report for it.
-    return ("/bin/sh", "-c", 'exec "$@"', "bootstrap", wrapper, *argv)
-
-
-def _library_path(client: str, task_root: str) -> str:
-    return f"{client}:{client}/lib:{task_root}:{task_root}/lib"
-
-
-def _reserved(runtime: str, client: str) -> dict[str, str]:
-    # The runtime that was asked for, also where another version stands in for it.
-    return {"AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}", "LAMBDA_RUNTIME_DIR": client}
 
 
 _ACT_AT_START = frozenset(
@@ -400,13 +359,4 @@ async def _run(command: list[str]) -> tuple[int, str]:
 def _finish(unfinished: Path, folder: Path) -> None:
     """Make an installation readable for every user and give it its name. Losing to another server is fine."""
     (unfinished / "bootstrap.py").write_text(_source(_BOOTSTRAP), encoding="utf-8")
-    for parent, _, names in os.walk(unfinished):
-        Path(parent).chmod(0o755)
-        for name in names:
-            path = Path(parent, name)
-            path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
-    try:
-        unfinished.rename(folder)
-    except OSError:
-        if not _is_complete(folder):
-            raise
+    finish_client_folder(unfinished, folder, "bootstrap.py")

@@ -7,6 +7,7 @@ from lambent.clock import Clock
 from lambent.function_user import find_function_user
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable
+from lambent.runtimes.nodejs import NodejsRuntimes
 from lambent.runtimes.provided import ProvidedRuntimes
 from lambent.runtimes.python import PythonRuntimes
 
@@ -41,7 +42,11 @@ class HostRuntimes:
         preload: tuple[str, ...] = (),
     ) -> None:
         user = find_function_user(function_user)
-        self._python = PythonRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root, preload=preload)
+        self._hosts: dict[str, PythonRuntimes | NodejsRuntimes] = {
+            "python": PythonRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root, preload=preload),
+            "nodejs": NodejsRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
+        }
+        """By family: who finds an interpreter on this machine."""
         self._provided = ProvidedRuntimes()
 
     def is_known(self, runtime: str) -> bool:
@@ -55,7 +60,7 @@ class HostRuntimes:
 
     async def prepare(self, runtime: str) -> None:
         if self._provider(runtime) == "host":
-            await self._python.prepare(runtime)
+            await self._hosts[CATALOGUE[runtime].family].prepare(runtime)
 
     async def command(
         self,
@@ -66,19 +71,19 @@ class HostRuntimes:
         variables: Mapping[str, str],
         layers: LayersAt | None = None,
     ) -> RuntimeCommand:
-        # Neither names the handler in its command: both read the variable _HANDLER.
+        # None names the handler in its command: all read the variable _HANDLER.
         if self._provider(runtime) == "host":
-            return await self._python.command(runtime, task_root, variables, layers)
+            return await self._hosts[CATALOGUE[runtime].family].command(runtime, task_root, variables, layers)
         return self._provided.command(package, task_root, layers)
 
     def version_label(self, runtime: str) -> str:
         entry = CATALOGUE[runtime]
         if entry.provider == "host":
-            return self._python.version_label(entry)
+            return self._hosts[entry.family].version_label(entry)
         return self._provided.version_label(entry)
 
     async def availability(self) -> Sequence[Availability]:
-        found = {row.runtime: row for row in await self._python.availability()}
+        found = {row.runtime: row for host in self._hosts.values() for row in await host.availability()}
         return [found.get(runtime) or self._other(runtime) for runtime in CATALOGUE]
 
     def _other(self, runtime: str) -> Availability:
@@ -93,5 +98,5 @@ class HostRuntimes:
         if entry is None:
             raise RuntimeUnavailable(f"{runtime} is not a runtime of Lambda")
         if entry.provider == "none":
-            raise RuntimeUnavailable(f"{runtime} is {_NOT_OFFERED}; python3.x and provided.al2023 are")
+            raise RuntimeUnavailable(f"{runtime} is {_NOT_OFFERED}; see `lambent runtimes`")
         return entry.provider

@@ -81,7 +81,7 @@ def stand_in() -> Iterator[StandIn]:
             self.end_headers()
             self.wfile.write(answer.body)
 
-        do_GET = do_POST = _answer
+        do_GET = do_POST = do_PUT = _answer
 
         def log_message(self, *_arguments: Any) -> None:
             pass

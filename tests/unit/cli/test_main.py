@@ -9,7 +9,7 @@ import pytest
 
 from lambent import __version__
 
-COMMANDS = ("serve", "demo", "doctor", "runtimes", "conformance", "invoke", "logs", "ls")
+COMMANDS = ("serve", "demo", "doctor", "runtimes", "conformance", "deploy", "invoke", "logs", "ls")
 
 Run = Callable[..., Any]
 

@@ -26,6 +26,7 @@ from lambent.runtime_api.server import serve
 from lambent.runtimes.contract import LayersAt, Runtimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind, Sandbox, Zygote
+from lambent.telemetry.output import OutputParser
 from lambent.testing.conformance.sandbox import read_some, within_patience
 
 REQUEST_ID = "11111111-2222-4333-8444-555555555555"
@@ -41,12 +42,22 @@ class Answered(msgspec.Struct, frozen=True):
     body: bytes = b""
     error_type: str = ""
     how: Exit | None = None
-    output: str = ""
+    written: bytes = b""
     """All that was written until then."""
 
     def json(self) -> Any:
         """Return the body, decoded."""
         return json.loads(self.body)
+
+    @property
+    def output(self) -> str:
+        """What was written, as text; between the texts stand the headers of framed records."""
+        return self.written.decode("utf-8", "replace")
+
+    def messages(self) -> list[str]:
+        """Return what was written as a log would have it: lines, and framed records whole."""
+        parser = OutputParser()
+        return parser.feed(self.written) + parser.flush()
 
 
 class _Recorder:
@@ -127,8 +138,8 @@ class RunningFunction:
         with contextlib.suppress(BlockingIOError):
             while some := os.read(self._environment.output, 65536):
                 self._output += some
-        output, self._output = self._output.decode("utf-8", "replace"), b""
-        return msgspec.structs.replace(answer, output=output)
+        written, self._output = self._output, b""
+        return msgspec.structs.replace(answer, written=written)
 
     async def _read(self) -> None:
         while some := await read_some(self._environment):
@@ -209,8 +220,14 @@ class RuntimeConformance:
         variables: Mapping[str, str] | None = None,
         client_context: str | None = None,
         layers: Mapping[str, str | bytes] | None = None,
+        handler: str | None = None,
     ) -> list[Answered]:
-        """Start a function made of `files`, and of `layers` merged already, and invoke it with each event."""
+        """
+        Start a function made of `files`, and of `layers` merged already, and invoke it with each event.
+
+        Args:
+            handler: another one than the suite's.
+        """
         with tempfile.TemporaryDirectory(prefix="lambent-conformance-") as name:
             folder = Path(name)
             # Functions run as another user where the tests run as root.
@@ -220,7 +237,9 @@ class RuntimeConformance:
             scratch = folder / "tmp"
             scratch.mkdir()
             scratch.chmod(0o777)
-            return self._runner().run(self._perform(folder, package, merged, events, variables or {}, client_context))
+            handler = self.handler if handler is None else handler
+            performing = self._perform(folder, package, merged, events, variables or {}, client_context, handler)
+            return self._runner().run(performing)
 
     async def _perform(
         self,
@@ -230,13 +249,14 @@ class RuntimeConformance:
         events: Any,
         variables: Mapping[str, str],
         client_context: str | None,
+        handler: str,
     ) -> list[Answered]:
         stage = await self._opened_stage()
         sandbox = stage.sandbox
         await stage.runtimes.prepare(self.runtime)
         root = sandbox.task_root(package)
         at = None if layers is None else LayersAt(layers, sandbox.layers_root(layers))
-        command = await stage.runtimes.command(self.runtime, self.handler, package, root, variables, at)
+        command = await stage.runtimes.command(self.runtime, handler, package, root, variables, at)
         zygote = None
         if self.forks and command.zygote is not None:
             zygote = Zygote(command.zygote.argv, command.zygote.environ, command.zygote.preload)
@@ -245,12 +265,15 @@ class RuntimeConformance:
         served = await serve(environment.runtime_listener, recorder, Quotas().response_payload_max_bytes)
         try:
             reserved = {
-                "_HANDLER": self.handler,
+                "_HANDLER": handler,
                 "AWS_LAMBDA_RUNTIME_API": environment.runtime_api_address,
                 "LAMBDA_TASK_ROOT": root,
                 "AWS_REGION": "us-east-1",
                 "AWS_LAMBDA_FUNCTION_NAME": "hello",
+                "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
                 "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+                "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/hello",
+                "AWS_LAMBDA_LOG_STREAM_NAME": "2026/11/29/[$LATEST]4f9c",
                 **command.reserved,
             }
             defaults = {"LANG": "en_US.UTF-8", "TZ": ":UTC"}
@@ -334,3 +357,100 @@ class RuntimeConformance:
         text = "x" * 5_900_000
         (answer,) = self.run("echo", {"text": text})
         assert answer.json() == {"text": text}
+
+
+class ManagedRuntimeConformance(RuntimeConformance):
+    """
+    What a runtime shows beyond that, whose client is the runtime's and not the package's.
+
+    `packages` has these as well:
+    `context` returns `[request id, ARN, name, version, memory, log group, log stream, time left, time left later]`;
+    `nested_error` fails with the message `boom` in a function `inner` that its handler calls;
+    `order` writes `one` to stdout, `two` to stderr, logs `three` as a warning and writes `four` to stdout, each as a
+    line or record of its own; `logs` logs `low` at the level of debugging and `high` as an error, and returns null;
+    `environment` returns its variables; `left_over` begins work that takes 50 ms and returns false, but where its event
+    has `wait` it waits for that work, so many ms at most, and returns whether it was done.
+    """
+
+    error_type = "Error"
+    """What errors of `error` are called."""
+    trace_member = "stackTrace"
+    """Where the error's body has the trace, an array."""
+
+    def test_unicode_passes(self) -> None:
+        """PL-02: characters of every plane, and control characters, come back as they were."""
+        text = "愛 😀 é ’ \u0000 \x7f \u2028"
+        (answer,) = self.run("echo", {"t": text, text: 1})
+        assert answer.json() == {"t": text, text: 1}
+
+    def test_the_context_tells_of_the_invocation(self) -> None:
+        """RT-03: who and where the function is, as text; the time that is left falls."""
+        (answer,) = self.run("context", {})
+        assert answer.kind == "response", answer
+        *told, left, later = answer.json()
+        stream = "2026/11/29/[$LATEST]4f9c"
+        assert told == [REQUEST_ID, FUNCTION_ARN, "hello", "$LATEST", "256", "/aws/lambda/hello", stream]
+        assert 0 < later < left <= 30_000
+
+    def test_an_error_has_its_type_and_trace(self) -> None:
+        """The body names the class and the message; the trace leads to the handler."""
+        (answer,) = self.run("error", {})
+        told = answer.json()
+        assert (told["errorType"], told["errorMessage"]) == (self.error_type, "boom")
+        assert any("handler" in frame for frame in told[self.trace_member])
+
+    def test_a_nested_error_is_traced_to_its_place(self) -> None:
+        """What fails deeper down is traced through the handler."""
+        (answer,) = self.run("nested_error", {})
+        told = answer.json()
+        assert (answer.kind, told["errorMessage"]) == ("error", "boom")
+        trace = "\n".join(told[self.trace_member])
+        assert "inner" in trace
+        assert "handler" in trace
+
+    def test_a_handler_that_is_not_there(self) -> None:
+        """A module without the handler, and a handler without its module, fail init, each by its name."""
+        (answer,) = self.run_files(self.packages["echo"], {}, handler="app.nothing")
+        assert (answer.kind, answer.error_type) == ("init error", "Runtime.HandlerNotFound")
+        assert answer.json()["errorType"] == "Runtime.HandlerNotFound"
+        (answer,) = self.run_files(self.packages["echo"], {}, handler="nothing.handler")
+        assert (answer.kind, answer.error_type) == ("init error", "Runtime.ImportModuleError")
+
+    def test_output_keeps_its_order(self) -> None:
+        """Both streams and the log records share one pipe."""
+        (answer,) = self.run("order", {})
+        places = [answer.output.index(word) for word in ("one", "two", "three", "four")]
+        assert places == sorted(places)
+
+    def test_log_records_have_their_fields(self) -> None:
+        """PL-03: in JSON a record has level, message and request id, and those below the level are not written."""
+        given = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
+        (answer,) = self.run_files(self.packages["logs"], {}, variables=given)
+        (message,) = [message for message in answer.messages() if "high" in message]
+        record = json.loads(message)
+        assert (record["level"], record["message"], record["requestId"]) == ("ERROR", "high", REQUEST_ID)
+        assert "timestamp" in record
+        assert "low" not in answer.output
+
+    def test_log_lines_have_their_fields(self) -> None:
+        """As text a line has level and request id."""
+        (answer,) = self.run("logs", {})
+        (message,) = [message for message in answer.messages() if "high" in message]
+        assert "ERROR" in message
+        assert REQUEST_ID in message
+
+    def test_the_environment_is_lambdas(self) -> None:
+        """The runtime that was asked for is named, the trace is the invocation's, a variable of the user is there."""
+        (answer,) = self.run_files(self.packages["environment"], {}, variables={"OWN": "é"})
+        seen = answer.json()
+        assert seen["AWS_EXECUTION_ENV"] == f"AWS_Lambda_{self.runtime}"
+        assert seen["_X_AMZN_TRACE_ID"] == TRACE_HEADER
+        assert (seen["OWN"], seen["_HANDLER"], seen["AWS_REGION"]) == ("é", self.handler, "us-east-1")
+        assert seen["PATH"].endswith("/bin")
+        # What the client reads and a program that the function starts has no use for.
+        assert "_LAMBDA_TELEMETRY_LOG_FD" not in seen
+
+    def test_work_left_over_goes_on(self) -> None:
+        """An answer does not wait for what the function began beside it; that goes on when the next one runs."""
+        first, second = self.run("left_over", {}, {"wait": 1000})
+        assert (first.json(), second.json()) == (False, True)

@@ -1,0 +1,50 @@
+/*
+ * What runs in the function's Node.js in the place of AWS's /var/runtime/index.mjs: loads the function and serves it.
+ *
+ * In: the variables that a runtime starts with, events from the Runtime API. Out: answers and framed log records.
+ * Node.js 18 and newer, its own modules only. CommonJS, which starts sooner; functions may be either. As .cjs, since this
+ * folder is in NODE_PATH as on AWS: `require('errors')` of a function must not find a file of ours.
+ *
+ * Two generations of AWS's client are followed, by the runtime that was asked for: up to nodejs22.x handlers may take a
+ * callback; from nodejs24.x on what a handler returns is the answer.
+ * Observed: aws/aws-lambda-nodejs-runtime-interface-client, 3.3.0 and 4.0.2.
+ */
+'use strict';
+
+const { UnhandledPromiseRejection } = require('./errors.cjs');
+const { load } = require('./function.cjs');
+const { Logs } = require('./logs.cjs');
+const { Runtime } = require('./runtime.cjs');
+const { RuntimeApi } = require('./runtime_api.cjs');
+
+const LAST_WITH_CALLBACKS = 22;
+const EXIT_OF_REJECTION = 128;
+const EXIT_OF_EXCEPTION = 129;
+
+async function main() {
+  // The runtime that was asked for, not `process.version`: another one may stand in for it.
+  const identifier = /nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV ?? '');
+  const takesCallbacks = identifier === null || Number(identifier[1]) <= LAST_WITH_CALLBACKS;
+  const logs = new Logs();
+  logs.patchConsole();
+  const runtime = new Runtime(new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API), logs, takesCallbacks);
+  process.on('uncaughtException', (error) => {
+    logs.failure('Uncaught Exception', error);
+    runtime.end(error, EXIT_OF_EXCEPTION);
+  });
+  process.on('unhandledRejection', (reason, promise) => {
+    const error = new UnhandledPromiseRejection(reason, promise);
+    logs.failure('Unhandled Promise Rejection', error);
+    runtime.end(error, EXIT_OF_REJECTION);
+  });
+  try {
+    runtime.handler = await load(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER, takesCallbacks);
+  } catch (error) {
+    logs.failure(takesCallbacks ? 'Uncaught Exception' : 'Init Error', error);
+    runtime.end(error, EXIT_OF_EXCEPTION);
+    return;
+  }
+  runtime.goOn();
+}
+
+main();
