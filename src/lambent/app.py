@@ -239,14 +239,14 @@ async def _expect_some(store: FunctionRepository, around: Surroundings) -> None:
     """Have environments parked for what functions there are, so that the first call after a start finds one."""
     kinds: set[tuple[Scope, str]] = set()
     try:
-        versions = await store.some(_EXPECT_AMONG)
-    except DependencyError:
-        return
-    for version in versions:
-        kind = (version.scope, version.configuration.runtime)
-        if version.state is State.ACTIVE and kind not in kinds and len(kinds) < _EXPECT_MAX:
-            kinds.add(kind)
-            await _expect(around, version.deployment())
+        for version in await store.some(_EXPECT_AMONG):
+            kind = (version.scope, version.configuration.runtime)
+            if version.state is State.ACTIVE and kind not in kinds and len(kinds) < _EXPECT_MAX:
+                kinds.add(kind)
+                await _expect(around, version.deployment())
+    except Exception:
+        # Only to make a call quicker: whatever it is, the server has to stand.
+        _log.exception("start.parking_failed")
 
 
 def _inside(environment: ExecutionEnvironment) -> Inside:
