@@ -164,6 +164,7 @@ class Simulation:
             clock=self.clock,
             endpoint=lambda: "http://127.0.0.1:4566",
             response_max_bytes=1000,
+            stream_max_bytes=1_000_000,
         )
         self.pool = EnvironmentPool(
             lambda deployment, owner: ExecutionEnvironment(deployment, surroundings, owner),

@@ -105,6 +105,7 @@ class Bench:
             clock=self.clock,
             endpoint=lambda: ENDPOINT,
             response_max_bytes=1000,
+            stream_max_bytes=1_000_000,
         )
         self.pool = EnvironmentPool(
             lambda deployment, owner: ExecutionEnvironment(deployment, self.surroundings, owner),

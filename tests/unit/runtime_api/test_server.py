@@ -13,10 +13,11 @@ import pytest
 import uvloop
 
 from lambent.domain.invocation import Invocation
-from lambent.runtime_api.contract import NextCall, Post, RestoreCall, Verdict
+from lambent.runtime_api.contract import Inflow, NextCall, Post, RestoreCall, Verdict
 from lambent.runtime_api.server import BODIES_MAX, CONNECTIONS_MAX, HEAD_BYTES_MAX, RuntimeApiListener, serve
 
 RESPONSE_MAX_BYTES = 300_000
+STREAM_MAX_BYTES = 1_000_000
 REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:hello"
 TRACE = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1"
@@ -39,6 +40,12 @@ class RecordedEvents:
         self.ready: list[Invocation] = []
         """Delivered from within the Next that asks, as after an init."""
         self.next_asked = asyncio.Event()
+        self.takes_streams = False
+        self.inflows: list[Inflow] = []
+        self.pieces = bytearray()
+        """Of streamed responses."""
+        self.limits: list[int] = []
+        """Of bodies that went beyond one."""
 
     def next_requested(self, call: NextCall) -> Verdict:
         self.happened.append(("next", None))
@@ -53,9 +60,27 @@ class RecordedEvents:
         self.happened.append(("response", (request_id, post)))
         return self.verdict
 
-    def response_too_large(self, request_id: str) -> Verdict:
+    def response_too_large(self, request_id: str, limit_bytes: int) -> Verdict:
         self.happened.append(("too large", request_id))
+        self.limits.append(limit_bytes)
         return Verdict.TOO_LARGE if self.verdict is Verdict.ACCEPTED else self.verdict
+
+    def response_begun(self, request_id: str, content_type: str, inflow: Inflow) -> bool:
+        if self.takes_streams:
+            self.happened.append(("begun", (request_id, content_type)))
+            self.inflows.append(inflow)
+        return self.takes_streams
+
+    def response_piece(self, request_id: str, piece: bytes) -> None:
+        assert request_id == REQUEST_ID
+        self.pieces += piece
+
+    def response_ended(self, request_id: str) -> Verdict:
+        self.happened.append(("ended", request_id))
+        return self.verdict
+
+    def response_broken(self, request_id: str) -> None:
+        self.happened.append(("broken", request_id))
 
     def error_posted(self, request_id: str, post: Post) -> Verdict:
         self.happened.append(("error", (request_id, post)))
@@ -130,7 +155,7 @@ def run(story: Callable[[Api], Awaitable[None]]) -> None:
     async def told() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             events = RecordedEvents()
-            api = Api(events, await serve(listener, events, RESPONSE_MAX_BYTES), listener.getsockname())
+            api = Api(events, await serve(listener, events, RESPONSE_MAX_BYTES, STREAM_MAX_BYTES), listener.getsockname())
             try:
                 await asyncio.wait_for(story(api), 20)
             finally:
