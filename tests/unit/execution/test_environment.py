@@ -139,7 +139,7 @@ def test_a_handler_error_keeps_the_environment():
 
 def test_pl01_a_response_too_large_keeps_the_environment():
     """PL-01: the small call right after works at once."""
-    machine, commands = play(*COLD, (1.5, ResponseTooLarge()), (1.75, NextRequested()))
+    machine, commands = play(*COLD, (1.5, ResponseTooLarge(6_291_556)), (1.75, NextRequested()))
     assert json.loads(commands[3][0].payload) == {
         "errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
         "errorType": "Function.ResponseSizeTooLarge",

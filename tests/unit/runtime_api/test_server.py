@@ -758,7 +758,7 @@ def test_a_serve_that_is_cancelled_leaves_the_listener_alone() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
-            serving = asyncio.create_task(serve(listener, RecordedEvents(), RESPONSE_MAX_BYTES))
+            serving = asyncio.create_task(serve(listener, RecordedEvents(), RESPONSE_MAX_BYTES, STREAM_MAX_BYTES))
             await asyncio.sleep(0)
             assert not serving.done()
             serving.cancel()
