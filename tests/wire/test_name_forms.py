@@ -21,6 +21,7 @@ STORY = [
     ("get_function_concurrency", {}),
     ("get_runtime_management_config", {}),
     ("invoke", {"Payload": b"{}"}),
+    ("invoke_with_response_stream", {"Payload": b"{}"}),
     ("list_aliases", {}),
     ("list_provisioned_concurrency_configs", {}),
     ("list_versions_by_function", {}),
