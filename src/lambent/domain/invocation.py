@@ -100,7 +100,7 @@ class RestoreFailure(enum.Enum):
 
 
 class InvocationOutcome(msgspec.Struct, frozen=True):
-    """What an invocation came to, or has come to so far where `stream` is set. `payload` is passed through untouched."""
+    """What an invocation came to, or is coming to where `stream` is set. `payload` is passed through untouched."""
 
     payload: bytes
     executed_version: str

@@ -57,7 +57,9 @@ class ScriptedRuntime:
         """Begin a streamed response; `chunk` makes what is to be written."""
         _, writer = await self._connected()
         path = f"{_RUNTIME}/invocation/{request_id}/response"
-        headers = "Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\nContent-Type: text/x"
+        headers = (
+            "Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\nContent-Type: text/x"
+        )
         writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n".encode())
         return writer
 

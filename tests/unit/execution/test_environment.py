@@ -627,7 +627,8 @@ def test_the_end_of_the_process_tells_more_than_a_broken_connection(event, error
     """A runtime that dies takes its connection with it, and either may be seen first."""
     broken = [(1.75, ResponseBroken())] if is_broken else []
     machine, commands = play(*COLD, (1.5, BEGUN), *broken, (2.0, event))
-    assert [one for one in commands[-1] if isinstance(one, Answer)][0].error == FunctionError(error_type=error_type)
+    answer = next(one for one in commands[-1] if isinstance(one, Answer))
+    assert answer.error == FunctionError(error_type=error_type)
     assert commands[-1][-1] == Gone()
     assert machine.state is state
 

@@ -75,7 +75,7 @@ def test_an_exception_of_the_model_is_raised_by_the_client() -> None:
     written = frames(write("bedrock-runtime", "InvokeModelWithResponseStream", body=given_one_by_one(events)))
     operation = "InvokeModelWithResponseStream"
     assert read_back("bedrock-runtime", operation, "body", written[0]) == [{"chunk": {"bytes": b"a"}}]
-    with pytest.raises(EventStreamError, match="throttlingException.*slower"):
+    with pytest.raises(EventStreamError, match=r"throttlingException.*slower"):
         read_back("bedrock-runtime", operation, "body", written[1])
 
 

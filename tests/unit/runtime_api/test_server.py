@@ -155,7 +155,9 @@ def run(story: Callable[[Api], Awaitable[None]]) -> None:
     async def told() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             events = RecordedEvents()
-            api = Api(events, await serve(listener, events, RESPONSE_MAX_BYTES, STREAM_MAX_BYTES), listener.getsockname())
+            api = Api(
+                events, await serve(listener, events, RESPONSE_MAX_BYTES, STREAM_MAX_BYTES), listener.getsockname()
+            )
             try:
                 await asyncio.wait_for(story(api), 20)
             finally:
@@ -836,7 +838,8 @@ def chunk(piece: bytes) -> bytes:
             ("ended", REQUEST_ID),
         ),
         (
-            b"0\r\nlambda-runtime-function-error-type: Runtime.Late\r\nlambda-runtime-function-error-body: e30=\r\n\r\n",
+            b"0\r\nlambda-runtime-function-error-type: Runtime.Late\r\n"
+            b"lambda-runtime-function-error-body: e30=\r\n\r\n",
             202,
             ("error", (REQUEST_ID, Post(b"{}", "application/json", "Runtime.Late"))),
         ),
