@@ -57,7 +57,8 @@ _ERROR_TYPE: Final = b"lambda-runtime-function-error-type"
 _ERROR_BODY: Final = b"lambda-runtime-function-error-body"
 _RESPONSE_MODE: Final = b"lambda-runtime-function-response-mode"
 _EXPECT: Final = b"expect"
-_LENGTH_HEADERS: Final = (b"content-length", b"transfer-encoding")
+_TRANSFER_ENCODING: Final = b"transfer-encoding"
+_LENGTH_HEADERS: Final = (b"content-length", _TRANSFER_ENCODING)
 _KEPT_HEADERS: Final = frozenset({_CONTENT_TYPE, _ERROR_TYPE, _ERROR_BODY, _RESPONSE_MODE, _EXPECT, *_LENGTH_HEADERS})
 
 _INVALID_RESPONSE_MODE: Final = "Runtime.InvalidResponseModeHeader"
@@ -282,7 +283,7 @@ class _Connection(asyncio.Protocol):
             # Only when nothing is to be answered before: an interim answer has its place in the order, too.
             # A client that does not get one sends its body after a moment anyway.
             self._write(answers.CONTINUE)
-        if _RESPONSE_MODE in request.fields:
+        if _TRANSFER_ENCODING in request.fields or _RESPONSE_MODE in request.fields:
             self._begin_streaming(request)
 
     def _begin_streaming(self, request: _Request) -> None:
@@ -292,7 +293,10 @@ class _Connection(asyncio.Protocol):
         # Assumed: no runtime sends a response behind something that has not been answered, and one of a request that
         # offers another protocol is about to be read again.
         is_next_in_order = not self._requests and self._next is None and not self._parser.should_upgrade()
-        if is_response and is_next_in_order and not self._closing and _streams(request):
+        # A body in chunks may be a stream without saying so. Observed: aws/aws-lambda-go 1.54.0 sends the bytes of an
+        # io.Reader in chunks and never names a mode, which its own lambdaurl relies on; clients that buffer send a length.
+        may_stream = _streams(request) or _RESPONSE_MODE not in request.fields
+        if is_response and is_next_in_order and not self._closing and may_stream:
             request_id = name.decode("latin-1")
             if self._listener.events.response_begun(request_id, _content_type(request), self):
                 request.streamed = request_id

@@ -961,8 +961,26 @@ def test_what_nobody_takes_piece_by_piece_is_gathered() -> None:
         api.events.takes_streams = True
         assert (await client.ask(post(RESPONSE, b"whole", STREAMED)))[0] == 202
         assert (await client.ask(chunked(ERROR, [b"{", b"}"], STREAMED)))[0] == 202
-        assert api.events.names == ["response", "begun", "ended", "error"]
+        assert (await client.ask(post(RESPONSE, b"gathered")))[0] == 202
+        assert (await client.ask(chunked(RESPONSE, [b"!"], "Lambda-Runtime-Function-Response-Mode: other")))[0] == 400
+        assert api.events.names == ["response", "begun", "ended", "error", "response", "error"]
         assert api.events.pieces == b"whole"
+
+    run(story)
+
+
+def test_chunks_are_a_stream_without_saying_so() -> None:
+    """The Go client sends whatever an io.Reader gives in chunks, and never names a mode."""
+
+    async def story(api: Api) -> None:
+        api.events.takes_streams = True
+        client = await api.connect()
+        declared = "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body"
+        head = f"POST {RESPONSE} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n{declared}\r\n\r\n"
+        client.send(head.encode() + chunk(b"one"))
+        await until(lambda: api.events.pieces == b"one")
+        assert (await client.ask(b"0\r\n\r\n"))[0] == 202
+        assert api.events.names == ["begun", "ended"]
 
     run(story)
 
