@@ -293,8 +293,8 @@ class _Connection(asyncio.Protocol):
         # Assumed: no runtime sends a response behind something that has not been answered, and one of a request that
         # offers another protocol is about to be read again.
         is_next_in_order = not self._requests and self._next is None and not self._parser.should_upgrade()
-        # A body in chunks may be a stream without saying so. Observed: aws/aws-lambda-go 1.54.0 sends the bytes of an
-        # io.Reader in chunks and never names a mode, which its own lambdaurl relies on; clients that buffer send a length.
+        # A body in chunks may be a stream without saying so. Observed: aws/aws-lambda-go 1.54.0 sends an io.Reader in
+        # chunks and never names a mode, which its own lambdaurl relies on; clients that buffer send a length.
         may_stream = _streams(request) or _RESPONSE_MODE not in request.fields
         if is_response and is_next_in_order and not self._closing and may_stream:
             request_id = name.decode("latin-1")
