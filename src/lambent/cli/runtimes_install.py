@@ -81,6 +81,8 @@ class _Installing:
         is_new = not found.available
         if is_new:
             self._add(runtime)
+            # Looks again: what it found a moment ago would otherwise do.
+            self._find(runtime)
         self._prepare(runtime)
         self._builder.say(f"{runtime}: {'installed' if is_new else 'already there'}, {self._find(runtime).detail}")
 
