@@ -4,6 +4,8 @@ import base64
 import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
 from functools import partial
 from pathlib import Path
@@ -310,11 +312,37 @@ def test_a_version_that_is_not_here_says_what_adds_it(server, lambda_client, uni
                 major = runtime.removeprefix("nodejs").partition(".")[0]
                 assert invoke(lambda_client, name, {})[1].startswith(f"v{major}.")
             else:
-                assert "npm install --prefix" in found["StateReason"]
+                assert f"`lambent runtimes install {runtime} --runtimes-dir" in found["StateReason"]
         finally:
             lambda_client.delete_function(FunctionName=name)
     with pytest.raises(ClientError, match=r"Runtime nodejs16\.x is not offered by this version of Lambent"):
         lambda_client.create_function(FunctionName=unique_name, **{**settings, "Runtime": "nodejs16.x"})
+
+
+def test_what_a_failed_function_says_adds_its_version(own_server, unique_name):
+    """The command in its reason installs the version; the server finds it, and the next update starts over."""
+    if shutil.which("npm") is None:
+        pytest.skip("needs:npm:apt install npm")
+    server = own_server()
+    server.options = ("--runtimes-dir", str(server.data_dir / "own-runtimes"))
+    client = server.start().client("lambda")
+    entries = {"index.js": "exports.handler = async () => process.version;"}
+    for runtime in ("nodejs22.x", "nodejs24.x", "nodejs18.x", "nodejs20.x"):
+        name = FunctionMaker(client, runtime, f"{unique_name}-{runtime[6:8]}")(
+            entries=entries, Handler="index.handler", wait=False
+        )
+        found = wait_for(partial(settled, client, name))
+        if found["State"] == "Failed":
+            break
+    else:
+        pytest.skip("needs:a-version-less:a machine without one of the versions of Node.js")
+    command = re.search(r"`(lambent runtimes install [^`]+)`", found["StateReason"])[1]
+    done = subprocess.run([LAMBENT, *shlex.split(command)[1:]], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert f"runtimes: {runtime}: installed, Node.js " in done.stderr
+    client.update_function_configuration(FunctionName=name, Description="once more")
+    assert wait_for(partial(settled, client, name))["State"] == "Active"
+    assert invoke(client, name, {})[1].startswith(f"v{runtime[6:8]}.")
 
 
 def test_the_example_runs(lambda_client, make_node, node):

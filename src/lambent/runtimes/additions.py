@@ -89,11 +89,6 @@ def addition(entry: CatalogueEntry, machine: Machine, runtimes_dir: Path) -> Add
     return _BY_HAND[entry.family].format(version=version)
 
 
-def installs(runtime: str, runtimes_dir: Path) -> str:
-    """Return the command that a refusal names: it adds a runtime for servers with this folder."""
-    return f"lambent runtimes install {runtime} --runtimes-dir {runtimes_dir}"
-
-
 def _npm(entry: CatalogueEntry, machine: Machine, runtimes_dir: Path) -> Addition:
     architecture = _NPM_ARCHITECTURES.get(machine.architecture.lower(), machine.architecture)
     name = f"node-{machine.system.lower()}-{architecture}"

@@ -5,8 +5,6 @@ AWS's client for Node.js has to be compiled; this one is a few files of JavaScri
 can read them.
 """
 
-import platform
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,7 +22,7 @@ from lambent.runtimes.managed import (
     reserved,
     wrapper,
 )
-from lambent.runtimes.nodejs_interpreters import language, npm_command
+from lambent.runtimes.nodejs_interpreters import language
 from lambent.runtimes.own_client import OwnClient
 
 _CLIENT = Path(__file__).with_name("nodejs_client")
@@ -103,12 +101,6 @@ class NodejsRuntimes(LanguageRuntimes):
 
     def _version(self, entry: CatalogueEntry) -> str:
         return _major(entry)
-
-    def _install_command(self, version: str) -> str:
-        if platform.system() == "Darwin":
-            return f"brew install node@{version}"
-        command = npm_command(self._runtimes_dir, version)
-        return command if shutil.which("npm") else f"apt install npm` and `{command}"
 
 
 def _argv(interpreter: Path, entry: str, variables: Mapping[str, str]) -> tuple[str, ...]:

@@ -117,7 +117,7 @@ def test_a_version_that_is_not_here(folder: Path) -> None:
     """The refusal says what there is, and the command that adds the rest."""
     told = refusal(runtimes(folder, HERE), "nodejs22.x")
     assert told.startswith("nodejs22.x cannot run on this machine: there is no Node.js 22 (there is 20). ")
-    assert f"npm install --prefix {folder}/runtimes/nodejs22 node-" in told
+    assert f"`lambent runtimes install nodejs22.x --runtimes-dir {folder}/runtimes`" in told
     assert "is closed to user nobody" in refusal(runtimes(folder, CLOSED), "nodejs24.x")
     assert "(there is none)" in refusal(runtimes(folder), "nodejs18.x")
 
