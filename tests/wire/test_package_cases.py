@@ -1,6 +1,8 @@
 """Behaviour cases of deployment packages, by their ids."""
 
+import base64
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -101,3 +103,21 @@ def test_pk06_unreadable_files_fail_as_on_aws(server, lambda_client, make_functi
     else:
         # Without root the function runs as the user who owns the file: lenient, as the changelog says.
         assert payload == 1
+
+
+def test_a_package_is_on_the_disk_once(server, lambda_client, make_function):
+    """Every environment sees the files that were unpacked, none a copy of them."""
+    source = f"""{ROOT}
+import time
+def handler(e, c):
+    time.sleep(0.5)
+    found = os.stat(ROOT + "/large")
+    return [c.log_stream_name, found.st_ino, found.st_size]
+"""
+    name = make_function(archive=zip_of({"app.py": source, "large": b"\0" * 5_000_000}))
+    with ThreadPoolExecutor(2) as pool:
+        seen = [answer for _, answer in pool.map(lambda _: invoke(lambda_client, name), range(2))]
+    assert len({stream for stream, _, _ in seen}) == 2, "one environment served both"
+    sha256 = lambda_client.get_function_configuration(FunctionName=name)["CodeSha256"]
+    unpacked = (server.data_dir / "packages" / base64.b64decode(sha256).hex() / "large").stat()
+    assert {(inode, size) for _, inode, size in seen} == {(unpacked.st_ino, 5_000_000)}
