@@ -432,9 +432,7 @@ def _wheel_of_markupsafe(version: str) -> dict[str, str | bytes]:
     with tempfile.TemporaryDirectory() as folder:
         command = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile")
         options = ("--target", folder, "--python-version", version, "--only-binary=:all:", "--no-deps")
-        done = subprocess.run(
-            [*command, *options, "markupsafe==3.0.2"], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([*command, *options, "markupsafe==3.0.2"], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             pytest.skip(f"needs:package-index:make test where pip reaches a package index ({done.stderr[-200:]})")
         files = [path for path in Path(folder, "markupsafe").iterdir() if path.is_file()]
@@ -736,6 +734,16 @@ class TestNodejs(ManagedRuntimeConformance):
         assert lines[:2] == ["Error: Cannot find module 'no-such-module'", "Require stack:"]
         assert lines[2].endswith("/app.js")
         assert lines[3].endswith("/index.mjs")
+        assert "aws-sdk-js" not in answer.output
+
+    @pytest.mark.parametrize(
+        "files",
+        [{"app.js": "require('@aws-sdk/client-none');"}, {"app.mjs": "import '@aws-sdk/client-none';"}],
+        ids=["require", "import"],
+    )
+    def test_a_missing_sdk_has_a_hint_in_the_log(self, files: dict[str, str]) -> None:
+        """AWS's runtimes carry the SDK; here it is installed, or packaged."""
+        assert "`lambent runtimes install aws-sdk-js`" in self.answer(files).output
 
     @pytest.mark.parametrize("runtime", ["nodejs22.x", "nodejs24.x"])
     @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import struct
 import subprocess
 
 import pytest
-from wire.support import invoke, tail_of, wait_for, zip_of
+from wire.support import invoke, tail_of, wait_for
 from wire.test_nodejs import newest_with_callbacks
 
 OTHER_MACHINES = {62: 183, 183: 62}
@@ -69,7 +69,7 @@ NATIVE = [
 
 @pytest.mark.parametrize(("wrong", "told"), NATIVE)
 def test_python_with_a_native_module_that_cannot_be_loaded(fails, libraries, wrong, told):
-    """A missing library, half a file, no library at all, another machine's: as on AWS, a module that is not imported."""
+    """A missing library, half a file, no library, another machine's: as on AWS, a module that is not imported."""
     source = "import native\ndef handler(e, c):\n    return 1\n"
     fails("Runtime.ImportModuleError", told, entries={"app.py": source, "native.so": libraries[wrong]})
 

@@ -1,4 +1,7 @@
-"""The tools that build functions and install runtimes: run with progress, silent when all is well, their last words when it is not."""
+"""
+The tools that build functions and install runtimes: run with progress, silent when all is well, their last words when
+it is not.
+"""
 
 import os
 import shutil

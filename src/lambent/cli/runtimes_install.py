@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lambent.cli.build_tool import Builder, Tool
 from lambent.cli.failure import CommandFailed
 from lambent.cli.runtimes import host_runtimes, runtimes_dir
 from lambent.cli.setting_options import settings_from, with_settings
-from lambent.clock import SystemClock
 from lambent.settings import Settings
 
 if TYPE_CHECKING:
     import asyncio
 
-    from lambent.runtimes.additions import Addition
+    from lambent.cli.build_tool import Builder
+    from lambent.runtimes.additions import Addition, Machine
     from lambent.runtimes.contract import Availability
 
 
@@ -32,15 +31,21 @@ def install(
     """
     Add runtimes to this machine.
 
-    Each by what this machine has: npm, uv, or Debian's packages where this is root. What is there already stays as
-    it is. A server that runs finds them by itself; a function that failed for want of one starts over with its next
+    Each by what this machine has: npm, uv, or Debian's packages where this is root. `aws-sdk-js` adds the modules of
+    the AWS SDK that Node.js functions use most, which they then find without packaging them. What is there already
+    stays as it is.
+
+    A server that runs finds all this by itself; a function that failed for want of a runtime starts over with its next
     update, or when it is deployed again.
     """
     import asyncio
 
+    from lambent.cli.build_tool import Builder
+    from lambent.clock import SystemClock
+    from lambent.runtimes.additions import SDK
     from lambent.runtimes.catalogue import CATALOGUE
 
-    if unknown := [runtime for runtime in runtimes if runtime not in CATALOGUE]:
+    if unknown := [runtime for runtime in runtimes if runtime not in CATALOGUE and runtime != SDK]:
         raise CommandFailed(f"{unknown[0]} is not a runtime of Lambda; see `lambent runtimes`", exit_code=2)
     builder = Builder(SystemClock(), verbose, command="runtimes", undone="nothing has been installed")
     failures = []
@@ -48,7 +53,10 @@ def install(
         installing = _Installing(settings_from(given), builder, runner)
         for runtime in dict.fromkeys(runtimes):
             try:
-                installing.install(runtime)
+                if runtime == SDK:
+                    installing.install_sdk()
+                else:
+                    installing.install(runtime)
             except CommandFailed as error:
                 failures.append(f"{runtime}: {error}")
     if failures:
@@ -58,7 +66,7 @@ def install(
 class _Installing:
     """One run of the command."""
 
-    def __init__(self, settings: Settings, builder: Builder, runner: "asyncio.Runner") -> None:
+    def __init__(self, settings: Settings, builder: "Builder", runner: "asyncio.Runner") -> None:
         self._folder = runtimes_dir(settings).absolute()
         # What stands in for a version is not the version.
         self._host = host_runtimes(settings, fallback="none")
@@ -86,6 +94,21 @@ class _Installing:
         self._prepare(runtime)
         self._builder.say(f"{runtime}: {'installed' if is_new else 'already there'}, {self._find(runtime).detail}")
 
+    def install_sdk(self) -> None:
+        """
+        Make the AWS SDK for JavaScript available to Node.js functions.
+
+        Raises:
+            CommandFailed: it is not, and why.
+        """
+        from lambent.runtimes.additions import SDK, sdk_addition, sdk_folder
+
+        folder = sdk_folder(self._folder)
+        is_new = not folder.exists()
+        if is_new:
+            self._follow(sdk_addition(self._machine(), self._folder))
+        self._builder.say(f"{SDK}: {'installed' if is_new else 'already there'}, in {folder}")
+
     def _find(self, runtime: str) -> "Availability":
         """Look at the machine, now."""
         listed = self._runner.run(self._host.availability())
@@ -102,13 +125,19 @@ class _Installing:
 
     def _add(self, runtime: str) -> None:
         """Run the command that adds the interpreter."""
-        from lambent.runtimes.additions import Machine, addition
+        from lambent.runtimes.additions import addition
         from lambent.runtimes.catalogue import CATALOGUE
 
-        machine = Machine(
+        self._follow(addition(CATALOGUE[runtime], self._machine(), self._folder))
+
+    def _machine(self) -> "Machine":
+        from lambent.runtimes.additions import Machine
+
+        return Machine(
             platform.system(), platform.machine(), os.geteuid() == 0, self._builder.has, self._debian_candidate
         )
-        way = addition(CATALOGUE[runtime], machine, self._folder)
+
+    def _follow(self, way: "Addition | str") -> None:
         if isinstance(way, str):
             raise CommandFailed(f"this machine has nothing to install it with: {way}")
         if way.folder is None:
@@ -135,19 +164,24 @@ class _Installing:
                 # Of an installation by hand that was interrupted.
                 shutil.rmtree(folder, ignore_errors=True)
             # Another of these commands may have been quicker.
-            finish_client_folder(unfinished, folder, str(way.program))
+            finish_client_folder(unfinished, folder, str(way.entry))
         except OSError as error:
             raise CommandFailed(f"{folder}: {error.strerror}") from error
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def _run(self, way: "Addition", folder: Path) -> None:
+        from lambent.cli.build_tool import Tool
+
         program, *arguments = way.command
         tool = Tool(program, f"install {program}")
         self._builder.run(tool, *arguments, folder=folder, shown=way.shown, variables=dict(way.variables))
 
     def _works(self, folder: Path, way: "Addition") -> bool:
-        return folder.is_dir() and self._builder.ask(str(folder / way.program), "--version", folder=folder) is not None
+        entry = folder / way.entry
+        if not way.is_program:
+            return entry.exists()
+        return entry.is_file() and self._builder.ask(str(entry), "--version", folder=folder) is not None
 
     def _debian_candidate(self, package: str) -> str | None:
         """Return the version of a Debian package that apt would install."""

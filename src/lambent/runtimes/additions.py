@@ -4,13 +4,14 @@ What adds a runtime to a machine, as data and one decision.
 In: a runtime and what the machine has. Out: the command that adds it, or what a person has to do. Runs nothing itself.
 """
 
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from lambent.runtimes.catalogue import CatalogueEntry
+from lambent.runtimes.catalogue import NODEJS_SDK, CatalogueEntry
 
 _NPM_ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -32,6 +33,15 @@ _BY_HAND = {
     "ruby": "install Ruby {version}, e.g. with `rbenv install {version}`",
 }
 """Family to what to do where no way is open, not even to root."""
+
+SDK = "aws-sdk-js"
+"""What the AWS SDK for JavaScript is called among runtimes."""
+
+_NPM_INSTALL = (
+    # `.`: npm would otherwise look for a folder above that has modules. Nothing of a package is run.
+    *("npm", "install", "--prefix", ".", "--ignore-scripts"),
+    *("--no-save", "--no-package-lock", "--no-audit", "--no-fund"),
+)
 
 UV_PLACE = Path("/opt/python")
 """Where uv puts what root installs: its own place is in root's home, which is closed to the functions' user."""
@@ -59,8 +69,10 @@ class Addition(msgspec.Struct, frozen=True):
     """The command as it is told, without options that nobody would type."""
     folder: Path | None = None
     """Where it is once it is whole. The command then runs in a new folder, which gets this name; None: elsewhere."""
-    program: Path = Path()
-    """The program below `folder` that shows by `--version` that what is there works."""
+    entry: Path = Path()
+    """What below `folder` shows that it is whole."""
+    is_program: bool = False
+    """Whether `entry` is run with `--version` to see that it works on this machine."""
     variables: tuple[tuple[str, str], ...] = ()
 
 
@@ -89,17 +101,34 @@ def addition(entry: CatalogueEntry, machine: Machine, runtimes_dir: Path) -> Add
     return _BY_HAND[entry.family].format(version=version)
 
 
+def sdk_addition(machine: Machine, runtimes_dir: Path) -> Addition | str:
+    """Return what adds the AWS SDK for JavaScript. See `addition`."""
+    if not machine.has("npm"):
+        return _BY_HAND["nodejs"]
+    return Addition(
+        (*_NPM_INSTALL, *NODEJS_SDK),
+        shown=f"npm install {NODEJS_SDK[0]} and {len(NODEJS_SDK) - 1} more",
+        folder=sdk_folder(runtimes_dir),
+        entry=Path("node_modules", "@aws-sdk"),
+    )
+
+
+def sdk_folder(runtimes_dir: Path) -> Path:
+    """Return where the AWS SDK for JavaScript is, once it is installed: below `node_modules` in there."""
+    digest = hashlib.sha256("\n".join(NODEJS_SDK).encode()).hexdigest()
+    return runtimes_dir / f"{SDK}-{digest[:12]}"
+
+
 def _npm(entry: CatalogueEntry, machine: Machine, runtimes_dir: Path) -> Addition:
     architecture = _NPM_ARCHITECTURES.get(machine.architecture.lower(), machine.architecture)
     name = f"node-{machine.system.lower()}-{architecture}"
     version = _version(entry)
-    # `--prefix .`: npm would otherwise look for a folder above that has modules. Nothing of a package is run.
-    quiet = ("--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts")
     return Addition(
-        ("npm", "install", "--prefix", ".", *quiet, f"{name}@{version}"),
+        (*_NPM_INSTALL, f"{name}@{version}"),
         shown=f"npm install {name}@{version}",
         folder=runtimes_dir / f"nodejs{version}",
-        program=Path("node_modules", name, "bin", "node"),
+        entry=Path("node_modules", name, "bin", "node"),
+        is_program=True,
     )
 
 

@@ -1,12 +1,13 @@
 """Which command adds a runtime, by what a machine has."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from lambent.runtimes.additions import Addition, Machine, addition
-from lambent.runtimes.catalogue import CATALOGUE, CatalogueEntry
+from lambent.runtimes.additions import Addition, Machine, addition, sdk_addition, sdk_folder
+from lambent.runtimes.catalogue import CATALOGUE, NODEJS_SDK, CatalogueEntry
 
 FOLDER = Path("/r")
 
@@ -48,7 +49,7 @@ def test_nodejs_comes_by_npm(system: str, architecture: str, package: str) -> No
     assert "--ignore-scripts" in way.command
     assert way.command[-1] == f"{package}@22"
     assert way.folder == FOLDER / "nodejs22"
-    assert way.program == Path(f"node_modules/{package}/bin/node")
+    assert way.entry == Path(f"node_modules/{package}/bin/node")
 
 
 def test_nodejs_without_npm() -> None:
@@ -106,3 +107,15 @@ def test_every_language_has_a_way() -> None:
     for entry in CATALOGUE.values():
         if entry.provider == "host":
             assert isinstance(on(entry.runtime), str)
+
+
+def test_the_sdk_for_javascript() -> None:
+    """Each module in a version of its own; a new choice of them is another folder."""
+    assert all(re.fullmatch(r"@aws-sdk/[a-z0-9-]+@\d+\.\d+\.\d+", module) for module in NODEJS_SDK)
+    machine = Machine("Linux", "x86_64", False, lambda name: name == "npm", lambda _: None)
+    way = sdk_addition(machine, FOLDER)
+    assert isinstance(way, Addition)
+    assert way.command[-len(NODEJS_SDK) :] == NODEJS_SDK
+    assert way.folder == sdk_folder(FOLDER)
+    without = Machine("Linux", "x86_64", True, lambda _: False, lambda _: None)
+    assert sdk_addition(without, FOLDER) == "install npm (`apt install npm`) and repeat this command"

@@ -11,6 +11,7 @@ import pytest
 
 from lambent.clock import SystemClock
 from lambent.function_user import FunctionUser, find_function_user
+from lambent.runtimes.additions import sdk_folder
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import LayersAt, RuntimeUnavailable
 from lambent.runtimes.interpreters import Interpreter, newest_reachable
@@ -159,3 +160,18 @@ def test_a_client_that_functions_cannot_reach(folder: Path) -> None:
 def test_the_label_of_init_start(folder: Path) -> None:
     """Family and version."""
     assert runtimes(folder).version_label(CATALOGUE["nodejs22.x"]) == "nodejs:22.v1"
+
+
+def test_the_sdk_is_beside_the_client_once_it_is_installed(folder: Path) -> None:
+    """While the server runs, too; not for versions that it does not run on."""
+    old = Interpreter(Path("/usr/bin/nodejs"), (18, 20, 4), True, prefix=Path("/usr"))
+    under_test = runtimes(folder, HERE, old)
+
+    def has_sdk(runtime: str) -> bool:
+        command = asyncio.run(under_test.command(runtime, "app.handler", "/task", {}))
+        return (Path(command.argv[3]).parent / "node_modules/@aws-sdk").is_dir()
+
+    assert not has_sdk("nodejs20.x")
+    (sdk_folder(folder / "runtimes") / "node_modules/@aws-sdk").mkdir(parents=True)
+    assert has_sdk("nodejs20.x")
+    assert not has_sdk("nodejs18.x")

@@ -113,5 +113,5 @@ def test_the_command_puts_it_where_it_is_found(folder: Path) -> None:
     way = addition(CATALOGUE["nodejs24.x"], machine, folder / "runtimes")
     assert isinstance(way, Addition)
     assert way.folder is not None
-    fake(way.folder / way.program)
+    fake(way.folder / way.entry)
     assert [one.version[0] for one in found_in(folder)] == [24]
