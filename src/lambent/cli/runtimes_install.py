@@ -1,9 +1,11 @@
 """`lambent runtimes install`: adds runtimes to this machine, each whole or not at all."""
 
+import importlib.util
 import os
 import platform
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,8 +33,8 @@ def install(
     """
     Add runtimes to this machine.
 
-    Each by what this machine has: npm, uv, or Debian's packages where this is root. `aws-sdk-js` adds the modules of
-    the AWS SDK that Node.js functions use most, which they then find without packaging them. What is there already
+    Each by what this machine has: npm, uv, pip, or Debian's packages where this is root. `aws-sdk-js` adds the modules
+    of the AWS SDK that Node.js functions use most, which they then find without packaging them. What is there already
     stays as it is.
 
     A server that runs finds all this by itself; a function that failed for want of a runtime starts over with its next
@@ -89,8 +91,10 @@ class _Installing:
         is_new = not found.available
         if is_new:
             self._add(runtime)
-            # Looks again: what it found a moment ago would otherwise do.
-            self._find(runtime)
+            found = self._find(runtime)
+            if not found.available:
+                # E.g. below a home that is closed to the functions' user.
+                raise CommandFailed(f"installed, but functions cannot have it: {found.detail}")
         self._prepare(runtime)
         self._builder.say(f"{runtime}: {'installed' if is_new else 'already there'}, {self._find(runtime).detail}")
 
@@ -134,7 +138,12 @@ class _Installing:
         from lambent.runtimes.additions import Machine
 
         return Machine(
-            platform.system(), platform.machine(), os.geteuid() == 0, self._builder.has, self._debian_candidate
+            system=platform.system(),
+            architecture=platform.machine(),
+            is_root=os.geteuid() == 0,
+            has=self._builder.has,
+            pip=(sys.executable, "-m", "pip") if importlib.util.find_spec("pip") else (),
+            candidate=self._debian_candidate,
         )
 
     def _follow(self, way: "Addition | str") -> None:

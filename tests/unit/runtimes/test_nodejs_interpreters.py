@@ -109,7 +109,7 @@ def test_a_version_is_as_precise_as_it_is_written() -> None:
 
 def test_the_command_puts_it_where_it_is_found(folder: Path) -> None:
     """What the command makes is what the search looks for."""
-    machine = Machine("Linux", "aarch64", False, lambda _: True, lambda _: None)
+    machine = Machine("Linux", "aarch64", False, lambda _: True, (), lambda _: None)
     way = addition(CATALOGUE["nodejs24.x"], machine, folder / "runtimes")
     assert isinstance(way, Addition)
     assert way.folder is not None
