@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 from wire.support import error_of, invoke, zip_of
+from wire.test_layers import Layers
 
 ROOT = "import os; ROOT = os.environ['LAMBDA_TASK_ROOT']\n"
 
@@ -33,14 +34,25 @@ def handler(e, c):
     assert invoke(lambda_client, make_function(archive=archive))[1] == ["hi\n", "PermissionError"]
 
 
-def test_pk02_symlinks_are_links(lambda_client, make_function):
-    """PK-02: a symlink entry becomes a symlink. (In layers: once layers are offered.)"""
+def test_pk02_symlinks_are_links(lambda_client, make_function, unique_name):
+    """PK-02: a symlink entry becomes a symlink, in packages and in layers, also those that are merged."""
     source = f"""{ROOT}
+OPT = os.environ["PATH"].rpartition(":")[2].removesuffix("/bin")
 def handler(e, c):
-    return {{"islink": os.path.islink(ROOT + "/lib/link.txt"), "text": open(ROOT + "/lib/link.txt").read()}}
+    links = [ROOT + "/lib/link.txt", OPT + "/lib/link.txt", OPT + "/lib/out"]
+    return [os.path.islink(link) and os.path.exists(link) and open(link).read() for link in links]
 """
+    layers = Layers(lambda_client, unique_name)
     archive = zip_of({"app.py": source, "lib/real.txt": "data"}, links={"lib/link.txt": "real.txt"})
-    assert invoke(lambda_client, make_function(archive=archive))[1] == {"islink": True, "text": "data"}
+    links = {"lib/link.txt": "real.txt", "lib/out": "../../etc/lambent-secret"}
+    linked = zip_of({"lib/real.txt": "of the layer"}, links=links)
+    try:
+        attached = [layers(linked, "a"), layers(zip_of({"lib/other.txt": ""}), "b")]
+        name = make_function(archive=archive, Layers=attached)
+        # What leads out of a layer leads to what the function could have opened by itself.
+        assert invoke(lambda_client, name)[1] == ["data", "of the layer", False]
+    finally:
+        layers.delete()
 
 
 def test_pk03_backslashes_are_kept(server, lambda_client, make_function):
