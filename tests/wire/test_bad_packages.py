@@ -94,7 +94,6 @@ def test_a_native_module_that_ends_the_process(fails, libraries):
         ("com.example.Hello::handle", "Runtime.ImportModuleError", "No module named 'com'"),
         ("Hello::Hello.Function::Handler", "Runtime.ImportModuleError", "No module named 'Hello::Hello'"),
         ("app.", "Runtime.HandlerNotFound", "Handler '' missing on module 'app'"),
-        ("bootstrap", "Runtime.MalformedHandlerName", "Bad handler 'bootstrap'"),
     ],
 )
 def test_python_with_a_handler_of_another_language(fails, handler, error_type, told):
@@ -109,7 +108,6 @@ def test_python_with_a_handler_of_another_language(fails, handler, error_type, t
         ("com.example.Hello::handle", "Runtime.ImportModuleError", "Error: Cannot find module 'com'"),
         ("lambda_function.lambda_handler", "Runtime.ImportModuleError", "Error: Cannot find module 'lambda_function'"),
         ("index.", "Runtime.HandlerNotFound", "index. is undefined or not exported"),
-        ("../index.handler", "Runtime.MalformedHandlerName", "'../index.handler' is not a valid handler name."),
     ],
 )
 def test_nodejs_with_a_handler_of_another_language(fails, node, handler, error_type, told):

@@ -194,6 +194,7 @@ class _Installing:
 
     def _debian_candidate(self, package: str) -> str | None:
         """Return the version of a Debian package that apt would install."""
-        policy = self._builder.ask("apt-cache", "policy", package, folder=Path("/")) or ""
+        # Its words are read, so they have to be English.
+        policy = self._builder.ask("env", "LC_ALL=C", "apt-cache", "policy", package, folder=Path("/")) or ""
         found = re.search(r"^  Candidate: (\d\S*)$", policy, re.MULTILINE)
         return found[1] if found else None

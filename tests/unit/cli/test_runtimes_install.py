@@ -1,5 +1,6 @@
 """`lambent runtimes install`: what is run and what is left behind, with installers that are scripts."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -40,7 +41,7 @@ def tool(place: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], P
     """Put a script on a PATH that has else but the system's own; return where it writes its arguments."""
     programs = place / "programs"
     programs.mkdir()
-    for program in ("sh", "cat", "mkdir", "chmod", "sleep", "touch"):
+    for program in ("sh", "cat", "mkdir", "chmod", "sleep", "touch", "env"):
         (programs / program).symlink_to(shutil.which(program) or "")
     monkeypatch.setenv("PATH", str(programs))
     monkeypatch.setenv("HOME", str(place))
@@ -117,6 +118,31 @@ def test_an_installer_that_fails_leaves_nothing(
     assert ("    no such version\n" in finished.err) == ("exit" in script)
     assert noted.read_text().splitlines()[-1].endswith("@24")
     assert left(place) == []
+
+
+POLICY = """nodejs:
+  Installed: (none)
+  Candidate: {}
+  Version table:
+     24.9.0 500
+"""
+
+
+def test_debians_packages(
+    install: Run, tool: Callable[[str, str], Path], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What apt would install is asked for in English; installing is root's."""
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    noted = tool("apt-get", 'echo "$DEBIAN_FRONTEND"; exit 100')
+    tool("apt-cache", f'[ "$LC_ALL" = C ] && cat <<END\n{POLICY.format("24.1.0+dfsg-1")}END')
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert install("nodejs24.x").err.endswith(": run `apt-get install nodejs` as root\n")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    refused = "lambent: nodejs24.x: `apt-get install nodejs` failed with exit code 100: nothing has been installed\n"
+    assert install("nodejs24.x").err.endswith(f"    noninteractive\n{refused}")
+    assert noted.read_text().split() == ["install", "--yes", "--no-install-recommends", "nodejs"]
+    tool("apt-cache", f"cat <<END\n{POLICY.format('(none)')}END")
+    assert "install npm" in install("nodejs24.x").err
 
 
 def test_an_installation_gets_its_name_when_it_works(
