@@ -7,6 +7,7 @@ from lambent.clock import Clock
 from lambent.function_user import find_function_user
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable
+from lambent.runtimes.language import LanguageRuntimes
 from lambent.runtimes.nodejs import NodejsRuntimes
 from lambent.runtimes.provided import ProvidedRuntimes
 from lambent.runtimes.python import PythonRuntimes
@@ -42,7 +43,7 @@ class HostRuntimes:
         preload: tuple[str, ...] = (),
     ) -> None:
         user = find_function_user(function_user)
-        self._hosts: dict[str, PythonRuntimes | NodejsRuntimes] = {
+        self._hosts: dict[str, LanguageRuntimes] = {
             "python": PythonRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root, preload=preload),
             "nodejs": NodejsRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
         }
@@ -71,9 +72,8 @@ class HostRuntimes:
         variables: Mapping[str, str],
         layers: LayersAt | None = None,
     ) -> RuntimeCommand:
-        # None names the handler in its command: all read the variable _HANDLER.
         if self._provider(runtime) == "host":
-            return await self._hosts[CATALOGUE[runtime].family].command(runtime, task_root, variables, layers)
+            return await self._hosts[CATALOGUE[runtime].family].command(runtime, handler, task_root, variables, layers)
         return self._provided.command(package, task_root, layers)
 
     def version_label(self, runtime: str) -> str:
