@@ -11,6 +11,7 @@ from lambent.runtimes.language import LanguageRuntimes
 from lambent.runtimes.nodejs import NodejsRuntimes
 from lambent.runtimes.provided import ProvidedRuntimes
 from lambent.runtimes.python import PythonRuntimes
+from lambent.runtimes.ruby import RubyRuntimes
 
 _NOT_OFFERED = "not offered by this version of Lambent"
 
@@ -46,6 +47,7 @@ class HostRuntimes:
         self._hosts: dict[str, LanguageRuntimes] = {
             "python": PythonRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root, preload=preload),
             "nodejs": NodejsRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
+            "ruby": RubyRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
         }
         """By family: who finds an interpreter on this machine."""
         self._provided = ProvidedRuntimes()

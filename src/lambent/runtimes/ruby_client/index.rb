@@ -8,9 +8,9 @@
 # frozen_string_literal: true
 
 # RUBYLIB has folders of the package and of layers, as on AWS. What this client runs on is Ruby's own all the same.
-given = (ENV['RUBYLIB'] || '').split(':').reject(&:empty?).map { |folder| File.expand_path(folder) }
+given = (ENV['RUBYLIB'] || '').split(':').map { |folder| File.expand_path(folder) }
 before = $LOAD_PATH.dup
-$LOAD_PATH.reject! { |folder| given.include?(folder.to_s) }
+$LOAD_PATH.reject! { |folder| given.include?(folder) && !folder.start_with?("#{RbConfig::CONFIG['prefix']}/") }
 begin
   require 'json'
   require 'logger'
