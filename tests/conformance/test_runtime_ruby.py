@@ -85,7 +85,7 @@ class TestRuby(ManagedRuntimeConformance):
             ({"app.rb": "module Own\n  def self.run(event:, context:)\n    42\n  end\nend\n"}, "app.Own.run"),
             (
                 {
-                    "src/app.rb": "module A\n  class B\n    def self.run(event:, context:)\n      42\n    end\n  end\nend\n"
+                    "src/app.rb": "module A\n  class B\n    def self.run(event:, context:) = 42\n  end\nend\n",
                 },
                 "src/app.A::B.run",
             ),
@@ -156,7 +156,7 @@ class TestRuby(ManagedRuntimeConformance):
         assert then.json() == {"n": 1}
 
     def test_log_lines_are_lambdas(self) -> None:
-        """Time, process, level and request id; several lines of one call are one message; a format of one's own stays."""
+        """Time, process, level and request id; lines of one call are one message; a format of one's own stays."""
         body = (
             "l = Logger.new($stdout, progname: 'p')\nl.info(\"a\\nb\")\nputs ['c', ['d']], 'e'\nputs\n"
             "l.formatter = proc { |*, m| \"own #{m}\\n\" }\nl.warn('f')\nLogger.new('/dev/null').error('g')"

@@ -23,7 +23,7 @@ def _folders(environ: Mapping[str, str]) -> list[Path]:
     home = Path(environ.get("HOME") or Path.home())
     data = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     rbenv = Path(environ.get("RBENV_ROOT") or home / ".rbenv")
-    rvm = Path(environ.get("rvm_path") or home / ".rvm")  # noqa: SIM112 - rvm's own spelling
+    rvm = Path(environ.get("rvm_path") or home / ".rvm")
     asdf = Path(environ.get("ASDF_DATA_DIR") or home / ".asdf")
     mise = Path(environ.get("MISE_DATA_DIR") or data / "mise")
     return [

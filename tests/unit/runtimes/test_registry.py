@@ -17,9 +17,15 @@ def runtimes(tmp_path: Path) -> Runtimes:
 
 
 def test_known_and_offered(runtimes: Runtimes) -> None:
-    """The catalogue is known; Python from 3.9 on, Node.js from 18 on, Ruby from 3.2 on and provided.* are among what is offered."""
+    """The catalogue is known; Python from 3.9, Node.js from 18, Ruby from 3.2 on and what packages bring is offered."""
     offered = {runtime for runtime in runtimes.identifiers() if runtimes.is_offered(runtime)}
-    assert offered >= {*(f"python3.{minor}" for minor in range(9, 16)), "provided.al2023", "provided.al2"}
+    assert offered >= {
+        *(f"python3.{minor}" for minor in range(9, 16)),
+        "provided.al2023",
+        "provided.al2",
+        "provided",
+        "go1.x",
+    }
     assert offered >= {"nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x"}
     assert offered >= {"ruby3.2", "ruby3.3", "ruby3.4", "ruby4.0"}
     assert not offered & {"nodejs16.x", "nodejs26.x", "python3.8", "ruby2.7", "custom"}
@@ -48,3 +54,5 @@ def test_the_label_of_init_start(runtimes: Runtimes) -> None:
     assert runtimes.version_label("nodejs22.x") == "nodejs:22.v1"
     assert runtimes.version_label("ruby3.4") == "ruby:3.4.v1"
     assert runtimes.version_label("provided.al2023") == "provided:al2023.v1"
+    assert runtimes.version_label("provided") == "provided:al1.v1"
+    assert runtimes.version_label("go1.x") == "go:1.x.v1"

@@ -104,5 +104,5 @@ def test_compiled_gems_of_another_ruby_are_refused(
 
 def test_without_bundler_the_line_says_what_adds_it(builder: Builder, ruby_order: Order) -> None:
     """Before anything is built."""
-    with pytest.raises(CommandFailed, match="bundle is not installed.*`gem install bundler`, or `apt install ruby-"):
+    with pytest.raises(CommandFailed, match=r"bundle is not installed.*`gem install bundler`, or `apt install ruby-"):
         Ruby().build(ruby_order, builder)
