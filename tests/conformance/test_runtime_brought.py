@@ -8,6 +8,7 @@ keeps between runs.
 import os
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -72,13 +73,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
 func handle(ctx context.Context, event json.RawMessage) (any, error) {
-	switch os.Getenv("_HANDLER") {
+	switch filepath.Base(os.Getenv("_HANDLER")) {
 	case "error":
 		return nil, errors.New("boom")
 	case "exit":
@@ -110,7 +112,7 @@ func handle(ctx context.Context, event json.RawMessage) (any, error) {
 }
 
 func main() {
-	if os.Getenv("_HANDLER") == "init_error" {
+	if filepath.Base(os.Getenv("_HANDLER")) == "init_error" {
 		panic("not today")
 	}
 	lambda.Start(handle)
@@ -233,14 +235,19 @@ def _built(language: Language, name: str, files: Mapping[str, str], tmp: Path) -
         # As it was where it is the same: tools go by dates.
         if not target.is_file() or target.read_text() != text:
             target.write_text(text)
-    environ = {
+    builder = Builder(SystemClock(), environ=_environ())
+    (made,) = language.build(Order(folder, tmp, "provided.al2023", name), builder)
+    return (made / "bootstrap").read_bytes()
+
+
+def _environ() -> dict[str, str]:
+    return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("LAMBENT_", "AWS_"))},
         "GOCACHE": str(BUILDS / "go"),
         "CARGO_TARGET_DIR": str(BUILDS / "rust"),
+        # What the compiler leaves undone is not tested here, and takes the larger part of its time.
         "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
     }
-    (made,) = language.build(Order(folder, tmp, "provided.al2023", name), Builder(SystemClock(), environ=environ))
-    return (made / "bootstrap").read_bytes()
 
 
 def _of_example(language: str, *names: str) -> dict[str, str]:
@@ -259,6 +266,16 @@ def go_program(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         return _built(Go(), "go", files, tmp_path_factory.mktemp("go"))
     except CommandFailed as failed:
         pytest.skip(f"{remedy} ({failed})")
+
+
+@pytest.fixture(scope="session")
+def go_program_with_rpc(go_program: bytes, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The same as people built it for go1.x, with net/rpc in it."""
+    made = tmp_path_factory.mktemp("go1") / "main"
+    command = ["go", "build", "-trimpath", "-buildvcs=false", "-o", str(made), "."]
+    environ = {**_environ(), "CGO_ENABLED": "0"}
+    subprocess.run(command, cwd=BUILDS / "conformance-go", env=environ, check=True, capture_output=True)
+    return made.read_bytes()
 
 
 @pytest.fixture(scope="session")
@@ -284,6 +301,34 @@ class TestGo(BroughtConformance):
 
 
 class TestGoWalled(TestGo):
+    """The same behind walls."""
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _behind_walls(cls) -> None:
+        cls.driver = walled_driver()
+
+
+class TestGo1x(BroughtConformance):
+    """`go1.x`, whose handler names the program."""
+
+    runtime = "go1.x"
+    error_type: ClassVar = "errorString"
+
+    @pytest.fixture(autouse=True)
+    def _program(self, go_program_with_rpc: bytes) -> None:
+        type(self).program = go_program_with_rpc
+
+    def run(self, name: str, *events: Any, variables: Mapping[str, str] | None = None) -> list[Answered]:
+        return self.run_files({f"bin/{name}": self.program}, *events, variables=variables, handler=f"bin/{name}")
+
+    def test_the_environment_is_lambdas(self) -> None:
+        """AWS_EXECUTION_ENV is set, as on AWS."""
+        (answer,) = self.run("environment", {}, variables={"OWN": "é"})
+        assert answer.json() == ["é", "bin/environment", "us-east-1", "AWS_Lambda_go1.x"]
+
+
+class TestGo1xWalled(TestGo1x):
     """The same behind walls."""
 
     @pytest.fixture(autouse=True, scope="class")

@@ -99,9 +99,8 @@ def _library_inside(interpreter: Interpreter) -> tuple[str, ...]:
     if interpreter.is_in_usr:
         return ()
     # Ruby looks for its library where it was built for, and that folder is mounted elsewhere.
-    below = (
-        one.relative_to(interpreter.prefix) for one in interpreter.library if one.is_relative_to(interpreter.prefix)
-    )
+    _, *load_path = interpreter.library
+    below = (one.relative_to(interpreter.prefix) for one in load_path if one.is_relative_to(interpreter.prefix))
     return tuple(f"{LANGUAGE_DIR}/{one}" for one in below)
 
 

@@ -49,12 +49,13 @@ def _folders(environ: Mapping[str, str]) -> list[Path]:
 
 
 def _understand(path: Path, printed: str) -> Interpreter | None:
+    """Understand what it is. Of its library the first is the standard library, the rest its load path in order."""
     engine, version, prefix, *library = printed.splitlines()
     # JRuby and TruffleRuby are others; their packages of gems are not those of the runtimes.
     if engine != "ruby":
         return None
     major, minor, patch = (int(part) for part in version.split("."))
-    folders = tuple(dict.fromkeys(Path(os.path.realpath(folder)) for folder in library))
+    folders = tuple(Path(os.path.realpath(folder)) for folder in library)
     return Interpreter(path, (major, minor, patch), True, prefix=Path(os.path.realpath(prefix)), library=folders)
 
 
