@@ -219,6 +219,15 @@ class TestRuby(ManagedRuntimeConformance):
         answer = self.answer(files, layers=layers)
         assert (answer.kind, answer.json()) == ("response", ["package", "package", "layer", "library"]), answer
 
+    def test_paths_of_the_user_count(self) -> None:
+        """GEM_PATH and RUBYLIB may be the user's own; the gems that come with Ruby are found all the same."""
+        files = {
+            **_rb("[Gem.path.first, Gem.path.include?(Gem.default_dir), OWN]", "require 'own'"),
+            "sub/own.rb": "OWN = 1\n",
+        }
+        answer = self.answer(files, variables={"GEM_PATH": "/of/the/user", "RUBYLIB": "./sub"})
+        assert (answer.kind, answer.json()) == ("response", ["/of/the/user", True, 1]), answer
+
     def test_a_package_cannot_break_the_client(self) -> None:
         """Files named like what the client is made of, in the package or in a layer, are the function's own affair."""
         names = ("json", "logger", "socket", "stringio", "context", "errors", "function", "runtime")

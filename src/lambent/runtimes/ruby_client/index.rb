@@ -9,15 +9,17 @@
 
 # RUBYLIB has folders of the package and of layers, as on AWS. What this client runs on is Ruby's own all the same.
 given = (ENV['RUBYLIB'] || '').split(':').map { |folder| File.expand_path(folder) }
-before = $LOAD_PATH.dup
-$LOAD_PATH.reject! { |folder| given.include?(folder) && !folder.start_with?("#{RbConfig::CONFIG['prefix']}/") }
+hidden = $LOAD_PATH.select { |path| given.include?(path) && !path.start_with?("#{RbConfig::CONFIG['prefix']}/") }
+$LOAD_PATH.reject! { |path| hidden.include?(path) }
+# Parts of Ruby's library are gems by now, which a GEM_PATH of the user's may leave out.
+Gem.use_paths(Gem.dir, Gem.path | [Gem.default_dir]) if defined?(Gem)
 begin
   require 'json'
   require 'logger'
   require 'socket'
   require 'stringio'
 ensure
-  $LOAD_PATH.replace(before)
+  $LOAD_PATH.unshift(*hidden)
 end
 
 require_relative 'context'
