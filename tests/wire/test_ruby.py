@@ -192,7 +192,7 @@ def test_only_the_fallback_lets_another_version_stand_in(server, lambda_client, 
         else:
             assert found["State"] == "Failed", found
             assert "there is no Ruby 3.3 (there is " in found["StateReason"]
-            assert "ruby-install ruby 3.3" in found["StateReason"]
+            assert "`lambent runtimes install ruby3.3 " in found["StateReason"]
     finally:
         lambda_client.delete_function(FunctionName=unique_name)
 

@@ -89,10 +89,6 @@ class RubyRuntimes(LanguageRuntimes):
     def _version_of(self, interpreter: Interpreter) -> str:
         return interpreter.minor
 
-    def _install_command(self, version: str) -> str:
-        # Both put it where it is found. What the machine's own packages have is one version, mostly another one.
-        return f"brew install ruby@{version}" if platform.system() == "Darwin" else f"ruby-install ruby {version}"
-
 
 def _library_inside(interpreter: Interpreter) -> tuple[str, ...]:
     """Return where an environment with a root of its own has an interpreter's library; empty: where it looks anyway."""
