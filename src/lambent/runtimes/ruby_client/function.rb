@@ -11,24 +11,24 @@ module AwsLambda
   class Marshaller
     class << self
       # Return the event: JSON as what it says, all else as text.
-      def marshall_request(raw_request)
-        raw_request['Content-Type'] == 'application/json' ? JSON.parse(raw_request.body) : raw_request.body
+      def marshall_request(event)
+        event['Content-Type'] == 'application/json' ? JSON.parse(event.body) : event.body
       end
 
       # Return the answer, JSON; or the answer and its content type. What can be read is read and passed on as it is.
-      def marshall_response(method_response)
-        case method_response
-        when StringIO, IO
-          [method_response, 'application/unknown']
-        else
-          method_response.to_json
-        end
+      def marshall_response(answer)
+        return answer, Lambent::AS_IT_IS if [IO, StringIO].any? { |kind| answer.is_a?(kind) }
+
+        answer.to_json
       end
     end
   end
 end
 
 module Lambent
+  # The content type of an answer that is no JSON. Observed: AWS's.
+  AS_IT_IS = 'application/unknown'
+
   # The function: `file.method` or `file.Class.method`.
   class Function
     # Observed: AWS's message.

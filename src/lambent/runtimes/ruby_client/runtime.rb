@@ -59,7 +59,7 @@ module Lambent
     end
 
     def respond(id, answer, content_type)
-      answer = answer.read if content_type == 'application/unknown'
+      answer = answer.read if content_type == AS_IT_IS
       @api.respond(id, answer.to_s, content_type || 'application/json')
       nil
     rescue RuntimeApi::Broken
