@@ -1,5 +1,5 @@
 """Deployment tools against a real server: the fixtures are those of the wire tests."""
 
-from wire.conftest import lambda_client, make_function, own_server, runtime, server, snap_start, unique_name
+from wire.conftest import lambda_client, make_function, own_server, runtime, server, unique_name
 
-__all__ = ["lambda_client", "make_function", "own_server", "runtime", "server", "snap_start", "unique_name"]
+__all__ = ["lambda_client", "make_function", "own_server", "runtime", "server", "unique_name"]

@@ -491,7 +491,6 @@ def test_an_environment_is_replaced_only_by_variables(function):
     settled(function, environment={"KEY": "value"})
 
 
-@pytest.mark.usefixtures("snap_start")
 def test_snap_start_and_tenancy_show_no_drift(provider, runtime, function, unique_name):
     """`snap_start` reads back as PublishedVersions and then as none, `tenancy_config` as it was given at creation."""
     function.create(SnapStart={"ApplyOn": "PublishedVersions"})

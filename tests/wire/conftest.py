@@ -56,13 +56,6 @@ def runtime():
     return newest_python()
 
 
-@pytest.fixture(scope="session")
-def snap_start(runtime):
-    """Leave out what needs SnapStart where no Python of this machine is one of those that AWS has it for."""
-    if int(runtime.split(".")[1]) < 12:
-        pytest.skip("needs:python3.12:uv python install 3.12")
-
-
 _counter = iter(range(1, 1_000_000))
 
 

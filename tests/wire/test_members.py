@@ -244,7 +244,6 @@ def test_a_layers_grant_is_taken_back_at_its_revision(lambda_client, unique_name
 # Errors --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("snap_start")
 def test_a_restore_has_ten_seconds(lambda_client, make_function):
     """A hook after the restore that does not end makes the call an error of its own, with its own status."""
     name = make_function(SLOW_RESTORE, SnapStart={"ApplyOn": "PublishedVersions"}, Timeout=30)

@@ -291,6 +291,26 @@ def test_ly02_modules_of_a_layer(lambda_client, make_node, unique_name):
         lambda_client.delete_layer_version(LayerName=unique_name, VersionNumber=layer["Version"])
 
 
+def test_lf03_snap_start_is_taken_for_every_runtime(lambda_client, make_node):
+    """LF-03-snapstart-version: as the API takes it. Node.js has no hooks; init has run when the version is Active."""
+    source = (
+        "const loaded = Date.now();"
+        "exports.handler = async () => [loaded, process.env.AWS_LAMBDA_INITIALIZATION_TYPE, Date.now()];"
+    )
+    name = make_node(source, SnapStart={"ApplyOn": "PublishedVersions"}, Publish=True)
+    active = wait_for(
+        lambda: (
+            (found := lambda_client.get_function_configuration(FunctionName=name, Qualifier="1"))["State"] == "Active"
+            and found
+        ),
+        within_s=60,
+    )
+    assert active["SnapStart"]["OptimizationStatus"] == "On"
+    loaded, initialization, called = invoke(lambda_client, f"{name}:1", {})[1]
+    assert initialization == "snap-start"
+    assert loaded < called
+
+
 def settled(client, name):
     """Return a function's configuration once it is not Pending any more."""
     found = client.get_function_configuration(FunctionName=name)

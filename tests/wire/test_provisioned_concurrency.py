@@ -416,7 +416,6 @@ def test_an_alias_of_latest_provisions_nothing(lambda_client, aliased):
     assert set(listed(client, name)) == {"live"}
 
 
-@pytest.mark.usefixtures("snap_start")
 def test_an_alias_takes_it_to_no_snap_started_version(lambda_client, aliased):
     """What cannot be provisioned directly is not by way of an alias either."""
     client, name = lambda_client, aliased

@@ -8,8 +8,6 @@ import pytest
 from botocore.exceptions import ClientError
 from wire.support import FunctionMaker, error_of, invoke, tail_of, wait_for, zip_of
 
-pytestmark = pytest.mark.usefixtures("snap_start")
-
 PUBLISHED = {"ApplyOn": "PublishedVersions"}
 ON, OFF = {**PUBLISHED, "OptimizationStatus": "On"}, {**PUBLISHED, "OptimizationStatus": "Off"}
 
@@ -200,28 +198,13 @@ def test_a_failing_hook_after_the_restore(lambda_client, make_function):
 
 def test_a_runtime_of_ones_own(lambda_client, make_function, logs_client):
     """GET restore/next is held until the environment is taken, and answered 200 without a body."""
-    # AWS has no SnapStart for provided.al2023: a wrapper that starts something else instead of the runtime.
     archive = zip_of({"bootstrap": BOOTSTRAP}, modes={"bootstrap": 0o755})
-    variables = {"AWS_LAMBDA_EXEC_WRAPPER": "./bootstrap"}
-    name = make_function(archive=archive, Environment={"Variables": variables}, SnapStart=PUBLISHED)
+    name = make_function(archive=archive, Runtime="provided.al2023", SnapStart=PUBLISHED)
     publish(lambda_client, name)
     assert not any("restored with" in message for message in messages(logs_client, name))
     answer, told = invoke(lambda_client, f"{name}:1", {}, LogType="Tail")
     assert told == "200"
     assert "Restore Duration" in tail_of(answer)
-
-
-@pytest.mark.parametrize("other", ["nodejs22.x", "python3.11", "provided.al2023"])
-def test_snap_start_is_for_some_runtimes(lambda_client, make_function, other):
-    """Others are refused, at creation and when either of the two changes to it."""
-    told = (400, "InvalidParameterValueException", f"{other} is not supported for SnapStart enabled functions.")
-    with pytest.raises(ClientError) as excinfo:
-        make_function(PLAIN, Runtime=other, SnapStart=PUBLISHED)
-    assert error_of(excinfo) == told
-    name = make_function(PLAIN, SnapStart=PUBLISHED)
-    with pytest.raises(ClientError) as excinfo:
-        lambda_client.update_function_configuration(FunctionName=name, Runtime=other)
-    assert error_of(excinfo) == told
 
 
 def test_provisioned_concurrency_is_refused(lambda_client, make_function):

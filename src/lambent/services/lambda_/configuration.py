@@ -2,7 +2,6 @@
 
 import logging
 import platform
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,8 +21,6 @@ _log = logging.getLogger("lambent.services")
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 _SNAP_START_TMP_MIB = 512
-_SNAP_START_RUNTIMES = re.compile(r"python3\.1[2-9]|java(1[1-9]|2\d)(\.al2023)?|dotnet([89]|1\d)")
-"""Documented: Lambda developer guide, SnapStart: Java 11, Python 3.12 and .NET 8, and newer ones of these."""
 
 _LEVEL = "INFO"
 """Documented: Lambda developer guide, log level filtering: the default of both levels with the format JSON."""
@@ -193,14 +190,9 @@ class ConfigurationRules(msgspec.Struct, frozen=True):
 
 
 def _check_snap_start(configuration: Configuration) -> None:
-    # Documented: Lambda developer guide, SnapStart limitations. Assumed: no recorded texts, but for the runtime's.
+    # Documented: Lambda developer guide, SnapStart limitations. Assumed: no recorded texts.
     if not configuration.snap_start:
         return
-    if not _SNAP_START_RUNTIMES.fullmatch(configuration.runtime):
-        # Assumed: AWS's text as localstack's provider has it; revisit test_snap_start_is_for_some_runtimes.
-        raise InvalidParameterValueException(
-            f"{configuration.runtime} is not supported for SnapStart enabled functions."
-        )
     if configuration.tmp_mib > _SNAP_START_TMP_MIB:
         raise InvalidParameterValueException(
             f"SnapStart is not supported with ephemeral storage greater than {_SNAP_START_TMP_MIB} MB."
