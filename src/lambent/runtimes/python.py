@@ -85,7 +85,12 @@ class PythonRuntimes:
         await self._client(interpreter)
 
     async def command(
-        self, runtime: str, task_root: str, variables: Mapping[str, str], layers: LayersAt | None = None
+        self,
+        runtime: str,
+        task_root: str,
+        variables: Mapping[str, str],
+        layers: LayersAt | None = None,
+        **_: object,
     ) -> RuntimeCommand:
         """Return how to start the client. See `Runtimes.command`."""
         interpreter = await self._interpreter(runtime)

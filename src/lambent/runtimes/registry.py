@@ -70,10 +70,13 @@ class HostRuntimes:
         task_root: str,
         variables: Mapping[str, str],
         layers: LayersAt | None = None,
+        *,
+        memory_mib: int,
     ) -> RuntimeCommand:
         # None names the handler in its command: all read the variable _HANDLER.
         if self._provider(runtime) == "host":
-            return await self._hosts[CATALOGUE[runtime].family].command(runtime, task_root, variables, layers)
+            host = self._hosts[CATALOGUE[runtime].family]
+            return await host.command(runtime, task_root, variables, layers, package=package, memory_mib=memory_mib)
         return self._provided.command(package, task_root, layers)
 
     def version_label(self, runtime: str) -> str:

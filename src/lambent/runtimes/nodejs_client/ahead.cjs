@@ -1,0 +1,74 @@
+/*
+ * Waits for a function: this process was started before one was known, see `sandbox.contract.Ahead`.
+ *
+ * In: one JSON object from the socket that LAMBENT_AHEAD names. Out: a process as if executed with what that holds, but
+ * for what is loaded and how long it has run. Nothing of a customer's is here before.
+ */
+'use strict';
+
+const fs = require('fs');
+const { createServer } = require('http');
+
+const { RuntimeApi } = require('./runtime_api.cjs');
+
+const CHUNK_BYTES = 65536;
+
+/** Return once there is a function, and this process is its. */
+exports.wait = async function wait() {
+  const link = Number(process.env.LAMBENT_AHEAD);
+  await rehearse();
+  fs.writeSync(link, 'R');
+  // Not by the event loop: that has nothing to wait for, and functions see what it has.
+  const text = readWhole(link);
+  fs.closeSync(link);
+  if (text === '') {
+    process.exit(0);
+  }
+  const given = JSON.parse(text);
+  for (const name of Object.keys(process.env)) {
+    delete process.env[name];
+  }
+  // One after the other, which is how Node.js learns of another TZ.
+  Object.assign(process.env, given.environ);
+  process.chdir(given.working_directory);
+  forgetThisFile();
+};
+
+/**
+ * Do once what every first invocation does, with this process as the other side: most of what it takes is Node.js
+ * compiling its own code. Without a thread pool, whose size a function may set in UV_THREADPOOL_SIZE before it is used.
+ */
+async function rehearse() {
+  // What `import` needs, also for the function's own files.
+  await import('node:fs');
+  await import('data:text/javascript,');
+  const server = createServer((request, answer) => request.resume().on('end', () => answer.end('{}')));
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const api = new RuntimeApi(`127.0.0.1:${server.address().port}`);
+  await api.next();
+  await api.respond('rehearsal', '{}');
+  server.closeAllConnections?.();
+  await new Promise((resolve) => server.close(resolve));
+}
+
+function readWhole(descriptor) {
+  const parts = [];
+  for (;;) {
+    const part = Buffer.allocUnsafe(CHUNK_BYTES);
+    const size = fs.readSync(descriptor, part);
+    if (size === 0) {
+      return Buffer.concat(parts).toString('utf8');
+    }
+    parts.push(part.subarray(0, size));
+  }
+}
+
+/** Functions see what has been loaded by `require`. */
+function forgetThisFile() {
+  delete require.cache[__filename];
+  const { children } = require.main;
+  children.splice(
+    children.findIndex((one) => one.filename === __filename),
+    1,
+  );
+}
