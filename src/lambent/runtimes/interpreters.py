@@ -215,15 +215,6 @@ def newest_reachable(found: Iterable[Interpreter], version: str) -> Interpreter 
     return max(fitting, key=lambda one: one.version, default=None)
 
 
-def nearest_minor(wanted: str, available: Iterable[str]) -> str | None:
-    """Return the minor version of `available` that is nearest to `wanted`, the newer of two that are as near."""
-
-    def number(minor: str) -> int:
-        return int(minor.partition(".")[2])
-
-    return min(available, key=lambda one: (abs(number(one) - number(wanted)), -number(one)), default=None)
-
-
 def _candidates(environ: Mapping[str, str], language: Language) -> list[tuple[Path, int, int]]:
     """Return the real path, modification time and size of every file that may be an interpreter."""
     found: dict[Path, tuple[Path, int, int]] = {}

@@ -19,11 +19,12 @@ from pathlib import Path
 
 from lambent.clock import Clock
 from lambent.function_user import FunctionUser
-from lambent.runtimes.catalogue import CATALOGUE, PYTHON_PINS, CatalogueEntry
-from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable, Zygote
-from lambent.runtimes.interpreters import Interpreter, Interpreters, is_ours_alone, nearest_minor, newest_reachable
+from lambent.runtimes.ahead import DEFAULT_LANG, DEFAULT_TZ, acts_at_start
+from lambent.runtimes.catalogue import PYTHON_PINS, CatalogueEntry
+from lambent.runtimes.contract import LayersAt, RuntimeCommand, RuntimeUnavailable, Zygote
+from lambent.runtimes.interpreters import Interpreter, is_ours_alone
+from lambent.runtimes.language import LanguageRuntimes, path_inside
 from lambent.runtimes.managed import (
-    LANGUAGE_DIR,
     LAYERS_ROOT,
     RUNTIME_DIR,
     finish_client_folder,
@@ -36,26 +37,21 @@ from lambent.runtimes.managed import (
 
 _log = logging.getLogger(__name__)
 
-_DEFAULT_LANG = "en_US.UTF-8"
-_DEFAULT_TZ = ":UTC"
-"""Both as `execution.variables` has them."""
-
 _BOOTSTRAP = "python_bootstrap.py"
 _BESIDE_THE_CLIENT = {"python_forked.py": "_lambent_forked.py"}
 """Files of this package to the names that they have beside the client."""
 
 
-class PythonRuntimes:
+class PythonRuntimes(LanguageRuntimes):
     """
-    All `python3.x` identifiers.
+    All `python3.x` identifiers. See `LanguageRuntimes`.
 
     Args:
-        runtimes_dir: where clients are installed.
-        user: who functions run as; has to be able to read what is installed.
-        fallback: `none`, or `nearest` to take the nearest minor version for one that is not here.
-        has_own_root: whether environments see Lambda's paths and not the machine's.
         preload: modules that zygotes load beside the client.
     """
+
+    family = "python"
+    interpreter_name = "CPython"
 
     def __init__(
         self,
@@ -67,34 +63,23 @@ class PythonRuntimes:
         has_own_root: bool = False,
         preload: tuple[str, ...] = (),
     ) -> None:
-        self._has_own_root = has_own_root
+        super().__init__(runtimes_dir, user, fallback, clock, has_own_root=has_own_root)
         self._preload = preload
-        self._runtimes_dir = runtimes_dir.absolute()
-        self._user = user
-        self._fallback = fallback
-        self._clock = clock
-        self._interpreters = Interpreters(user, clock, is_mounted=has_own_root)
         self._installing: dict[str, asyncio.Lock] = {}
         self._trusted: dict[Interpreter, bool] = {}
         """Whether each may be run with the server's rights; kept, for thousands of files are looked at."""
         self._trusting = asyncio.Lock()
 
-    async def prepare(self, runtime: str) -> None:
-        """Find the interpreter and install its client. See `Runtimes.prepare`."""
-        interpreter = await self._interpreter(runtime)
-        await self._client(interpreter)
-
-    async def command(
+    async def _command(
         self,
         runtime: str,
+        handler: str,
+        interpreter: Interpreter,
+        client: Path,
         task_root: str,
         variables: Mapping[str, str],
-        layers: LayersAt | None = None,
-        **_: object,
+        layers: LayersAt | None,
     ) -> RuntimeCommand:
-        """Return how to start the client. See `Runtimes.command`."""
-        interpreter = await self._interpreter(runtime)
-        client = await self._client(interpreter)
         if self._has_own_root:
             return await self._inside(runtime, interpreter, client, task_root, variables)
         return self._beside(runtime, interpreter, client, task_root, variables, layers)
@@ -103,22 +88,17 @@ class PythonRuntimes:
         self, runtime: str, interpreter: Interpreter, client: Path, task_root: str, variables: Mapping[str, str]
     ) -> RuntimeCommand:
         """Return the command with Lambda's own paths, and what is to be mounted for them."""
-        folders = [(RUNTIME_DIR, str(client))]
-        path = interpreter.path
-        if not interpreter.is_in_usr:
-            # Found again there: CPython looks for its library from where its executable lies.
-            folders.append((LANGUAGE_DIR, str(interpreter.prefix)))
-            path = Path(LANGUAGE_DIR) / interpreter.path.relative_to(interpreter.prefix)
+        path, folders = path_inside(interpreter)
         argv = (str(path), f"{RUNTIME_DIR}/bootstrap.py")
         environ = {**own_root_variables(task_root), "PYTHONPATH": RUNTIME_DIR}
         zygote = None
         if await self._is_trusted(interpreter) and is_ours_alone(client / "bootstrap.py"):
-            zygote = Zygote(argv, tuple({**environ, "LANG": _DEFAULT_LANG, "TZ": _DEFAULT_TZ}.items()), self._preload)
+            zygote = Zygote(argv, tuple({**environ, "LANG": DEFAULT_LANG, "TZ": DEFAULT_TZ}.items()), self._preload)
         return RuntimeCommand(
             argv=wrapped(argv, variables),
             environ=environ,
             reserved=reserved(runtime, RUNTIME_DIR),
-            folders=tuple(folders),
+            folders=((RUNTIME_DIR, str(client)), *folders),
             zygote=zygote,
             in_zygote=zygote is not None and not _acts_at_start(variables),
         )
@@ -157,68 +137,22 @@ class PythonRuntimes:
         """Return e.g. `python:3.13.v422`: AWS writes a number after the v, here it is the client's version."""
         return f"python:{entry.version}.v{PYTHON_PINS[entry.version].client.replace('.', '')}"
 
-    async def availability(self) -> list[Availability]:
-        """Search this machine again, for all Python versions."""
-        found = await self._interpreters.find(fresh=True)
-        rows = []
-        for entry in CATALOGUE.values():
-            if entry.family == "python" and entry.provider == "host":
-                rows.append(self._availability_of(entry, found))
-        return rows
+    def _version_of(self, interpreter: Interpreter) -> str:
+        return interpreter.minor
 
-    # -- interpreters -------------------------------------------------------------------------------------------
+    def _may_stand_in(self, interpreter: Interpreter) -> bool:
+        return interpreter.minor in PYTHON_PINS
 
-    async def _interpreter(self, runtime: str) -> Interpreter:
-        minor = CATALOGUE[runtime].version
-        if best := await self._interpreters.best(minor):
-            return best
-        found = await self._interpreters.find()
-        if stand_in := self._stand_in(minor, found):
-            _log.warning("runtimes.fallback runtime=%s uses=python%s", runtime, stand_in.minor)
-            return stand_in
-        detail, remedy = self._missing(minor, found)
-        raise RuntimeUnavailable(f"{runtime} cannot run on this machine: {detail}. To change that: {remedy}")
+    def _client_text(self, interpreter: Interpreter) -> str:
+        state = "installed" if _is_complete(self._client_folder(interpreter)) else "installed on first use"
+        return f"awslambdaric {PYTHON_PINS[interpreter.minor].client} {state}"
 
-    def _stand_in(self, minor: str, found: tuple[Interpreter, ...]) -> Interpreter | None:
-        """Return what runs a minor version that is not here, where the fallback says that something may."""
-        if self._fallback != "nearest":
-            return None
-        reachable = {one.minor for one in found if one.is_reachable and one.minor in PYTHON_PINS}
-        nearest = nearest_minor(minor, reachable)
-        return newest_reachable(found, nearest) if nearest else None
-
-    def _availability_of(self, entry: CatalogueEntry, found: tuple[Interpreter, ...]) -> Availability:
-        best = newest_reachable(found, entry.version) or self._stand_in(entry.version, found)
-        if best is None:
-            detail, remedy = self._missing(entry.version, found)
-            return Availability(entry.runtime, False, "host", detail, remedy)
-        state = "installed" if _is_complete(self._client_folder(best)) else "installed on first use"
-        client = PYTHON_PINS[best.minor].client
-        detail = f"CPython {best.version_text} at {best.path}, awslambdaric {client} {state}"
-        if best.minor != entry.version:
-            detail = f"--runtime-fallback nearest, there is no CPython {entry.version}: {detail}"
-        return Availability(entry.runtime, True, "host", detail)
-
-    def _missing(self, minor: str, found: tuple[Interpreter, ...]) -> tuple[str, str]:
-        """Return what is missing for a minor version, and the command that adds it."""
-        closed = next((one for one in found if one.minor == minor and not one.is_reachable), None)
-        if closed is not None:
-            return (
-                f"CPython {closed.version_text} is at {closed.path}, but {closed.obstacle}",
-                f"`{self._install_command(minor)}`, which puts one where functions can reach it",
-            )
-        here = sorted({one.minor for one in found if one.is_reachable}, key=lambda one: int(one.partition(".")[2]))
-        return (
-            f"there is no CPython {minor} (there is {', '.join(here) or 'none'})",
-            f"`{self._install_command(minor)}`, or start the server with --runtime-fallback nearest",
-        )
-
-    def _install_command(self, minor: str) -> str:
+    def _install_command(self, version: str) -> str:
         if platform.system() == "Darwin":
-            return f"uv python install {minor}` or `brew install python@{minor}"
+            return f"uv python install {version}` or `brew install python@{version}"
         # A server that is root has uv's folder in a home that is closed to the functions' user.
         place = "--install-dir /opt/python " if self._user.is_other and not self._has_own_root else ""
-        return f"uv python install {place}{minor}` or `apt install python{minor}"
+        return f"uv python install {place}{version}` or `apt install python{version}"
 
     # -- clients ------------------------------------------------------------------------------------------------
 
@@ -236,11 +170,7 @@ class PythonRuntimes:
             async with self._installing.setdefault(interpreter.minor, asyncio.Lock()):
                 if not _is_complete(folder):
                     await self._install(interpreter, folder)
-        if not self._has_own_root and (closed := self._user.closed_at(folder / "bootstrap.py")):
-            raise RuntimeUnavailable(
-                f"the client of python{interpreter.minor} is at {folder}, but {closed} is closed to user "
-                f"{self._user.name}. To change that: `chmod o+x {closed}`, or another --runtimes-dir"
-            )
+        self._refuse_closed(folder, "bootstrap.py")
         return folder
 
     async def _install(self, interpreter: Interpreter, folder: Path) -> None:
@@ -279,27 +209,16 @@ class PythonRuntimes:
             _log.info("runtimes.client_compiled_in_part runtime=python%s last=%s", interpreter.minor, output[-200:])
 
 
-_ACT_AT_START = frozenset(
-    {"AWS_LAMBDA_EXEC_WRAPPER", "GCONV_PATH", "GLIBC_TUNABLES", "LANG", "LANGUAGE", "LOCPATH", "NLSPATH"}
-    # Read when botocore is imported, which a zygote may have done.
-    | {"BOTO_DISABLE_CRT"}
-)
-_ACT_AT_START_PREFIXES = ("PYTHON", "LD_", "LC_", "MALLOC_", "OPENSSL_")
-"""Documented: CPython, environment variables; ld.so(8); locale(7); mallopt(3); OpenSSL, openssl-env(7)."""
+_ACT_AT_START = frozenset({"BOTO_DISABLE_CRT"})
+"""Read when botocore is imported, which a zygote may have done."""
+_ACT_AT_START_PREFIXES = ("PYTHON",)
+"""Documented: CPython, environment variables."""
 
 
 def _acts_at_start(variables: Mapping[str, str]) -> bool:
-    """
-    Whether a variable acts when an interpreter or its libraries start, so that it would come too late for a fork.
-
-    TZ and PYTHONPATH are applied in the process; what PYTHONPATH leads to is looked at there as well.
-    """
-    for name, value in variables.items():
-        if name == "PYTHONPATH" or (name == "LANG" and value == _DEFAULT_LANG):
-            continue
-        if name in _ACT_AT_START or name.startswith(_ACT_AT_START_PREFIXES):
-            return True
-    return False
+    """Whether a variable comes too late for a fork. What PYTHONPATH leads to is looked at in the process."""
+    others = {name: value for name, value in variables.items() if name != "PYTHONPATH"}
+    return acts_at_start(others, _ACT_AT_START, _ACT_AT_START_PREFIXES)
 
 
 def _source(name: str) -> str:

@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from lambent.clock import Clock
 from lambent.function_user import find_function_user
+from lambent.runtimes.ahead import brings_libraries, started_ahead
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable
+from lambent.runtimes.language import LanguageRuntimes
 from lambent.runtimes.nodejs import NodejsRuntimes
 from lambent.runtimes.provided import ProvidedRuntimes
 from lambent.runtimes.python import PythonRuntimes
@@ -41,8 +45,9 @@ class HostRuntimes:
         has_own_root: bool = False,
         preload: tuple[str, ...] = (),
     ) -> None:
+        self._has_own_root = has_own_root
         user = find_function_user(function_user)
-        self._hosts: dict[str, PythonRuntimes | NodejsRuntimes] = {
+        self._hosts: dict[str, LanguageRuntimes] = {
             "python": PythonRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root, preload=preload),
             "nodejs": NodejsRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
         }
@@ -73,11 +78,13 @@ class HostRuntimes:
         *,
         memory_mib: int,
     ) -> RuntimeCommand:
-        # None names the handler in its command: all read the variable _HANDLER.
-        if self._provider(runtime) == "host":
-            host = self._hosts[CATALOGUE[runtime].family]
-            return await host.command(runtime, task_root, variables, layers, package=package, memory_mib=memory_mib)
-        return self._provided.command(package, task_root, layers)
+        if self._provider(runtime) != "host":
+            return self._provided.command(package, task_root, layers)
+        host = self._hosts[CATALOGUE[runtime].family]
+        command = await host.command(runtime, handler, task_root, variables, layers)
+        if not self._has_own_root or not host.may_start_ahead(variables) or brings_libraries(package, layers):
+            return command
+        return msgspec.structs.replace(command, ahead=started_ahead(command, memory_mib))
 
     def version_label(self, runtime: str) -> str:
         entry = CATALOGUE[runtime]

@@ -12,7 +12,7 @@ import pytest
 
 from lambent.clock import SystemClock
 from lambent.function_user import FunctionUser, find_function_user, own_user
-from lambent.runtimes.interpreters import Interpreter, Interpreters, is_ours_alone, nearest_minor, newest_reachable
+from lambent.runtimes.interpreters import Interpreter, Interpreters, is_ours_alone, newest_reachable
 
 
 @pytest.fixture
@@ -230,14 +230,6 @@ def test_the_newest_patch_wins() -> None:
     closed = Interpreter(Path("/c"), (3, 11, 12), False, "closed")
     assert newest_reachable([old, new, closed], "3.11") == new
     assert newest_reachable([closed], "3.11") is None
-
-
-def test_nearest() -> None:
-    """The nearest minor version stands in; of two as near, the newer."""
-    assert nearest_minor("3.13", ["3.9", "3.11"]) == "3.11"
-    assert nearest_minor("3.12", ["3.11", "3.13"]) == "3.13"
-    assert nearest_minor("3.9", ["3.10", "3.14"]) == "3.10"
-    assert nearest_minor("3.12", []) is None
 
 
 def _other_user() -> FunctionUser:

@@ -14,7 +14,7 @@ from lambent.function_user import FunctionUser, find_function_user
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import LayersAt, RuntimeUnavailable
 from lambent.runtimes.interpreters import Interpreter, newest_reachable
-from lambent.runtimes.nodejs import NodejsRuntimes, nearest_major
+from lambent.runtimes.nodejs import NodejsRuntimes
 
 HERE = Interpreter(Path("/usr/bin/node"), (20, 20, 2), True, prefix=Path("/usr"))
 OF_NPM = Interpreter(Path("/r/nodejs22/bin/node"), (22, 23, 5), True, prefix=Path("/r/nodejs22"))
@@ -75,14 +75,16 @@ def test_a_client_that_has_gone_is_copied_again(folder: Path) -> None:
     under_test = runtimes(folder, HERE)
     asyncio.run(under_test.prepare("nodejs20.x"))
     shutil.rmtree(folder / "runtimes")
-    command = asyncio.run(under_test.command("nodejs20.x", "/task", {}))
+    command = asyncio.run(under_test.command("nodejs20.x", "app.handler", "/task", {}))
     assert Path(command.argv[3]).is_file()
 
 
 def test_the_command_with_the_machines_paths(folder: Path) -> None:
     """Interpreter and client as they lie on this machine; layers where the driver has them."""
     command = asyncio.run(
-        runtimes(folder, HERE).command("nodejs20.x", "/task", {}, LayersAt(folder / "layers", "/data/layers"))
+        runtimes(folder, HERE).command(
+            "nodejs20.x", "app.handler", "/task", {}, LayersAt(folder / "layers", "/data/layers")
+        )
     )
     (client,) = (folder / "runtimes").iterdir()
     assert command.argv[0] == "/bin/sh"
@@ -98,13 +100,15 @@ def test_the_command_with_the_machines_paths(folder: Path) -> None:
 def test_the_command_inside(folder: Path) -> None:
     """With a root of its own, the client is at /var/runtime and an interpreter out of /usr at /var/lang."""
     under_test = runtimes(folder, HERE, OF_NPM, has_own_root=True)
-    command = asyncio.run(under_test.command("nodejs22.x", "/var/task", {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/w"}))
+    command = asyncio.run(
+        under_test.command("nodejs22.x", "app.handler", "/var/task", {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/w"})
+    )
     assert list(command.argv)[3:] == ["/var/runtime/index.cjs", "/opt/w", "/var/lang/bin/node"]
     mounted = dict(command.folders)
     assert mounted["/var/lang"] == "/r/nodejs22"
     assert (Path(mounted["/var/runtime"]) / "index.cjs").is_file()
     assert command.environ["NODE_PATH"].startswith("/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:")
-    in_usr = asyncio.run(under_test.command("nodejs20.x", "/var/task", {}))
+    in_usr = asyncio.run(under_test.command("nodejs20.x", "app.handler", "/var/task", {}))
     assert [inside for inside, _ in in_usr.folders] == ["/var/runtime"]
     assert in_usr.argv[-1] == "/usr/bin/node"
 
@@ -120,17 +124,10 @@ def test_a_version_that_is_not_here(folder: Path) -> None:
 
 def test_the_nearest_stands_in_where_it_may(folder: Path) -> None:
     """With the fallback, another version runs it, under the name of the one that was asked for."""
-    command = asyncio.run(runtimes(folder, HERE, fallback="nearest").command("nodejs24.x", "/task", {}))
+    command = asyncio.run(runtimes(folder, HERE, fallback="nearest").command("nodejs24.x", "app.handler", "/task", {}))
     assert command.argv[-1] == "/usr/bin/node"
     assert command.reserved["AWS_EXECUTION_ENV"] == "AWS_Lambda_nodejs24.x"
     assert "there is no Node.js 18" in refusal(runtimes(folder, CLOSED, fallback="nearest"), "nodejs18.x")
-
-
-def test_nearest() -> None:
-    """The nearest version; of two as near, the newer."""
-    assert nearest_major(22, [18, 20]) == 20
-    assert nearest_major(22, [20, 24]) == 24
-    assert nearest_major(22, []) is None
 
 
 def test_availability(folder: Path) -> None:

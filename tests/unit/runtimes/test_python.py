@@ -93,7 +93,7 @@ def interpreter_in(prefix: Path) -> Interpreter:
 
 
 def inside(of: PythonRuntimes, **variables: str) -> RuntimeCommand:
-    return asyncio.run(of.command("python3.12", "/var/task", variables))
+    return asyncio.run(of.command("python3.12", "app.handler", "/var/task", variables))
 
 
 def refusal(of: PythonRuntimes, runtime: str) -> str:
@@ -165,7 +165,7 @@ def test_a_version_that_functions_cannot_reach(folder: Path) -> None:
 def test_the_nearest_version_stands_in(folder: Path, installs: list[list[str]]) -> None:
     """With the fallback, the name that the function sees is still the one that it asked for."""
     under_test = runtimes(folder, HERE, CLOSED, fallback="nearest")
-    command = asyncio.run(under_test.command("python3.13", "/var/task", {}))
+    command = asyncio.run(under_test.command("python3.13", "app.handler", "/var/task", {}))
     assert command.argv[0] == str(HERE.path)
     assert command.reserved["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
     assert [minor for minor, _ in installs] == ["3.11"]
@@ -185,7 +185,7 @@ def test_a_stand_in_is_told(folder: Path) -> None:
 
 def test_the_package_is_searched_for_libraries(folder: Path, installs: list[list[str]]) -> None:
     """Shared libraries in the package and its lib folder are found, as on AWS."""
-    command = asyncio.run(runtimes(folder, HERE).command("python3.11", "/var/task", {}))
+    command = asyncio.run(runtimes(folder, HERE).command("python3.11", "app.handler", "/var/task", {}))
     assert {"/var/task", "/var/task/lib", "/opt/lib"} <= set(command.environ["LD_LIBRARY_PATH"].split(":"))
     assert command.environ["PYTHONPATH"] == command.reserved["LAMBDA_RUNTIME_DIR"]
 
@@ -193,7 +193,7 @@ def test_the_package_is_searched_for_libraries(folder: Path, installs: list[list
 def test_layers_are_searched_where_they_are(folder: Path, installs: list[list[str]]) -> None:
     """Without a root of its own, /opt is the machine's: the paths and the bootstrap are told where the layers lie."""
     layers = LayersAt(folder / "layers", "/data/layers")
-    command = asyncio.run(runtimes(folder, HERE).command("python3.11", "/var/task", {}, layers))
+    command = asyncio.run(runtimes(folder, HERE).command("python3.11", "app.handler", "/var/task", {}, layers))
     assert command.environ["PATH"].split(":")[-1] == "/data/layers/bin"
     assert command.environ["LD_LIBRARY_PATH"].split(":")[-1] == "/data/layers/lib"
     assert command.reserved["LAMBENT_LAYERS_ROOT"] == "/data/layers"
@@ -203,7 +203,7 @@ def test_layers_are_at_opt_inside(folder: Path, installs: list[list[str]]) -> No
     """With a root of its own, layers change nothing of the command: all environments can be forked from one zygote."""
     under_test = own_root(folder, interpreter_in(folder / "3.12.1"))
     layers = LayersAt(folder / "layers", "/opt")
-    command = asyncio.run(under_test.command("python3.12", "/var/task", {}, layers))
+    command = asyncio.run(under_test.command("python3.12", "app.handler", "/var/task", {}, layers))
     assert command == inside(under_test)
     assert command.in_zygote
 
@@ -311,7 +311,7 @@ def test_an_interpreter_is_looked_at_once(
         await under_test.prepare("python3.12")
         looked.clear()
         under_test._trusted.clear()
-        await asyncio.gather(*(under_test.command("python3.12", "/var/task", {}) for _ in range(5)))
+        await asyncio.gather(*(under_test.command("python3.12", "app.handler", "/var/task", {}) for _ in range(5)))
 
     asyncio.run(start_many())
     assert len(looked) == 1
@@ -367,7 +367,7 @@ def test_versions_of_this_machine(folder: Path, installs: list[list[str]], minor
     found = asyncio.run(search.best(minor))
     if found is None:
         pytest.skip(f"needs:python{minor}:uv python install {minor}")
-    command = asyncio.run(own_root(folder, found).command(f"python{minor}", "/var/task", {}))
+    command = asyncio.run(own_root(folder, found).command(f"python{minor}", "app.handler", "/var/task", {}))
     path = Path(command.argv[0])
     if not found.is_in_usr:
         path = Path(dict(command.folders)["/var/lang"]) / path.relative_to("/var/lang")

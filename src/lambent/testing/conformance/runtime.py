@@ -25,13 +25,16 @@ from lambent.runtime_api.contract import NextCall, Post, RestoreCall, Verdict
 from lambent.runtime_api.server import serve
 from lambent.runtimes.contract import LayersAt, Runtimes
 from lambent.sandbox import DRIVERS
-from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind, Sandbox, Zygote
+from lambent.sandbox.contract import Ahead, Assignment, DriverSettings, Environment, Exit, ParkedKind, Sandbox, Zygote
 from lambent.telemetry.output import OutputParser
 from lambent.testing.conformance.sandbox import read_some, within_patience
 
 REQUEST_ID = "11111111-2222-4333-8444-555555555555"
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:hello"
 TRACE_HEADER = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+
+_MEMORY_MIB = 256
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -204,6 +207,8 @@ class RuntimeConformance:
     """The sandbox driver, as in `DRIVERS`."""
     forks = False
     """Whether functions are forked from a zygote where their variables allow it; else all are executed."""
+    starts_ahead = False
+    """Whether what may be started before there is a function is; else nothing is."""
 
     def make_runtimes(self, has_own_root: bool) -> Runtimes:
         """Return the runtimes under test, for a driver with or without a root of its own; called once per class."""
@@ -256,11 +261,17 @@ class RuntimeConformance:
         await stage.runtimes.prepare(self.runtime)
         root = sandbox.task_root(package)
         at = None if layers is None else LayersAt(layers, sandbox.layers_root(layers))
-        command = await stage.runtimes.command(self.runtime, handler, package, root, variables, at)
+        command = await stage.runtimes.command(
+            self.runtime, handler, package, root, variables, at, memory_mib=_MEMORY_MIB
+        )
         zygote = None
         if self.forks and command.zygote is not None:
             zygote = Zygote(command.zygote.argv, command.zygote.environ, command.zygote.preload)
-        environment = await sandbox.park(ParkedKind(owner="test", folders=command.folders, zygote=zygote))
+        ahead = None
+        if self.starts_ahead and command.ahead is not None:
+            ahead = Ahead(command.ahead.argv, command.ahead.environ)
+        kind = ParkedKind(owner="test", folders=command.folders, zygote=zygote, ahead=ahead)
+        environment = await sandbox.park(kind)
         recorder = _Recorder()
         served = await serve(environment.runtime_listener, recorder, Quotas().response_payload_max_bytes)
         try:
@@ -271,7 +282,7 @@ class RuntimeConformance:
                 "AWS_REGION": "us-east-1",
                 "AWS_LAMBDA_FUNCTION_NAME": "hello",
                 "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(_MEMORY_MIB),
                 "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/hello",
                 "AWS_LAMBDA_LOG_STREAM_NAME": "2026/11/29/[$LATEST]4f9c",
                 **command.reserved,
@@ -281,7 +292,9 @@ class RuntimeConformance:
                 defaults["TMPDIR"] = str(folder / "tmp")
             environ = {**defaults, **command.environ, **variables, **reserved}
             in_zygote = zygote is not None and command.in_zygote
-            assignment = Assignment(command.argv, environ, root, package, 256, in_zygote=in_zygote, layers=layers)
+            assignment = Assignment(
+                command.argv, environ, root, package, _MEMORY_MIB, in_zygote=in_zygote, layers=layers
+            )
             await sandbox.assign(environment, assignment)
             function = RunningFunction(sandbox, environment, recorder)
             return [await function.invoke(event, client_context) for event in events]

@@ -1,0 +1,52 @@
+"""Clients that are files of this package, copied to where functions can read them."""
+
+import asyncio
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from lambent.clock import SystemClock
+from lambent.runtimes.contract import RuntimeUnavailable
+from lambent.runtimes.own_client import OwnClient
+
+
+def client(folder: Path, text: str = "one") -> OwnClient:
+    sources = folder / "sources"
+    sources.mkdir(exist_ok=True)
+    (sources / "index.rb").write_text(text)
+    (sources / "notes.md").write_text("not of it")
+    return OwnClient("ruby-client", sources, "*.rb", "index.rb", folder / "runtimes", SystemClock())
+
+
+def test_it_is_copied_for_every_user(tmp_path: Path) -> None:
+    """What the pattern names and no more, readable by all, and once."""
+    made = client(tmp_path)
+    folder = asyncio.run(made.folder())
+    assert [path.name for path in folder.iterdir()] == ["index.rb"]
+    assert stat.S_IMODE((folder / "index.rb").stat().st_mode) == 0o644
+    assert asyncio.run(made.folder()) == folder
+    assert [path.name for path in (tmp_path / "runtimes").iterdir()] == [folder.name]
+
+
+def test_another_client_is_another_folder(tmp_path: Path) -> None:
+    """Its name tells what is in it, so that servers of different versions may share the place."""
+    first = asyncio.run(client(tmp_path).folder())
+    second = asyncio.run(client(tmp_path, "two").folder())
+    assert first != second
+    assert {(first / "index.rb").read_text(), (second / "index.rb").read_text()} == {"one", "two"}
+
+
+def test_it_comes_back(tmp_path: Path) -> None:
+    """A folder that was removed while the server runs is made again."""
+    made = client(tmp_path)
+    shutil.rmtree(asyncio.run(made.folder()))
+    assert (asyncio.run(made.folder()) / "index.rb").is_file()
+
+
+def test_no_place_for_it(tmp_path: Path) -> None:
+    """A place that cannot be written to is told."""
+    (tmp_path / "runtimes").write_text("a file")
+    with pytest.raises(RuntimeUnavailable, match="no folder for ruby-client"):
+        asyncio.run(client(tmp_path).folder())
