@@ -4,6 +4,7 @@ import base64
 import http.client
 import io
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -138,10 +139,11 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 def _package() -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
-        # A fixed date makes the package the same bytes in every run.
-        entry = zipfile.ZipInfo("app.py", (2026, 1, 1, 0, 0, 0))
-        entry.external_attr = 0o644 << 16
-        package.writestr(entry, (ROOT / "bench" / "handler.py").read_bytes())
+        for name in ("handler.py", "handler.js"):
+            # A fixed date makes the package the same bytes in every run.
+            entry = zipfile.ZipInfo(name.replace("handler", "app"), (2026, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            package.writestr(entry, (ROOT / "bench" / name).read_bytes())
     return archive.getvalue()
 
 
@@ -203,3 +205,11 @@ def lambent(runtime: str, *options: str) -> Iterator[Target]:
             except (BadAnswer, TargetFailed) as error:
                 said = "\n".join(server.last_lines)
                 raise TargetFailed(f"{error}\nthe server's last lines:\n{said}") from error
+
+
+def runtime_facts(runtime: str, *options: str) -> RuntimeFacts:
+    """Return which programs of this machine run the functions of a runtime."""
+    # Without walls functions see the machine's own paths; root finds the same interpreters as the walls mount.
+    bare = ("--sandbox", "process", *(("--function-user", "root") if os.geteuid() == 0 else ()))
+    with lambent(runtime, *options, *bare) as target:
+        return target.facts()

@@ -858,3 +858,9 @@ class TestNodejsWalled(TestNodejs):
         told = self.answer({"app.mjs": "export const handler = async () => { throw new TypeError('x'); };"}).json()
         assert told["trace"][0] == "TypeError: x"
         assert told["trace"][1].startswith("    at Runtime.handler (file:///var/task/app.mjs:")
+
+
+class TestNodejsAhead(TestNodejsWalled):
+    """The same in processes that were started before their function was known."""
+
+    starts_ahead = True

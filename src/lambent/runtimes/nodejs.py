@@ -44,7 +44,7 @@ The entry comes as $0, for a name that the shell would give it might be one of t
 
 
 _ACT_AT_START = frozenset(
-    # Where `require` looks; what the resolver is made of; the data of ICU, which Node.js knows as NODE_ICU_DATA as well.
+    # Where `require` looks; what the resolver is made of; the data of ICU.
     {"HOME", "HOSTALIASES", "ICU_DATA", "LOCALDOMAIN", "RES_OPTIONS"}
 )
 _ACT_AT_START_PREFIXES = ("NODE_", "SSL_CERT_", "UV_")

@@ -424,7 +424,9 @@ def _be_zygote(link: socket.socket, runtime: dict[str, Any] | None) -> None:
 
 def _ahead(given: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return what is started ahead as `zygote` wants it."""
-    return None if given is None else {"argv": given["argv"], "environ": dict(given["environ"]), "working_directory": "/"}
+    return (
+        None if given is None else {"argv": given["argv"], "environ": dict(given["environ"]), "working_directory": "/"}
+    )
 
 
 def _become_namespace_root() -> None:
