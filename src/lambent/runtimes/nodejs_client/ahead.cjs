@@ -25,11 +25,7 @@ exports.wait = async function wait() {
     process.exit(0);
   }
   const given = JSON.parse(text);
-  for (const name of Object.keys(process.env)) {
-    delete process.env[name];
-  }
-  // One after the other, which is how Node.js learns of another TZ.
-  Object.assign(process.env, given.environ);
+  become(given.environ);
   process.chdir(given.working_directory);
   forgetThisFile();
 };
@@ -49,6 +45,21 @@ async function rehearse() {
   await api.respond('rehearsal', '{}');
   server.closeAllConnections?.();
   await new Promise((resolve) => server.close(resolve));
+}
+
+/** Only what differs: whenever TZ is set or goes, Node.js searches the machine for the time zone. */
+function become(environ) {
+  const { env } = process;
+  for (const name of Object.keys(env)) {
+    if (!Object.hasOwn(environ, name)) {
+      delete env[name];
+    }
+  }
+  for (const [name, value] of Object.entries(environ)) {
+    if (env[name] !== value) {
+      env[name] = value;
+    }
+  }
 }
 
 function readWhole(descriptor) {
