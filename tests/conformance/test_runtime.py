@@ -860,7 +860,20 @@ class TestNodejsWalled(TestNodejs):
         assert told["trace"][1].startswith("    at Runtime.handler (file:///var/task/app.mjs:")
 
 
-class TestNodejsAhead(TestNodejsWalled):
-    """The same in processes that were started before their function was known."""
+@pytest.mark.usefixtures("_nodejs")
+class TestNodejsAhead(ManagedRuntimeConformance):
+    """What all runtimes do, in processes that were started before their function was known. See test_ahead.py."""
 
+    runtime = TestNodejs.runtime
+    error_type = TestNodejs.error_type
+    trace_member = TestNodejs.trace_member
+    packages: ClassVar = TestNodejs.packages
     starts_ahead = True
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _behind_walls(cls) -> None:
+        cls.driver = _walled_driver()
+
+    def make_runtimes(self, has_own_root: bool) -> Runtimes:
+        return _host_runtimes("nearest", has_own_root)

@@ -12,6 +12,7 @@ const { createServer } = require('http');
 const { RuntimeApi } = require('./runtime_api.cjs');
 
 const CHUNK_BYTES = 65536;
+const TURNS_MAX = 1000;
 
 /** Return once there is a function, and this process is its. */
 exports.wait = async function wait() {
@@ -27,6 +28,8 @@ exports.wait = async function wait() {
   const given = JSON.parse(text);
   become(given.environ);
   process.chdir(given.working_directory);
+  // As the shell does that starts Node.js.
+  process.env.PWD = given.working_directory;
   forgetThisFile();
 };
 
@@ -38,13 +41,20 @@ async function rehearse() {
   // What `import` needs, also for the function's own files.
   await import('node:fs');
   await import('data:text/javascript,');
+  // Every socket that is closed is compared with it, which opens it: then the output does not block any more.
+  const stderr = Object.getOwnPropertyDescriptor(process, 'stderr');
+  Object.defineProperty(process, 'stderr', { ...stderr, get: () => undefined });
   const server = createServer((request, answer) => request.resume().on('end', () => answer.end('{}')));
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const api = new RuntimeApi(`127.0.0.1:${server.address().port}`);
   await api.next();
   await api.respond('rehearsal', '{}');
   server.closeAllConnections?.();
-  await new Promise((resolve) => server.close(resolve));
+  server.close();
+  for (let turn = 0; turn < TURNS_MAX && process.getActiveResourcesInfo().length > 0; turn++) {
+    await new Promise(setImmediate);
+  }
+  Object.defineProperty(process, 'stderr', stderr);
 }
 
 /** Only what differs: whenever TZ is set or goes, Node.js searches the machine for the time zone. */

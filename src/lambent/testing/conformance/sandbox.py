@@ -713,7 +713,6 @@ class DirectoryConformance(SandboxConformance):
 
         self.on_stage(play)
 
-
     # -- commands that are started ahead ------------------------------------------------------------------------
 
     def ahead(self, script: str) -> ParkedKind:
@@ -740,7 +739,7 @@ class DirectoryConformance(SandboxConformance):
         """It is handed the environment, and all else that a process has is what one has that was executed."""
         facts = (
             "cd /proc/$$; cat limits oom_score_adj /proc/1/comm; stat -c %a /tmp; ls /opt /mnt\n"
-            "sed 's/^[0-9]* [0-9]* [0-9:]* //; s/lowerdir=[^,]*//; s/loop[0-9]*//' mountinfo; ls fd | grep -vx 255\n"
+            "sed 's/^[0-9]* [0-9]* [0-9:]* //; s/lowerdir=[^,]*//; s/loop[0-9]*//' mountinfo; ls fd\n"
             "sed 's/ (.*)//' stat | cut -d' ' -f1,3-7\n"
             "grep -E '^(Umask|NS|Groups|SigIgn|Cap|NoNew|Seccomp:)' status\n"
         )
@@ -770,7 +769,8 @@ class DirectoryConformance(SandboxConformance):
                 "environ": {"PATH": "/usr/bin:/bin", "A": "ü\n", "_LAMBDA_TELEMETRY_LOG_FD": "3"},
             }
             assert "of-a-layer" in ahead
-            assert ahead == told[1]
+            # Where bash has the script that it was executed for.
+            assert ahead == told[1].replace("\n255\n", "\n")
 
         self.on_stage(play)
 
