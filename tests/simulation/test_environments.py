@@ -119,7 +119,7 @@ class Machine:
     def folder_nowait(self, sha256: str) -> Path:
         return Path("/package")
 
-    async def command(self, *arguments: Any) -> RuntimeCommand:
+    async def command(self, *arguments: Any, **more: Any) -> RuntimeCommand:
         return RuntimeCommand(
             argv=["bootstrap"], environ={}, reserved={}, zygote=Zygote(("python",), ()), in_zygote=True
         )

@@ -7,6 +7,7 @@ customer data; taken, it belongs to whoever took it and never comes back. Decisi
 
 import asyncio
 import logging
+import os
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -17,8 +18,11 @@ from lambent.errors.families import DependencyError
 from lambent.execution.scaling import STOCK_MIN, Demand, Wanted, backoff_s, share_stock
 from lambent.sandbox.contract import Environment, Exit, ParkedKind, Sandbox
 
-PARKS_AT_ONCE: Final = 4
-"""Parks in flight when someone waits for one. Others wait their turn; a spawner makes one after the other anyway."""
+PARKS_AT_ONCE: Final = max(4, 2 * (os.cpu_count() or 1))
+"""
+Parks in flight when someone waits for one. Others wait their turn: a spawner makes one after the other anyway, and what
+is started ahead wants a processor.
+"""
 
 REFILLS_AT_ONCE: Final = 2
 """Parks in flight in the background. Assumed: they share the processors with the functions that run."""
