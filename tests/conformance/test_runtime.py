@@ -63,6 +63,12 @@ done
         "error": {"bootstrap": LOOP % ERROR},
         "init_error": {"bootstrap": "#!/bin/sh\nexit 1\n"},
         "exit": {"bootstrap": LOOP % "exit 3"},
+        # A shell waits for the program that it has started, before it deals with a signal.
+        "goodbye": {
+            "bootstrap": (LOOP % ECHO)
+            .replace("while :; do", "trap 'echo goodbye; exit 0' TERM\nwhile :; do")
+            .replace('/next"\n', '/next" & wait $!\n')
+        },
     }
 
     @pytest.fixture(autouse=True)
@@ -151,6 +157,11 @@ class TestPython(ManagedRuntimeConformance):
         "error": {"app.py": "def handler(event, context):\n    raise ValueError('boom')\n"},
         "init_error": {"app.py": "raise ValueError('boom')\n"},
         "exit": {"app.py": "import os\ndef handler(event, context):\n    os._exit(3)\n"},
+        "goodbye": {
+            # AWS's client waits for the next event in another thread, for which `sys.exit` waits.
+            "app.py": "import os, signal\ndef leave(number, frame):\n    print('goodbye')\n    os._exit(0)\n"
+            "signal.signal(signal.SIGTERM, leave)\ndef handler(event, context):\n    return 1\n"
+        },
         "context": {
             "app.py": "import time\ndef handler(event, c):\n    left = c.get_remaining_time_in_millis()\n"
             "    time.sleep(0.01)\n"
@@ -515,6 +526,7 @@ class TestNodejs(ManagedRuntimeConformance):
         "error": _js("throw new TypeError('boom');"),
         "init_error": {"app.js": "throw new TypeError('boom');\n"},
         "exit": _js("process.exit(3);"),
+        "goodbye": _js("return 1;", "process.on('SIGTERM', () => { console.log('goodbye'); process.exit(); });"),
         "context": _js(
             "const left = context.getRemainingTimeInMillis(); await new Promise((go) => setTimeout(go, 10));"
             "const c = context; return [c.awsRequestId, c.invokedFunctionArn, c.functionName, c.functionVersion,"

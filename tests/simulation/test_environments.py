@@ -142,6 +142,7 @@ class Simulation:
         self.sandbox = ScriptedSandbox(
             self.play, self.clock, parks_ahead=bool(seed % 2), freeze_after_s=self.freeze_after_s
         )
+        self.sandbox.ignores_terminate = seed % 3 == 0
         self.sandbox.before_start = self.fail_to_start
         self.sandbox.before_park = self.park_badly
         self.parking_fails = False

@@ -2,7 +2,8 @@
 What a sandbox driver promises. `lambent.testing.conformance.sandbox` runs on every driver.
 
 The life of one environment: `park` makes everything that needs no customer data; `assign`, once, gives
-it the code and starts the runtime; `freeze` and `thaw` alternate between invocations; `kill` ends it.
+it the code and starts the runtime; `freeze` and `thaw` alternate between invocations; `terminate` asks it to end,
+and `kill` ends it.
 An environment is assigned once and never shared between owners.
 
 `walls.py` lists the attacks that a driver may declare to hold off; `lambent.testing.conformance.walls` tries them.
@@ -228,6 +229,13 @@ class Sandbox(Protocol):
 
     def thaw(self, environment: Environment) -> None:
         """Let it run again. Repeating it, or thawing a dead one, does nothing."""
+        ...
+
+    def terminate(self, environment: Environment) -> None:
+        """
+        Ask the runtime to end: SIGTERM for its process, and for no other, once it is thawed. Returns at once; `wait`
+        tells whether and how it ended. One that is parked, killed or dead is left alone.
+        """
         ...
 
     def kill(self, environment: Environment) -> None:

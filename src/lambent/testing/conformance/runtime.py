@@ -70,13 +70,19 @@ class _Recorder:
         self.answers: asyncio.Queue[Answered] = asyncio.Queue()
         self._waiting: NextCall | None = None
         self._to_deliver: Invocation | None = None
+        self._asked = asyncio.Event()
 
     def invoke(self, payload: bytes, client_context: str | None) -> None:
         self._to_deliver = Invocation(REQUEST_ID, FUNCTION_ARN, payload, TRACE_HEADER, client_context)
         self._deliver()
 
+    async def wait_asked(self) -> None:
+        """Return once the runtime has asked for an event that there is not."""
+        await within_patience(self._asked.wait())
+
     def next_requested(self, call: NextCall) -> Verdict:
         self._waiting = call
+        self._asked.set()
         self._deliver()
         return Verdict.ACCEPTED
 
@@ -105,6 +111,7 @@ class _Recorder:
             deadline_ms = int(SystemClock().now() * 1000) + 30_000
             call, event = self._waiting, self._to_deliver
             self._waiting = self._to_deliver = None
+            self._asked.clear()
             call.deliver(event, deadline_ms)
 
     def _keep(self, answer: Answered, request_id: str) -> Verdict:
@@ -143,6 +150,15 @@ class RunningFunction:
                 self._output += some
         written, self._output = self._output, b""
         return msgspec.structs.replace(answer, written=written)
+
+    async def shut_down(self) -> Answered:
+        """Ask the idle runtime to end, frozen as it is; return how it did and what it wrote."""
+        self._sandbox.freeze(self._environment)
+        self._sandbox.terminate(self._environment)
+        reading = asyncio.ensure_future(self._read())
+        how = await within_patience(self._sandbox.wait(self._environment))
+        await reading
+        return Answered("exit", how=how, written=self._output)
 
     async def _read(self) -> None:
         while some := await read_some(self._environment):
@@ -197,7 +213,8 @@ class RuntimeConformance:
     `packages` maps these names to files (path to text; `bootstrap` becomes executable):
     `echo` returns its event, and prints `said ` and the event's member `say` when there is one;
     `error` fails each invocation with the message `boom`; `init_error` fails while it is loaded; `exit` ends its
-    process with status 3 when it is invoked.
+    process with status 3 when it is invoked; `goodbye` answers, prints `goodbye` when it gets SIGTERM, and ends with
+    status 0.
     """
 
     runtime = ""
@@ -226,12 +243,14 @@ class RuntimeConformance:
         client_context: str | None = None,
         layers: Mapping[str, str | bytes] | None = None,
         handler: str | None = None,
+        shuts_down: bool = False,
     ) -> list[Answered]:
         """
         Start a function made of `files`, and of `layers` merged already, and invoke it with each event.
 
         Args:
             handler: another one than the suite's.
+            shuts_down: whether it is asked to end afterwards; how it does is the last of what is returned.
         """
         with tempfile.TemporaryDirectory(prefix="lambent-conformance-") as name:
             folder = Path(name)
@@ -243,7 +262,9 @@ class RuntimeConformance:
             scratch.mkdir()
             scratch.chmod(0o777)
             handler = self.handler if handler is None else handler
-            performing = self._perform(folder, package, merged, events, variables or {}, client_context, handler)
+            performing = self._perform(
+                folder, package, merged, events, variables or {}, client_context, handler, shuts_down
+            )
             return self._runner().run(performing)
 
     async def _perform(
@@ -255,6 +276,7 @@ class RuntimeConformance:
         variables: Mapping[str, str],
         client_context: str | None,
         handler: str,
+        shuts_down: bool,
     ) -> list[Answered]:
         stage = await self._opened_stage()
         sandbox = stage.sandbox
@@ -297,7 +319,11 @@ class RuntimeConformance:
             )
             await sandbox.assign(environment, assignment)
             function = RunningFunction(sandbox, environment, recorder)
-            return [await function.invoke(event, client_context) for event in events]
+            answers = [await function.invoke(event, client_context) for event in events]
+            if shuts_down:
+                await recorder.wait_asked()
+                answers.append(await function.shut_down())
+            return answers
         finally:
             served.close()
             sandbox.kill(environment)
@@ -370,6 +396,16 @@ class RuntimeConformance:
         text = "x" * 5_900_000
         (answer,) = self.run("echo", {"text": text})
         assert answer.json() == {"text": text}
+
+    def test_it_may_say_goodbye(self) -> None:
+        """Asked to end, the function has a moment, and what it prints is output. Without a handler it just ends."""
+        answer, end = self.run_files(self.packages["goodbye"], {}, shuts_down=True)
+        assert answer.kind == "response"
+        assert "goodbye" in end.output
+        assert end.how == Exit(status=0)
+        _, end = self.run_files(self.packages["echo"], {}, shuts_down=True)
+        # Some languages end in an orderly way by themselves.
+        assert end.how in {Exit(signal=15), Exit(status=143)}
 
 
 class ManagedRuntimeConformance(RuntimeConformance):

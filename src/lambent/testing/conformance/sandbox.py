@@ -516,6 +516,52 @@ class SandboxConformance:
 
         self.on_stage(play)
 
+    def test_a_runtime_may_say_goodbye(self) -> None:
+        """Asked to end, frozen or not, it does what it has to do; nobody else of the environment is asked."""
+
+        async def play(stage: Stage) -> None:
+            text = "(trap 'echo child asked' TERM; while :; do sleep 0.01; done) &\n"
+            text += "trap 'sleep 0.1; echo bye; exit 7' TERM\necho up\nwhile :; do sleep 0.01; done"
+            for is_frozen in (False, True):
+                environment = await stage.start(text)
+                await read_line(environment, "up")
+                if is_frozen:
+                    stage.driver.freeze(environment)
+                stage.driver.terminate(environment)
+                assert await within_patience(stage.driver.wait(environment)) == Exit(status=7)
+                assert await read_to_end(environment) == "bye\n"
+                stage.driver.terminate(environment)
+
+        self.on_stage(play)
+
+    def test_a_runtime_that_knows_no_goodbye_ends_at_once(self) -> None:
+        """As any process does that was not told what to do; and one that is not there yet is not asked."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.start("echo up; exec sleep 600")
+            await read_line(environment, "up")
+            stage.driver.terminate(environment)
+            assert await within_patience(stage.driver.wait(environment)) == Exit(signal=signal.SIGTERM)
+            parked = await stage.driver.park(ParkedKind())
+            stage.driver.terminate(parked)
+            await stage.assign(parked, "script")
+            await read_line(parked, "up")
+
+        self.on_stage(play)
+
+    def test_a_runtime_that_will_not_go_can_be_killed(self) -> None:
+        """It ignores that it was asked."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.start("trap '' TERM; echo up; while :; do sleep 0.01; echo on; done")
+            await read_line(environment, "up")
+            stage.driver.terminate(environment)
+            await read_line(environment, "on")
+            stage.driver.kill(environment)
+            assert await within_patience(stage.driver.wait(environment)) == Exit(signal=signal.SIGKILL)
+
+        self.on_stage(play)
+
     # -- freeze and thaw ----------------------------------------------------------------------------------------
 
     def test_a_frozen_environment_does_nothing_until_it_is_thawed(self) -> None:
