@@ -43,6 +43,9 @@ _ORDERS_DESCRIPTOR = 63
 _LINK_DESCRIPTOR = 62
 """Likewise: where a command that is started ahead finds its link to process 1."""
 
+_AHEAD_MAX_S = 30.0
+"""Assumed: an interpreter starts in a second even on a busy machine; one that is not ready by then never will be."""
+
 _OPEN_FILES = 1024
 """Documented: Lambda quotas, file descriptors per execution environment."""
 
@@ -214,11 +217,13 @@ class _Zygote:
             except BaseException as error:
                 _give_up(theirs, error)
         theirs.close()
+        ours.settimeout(_AHEAD_MAX_S)
         said = ours.recv(4096)
         if said != b"R":
             # It was not executed, or has ended: who waits for process 1 learns how.
             orders.send(said or b"Fwhat was started ahead has ended")
             self._stay_first(runtime, given["status"])
+        ours.settimeout(None)
         orders.send(b"R")
         waiting = select.poll()
         for one in (orders, ours):
