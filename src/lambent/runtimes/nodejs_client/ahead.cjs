@@ -41,7 +41,8 @@ async function rehearse() {
   // What `import` needs, also for the function's own files.
   await import('node:fs');
   await import('data:text/javascript,');
-  // Every socket that is closed is compared with it, which opens it: then the output does not block any more.
+  // Whatever closes a socket compares it with stderr, which opens that: then the pipe of the output does not block any
+  // more, for programs that the function starts as well.
   const stderr = Object.getOwnPropertyDescriptor(process, 'stderr');
   Object.defineProperty(process, 'stderr', { ...stderr, get: () => undefined });
   const server = createServer((request, answer) => request.resume().on('end', () => answer.end('{}')));
