@@ -32,10 +32,10 @@ def interleave(*samplers: Callable[[], float], rounds: int) -> list[list[float]]
 
 
 class InterpreterStart:
-    """The least that an interpreter can do, from the start of its process to its end."""
+    """The least that an interpreter can do, from the start of its process to its end; Python's by default."""
 
-    def __init__(self, interpreter: str) -> None:
-        self._argv = [os.path.realpath(interpreter), "-I", "-c", "pass"]
+    def __init__(self, interpreter: str, *arguments: str) -> None:
+        self._argv = [os.path.realpath(interpreter), *(arguments or ("-I", "-c", "pass"))]
         self._environ = {"PATH": os.environ.get("PATH", os.defpath)}
 
     @property
