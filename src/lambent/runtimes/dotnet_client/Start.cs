@@ -1,0 +1,158 @@
+/* What is done once, before the first event. */
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Threading.Tasks;
+
+namespace Lambent.Runtime;
+
+internal static class Memory
+{
+    /// <summary>
+    /// Tell the garbage collector how much memory there is: as much as the function has, where nobody has set less.
+    /// </summary>
+    public static void Limit()
+    {
+        var isUnwanted = string.Equals(
+            Environment.GetEnvironmentVariable("AWS_LAMBDA_DOTNET_DISABLE_MEMORY_LIMIT_CHECK"),
+            "true",
+            StringComparison.OrdinalIgnoreCase);
+        if (isUnwanted || !ulong.TryParse(
+            Environment.GetEnvironmentVariable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
+            NumberStyles.None,
+            CultureInfo.InvariantCulture,
+            out var size))
+        {
+            return;
+        }
+        size <<= 20;
+        if ((ulong)GC.GetGCMemoryInfo().TotalAvailableMemoryBytes < size)
+        {
+            return;
+        }
+        try
+        {
+            AppContext.SetData("GCHeapHardLimit", size);
+            GC.RefreshMemoryLimit();
+        }
+        catch (InvalidOperationException)
+        {
+            // It has taken more than that already: then the sandbox's limit is what holds.
+        }
+    }
+}
+
+/// <summary>AWS_LAMBDA_DOTNET_PREJIT: whether the function is compiled before its first event, and not as it runs.</summary>
+internal static class Preparation
+{
+    public static bool IsWanted()
+    {
+        return Environment.GetEnvironmentVariable("AWS_LAMBDA_DOTNET_PREJIT")?.ToLowerInvariant() switch
+        {
+            "always" => true,
+            "never" => false,
+            // As the variable's default has it: where there is time to.
+            _ => Environment.GetEnvironmentVariable("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency",
+        };
+    }
+
+    /// <summary>Compile the methods of an assembly; what cannot be compiled fails when it is called, if ever.</summary>
+    public static void Compile(Assembly assembly)
+    {
+        const BindingFlags All = BindingFlags.DeclaredOnly | BindingFlags.Public | BindingFlags.NonPublic
+            | BindingFlags.Instance | BindingFlags.Static;
+        foreach (var type in TypesOf(assembly))
+        {
+            if (type.ContainsGenericParameters)
+            {
+                continue;
+            }
+            foreach (var method in type.GetMethods(All))
+            {
+                if (method.IsAbstract || method.ContainsGenericParameters)
+                {
+                    continue;
+                }
+                try
+                {
+                    RuntimeHelpers.PrepareMethod(method.MethodHandle);
+                }
+                catch (Exception)
+                {
+                    // Something that it refers to is not there.
+                }
+            }
+        }
+    }
+
+    private static IEnumerable<Type> TypesOf(Assembly assembly)
+    {
+        try
+        {
+            return assembly.GetTypes();
+        }
+        catch (ReflectionTypeLoadException error)
+        {
+            return Array.FindAll(error.Types, type => type != null)!;
+        }
+    }
+}
+
+/// <summary>SnapStart: the function's hooks on both sides of the moment at which an environment is kept.</summary>
+internal static class Snapshot
+{
+    /// <summary>
+    /// Run the hooks before, wait for the restore, run those behind it.
+    ///
+    /// Throws HasBeenReported where a hook failed.
+    /// </summary>
+    public static void Take(RuntimeApi api, Logs logs)
+    {
+        try
+        {
+            var hooks = Hooks("CopyBeforeSnapshotCallbacksToRegistry");
+            // What was registered last is undone first.
+            hooks.Reverse();
+            Run(hooks);
+        }
+        catch (Exception error)
+        {
+            logs.Write(Level.Error, error.ToString());
+            api.FailInit("Runtime.BeforeSnapshotError", Errors.Body(error));
+            throw new HasBeenReported();
+        }
+        api.AwaitRestore();
+        try
+        {
+            Run(Hooks("CopyAfterRestoreCallbacksToRegistry"));
+        }
+        catch (Exception error)
+        {
+            logs.Write(Level.Error, error.ToString());
+            api.FailRestore("Runtime.AfterRestoreError", Errors.Body(error));
+            throw new HasBeenReported();
+        }
+    }
+
+    private static void Run(List<Func<ValueTask>> hooks)
+    {
+        foreach (var hook in hooks)
+        {
+            hook().AsTask().GetAwaiter().GetResult();
+        }
+    }
+
+    private static List<Func<ValueTask>> Hooks(string copy)
+    {
+        var hooks = new List<Func<ValueTask>>();
+        var method = CoreLibrary.Loaded?.GetType("Amazon.Lambda.Core.SnapshotRestore")
+            ?.GetMethod(copy, BindingFlags.Static | BindingFlags.NonPublic);
+        if (method != null)
+        {
+            method.CreateDelegate<Action<Action<Func<ValueTask>>>>()(hooks.Add);
+        }
+        return hooks;
+    }
+}
