@@ -133,13 +133,17 @@ def why_not_built(sources: Path) -> str:
     built = sources / "built"
     if not (built / _ENTRY).is_file():
         return "the client of .NET has not been compiled"
-    digest = hashlib.sha256()
-    # The rule of tools/dotnet.py, which writes the other one.
-    for path in sorted(path for path in sources.iterdir() if path.is_file()):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    if (built / "sources").read_text() != digest.hexdigest():
+    if (built / "sources").read_text() != _digest_of(sources):
         return "the client of .NET was compiled from other sources than these"
     return ""
+
+
+def _digest_of(sources: Path) -> str:
+    """Return what tells one state of the sources from another, by the rule of tools/dotnet.py."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in sources.iterdir() if path.is_file()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def host_settings() -> dict[str, str]:

@@ -17,11 +17,11 @@ def runtimes(tmp_path: Path) -> Runtimes:
 
 
 def test_known_and_offered(runtimes: Runtimes) -> None:
-    """The catalogue is known; Python from 3.9 on, Node.js from 18 on and provided.* are among what is offered."""
+    """The catalogue is known; Python from 3.9 on, Node.js from 18 on, .NET from 8 on and provided.* are offered."""
     offered = {runtime for runtime in runtimes.identifiers() if runtimes.is_offered(runtime)}
     assert offered >= {*(f"python3.{minor}" for minor in range(9, 16)), "provided.al2023", "provided.al2"}
-    assert offered >= {"nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x"}
-    assert not offered & {"nodejs16.x", "nodejs26.x", "python3.8", "ruby3.4", "dotnet8", "go1.x"}
+    assert offered >= {"nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x", "dotnet8", "dotnet10"}
+    assert not offered & {"nodejs16.x", "nodejs26.x", "python3.8", "ruby3.4", "dotnet6", "go1.x"}
     assert runtimes.is_known("ruby3.4")
     assert not runtimes.is_known("cobol85")
     assert not runtimes.is_offered("cobol85")
