@@ -226,6 +226,8 @@ public class Forms : Base<int>
         Thread.Sleep(Timeout.Infinite);
     }
 
+    public void Forever() => Thread.Sleep(Timeout.Infinite);
+
     public long Heap() => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
     public int Big(int bytes) => new byte[bytes].Length;
