@@ -155,6 +155,6 @@ def test_other_versions(lambda_client, unique_name):
             return found["State"] != "Pending" and found
 
         found = wait_for(settled)
-        assert found["State"] == "Active" or "dotnet-install.sh --runtime dotnet --channel 10.0" in found["StateReason"]
+        assert found["State"] == "Active" or "lambent runtimes install dotnet10" in found["StateReason"]
     finally:
         lambda_client.delete_function(FunctionName=unique_name)

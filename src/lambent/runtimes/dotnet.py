@@ -122,11 +122,6 @@ class DotnetRuntimes(LanguageRuntimes):
         # Newer ones alone: what was built for a version does not run on one before it.
         return super()._stand_in(version, tuple(one for one in found if one.version[0] >= int(version)))
 
-    def _install_command(self, version: str) -> str:
-        if platform.system() == "Darwin":
-            return f"brew install dotnet@{version}"
-        return f"apt install dotnet-runtime-{version}.0` or `dotnet-install.sh --runtime dotnet --channel {version}.0"
-
 
 def why_not_built(sources: Path) -> str:
     """Return why there is no compiled client beside its sources, or none of these; empty: there is one."""
