@@ -4,7 +4,6 @@
  * Nothing here refers to that library, so that there is no version of it that would not fit.
  */
 using System;
-using System.Collections.Generic;
 using System.Reflection;
 
 namespace Lambent.Runtime;
@@ -43,13 +42,20 @@ internal static class CoreLibrary
     /// <summary>Return the serializer that an attribute of the method, or else of the assembly, names; null for none.</summary>
     public static object? SerializerOf(MethodInfo method, Assembly assembly)
     {
-        var attribute = AttributeOf(method.GetCustomAttributesData()) ?? AttributeOf(assembly.GetCustomAttributesData());
+        // Loads the library where nothing has done so yet; without it there is no such attribute.
+        if (Type.GetType(SerializerAttribute + ", " + AssemblyName) is not { } wanted)
+        {
+            return null;
+        }
+        var attribute = Attribute.GetCustomAttribute(method, wanted, false) ?? Attribute.GetCustomAttribute(assembly, wanted, false);
         if (attribute == null)
         {
             return null;
         }
-        var given = attribute.ConstructorArguments;
-        if (given.Count == 0 || given[0].Value is not Type type)
+        var given = wanted.GetProperty("SerializerType")?.GetMethod
+            ?? throw new LambdaValidationException(
+                $"The '{SerializerAttribute}' class is invalid: no 'SerializerType' property detected.");
+        if (given.CreateDelegate<Func<Type?>>(attribute)() is not { } type)
         {
             throw new LambdaValidationException(
                 $"The 'SerializerType' property on attribute class '{SerializerAttribute}' is not set.");
@@ -78,18 +84,6 @@ internal static class CoreLibrary
                 + $"'{name}' method not found.");
         }
         return method.MakeGenericMethod(type);
-    }
-
-    private static CustomAttributeData? AttributeOf(IEnumerable<CustomAttributeData> attributes)
-    {
-        foreach (var attribute in attributes)
-        {
-            if (attribute.AttributeType.FullName == SerializerAttribute)
-            {
-                return attribute;
-            }
-        }
-        return null;
     }
 
     private static void ConnectLogger(Type? logger)

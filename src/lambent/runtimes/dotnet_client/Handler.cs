@@ -60,7 +60,8 @@ internal sealed class Handler
         var last = taken.Length - 1;
         if (last >= 0)
         {
-            if (taken[last].IsDefined(typeof(ParamArrayAttribute)))
+            // Of attributes only where there may be one: looking for them takes as long as all of this.
+            if (taken[last].ParameterType.IsArray && taken[last].IsDefined(typeof(ParamArrayAttribute)))
             {
                 throw Refusals.Params(method);
             }
@@ -93,12 +94,17 @@ internal sealed class Handler
             }
         }
         _returnsResult = result != typeof(void);
-        _serializer = CoreLibrary.SerializerOf(method, Assembly);
-        if (_takesInput && input != typeof(Stream))
+        var readsStream = !_takesInput || input == typeof(Stream);
+        var writesStream = !_returnsResult || typeof(Stream).IsAssignableFrom(result);
+        if (_contextType != null || !readsStream || !writesStream)
+        {
+            _serializer = CoreLibrary.SerializerOf(method, Assembly);
+        }
+        if (!readsStream)
         {
             _input = SerializerFor(input, name, "deserialize input");
         }
-        if (_returnsResult && !typeof(Stream).IsAssignableFrom(result))
+        if (!writesStream)
         {
             _output = input == result && _input != null ? _input : SerializerFor(result, name, "serialize output");
         }

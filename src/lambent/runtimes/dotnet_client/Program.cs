@@ -24,7 +24,6 @@ public static class Program
         Handler handler;
         try
         {
-            Memory.Limit();
             CoreLibrary.Connect(logs);
             handler = new Handler(arguments.Length > 0 ? arguments[0] : "");
             if (Preparation.IsWanted())

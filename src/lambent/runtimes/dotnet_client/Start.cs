@@ -1,48 +1,11 @@
 /* What is done once, before the first event. */
 using System;
 using System.Collections.Generic;
-using System.Globalization;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Threading.Tasks;
 
 namespace Lambent.Runtime;
-
-internal static class Memory
-{
-    /// <summary>
-    /// Tell the garbage collector how much memory there is: as much as the function has, where nobody has set less.
-    /// </summary>
-    public static void Limit()
-    {
-        var isUnwanted = string.Equals(
-            Environment.GetEnvironmentVariable("AWS_LAMBDA_DOTNET_DISABLE_MEMORY_LIMIT_CHECK"),
-            "true",
-            StringComparison.OrdinalIgnoreCase);
-        if (isUnwanted || !ulong.TryParse(
-            Environment.GetEnvironmentVariable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
-            NumberStyles.None,
-            CultureInfo.InvariantCulture,
-            out var size))
-        {
-            return;
-        }
-        size <<= 20;
-        if ((ulong)GC.GetGCMemoryInfo().TotalAvailableMemoryBytes < size)
-        {
-            return;
-        }
-        try
-        {
-            AppContext.SetData("GCHeapHardLimit", size);
-            GC.RefreshMemoryLimit();
-        }
-        catch (InvalidOperationException)
-        {
-            // It has taken more than that already: then the sandbox's limit is what holds.
-        }
-    }
-}
 
 /// <summary>AWS_LAMBDA_DOTNET_PREJIT: whether the function is compiled before its first event, and not as it runs.</summary>
 internal static class Preparation
