@@ -77,6 +77,8 @@ SYSTEM_COMMANDS = {
     "go": ("golang-go",),
     "node": ("nodejs",),
     "npm": ("npm",),
+    "ruby": ("ruby",),
+    "bundle": ("ruby-bundler",),
 }
 """Command that a test uses to the Debian packages that hold it."""
 

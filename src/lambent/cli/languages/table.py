@@ -11,6 +11,7 @@ from lambent.cli.languages.dotnet import Dotnet
 from lambent.cli.languages.go import Go
 from lambent.cli.languages.nodejs import Nodejs
 from lambent.cli.languages.python import Python
+from lambent.cli.languages.ruby import Ruby
 from lambent.cli.languages.rust import Rust
 
 PROGRAMS: tuple[Language, ...] = (Go(), Rust(), Custom())
@@ -19,7 +20,7 @@ PROGRAMS: tuple[Language, ...] = (Go(), Rust(), Custom())
 PROJECTS: tuple[Language, ...] = (Dotnet(),)
 """Built as well, but for a runtime of their own; scripts lie beside them, too."""
 
-MODULES: tuple[Language, ...] = (Python(), Nodejs())
+MODULES: tuple[Language, ...] = (Python(), Nodejs(), Ruby())
 """Where there is nothing to build. Of these a folder may hold one: nothing tells which would be the function."""
 
 LANGUAGES = (*PROGRAMS, *PROJECTS, *MODULES)
@@ -42,7 +43,7 @@ def recognise(folder: Path, runtime: str | None) -> Language:
         raise CommandFailed(f"{folder}: this user may not read it", exit_code=2)
     fitting = [entry for entry in LANGUAGES if runtime is None or re.fullmatch(entry.runtimes, runtime)]
     if not fitting:
-        known = "python3.x, nodejsXX.x, dotnetX and provided.*"
+        known = "python3.x, nodejsXX.x, rubyX.Y, dotnetX and provided.*"
         raise CommandFailed(f"--runtime: deploy builds for {known}, not for {runtime!r}", exit_code=2)
     found = [language for language in fitting if language.is_in(folder)]
     if not found:
