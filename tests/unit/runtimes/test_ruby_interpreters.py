@@ -64,8 +64,8 @@ def test_only_rubys_own_is_taken(printed: str, expected: list[tuple[int, int, in
     """Others speak the language, with other gems."""
     found = LANGUAGE.understand(Path("/usr/bin/ruby"), printed)
     assert [one.version for one in found] == expected
-    if found:
-        assert found.library == (Path("/usr/lib/ruby"), Path("/usr/lib/site"), Path("/usr/lib/ruby"))
+    for one in found:
+        assert one.library == (Path("/usr/lib/ruby"), Path("/usr/lib/site"), Path("/usr/lib/ruby"))
 
 
 def test_the_machines_own_says_what_it_is() -> None:
