@@ -245,6 +245,17 @@ class TestDotnetWalled(_Dotnet):
         (answer,) = self.call("Long")
         assert answer.json() == {"errorMessage": "Exception exceeded maximum payload size of 256KB."}
 
+    def test_an_error_that_fails_to_tell_of_itself(self) -> None:
+        """Its class is told, and the environment lives on."""
+        first, second = self.call("Mute", {}, {})
+        assert (first.json(), second.kind) == (
+            {
+                "errorType": "MuteException",
+                "errorMessage": "App.MuteException, which fails to say more: System.NotSupportedException",
+            },
+            "error",
+        )
+
     def test_a_constructor_that_fails(self) -> None:
         """As on AWS: the error is .NET's for such, with the constructor's own as its cause."""
         (answer,) = self.run("init_error", {})

@@ -135,8 +135,8 @@ def test_pl03_json_records(lambda_client, logs_client, make_dotnet):
 
 
 def test_the_example_answers(lambda_client, make_dotnet):
-    """examples/dotnet, compiled by the tests' compiler, with the stand-ins for AWS's libraries."""
-    name = make_dotnet("", name="Example", Handler="Example::Example.Function::Handle")
+    """examples/dotnet, compiled by the tests' compiler, with stand-ins for AWS's libraries and the least memory."""
+    name = make_dotnet("", name="Example", Handler="Example::Example.Function::Handle", MemorySize=128)
     answer, seen = invoke(lambda_client, name, {"name": "Ada"}, LogType="Tail")
     assert seen == {"Greeting": "Hello, Ada!", "Function": name, "Runtime": "AWS_Lambda_dotnet8"}
     assert "\tinfo\tgreeting Ada\n" in tail_of(answer)

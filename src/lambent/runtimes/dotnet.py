@@ -143,8 +143,15 @@ def _digest_of(sources: Path) -> str:
 
 def host_settings() -> dict[str, str]:
     """Return the variables that tell .NET of this machine; a user's variables win over them."""
-    # For cold starts: counting what runs often pays for itself long after those.
-    settings = {"DOTNET_TieredPGO": "0", "DOTNET_NOLOGO": "true", "DOTNET_CLI_TELEMETRY_OPTOUT": "true"}
+    settings = {
+        # For cold starts: counting what runs often pays for itself long after those, and so would loading a tracer that
+        # nobody listens to.
+        "DOTNET_TieredPGO": "0",
+        "DOTNET_LTTng": "0",
+        # As AWS's image has them. Observed: aws/aws-lambda-dotnet, LambdaRuntimeDockerfiles.
+        "DOTNET_NOLOGO": "true",
+        "DOTNET_CLI_TELEMETRY_OPTOUT": "true",
+    }
     # Without libicu .NET does not start, unless it is told to do without cultures. AWS's has libicu.
     if platform.system() == "Linux" and ctypes.util.find_library("icuuc") is None:
         settings["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1"

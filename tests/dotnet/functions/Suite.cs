@@ -217,6 +217,8 @@ public class Forms : Base<int>
         }
     }
 
+    public void Mute() => throw new MuteException();
+
     public void Long() => throw new InvalidOperationException(new string('x', 300 * 1024));
 
     public void Elsewhere(ILambdaContext context)
@@ -233,6 +235,11 @@ public class Forms : Base<int>
     public int Big(int bytes) => new byte[bytes].Length;
 
     public string Answer(int length) => new('x', length);
+}
+
+public class MuteException : Exception
+{
+    public override string Message => throw new NotSupportedException();
 }
 
 public abstract class Unfinished

@@ -12,13 +12,52 @@ internal static class Errors
     private const int BodyMaxBytes = 256 * 1024;
     private const string TooLong = "{\"errorMessage\": \"Exception exceeded maximum payload size of 256KB.\"}";
 
+    /// <summary>Return what the log gets. The function's own errors may fail to tell of themselves.</summary>
+    public static string Text(Exception error)
+    {
+        try
+        {
+            return error.ToString();
+        }
+        catch (Exception other)
+        {
+            return $"{error.GetType()}, which fails to say more: {other.GetType()}";
+        }
+    }
+
     /// <summary>
     /// Return what the caller gets: `{errorType, errorMessage, stackTrace, cause, causes}`, on lines as AWS has them.
     /// </summary>
-    public static string Body(Exception error) => Body(error, 0, BodyMaxBytes) ?? TooLong;
+    public static string Body(Exception error)
+    {
+        try
+        {
+            return Body(error, 0, BodyMaxBytes) ?? TooLong;
+        }
+        catch (Exception)
+        {
+            var json = new StringBuilder("{\n  \"errorType\": ");
+            Json.Append(json, error.GetType().Name);
+            json.Append(",\n  \"errorMessage\": ");
+            Json.Append(json, Text(error));
+            return json.Append("\n}").ToString();
+        }
+    }
 
-    /// <summary>Return what X-Ray gets: `{working_directory, exceptions, paths}`, on one line.</summary>
+    /// <summary>Return what X-Ray gets: `{working_directory, exceptions, paths}`, on one line; nothing if that fails.</summary>
     public static string XRayCause(Exception error)
+    {
+        try
+        {
+            return CauseOf(error);
+        }
+        catch (Exception)
+        {
+            return "";
+        }
+    }
+
+    private static string CauseOf(Exception error)
     {
         var json = new StringBuilder("{\"working_directory\":");
         Json.Append(json, Directory.GetCurrentDirectory());

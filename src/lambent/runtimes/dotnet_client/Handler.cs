@@ -189,9 +189,7 @@ internal sealed class Handler
         {
             if (at.IsConstructedGenericType && at.GetGenericTypeDefinition() == typeof(Task<>))
             {
-                // What an async method without a result returns is a Task<VoidTaskResult> inside.
-                var result = at.GenericTypeArguments[0];
-                return result.IsPublic || result.IsNested || result.Assembly != typeof(Task).Assembly ? result : typeof(void);
+                return at.GenericTypeArguments[0];
             }
         }
         return typeof(void);

@@ -41,7 +41,7 @@ public static class Program
         }
         catch (Exception error)
         {
-            logs.Write(Level.Error, error.ToString());
+            logs.Write(Level.Error, Errors.Text(error));
             api.FailInit(null, Errors.Body(error));
             return FailedInit;
         }
@@ -63,7 +63,7 @@ public static class Program
         }
         catch (Exception error)
         {
-            logs.Write(Level.Error, error.ToString());
+            logs.Write(Level.Error, Errors.Text(error));
             api.Fail(invocation.RequestId, error.GetType().Name, Errors.Body(error), Errors.XRayCause(error));
             return;
         }

@@ -79,7 +79,7 @@ internal sealed class RuntimeApi
     public void Fail(string requestId, string errorType, string body, string cause)
     {
         var further = HeaderLine(ErrorType, errorType);
-        if (Encoding.UTF8.GetByteCount(cause) < CauseMaxBytes)
+        if (cause.Length > 0 && Encoding.UTF8.GetByteCount(cause) < CauseMaxBytes)
         {
             further += HeaderLine(Cause, cause);
         }

@@ -82,7 +82,7 @@ internal static class Snapshot
         }
         catch (Exception error)
         {
-            logs.Write(Level.Error, error.ToString());
+            logs.Write(Level.Error, Errors.Text(error));
             api.FailInit("Runtime.BeforeSnapshotError", Errors.Body(error));
             throw new HasBeenReported();
         }
@@ -93,7 +93,7 @@ internal static class Snapshot
         }
         catch (Exception error)
         {
-            logs.Write(Level.Error, error.ToString());
+            logs.Write(Level.Error, Errors.Text(error));
             api.FailRestore("Runtime.AfterRestoreError", Errors.Body(error));
             throw new HasBeenReported();
         }
