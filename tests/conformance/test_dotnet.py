@@ -139,15 +139,16 @@ class TestDotnetWalled(_Dotnet):
     # -- handlers ---------------------------------------------------------------------------------------------------
 
     def test_forms_of_handlers(self) -> None:
-        """Streams, tasks, records, what a generic class above has, and no input; what returns nothing posts nothing."""
+        """Streams, tasks, records, structs, generic classes above, no input; what returns nothing posts nothing."""
         (streams,) = self.call("Streams", {"a": 1})
         (later,) = self.call("Later", {"title": "t", "count": 2, "unknown": 3})
         (inherited,) = self.call("Inherited", 7)
+        (twice,) = self.run_files(_function("Value", "Twice"), 21)
         first, second = self.call("Count", {}, {})
         (nothing,) = self.call("Nothing", "text")
         (silent,) = self.call("Silent", 1)
         assert [one.json() for one in (streams, later, inherited)] == [[{"a": 1}], "t 2 hello", "Int32: 7"]
-        assert [one.json() for one in (first, second)] == [1, 2]
+        assert [one.json() for one in (twice, first, second)] == [42, 1, 2]
         assert [(one.kind, one.body) for one in (nothing, silent)] == [("response", b""), ("response", b"")]
 
     def test_an_overload_is_named_by_its_signature(self) -> None:

@@ -160,6 +160,11 @@ public class LeftOver
 
 public record Purchase(string Title, int Count);
 
+public struct Value
+{
+    public int Twice(int input) => 2 * input;
+}
+
 public abstract class Base<T>
 {
     public string Inherited(T input) => $"{typeof(T).Name}: {input}";
