@@ -57,11 +57,11 @@ class Target:
         """Return the bytes of one Invoke, for the load client."""
         return invoke_request(self.url, name, event)
 
-    def create_request(self, name: str, handler: str) -> bytes:
-        """Return the bytes of one CreateFunction."""
+    def create_request(self, name: str, handler: str, runtime: str = "") -> bytes:
+        """Return the bytes of one CreateFunction; of the target's own runtime unless another is named."""
         wanted = {
             "FunctionName": name,
-            "Runtime": self._runtime,
+            "Runtime": runtime or self._runtime,
             "Role": ROLE,
             "Handler": handler,
             "Timeout": 60,
@@ -71,9 +71,9 @@ class Target:
         }
         return build_request(self.url, "POST", FUNCTIONS_PATH, json.dumps(wanted).encode())
 
-    def create(self, names: Sequence[str], handler: str = "app.hello") -> None:
+    def create(self, names: Sequence[str], handler: str = "app.hello", runtime: str = "") -> None:
         """Create functions and wait until all can be invoked."""
-        self._send_all(self.create_request(name, handler) for name in names)
+        self._send_all(self.create_request(name, handler, runtime) for name in names)
         for name in names:
             self._wait_active(name)
 
@@ -139,9 +139,10 @@ def _package() -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
         # A fixed date makes the package the same bytes in every run.
-        entry = zipfile.ZipInfo("app.py", (2026, 1, 1, 0, 0, 0))
-        entry.external_attr = 0o644 << 16
-        package.writestr(entry, (ROOT / "bench" / "handler.py").read_bytes())
+        for name, source in (("app.py", "handler.py"), ("stream.mjs", "stream.mjs")):
+            entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            package.writestr(entry, (ROOT / "bench" / source).read_bytes())
     return archive.getvalue()
 
 
