@@ -10,6 +10,7 @@ from lambent.function_user import find_function_user
 from lambent.runtimes.ahead import brings_libraries, started_ahead
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable
+from lambent.runtimes.dotnet import DotnetRuntimes
 from lambent.runtimes.go import GoRuntimes
 from lambent.runtimes.language import LanguageRuntimes
 from lambent.runtimes.nodejs import NodejsRuntimes
@@ -52,6 +53,7 @@ class HostRuntimes:
         self._hosts: dict[str, LanguageRuntimes] = {
             "python": PythonRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root, preload=preload),
             "nodejs": NodejsRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
+            "dotnet": DotnetRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
             "ruby": RubyRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
         }
         """By family: who finds an interpreter on this machine."""

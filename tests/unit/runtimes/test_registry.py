@@ -30,7 +30,7 @@ def runtimes(tmp_path: Path) -> Runtimes:
 
 
 def test_known_and_offered(runtimes: Runtimes) -> None:
-    """The catalogue is known; Python from 3.9, Node.js from 18, Ruby from 3.2 on and what packages bring is offered."""
+    """The catalogue is known; Python from 3.9 on, Node.js 18, Ruby 3.2, .NET 8 and what packages bring is offered."""
     offered = {runtime for runtime in runtimes.identifiers() if runtimes.is_offered(runtime)}
     assert offered >= {
         *(f"python3.{minor}" for minor in range(9, 16)),
@@ -39,9 +39,9 @@ def test_known_and_offered(runtimes: Runtimes) -> None:
         "provided",
         "go1.x",
     }
-    assert offered >= {"nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x"}
+    assert offered >= {"nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x", "dotnet8", "dotnet10"}
     assert offered >= {"ruby3.2", "ruby3.3", "ruby3.4", "ruby4.0"}
-    assert not offered & {"nodejs16.x", "nodejs26.x", "python3.8", "ruby2.7", "custom"}
+    assert not offered & {"nodejs16.x", "nodejs26.x", "python3.8", "ruby2.7", "dotnet6", "custom"}
     assert runtimes.is_known("ruby2.7")
     assert not runtimes.is_known("cobol85")
     assert not runtimes.is_offered("cobol85")
