@@ -63,6 +63,7 @@ class _Dotnet(ManagedRuntimeConformance):
         "error": _function("Error"),
         "init_error": _function("InitError"),
         "exit": _function("Exit"),
+        "goodbye": _function("Goodbye"),
         "context": _function("ContextFields"),
         "nested_error": _function("NestedError"),
         "order": _function("Order"),

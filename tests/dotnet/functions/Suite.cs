@@ -4,6 +4,7 @@ using System.Collections;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -60,6 +61,21 @@ public class NestedError
 public class Exit
 {
     public void handler() => Environment.Exit(3);
+}
+
+public class Goodbye
+{
+    private readonly IDisposable _leaving = PosixSignalRegistration.Create(
+        PosixSignal.SIGTERM, Leave);
+
+    public bool handler() => _leaving is not null;
+
+    private static void Leave(PosixSignalContext context)
+    {
+        Console.WriteLine("goodbye");
+        // By itself .NET would leave with 143.
+        Environment.Exit(0);
+    }
 }
 
 public class ContextFields
