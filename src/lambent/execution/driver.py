@@ -612,6 +612,8 @@ class ExecutionEnvironment:
     def _shut_down(self, command: machine.ShutDown) -> None:
         self._is_frozen = False
         if self._sandboxed is not None:
+            # What it does then, no invocation has its memory watched for.
+            self._around.sandbox.watch(self._sandboxed, True)
             self._around.sandbox.terminate(self._sandboxed)
             self._shutdown = self._around.clock.call_later(machine.SHUTDOWN_S, self._shutdown_over)
 
