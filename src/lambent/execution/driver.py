@@ -136,7 +136,6 @@ class ExecutionEnvironment:
         self._machine = EnvironmentMachine(deployment.configuration.timeout_s)
         self._answer: asyncio.Future[InvocationOutcome] | None = None
         self._deadline: TimerHandle | None = None
-        self._deadline_at_ms = 0
         self._shutdown: TimerHandle | None = None
         """Set once the runtime was asked to end: then comes the end."""
         self._next_call: NextCall | None = None
