@@ -8,11 +8,14 @@ from lambent.function_user import find_function_user
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable
 from lambent.runtimes.language import LanguageRuntimes
+from lambent.runtimes.java import JavaRuntimes
 from lambent.runtimes.nodejs import NodejsRuntimes
 from lambent.runtimes.provided import ProvidedRuntimes
 from lambent.runtimes.python import PythonRuntimes
 
 _NOT_OFFERED = "not offered by this version of Lambent"
+_REASONS = {"java": "not offered: Java 17 or newer"}
+"""By family: why those that are not offered are not, where there is more to say."""
 
 
 class HostRuntimes:
@@ -46,6 +49,7 @@ class HostRuntimes:
         self._hosts: dict[str, LanguageRuntimes] = {
             "python": PythonRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root, preload=preload),
             "nodejs": NodejsRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
+            "java": JavaRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
         }
         """By family: who finds an interpreter on this machine."""
         self._provided = ProvidedRuntimes()
@@ -90,7 +94,7 @@ class HostRuntimes:
         provider = CATALOGUE[runtime].provider
         if provider == "provided":
             return Availability(runtime, True, provider, "the package brings an executable named bootstrap")
-        return Availability(runtime, False, provider, _NOT_OFFERED)
+        return Availability(runtime, False, provider, _REASONS.get(CATALOGUE[runtime].family, _NOT_OFFERED))
 
     def _provider(self, runtime: str) -> str:
         """Return who starts a runtime: `host` or `provided`."""
@@ -98,5 +102,6 @@ class HostRuntimes:
         if entry is None:
             raise RuntimeUnavailable(f"{runtime} is not a runtime of Lambda")
         if entry.provider == "none":
-            raise RuntimeUnavailable(f"{runtime} is {_NOT_OFFERED}; see `lambent runtimes`")
+            reason = _REASONS.get(entry.family, _NOT_OFFERED)
+            raise RuntimeUnavailable(f"{runtime} is {reason}; see `lambent runtimes`")
         return entry.provider

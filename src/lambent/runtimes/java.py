@@ -1,0 +1,200 @@
+"""
+The Java runtimes: a JVM of this machine and a client of our own, `java_client`.
+
+The client is compiled on first use, by a JDK of this machine. Beside it lies an archive of classes for each JVM that
+runs it, from which they are mapped instead of loaded: both are made once, and used by every cold start.
+"""
+
+import asyncio
+import logging
+import os
+import platform
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from lambent.clock import Clock
+from lambent.function_user import FunctionUser
+from lambent.runtimes.catalogue import CatalogueEntry
+from lambent.runtimes.contract import LayersAt, RuntimeCommand, RuntimeUnavailable
+from lambent.runtimes.interpreters import Interpreter, is_ours_alone
+from lambent.runtimes.java_interpreters import language
+from lambent.runtimes.language import LanguageRuntimes, path_inside
+from lambent.runtimes.managed import (
+    LAYERS_ROOT,
+    RUNTIME_DIR,
+    finish_client_folder,
+    host_variables,
+    new_client_folder,
+    own_root_variables,
+    reserved,
+    run_command,
+    wrapper,
+)
+from lambent.runtimes.own_client import digest_of
+
+_log = logging.getLogger(__name__)
+
+_SOURCES = Path(__file__).with_name("java_client")
+_JAR = "client.jar"
+_MAIN = "lambent.runtime.Main"
+
+_COMPILE = ("--release", "17", "-XDstringConcat=inline", "-proc:none", "-nowarn")
+"""Concatenation of strings by plain calls: what javac does otherwise loads a third of the JDK's invocation machinery."""
+
+_FLAGS = (
+    "-XX:+UseSerialGC",
+    "-XX:+TieredCompilation",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+ErrorFileToStderr",
+    "-Xshare:auto",
+    # For its descriptor of log records, as on AWS.
+    "--add-opens=java.base/java.io=ALL-UNNAMED",
+    # Not a file in /tmp for tools that nobody attaches, at each start.
+    "-XX:-UsePerfData",
+    # LANG may name a locale that this machine lacks. On AWS it is there, and both are UTF-8.
+    "-Dfile.encoding=UTF-8",
+    "-Dsun.jnu.encoding=UTF-8",
+)
+"""Observed: command lines of functions of 2023 and 2024 that people printed, for all but the last three."""
+
+_BOOTSTRAP = (
+    'set -- "$@" -XX:MaxHeapSize=$((AWS_LAMBDA_FUNCTION_MEMORY_SIZE * 1024 * 85 / 100))k '
+    f'{_MAIN} "$0" "$_LAMBDA_TELEMETRY_LOG_FD"; '
+    'unset _LAMBDA_TELEMETRY_LOG_FD; exec "$@"'
+)
+"""
+Start Java, or the wrapper with it, with a heap of 85 % of MemorySize. Observed: 445645k for 512 MB, 1336935k for 1536 MB.
+A JVM cannot change its own environment, so the shell takes out what programs of the function have no use for. The
+layers' folder comes as $0, for a name that the shell would give it might be one of the user's variables.
+"""
+
+_DUMP_TIMEOUT_S = 60.0
+"""Assumed: an archive takes about a second to make, on a busy machine several."""
+
+
+class JavaRuntimes(LanguageRuntimes):
+    """All `javaXX` identifiers that the client runs. See `LanguageRuntimes`."""
+
+    family = "java"
+    interpreter_name = "Java"
+
+    def __init__(
+        self, runtimes_dir: Path, user: FunctionUser, fallback: str, clock: Clock, *, has_own_root: bool = False
+    ) -> None:
+        super().__init__(
+            runtimes_dir,
+            user,
+            fallback,
+            clock,
+            has_own_root=has_own_root,
+            language=language(runtimes_dir.absolute()),
+        )
+        self._making = asyncio.Lock()
+
+    def version_label(self, entry: CatalogueEntry) -> str:
+        """Return e.g. `java:21.v1`. Assumed: the number has no meaning here, AWS counts its own images."""
+        return f"java:{entry.version}.v1"
+
+    def _version(self, entry: CatalogueEntry) -> str:
+        # java17.al2023 is java17 on another Linux.
+        return entry.version.partition(".")[0]
+
+    def _install_command(self, version: str) -> str:
+        if platform.system() == "Darwin":
+            return f"brew install openjdk@{version}"
+        return f"apt install openjdk-{version}-jdk-headless` or `sdk install java {version}-tem"
+
+    async def _command(
+        self,
+        runtime: str,
+        handler: str,
+        interpreter: Interpreter,
+        client: Path,
+        task_root: str,
+        variables: Mapping[str, str],
+        layers: LayersAt | None,
+    ) -> RuntimeCommand:
+        if not self._has_own_root:
+            opt = LAYERS_ROOT if layers is None else layers.root
+            return RuntimeCommand(
+                argv=_argv(interpreter.path, str(client), opt, variables),
+                environ=host_variables(interpreter.path.parent, client, task_root, opt),
+                reserved=reserved(runtime, str(client)),
+            )
+        path, folders = path_inside(interpreter)
+        return RuntimeCommand(
+            argv=_argv(path, RUNTIME_DIR, LAYERS_ROOT, variables),
+            environ=own_root_variables(task_root),
+            reserved=reserved(runtime, RUNTIME_DIR),
+            folders=((RUNTIME_DIR, str(client)), *folders),
+        )
+
+    # -- the client ---------------------------------------------------------------------------------------------
+
+    async def _client(self, interpreter: Interpreter) -> Path:
+        folder = self._runtimes_dir / f"java-client-{_digest()}"
+        if not (folder / _JAR).is_file():
+            async with self._making:
+                if not (folder / _JAR).is_file():
+                    await self._compile(interpreter, folder)
+        self._refuse_closed(folder, _JAR)
+        return folder
+
+    async def _compile(self, interpreter: Interpreter, folder: Path) -> None:
+        began = self._clock.monotonic()
+        javac = await self._compiler(interpreter)
+        _log.info("runtimes.client_compiling runtime=java with=%s folder=%s", javac, folder)
+        try:
+            unfinished = new_client_folder(self._runtimes_dir, self._clock)
+        except OSError as error:
+            raise RuntimeUnavailable(f"no folder for the client of Java: {error}") from error
+        try:
+            classes = unfinished / "classes"
+            sources = sorted(map(str, _SOURCES.rglob("*.java")))
+            status, output = await run_command([str(javac), *_COMPILE, "-d", str(classes), *sources])
+            if status:
+                raise RuntimeUnavailable(f"{javac} could not compile the client of Java: {output[-400:].strip()}")
+            await asyncio.to_thread(_pack, classes, unfinished / _JAR)
+            await asyncio.to_thread(finish_client_folder, unfinished, folder, _JAR)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, unfinished, ignore_errors=True)
+        _log.info("runtimes.client_compiled runtime=java seconds=%.1f", self._clock.monotonic() - began)
+
+    async def _compiler(self, interpreter: Interpreter) -> Path:
+        """
+        Return a javac that may compile the client: the JVM's own, or that of another one here.
+
+        It runs with the server's rights, hence only one that nobody else can have changed.
+        """
+        refused = ""
+        for one in (interpreter, *await self._interpreters.find()):
+            javac = one.path.with_name("javac")
+            if not os.access(javac, os.X_OK):
+                continue
+            if await asyncio.to_thread(one.is_ours_alone) and await asyncio.to_thread(is_ours_alone, javac):
+                return javac
+            refused = f", but the one at {javac} can be changed by other users"
+        raise RuntimeUnavailable(
+            f"the client of Java has to be compiled once, and only a JDK has javac{refused}. "
+            f"To change that: `{self._install_command(str(interpreter.version[0]))}`"
+        )
+
+
+def _argv(java: Path, client: str, opt: str, variables: Mapping[str, str]) -> tuple[str, ...]:
+    flags = (*_FLAGS, "-cp", f"{client}/{_JAR}")
+    return ("/bin/sh", "-c", _BOOTSTRAP, opt, *wrapper(variables), str(java), *flags)
+
+
+def _digest() -> str:
+    contents = {path.name: path.read_bytes() for path in sorted(_SOURCES.rglob("*.java"))}
+    return digest_of({**contents, "": " ".join(_COMPILE).encode()})
+
+
+def _pack(classes: Path, jar: Path) -> None:
+    """Make a jar of a folder of classes, and remove that. Not compressed: it is read at each start. Blocks."""
+    with zipfile.ZipFile(jar, "w") as archive:
+        for path in sorted(classes.rglob("*.class")):
+            archive.writestr(zipfile.ZipInfo(str(path.relative_to(classes))), path.read_bytes())
+    shutil.rmtree(classes)
