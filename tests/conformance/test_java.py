@@ -52,8 +52,8 @@ def _host_runtimes(folder: Path, has_own_root: bool) -> HostRuntimes:
     return HostRuntimes(folder / "runtimes", "nobody", "nearest", SystemClock(), has_own_root=has_own_root)
 
 
-class TestJava(ManagedRuntimeConformance):
-    """Some JVM of this machine with our client."""
+class JavaSuite(ManagedRuntimeConformance):
+    """The shared suite, for some JVM of this machine with our client."""
 
     runtime = RUNTIME
     handler = "app.Function::handler"
@@ -108,6 +108,17 @@ class TestJava(ManagedRuntimeConformance):
         (answer,) = self.run("logs", {})
         assert answer.messages() == ["[DEBUG] low", "[ERROR] high"]
         assert self.answer("::ofLogger").messages() == ["of the runtime\nin two lines", "bytes"]
+
+
+    def test_the_client_comes_out_of_its_archive(self) -> None:
+        """Its classes are mapped and not loaded."""
+        given = {"JAVA_TOOL_OPTIONS": "-Xlog:class+load"}
+        (answer,) = self.run_files(self.packages["echo"], {}, variables=given)
+        assert re.search(r"lambent\.runtime\.Bytes source: shared objects file \(top\)", answer.output)
+
+
+class TestJava(JavaSuite):
+    """The suite where environments see the machine, and what is Java's alone."""
 
     # -- handlers -----------------------------------------------------------------------------------------------
 
@@ -216,14 +227,26 @@ class TestJava(ManagedRuntimeConformance):
     def test_the_jvm_is_lambdas(self) -> None:
         """Heap, encodings, options of the user; nothing of the client is in sight."""
         names = ["lambent.runtime.Main", "app.Forms"]
-        given = {"JAVA_TOOL_OPTIONS": "-Down=é"}
+        given = {"JAVA_TOOL_OPTIONS": "-Down=given"}
         answer = self.answer("::ofJvm", names, variables=given)
         told = answer.json()
         assert 200 <= told["heap_mib"] <= 218
         assert (told["seen"], told["resource"]) == (["app.Forms"], "null")
-        assert (told["charset"], told["own"]) == ("UTF-8", "é")
+        assert (told["charset"], told["own"]) == ("UTF-8", "given")
         assert "Picked up JAVA_TOOL_OPTIONS" in answer.output
         assert "-XX:TieredStopAtLevel=1" in told["flags"]
+
+    def test_an_archive_that_does_not_fit_is_left_out(self) -> None:
+        """One of another JVM, for example: functions run, and nothing is written."""
+        self.run("echo", {})
+        (archive,) = (self.folder / "runtimes").glob("java-client-*/host-*.jsa")
+        whole = archive.read_bytes()
+        try:
+            archive.write_bytes(bytes(4096) + whole[4096:])
+            (answer,) = self.run("echo", {"n": 1})
+            assert (answer.json(), answer.output) == ({"n": 1}, "")
+        finally:
+            archive.write_bytes(whole)
 
     def test_a_wrapper_starts_java(self) -> None:
         """It sees the command, and may change it."""
@@ -263,8 +286,8 @@ class TestJava(ManagedRuntimeConformance):
         assert self.answer("::ofClientContext").json() == ["none", "of later", "null", True]
 
 
-class TestJavaWalled(TestJava):
-    """The same behind walls, where environments have Lambda's own paths."""
+class TestJavaWalled(JavaSuite):
+    """The suite behind walls, where environments have Lambda's own paths."""
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
@@ -273,6 +296,15 @@ class TestJavaWalled(TestJava):
         cls.driver = "rootless" if lacks_of(facts, "namespace") else "namespace"
         if lacks := lacks_of(facts, cls.driver):
             pytest.skip(f"needs:{cls.driver}:{lacks[0].what}")
+
+    def test_the_places_are_lambdas(self) -> None:
+        """Documented: the developer guide names them. Certificates and the security settings of the JVM are in sight."""
+        files = {**self.classes, "place.txt": "package"}
+        answer = self.answer("::ofPlaces", files=files, layers={"java/lib/c.jar": _jar({"place.txt": "layer"})})
+        assert answer.json() == ["package", "layer"]
+        told = self.answer("::ofFiles", ["/var/task/app/Forms.class", "/var/runtime/client.jar", "$HOME/conf"]).json()
+        assert told["there"] == ["/var/task/app/Forms.class", "/var/runtime/client.jar", "$HOME/conf"]
+        assert (told["cwd"], told["certificates"] > 50, told["provider"]) == ("/var/task", True, "SUN")
 
 
 def _jar(files: dict[str, str | bytes]) -> bytes:

@@ -70,7 +70,14 @@ A JVM cannot change its own environment, so the shell takes out what programs of
 layers' folder comes as $0, for a name that the shell would give it might be one of the user's variables.
 """
 
-_DUMP_TIMEOUT_S = 60.0
+_TRAINING = "lambent.runtime.Training"
+_FROM_TASK_ROOT = "../runtime"
+"""
+The client's folder from /var/task, where the JVM starts. An archive is taken only where the path of the jar is what it
+was when the archive was made, and nothing on this machine lies in /var/runtime. JDK 19 and newer ask less.
+"""
+
+_ARCHIVE_TIMEOUT_S = 60.0
 """Assumed: an archive takes about a second to make, on a busy machine several."""
 
 
@@ -92,6 +99,8 @@ class JavaRuntimes(LanguageRuntimes):
             language=language(runtimes_dir.absolute()),
         )
         self._making = asyncio.Lock()
+        self._archives: dict[Interpreter, str] = {}
+        """By JVM: the name of its archive in the client's folder; empty where there is none."""
 
     def version_label(self, entry: CatalogueEntry) -> str:
         """Return e.g. `java:21.v1`. Assumed: the number has no meaning here, AWS counts its own images."""
@@ -116,16 +125,17 @@ class JavaRuntimes(LanguageRuntimes):
         variables: Mapping[str, str],
         layers: LayersAt | None,
     ) -> RuntimeCommand:
+        archive = self._archives.get(interpreter, "")
         if not self._has_own_root:
             opt = LAYERS_ROOT if layers is None else layers.root
             return RuntimeCommand(
-                argv=_argv(interpreter.path, str(client), opt, variables),
+                argv=_argv(interpreter.path, str(client), str(client), archive, opt, variables),
                 environ=host_variables(interpreter.path.parent, client, task_root, opt),
                 reserved=reserved(runtime, str(client)),
             )
         path, folders = path_inside(interpreter)
         return RuntimeCommand(
-            argv=_argv(path, RUNTIME_DIR, LAYERS_ROOT, variables),
+            argv=_argv(path, RUNTIME_DIR, _FROM_TASK_ROOT, archive, LAYERS_ROOT, variables),
             environ=own_root_variables(task_root),
             reserved=reserved(runtime, RUNTIME_DIR),
             folders=((RUNTIME_DIR, str(client)), *folders),
@@ -140,6 +150,10 @@ class JavaRuntimes(LanguageRuntimes):
                 if not (folder / _JAR).is_file():
                     await self._compile(interpreter, folder)
         self._refuse_closed(folder, _JAR)
+        if interpreter not in self._archives:
+            async with self._making:
+                if interpreter not in self._archives:
+                    self._archives[interpreter] = await self._archive(interpreter, folder)
         return folder
 
     async def _compile(self, interpreter: Interpreter, folder: Path) -> None:
@@ -162,6 +176,54 @@ class JavaRuntimes(LanguageRuntimes):
             await asyncio.to_thread(shutil.rmtree, unfinished, ignore_errors=True)
         _log.info("runtimes.client_compiled runtime=java seconds=%.1f", self._clock.monotonic() - began)
 
+    async def _archive(self, interpreter: Interpreter, client: Path) -> str:
+        """
+        Return the name of the archive of classes for a JVM, made if need be; empty: it has to do without.
+
+        Runs the JVM with the server's rights, hence only one that nobody else can have changed.
+        """
+        place = "own-root" if self._has_own_root else "host"
+        name = f"{place}-{interpreter.version_text}-{await asyncio.to_thread(_build, interpreter)}.jsa"
+        if (client / name).is_file():
+            return name
+        if not await asyncio.to_thread(interpreter.is_ours_alone):
+            _log.info("runtimes.not_trusted runtime=java%s path=%s", interpreter.version_text, interpreter.path)
+            return ""
+        began = self._clock.monotonic()
+        _log.info("runtimes.archive_making runtime=java%s folder=%s", interpreter.version_text, client)
+        try:
+            scratch = new_client_folder(self._runtimes_dir, self._clock)
+        except OSError as error:
+            _log.warning("runtimes.archive_failed runtime=java%s error=%s", interpreter.version_text, error)
+            return ""
+        try:
+            # As environments have them beside each other: the path of the jar has to be the same, letter by letter.
+            (scratch / "task").mkdir()
+            (scratch / "runtime").symlink_to(client)
+            jar = f"{_FROM_TASK_ROOT if self._has_own_root else client}/{_JAR}"
+            made = scratch / name
+            command = [str(interpreter.path), *_FLAGS, f"-XX:ArchiveClassesAtExit={made}", "-Xlog:cds*=off", "-cp", jar]
+            async with asyncio.timeout(_ARCHIVE_TIMEOUT_S):
+                status, output = await run_command([*command, _TRAINING, str(scratch)], scratch / "task")
+            if status or not made.is_file():
+                _log.warning(
+                    "runtimes.archive_failed runtime=java%s status=%s last=%s",
+                    interpreter.version_text,
+                    status,
+                    output[-200:],
+                )
+                return ""
+            made.chmod(0o644)
+            made.replace(client / name)
+        except (OSError, TimeoutError) as error:
+            _log.warning("runtimes.archive_failed runtime=java%s error=%r", interpreter.version_text, error)
+            return ""
+        finally:
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+        seconds = self._clock.monotonic() - began
+        _log.info("runtimes.archive_made runtime=java%s seconds=%.1f", interpreter.version_text, seconds)
+        return name
+
     async def _compiler(self, interpreter: Interpreter) -> Path:
         """
         Return a javac that may compile the client: the JVM's own, or that of another one here.
@@ -182,9 +244,24 @@ class JavaRuntimes(LanguageRuntimes):
         )
 
 
-def _argv(java: Path, client: str, opt: str, variables: Mapping[str, str]) -> tuple[str, ...]:
-    flags = (*_FLAGS, "-cp", f"{client}/{_JAR}")
-    return ("/bin/sh", "-c", _BOOTSTRAP, opt, *wrapper(variables), str(java), *flags)
+def _argv(
+    java: Path, client: str, jar_folder: str, archive: str, opt: str, variables: Mapping[str, str]
+) -> tuple[str, ...]:
+    before = wrapper(variables)
+    flags = _FLAGS
+    if archive and not before:
+        # Where it does not fit any more, the JVM says nothing and does without it.
+        flags = (*flags, f"-XX:SharedArchiveFile={client}/{archive}", "-Xlog:cds*=off")
+    # A wrapper may change the folder.
+    place = client if before else jar_folder
+    return ("/bin/sh", "-c", _BOOTSTRAP, opt, *before, str(java), *flags, "-cp", f"{place}/{_JAR}")
+
+
+def _build(interpreter: Interpreter) -> str:
+    """Return what tells one build of a version from another. Blocks."""
+    release = interpreter.prefix / "release"
+    content = release.read_bytes() if release.is_file() else b""
+    return digest_of({str(interpreter.prefix): content})
 
 
 def _digest() -> str:

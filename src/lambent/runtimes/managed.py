@@ -114,10 +114,11 @@ def finish_client_folder(unfinished: Path, folder: Path, entry: str) -> None:
             raise
 
 
-async def run_command(command: Sequence[str]) -> tuple[int, str]:
-    """Run a command to its end and return its status and output; whoever gives up waiting ends it."""
+async def run_command(command: Sequence[str], folder: Path | None = None) -> tuple[int, str]:
+    """Run a command, in a folder, to its end and return its status and output; whoever gives up waiting ends it."""
     process = await asyncio.create_subprocess_exec(
         *command,
+        cwd=folder,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -248,6 +248,21 @@ public class Forms {
                 java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments());
     }
 
+    /** Where the function is, which files it sees, and whether the JVM has its certificates. */
+    public Object ofFiles(List<String> files) throws Exception {
+        List<String> there = new ArrayList<>();
+        for (String file : files) {
+            if (new java.io.File(file.replace("$HOME", System.getProperty("java.home"))).exists()) {
+                there.add(file);
+            }
+        }
+        javax.net.ssl.TrustManagerFactory trust = javax.net.ssl.TrustManagerFactory.getInstance("PKIX");
+        trust.init((java.security.KeyStore) null);
+        int certificates = ((javax.net.ssl.X509TrustManager) trust.getTrustManagers()[0]).getAcceptedIssuers().length;
+        return Map.of("there", there, "cwd", System.getProperty("user.dir"), "certificates", certificates,
+                "provider", java.security.Security.getProviders()[0].getName());
+    }
+
     /** In which order the class path is searched. */
     public Object ofPlaces(Object event) throws IOException {
         List<String> places = new ArrayList<>();

@@ -23,7 +23,7 @@ final class FunctionContext {
     private Method log4jPut;
 
     /** `type` is the function's Context, null where it takes none. */
-    FunctionContext(Class<?> type, FunctionLoader loader, Logs logs) {
+    FunctionContext(Class<?> type, ClassLoader loader, Logs logs) {
         this.type = type;
         logger = type == null ? null : loggerOver(type, logs);
         Method asking = null;
@@ -167,7 +167,7 @@ final class FunctionContext {
     }
 
     /** What LambdaRuntime.getLogger() returns, for libraries that have no context at hand. */
-    private void setRuntimeLogger(FunctionLoader loader) {
+    private void setRuntimeLogger(ClassLoader loader) {
         try {
             Field field = Class.forName(RUNTIME, true, loader).getDeclaredField("logger");
             field.setAccessible(true);

@@ -16,7 +16,8 @@ import java.util.List;
  */
 final class FunctionLoader extends URLClassLoader {
     FunctionLoader(String taskRoot, String layersRoot) {
-        super("function", places(taskRoot, layersRoot), ClassLoader.getPlatformClassLoader());
+        // Without a name, which would stand in every frame of a trace.
+        super(places(taskRoot, layersRoot), ClassLoader.getPlatformClassLoader());
     }
 
     @SuppressWarnings("deprecation")

@@ -28,16 +28,16 @@ final class Handlers {
     private static final String STREAM_HANDLER = "com.amazonaws.services.lambda.runtime.RequestStreamHandler";
     private static final byte[] NULL = {'n', 'u', 'l', 'l'};
 
-    private final FunctionLoader loader;
+    private final ClassLoader loader;
     private final Logs logs;
 
-    private Handlers(FunctionLoader loader, Logs logs) {
+    private Handlers(ClassLoader loader, Logs logs) {
         this.loader = loader;
         this.logs = logs;
     }
 
     /** Load a handler. Throws a Fault where loading it ends the environment. */
-    static Handler find(String text, FunctionLoader loader, Logs logs) {
+    static Handler find(String text, ClassLoader loader, Logs logs) {
         try {
             return new Handlers(loader, logs).find(text);
         } catch (Fault fault) {

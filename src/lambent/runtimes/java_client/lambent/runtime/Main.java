@@ -26,13 +26,17 @@ public final class Main {
     public static void main(String[] arguments) throws IOException {
         System.setOut(unbuffered(FileDescriptor.out));
         System.setErr(unbuffered(FileDescriptor.err));
+        FunctionLoader loader = new FunctionLoader(System.getenv("LAMBDA_TASK_ROOT"), arguments[0]);
         Logs logs = new Logs(arguments.length > 1 ? arguments[1] : "");
-        RuntimeApi api = new RuntimeApi(System.getenv("AWS_LAMBDA_RUNTIME_API"));
+        run(System.getenv("AWS_LAMBDA_RUNTIME_API"), System.getenv("_HANDLER"), loader, logs);
+    }
+
+    static void run(String address, String name, ClassLoader loader, Logs logs) throws IOException {
+        RuntimeApi api = new RuntimeApi(address);
         Handler handler = null;
+        Thread.currentThread().setContextClassLoader(loader);
         try {
-            FunctionLoader loader = new FunctionLoader(System.getenv("LAMBDA_TASK_ROOT"), arguments[0]);
-            Thread.currentThread().setContextClassLoader(loader);
-            handler = Handlers.find(System.getenv("_HANDLER"), loader, logs);
+            handler = Handlers.find(name, loader, logs);
         } catch (Fault fault) {
             logs.failure(fault);
             api.initError(fault);

@@ -24,8 +24,8 @@ final class Serializer {
     }
 
     /** Return the one of the function, null where it has none. */
-    static Serializer of(FunctionLoader loader) {
-        if (loader.findResource("META-INF/services/" + SERVICE) == null) {
+    static Serializer of(ClassLoader loader) {
+        if (loader.getResource("META-INF/services/" + SERVICE) == null) {
             return null;
         }
         try {
