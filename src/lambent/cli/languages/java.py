@@ -73,7 +73,7 @@ class Java:
         # Documented: developer guide, Deploy Java Lambda functions: jars are found in lib.
         builder.run(
             _MAVEN,
-            *("--batch-mode", "--quiet", "package", "dependency:copy-dependencies"),
+            *("--batch-mode", "--quiet", "-Dstyle.color=never", "package", "dependency:copy-dependencies"),
             *("-DincludeScope=runtime", f"-DoutputDirectory={libraries}", "-DskipTests"),
             folder=order.folder,
             shown="mvn package dependency:copy-dependencies",
