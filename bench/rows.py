@@ -106,7 +106,9 @@ def measure_cold(plan: Plan) -> list[Line]:
         )
     ]
     if plan.rounds >= PAIRS_MIN:
-        lines.append(Line.of_times("cold start, the slowest", max(measured), max(held_against), "interpreter, the slowest"))
+        lines.append(
+            Line.of_times("cold start, the slowest", max(measured), max(held_against), "interpreter, the slowest")
+        )
     return lines
 
 
@@ -133,7 +135,9 @@ def measure_gaps(plan: Plan) -> list[Line]:
             rounds=plan.rounds,
         )
     what = f"cold start after {_QUIET_S:g} s of quiet, p50"
-    return [Line.of_times(what, statistics.median(measured), statistics.median(held_against), "interpreter `-I -c pass`")]
+    return [
+        Line.of_times(what, statistics.median(measured), statistics.median(held_against), "interpreter `-I -c pass`")
+    ]
 
 
 def measure_freeze(plan: Plan) -> list[Line]:
@@ -427,9 +431,7 @@ def measure_start(plan: Plan) -> list[Line]:
 
 def measure_languages(plan: Plan) -> list[Line]:
     """Time each language that this machine has."""
-    return [
-        line for one in LANGUAGES for line in measure_language(one, plan.runtime, plan.rounds, plan.say)
-    ]
+    return [line for one in LANGUAGES for line in measure_language(one, plan.runtime, plan.rounds, plan.say)]
 
 
 ROWS: dict[str, Callable[[Plan], list[Line]]] = {

@@ -75,6 +75,8 @@ SYSTEM_COMMANDS = {
     "go": ("golang-go",),
     "node": ("nodejs",),
     "npm": ("npm",),
+    "javac": ("openjdk-17-jdk-headless",),
+    "mvn": ("maven",),
 }
 """Command that a test uses to the Debian packages that hold it."""
 

@@ -15,9 +15,7 @@ from typing import Any
 import pytest
 
 from lambent.clock import SystemClock
-from lambent.function_user import find_function_user
 from lambent.runtimes.contract import Runtimes, RuntimeUnavailable
-from lambent.runtimes.java import JavaRuntimes
 from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox.probe import gather, lacks_of
 from lambent.testing.conformance.runtime import REQUEST_ID, Answered, ManagedRuntimeConformance
@@ -109,7 +107,6 @@ class JavaSuite(ManagedRuntimeConformance):
         assert answer.messages() == ["[DEBUG] low", "[ERROR] high"]
         assert self.answer("::ofLogger").messages() == ["of the runtime\nin two lines", "bytes"]
 
-
     def test_the_client_comes_out_of_its_archive(self) -> None:
         """Its classes are mapped and not loaded."""
         given = {"JAVA_TOOL_OPTIONS": "-Xlog:class+load"}
@@ -126,7 +123,11 @@ class TestJava(JavaSuite):
         ("handler", "event", "expected"),
         [
             ("$Bean", {"title": "t", "n": 1, "x": {"y": []}}, {"title": "t", "n": 2}),
-            ("$Bean::handleRequest", {"child": {"n": "5"}, "all": [{}]}, {"n": 1, "child": {"n": 5}, "all": [{"n": 0}]}),
+            (
+                "$Bean::handleRequest",
+                {"child": {"n": "5"}, "all": [{}]},
+                {"n": 1, "child": {"n": 5}, "all": [{"n": 0}]},
+            ),
             ("$Beans", [{"title": "a"}], [{"title": "a", "n": 7}, {"title": "a", "n": 7}]),
             ("$Records", {"left": "l", "right": [1, 2]}, {"left": "l!", "right": [1, 2]}),
             ("$Streams", {"n": 1}, {"n": 1}),
@@ -196,7 +197,9 @@ class TestJava(JavaSuite):
         assert re.fullmatch(r"app\.Forms\$Failing\.handleRequest\(Forms\.java:\d+\)", frame)
         assert answer.error_type == "Runtime.UserException"
         (message,) = answer.messages()
-        assert message.startswith("boom: java.lang.IllegalStateException\njava.lang.IllegalStateException: boom\n\tat app.")
+        assert message.startswith(
+            "boom: java.lang.IllegalStateException\njava.lang.IllegalStateException: boom\n\tat app."
+        )
         assert "Caused by: java.io.IOException: why" in message
 
     @pytest.mark.parametrize(
@@ -215,7 +218,8 @@ class TestJava(JavaSuite):
         assert "Caused by: " in answer.output
 
     @pytest.mark.parametrize(
-        ("handler", "told"), [("$Bottomless", "java.lang.StackOverflowError"), ("$Greedy", "java.lang.OutOfMemoryError")]
+        ("handler", "told"),
+        [("$Bottomless", "java.lang.StackOverflowError"), ("$Greedy", "java.lang.OutOfMemoryError")],
     )
     def test_a_jvm_that_is_at_its_end(self, handler: str, told: str) -> None:
         """The invocation fails with what happened, and nothing else runs in that JVM."""
@@ -298,7 +302,7 @@ class TestJavaWalled(JavaSuite):
             pytest.skip(f"needs:{cls.driver}:{lacks[0].what}")
 
     def test_the_places_are_lambdas(self) -> None:
-        """Documented: the developer guide names them. Certificates and the security settings of the JVM are in sight."""
+        """Documented: the developer guide names them. What the JVM has in /etc, certificates among it, is in sight."""
         files = {**self.classes, "place.txt": "package"}
         answer = self.answer("::ofPlaces", files=files, layers={"java/lib/c.jar": _jar({"place.txt": "layer"})})
         assert answer.json() == ["package", "layer"]

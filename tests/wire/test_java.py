@@ -1,4 +1,4 @@
-"""Functions in Java over HTTP, with AWS's own libraries, which packages bring. Their sources are in `java` beside this."""
+"""Functions in Java over HTTP, with AWS's own libraries, which packages bring; their sources are in `java`."""
 
 import base64
 import json
@@ -72,7 +72,7 @@ def make_java(make_function, java, archive):
 
 
 def test_forms_of_handlers(make_java, lambda_client):
-    """RT-02: a class by itself and with its method, a static method, streams; what the bean does not know is left out."""
+    """RT-02: a class by itself and with its method, a static method, streams; unknown members are left out."""
     event = {"title": "t", "n": 3, "unknown": {"a": [1]}}
     name = make_java("x.H")
     assert invoke(lambda_client, name, event)[1] == {"text": "t 3"}
@@ -247,8 +247,10 @@ def test_versions_that_are_not_here(lambda_client, listed, archive, unique_name)
         lambda_client.create_function(Runtime=missing[0], **wanted)
         try:
             shown = wait_for(
-                lambda: (state := lambda_client.get_function_configuration(FunctionName=unique_name))["State"] == "Failed"
-                and state
+                lambda: (
+                    (state := lambda_client.get_function_configuration(FunctionName=unique_name))["State"] == "Failed"
+                    and state
+                )
             )
             assert f"lambent runtimes install {missing[0]}" in shown["StateReason"]
         finally:

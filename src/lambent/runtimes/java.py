@@ -40,7 +40,7 @@ _JAR = "client.jar"
 _MAIN = "lambent.runtime.Main"
 
 _COMPILE = ("--release", "17", "-XDstringConcat=inline", "-proc:none", "-nowarn")
-"""Concatenation of strings by plain calls: what javac does otherwise loads a third of the JDK's invocation machinery."""
+"""Concatenation of strings by plain calls: what javac makes otherwise loads much of the JDK's invocation machinery."""
 
 _FLAGS = (
     "-XX:+UseSerialGC",
@@ -64,7 +64,7 @@ _BOOTSTRAP = (
     'unset _LAMBDA_TELEMETRY_LOG_FD; exec "$@"'
 )
 """
-Start Java, or the wrapper with it, with a heap of 85 % of MemorySize. Observed: 445645k for 512 MB, 1336935k for 1536 MB.
+Start Java, or the wrapper with it, with a heap of 85 % of MemorySize. Observed: 445645k for 512 MB.
 A JVM cannot change its own environment, so the shell takes out what programs of the function have no use for. The
 layers' folder comes as $0, for a name that the shell would give it might be one of the user's variables.
 """
@@ -196,9 +196,16 @@ class JavaRuntimes(LanguageRuntimes):
             (scratch / "runtime").symlink_to(client)
             jar = f"{_FROM_TASK_ROOT if self._has_own_root else client}/{_JAR}"
             made = scratch / name
+            with zipfile.ZipFile(client / _JAR) as archive:
+                # Any class will do to load one as those of functions are.
+                sample = archive.namelist()[0]
+                archive.extract(sample, scratch / "task")
+            name_of_sample = sample.removesuffix(".class").replace("/", ".")
             command = [str(interpreter.path), *_FLAGS, f"-XX:ArchiveClassesAtExit={made}", "-Xlog:cds*=off", "-cp", jar]
             async with asyncio.timeout(_ARCHIVE_TIMEOUT_S):
-                status, output = await run_command([*command, _TRAINING, str(scratch)], scratch / "task")
+                status, output = await run_command(
+                    [*command, _TRAINING, str(scratch / "task"), name_of_sample], scratch / "task"
+                )
             if status or not made.is_file():
                 _log.warning(
                     "runtimes.archive_failed runtime=java%s status=%s last=%s",
@@ -242,7 +249,7 @@ def _argv(
     java: Path, client: str, jar_folder: str, archive: str, opt: str, variables: Mapping[str, str]
 ) -> tuple[str, ...]:
     before = wrapper(variables)
-    flags = _FLAGS
+    flags: tuple[str, ...] = _FLAGS
     if archive and not before:
         # Where it does not fit any more, the JVM says nothing and does without it.
         flags = (*flags, f"-XX:SharedArchiveFile={client}/{archive}", "-Xlog:cds*=off")

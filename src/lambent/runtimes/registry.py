@@ -7,8 +7,8 @@ from lambent.clock import Clock
 from lambent.function_user import find_function_user
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable
-from lambent.runtimes.language import LanguageRuntimes
 from lambent.runtimes.java import JavaRuntimes
+from lambent.runtimes.language import LanguageRuntimes
 from lambent.runtimes.nodejs import NodejsRuntimes
 from lambent.runtimes.provided import ProvidedRuntimes
 from lambent.runtimes.python import PythonRuntimes

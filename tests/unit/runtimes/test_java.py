@@ -1,4 +1,4 @@
-"""How a Java runtime is made ready, and what is said when it cannot be. What it runs: tests/conformance/test_java.py."""
+"""How a Java runtime is made ready, and what is said when it cannot be; tests/conformance shows what it runs."""
 
 import asyncio
 import shutil

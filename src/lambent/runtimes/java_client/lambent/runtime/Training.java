@@ -19,7 +19,8 @@ import java.util.Map;
  * <p>Its other side is a Runtime API of one thread that ends the JVM behind the second answer.
  */
 public final class Training implements InvocationHandler {
-    private static final String EVENT = "{\"text\":\"a\\u00e9\",\"number\":1.5,\"all\":[{\"n\":1}],\"more\":{\"a\":[true,null]}}";
+    private static final String EVENT =
+            "{\"one\":{\"text\":\"a\\u00e9\",\"number\":1.5,\"all\":[{\"n\":1}],\"more\":{\"a\":[true,null]}}}";
 
     /** The event and the answer. */
     public static class Bean {
@@ -48,7 +49,7 @@ public final class Training implements InvocationHandler {
         this.listener = listener;
     }
 
-    /** Train with a method that takes a bean, then with one that fails. */
+    /** Train with an event that is answered and one that fails. Arguments: a folder, and a class that lies in it. */
     public static void main(String[] arguments) throws Exception {
         ServerSocket listener = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
         Training training = new Training(listener);
@@ -62,7 +63,7 @@ public final class Training implements InvocationHandler {
         other.start();
         Named named = (Named) Proxy.newProxyInstance(Training.class.getClassLoader(), new Class<?>[] {Named.class}, training);
         String handler = Training.class.getName() + "::" + named.name();
-        new FunctionLoader(arguments[0], arguments[0]).findResource("nothing");
+        new FunctionLoader(arguments[0], arguments[0]).loadClass(arguments[1]);
         Main.run("127.0.0.1:" + listener.getLocalPort(), handler, Training.class.getClassLoader(), new Logs(""));
     }
 
@@ -72,8 +73,8 @@ public final class Training implements InvocationHandler {
     }
 
     /** The function. */
-    public static Bean handle(Bean event) {
-        if (event.text == null) {
+    public static Map<String, Bean> handle(Map<String, Bean> event) {
+        if (event.isEmpty()) {
             throw new IllegalStateException("training");
         }
         return event;
