@@ -51,7 +51,18 @@ def classes(libraries, tmp_path_factory):
     """Compile all functions, name to bytes."""
     folder = tmp_path_factory.mktemp("classes")
     sources = map(str, SOURCES.rglob("*.java"))
-    command = ["javac", "--release", "17", "-proc:none", "-cp", f"{LIBRARIES}/*", "-d", str(folder), *sources]
+    command = [
+        "javac",
+        "-J-XX:TieredStopAtLevel=1",
+        "--release",
+        "17",
+        "-proc:none",
+        "-cp",
+        f"{LIBRARIES}/*",
+        "-d",
+        str(folder),
+        *sources,
+    ]
     subprocess.run(command, check=True)
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.class")}
 

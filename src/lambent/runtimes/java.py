@@ -39,6 +39,9 @@ _SOURCES = Path(__file__).with_name("java_client")
 _JAR = "client.jar"
 _MAIN = "lambent.runtime.Main"
 
+_JAVAC_FLAGS = ("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC")
+"""For the JVM that javac itself runs in, which ends before it would have compiled itself well: half the time."""
+
 _COMPILE = ("--release", "17", "-XDstringConcat=inline", "-proc:none", "-nowarn")
 """Concatenation of strings by plain calls: what javac makes otherwise loads much of the JDK's invocation machinery."""
 
@@ -161,7 +164,7 @@ class JavaRuntimes(LanguageRuntimes):
         try:
             classes = unfinished / "classes"
             sources = sorted(map(str, _SOURCES.rglob("*.java")))
-            status, output = await run_command([str(javac), *_COMPILE, "-d", str(classes), *sources])
+            status, output = await run_command([str(javac), *_JAVAC_FLAGS, *_COMPILE, "-d", str(classes), *sources])
             if status:
                 raise RuntimeUnavailable(f"{javac} could not compile the client of Java: {output[-400:].strip()}")
             await asyncio.to_thread(_pack, classes, unfinished / _JAR)
