@@ -77,6 +77,8 @@ SYSTEM_COMMANDS = {
     "npm": ("npm",),
     "javac": ("openjdk-17-jdk-headless",),
     "mvn": ("maven",),
+    "ruby": ("ruby",),
+    "bundle": ("ruby-bundler",),
 }
 """Command that a test uses to the Debian packages that hold it."""
 

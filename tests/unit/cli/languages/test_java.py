@@ -82,7 +82,8 @@ def test_a_project_of_maven(fake: Callable[..., Path], builder: Builder, order: 
     fake(
         "mvn",
         "/bin/mkdir -p target; touch target/own-1.jar target/own-1-sources.jar target/original-own-1.jar\n"
-        'for one; do case "$one" in -DoutputDirectory=*) /bin/mkdir -p "${one#*=}"; touch "${one#*=}/core.jar";; esac; done',
+        'for one; do case "$one" in -DoutputDirectory=*) to=${one#*=};; esac; done\n'
+        '/bin/mkdir -p "$to"; touch "$to/core.jar"',
     )
     (package,) = Java().build(order, builder)
     assert {path.name for path in (package / "lib").iterdir()} == {"own-1.jar", "core.jar"}

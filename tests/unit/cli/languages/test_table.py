@@ -21,6 +21,8 @@ from lambent.cli.languages.table import PROGRAMS, recognise
         (["index.mjs"], None, "Node.js"),
         (["pom.xml", "src"], None, "Java"),
         (["build.gradle.kts"], "java21", "Java"),
+        (["Gemfile"], None, "Ruby"),
+        (["lambda_function.rb", "helper.py"], "ruby3.4", "Ruby"),
         (["go.mod", "bootstrap"], None, "Go"),
         (["go.mod", "tool.py"], "python3.12", "Python"),
         (["go.mod"], "provided.al2", "Go"),
@@ -39,15 +41,15 @@ def test_a_folder_is_recognised(folder: Path, files: list[str], runtime: str | N
     ("files", "runtime", "expected"),
     [
         (
-            ["Gemfile", "src"],
+            ["app.csproj", "src"],
             None,
             r"nothing in it is recognised.*: looked for go\.mod \(Go\); Cargo\.toml \(Rust\); .*Node",
         ),
         (["app.py"], "provided.al2023", r"nothing in it is recognised.*an executable bootstrap \(custom runtime\)$"),
         (
             ["app.py"],
-            "ruby3.4",
-            r"^--runtime: deploy builds for python3\.x, nodejsXX\.x, javaXX and provided\.\*, not for 'ruby3.4'$",
+            "dotnet8",
+            r"^--runtime: deploy builds for python3\.x, .*, javaXX, rubyX\.Y and provided\.\*, not for 'dotnet8'$",
         ),
         (["app.py", "package.json"], None, r"holds files of Python and of Node\.js: say --runtime to choose$"),
     ],
