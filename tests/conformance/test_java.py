@@ -187,6 +187,15 @@ class TestJava(JavaSuite):
         assert "class file version 99.0" in answer.json()["errorMessage"]
         assert "UnsupportedClassVersionError" in answer.output
 
+    def test_a_package_that_lacks_what_it_needs(self) -> None:
+        """AWS's interfaces are the package's to bring; the first invocation tells, and nothing else runs there."""
+        files = {name: content for name, content in self.classes.items() if not name.startswith("com/")}
+        failed, ended = self.run_files(files, {}, {}, handler="app.Forms$Bean")
+        assert (failed.kind, failed.json()["errorType"]) == ("error", "java.lang.NoClassDefFoundError")
+        missing = "com/amazonaws/services/lambda/runtime/RequestHandler"
+        assert failed.json()["errorMessage"] == f"Error loading class app.Forms$Bean: {missing}"
+        assert ended.kind == "exit"
+
     # -- errors -------------------------------------------------------------------------------------------------
 
     def test_an_error_is_told_as_on_aws(self) -> None:

@@ -72,6 +72,9 @@ A JVM cannot change its own environment, so the shell takes out what programs of
 layers' folder comes as $0, for a name that the shell would give it might be one of the user's variables.
 """
 
+_ENVIRON = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+"""For programs of a JDK: options in the server's variables are not the functions'."""
+
 _TRAINING = "lambent.runtime.Training"
 _FROM_TASK_ROOT = "../runtime"
 """
@@ -164,7 +167,8 @@ class JavaRuntimes(LanguageRuntimes):
         try:
             classes = unfinished / "classes"
             sources = sorted(map(str, _SOURCES.rglob("*.java")))
-            status, output = await run_command([str(javac), *_JAVAC_FLAGS, *_COMPILE, "-d", str(classes), *sources])
+            command = [str(javac), *_JAVAC_FLAGS, *_COMPILE, "-d", str(classes), *sources]
+            status, output = await run_command(command, environ=_ENVIRON)
             if status:
                 raise RuntimeUnavailable(f"{javac} could not compile the client of Java: {output[-400:].strip()}")
             await asyncio.to_thread(_pack, classes, unfinished / _JAR)
@@ -174,59 +178,51 @@ class JavaRuntimes(LanguageRuntimes):
         _log.info("runtimes.client_compiled runtime=java seconds=%.1f", self._clock.monotonic() - began)
 
     async def _archive(self, interpreter: Interpreter, client: Path) -> str:
-        """
-        Return the name of the archive of classes for a JVM, made if need be; empty: it has to do without.
-
-        Runs the JVM with the server's rights, hence only one that nobody else can have changed.
-        """
+        """Return the name of the archive of classes for a JVM, made if need be; empty: it has to do without."""
         place = "own-root" if self._has_own_root else "host"
         name = f"{place}-{interpreter.version_text}-{await asyncio.to_thread(_build, interpreter)}.jsa"
         if (client / name).is_file():
             return name
-        if not await asyncio.to_thread(interpreter.is_ours_alone):
-            _log.info("runtimes.not_trusted runtime=java%s path=%s", interpreter.version_text, interpreter.path)
+        version = interpreter.version_text
+        # It is made with the server's rights.
+        is_ours = await asyncio.to_thread(interpreter.is_ours_alone)
+        if not is_ours or not await asyncio.to_thread(is_ours_alone, client / _JAR):
+            _log.info("runtimes.not_trusted runtime=java%s path=%s", version, interpreter.path)
             return ""
         began = self._clock.monotonic()
-        _log.info("runtimes.archive_making runtime=java%s folder=%s", interpreter.version_text, client)
+        _log.info("runtimes.archive_making runtime=java%s folder=%s", version, client)
         try:
             scratch = new_client_folder(self._runtimes_dir, self._clock)
-        except OSError as error:
-            _log.warning("runtimes.archive_failed runtime=java%s error=%s", interpreter.version_text, error)
-            return ""
-        try:
-            # As environments have them beside each other: the path of the jar has to be the same, letter by letter.
-            (scratch / "task").mkdir()
-            (scratch / "runtime").symlink_to(client)
-            jar = f"{_FROM_TASK_ROOT if self._has_own_root else client}/{_JAR}"
-            made = scratch / name
-            with zipfile.ZipFile(client / _JAR) as archive:
-                # Any class will do to load one as those of functions are.
-                sample = archive.namelist()[0]
-                archive.extract(sample, scratch / "task")
-            name_of_sample = sample.removesuffix(".class").replace("/", ".")
-            command = [str(interpreter.path), *_FLAGS, f"-XX:ArchiveClassesAtExit={made}", "-Xlog:cds*=off", "-cp", jar]
-            async with asyncio.timeout(_ARCHIVE_TIMEOUT_S):
-                status, output = await run_command(
-                    [*command, _TRAINING, str(scratch / "task"), name_of_sample], scratch / "task"
-                )
-            if status or not made.is_file():
-                _log.warning(
-                    "runtimes.archive_failed runtime=java%s status=%s last=%s",
-                    interpreter.version_text,
-                    status,
-                    output[-200:],
-                )
-                return ""
-            made.chmod(0o644)
-            made.replace(client / name)
+            try:
+                await self._train(interpreter, client, scratch, name)
+            finally:
+                await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
         except (OSError, TimeoutError) as error:
-            _log.warning("runtimes.archive_failed runtime=java%s error=%r", interpreter.version_text, error)
+            _log.warning("runtimes.archive_failed runtime=java%s error=%r", version, error)
             return ""
-        finally:
-            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
-        seconds = self._clock.monotonic() - began
-        _log.info("runtimes.archive_made runtime=java%s seconds=%.1f", interpreter.version_text, seconds)
+        _log.info("runtimes.archive_made runtime=java%s seconds=%.1f", version, self._clock.monotonic() - began)
         return name
+
+    async def _train(self, interpreter: Interpreter, client: Path, scratch: Path, name: str) -> None:
+        """Run a life of a function in a JVM, and keep the archive of its classes in the folder of the client."""
+        # As environments have them beside each other: the path of the jar has to be the same, letter by letter.
+        task = scratch / "task"
+        task.mkdir()
+        (scratch / "runtime").symlink_to(client)
+        jar = f"{_FROM_TASK_ROOT if self._has_own_root else client}/{_JAR}"
+        with zipfile.ZipFile(client / _JAR) as archive:
+            # Any class will do to load one as those of functions are.
+            sample = archive.namelist()[0]
+            archive.extract(sample, task)
+        made = scratch / name
+        java = (str(interpreter.path), *_FLAGS, f"-XX:ArchiveClassesAtExit={made}", "-Xlog:cds*=off", "-cp", jar)
+        command = (*java, _TRAINING, str(task), sample.removesuffix(".class").replace("/", "."))
+        async with asyncio.timeout(_ARCHIVE_TIMEOUT_S):
+            status, output = await run_command(command, task, _ENVIRON)
+        if status or not made.is_file():
+            raise OSError(f"exit status {status}: {output[-200:].strip()}")
+        made.chmod(0o644)
+        made.replace(client / name)
 
     async def _compiler(self, interpreter: Interpreter) -> Path:
         """

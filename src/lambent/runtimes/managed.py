@@ -114,11 +114,21 @@ def finish_client_folder(unfinished: Path, folder: Path, entry: str) -> None:
             raise
 
 
-async def run_command(command: Sequence[str], folder: Path | None = None) -> tuple[int, str]:
-    """Run a command, in a folder, to its end and return its status and output; whoever gives up waiting ends it."""
+async def run_command(
+    command: Sequence[str], folder: Path | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """
+    Run a command to its end and return its status and output; whoever gives up waiting ends it.
+
+    Args:
+        command: the program and its arguments.
+        folder: where it runs.
+        environ: its variables; the server's own by default.
+    """
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=folder,
+        env=environ,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
