@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from wire.support import LAMBENT, ROLE, ROOT, RUNTIMES_DIR, error_of, invoke, tail_of, wait_for, wait_updated, zip_of
 
 SOURCES = Path(__file__).with_name("java")
-LIBRARIES = ROOT / ".cache" / "java" / "lib"
+LIBRARIES = ROOT / ".cache" / "java"
 """AWS's libraries, fetched once."""
 
 
@@ -33,17 +33,23 @@ def java(listed):
     return max(found)
 
 
-@pytest.fixture(scope="module")
-def libraries(java):
-    """Fetch AWS's libraries and what they need, name to bytes."""
-    if not LIBRARIES.is_dir():
-        command = ["mvn", "--batch-mode", "--quiet", "-f", str(SOURCES / "pom.xml"), "dependency:copy-dependencies"]
-        partial = LIBRARIES.with_name("lib.partial")
+def fetched(project, name):
+    """Return a folder with what a project of Maven needs, fetched once."""
+    folder = LIBRARIES / name
+    if not folder.is_dir():
+        partial = LIBRARIES / f"{name}.partial"
+        command = ["mvn", "--batch-mode", "--quiet", "-f", str(project), "dependency:copy-dependencies"]
         done = subprocess.run([*command, f"-DoutputDirectory={partial}"], capture_output=True, timeout=300, check=False)
         if done.returncode:
             pytest.skip("needs:java:Maven where it reaches a repository")
-        partial.rename(LIBRARIES)
-    return {path.name: path.read_bytes() for path in LIBRARIES.glob("*.jar")}
+        partial.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def libraries(java):
+    """AWS's libraries that functions bring, and what those need, name to bytes."""
+    return {path.name: path.read_bytes() for path in fetched(SOURCES / "pom.xml", "lib").glob("*.jar")}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +64,7 @@ def classes(libraries, tmp_path_factory):
         "17",
         "-proc:none",
         "-cp",
-        f"{LIBRARIES}/*",
+        f"{LIBRARIES}/lib/*",
         "-d",
         str(folder),
         *sources,
@@ -266,3 +272,95 @@ def test_versions_that_are_not_here(lambda_client, listed, archive, unique_name)
             assert f"lambent runtimes install {missing[0]}" in shown["StateReason"]
         finally:
             lambda_client.delete_function(FunctionName=unique_name)
+
+
+BEAN, SCALAR, PAIR = (f"lambent.runtime.Compare${name}" for name in ("Bean", "Scalar", "Pair"))
+VALUES = {
+    BEAN: [
+        {
+            "text": 'é 😀 \u0000 "\\/',
+            "number": 5,
+            "flag": True,
+            "texts": ["a", None, 3, True],
+            "counts": {"a": 1, "b": None},
+        },
+        {
+            "child": {"number": "7", "child": []},
+            "unknown": [{}],
+            "open": "o",
+            "hidden": "no",
+            "URLName": "u",
+            "fixed": "g",
+        },
+        {"urlname": 1, "Text": "case", "odd": False, "passing": 9, "real": 1500.0},
+        *({"number": value} for value in ("", None, 3.9, "3", "x", 99999999999, [4], True)),
+        *({"flag": value} for value in ("true", 1, 0, "", None)),
+        *({"texts": value} for value in ("one", "", 5, [], None)),
+        *({"text": value} for value in (5, 5.5, True, ["a"], {}, None)),
+        *({"real": value} for value in ("NaN", "1e3", 1, None)),
+        *({"maybe": value} for value in ("v", None)),
+        *({"child": value} for value in ("", "x", [], 5)),
+        *({"counts": value} for value in ("", [])),
+        *(None, "", [], [{"number": 1}], 5),
+    ],
+    SCALAR: [
+        {"instant": "2024-01-02T03:04:05.678Z", "day": "2024-01-02", "local": "2024-01-02T03:04:05", "letter": "x"},
+        {"zoned": "2024-01-02T03:04:05+02:00", "offset": "2024-01-02T03:04:05+02:00", "duration": "PT1M2.5S"},
+        {
+            "bytes": "AQID/w==",
+            "decimal": 12345678901234567890.5,
+            "color": "GREEN",
+            "byColor": {"RED": 1},
+            "longs": [2, 1, 2],
+        },
+        {
+            "uuid": "123e4567-e89b-12d3-a456-426614174000",
+            "ints": [1, 2],
+            "any": {"a": [1, 2.5, 2**40, 2**70, "x", None, {}]},
+        },
+        *({"instant": value} for value in (1700000000.5, 1700000000, "2024-01-02T03:04:05+01:00", "")),
+        *(
+            {"date": value}
+            for value in (1700000000000, "2024-01-02", "2024-01-02T03:04:05+0100", "2024-01-02T03:04:05.1")
+        ),
+        *({"day": value} for value in ([2024, 1, 2], "2024-01-02T00:00:00", "")),
+        *({"color": value} for value in ("BLUE", 1, "")),
+        *({"letter": value} for value in ("xy", 65, "")),
+        *({"duration": value} for value in (5, 5.5, "")),
+        *({"any": value} for value in (True, 1.0, -0.0, 1e300)),
+        *({"ints": value} for value in (5, None)),
+    ],
+    PAIR: [{"left": "x", "right": 2, "beans": [{"number": 1}], "more": 1}, {}, {"right": None}],
+    **{
+        f"java.{name}": [{"a": 1, "b": None}, [1, 2, None], "x", "", 5, 5.5, True, None, ["a"], [], {}, "5", 2**40]
+        for name in ("lang.Object", "util.Map", "util.List", "lang.String", "lang.Integer", "lang.Double", "util.Set")
+    },
+}
+
+
+def test_json_is_what_awss_library_makes_of_it(java, tmp_path):
+    """RT-02: the client's own JSON beside AWS's serialization library: the same values in the same types, and back."""
+    serialization = fetched(Path(__file__).with_name("java_json") / "pom.xml", "serialization")
+    cases = [(name, value) for name, values in VALUES.items() for value in values]
+    of_kinds = {
+        "api": "APIGatewayProxyRequest",
+        "sqs": "SQS",
+        "s3": "S3",
+        "sns": "SNS",
+        "scheduled": "Scheduled",
+        "dynamodb": "Dynamodb",
+        "kinesis": "Kinesis",
+    }
+    events = "com.amazonaws.services.lambda.runtime.events"
+    cases += [(f"{events}.{of_kinds[kind]}Event", event) for kind, (event, _) in EVENTS.items()]
+    listed = tmp_path / "cases"
+    listed.write_text("".join(f"{name}\t{json.dumps(value, ensure_ascii=False)}\n" for name, value in cases))
+    sources = [
+        *(ROOT / "src/lambent/runtimes/java_client").rglob("*.java"),
+        *SOURCES.with_name("java_json").rglob("*.java"),
+    ]
+    options = ("-J-XX:TieredStopAtLevel=1", "--release", "17", "-proc:none", "-nowarn", "-cp", f"{serialization}/*")
+    subprocess.run(["javac", *options, "-d", str(tmp_path), *map(str, sources)], check=True, capture_output=True)
+    command = ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{tmp_path}:{serialization}/*", "lambent.runtime.Compare"]
+    done = subprocess.run([*command, str(listed)], capture_output=True, text=True, check=False)
+    assert done.stdout == "compared\n", done.stdout + done.stderr

@@ -97,6 +97,9 @@ final class Bean extends Codec {
                 throw new IllegalArgumentException(raw.getName() + "[\"" + name + "\"]: " + thrown.getCause(), thrown.getCause());
             }
         }
+        if (isOfFields) {
+            Events.complete(bean);
+        }
         return bean;
     }
 

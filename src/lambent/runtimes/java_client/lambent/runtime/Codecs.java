@@ -35,7 +35,7 @@ import java.util.concurrent.ConcurrentMap;
 /**
  * The codec of every type.
  *
- * <p>Observed: aws-lambda-java-serialization 1.4.1 and its settings of Jackson; tests/unit/runtimes compares the two.
+ * <p>Observed: aws-lambda-java-serialization 1.4.1 and its settings of Jackson; tests/wire/test_java.py compares the two.
  * Annotations of Jackson do nothing, as on AWS, whose client brings a Jackson of its own.
  */
 final class Codecs {

@@ -1,6 +1,7 @@
 package lambent.runtime;
 
 import java.lang.reflect.Constructor;
+import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
 import java.lang.reflect.Type;
 import java.util.Date;
@@ -116,6 +117,32 @@ final class Events {
             }
         }
         return false;
+    }
+
+    /** Put empty texts and objects where such an object has none, as AWS's reader of S3's events leaves no null. */
+    static void complete(Object bean) {
+        try {
+            for (Field field : bean.getClass().getDeclaredFields()) {
+                if (Modifier.isStatic(field.getModifiers()) || field.getType().isPrimitive()) {
+                    continue;
+                }
+                field.setAccessible(true);
+                if (field.get(bean) != null) {
+                    continue;
+                }
+                if (field.getType() == String.class) {
+                    field.set(bean, "");
+                } else if (field.getType() == Long.class) {
+                    field.set(bean, 0L);
+                } else if (isOfFields(field.getType())) {
+                    Object nested = empty(field.getType());
+                    complete(nested);
+                    field.set(bean, nested);
+                }
+            }
+        } catch (IllegalAccessException impossible) {
+            throw new AssertionError(impossible);
+        }
     }
 
     /** Return an object without values of such a class. */
