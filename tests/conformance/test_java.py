@@ -238,12 +238,20 @@ class TestJava(JavaSuite):
 
     # -- the JVM ------------------------------------------------------------------------------------------------
 
+    def test_the_functions_locale_counts(self) -> None:
+        """Where its options name one."""
+        told = self.answer(
+            "::ofJvm", [], variables={"JAVA_TOOL_OPTIONS": "-Duser.language=de -Duser.country=CH"}
+        ).json()
+        assert (told["locale"], told["charset"]) == ("de_CH", "UTF-8")
+
     def test_the_jvm_is_lambdas(self) -> None:
         """Heap, encodings, options of the user; nothing of the client is in sight."""
         names = ["lambent.runtime.Main", "app.Forms"]
         given = {"JAVA_TOOL_OPTIONS": "-Down=given"}
-        answer = self.answer("::ofJvm", names, variables=given)
+        answer = self.answer("::ofJvm", names, variables=given, files={**self.classes, "é.txt": ""})
         told = answer.json()
+        assert (told["locale"], told["file"]) == ("en_US", True)
         assert 200 <= told["heap_mib"] <= 218
         assert (told["seen"], told["resource"]) == (["app.Forms"], "null")
         assert (told["charset"], told["own"]) == ("UTF-8", "given")

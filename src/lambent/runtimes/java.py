@@ -55,11 +55,15 @@ _FLAGS = (
     "--add-opens=java.base/java.io=ALL-UNNAMED",
     # Not a file in /tmp for tools that nobody attaches, at each start.
     "-XX:-UsePerfData",
-    # LANG may name a locale that this machine lacks. On AWS it is there, and both are UTF-8.
-    "-Dfile.encoding=UTF-8",
-    "-Dsun.jnu.encoding=UTF-8",
 )
-"""Observed: command lines of functions of 2023 and 2024 that people printed, for all but the last three."""
+"""Observed: command lines of functions of 2023 and 2024 that people printed, for all but the last one."""
+
+_LOCALE = {"LC_ALL": "C.UTF-8"}
+_LOCALE_FLAGS = ("-Duser.language=en", "-Duser.country=US")
+"""
+LANG is en_US.UTF-8, as on AWS, which this machine may lack: Java would then read variables and names of files as ASCII.
+C.UTF-8 is everywhere, and what it does not say is said by the flags, where the function's JAVA_TOOL_OPTIONS do not.
+"""
 
 _BOOTSTRAP = (
     'set -- "$@" -XX:MaxHeapSize=$((AWS_LAMBDA_FUNCTION_MEMORY_SIZE * 1024 * 85 / 100))k '
@@ -72,7 +76,7 @@ A JVM cannot change its own environment, so the shell takes out what programs of
 layers' folder comes as $0, for a name that the shell would give it might be one of the user's variables.
 """
 
-_ENVIRON = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+_ENVIRON = {"PATH": "/usr/bin:/bin", **_LOCALE}
 """For programs of a JDK: options in the server's variables are not the functions'."""
 
 _TRAINING = "lambent.runtime.Training"
@@ -130,13 +134,13 @@ class JavaRuntimes(LanguageRuntimes):
             opt = LAYERS_ROOT if layers is None else layers.root
             return RuntimeCommand(
                 argv=_argv(interpreter.path, str(client), str(client), archive, opt, variables),
-                environ=host_variables(interpreter.path.parent, client, task_root, opt),
+                environ={**host_variables(interpreter.path.parent, client, task_root, opt), **_LOCALE},
                 reserved=reserved(runtime, str(client)),
             )
         path, folders = path_inside(interpreter)
         return RuntimeCommand(
             argv=_argv(path, RUNTIME_DIR, _FROM_TASK_ROOT, archive, LAYERS_ROOT, variables),
-            environ=own_root_variables(task_root),
+            environ={**own_root_variables(task_root), **_LOCALE},
             reserved=reserved(runtime, RUNTIME_DIR),
             folders=((RUNTIME_DIR, str(client)), *folders),
         )
@@ -248,7 +252,8 @@ def _argv(
     java: Path, client: str, jar_folder: str, archive: str, opt: str, variables: Mapping[str, str]
 ) -> tuple[str, ...]:
     before = wrapper(variables)
-    flags: tuple[str, ...] = _FLAGS
+    says_locale = "-Duser." in variables.get("JAVA_TOOL_OPTIONS", "")
+    flags: tuple[str, ...] = _FLAGS if says_locale else (*_FLAGS, *_LOCALE_FLAGS)
     if archive and not before:
         # Where it does not fit any more, the JVM says nothing and does without it.
         flags = (*flags, f"-XX:SharedArchiveFile={client}/{archive}", "-Xlog:cds*=off")

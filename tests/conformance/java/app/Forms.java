@@ -244,7 +244,8 @@ public class Forms {
         return Map.of("heap_mib", Runtime.getRuntime().maxMemory() >> 20, "seen", seen,
                 "charset", java.nio.charset.Charset.defaultCharset().name(), "java", Runtime.version().feature(),
                 "resource", String.valueOf(Forms.class.getResource("/lambent/runtime/Main.class")),
-                "own", System.getProperty("own", ""), "flags",
+                "own", System.getProperty("own", ""), "locale", java.util.Locale.getDefault().toString(), "file",
+                new java.io.File(System.getenv("LAMBDA_TASK_ROOT"), "é.txt").exists(), "flags",
                 java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments());
     }
 
