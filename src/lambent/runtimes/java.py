@@ -219,12 +219,22 @@ class JavaRuntimes(LanguageRuntimes):
             sample = archive.namelist()[0]
             archive.extract(sample, task)
         made = scratch / name
-        java = (str(interpreter.path), *_FLAGS, f"-XX:ArchiveClassesAtExit={made}", "-Xlog:cds*=off", "-cp", jar)
-        command = (*java, _TRAINING, str(task), sample.removesuffix(".class").replace("/", "."))
+        java = (str(interpreter.path), *_FLAGS, "-Xlog:cds*=off", "-cp", jar)
+        life = (_TRAINING, str(task), sample.removesuffix(".class").replace("/", "."))
+        if (interpreter.prefix / "lib" / "server" / "classes.jsa").is_file():
+            commands = [(*java, f"-XX:ArchiveClassesAtExit={made}", *life)]
+        else:
+            # One that lacks its own archive, which the other would go on top of, gets one of everything.
+            classes = scratch / "classes"
+            dump = ("-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={made}")
+            commands = [(*java, f"-XX:DumpLoadedClassList={classes}", *life), (*java, *dump)]
         async with asyncio.timeout(_ARCHIVE_TIMEOUT_S):
-            status, output = await run_command(command, task, _ENVIRON)
-        if status or not made.is_file():
-            raise OSError(f"exit status {status}: {output[-200:].strip()}")
+            for command in commands:
+                status, output = await run_command(command, task, _ENVIRON)
+                if status:
+                    raise OSError(f"exit status {status}: {output[-200:].strip()}")
+        if not made.is_file():
+            raise OSError(f"nothing was made: {output[-200:].strip()}")
         made.chmod(0o644)
         made.replace(client / name)
 

@@ -60,7 +60,8 @@ def jdk(folder: Path, javac: str, java: str = "exit 1") -> Interpreter:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"#!/bin/sh\n{body}\n")
         path.chmod(0o755)
-    (folder / "jdk" / "lib").mkdir()
+    (folder / "jdk" / "lib" / "server").mkdir(parents=True)
+    (folder / "jdk" / "lib" / "server" / "classes.jsa").touch()
     (folder / "jdk" / "release").write_text("it")
     prefix = folder / "jdk"
     return Interpreter(prefix / "bin" / "java", (17, 0, 1), True, prefix=prefix, library=(prefix / "lib",))
@@ -93,6 +94,17 @@ def test_the_client_and_its_archive_are_made_once(folder: Path, has_own_root: bo
     assert wrapped.argv[4] == "/opt/wrap"
     assert wrapped.argv[-1] == f"{place}/client.jar"
     assert not any("SharedArchiveFile" in one for one in wrapped.argv)
+
+
+def test_a_jvm_without_an_archive_of_its_own(folder: Path) -> None:
+    """It gets one of everything that a life of a function takes, in two steps."""
+    steps = 'for one; do case "$one" in -XX:DumpLoadedClassList=*) echo listed > "${one#*=}";;'
+    steps += ' -XX:SharedClassListFile=*) list=${one#*=};; -XX:SharedArchiveFile=*) cp "$list" "${one#*=}";; esac; done'
+    here = jdk(folder, COMPILES, steps)
+    (folder / "jdk" / "lib" / "server" / "classes.jsa").unlink()
+    asyncio.run(runtimes(folder / "runtimes", here).prepare("java17"))
+    (archive,) = (folder / "runtimes").glob("java-client-*/*.jsa")
+    assert archive.read_text() == "listed\n"
 
 
 def test_layers_are_where_functions_see_them(folder: Path) -> None:
