@@ -5,6 +5,7 @@ Every row has a server of its own on a new data folder, so that no row sees what
 """
 
 import itertools
+import json
 import random
 import statistics
 import subprocess
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.languages import LANGUAGES, measure_language
-from bench.load import build_request, invoke_request, run_load
+from bench.load import build_request, invoke_request, read_stream, run_load, stream_request
 from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
 from bench.table import Bound, Line, mebibytes, milliseconds
 from bench.targets import (
@@ -26,16 +27,19 @@ from bench.targets import (
     Target,
     TargetFailed,
     lambent,
+    lambent_command,
     scratch_folder,
     start_lambent,
     task_folder,
 )
-from bench.yardsticks import PAIRS_MIN, InterpreterStart, interleave, start_echo, start_floor
+from bench.yardsticks import PAIRS_MIN, InterpreterStart, interleave, start_echo, start_floor, start_stream
 
 _WARM_UP = 200
 """Requests before the first round: connections, caches and the interpreter's specialisations settle."""
 _BURST = 50
 _LARGE_EVENT = b'"' + b"a" * 6_000_000 + b'"'
+_PIECES = 763
+"""Of 64 KiB: fifty megabytes."""
 _QUIET_S = 0.5
 _READS = 50
 """Requests of one sample where functions are read."""
@@ -265,6 +269,57 @@ def measure_payload(plan: Plan) -> list[Line]:
     return [Line.of_times("6 MB payload through and back, p50", measured, by_floor, "floor relay", goal=Bound(1.4))]
 
 
+def measure_stream(plan: Plan) -> list[Line]:
+    """Time the first byte of a streamed response, then fifty megabytes of one, by a function in Node.js."""
+    runtime = _nodejs()
+    if runtime is None:
+        plan.say("  no Node.js here: see `lambent runtimes`")
+        return []
+    with lambent(plan.runtime) as target, _floor(plan, "app.hello", 1) as floor, start_stream() as bare:
+        plan.say(f"  yardstick: {shown(bare.command)}")
+        target.create(["bench-stream"], "stream.handler", runtime)
+        small, large = (stream_request(target.url, "bench-stream", b'{"pieces":%d}' % count) for count in (0, _PIECES))
+        hello = [invoke_request(floor.url, "bench-hello", EVENT)]
+        pieces = build_request(bare.url, "POST", "/", b"%d" % _PIECES)
+        run_load(floor.url, hello, concurrency=1, count=_WARM_UP)
+        for _ in range(_WARM_UP):
+            read_stream(target.url, small)
+
+        def rate(url: str, request: bytes) -> Callable[[], float]:
+            def sample() -> float:
+                result = read_stream(url, request)
+                return result.received / result.whole_s / 1e6
+
+            return sample
+
+        firsts, floors = interleave(
+            lambda: statistics.median(read_stream(target.url, small).first_s for _ in range(20)),
+            lambda: run_load(floor.url, hello, concurrency=1, count=20).p50_s,
+            rounds=plan.rounds,
+        )
+        rates, bare_rates = interleave(rate(target.url, large), rate(bare.url, pieces), rounds=plan.heavy_rounds)
+    what = "stream, request to first byte, Node.js, new connection, p50"
+    measured, by_bare = statistics.median(rates), statistics.median(bare_rates)
+    return [
+        Line.of_times(what, statistics.median(firsts), statistics.median(floors), "floor relay, whole answer, Python"),
+        Line(
+            f"stream of {_PIECES * 65536 / 1e6:.0f} MB, Node.js",
+            f"{measured:.0f} MB/s",
+            f"{by_bare:.0f} MB/s, uvicorn without a runtime",
+            measured / by_bare,
+        ),
+    ]
+
+
+def _nodejs() -> str | None:
+    """Return the newest Node.js runtime that functions here can have."""
+    command = lambent_command("")
+    command[command.index("serve") :] = ["runtimes", "--json"]
+    told = subprocess.run(command, cwd=ROOT, check=True, stdin=subprocess.DEVNULL, capture_output=True).stdout
+    found = [row["runtime"] for row in json.loads(told) if row["available"]]
+    return max((name for name in found if name.startswith("nodejs")), default=None)
+
+
 def measure_burst(plan: Plan) -> list[Line]:
     """Invoke fifty functions that never ran, all at once; the time is that of the last answer."""
     yardstick = InterpreterStart(plan.facts.interpreter)
@@ -441,6 +496,7 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "warm": measure_warm,
     "throughput": measure_throughput,
     "payload": measure_payload,
+    "stream": measure_stream,
     "burst": measure_burst,
     "idle": measure_idle,
     "density": measure_density,

@@ -23,6 +23,9 @@ ROLE = "arn:aws:iam::000000000000:role/bench"
 FUNCTIONS_PATH = "/2015-03-31/functions"
 EVENT = b'{"key":"value"}'
 
+_SOURCES = {"app.py": "handler.py", "stream.mjs": "stream.mjs"}
+"""The usual package: its files, and what they are called here."""
+
 _SETTLE_TIMEOUT_S = 240.0
 """The first function of a runtime waits for pip to install the runtime's client."""
 _POLL_S = 0.02
@@ -51,18 +54,18 @@ class Target:
         self.server = server
         self.url = server.url
         self._runtime = runtime
-        self.package = package_of({"app.py": (ROOT / "bench" / "handler.py").read_bytes()})
+        self.package = package_of({name: (ROOT / "bench" / source).read_bytes() for name, source in _SOURCES.items()})
         """What functions are made of from now on."""
 
     def invoke(self, name: str, event: bytes = EVENT) -> bytes:
         """Return the bytes of one Invoke, for the load client."""
         return invoke_request(self.url, name, event)
 
-    def create_request(self, name: str, handler: str) -> bytes:
-        """Return the bytes of one CreateFunction."""
+    def create_request(self, name: str, handler: str, runtime: str = "") -> bytes:
+        """Return the bytes of one CreateFunction; of the target's own runtime unless another is named."""
         wanted = {
             "FunctionName": name,
-            "Runtime": self._runtime,
+            "Runtime": runtime or self._runtime,
             "Role": ROLE,
             "Handler": handler,
             "Timeout": 60,
@@ -72,9 +75,9 @@ class Target:
         }
         return build_request(self.url, "POST", FUNCTIONS_PATH, json.dumps(wanted).encode())
 
-    def create(self, names: Sequence[str], handler: str = "app.hello") -> None:
+    def create(self, names: Sequence[str], handler: str = "app.hello", runtime: str = "") -> None:
         """Create functions and wait until all can be invoked."""
-        self._send_all(self.create_request(name, handler) for name in names)
+        self._send_all(self.create_request(name, handler, runtime) for name in names)
         for name in names:
             self._wait_active(name)
 

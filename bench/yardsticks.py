@@ -84,6 +84,11 @@ def start_floor(*, interpreter: str, client: str, task_root: str, handler: str, 
     )
 
 
+def start_stream() -> Server:
+    """Start bare uvicorn that answers with as many pieces of 64 KiB as it is asked for; the caller stops it."""
+    return _start(["--stream"])
+
+
 def start_echo() -> Server:
     """Start bare uvicorn that answers each request with its own body; the caller stops it."""
     return _start(["--echo"])

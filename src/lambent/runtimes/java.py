@@ -221,6 +221,7 @@ class JavaRuntimes(LanguageRuntimes):
         made = scratch / name
         java = (str(interpreter.path), *_FLAGS, "-Xlog:cds*=off", "-cp", jar)
         life = (_TRAINING, str(task), sample.removesuffix(".class").replace("/", "."))
+        commands: list[tuple[str, ...]]
         if (interpreter.prefix / "lib" / "server" / "classes.jsa").is_file():
             commands = [(*java, f"-XX:ArchiveClassesAtExit={made}", *life)]
         else:

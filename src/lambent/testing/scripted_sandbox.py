@@ -53,6 +53,22 @@ class ScriptedRuntime:
         """Post a response."""
         await self._call("POST", f"{_RUNTIME}/invocation/{request_id}/response", body)
 
+    async def begin_stream(self, request_id: str) -> asyncio.StreamWriter:
+        """Begin a streamed response; `chunk` makes what is to be written."""
+        _, writer = await self._connected()
+        path = f"{_RUNTIME}/invocation/{request_id}/response"
+        headers = (
+            "Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\nContent-Type: text/x"
+        )
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n".encode())
+        return writer
+
+    async def end_stream(self, trailers: str = "") -> int:
+        """End a streamed response, and return the status of the answer."""
+        _, writer = await self._connected()
+        writer.write(f"0\r\n{trailers}\r\n".encode())
+        return (await self._answer())[0]
+
     async def fail(self, request_id: str, body: bytes) -> None:
         """Post that the handler failed."""
         await self._call("POST", f"{_RUNTIME}/invocation/{request_id}/error", body)
@@ -72,15 +88,28 @@ class ScriptedRuntime:
             self._streams = None
 
     async def _call(self, method: str, path: str, body: bytes = b"") -> tuple[dict[str, str], bytes]:
+        _, writer = await self._connected()
+        writer.write(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        _, headers, answer = await self._answer()
+        return headers, answer
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None:
             host, _, port = self.environment.runtime_api_address.rpartition(":")
             self._streams = await asyncio.open_connection(host, int(port))
-        reader, writer = self._streams
-        writer.write(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[1:]
+        return self._streams
+
+    async def _answer(self) -> tuple[int, dict[str, str], bytes]:
+        reader, _ = await self._connected()
+        status, *head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         pairs = (line.partition(":") for line in head if line)
         headers = {name.lower(): value.strip() for name, _, value in pairs}
-        return headers, await reader.readexactly(int(headers.get("content-length", "0")))
+        return int(status.split()[1]), headers, await reader.readexactly(int(headers.get("content-length", "0")))
+
+
+def chunk(data: bytes) -> bytes:
+    """Return a piece of a streamed response as it travels."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 Script = Callable[[ScriptedRuntime], Coroutine[Any, Any, Exit]]

@@ -21,7 +21,7 @@ import msgspec
 from lambent.clock import SystemClock
 from lambent.domain.invocation import Invocation
 from lambent.domain.quotas import Quotas
-from lambent.runtime_api.contract import NextCall, Post, RestoreCall, Verdict
+from lambent.runtime_api.contract import Inflow, NextCall, Post, RestoreCall, Verdict
 from lambent.runtime_api.server import serve
 from lambent.runtimes.contract import LayersAt, Runtimes
 from lambent.sandbox import DRIVERS
@@ -80,9 +80,22 @@ class _Recorder:
     def response_posted(self, request_id: str, post: Post) -> Verdict:
         return self._keep(Answered("response", post.body), request_id)
 
-    def response_too_large(self, request_id: str) -> Verdict:
+    def response_too_large(self, request_id: str, limit_bytes: int) -> Verdict:
         self._keep(Answered("too large"), request_id)
         return Verdict.TOO_LARGE
+
+    def response_begun(self, request_id: str, content_type: str, inflow: Inflow) -> bool:
+        # Nobody takes pieces here: a streamed response is gathered.
+        return False
+
+    def response_piece(self, request_id: str, piece: bytes) -> None:
+        raise AssertionError("a piece that nobody wanted")
+
+    def response_ended(self, request_id: str) -> Verdict:
+        return Verdict.INVALID_REQUEST_ID
+
+    def response_broken(self, request_id: str) -> None:
+        raise AssertionError("the end of a stream that nobody wanted")
 
     def error_posted(self, request_id: str, post: Post) -> Verdict:
         return self._keep(Answered("error", post.body, post.error_type), request_id)
@@ -262,7 +275,13 @@ class RuntimeConformance:
             zygote = Zygote(command.zygote.argv, command.zygote.environ, command.zygote.preload)
         environment = await sandbox.park(ParkedKind(owner="test", folders=command.folders, zygote=zygote))
         recorder = _Recorder()
-        served = await serve(environment.runtime_listener, recorder, Quotas().response_payload_max_bytes)
+        quotas = Quotas()
+        served = await serve(
+            environment.runtime_listener,
+            recorder,
+            quotas.response_payload_max_bytes,
+            quotas.response_stream_max_bytes,
+        )
         try:
             reserved = {
                 "_HANDLER": handler,
