@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.load import run_load
 from bench.table import Bound, Line
 from bench.targets import Target, lambent, package_of, scratch_folder
-from bench.yardsticks import ProgramStart, interleave
+from bench.yardsticks import InterpreterStart, interleave
 
 _WARM_UP = 3000
 """Requests before the first round: compilers in the runtime have seen the code often enough by then."""
@@ -59,7 +59,7 @@ def measure_language(language: BenchLanguage, python: str, rounds: int, say: Cal
         except NotHere as lacking:
             say(f"  {language.title}: not measured: {lacking}")
             return []
-        yardstick = ProgramStart(made.start)
+        yardstick = InterpreterStart(*made.start)
         say(f"  yardstick: {yardstick.command}")
         names = [f"bench-cold-{number:03d}" for number in range(rounds)]
         with lambent(made.runtime) as target, lambent(python) as of_python:

@@ -28,6 +28,8 @@ from bench.targets import (
     TargetFailed,
     lambent,
     lambent_command,
+    newest_runtime,
+    runtime_facts,
     scratch_folder,
     start_lambent,
     task_folder,
@@ -86,20 +88,9 @@ def _floor(plan: Plan, handler: str, runtimes: int) -> Iterator[Server]:
 
 def measure_cold(plan: Plan) -> list[Line]:
     """Time the first invocation of functions that never ran, each of them once."""
-    names = [f"bench-cold-{number:03d}" for number in range(plan.rounds)]
     yardstick = InterpreterStart(plan.facts.interpreter)
-    plan.say(f"  yardstick: {yardstick.command}")
     with lambent(plan.runtime) as target:
-        target.create(["bench-cold-first", *names])
-        requests = iter([target.invoke(name) for name in names])
-        # The very first environment also pays for what the server reads once.
-        run_load(target.url, [target.invoke("bench-cold-first")], concurrency=1, count=1)
-        yardstick.one()
-        measured, held_against = interleave(
-            lambda: run_load(target.url, [next(requests)], concurrency=1, count=1).p50_s,
-            yardstick.one,
-            rounds=plan.rounds,
-        )
+        measured, held_against = _sample_cold(plan, target, yardstick)
     lines = [
         Line.of_times(
             "cold start, Python hello, request to response, p50",
@@ -116,28 +107,68 @@ def measure_cold(plan: Plan) -> list[Line]:
     return lines
 
 
+def measure_cold_node(plan: Plan) -> list[Line]:
+    """
+    Time the same for Node.js: at the pace of people, with half a second of quiet before each, and without a pause.
+
+    Without one, more is taken than can be kept ready: starting one takes longer than what is measured.
+    """
+    runtime = newest_runtime("nodejs")
+    yardstick = InterpreterStart(runtime_facts(runtime).interpreter, "-e", "0")
+    with lambent(runtime) as target:
+        measured, held_against = _sample_cold(plan, target, yardstick, quiet_s=_QUIET_S)
+        # The stock is refilled after the last start.
+        time.sleep(_QUIET_S)
+        kept_ready = [memory_bytes(pid)[0] for pid in _at_rest(target.server.pid)[1]]
+    with lambent(runtime) as target:
+        hurried, held_against_hurried = _sample_cold(plan, target, yardstick)
+    return [
+        Line.of_times(
+            f"cold start, Node.js hello, after {_QUIET_S:g} s of quiet, p50",
+            statistics.median(measured),
+            statistics.median(held_against),
+            "`node -e 0`",
+            required=Bound(0.8),
+        ),
+        Line.of_times(
+            "cold start, Node.js hello, one after the other, p50",
+            statistics.median(hurried),
+            statistics.median(held_against_hurried),
+            "`node -e 0`",
+        ),
+        Line("kept ready for Node.js", mebibytes(sum(kept_ready)), f"in {len(kept_ready)} processes"),
+    ]
+
+
+def _sample_cold(plan: Plan, target: Target, yardstick: InterpreterStart, quiet_s: float = 0) -> list[list[float]]:
+    """Return how long cold starts took, and beside each the start of a bare interpreter; before each it is quiet."""
+    plan.say(f"  yardstick: {yardstick.command}")
+    names = [f"bench-cold-{number:03d}" for number in range(plan.rounds)]
+    target.create(["bench-cold-first", *names])
+    requests = iter([target.invoke(name) for name in names])
+    # The very first environment also pays for what the server reads once.
+    run_load(target.url, [target.invoke("bench-cold-first")], concurrency=1, count=1)
+    yardstick.one()
+
+    def after_quiet(sample: Callable[[], float]) -> Callable[[], float]:
+        def wait_and_sample() -> float:
+            time.sleep(quiet_s)
+            return sample()
+
+        return wait_and_sample
+
+    return interleave(
+        after_quiet(lambda: run_load(target.url, [next(requests)], concurrency=1, count=1).p50_s),
+        after_quiet(yardstick.one),
+        rounds=plan.rounds,
+    )
+
+
 def measure_gaps(plan: Plan) -> list[Line]:
     """Time cold starts with half a second of quiet before each: what an idle machine has put to sleep counts, too."""
-    names = [f"bench-gap-{number:03d}" for number in range(plan.rounds)]
     yardstick = InterpreterStart(plan.facts.interpreter)
-    plan.say(f"  yardstick: {yardstick.command}")
     with lambent(plan.runtime) as target:
-        target.create(["bench-gap-first", *names])
-        requests = iter([target.invoke(name) for name in names])
-        run_load(target.url, [target.invoke("bench-gap-first")], concurrency=1, count=1)
-
-        def after_quiet(sample: Callable[[], float]) -> Callable[[], float]:
-            def wait_and_sample() -> float:
-                time.sleep(_QUIET_S)
-                return sample()
-
-            return wait_and_sample
-
-        measured, held_against = interleave(
-            after_quiet(lambda: run_load(target.url, [next(requests)], concurrency=1, count=1).p50_s),
-            after_quiet(yardstick.one),
-            rounds=plan.rounds,
-        )
+        measured, held_against = _sample_cold(plan, target, yardstick, quiet_s=_QUIET_S)
     what = f"cold start after {_QUIET_S:g} s of quiet, p50"
     return [
         Line.of_times(what, statistics.median(measured), statistics.median(held_against), "interpreter `-I -c pass`")
@@ -375,15 +406,13 @@ def measure_rest(plan: Plan) -> list[Line]:
         run_load(target.url, [target.invoke("bench-hello")], concurrency=1, count=20)
         # What follows a call, such as the folding of logs and the refilling of the stock, is not rest.
         time.sleep(3)
-        elsewhere = {pid for group in environments(target.server.pid) for pid in group}
-        pids = [target.server.pid, *(pid for pid in descendants(target.server.pid) if pid not in elsewhere)]
-        spawner = [pid for pid in pids[1:] if b"lambent.sandbox.spawner" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-        core = {target.server.pid, *spawner[:1]} if spawner else set(pids)
+        core, kept_ready = _at_rest(target.server.pid)
+        pids = core + kept_ready
         before_ns, begin = sum(map(cpu_ns, pids)), time.monotonic()
         time.sleep(plan.rest_s)
         cpu_percent = (sum(map(cpu_ns, pids)) - before_ns) / 1e7 / (time.monotonic() - begin)
         sizes = [memory_bytes(pid) for pid in core]
-        ready = sum(memory_bytes(pid)[0] for pid in pids if pid not in core)
+        ready = sum(memory_bytes(pid)[0] for pid in kept_ready)
     pss, rss = sum(size[0] for size in sizes), sum(size[1] for size in sizes)
     return [
         Line(
@@ -394,6 +423,16 @@ def measure_rest(plan: Plan) -> list[Line]:
             required_text="0 % CPU, under 80 MiB",
         )
     ]
+
+
+def _at_rest(server: int) -> tuple[list[int], list[int]]:
+    """Return the server's process with its spawner's, and those that are kept ready; environments are in neither."""
+    elsewhere = {pid for group in environments(server) for pid in group}
+    others = [pid for pid in descendants(server) if pid not in elsewhere]
+    spawner = [pid for pid in others if b"lambent.sandbox.spawner" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    if not spawner:
+        return [server, *others], []
+    return [server, spawner[0]], [pid for pid in others if pid != spawner[0]]
 
 
 def _store_functions(plan: Plan, data_dir: Path, count: int) -> None:
@@ -491,6 +530,7 @@ def measure_languages(plan: Plan) -> list[Line]:
 
 ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "cold": measure_cold,
+    "cold-node": measure_cold_node,
     "gaps": measure_gaps,
     "freeze": measure_freeze,
     "warm": measure_warm,

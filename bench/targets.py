@@ -4,7 +4,9 @@ import base64
 import http.client
 import io
 import json
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +25,7 @@ ROLE = "arn:aws:iam::000000000000:role/bench"
 FUNCTIONS_PATH = "/2015-03-31/functions"
 EVENT = b'{"key":"value"}'
 
-_SOURCES = {"app.py": "handler.py", "stream.mjs": "stream.mjs"}
+_SOURCES = {"app.py": "handler.py", "app.js": "handler.js", "stream.mjs": "stream.mjs"}
 """The usual package: its files, and what they are called here."""
 
 _SETTLE_TIMEOUT_S = 240.0
@@ -177,11 +179,21 @@ _SCRIPT = Path(sys.executable).with_name("lambent")
 """Absent where the package was never installed; its sources then do."""
 
 
+def _program() -> list[str]:
+    return [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-m", "lambent"]
+
+
+def _environ() -> dict[str, str]:
+    environ = quiet_environ()
+    if not _SCRIPT.exists():
+        environ["PYTHONPATH"] = str(ROOT / "src")
+    return environ
+
+
 def lambent_command(data_dir: str, environments_max: int = 512) -> list[str]:
     """Return the command line that serves `data_dir`."""
-    program = [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-m", "lambent"]
     return [
-        *program,
+        *_program(),
         *("serve", "--port", "0", "--data-dir", data_dir, "--runtimes-dir", str(RUNTIMES_DIR)),
         *("--environments-max", str(environments_max)),
     ]
@@ -190,11 +202,8 @@ def lambent_command(data_dir: str, environments_max: int = 512) -> list[str]:
 def start_lambent(data_dir: Path, *options: str) -> Server:
     """Start Lambent on `data_dir`; the caller stops it."""
     RUNTIMES_DIR.mkdir(parents=True, exist_ok=True)
-    environ = quiet_environ()
-    if not _SCRIPT.exists():
-        environ["PYTHONPATH"] = str(ROOT / "src")
     # The working directory is the scratch folder, so that no lambent.toml of the checkout has a say.
-    return Server([*lambent_command(str(data_dir)), *options], environ=environ, cwd=data_dir.parent)
+    return Server([*lambent_command(str(data_dir)), *options], environ=_environ(), cwd=data_dir.parent)
 
 
 @contextmanager
@@ -209,3 +218,27 @@ def lambent(runtime: str, *options: str) -> Iterator[Target]:
             except (BadAnswer, TargetFailed) as error:
                 said = "\n".join(server.last_lines)
                 raise TargetFailed(f"{error}\nthe server's last lines:\n{said}") from error
+
+
+def newest_runtime(family: str) -> str:
+    """
+    Return the newest identifier of a family that this machine runs, e.g. `nodejs22.x`.
+
+    Raises:
+        TargetFailed: there is none.
+    """
+    environ = {**_environ(), "LAMBENT_RUNTIMES_DIR": str(RUNTIMES_DIR)}
+    told = subprocess.run([*_program(), "runtimes", "--json"], env=environ, capture_output=True, check=True)
+    rows = json.loads(told.stdout)
+    found: list[str] = [row["runtime"] for row in rows if row["available"] and row["runtime"].startswith(family)]
+    if not found:
+        raise TargetFailed(f"this machine has no {family}: see `lambent runtimes`")
+    return max(found)
+
+
+def runtime_facts(runtime: str, *options: str) -> RuntimeFacts:
+    """Return which programs of this machine run the functions of a runtime."""
+    # Without walls functions see the machine's own paths; root finds the same interpreters as the walls mount.
+    bare = ("--sandbox", "process", *(("--function-user", "root") if os.geteuid() == 0 else ()))
+    with lambent(runtime, *options, *bare) as target:
+        return target.facts()

@@ -31,11 +31,11 @@ def interleave(*samplers: Callable[[], float], rounds: int) -> list[list[float]]
     return samples
 
 
-class ProgramStart:
-    """A program from the start of its process to its end."""
+class InterpreterStart:
+    """The least that an interpreter can do, from the start of its process to its end; Python's by default."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self._argv = list(command)
+    def __init__(self, interpreter: str, *arguments: str) -> None:
+        self._argv = [os.path.realpath(interpreter), *(arguments or ("-I", "-c", "pass"))]
         self._environ = {"PATH": os.environ.get("PATH", os.defpath)}
 
     @property
@@ -57,13 +57,6 @@ class ProgramStart:
         if any(codes):
             raise RuntimeError(f"{self.command} exited with {max(codes)}")
         return elapsed
-
-
-class InterpreterStart(ProgramStart):
-    """The least that an interpreter can do."""
-
-    def __init__(self, interpreter: str) -> None:
-        super().__init__([os.path.realpath(interpreter), "-I", "-c", "pass"])
 
 
 def _start(arguments: Sequence[str]) -> Server:

@@ -71,6 +71,11 @@ class TestPython(ManagedRuntimeConformance):
         "error": {"app.py": "def handler(event, context):\n    raise ValueError('boom')\n"},
         "init_error": {"app.py": "raise ValueError('boom')\n"},
         "exit": {"app.py": "import os\ndef handler(event, context):\n    os._exit(3)\n"},
+        "goodbye": {
+            # AWS's client waits for the next event in another thread, for which `sys.exit` waits.
+            "app.py": "import os, signal\ndef leave(number, frame):\n    print('goodbye')\n    os._exit(0)\n"
+            "signal.signal(signal.SIGTERM, leave)\ndef handler(event, context):\n    return 1\n"
+        },
         "context": {
             "app.py": "import time\ndef handler(event, c):\n    left = c.get_remaining_time_in_millis()\n"
             "    time.sleep(0.01)\n"
@@ -474,6 +479,7 @@ class TestNodejs(ManagedRuntimeConformance):
         "error": _js("throw new TypeError('boom');"),
         "init_error": {"app.js": "throw new TypeError('boom');\n"},
         "exit": _js("process.exit(3);"),
+        "goodbye": _js("return 1;", "process.on('SIGTERM', () => { console.log('goodbye'); process.exit(); });"),
         "context": _js(
             "const left = context.getRemainingTimeInMillis(); await new Promise((go) => setTimeout(go, 10));"
             "const c = context; return [c.awsRequestId, c.invokedFunctionArn, c.functionName, c.functionVersion,"
@@ -946,3 +952,22 @@ class TestNodejsWalled(TestNodejs):
         told = self.answer({"app.mjs": "export const handler = async () => { throw new TypeError('x'); };"}).json()
         assert told["trace"][0] == "TypeError: x"
         assert told["trace"][1].startswith("    at Runtime.handler (file:///var/task/app.mjs:")
+
+
+@pytest.mark.usefixtures("_nodejs")
+class TestNodejsAhead(ManagedRuntimeConformance):
+    """What all runtimes do, in processes that were started before their function was known. See test_ahead.py."""
+
+    runtime = TestNodejs.runtime
+    error_type = TestNodejs.error_type
+    trace_member = TestNodejs.trace_member
+    packages: ClassVar = TestNodejs.packages
+    starts_ahead = True
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _behind_walls(cls) -> None:
+        cls.driver = walled_driver()
+
+    def make_runtimes(self, has_own_root: bool) -> Runtimes:
+        return _host_runtimes("nearest", has_own_root)

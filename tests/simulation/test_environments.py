@@ -135,7 +135,7 @@ class Machine:
     def folder_nowait(self, sha256: str) -> Path:
         return Path("/package")
 
-    async def command(self, *arguments: Any) -> RuntimeCommand:
+    async def command(self, *arguments: Any, **more: Any) -> RuntimeCommand:
         return RuntimeCommand(
             argv=["bootstrap"], environ={}, reserved={}, zygote=Zygote(("python",), ()), in_zygote=True
         )
@@ -158,6 +158,7 @@ class Simulation:
         self.sandbox = ScriptedSandbox(
             self.play, self.clock, parks_ahead=bool(seed % 2), freeze_after_s=self.freeze_after_s
         )
+        self.sandbox.ignores_terminate = seed % 3 == 0
         self.sandbox.before_start = self.fail_to_start
         self.sandbox.before_park = self.park_badly
         self.parking_fails = False

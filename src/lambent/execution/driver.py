@@ -137,6 +137,8 @@ class ExecutionEnvironment:
         self._answer: asyncio.Future[InvocationOutcome] | None = None
         self._deadline: TimerHandle | None = None
         self._deadline_at_ms = 0
+        self._shutdown: TimerHandle | None = None
+        """Set once the runtime was asked to end: then comes the end."""
         self._next_call: NextCall | None = None
         self._sandboxed: sandbox_contract.Environment | None = None
         self._is_killed = False
@@ -210,9 +212,14 @@ class ExecutionEnvironment:
         if self._sandboxed is not None:
             self._around.sandbox.thaw(self._sandboxed)
 
-    def retire(self) -> None:
-        """End the environment: now when it is idle, after its invocation when it is busy."""
-        self._handle(_RETIRE)
+    def retire(self, *, at_once: bool = False) -> None:
+        """
+        End the environment: now when it is idle, after its invocation when it is busy.
+
+        Its place is free from then on. The runtime is asked to end and has a moment for that, unless an idle one has to
+        go `at_once`.
+        """
+        self._handle(machine.Retire(at_once=True) if at_once else _RETIRE)
 
     async def live(self) -> None:
         """Start the runtime, serve it until it ends, start it again where init is repeated; then clean up."""
@@ -315,6 +322,8 @@ class ExecutionEnvironment:
         finally:
             self._output.detach()
             self._sandboxed = None
+            if self._shutdown is not None:
+                self._shutdown.cancel()
             around.parked.end(parked)
             for server in opened:
                 server.close()
@@ -600,6 +609,15 @@ class ExecutionEnvironment:
         if self._sandboxed is not None:
             self._around.sandbox.kill(self._sandboxed)
 
+    def _shut_down(self, command: machine.ShutDown) -> None:
+        self._is_frozen = False
+        if self._sandboxed is not None:
+            self._around.sandbox.terminate(self._sandboxed)
+            self._shutdown = self._around.clock.call_later(machine.SHUTDOWN_S, self._shutdown_over)
+
+    def _shutdown_over(self) -> None:
+        self._kill(machine.Kill())
+
     def _free(self, command: machine.Free) -> None:
         self._owner.environment_free(self)
 
@@ -628,6 +646,7 @@ _PERFORM: dict[type, Callable[[ExecutionEnvironment, object], None]] = {
     machine.Refuse: _E._refuse_caller,  # type: ignore[dict-item]
     machine.Initialised: _E._initialised,  # type: ignore[dict-item]
     machine.Kill: _E._kill,  # type: ignore[dict-item]
+    machine.ShutDown: _E._shut_down,  # type: ignore[dict-item]
     machine.Free: _E._free,  # type: ignore[dict-item]
     machine.Gone: _E._gone,  # type: ignore[dict-item]
 }

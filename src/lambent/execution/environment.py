@@ -15,6 +15,14 @@ import msgspec
 
 from lambent.domain.invocation import EnvironmentFailure, FunctionError, Invocation, RestoreFailure
 
+SHUTDOWN_S = 0.5
+"""
+How long a runtime that was asked to end may take.
+
+Documented: Lambda developer guide, shutdown phase, of functions with internal extensions. AWS asks no others; here all
+are, since there are no extensions and functions that close their connections want to be asked.
+"""
+
 INIT_LIMIT_S = 10.0
 """
 How long the init phase may take before it is repeated inside the invocation.
@@ -53,7 +61,7 @@ class EnvironmentState(enum.Enum):
     RESPONDED = "responded"
     """The response is here; the runtime has not asked for the next event yet, so the invocation still counts."""
     ENDING = "ending"
-    """Killed on purpose; its processes are about to be gone. Nothing can be pending."""
+    """Killed on purpose, or asked to end; its processes are about to be gone. Nothing can be pending."""
     DEAD = "dead"
     """Gone."""
 
@@ -160,6 +168,9 @@ class DeadlinePassed(msgspec.Struct, frozen=True):
 
 class Retire(msgspec.Struct, frozen=True):
     """The environment is not wanted any more; what runs may finish."""
+
+    at_once: bool = False
+    """Whether an idle one has to go without a shutdown phase: somebody waits for its memory."""
 
 
 Event = (
@@ -305,6 +316,10 @@ class Kill(msgspec.Struct, frozen=True):
     """End all processes of the environment."""
 
 
+class ShutDown(msgspec.Struct, frozen=True):
+    """Ask the runtime to end, and end all processes once it has had its time for that."""
+
+
 class Free(msgspec.Struct, frozen=True):
     """The slot returns: the environment can take another invocation."""
 
@@ -332,6 +347,7 @@ Command = (
     | Refuse
     | Initialised
     | Kill
+    | ShutDown
     | Free
     | Gone
 )
@@ -339,6 +355,7 @@ Command = (
 _CLEAR = ClearDeadline()
 _START_LINE = LogStart()
 _KILL = Kill()
+_SHUT_DOWN = ShutDown()
 _FREE = Free()
 _GONE = Gone()
 _TIMEOUT_LINE = LogTimeout()
@@ -772,7 +789,7 @@ class EnvironmentMachine:
     def _free_or_end(self, commands: list[Command]) -> list[Command]:
         """The runtime asks for work: the environment is idle, unless it was to end after this invocation."""
         if self._is_retiring:
-            return [*commands, _KILL, *self._end()]
+            return [*commands, _SHUT_DOWN, *self._end()]
         self.state = EnvironmentState.IDLE
         commands.append(_FREE)
         return commands
@@ -792,7 +809,7 @@ class EnvironmentMachine:
         return self._dead()
 
     def _retire_idle(self, event: Retire, now: float) -> list[Command]:
-        return [_KILL, *self._end()]
+        return [_KILL if event.at_once else _SHUT_DOWN, *self._end()]
 
     def _retire_later(self, event: Retire, now: float) -> list[Command]:
         self._is_retiring = True

@@ -90,7 +90,9 @@ _ENTRIES = [
             "8": "2024-01-08",
         },
     ),
-    *_rows("dotnet", "none", {"10": "2028-11-30", "8": "2026-11-30", "6": "2024-12-20"}),
+    # The client is compiled for .NET 8, which is the oldest that it runs on.
+    *_rows("dotnet", "host", {"10": "2028-11-30", "8": "2026-11-30"}),
+    *_rows("dotnet", "none", {"6": "2024-12-20"}),
     *_rows(
         "dotnetcore",
         "none",

@@ -6,7 +6,7 @@ The search, and the rules of who may run what, are those of `interpreters`.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -51,17 +51,17 @@ def _folders(runtimes_dir: Path, environ: Mapping[str, str]) -> list[Path]:
     )
 
 
-def _understand(path: Path, printed: str) -> Interpreter | None:
+def _understand(path: Path, printed: str) -> Sequence[Interpreter]:
     """Read e.g. `openjdk 17.0.15 2025-04-15`, and below it the name of the JVM."""
     # Another JVM has other flags, archives and limits.
     if " Server VM" not in printed:
-        return None
+        return ()
     found = re.match(r"\S+ (\d+)(?:\.(\d+))?(?:\.(\d+))?", printed)
     if found is None:
-        return None
+        return ()
     version = (int(found[1]), int(found[2] or 0), int(found[3] or 0))
     prefix = Path(os.path.realpath(path.parent.parent))
-    return Interpreter(path, version, True, prefix=prefix, library=_library(prefix))
+    return (Interpreter(path, version, True, prefix=prefix, library=_library(prefix)),)
 
 
 def _library(prefix: Path) -> tuple[Path, ...]:

@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from lambent.clock import Clock
 from lambent.function_user import find_function_user
+from lambent.runtimes.ahead import brings_libraries, started_ahead
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable
+from lambent.runtimes.dotnet import DotnetRuntimes
 from lambent.runtimes.go import GoRuntimes
 from lambent.runtimes.java import JavaRuntimes
 from lambent.runtimes.language import LanguageRuntimes
@@ -47,11 +51,13 @@ class HostRuntimes:
         has_own_root: bool = False,
         preload: tuple[str, ...] = (),
     ) -> None:
+        self._has_own_root = has_own_root
         user = find_function_user(function_user)
         self._hosts: dict[str, LanguageRuntimes] = {
             "python": PythonRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root, preload=preload),
             "nodejs": NodejsRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
             "java": JavaRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
+            "dotnet": DotnetRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
             "ruby": RubyRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
         }
         """By family: who finds an interpreter on this machine."""
@@ -79,10 +85,16 @@ class HostRuntimes:
         task_root: str,
         variables: Mapping[str, str],
         layers: LayersAt | None = None,
+        *,
+        memory_mib: int,
     ) -> RuntimeCommand:
         provider, family = self._provider(runtime), CATALOGUE[runtime].family
         if provider == "host":
-            return await self._hosts[family].command(runtime, handler, task_root, variables, layers)
+            host = self._hosts[family]
+            command = await host.command(runtime, handler, task_root, variables, layers)
+            if not self._has_own_root or not host.may_start_ahead(variables) or brings_libraries(package, layers):
+                return command
+            return msgspec.structs.replace(command, ahead=started_ahead(command, memory_mib))
         if family == "go":
             return await self._go.command(runtime, handler, package, task_root, layers)
         return self._provided.command(package, task_root, layers)

@@ -19,6 +19,7 @@ from lambent.sandbox.contract import Assignment, Environment, Exit, ParkedKind, 
 from lambent.sandbox.walls import Wall
 
 _KILLED = Exit(signal=9)
+_TERMINATED = Exit(signal=15)
 _LOST = Exit(is_lost=True)
 _RUNTIME = "/2018-06-01/runtime"
 
@@ -131,6 +132,7 @@ class ScriptedEnvironment:
         self.gateway_listener: socket.socket | None = None
         self.is_frozen = False
         self.is_killed = False
+        self.is_terminated = False
         self.is_lost = False
         self.has_ended_init = False
         self.memory_mib = 1
@@ -164,6 +166,8 @@ class ScriptedSandbox:
         """Those that are not released yet."""
         self.failures: list[BaseException] = []
         """What scripts raised: a test's own assertions among it."""
+        self.ignores_terminate = False
+        """Whether runtimes go on as if they had not been asked to end."""
         self.before_start: Callable[[], None] = lambda: None
         """Called by every `assign`; may raise what `assign` may raise."""
         self.before_park: Callable[[ParkedKind], Awaitable[None]] = _at_once
@@ -201,7 +205,7 @@ class ScriptedSandbox:
     def _over(self, own: ScriptedEnvironment, process: "asyncio.Task[Exit]") -> None:
         how = Exit(status=1)
         if process.cancelled():
-            how = _LOST if own.is_lost else _KILLED
+            how = _LOST if own.is_lost else _TERMINATED if own.is_terminated and not own.is_killed else _KILLED
         elif (failure := process.exception()) is None:
             how = process.result()
         elif not isinstance(failure, (OSError, EOFError)):
@@ -244,6 +248,13 @@ class ScriptedSandbox:
             own.process.cancel()
         elif not own.ended.done():
             own.ended.set_result(_KILLED)
+
+    def terminate(self, environment: Environment) -> None:
+        own = _own(environment)
+        own.is_frozen = False
+        if own.process is not None and not own.is_killed and not self.ignores_terminate:
+            own.is_terminated = True
+            own.process.cancel()
 
     async def wait(self, environment: Environment) -> Exit:
         return await asyncio.shield(_own(environment).ended)

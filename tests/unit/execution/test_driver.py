@@ -16,6 +16,7 @@ from lambent.domain.function import LATEST, Code, Configuration, Deployment, Fun
 from lambent.domain.invocation import Invocation, InvocationOutcome, StreamEnd
 from lambent.errors.families import DependencyError
 from lambent.execution.driver import GATEWAY_INSIDE, ExecutionEnvironment, InitialisationFailed, Surroundings
+from lambent.execution.environment import SHUTDOWN_S
 from lambent.execution.parked import ParkedEnvironment, ParkedPool
 from lambent.execution.pool import EnvironmentPool
 from lambent.fleet.local import LocalFleet
@@ -52,6 +53,16 @@ class Recording(ScriptedSandbox):
     def thaw(self, environment: Environment) -> None:
         self.told.append("thaw")
         super().thaw(environment)
+
+    def terminate(self, environment: Environment) -> None:
+        self.told.append("terminate")
+        super().terminate(environment)
+
+    def kill(self, environment: Environment) -> None:
+        assert isinstance(environment, ScriptedEnvironment)
+        if not environment.is_killed and not environment.ended.done():
+            self.told.append("kill")
+        super().kill(environment)
 
     def end_init(self, environment: Environment) -> None:
         self.told.append("end_init")
@@ -492,6 +503,68 @@ def test_one_that_is_given_up_before_its_life_has_begun_starts_nothing(tmp_path:
         await bench.until(life.done)
         assert life.exception() is None
         assert bench.sandbox.assigned == []
+
+    play(tmp_path, echo, story)
+
+
+async def idle_one(bench: Bench) -> ExecutionEnvironment:
+    """Return an environment that has answered and is frozen."""
+    await bench.answer()
+    await bench.until(lambda: bench.sandbox.told[-1:] == ["freeze"])
+    (environment,) = bench.pool._tasks
+    return environment
+
+
+def test_an_idle_environment_may_say_goodbye(tmp_path: Path) -> None:
+    """It is asked to end, and what it writes then is in the log; nothing has to be killed."""
+
+    async def story(bench: Bench) -> None:
+        environment = await idle_one(bench)
+        environment.retire()
+        assert bench.pool.size == 0
+        await bench.until(lambda: not bench.pool._tasks)
+        assert bench.sandbox.told == ["end_init", "freeze", "terminate"]
+        await bench.logs.close()
+        assert "bye\n" in bench.messages()
+        bench.clock.advance(60)
+        assert "kill" not in bench.sandbox.told
+
+    async def polite(runtime: ScriptedRuntime) -> Exit:
+        try:
+            return await echo(runtime)
+        except asyncio.CancelledError:
+            runtime.print("bye\n")
+            return Exit(status=0)
+
+    play(tmp_path, polite, story)
+
+
+def test_who_will_not_go_is_killed_after_a_moment(tmp_path: Path) -> None:
+    """Its place is free from the start: the next invocation does not wait for it."""
+
+    async def story(bench: Bench) -> None:
+        bench.sandbox.ignores_terminate = True
+        environment = await idle_one(bench)
+        environment.retire()
+        assert await bench.answer("r2") == b"r2"
+        assert (bench.pool.size, len(bench.pool._tasks)) == (1, 2)
+        bench.clock.advance(SHUTDOWN_S * 0.9)
+        assert "kill" not in bench.sandbox.told
+        bench.clock.advance(SHUTDOWN_S * 0.2)
+        assert bench.sandbox.told.count("kill") == 1
+        await bench.until(lambda: len(bench.pool._tasks) == 1)
+
+    play(tmp_path, echo, story)
+
+
+def test_who_has_to_make_room_is_not_asked(tmp_path: Path) -> None:
+    """Somebody waits for its memory."""
+
+    async def story(bench: Bench) -> None:
+        environment = await idle_one(bench)
+        environment.retire(at_once=True)
+        assert bench.sandbox.told[-1] == "kill"
+        assert "terminate" not in bench.sandbox.told
 
     play(tmp_path, echo, story)
 

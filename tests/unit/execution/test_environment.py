@@ -46,6 +46,7 @@ from lambent.execution.environment import (
     Retire,
     RuntimeStarted,
     SetDeadline,
+    ShutDown,
     StartFailed,
     StartRuntime,
     describe_exit,
@@ -292,8 +293,18 @@ def test_retiring_a_busy_environment_lets_it_finish():
     machine, commands = play(*COLD, (1.3, Retire()), (1.5, RESPONSE), (1.75, NextRequested()))
     assert commands[3] == []
     assert commands[4] == [HI]
-    assert commands[5] == [ClearDeadline(), LogEnd(500.0, 250.0, "", ""), Kill(), Gone()]
+    assert commands[5] == [ClearDeadline(), LogEnd(500.0, 250.0, "", ""), ShutDown(), Gone()]
     assert machine.state is EnvironmentState.ENDING
+
+
+@pytest.mark.parametrize(("at_once", "how"), [(False, ShutDown()), (True, Kill())])
+def test_an_idle_environment_is_asked_to_end(at_once, how):
+    """Unless somebody waits for what it holds. Its place is free in either case, before it has ended."""
+    machine, commands = play(
+        *COLD, (1.5, RESPONSE), (1.75, NextRequested()), (2.0, Retire(at_once)), (2.1, Exited("x"))
+    )
+    assert commands[-2:] == [[how, Gone()], []]
+    assert machine.state is EnvironmentState.DEAD
 
 
 def test_a_repeated_next_delivers_the_same_event_again():
@@ -427,7 +438,7 @@ def test_an_init_ahead_that_is_not_wanted_any_more_ends_at_once():
 def test_one_that_is_retired_before_its_first_invocation_still_serves_it():
     """The slot had been granted: an update in between does not take it back."""
     machine, commands = play((0.0, Retire()), *COLD, (1.5, RESPONSE), (1.75, NextRequested()))
-    assert commands[-1] == [ClearDeadline(), LogEnd(500.0, 250.0, "", ""), Kill(), Gone()]
+    assert commands[-1] == [ClearDeadline(), LogEnd(500.0, 250.0, "", ""), ShutDown(), Gone()]
     assert machine.state is EnvironmentState.ENDING
 
 
@@ -680,4 +691,4 @@ def test_an_environment_that_is_not_wanted_any_more_streams_to_the_end():
     """Retired in the middle, it ends after its invocation."""
     _, commands = play(*COLD, (1.5, BEGUN), (1.75, Retire()), (2.0, ResponseEnded()), (2.25, NextRequested()))
     assert commands[4] == []
-    assert commands[6][-2:] == [Kill(), Gone()]
+    assert commands[6][-2:] == [ShutDown(), Gone()]

@@ -22,7 +22,7 @@ class Java:
 
     title = "Java"
     mark = "pom.xml, build.gradle or a .java file"
-    runtimes = r"java\d+(\.al\d+)?"
+    runtimes = r"java[12]\d(\.al\d+)?"
 
     _versions = (17, 21, 25)
     _handler = re.compile(r"\bclass\s+(\w+)[^{;]*\bimplements\b[^{;]*\bRequest(?:Stream)?Handler\b")
@@ -31,7 +31,9 @@ class Java:
     """Jars that builds leave beside the one that is meant."""
 
     def is_in(self, folder: Path) -> bool:
-        return self._has_project(folder) or any(self._sources(folder))
+        # Further down, modules of other languages may have some.
+        usual = folder / "src" / "main" / "java"
+        return self._has_project(folder) or usual.is_dir() or any(folder.glob("*.java"))
 
     def default_runtime(self, builder: Builder) -> str:
         version = re.match(r"javac (\d+)", builder.ask("javac", "-version", folder=Path("/")) or "")

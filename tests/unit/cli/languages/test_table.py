@@ -14,6 +14,7 @@ from lambent.cli.languages.table import PROGRAMS, recognise
     [
         (["go.mod", "main.go", "tool.py"], None, "Go"),
         (["Cargo.toml", "src"], None, "Rust"),
+        (["Shop.csproj", "Function.cs", "tool.py"], None, ".NET"),
         (["bootstrap", "helper.py", "helper.js"], None, "custom runtime"),
         (["app.py"], None, "Python"),
         (["requirements.txt"], None, "Python"),
@@ -48,8 +49,8 @@ def test_a_folder_is_recognised(folder: Path, files: list[str], runtime: str | N
         (["app.py"], "provided.al2023", r"nothing in it is recognised.*an executable bootstrap \(custom runtime\)$"),
         (
             ["app.py"],
-            "dotnet8",
-            r"^--runtime: deploy builds for python3\.x, .*, javaXX, rubyX\.Y and provided\.\*, not for 'dotnet8'$",
+            "java8",
+            r"^--runtime: .* for python3\.x, nodejsXX\.x, javaXX, rubyX\.Y, dotnetX and provided\.\*, not for 'java8'$",
         ),
         (["app.py", "package.json"], None, r"holds files of Python and of Node\.js: say --runtime to choose$"),
     ],
