@@ -42,7 +42,7 @@ def test_a_folder_is_recognised(folder: Path, files: list[str], runtime: str | N
     ("files", "runtime", "expected"),
     [
         (
-            ["app.csproj", "src"],
+            ["composer.json", "src"],
             None,
             r"nothing in it is recognised.*: looked for go\.mod \(Go\); Cargo\.toml \(Rust\); .*Node",
         ),
