@@ -66,7 +66,7 @@ class JavaSuite(ManagedRuntimeConformance):
         cls.folder = folder
         cls.classes = classes
         names = ("echo", "error", "init_error", "exit", "context", "nested_error", "order", "logs", "environment")
-        cls.packages = {name: {**classes, "which": name} for name in (*names, "left_over")}  # type: ignore[dict-item]
+        cls.packages = {name: {**classes, "which": name} for name in (*names, "left_over", "goodbye")}  # type: ignore[dict-item]
 
     def make_runtimes(self, has_own_root: bool) -> Runtimes:
         return _host_runtimes(self.folder, has_own_root)

@@ -257,7 +257,8 @@ def test_a_deployment_that_is_ended_leaves_nothing_behind(
         (("my function",), "the folder's name, 'my function', cannot be a function's: give one with --name"),
         (
             ("hello", "--runtime", "java8"),
-            "--runtime: deploy builds for python3.x, nodejsXX.x, javaXX, rubyX.Y, dotnetX and provided.*, not for 'java8'",
+            "--runtime: deploy builds for python3.x, nodejsXX.x, javaXX, rubyX.Y, dotnetX and provided.*, "
+            "not for 'java8'",
         ),
     ],
 )

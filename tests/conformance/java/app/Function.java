@@ -35,6 +35,12 @@ public class Function {
                     System.out.println("said " + event.get("say"));
                 }
                 return event;
+            case "goodbye":
+                Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+                    System.out.println("goodbye");
+                    Runtime.getRuntime().halt(0);
+                }));
+                return null;
             case "error":
                 throw new IllegalStateException("boom");
             case "nested_error":
