@@ -77,6 +77,8 @@ SYSTEM_COMMANDS = {
     "go": ("golang-go",),
     "node": ("nodejs",),
     "npm": ("npm",),
+    "javac": ("openjdk-17-jdk-headless",),
+    "mvn": ("maven",),
     "ruby": ("ruby",),
     "bundle": ("ruby-bundler",),
 }
