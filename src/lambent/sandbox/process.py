@@ -194,7 +194,7 @@ class ProcessSandbox:
         if own.process is not None and not own.is_killed:
             own.below = [entry for pid in descendants(own.process.pid) if (entry := process_entry(pid))]
             # Pending where it is stopped, so that it comes before anything else.
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(own.process.pid, signal.SIGTERM)
             self.thaw(own)
 
