@@ -432,7 +432,7 @@ class ExecutionEnvironment:
         return Verdict.ACCEPTED
 
     def response_broken(self, request_id: str) -> None:
-        if self._machine.is_streaming(request_id):
+        if self._machine.is_pending(request_id) or self._machine.is_streaming(request_id):
             self._handle(machine.ResponseBroken())
 
     def error_posted(self, request_id: str, post: Post) -> Verdict:

@@ -543,9 +543,18 @@ class _Connection(asyncio.Protocol):
         self._body.clear()
         self._let_go(self._held_bytes)
         for request in dropped:
-            broken, request.streamed = request.streamed, ""
+            broken = _answered_by(request)
+            # Told once.
+            request.streamed, request.method = "", b""
             if broken:
                 self._listener.events.response_broken(broken)
+
+
+def _answered_by(request: _Request) -> str:
+    """Return the id of the invocation whose response or error a request posts, nothing where it does something else."""
+    name, _, kind = request.target[len(_INVOCATION) :].partition(b"/")
+    is_post = request.method == b"POST" and request.target.startswith(_INVOCATION)
+    return name.decode("latin-1") if is_post and kind in (b"response", b"error") else ""
 
 
 def _streams(request: _Request) -> bool:
