@@ -99,8 +99,8 @@ class RuntimeEvents(Protocol):
 
     def response_broken(self, request_id: str) -> None:
         """
-        A response, streamed or not, or an error was cut off. The runtime is about to end, posts it once more, or goes on
-        with something else.
+        A response, streamed or not, or an error was cut off. The runtime is about to end, posts it once more, or goes
+        on with something else.
         """
         ...
 

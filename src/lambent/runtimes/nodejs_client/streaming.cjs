@@ -102,6 +102,11 @@ class ResponseStream {
     this.stream = this._forHandler();
   }
 
+  /** Whether it was destroyed before it was whole. */
+  get isCutOff() {
+    return this._request.destroyed && !this._request.writableFinished;
+  }
+
   /** End the response with an error, unless it has ended. What was written is with the caller already. */
   fail(body) {
     if (this._request.writableEnded || this._request.destroyed) {
