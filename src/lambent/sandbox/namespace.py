@@ -110,6 +110,8 @@ class NamespaceEnvironment:
         self.process: int | None = None
         """A descriptor of the environment's first process."""
         self.memory_mib = 0
+        self.is_set_up = False
+        """Whether its second process waits for work."""
         self.parked: asyncio.Future[None] = self.loop.create_future()
         self.started: asyncio.Future[None] | None = None
         self.ended: asyncio.Future[Exit] = self.loop.create_future()
@@ -227,9 +229,10 @@ class NamespaceSandbox:
                 environment.process = descriptors[0]
                 environment.loop.add_reader(environment.process, self._process_ended, environment)
                 self._process_known(environment)
+                self._said_to_be_there(environment)
             elif what == b"R":
-                if not environment.parked.done():
-                    environment.parked.set_result(None)
+                environment.is_set_up = True
+                self._said_to_be_there(environment)
             else:
                 failure = SandboxStartError(text or "its zygote has ended")
                 if not environment.parked.done():
@@ -242,6 +245,13 @@ class NamespaceSandbox:
                 if not data:
                     environment.loop.remove_reader(environment.orders)
                     return
+
+    @staticmethod
+    def _said_to_be_there(environment: NamespaceEnvironment) -> None:
+        # The two are said by two processes, either of which may be the first. What is not known cannot be ended.
+        is_there = environment.is_set_up and environment.process is not None
+        if is_there and not environment.parked.done():
+            environment.parked.set_result(None)
 
     # Running -----------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from lambent.clock import SystemClock
 from lambent.errors.families import DependencyError
 from lambent.sandbox.contract import DriverSettings, ParkedKind
 from lambent.sandbox.namespace import NamespaceSandbox
+from lambent.sandbox.rootless import RootlessSandbox
 from lambent.sandbox.spawner import PARKED
 
 if sys.platform != "linux":
@@ -74,9 +76,11 @@ async def turns_until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0)
 
 
-async def begin(spawners: list[PlayedSpawner], tmp_path: Path) -> tuple[NamespaceSandbox, PlayedSpawner]:
+async def begin(
+    spawners: list[PlayedSpawner], tmp_path: Path, of: type[NamespaceSandbox] = NamespaceSandbox
+) -> tuple[NamespaceSandbox, PlayedSpawner]:
     """Return a driver whose spawner is ready."""
-    driver = NamespaceSandbox(DriverSettings(run_folder=tmp_path), SystemClock())
+    driver = of(DriverSettings(run_folder=tmp_path), SystemClock())
     ready = asyncio.ensure_future(driver.end_leftovers())
     await turns_until(lambda: spawners)
     await spawners[0].order()
@@ -94,6 +98,16 @@ def parts() -> Iterator[tuple[list[int], list[int]]]:
             stack.enter_context(there)
             there.setblocking(False)
         yield [here.detach() for here, _ in pairs], [there.fileno() for _, there in pairs]
+
+
+@contextlib.contextmanager
+def subprocess_that_waits() -> Iterator[int]:
+    """Give a descriptor of a process, which somebody else is to end."""
+    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", "import time; time.sleep(60)"], {})
+    descriptor = os.pidfd_open(pid)
+    yield descriptor
+    os.close(descriptor)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
 
 
 def are_closed(others: list[int]) -> bool:
@@ -122,6 +136,36 @@ def test_who_gives_up_as_the_answer_comes_leaves_no_descriptor(spawners: list[Pl
                 await parking
             assert are_closed(others)
         assert await spawner.order() == {"op": "gone", "id": order["id"]}
+        await driver.close()
+
+    asyncio.run(story())
+
+
+def test_an_environment_is_parked_once_its_process_is_known(spawners: list[PlayedSpawner], tmp_path: Path) -> None:
+    """On a busy machine the one who waits for work is heard before the one who tells which process to end."""
+
+    async def story() -> None:
+        driver, spawner = await begin(spawners, tmp_path, RootlessSandbox)
+        parking = asyncio.ensure_future(driver.park(ParkedKind()))
+        order = await spawner.order()
+        with parts() as (mine, others), subprocess_that_waits() as process:
+            spawner.answer({"id": order["id"], "uid": 1, "address": None}, mine)
+            for one in mine:
+                os.close(one)
+            orders = socket.socket(fileno=os.dup(others[PARKED.index("orders")]))
+            orders.send(b"R")
+            await turns_until(
+                lambda: all(one.is_set_up for one in driver._environments.values()) and driver._environments
+            )
+            await asyncio.sleep(0)
+            assert not parking.done()
+            socket.send_fds(orders, [b"P"], [process])
+            environment = await asyncio.wait_for(parking, 10)
+            os.write(others[PARKED.index("status")], signal.SIGKILL.to_bytes(4, sys.byteorder))
+            driver.kill(environment)
+            assert (await asyncio.wait_for(driver.wait(environment), 10)).signal == signal.SIGKILL
+            driver.release(environment)
+            orders.close()
         await driver.close()
 
     asyncio.run(story())
