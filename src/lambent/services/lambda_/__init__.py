@@ -6,6 +6,7 @@ In: a caller and validated parameters. Out: output shapes as plain mappings. Nev
 
 from lambent.access.links import CodeLinks
 from lambent.clock import Clock
+from lambent.destinations.contract import Destinations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import RequestTooLargeException
@@ -17,6 +18,7 @@ from lambent.services.lambda_.code import PackageIntake
 from lambent.services.lambda_.concurrency import FunctionConcurrency
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.cross_account import CrossAccount
+from lambent.services.lambda_.event_invoke_configs import EventInvokeConfigs
 from lambent.services.lambda_.functions import Functions
 from lambent.services.lambda_.invoke import Invoke
 from lambent.services.lambda_.layer_permissions import LayerPermissions
@@ -24,6 +26,7 @@ from lambent.services.lambda_.layers import Layers
 from lambent.services.lambda_.not_offered import NOT_OFFERED
 from lambent.services.lambda_.permissions import Permissions
 from lambent.services.lambda_.provisioned_concurrency import ProvisionedConcurrencyConfigs, ProvisionedStates
+from lambent.services.lambda_.recursion import RecursionConfigs
 from lambent.services.lambda_.runtime_management import RuntimeManagement
 from lambent.services.lambda_.tags import Tags
 from lambent.services.lambda_.versions import Versions
@@ -39,6 +42,7 @@ def service(
     activation: Activation,
     dispatcher: Dispatcher,
     provisioned: ProvisionedStates,
+    destinations: Destinations,
     links: CodeLinks,
     quotas: Quotas,
     clock: Clock,
@@ -49,7 +53,7 @@ def service(
         name="lambda",
         handlers=CrossAccount(store).open(
             collect_handlers(
-                Functions(store, packages, rules, activation, links, quotas, clock),
+                Functions(store, packages, rules, activation, destinations, links, quotas, clock),
                 Versions(store, activation, quotas, clock),
                 Aliases(store, clock),
                 Permissions(store, clock),
@@ -58,6 +62,8 @@ def service(
                 RuntimeManagement(store, clock),
                 FunctionConcurrency(store, quotas),
                 ProvisionedConcurrencyConfigs(store, provisioned, quotas, clock),
+                EventInvokeConfigs(store, destinations, clock),
+                RecursionConfigs(store),
                 Tags(store, activation, quotas, clock),
                 AccountSettings(store, quotas),
                 Invoke(dispatcher, quotas, clock),
