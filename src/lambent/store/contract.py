@@ -546,6 +546,9 @@ BODY_INLINE_MAX_BYTES = 32 * 1024
 ATTRIBUTES_MAX_BYTES = 64 * 1024
 """What does not fit belongs into the body."""
 
+DOCUMENT_MAX_BYTES = 256 * 1024
+"""What may be kept with a queue's definition."""
+
 LEASE_MAX_S = 43_200
 """The longest lease. Documented: SQS developer guide, visibility timeout."""
 
@@ -584,7 +587,7 @@ class QueueDefinition(msgspec.Struct, frozen=True):
     queue: QueueName
     rules: QueueRules
     document: bytes
-    """The owner's own, opaque here; empty for queues that came into being with a put."""
+    """The owner's own, opaque here, at most `DOCUMENT_MAX_BYTES`; empty for queues that came into being with a put."""
     revision: int
     """Counts the definitions, from 1."""
 
@@ -830,8 +833,8 @@ class EventQueue(Protocol):
         """
         ...
 
-    async def peek(self, queue: QueueName, *, after: int = 0, limit: int) -> Sequence[WaitingEvent]:
-        """Return events by sequence, those above `after`, claimed or not."""
+    async def peek(self, queue: QueueName, *, limit: int) -> Sequence[WaitingEvent]:
+        """Return some events without claiming them: those that can be claimed or will, soonest first, then leased ones."""
         ...
 
     async def depth(self, queues: Sequence[QueueName]) -> Mapping[QueueName, Depth]:
@@ -848,10 +851,10 @@ class EventQueue(Protocol):
 
     def on_due(self, callback: Callable[[QueueName, float], None]) -> None:
         """
-        Call back, on the event loop, after every commit that put events into a queue, gave some back or freed a
-        group: with the queue, and the seconds until the first of these can be claimed.
+        Call back, on the event loop, after every commit that put events into a queue, gave some back, moved the end of
+        a lease or freed a group: with the queue, and the seconds until the first of these can be claimed.
 
-        Tells of commits through this object only. Leases that run out are not told: `next_due_s` of a claim did.
+        Tells of commits through this object only. A lease that runs out is not told: `next_due_s` of a claim told when.
         """
         ...
 
