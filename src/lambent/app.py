@@ -21,7 +21,11 @@ from typing import Any
 from lambent import __version__
 from lambent.access.links import CodeLinks
 from lambent.clock import Clock, SystemClock
+from lambent.destinations.function import FunctionDestination
+from lambent.destinations.queue import EngineQueues, QueueDestination
+from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
+from lambent.dispatch.outbox import Outbox
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Inside, Scope
 from lambent.domain.function import Deployment, State
@@ -147,6 +151,20 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         )
         fleet = LocalFleet(pool)
         dispatcher = Dispatcher(store, fleet, fleet, quotas, clock)
+        events = AsyncInvocations(
+            queue,
+            store,
+            dispatcher,
+            clock,
+            most=settings.api.async_invocations_max,
+            time_scale=settings.api.async_time_scale,
+            spawn=tasks.create_task,
+        )
+        destinations: dict[str, Destination] = {
+            "lambda": FunctionDestination(events, clock),
+            "sqs": QueueDestination(EngineQueues(queue, clock)),
+        }
+        outbox = Outbox(queue, destinations, clock, time_scale=settings.api.async_time_scale, spawn=tasks.create_task)
         keeper = InitialisedKeeper(store, pool, clock)
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
@@ -158,6 +176,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 activation=activation,
                 dispatcher=dispatcher,
                 provisioned=keeper,
+                events=events,
+                destinations=destinations,
                 links=links,
                 quotas=quotas,
                 clock=clock,
@@ -190,6 +210,10 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_supervise("activation", activation.run, clock)),
             tasks.create_task(_supervise("retirement", dispatcher.retire_old_deployments, clock)),
             tasks.create_task(_supervise("keeping initialised", keeper.run, clock)),
+            tasks.create_task(_supervise("asynchronous invocations", events.run, clock)),
+            tasks.create_task(_supervise("leases of events", events.keep_leases, clock)),
+            tasks.create_task(_supervise("deliveries", outbox.run, clock)),
+            tasks.create_task(_supervise("leases of deliveries", outbox.keep_leases, clock)),
             tasks.create_task(_expect_some(store, surroundings)),
         ]
         loop = asyncio.get_running_loop()
@@ -202,7 +226,10 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         finally:
             for task in background:
                 task.cancel()
+            await events.stop()
             await pool.close(settings.server.shutdown_grace_s)
+            await events.close()
+            await outbox.close()
 
 
 def _health(
@@ -251,7 +278,8 @@ async def _expect_some(store: FunctionRepository, around: Surroundings) -> None:
 
 def _inside(environment: ExecutionEnvironment) -> Inside:
     deployment = environment.deployment
-    return Inside(deployment.scope, function_arn(deployment.scope, deployment.name, deployment.version))
+    arn = function_arn(deployment.scope, deployment.name, deployment.version)
+    return Inside(deployment.scope, arn, environment.trace_header)
 
 
 def _parked(settings: SandboxSettings, sandbox: Sandbox, memory: HostMemory, clock: Clock) -> ParkedPool:

@@ -34,10 +34,6 @@ class NoSuchTarget(Exception):
     """The target is not there now. It may have been deleted, and may be made again."""
 
 
-class RefusedForRecursion(Exception):
-    """The target has been reached by the same chain so often that the chain ends here."""
-
-
 class Destination(Protocol):
     """Delivers to the resources of one AWS service."""
 
@@ -53,7 +49,6 @@ class Destination(Protocol):
 
         Raises:
             NoSuchTarget: there is none. It will be tried again.
-            RefusedForRecursion: it must not be delivered. It will not be tried again.
             DependencyError: the target takes nothing now. It will be tried again.
         """
         ...

@@ -7,6 +7,7 @@ In: a caller and validated parameters. Out: output shapes as plain mappings. Nev
 from lambent.access.links import CodeLinks
 from lambent.clock import Clock
 from lambent.destinations.contract import Destinations
+from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import RequestTooLargeException
@@ -41,6 +42,7 @@ def service(
     rules: ConfigurationRules,
     activation: Activation,
     dispatcher: Dispatcher,
+    events: AsyncInvocations,
     provisioned: ProvisionedStates,
     destinations: Destinations,
     links: CodeLinks,
@@ -66,7 +68,7 @@ def service(
                 RecursionConfigs(store),
                 Tags(store, activation, quotas, clock),
                 AccountSettings(store, quotas),
-                Invoke(dispatcher, quotas, clock),
+                Invoke(dispatcher, events, quotas, clock),
             )
         ),
         not_offered=NOT_OFFERED,
@@ -82,6 +84,11 @@ def service(
                 quotas.invoke_payload_max_bytes + 1_048_576,
                 RequestTooLargeException,
                 "InvokeFunction",
+            ),
+            "InvokeAsync": BodyLimit(
+                quotas.invoke_async_payload_max_bytes,
+                quotas.invoke_async_payload_max_bytes + 1_048_576,
+                RequestTooLargeException,
             ),
         },
     )

@@ -285,9 +285,7 @@ class Functions:
         return await attach_layers(self._store, caller, request["Layers"])
 
     async def _check_dead_letters(self, target: Target, request: Mapping[str, Any]) -> None:
-        await check_dead_letters(
-            target.scope, request, self._destinations, accept_inert=self._rules.accept_inert
-        )
+        await check_dead_letters(target.scope, request, self._destinations, accept_inert=self._rules.accept_inert)
 
     def _begin_update(self, latest: FunctionVersion, configuration: Configuration, code: Code) -> FunctionVersion:
         changed = msgspec.structs.replace(
