@@ -867,7 +867,7 @@ class EventQueue(Protocol):
         ...
 
     async def peek(self, queue: QueueName, *, limit: int) -> Sequence[WaitingEvent]:
-        """Return some events without claiming them: those that can be claimed or will, soonest first, then leased ones."""
+        """Return some events without claiming them: what can be claimed or will, soonest first, then what is leased."""
         ...
 
     async def depth(self, queues: Sequence[QueueName]) -> Mapping[QueueName, Depth]:

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
 import aiosqlite
-from sqlalchemy import URL, Connection, Executable, Insert, Row, event
+from sqlalchemy import URL, Connection, Engine, Executable, Insert, Row, create_engine, event
 from sqlalchemy import exc as sqlalchemy_errors
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from lambent.errors.families import DependencyError
+from lambent.store.connection_thread import ConnectionThread
 from lambent.store.contract import Conflict
 from lambent.store.tables import APPLICATION_ID
 
@@ -154,6 +156,8 @@ class Database:
         # For fairness, not for correctness: BEGIN IMMEDIATE serialises writers, over processes as well. But SQLite lets
         # waiting writers poll with growing pauses, first served whoever wakes at the right moment; here they queue.
         self._turn = asyncio.Lock()
+        self._applying = ConnectionThread("store-apply", self._engine_of("BEGIN IMMEDIATE"))
+        self._looking = ConnectionThread("store-look", self._engine_of("BEGIN"))
 
     async def __aenter__(self) -> "Database":
         return self
@@ -163,6 +167,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections. Repeating it is fine."""
+        await self._applying.close()
+        await self._looking.close()
         await self._engine.dispose()
 
     @asynccontextmanager
@@ -211,6 +217,21 @@ class Database:
             async with self._glancing.connect() as connection:
                 return (await connection.execute(statement, parameters)).all()
 
+    async def apply(self, work: Callable[[Connection], _T]) -> _T:
+        """
+        Run a function of many statements on a thread, in a transaction like that of `write`, in turn with those.
+
+        It runs to its end even when the caller is cancelled.
+        """
+        async with self._turn:
+            with _translated():
+                return await _uninterrupted(self._applying.run(work))
+
+    async def look(self, work: Callable[[Connection], _T]) -> _T:
+        """Run a function of many queries on a thread, on one state of the database; it waits for no writer."""
+        with _translated():
+            return await self._looking.run(work)
+
     @staticmethod
     async def _undo_and_close(connection: AsyncConnection) -> None:
         await _quietly(connection.rollback())
@@ -226,6 +247,17 @@ class Database:
             raise
         if committed is not None:
             committed()
+
+    def _engine_of(self, begin: str) -> Engine:
+        """Return an engine for a `ConnectionThread`."""
+        engine = create_engine(
+            URL.create("sqlite", database=str(self._path)),
+            creator=self._open,
+            poolclass=NullPool,
+            execution_options={_MODE: begin},
+        )
+        event.listen(engine, "begin", _begin)
+        return engine
 
     def _connect(self, *_: object, **__: object) -> "_Driver":
         driver = _Driver(self._open, iter_chunk_size=64)

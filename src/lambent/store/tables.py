@@ -336,7 +336,7 @@ event_queues = Table(
     metadata,
     # `<kind>/<account>/<region>/<name>`: one column, so that a batch finds all its queues with one list.
     Column("path", _NAME, primary_key=True),
-    # What the rows of its content carry. Purging is a new number; what has the old one is swept in small steps afterwards.
+    # What the rows of its content carry. Purging is a new number; what has the old one is swept in small steps.
     Column("content_id", BigInteger, nullable=False),
     # Counted along with every change: a limit must not cost a walk over a million rows.
     Column("event_count", BigInteger, nullable=False),
