@@ -21,6 +21,7 @@ from typing import Any
 from lambent import __version__
 from lambent.access.links import CodeLinks
 from lambent.clock import Clock, SystemClock
+from lambent.destinations.contract import Destinations
 from lambent.destinations.function import FunctionDestination
 from lambent.destinations.queue import EngineQueues, QueueDestination
 from lambent.dispatch.async_invocations import AsyncInvocations
@@ -51,13 +52,15 @@ from lambent.sandbox.probe import choose, gather
 from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
-from lambent.settings import SandboxSettings, ServerSettings, Settings, why_not_obeyed
+from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
 from lambent.store.blobs import FileBlobs
+from lambent.store.contract import EventQueue
 from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
+from lambent.store.queue import DurableEventQueue
 from lambent.store.tables import SCHEMA
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.segments import Segments
@@ -70,6 +73,9 @@ _BOTO3 = ("boto3", "botocore.session", "botocore.httpsession", "botocore.auth", 
 _EXPECT_MAX = 4
 _EXPECT_AMONG = 200
 """Kinds of environments that are parked at the start, and functions that are looked at for them. Assumed."""
+
+_SWEEP_EVERY_S = 30.0
+"""Between sweeps of what queues no longer need. Assumed."""
 
 _RESTART_S = 1.0
 """Assumed: how soon a failed supervised task is worth running again."""
@@ -100,6 +106,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         stack.push_async_callback(_give_up, preparing)
         database = await stack.enter_async_context(Database(folder.database))
         store = FunctionRepository(database)
+        queue = await stack.enter_async_context(DurableEventQueue(database, FileBlobs(folder.payloads), clock))
         blobs = FileBlobs(folder.blobs)
         packages = FilePackages(blobs, folder.packages, quotas)
         stack.push_async_callback(packages.close)
@@ -151,20 +158,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         )
         fleet = LocalFleet(pool)
         dispatcher = Dispatcher(store, fleet, fleet, quotas, clock)
-        events = AsyncInvocations(
-            queue,
-            store,
-            dispatcher,
-            clock,
-            most=settings.api.async_invocations_max,
-            time_scale=settings.api.async_time_scale,
-            spawn=tasks.create_task,
-        )
-        destinations: dict[str, Destination] = {
-            "lambda": FunctionDestination(events, clock),
-            "sqs": QueueDestination(EngineQueues(queue, clock)),
-        }
-        outbox = Outbox(queue, destinations, clock, time_scale=settings.api.async_time_scale, spawn=tasks.create_task)
+        asynchronous = _Asynchronous(settings.api, queue, store, dispatcher, tasks, clock)
         keeper = InitialisedKeeper(store, pool, clock)
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
@@ -176,8 +170,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 activation=activation,
                 dispatcher=dispatcher,
                 provisioned=keeper,
-                events=events,
-                destinations=destinations,
+                events=asynchronous.events,
+                destinations=asynchronous.destinations,
                 links=links,
                 quotas=quotas,
                 clock=clock,
@@ -185,19 +179,27 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             "logs": logs.service(LogRepository(database, clock), function_logs.fold),
         }
         admission = Admission(settings.server.requests_max, settings.server.body_bytes_max)
-        about = {
-            "driver": sandbox.name,
-            "why": reason,
-            "task_root": sandbox.task_root(folder.packages / "{code_sha256}"),
-        }
-        health = _health(about, store, fleet, admission, clock)
         gateway = Gateway(
             Pipeline(
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
                 Identity(settings.api.account, settings.api.region),
             ),
-            OwnPaths(blobs, links, health),
+            OwnPaths(
+                blobs,
+                links,
+                _health(
+                    {
+                        "driver": sandbox.name,
+                        "why": reason,
+                        "task_root": sandbox.task_root(folder.packages / "{code_sha256}"),
+                    },
+                    store,
+                    fleet,
+                    admission,
+                    clock,
+                ),
+            ),
             admission,
             clock,
         )
@@ -210,26 +212,77 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_supervise("activation", activation.run, clock)),
             tasks.create_task(_supervise("retirement", dispatcher.retire_old_deployments, clock)),
             tasks.create_task(_supervise("keeping initialised", keeper.run, clock)),
-            tasks.create_task(_supervise("asynchronous invocations", events.run, clock)),
-            tasks.create_task(_supervise("leases of events", events.keep_leases, clock)),
-            tasks.create_task(_supervise("deliveries", outbox.run, clock)),
-            tasks.create_task(_supervise("leases of deliveries", outbox.keep_leases, clock)),
+            *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
         ]
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):
-                loop.add_signal_handler(number, server.stop)
-        loop.call_soon(ready, endpoint)
+        _obey_signals(server)
+        asyncio.get_running_loop().call_soon(ready, endpoint)
         try:
             await server.serve(sockets=[listener])
         finally:
             for task in background:
                 task.cancel()
-            await events.stop()
+            await asynchronous.events.stop()
             await pool.close(settings.server.shutdown_grace_s)
-            await events.close()
-            await outbox.close()
+            await asynchronous.close()
+
+
+def _obey_signals(server: GatewayServer) -> None:
+    """Have the server stop on SIGINT and SIGTERM, where signals can be handled."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
+
+
+class _Asynchronous:
+    """What runs events, and takes the news of them where it belongs."""
+
+    def __init__(
+        self,
+        settings: ApiSettings,
+        queue: EventQueue,
+        store: FunctionRepository,
+        dispatcher: Dispatcher,
+        tasks: asyncio.TaskGroup,
+        clock: Clock,
+    ) -> None:
+        self._tasks, self._clock, self._queue = tasks, clock, queue
+        scale = settings.async_time_scale
+        self.events = AsyncInvocations(
+            queue,
+            store,
+            dispatcher,
+            clock,
+            most=settings.async_invocations_max,
+            time_scale=scale,
+            spawn=tasks.create_task,
+        )
+        self.destinations: Destinations = {
+            "lambda": FunctionDestination(self.events, clock),
+            "sqs": QueueDestination(EngineQueues(queue, clock)),
+        }
+        self.outbox = Outbox(queue, self.destinations, clock, time_scale=scale, spawn=tasks.create_task)
+
+    def start(self) -> list["asyncio.Task[None]"]:
+        """Begin all that goes on for as long as the server does."""
+        work = {
+            "asynchronous invocations": self.events.run,
+            "leases of events": self.events.keep_leases,
+            "deliveries": self.outbox.run,
+            "leases of deliveries": self.outbox.keep_leases,
+            "sweeping events": self._sweep,
+        }
+        return [self._tasks.create_task(_supervise(name, one, self._clock)) for name, one in work.items()]
+
+    async def _sweep(self) -> None:
+        while True:
+            await self._queue.sweep()
+            await self._clock.sleep(_SWEEP_EVERY_S)
+
+    async def close(self) -> None:
+        """Leave what still goes on to the next start."""
+        await self.events.close()
+        await self.outbox.close()
 
 
 def _health(

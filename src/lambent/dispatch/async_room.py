@@ -1,4 +1,4 @@
-"""How many asynchronous invocations of one function may run at once: arithmetic, without waiting for a count of them."""
+"""How many asynchronous invocations of one function may run at once: arithmetic that needs no count of what waits."""
 
 import math
 

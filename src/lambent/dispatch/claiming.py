@@ -16,7 +16,7 @@ _log = logging.getLogger("lambent.dispatch")
 
 LEASE_S = 30.0
 """
-Assumed: what a server that was killed held is claimed again after so long; it is extended long before by one that lives.
+Assumed: what a server held that was killed is claimed again after so long; one that lives extends it long before.
 """
 _EXTEND_EVERY_S = LEASE_S / 3
 _EXTEND_AT_ONCE = 500

@@ -42,4 +42,7 @@ def why_not_offered(arn: str, offered: tuple[str, ...]) -> str | None:
     what = "Kafka" if service == "kafka" else _COMING.get(service or "")
     if what is None or service in offered:
         return None
-    return f"{arn} is not offered by this version of Lambent: {what} come with a later version; use a function or an SQS queue"
+    return (
+        f"{arn} is not offered by this version of Lambent: {what} come with a later version; use a function or an SQS "
+        "queue"
+    )

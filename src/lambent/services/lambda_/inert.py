@@ -30,7 +30,8 @@ _DEFAULTS: dict[str, Callable[[Any], bool]] = {
     "CapacityProviderConfig": _is_empty,
     "DurableConfig": _is_empty,
 }
-"""Wire member to the question whether a value is AWS's default, or acts. Documented: Lambda API reference, CreateFunction."""
+"""Wire member to the question whether a value is AWS's default, or acts."""
+# Documented: Lambda API reference, CreateFunction.
 
 
 def take_inert(request: Mapping[str, Any], *, accept: bool, function_name: str) -> dict[str, Any]:
