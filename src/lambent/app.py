@@ -13,7 +13,7 @@ import os
 import pwd
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -255,13 +255,16 @@ class _Asynchronous:
             clock,
             most=settings.async_invocations_max,
             time_scale=scale,
-            spawn=tasks.create_task,
+            spawn=self._spawn,
         )
         self.destinations: Destinations = {
             "lambda": FunctionDestination(self.events, clock),
             "sqs": QueueDestination(EngineQueues(queue, clock)),
         }
-        self.outbox = Outbox(queue, self.destinations, clock, time_scale=scale, spawn=tasks.create_task)
+        self.outbox = Outbox(queue, self.destinations, clock, time_scale=scale, spawn=self._spawn)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        return self._tasks.create_task(_logged(work))
 
     def start(self) -> list["asyncio.Task[None]"]:
         """Begin all that goes on for as long as the server does."""
@@ -367,6 +370,14 @@ async def _live(environment: ExecutionEnvironment) -> None:
     except Exception:
         _log.exception("environment.failed function=%s", environment.deployment.name)
         environment.abandon()
+
+
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
+    """Run one piece of work to its end; its failure is ours to log and nobody else's to die of."""
+    try:
+        await work
+    except Exception:
+        _log.exception("task.failed name=%s", getattr(work, "__qualname__", "?"))
 
 
 async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Clock) -> None:

@@ -344,7 +344,8 @@ class AsyncInvocations:
                 return _Attempt(version, config, GiveUp(Condition.RECURSION_DETECTED))
             if version.state is not State.ACTIVE:
                 return _Attempt(version, config, _Refused(f"the function is {version.state.value}"))
-            return _Attempt(version, config, await self._invoke(function, version, claim, event, trace.header))
+            result = await self._invoke(function, version, claim, event, trace.header)
+            return _Attempt(version, config, result, trace.header)
         except Exception as error:
             # Also what is ours to mend: the event is kept, and tried again.
             _log.exception("event.failed request_id=%s function=%s", claim.id, name)
@@ -413,6 +414,7 @@ class AsyncInvocations:
         outcome = attempt.result if isinstance(attempt.result, InvocationOutcome) else None
         is_success = condition is Condition.SUCCESS
         arn = function_arn(config.scope, config.name, config.qualifier)
+        trace_header = attempt.trace_header or event.trace_header
         told = []
         if target := config.on_success if is_success else config.on_failure:
             record = invocation_record(
@@ -424,7 +426,7 @@ class AsyncInvocations:
                 payload=claim.body,
                 outcome=outcome,
             )
-            message = OutgoingMessage(event.trace_header, arn, is_success=is_success)
+            message = OutgoingMessage(trace_header, arn, is_success=is_success)
             told.append(_outgoing(config.scope, target, claim.id, record, message))
         dead_letters = "" if attempt.version is None else attempt.version.configuration.dead_letter_arn
         if dead_letters and not is_success:
@@ -436,7 +438,7 @@ class AsyncInvocations:
                 "ErrorCode": ("Number", code),
                 "ErrorMessage": ("String", text or condition.value),
             }
-            message = OutgoingMessage(event.trace_header, arn, attributes)
+            message = OutgoingMessage(trace_header, arn, attributes)
             told.append(_outgoing(config.scope, dead_letters, claim.id, claim.body, message))
         return tuple(told)
 
@@ -459,6 +461,8 @@ class _Attempt(msgspec.Struct, frozen=True):
     """None where even that could not be told."""
     config: EventInvokeConfig
     result: InvocationOutcome | _Refused | GiveUp
+    trace_header: str | None = None
+    """What the function got, where it ran: what is told goes on with it."""
 
     @property
     def is_success(self) -> bool:

@@ -44,6 +44,8 @@ class Claimer:
         self._not_before: dict[QueueName, float] = {}
         """Where nothing is to be taken before a moment, whatever comes due."""
         self._held: dict[_Key, Claim] = {}
+        self._looked_at = 0.0
+        """The moment of the last look at what is due."""
         self._wake = asyncio.Event()
         queue.on_due(self._note_due)
 
@@ -60,7 +62,7 @@ class Claimer:
 
     def due(self) -> Sequence[QueueName]:
         """Return the queues that have something to claim now, those first that had no turn for longest."""
-        now = self._clock.monotonic()
+        now = self._looked_at = self._clock.monotonic()
         self._not_before = {queue: at for queue, at in self._not_before.items() if at > now}
         return [queue for queue, at in self._due_at.items() if at <= now]
 
@@ -84,7 +86,8 @@ class Claimer:
         """
         if not self._wake.is_set():
             now = self._clock.monotonic()
-            coming = [at - now for at in self._due_at.values() if at > now]
+            # What came due since the last look has not been seen; what was due then was, and there is no room for it.
+            coming = [at - now for at in self._due_at.values() if at > self._looked_at]
             if most_s is not None:
                 coming.append(most_s)
             timer = self._clock.call_later(max(min(coming), 0.0), self._wake.set) if coming else None
@@ -139,14 +142,17 @@ class Claimer:
         key = (claim.queue, claim.sequence)
         delay = _SETTLE_AGAIN_MIN_S
         while True:
-            held = self._held[key]
+            held = self._held.get(key)
+            if held is None:
+                # Its queue was dropped.
+                return Outcome.GONE
             try:
                 (outcome,) = await self._queue.settle([_with_receipt(step, held)])
             except DependencyError as error:
                 _log.error("event.not_settled request_id=%s reason=%s", claim.id, error)
             else:
                 if outcome is not Outcome.FULL:
-                    del self._held[key]
+                    self._held.pop(key, None)
                     if outcome is not Outcome.HAPPENED:
                         _log.warning("event.claim_lost request_id=%s outcome=%s", claim.id, outcome.value)
                     return outcome
