@@ -53,7 +53,9 @@ def logs_client(server):
 @pytest.fixture(scope="module")
 def collector(lambda_client, runtime):
     """A function that others name as their destination: its log holds the records."""
-    return FunctionMaker(lambda_client, runtime, "collector")("def handler(e, c):\n import json\n print('RAN', json.dumps(e))")
+    return FunctionMaker(lambda_client, runtime, "collector")(
+        "def handler(e, c):\n import json\n print('RAN', json.dumps(e))"
+    )
 
 
 @pytest.fixture
@@ -117,9 +119,7 @@ def test_pl01_what_event_refuses(lambda_client, make_function):
     name = make_function(SOURCE)
 
     def event(payload, function=name, **options):
-        return refused(
-            lambda_client.invoke, FunctionName=function, InvocationType="Event", Payload=payload, **options
-        )
+        return refused(lambda_client.invoke, FunctionName=function, InvocationType="Event", Payload=payload, **options)
 
     size = 1_200_000
     problem, message = event(json.dumps("x" * (size - 2)))
@@ -339,6 +339,25 @@ def test_a_function_that_calls_itself_is_stopped(lambda_client, make_function, r
     assert len(ran(name, 16)) == 16
     lambda_client.put_function_recursion_config(FunctionName=name, RecursiveLoop="Allow")
     assert invoke(lambda_client, name, event)[1] == "the end"
+
+
+def test_a_chain_that_comes_from_elsewhere_is_stopped(lambda_client, make_function, ran):
+    """A service that passes the trace on is part of the chain: with 16 passes behind it a caller is refused."""
+    name = make_function(SOURCE)
+    invoke(lambda_client, name, {})
+    trace = ran(name)[0]["trace"]
+    assert re.search(r";Lineage=[0-9a-f]{8}:1$", trace)
+
+    def add(request, **_):
+        request.headers["X-Amzn-Trace-Id"] = trace.removesuffix(":1") + ":16"
+
+    lambda_client.meta.events.register("before-send.lambda.Invoke", add)
+    try:
+        problem, message = refused(lambda_client.invoke, FunctionName=name)
+    finally:
+        lambda_client.meta.events.unregister("before-send.lambda.Invoke", add)
+    assert problem == (400, "RecursiveInvocationException")
+    assert "recursive loop" in message
 
 
 def test_a_chain_of_events_ends_in_the_failure_destination(lambda_client, make_function, collector, ran):

@@ -33,7 +33,7 @@ def settings_of(answer):
 
 
 def test_fn05_put_replaces_and_update_merges(lambda_client, make_function):
-    """FN-05: the second Put leaves nothing of the first; Update keeps what it does not name; published ones are bare."""
+    """FN-05: the second Put leaves nothing of the first; Update keeps what it does not name; versions are bare."""
     name = make_function(SOURCE)
     put, update = lambda_client.put_function_event_invoke_config, lambda_client.update_function_event_invoke_config
     assert settings_of(put(FunctionName=name, MaximumRetryAttempts=0)) == {"MaximumRetryAttempts": 0}
@@ -156,7 +156,16 @@ def test_each_qualifier_has_its_own(lambda_client, make_function):
     )
     assert answer["DestinationConfig"] == {"OnSuccess": {}, "OnFailure": destinations["OnFailure"]}
 
-    lambda_client.delete_function_event_invoke_config(FunctionName=name)
+    answer = lambda_client.update_function_event_invoke_config(
+        FunctionName=name,
+        Qualifier="live",
+        MaximumEventAgeInSeconds=90,
+        DestinationConfig={"OnSuccess": destinations["OnSuccess"]},
+    )
+    assert answer["DestinationConfig"] == {"OnSuccess": destinations["OnSuccess"], "OnFailure": {}}
+    assert settings_of(answer) == {"MaximumEventAgeInSeconds": 90}
+
+    lambda_client.delete_function_event_invoke_config(FunctionName=name, Qualifier="$LATEST")
     lambda_client.delete_alias(FunctionName=name, Name="live")
     lambda_client.delete_function(FunctionName=name, Qualifier="1")
     assert lambda_client.list_function_event_invoke_configs(FunctionName=name)["FunctionEventInvokeConfigs"] == []
@@ -230,7 +239,8 @@ def test_lastmodified_is_a_number_on_the_wire(server, lambda_client, make_functi
     bodies = []
     client = server.client("lambda")
     client.meta.events.register(
-        "after-call.lambda.PutFunctionEventInvokeConfig", lambda http_response, **_: bodies.append(http_response.content)
+        "after-call.lambda.PutFunctionEventInvokeConfig",
+        lambda http_response, **_: bodies.append(http_response.content),
     )
     client.put_function_event_invoke_config(FunctionName=make_function(SOURCE), MaximumRetryAttempts=1)
     assert isinstance(json.loads(bodies[0])["LastModified"], float)

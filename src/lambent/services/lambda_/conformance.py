@@ -91,9 +91,9 @@ JUDGEMENTS = Judgements(
         "CompatibleRuntimes": "the lists of layers filter by it; it binds no function, as on AWS",
         "FileSystemConfigs[].Arn": "of which the operator offers a directory; any other is refused",
         "GetFunctionCodeSigningConfig:FunctionName": "answered that the function has none",
-        "DeadLetterConfig.TargetArn": "a standard SQS queue; SNS topics come with a later version",
-        "DestinationConfig.OnFailure": "a function or a standard SQS queue; SNS, EventBridge and S3 come with later versions",
-        "DestinationConfig.OnSuccess": "a function or a standard SQS queue; SNS and EventBridge come with later versions",
+        "DeadLetterConfig.TargetArn": "a standard SQS queue; SNS topics come later, stored with `--accept-inert`",
+        "DestinationConfig.OnFailure": "a function or a standard SQS queue; SNS, EventBridge and S3 come later",
+        "DestinationConfig.OnSuccess": "a function or a standard SQS queue; SNS and EventBridge come later",
         "ListFunctions:MasterRegion": "anything but ALL lists nothing: there are no replicas of Lambda@Edge functions",
         "OrganizationId": "no caller is of an organization here: such a grant lets nobody in",
         "PackageType": "Zip; Image is refused",
@@ -153,8 +153,9 @@ JUDGEMENTS = Judgements(
     given=(
         "CodeStorageExceededException InvalidParameterValueException InvalidRequestContentException "
         "PolicyLengthExceededException PreconditionFailedException ProvisionedConcurrencyConfigNotFoundException "
-        "RecursiveInvocationException RequestTooLargeException ResourceConflictException ResourceNotFoundException ServiceException "
-        "SnapStartException SnapStartTimeoutException TooManyRequestsException UnsupportedMediaTypeException"
+        "RecursiveInvocationException RequestTooLargeException ResourceConflictException ResourceNotFoundException "
+        "ServiceException SnapStartException SnapStartTimeoutException TooManyRequestsException "
+        "UnsupportedMediaTypeException"
     ),
     never={
         "no quota on aliases": "AliasLimitExceededException",
