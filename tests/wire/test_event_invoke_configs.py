@@ -150,6 +150,8 @@ def test_each_qualifier_has_its_own(lambda_client, make_function):
     rest = lambda_client.list_function_event_invoke_configs(FunctionName=name, MaxItems=5, Marker=first["NextMarker"])
     assert len(rest["FunctionEventInvokeConfigs"]) == 2
 
+    found = lambda_client.get_function_event_invoke_config(FunctionName=name, Qualifier="live")
+    assert found["DestinationConfig"] == destinations
     # A DestinationConfig is merged as a whole.
     answer = lambda_client.update_function_event_invoke_config(
         FunctionName=name, Qualifier="live", DestinationConfig={"OnFailure": destinations["OnFailure"]}
