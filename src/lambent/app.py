@@ -49,11 +49,13 @@ from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.settings import SandboxSettings, ServerSettings, Settings, why_not_obeyed
 from lambent.store.blobs import FileBlobs
+from lambent.store.contract import EventQueue
 from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
+from lambent.store.queue import DurableEventQueue
 from lambent.store.tables import SCHEMA
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.segments import Segments
@@ -66,6 +68,9 @@ _BOTO3 = ("boto3", "botocore.session", "botocore.httpsession", "botocore.auth", 
 _EXPECT_MAX = 4
 _EXPECT_AMONG = 200
 """Kinds of environments that are parked at the start, and functions that are looked at for them. Assumed."""
+
+_SWEEP_EVERY_S = 30.0
+"""Assumed: what a sweep deletes takes room until then, and nothing else."""
 
 _RESTART_S = 1.0
 """Assumed: how soon a failed supervised task is worth running again."""
@@ -100,6 +105,9 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         packages = FilePackages(blobs, folder.packages, quotas)
         stack.push_async_callback(packages.close)
         links = CodeLinks(folder.secret, clock)
+        events = await stack.enter_async_context(
+            DurableEventQueue(database, FileBlobs(folder.payloads), clock, events_max=settings.data.queue_events_max)
+        )
 
         function_logs = FunctionLogs(Segments(folder.segments, clock), LogRepository(database, clock), clock)
         await function_logs.recover()
@@ -190,19 +198,23 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_supervise("activation", activation.run, clock)),
             tasks.create_task(_supervise("retirement", dispatcher.retire_old_deployments, clock)),
             tasks.create_task(_supervise("keeping initialised", keeper.run, clock)),
+            tasks.create_task(_supervise("queue sweep", partial(_sweep, events, clock), clock)),
             tasks.create_task(_expect_some(store, surroundings)),
         ]
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):
-                loop.add_signal_handler(number, server.stop)
-        loop.call_soon(ready, endpoint)
+        _stop_on_signals(server)
+        asyncio.get_running_loop().call_soon(ready, endpoint)
         try:
             await server.serve(sockets=[listener])
         finally:
             for task in background:
                 task.cancel()
             await pool.close(settings.server.shutdown_grace_s)
+
+
+def _stop_on_signals(server: GatewayServer) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
 
 
 def _health(
@@ -223,6 +235,12 @@ def _health(
         }
 
     return health
+
+
+async def _sweep(events: EventQueue, clock: Clock) -> None:
+    while True:
+        await events.sweep()
+        await clock.sleep(_SWEEP_EVERY_S)
 
 
 async def _expect(around: Surroundings, deployment: Deployment) -> None:
