@@ -75,6 +75,8 @@ SYSTEM_COMMANDS = {
     "go": ("golang-go",),
     "node": ("nodejs",),
     "npm": ("npm",),
+    # The server's own programs are kept out of the path.
+    "pg_lsclusters": ("postgresql",),
 }
 """Command that a test uses to the Debian packages that hold it."""
 

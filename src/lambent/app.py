@@ -75,7 +75,7 @@ _EXPECT_AMONG = 200
 """Kinds of environments that are parked at the start, and functions that are looked at for them. Assumed."""
 
 _SWEEP_EVERY_S = 30.0
-"""Between sweeps of what queues no longer need. Assumed."""
+"""Assumed: what a sweep deletes takes room until then, and nothing else."""
 
 _RESTART_S = 1.0
 """Assumed: how soon a failed supervised task is worth running again."""
@@ -106,11 +106,13 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         stack.push_async_callback(_give_up, preparing)
         database = await stack.enter_async_context(Database(folder.database))
         store = FunctionRepository(database)
-        queue = await stack.enter_async_context(DurableEventQueue(database, FileBlobs(folder.payloads), clock))
         blobs = FileBlobs(folder.blobs)
         packages = FilePackages(blobs, folder.packages, quotas)
         stack.push_async_callback(packages.close)
         links = CodeLinks(folder.secret, clock)
+        queue = await stack.enter_async_context(
+            DurableEventQueue(database, FileBlobs(folder.payloads), clock, events_max=settings.data.queue_events_max)
+        )
 
         function_logs = FunctionLogs(Segments(folder.segments, clock), LogRepository(database, clock), clock)
         await function_logs.recover()
@@ -212,10 +214,11 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_supervise("activation", activation.run, clock)),
             tasks.create_task(_supervise("retirement", dispatcher.retire_old_deployments, clock)),
             tasks.create_task(_supervise("keeping initialised", keeper.run, clock)),
+            tasks.create_task(_supervise("queue sweep", partial(_sweep, queue, clock), clock)),
             *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
         ]
-        _obey_signals(server)
+        _stop_on_signals(server)
         asyncio.get_running_loop().call_soon(ready, endpoint)
         try:
             await server.serve(sockets=[listener])
@@ -225,13 +228,6 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             await asynchronous.events.stop()
             await pool.close(settings.server.shutdown_grace_s)
             await asynchronous.close()
-
-
-def _obey_signals(server: GatewayServer) -> None:
-    """Have the server stop on SIGINT and SIGTERM, where signals can be handled."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):
-            asyncio.get_running_loop().add_signal_handler(number, server.stop)
 
 
 class _Asynchronous:
@@ -246,7 +242,7 @@ class _Asynchronous:
         tasks: asyncio.TaskGroup,
         clock: Clock,
     ) -> None:
-        self._tasks, self._clock, self._queue = tasks, clock, queue
+        self._tasks, self._clock = tasks, clock
         scale = settings.async_time_scale
         self.events = AsyncInvocations(
             queue,
@@ -273,19 +269,19 @@ class _Asynchronous:
             "leases of events": self.events.keep_leases,
             "deliveries": self.outbox.run,
             "leases of deliveries": self.outbox.keep_leases,
-            "sweeping events": self._sweep,
         }
         return [self._tasks.create_task(_supervise(name, one, self._clock)) for name, one in work.items()]
-
-    async def _sweep(self) -> None:
-        while True:
-            await self._queue.sweep()
-            await self._clock.sleep(_SWEEP_EVERY_S)
 
     async def close(self) -> None:
         """Leave what still goes on to the next start."""
         await self.events.close()
         await self.outbox.close()
+
+
+def _stop_on_signals(server: GatewayServer) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
 
 
 def _health(
@@ -306,6 +302,12 @@ def _health(
         }
 
     return health
+
+
+async def _sweep(events: EventQueue, clock: Clock) -> None:
+    while True:
+        await events.sweep()
+        await clock.sleep(_SWEEP_EVERY_S)
 
 
 async def _expect(around: Surroundings, deployment: Deployment) -> None:

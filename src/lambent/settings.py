@@ -59,6 +59,9 @@ class DataSettings:
     runtimes_dir: Path | None = _option(
         None, "Folder for the runtimes' clients; by default `runtimes` in the data folder. Servers may share one."
     )
+    queue_events_max: int = _option(
+        20_000_000, "Events and messages that wait in all queues together; beyond it new ones are refused."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,6 +296,7 @@ def _check(settings: Settings) -> None:
     _check_range("--requests-max", server.requests_max, 1, 1_000_000)
     _check_range("--body-bytes-max", server.body_bytes_max, 70_167_211, 1 << 40)
     _check_range("--shutdown-grace-s", server.shutdown_grace_s, 0, 3600)
+    _check_range("--queue-events-max", settings.data.queue_events_max, 1, 1_000_000_000)
     _check_range("--environments-max", sandbox.environments_max, 1, 100_000)
     _check_range("--environment-idle-s", sandbox.environment_idle_s, 0.1, 86_400)
     # Assumed: AWS documents 14 hours for managed instances only; nobody has seen a longer life (test_pool).

@@ -23,6 +23,7 @@ from lambent.errors.families import DependencyError
 from lambent.store.connection_thread import ConnectionThread
 from lambent.store.contract import Conflict
 from lambent.store.tables import APPLICATION_ID
+from lambent.store.uninterrupted import uninterrupted
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a statement waits for another process's lock. Beyond it the call fails as retryable."""
@@ -192,11 +193,11 @@ class Database:
                         await connection.begin()
                     yield Statements(connection)
                 except BaseException:
-                    await _uninterrupted(_quietly(connection.rollback()))
+                    await uninterrupted(_quietly(connection.rollback()))
                     raise
-                await _uninterrupted(self._commit(connection, committed))
+                await uninterrupted(self._commit(connection, committed))
             finally:
-                await _uninterrupted(_quietly(connection.close()))
+                await uninterrupted(_quietly(connection.close()))
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Statements]:
@@ -209,7 +210,7 @@ class Database:
             yield Statements(connection)
         finally:
             # One step: a cancellation between the two would keep the connection from the others for ever.
-            await _uninterrupted(self._undo_and_close(connection))
+            await uninterrupted(self._undo_and_close(connection))
 
     async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[AnyRow]:
         """Return the rows of one query. A single statement is a snapshot by itself, so it needs no BEGIN."""
@@ -225,7 +226,7 @@ class Database:
         """
         async with self._turn:
             with _translated():
-                return await _uninterrupted(self._applying.run(work))
+                return await uninterrupted(self._applying.run(work))
 
     async def look(self, work: Callable[[Connection], _T]) -> _T:
         """Run a function of many queries on a thread, on one state of the database; it waits for no writer."""
@@ -352,9 +353,9 @@ class _Driver(aiosqlite.Connection):
     async def _connect(self) -> aiosqlite.Connection:
         # Left half-way, the file would stay open, and the thread would speak to an event loop that may be gone.
         try:
-            return await _uninterrupted(self._connect_or_stop())
+            return await uninterrupted(self._connect_or_stop())
         except asyncio.CancelledError:
-            await _uninterrupted(self.close())
+            await uninterrupted(self.close())
             raise
 
     async def _connect_or_stop(self) -> aiosqlite.Connection:
@@ -396,26 +397,6 @@ def _failure(error: BaseException | None) -> DependencyError:
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return CorruptDatabase(f"database: {error}")
     return DependencyError(f"database: {error}", retryable=code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
-
-
-async def _uninterrupted(step: Coroutine[Any, Any, _T]) -> _T:
-    """
-    Run a step to its end even when the caller is cancelled, then let the cancellation through.
-
-    Otherwise a commit that was on its way to the driver would happen and nobody would hear of it.
-    """
-    task = asyncio.create_task(step)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        # Fetched, so that its own failure is not reported as never looked at; the cancellation outweighs it.
-        task.exception() if not task.cancelled() else None
-        raise cancelled
-    return task.result()
 
 
 async def _quietly(step: Coroutine[Any, Any, None]) -> None:

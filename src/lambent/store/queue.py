@@ -409,14 +409,19 @@ def _bytes_of(additions: Sequence[Addition]) -> int:
 def _check_queue(queue: QueueName) -> None:
     if not 1 <= len(queue.name) <= 512 or "\0" in queue.name:
         raise ValueError("a queue's name has 1 to 512 characters, none of them NUL")
+    queue.name.encode()
 
 
 def _check_event(event: NewEvent) -> None:
     """Refuse what no row can hold before it comes among other callers' events."""
     _check_queue(event.queue)
     for text in (event.id, event.group, event.deduplication_id):
-        if text is not None and (not 1 <= len(text) <= 128 or "\0" in text):
+        if text is None:
+            continue
+        if not 1 <= len(text) <= 128 or "\0" in text:
             raise ValueError("an event's id, group and deduplication id have 1 to 128 characters, none of them NUL")
+        # Raises a ValueError for what is no text.
+        text.encode()
     if len(event.attributes) > ATTRIBUTES_MAX_BYTES:
         raise ValueError(f"attributes of {len(event.attributes)} bytes: at most {ATTRIBUTES_MAX_BYTES}")
     if not 0 <= event.delay_s <= DELAY_MAX_S:

@@ -360,6 +360,7 @@ class Batch:
         self._due_us: dict[QueueName, int] = {}
         self._freed: set[str] = set()
         self._more = 0
+        self._leases: list[dict[str, Any]] = []
         self._is_dirty = False
 
     def expire(self, name: QueueName, most: int) -> Applied:
@@ -806,41 +807,40 @@ class Batch:
             the calls that got less than they asked for, and whether that is for the limit of events in flight.
         """
         limit = queue.rules.in_flight_max
+        allowed = sum(asked for _, asked, _ in wishes)
+        if limit is not None:
+            key = {"of_content": queue.content_id, "now_us": self._now_us, "most": limit}
+            allowed = min(allowed, limit - self._connection.execute(_IN_FLIGHT, key).scalar_one())
+        # One look for all callers of a standard queue; the groups of a FIFO queue change with every call.
+        ready = [] if queue.rules.is_fifo else self._due(queue, allowed)
         short: list[int] = []
-        is_limited = False
         for index, asked, lease_us in wishes:
-            most = asked
-            if limit is not None:
-                in_flight = self._connection.execute(
-                    _IN_FLIGHT, {"of_content": queue.content_id, "now_us": self._now_us, "most": limit}
-                ).scalar_one()
-                most = min(asked, limit - in_flight)
-                is_limited |= most < asked
-            given: list[tuple[Claim, str | None]] = []
-            if most > 0 and queue.count > 0:
-                claim = self._claim_fifo if queue.rules.is_fifo else self._claim_standard
-                given = claim(queue, most, lease_us)
-                results[index].claims.extend(given)
+            most = min(asked, allowed)
+            if queue.rules.is_fifo:
+                given = self._claim_fifo(queue, most, lease_us)
+            else:
+                given = self._lease(queue, ready[:most], lease_us)
+                del ready[:most]
+            allowed -= len(given)
+            results[index].claims.extend(given)
             if len(given) < asked:
                 short.append(index)
-        return short, is_limited
+        self._write_leases()
+        return short, limit is not None and allowed <= 0
 
-    def _claim_standard(self, queue: _Queue, most: int, lease_us: int) -> list[tuple[Claim, str | None]]:
-        now_us = self._tick()
-        claims: list[tuple[Claim, str | None]] = []
-        while len(claims) < most and queue.count > 0:
-            key = {"of_content": queue.content_id, "now_us": now_us, "most": most - len(claims)}
+    def _due(self, queue: _Queue, most: int) -> list[Any]:
+        """Return events of a standard queue that can be claimed, those that are due longest first."""
+        found: list[Any] = []
+        while len(found) < most and queue.count > len(found):
+            now_us = self._tick()
+            key = {"of_content": queue.content_id, "now_us": now_us, "most": most}
             rows = list(self._connection.execute(_DUE, {**key, "leased": 0}))
             if overdue := self._connection.execute(_DUE, {**key, "leased": 1}).all():
-                rows = sorted([*rows, *overdue], key=lambda row: (row.due_us, row.sequence))[: most - len(claims)]
-            taken = [row for row in rows if not self._leaves(queue, row, now_us)]
-            leases = [self._lease(row, lease_us) for row in taken]
-            if leases:
-                self._connection.execute(_LEASE, leases)
-            claims.extend((self._claim_of(queue, row, now_us), row.body_sha256) for row in taken)
-            if len(taken) == len(rows):
+                rows = sorted([*rows, *overdue], key=lambda row: (row.due_us, row.sequence))[:most]
+            found = [row for row in rows if not self._leaves(queue, row, now_us)]
+            if len(found) == len(rows):
                 break
-        return claims
+        return found
 
     def _claim_fifo(self, queue: _Queue, most: int, lease_us: int) -> list[tuple[Claim, str | None]]:
         now_us = self._tick()
@@ -873,7 +873,7 @@ class Batch:
                 _OF_GROUP,
                 {"of_content": queue.content_id, "of_group": group, "after": after, "most": most - len(claims)},
             ).all()
-            leases: list[dict[str, Any]] = []
+            ready: list[Any] = []
             is_blocked = not rows
             for row in rows:
                 after = row.sequence
@@ -881,22 +881,33 @@ class Batch:
                     is_blocked = True
                     break
                 if not self._leaves(queue, row, now_us):
-                    leases.append(self._lease(row, lease_us))
-                    claims.append((self._claim_of(queue, row, now_us), row.body_sha256))
-            if leases:
-                self._connection.execute(_LEASE, leases)
+                    ready.append(row)
+            claims.extend(self._lease(queue, ready, lease_us))
+            self._write_leases()
             if is_blocked:
                 break
         return claims
 
-    def _lease(self, row: Any, lease_us: int) -> dict[str, Any]:
-        self._is_dirty = True
-        return {
-            "of_sequence": row.sequence,
-            "new_leased": int(lease_us > 0),
-            "new_due": self._tick() + lease_us,
-            "now_ms": self._now_ms,
-        }
+    def _lease(self, queue: _Queue, rows: list[Any], lease_us: int) -> list[tuple[Claim, str | None]]:
+        claims: list[tuple[Claim, str | None]] = []
+        for row in rows:
+            now_us = self._tick()
+            self._leases.append(
+                {
+                    "of_sequence": row.sequence,
+                    "new_leased": int(lease_us > 0),
+                    "new_due": now_us + lease_us,
+                    "now_ms": self._now_ms,
+                }
+            )
+            claims.append((self._claim_of(queue, row, now_us), row.body_sha256))
+        return claims
+
+    def _write_leases(self) -> None:
+        if self._leases:
+            self._is_dirty = True
+            self._connection.execute(_LEASE, self._leases)
+            self._leases = []
 
     def _claim_of(self, queue: _Queue, row: Any, now_us: int) -> Claim:
         return Claim(
