@@ -151,6 +151,9 @@ class Claimer:
             except DependencyError as error:
                 _log.error("event.not_settled request_id=%s reason=%s", claim.id, error)
             else:
+                if outcome is Outcome.LOST and self._held.get(key, held) is not held:
+                    # To ourselves: the lease ran out, and was taken again on the way.
+                    continue
                 if outcome is not Outcome.FULL:
                     self._held.pop(key, None)
                     if outcome is not Outcome.HAPPENED:
