@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.async_rows import measure_accept, measure_drain
+from bench.async_rows import measure_start as measure_event_start
 from bench.load import build_request, invoke_request, run_load
 from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
 from bench.queue_rows import measure_backlog, measure_queue
@@ -459,6 +461,9 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "rest": measure_rest,
     "start": measure_start,
     "stored": measure_stored,
+    "async-accept": measure_accept,
+    "async-start": measure_event_start,
+    "async-drain": measure_drain,
     "queue": measure_queue,
     "queue-backlog": measure_backlog,
 }
