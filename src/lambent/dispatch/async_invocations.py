@@ -66,12 +66,14 @@ _FUNCTIONS_MIN = 1024
 class _Function:
     """One function's events that this server holds."""
 
-    __slots__ = ("function_id", "name", "queue", "room", "waiting")
+    __slots__ = ("function_id", "name", "queue", "room", "starting", "waiting")
 
     def __init__(self, queue: QueueName) -> None:
         self.queue = queue
         self.name, self.function_id = function_of(queue)
         self.room = AsyncRoom()
+        self.starting = 0
+        """Begun, and not counted in the function's slots yet."""
         self.waiting: deque[tuple[Claim, float]] = deque()
         """Claimed, and not begun; with the moment of the claim."""
 
@@ -227,7 +229,7 @@ class AsyncInvocations:
                 want = _CLOSED_AT_ONCE
             else:
                 room = function.room
-                free = slots.room(function.name, now)
+                free = max(slots.room(function.name, now) - function.starting, 0)
                 if not free and not room.running:
                     look_again_s = _LOOK_AGAIN_S
                 elif room.most(now) <= room.running and look_again_s is None:
@@ -253,12 +255,13 @@ class AsyncInvocations:
             slots = self._dispatcher.slots_nowait(function.queue.scope)
             is_closed = slots.is_closed(function.name)
             begun = 0
+            free = slots.room(function.name, now) - function.starting
             while function.waiting and (
                 is_closed
                 or (
                     left > 0
                     and function.room.running < function.room.most(now)
-                    and slots.room(function.name, now) > begun
+                    and begun < free
                 )
             ):
                 begun += 1
@@ -269,6 +272,7 @@ class AsyncInvocations:
 
     def _begin(self, function: _Function, claim: Claim, claimed_at: float, now: float) -> None:
         function.room.begin(now)
+        function.starting += 1
         task = self._spawn(self._run(function, claim, claimed_at))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -296,11 +300,13 @@ class AsyncInvocations:
         """Make one attempt at an event, and write down what came of it."""
         began, took_s = self._clock.monotonic(), None
         event = decode_event(claim.attributes)
+        starting = _Starting(function)
         try:
-            attempt = await self._attempt(function, claim, event, claimed_at)
+            attempt = await self._attempt(function, claim, event, claimed_at, starting)
             if attempt is not None and isinstance(attempt.result, InvocationOutcome):
                 took_s = self._clock.monotonic() - began
         finally:
+            starting.end()
             function.room.end(took_s)
             self._claimer.wake()
         if attempt is None:
@@ -316,7 +322,7 @@ class AsyncInvocations:
             self._claimer.wake()
 
     async def _attempt(
-        self, function: _Function, claim: Claim, event: AsyncEvent, claimed_at: float
+        self, function: _Function, claim: Claim, event: AsyncEvent, claimed_at: float, starting: "_Starting"
     ) -> "_Attempt | None":
         """Run an event if it may be; return what came of it, or None where there is no such function any more."""
         scope, name = function.queue.scope, function.name
@@ -344,6 +350,8 @@ class AsyncInvocations:
                 return _Attempt(version, config, GiveUp(Condition.RECURSION_DETECTED))
             if version.state is not State.ACTIVE:
                 return _Attempt(version, config, _Refused(f"the function is {version.state.value}"))
+            # From here to where it is counted nothing waits, while the account's claims are known.
+            starting.end()
             result = await self._invoke(function, version, claim, event, trace.header)
             return _Attempt(version, config, result, trace.header)
         except Exception as error:
@@ -446,6 +454,20 @@ class AsyncInvocations:
         async with self._store.snapshot(scope) as reading:
             found = await reading.event_invoke_configs.get(name, qualifier)
         return found or EventInvokeConfig(scope, name, qualifier, 0.0)
+
+
+class _Starting:
+    """One of those that count as starting, until `end`, which may be called again."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: _Function) -> None:
+        self._function: _Function | None = function
+
+    def end(self) -> None:
+        if self._function is not None:
+            self._function.starting -= 1
+            self._function = None
 
 
 class _Refused(msgspec.Struct, frozen=True):

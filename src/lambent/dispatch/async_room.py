@@ -60,7 +60,7 @@ class AsyncRoom:
         """
         self._limit = max(min(self._limit, self.running + 1) // 2, 1)
         self.throttles += 1
-        return float(min(0.05 * 2 ** min(self.throttles - 1, 10), 5.0))
+        return float(min(0.05 * 2 ** min(self.throttles - 1, 10), 1.0))
 
     def most(self, now: float) -> int:
         """Return how many may be claimed and not ended at once, as far as the function's own running goes."""

@@ -39,7 +39,7 @@ def test_quick_ones_are_claimed_ahead() -> None:
 
 
 def test_refusals_halve_and_pause() -> None:
-    """Each halves what may run and pauses longer, to five seconds; a success ends that, step by step."""
+    """Each halves what may run and pauses longer, to a second; a success ends that, step by step."""
     room = ran(0.1)
     for _ in range(16):
         room.begin(0.0)
@@ -47,7 +47,7 @@ def test_refusals_halve_and_pause() -> None:
     assert room.most(0.0) == 8
     assert [room.throttle() for _ in range(3)] == [0.1, 0.2, 0.4]
     assert room.most(0.0) == 1
-    assert [room.throttle() for _ in range(9)][-1] == 5.0
+    assert [room.throttle() for _ in range(9)][-1] == 1.0
     room.end(None)
     assert room.most(0.0) == 1
     for _ in range(15):
