@@ -250,6 +250,7 @@ class _Asynchronous:
             dispatcher,
             clock,
             most=settings.async_invocations_max,
+            processors=os.cpu_count() or 1,
             time_scale=scale,
             spawn=self._spawn,
         )

@@ -68,10 +68,10 @@ class _Function:
 
     __slots__ = ("function_id", "name", "queue", "room", "starting", "waiting")
 
-    def __init__(self, queue: QueueName) -> None:
+    def __init__(self, queue: QueueName, processors: int) -> None:
         self.queue = queue
         self.name, self.function_id = function_of(queue)
-        self.room = AsyncRoom()
+        self.room = AsyncRoom(processors)
         self.starting = 0
         """Begun, and not counted in the function's slots yet."""
         self.waiting: deque[tuple[Claim, float]] = deque()
@@ -85,6 +85,7 @@ class AsyncInvocations:
     Args:
         store: which events a function's qualifiers want told where.
         most: how many run at once, over all functions.
+        processors: of the machine: no use in running more of what keeps them busy.
         time_scale: factor on the times between attempts and on the age that an event may reach.
         spawn: runs a task that somebody looks after.
     """
@@ -97,6 +98,7 @@ class AsyncInvocations:
         clock: Clock,
         *,
         most: int,
+        processors: int,
         time_scale: float,
         spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
     ) -> None:
@@ -105,12 +107,15 @@ class AsyncInvocations:
         self._dispatcher = dispatcher
         self._clock = clock
         self._most = most
+        self._processors = processors
         self._time_scale = time_scale
         self._spawn = spawn
         self._claimer = Claimer(queue, QueueKind.ASYNC, clock)
         self._configs: Recent[EventInvokeConfig] = Recent(store, self._read_config)
         self._functions: OrderedDict[QueueName, _Function] = OrderedDict()
         self._running: set[asyncio.Task[None]] = set()
+        self._at_work = 0
+        """How many of them run their function, or are about to."""
         self._limit, self._limit_at = float(most), float("-inf")
         self._is_stopping = False
         store.on_change(self._note_change)
@@ -189,10 +194,10 @@ class AsyncInvocations:
 
     def yield_to_callers(self, scope: Scope, name: FunctionName) -> None:
         """Let fewer events run for a while: a synchronous caller of this function was refused."""
-        if not self._running:
+        if not self._at_work:
             return
         now = self._clock.monotonic()
-        self._limit, self._limit_at = max(min(self._limit_now(now), len(self._running)) / 2, 1.0), now
+        self._limit, self._limit_at = max(min(self._limit_now(now), self._at_work) / 2, 1.0), now
         for function in self._functions.values():
             if function.name == name and function.queue.scope == scope and function.room.running:
                 function.room.throttle()
@@ -235,7 +240,7 @@ class AsyncInvocations:
                 elif room.most(now) <= room.running and look_again_s is None:
                     look_again_s = 1.0
                 want = min(room.most(now) - room.running, free)
-                want += min(room.ahead(now), free + room.running)
+                want += room.ahead(now) if free or room.running else 0
             want -= len(function.waiting)
             if want > 0:
                 wants[queue] = want
@@ -246,43 +251,40 @@ class AsyncInvocations:
 
     def _begin_waiting(self) -> bool:
         """Begin what was claimed, as far as there is room; say whether anything was begun."""
-        began = False
         now = self._clock.monotonic()
-        left = int(self._limit_now(now)) - sum(function.room.running for function in self._functions.values())
+        began = False
         for function in self._functions.values():
-            if not function.waiting:
-                continue
-            slots = self._dispatcher.slots_nowait(function.queue.scope)
-            is_closed = slots.is_closed(function.name)
-            begun = 0
-            free = slots.room(function.name, now) - function.starting
-            while function.waiting and (
-                is_closed
-                or (
-                    left > 0
-                    and function.room.running < function.room.most(now)
-                    and begun < free
-                )
-            ):
-                begun += 1
-                left -= 1
-                self._begin(function, *function.waiting.popleft(), now)
-            began |= begun > 0
+            if function.waiting:
+                began |= self._begin_some(function, now)
         return began
 
-    def _begin(self, function: _Function, claim: Claim, claimed_at: float, now: float) -> None:
-        function.room.begin(now)
-        function.starting += 1
-        task = self._spawn(self._run(function, claim, claimed_at))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+    def _begin_some(self, function: _Function, now: float) -> bool:
+        """Begin what was claimed of one function, as far as there is room; say whether anything was begun."""
+        slots = self._dispatcher.slots_nowait(function.queue.scope)
+        count = len(function.waiting)
+        if not slots.is_closed(function.name):
+            room = function.room
+            count = min(
+                count,
+                int(self._limit_now(now)) - self._at_work,
+                room.most(now) - room.running,
+                slots.room(function.name, now) - function.starting,
+            )
+        for _ in range(count):
+            function.room.begin(now)
+            function.starting += 1
+            self._at_work += 1
+            task = self._spawn(self._run(function, *function.waiting.popleft()))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        return count > 0
 
     def _function(self, queue: QueueName) -> _Function:
         function = self._functions.get(queue)
         if function is None:
             if len(self._functions) >= _FUNCTIONS_MIN:
                 self._forget_idle()
-            function = self._functions[queue] = _Function(queue)
+            function = self._functions[queue] = _Function(queue, self._processors)
         return function
 
     def _forget_idle(self) -> None:
@@ -308,6 +310,10 @@ class AsyncInvocations:
         finally:
             starting.end()
             function.room.end(took_s)
+            self._at_work -= 1
+            if function.waiting and not self._is_stopping:
+                # Now, and not when the loop gets there: an environment that falls idle is frozen.
+                self._begin_some(function, self._clock.monotonic())
             self._claimer.wake()
         if attempt is None:
             return

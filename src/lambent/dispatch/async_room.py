@@ -10,19 +10,36 @@ lasts would only take memory. Assumed: about what `make bench` measures on small
 _UNKNOWN_MOST = 4
 """At once, while none has ended and so nobody knows how long they take; twice as many after each further second."""
 
-_QUICK_S = 0.02
+_QUICK_S = 0.1
+"""
+What takes less keeps the machine itself busy: of such a function no more run at once than its processors can use, for
+each more would only wait longer for them. What takes longer mostly waits for something else. Assumed.
+"""
+_QUICK_FOR_EACH_PROCESSOR = 4
+"""Assumed: enough that none is idle while answers and next events are on their way."""
+
+_AHEAD_S = 0.02
 """Invocations that take less are claimed ahead, since a claim takes as long as some of them."""
+
+_AHEAD = 8
+"""How many are claimed ahead for each that runs: while a claim is on its way, environments are not to fall idle."""
 
 _FORGET = 1.02
 """By how much the quickest invocation fades with each one, so that one of an empty event does not count for ever."""
 
 
 class AsyncRoom:
-    """What is known of one function's asynchronous invocations."""
+    """
+    What is known of one function's asynchronous invocations.
 
-    __slots__ = ("_limit", "_quickest_s", "_since", "running", "throttles")
+    Args:
+        processors: of the machine.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_limit", "_processors", "_quickest_s", "_since", "running", "throttles")
+
+    def __init__(self, processors: int) -> None:
+        self._processors = processors
         self.running = 0
         """Claimed and not ended."""
         self.throttles = 0
@@ -69,8 +86,11 @@ class AsyncRoom:
             most = _UNKNOWN_MOST * 2 ** int(min(age_s, 20.0))
         else:
             most = math.ceil(_RATE_MAX * self._quickest_s) + 1
+            if self._quickest_s < _QUICK_S:
+                most = min(most, _QUICK_FOR_EACH_PROCESSOR * self._processors)
         return int(min(most, self._limit))
 
     def ahead(self, now: float) -> int:
         """Return how many more may be claimed to wait here for those to end."""
-        return self.most(now) if self._quickest_s is not None and self._quickest_s < _QUICK_S else 0
+        is_quick = self._quickest_s is not None and self._quickest_s < _AHEAD_S
+        return _AHEAD * self.most(now) if is_quick else 0

@@ -131,7 +131,9 @@ class InProcessApi:
         runtimes = cast("Runtimes", ReadyRuntimes())
         dispatcher = Dispatcher(store, fleet := EchoFleet(), fleet, quotas, clock)
         # Events are accepted, and wait: nobody runs them here.
-        events = AsyncInvocations(queue, store, dispatcher, clock, most=1, time_scale=1.0, spawn=_run_nothing)
+        events = AsyncInvocations(
+            queue, store, dispatcher, clock, most=1, processors=1, time_scale=1.0, spawn=_run_nothing
+        )
         destinations: Destinations = {
             "lambda": FunctionDestination(events, clock),
             "sqs": QueueDestination(EngineQueues(queue, clock)),

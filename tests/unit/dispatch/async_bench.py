@@ -93,7 +93,7 @@ class Server:
         clock = bench.clock
         self.dispatcher = Dispatcher(bench.store, bench.fleet, bench.fleet, Quotas(), clock)  # type: ignore[arg-type]
         self.events = AsyncInvocations(
-            queue, bench.store, self.dispatcher, clock, most=bench.most, time_scale=1.0, spawn=self._spawn
+            queue, bench.store, self.dispatcher, clock, most=bench.most, processors=2, time_scale=1.0, spawn=self._spawn
         )
         destinations: Destinations = {"sqs": bench.target}
         self.outbox = Outbox(queue, destinations, clock, time_scale=1.0, spawn=self._spawn)

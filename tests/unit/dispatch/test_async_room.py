@@ -4,7 +4,7 @@ from lambent.dispatch.async_room import AsyncRoom
 
 
 def ran(*seconds: float) -> AsyncRoom:
-    room = AsyncRoom()
+    room = AsyncRoom(2)
     for took_s in seconds:
         room.begin(0.0)
         room.end(took_s)
@@ -13,7 +13,7 @@ def ran(*seconds: float) -> AsyncRoom:
 
 def test_a_function_that_nobody_knows_begins_small() -> None:
     """A few at once, and twice as many after each second that none has ended."""
-    room = AsyncRoom()
+    room = AsyncRoom(2)
     assert room.most(0.0) == 4
     room.begin(10.0)
     assert [room.most(10.0 + age) for age in (0.5, 1.0, 2.5, 3.0)] == [4, 8, 16, 32]
@@ -25,6 +25,8 @@ def test_a_function_that_nobody_knows_begins_small() -> None:
 def test_no_more_than_a_server_can_begin_meanwhile() -> None:
     """A millisecond needs six at once, a tenth of a second hundreds: as many as begin while one lasts."""
     assert ran(0.001).most(0.0) == 6
+    # What keeps processors busy gains nothing from being more than they can use.
+    assert ran(0.01).most(0.0) == 8
     assert ran(0.1).most(0.0) == 501
     # The quickest says what a run takes; a cold start before it does not.
     assert ran(2.0, 0.001).most(0.0) == 6
@@ -33,8 +35,8 @@ def test_no_more_than_a_server_can_begin_meanwhile() -> None:
 
 
 def test_quick_ones_are_claimed_ahead() -> None:
-    """Where a claim takes as long as a run, as many again wait at hand."""
-    assert ran(0.001).ahead(0.0) == 6
+    """Where a claim takes as long as several runs, some wait at hand for each that runs."""
+    assert ran(0.001).ahead(0.0) == 48
     assert ran(0.1).ahead(0.0) == 0
 
 
