@@ -351,3 +351,22 @@ def test_a_full_disk(small_disk: Path, body_bytes: int) -> None:
             assert list((small_disk / "payloads").glob("*/*")) == []
 
     asyncio.run(run())
+
+
+def test_a_callback_that_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What was put is put, whoever stumbles over the news."""
+
+    async def run() -> None:
+        async with failing_queue(tmp_path) as (queue, _):
+            told: list[QueueName] = []
+
+            def stumble(of: QueueName, due_s: float) -> None:
+                raise RuntimeError(of.name)
+
+            queue.on_due(stumble)
+            queue.on_due(lambda of, _: told.append(of))
+            await queue.put([new("a")])
+            assert told == [STANDARD]
+
+    asyncio.run(run())
+    assert "queue.callback_failed" in caplog.text
