@@ -4,9 +4,12 @@ what is Python's or the shell's alone.
 """
 
 import asyncio
+import functools
 import json
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -255,6 +258,26 @@ class TestPython(ManagedRuntimeConformance):
         assert answer.how is not None
         assert answer.how.status == 127
 
+    def test_a_wrapper_that_cannot_be_executed_is_an_exit(self) -> None:
+        """The runtime exits with 126, and the log says why."""
+        files = {**self.packages["echo"], "wrap": '#!/bin/sh\nexec "$@"\n'}
+        (answer,) = self.run_files(files, {}, variables={"AWS_LAMBDA_EXEC_WRAPPER": "./wrap"})
+        assert answer.how is not None
+        assert answer.how.status == 126
+        assert "./wrap: Permission denied" in answer.output
+
+    def test_a_native_wheel_is_imported(self) -> None:
+        """A module that was compiled for this Python and put into the package by pip."""
+        version = ".".join(map(str, json.loads(self.run_files({"app.py": VERSION}, {})[0].body)))
+        app = (
+            "from markupsafe import _speedups, escape\ndef handler(event, context):\n"
+            "    return [str(escape(event)), _speedups.__file__]\n"
+        )
+        (answer,) = self.run_files({**_wheel_of_markupsafe(version), "app.py": app}, "<")
+        escaped, path = answer.json()
+        assert escaped == "&lt;"
+        assert re.search(r"/markupsafe/_speedups\.cpython-3\d+-.*\.so$", path)
+
     def test_a_module_of_the_package_wins(self) -> None:
         """A package may have a module named like one of the standard library that nothing has imported so far."""
         files = {
@@ -401,6 +424,19 @@ class TestPythonWalled(TestPython):
         """Documented: the developer guide names them."""
         body = "return [os.getcwd(), os.environ['LAMBDA_RUNTIME_DIR'], sys.argv[0], os.environ['PATH'].split(':')[0]]"
         assert self.handle(body) == ["/var/task", "/var/runtime", "/var/runtime/bootstrap.py", "/var/lang/bin"]
+
+
+@functools.cache
+def _wheel_of_markupsafe(version: str) -> dict[str, str | bytes]:
+    """Return the files of a small wheel with a native module, for a version of Python."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile")
+        options = ("--target", folder, "--python-version", version, "--only-binary=:all:", "--no-deps")
+        done = subprocess.run([*command, *options, "markupsafe==3.0.2"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"needs:package-index:make test where pip reaches a package index ({done.stderr[-200:]})")
+        files = [path for path in Path(folder, "markupsafe").iterdir() if path.is_file()]
+        return {f"markupsafe/{path.name}": path.read_bytes() for path in files}
 
 
 VERSION = "import sys\ndef handler(event, context):\n    return sys.version_info[:2]\n"
@@ -698,6 +734,16 @@ class TestNodejs(ManagedRuntimeConformance):
         assert lines[:2] == ["Error: Cannot find module 'no-such-module'", "Require stack:"]
         assert lines[2].endswith("/app.js")
         assert lines[3].endswith("/index.mjs")
+        assert "aws-sdk-js" not in answer.output
+
+    @pytest.mark.parametrize(
+        "files",
+        [{"app.js": "require('@aws-sdk/client-none');"}, {"app.mjs": "import '@aws-sdk/client-none';"}],
+        ids=["require", "import"],
+    )
+    def test_a_missing_sdk_has_a_hint_in_the_log(self, files: dict[str, str]) -> None:
+        """AWS's runtimes carry the SDK; here it is installed, or packaged."""
+        assert "`lambent runtimes install aws-sdk-js`" in self.answer(files).output
 
     @pytest.mark.parametrize("runtime", ["nodejs22.x", "nodejs24.x"])
     @pytest.mark.parametrize(
@@ -765,6 +811,19 @@ class TestNodejs(ManagedRuntimeConformance):
         missing = self.answer(self.packages["echo"], variables={"AWS_LAMBDA_EXEC_WRAPPER": "/no/wrapper"})
         assert missing.how is not None
         assert missing.how.status == 127
+        plain = {**files, "wrap": "#!/bin/sh\n"}
+        closed = self.answer(plain, variables={"AWS_LAMBDA_EXEC_WRAPPER": "./wrap"})
+        assert closed.how is not None
+        assert closed.how.status == 126
+        assert "./wrap: Permission denied" in closed.output
+
+    def test_a_layer_cannot_replace_the_client(self) -> None:
+        """Modules of layers that have the names of the client's files, and of what it needs, are not the client's."""
+        client = [path.name for path in Path(nodejs.__file__).with_name("nodejs_client").iterdir()]
+        names = [*client, "http/index.js", "module.js", "runtime/index.js"]
+        layers = {f"nodejs/node_modules/{name}": "throw new Error('of the layer');" for name in names}
+        answer = self.answer(_js("return 'fine';"), layers=layers)
+        assert (answer.kind, answer.json()) == ("response", "fine"), answer
 
     def test_the_heap_is_what_the_function_has(self) -> None:
         """Node.js may use nine tenths of MemorySize for its heap; a wrapper sees the interpreter and its flags."""

@@ -162,3 +162,40 @@ PYTHON_PINS: dict[str, ClientPins] = {
     **dict.fromkeys(("3.10", "3.11", "3.12", "3.13", "3.14", "3.15"), _PINS),
 }
 """Python version to what is installed for it."""
+
+NODEJS_SDK: tuple[str, ...] = (
+    "@aws-sdk/client-acm@3.1169.0",
+    "@aws-sdk/client-apigatewaymanagementapi@3.1169.0",
+    "@aws-sdk/client-cloudformation@3.1169.0",
+    "@aws-sdk/client-cloudwatch@3.1164.0",
+    "@aws-sdk/client-cloudwatch-logs@3.1169.0",
+    "@aws-sdk/client-cognito-identity-provider@3.1169.0",
+    "@aws-sdk/client-dynamodb@3.1169.0",
+    "@aws-sdk/client-ecr@3.1169.0",
+    "@aws-sdk/client-ecs@3.1164.0",
+    "@aws-sdk/client-eventbridge@3.1169.0",
+    "@aws-sdk/client-firehose@3.1169.0",
+    "@aws-sdk/client-iam@3.1169.0",
+    "@aws-sdk/client-kinesis@3.1143.0",
+    "@aws-sdk/client-kms@3.1164.0",
+    "@aws-sdk/client-lambda@3.1164.0",
+    "@aws-sdk/client-route-53@3.1169.0",
+    "@aws-sdk/client-s3@3.1175.0",
+    "@aws-sdk/client-scheduler@3.1169.0",
+    "@aws-sdk/client-secrets-manager@3.1164.0",
+    "@aws-sdk/client-ses@3.1169.0",
+    "@aws-sdk/client-sfn@3.1164.0",
+    "@aws-sdk/client-sns@3.1169.0",
+    "@aws-sdk/client-sqs@3.1175.0",
+    "@aws-sdk/client-ssm@3.1169.0",
+    "@aws-sdk/client-sts@3.1177.0",
+    "@aws-sdk/credential-providers@3.1175.0",
+    "@aws-sdk/lib-dynamodb@3.1169.0",
+    "@aws-sdk/lib-storage@3.1175.0",
+    "@aws-sdk/s3-request-presigner@3.1169.0",
+    "@aws-sdk/util-dynamodb@3.996.9",
+)
+"""
+What is installed of the AWS SDK for JavaScript, of which AWS's runtimes carry all: the modules used most. Each module
+has a version of its own. They need Node.js 20.
+"""
