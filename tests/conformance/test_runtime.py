@@ -16,100 +16,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from conformance.machine import walled_driver
 
 from lambent.clock import SystemClock
 from lambent.runtimes import nodejs
 from lambent.runtimes.contract import Runtimes, RuntimeUnavailable
 from lambent.runtimes.registry import HostRuntimes
-from lambent.sandbox.probe import gather, lacks_of
 from lambent.testing.conformance.runtime import (
-    FUNCTION_ARN,
     REQUEST_ID,
-    TRACE_HEADER,
     Answered,
     ManagedRuntimeConformance,
-    RuntimeConformance,
 )
-
-
-def _walled_driver() -> str:
-    """Return the best driver of this machine whose environments have a root of their own."""
-    facts = gather()
-    if not lacks_of(facts, "namespace"):
-        return "namespace"
-    if lacks := lacks_of(facts, "rootless"):
-        pytest.skip(f"needs:rootless:{lacks[0].what}")
-    return "rootless"
-
-
-class TestProvided(RuntimeConformance):
-    """`provided.al2023` with a bootstrap in shell and curl."""
-
-    runtime = "provided.al2023"
-
-    LOOP = """#!/bin/sh
-set -e
-api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"
-scratch=$(mktemp -d)
-while :; do
-  curl -sS -D "$scratch/head" -o "$scratch/event" "$api/invocation/next"
-  id=$(tr -d '\\r' < "$scratch/head" | sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: //p')
-  %s
-done
-"""
-    ECHO = """sed -n 's/.*"say": "\\([^"]*\\)".*/said \\1/p' "$scratch/event" | head -c 100
-  curl -sS -o /dev/null --data-binary "@$scratch/event" "$api/invocation/$id/response\""""
-    ERROR = """curl -sS -o /dev/null -d '{"errorMessage":"boom","errorType":"E"}' "$api/invocation/$id/error\""""
-
-    packages: ClassVar = {
-        "echo": {"bootstrap": LOOP % ECHO},
-        "error": {"bootstrap": LOOP % ERROR},
-        "init_error": {"bootstrap": "#!/bin/sh\nexit 1\n"},
-        "exit": {"bootstrap": LOOP % "exit 3"},
-    }
-
-    @pytest.fixture(autouse=True)
-    def _needs_curl(self) -> None:
-        if shutil.which("curl") is None:
-            pytest.skip("needs:curl:apt install curl")
-
-    def make_runtimes(self, has_own_root: bool) -> Runtimes:
-        return _host_runtimes("none", has_own_root)
-
-    def test_headers_of_next(self) -> None:
-        """RT-04 a: request id, deadline, function and trace are headers; AWS_EXECUTION_ENV is not set."""
-        body = """printf '{"head":"%s","env":"%s"}' "$(tr -d '\\r\\"' < "$scratch/head" | tr '\\n' '|')" \\
-    "${AWS_EXECUTION_ENV-unset}" | curl -sS -o /dev/null --data-binary @- "$api/invocation/$id/response\""""
-        (answer,) = self.run_files({"bootstrap": self.LOOP.replace("%s", body)}, {})
-        told = answer.json()
-        head = {line.partition(": ")[0].lower(): line.partition(": ")[2] for line in told["head"].split("|")}
-        assert head["lambda-runtime-aws-request-id"] == REQUEST_ID
-        assert head["lambda-runtime-invoked-function-arn"] == FUNCTION_ARN
-        assert head["lambda-runtime-trace-id"] == TRACE_HEADER
-        assert int(head["lambda-runtime-deadline-ms"]) > SystemClock().now() * 1000
-        assert told["env"] == "unset"
-
-    def test_a_layer_may_bring_the_bootstrap(self) -> None:
-        """A package without one runs on the layer's."""
-        (answer,) = self.run_files({"data": ""}, {"n": 1}, layers=self.packages["echo"])
-        assert (answer.kind, answer.json()) == ("response", {"n": 1})
-
-    def test_the_bootstrap_of_the_package_comes_first(self) -> None:
-        """Both have one: the package's runs, with the layer's programs on its PATH."""
-        body = 'tool | curl -sS -o /dev/null --data-binary @- "$api/invocation/$id/response"'
-        layers = {"bootstrap": "#!/bin/sh\nexit 9\n", "bin/tool": "#!/bin/sh\necho '\"of the layer\"'\n"}
-        (answer,) = self.run_files({"bootstrap": self.LOOP.replace("%s", body)}, {}, layers=layers)
-        assert answer.json() == "of the layer"
-
-
-class TestProvidedWalled(TestProvided):
-    """The same behind walls."""
-
-    @pytest.fixture(autouse=True, scope="class")
-    @classmethod
-    def _behind_walls(cls) -> None:
-        cls.driver = _walled_driver()
-
 
 _HOME: list[Path] = []
 
@@ -414,7 +331,7 @@ class TestPythonWalled(TestPython):
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
     def _behind_walls(cls) -> None:
-        cls.driver = _walled_driver()
+        cls.driver = walled_driver()
 
     def test_without_layers_opt_is_empty(self) -> None:
         """As on AWS; so is /mnt."""
@@ -900,7 +817,7 @@ class TestNodejsWalled(TestNodejs):
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
     def _behind_walls(cls) -> None:
-        cls.driver = _walled_driver()
+        cls.driver = walled_driver()
 
     def test_the_places_are_lambdas(self) -> None:
         """Documented: the developer guide names them."""

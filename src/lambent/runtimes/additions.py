@@ -30,7 +30,7 @@ _BY_HAND = {
     "nodejs": "install npm (`apt install npm`) and repeat this command",
     "java": "install a JDK {version} of any vendor",
     "dotnet": "run Microsoft's script `dotnet-install.sh --channel {version}.0 --runtime dotnet`",
-    "ruby": "install Ruby {version}, e.g. with `rbenv install {version}`",
+    "ruby": "install Ruby {version}, e.g. with `ruby-install ruby {version}`",
 }
 """Family to what to do where no way is open, not even to root."""
 

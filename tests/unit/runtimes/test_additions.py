@@ -88,7 +88,7 @@ def test_python_without_uv() -> None:
             "8.0.11-1",
             "run Microsoft's script `dotnet-install.sh --channel 8.0 --runtime dotnet`",
         ),
-        ("ruby", "3.4", "ruby3.4", "3.4.5-1", "install Ruby 3.4, e.g. with `rbenv install 3.4`"),
+        ("ruby", "3.4", "ruby3.4", "3.4.5-1", "install Ruby 3.4, e.g. with `ruby-install ruby 3.4`"),
     ],
 )
 def test_the_other_languages(family: str, version: str, package: str, candidate: str, by_hand: str) -> None:
