@@ -77,6 +77,8 @@ SYSTEM_COMMANDS = {
     "npm": ("npm",),
     # The server's own programs are kept out of the path.
     "pg_lsclusters": ("postgresql",),
+    "ruby": ("ruby",),
+    "bundle": ("ruby-bundler",),
 }
 """Command that a test uses to the Debian packages that hold it."""
 

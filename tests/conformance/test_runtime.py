@@ -4,109 +4,29 @@ what is Python's or the shell's alone.
 """
 
 import asyncio
+import functools
 import json
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from conformance.machine import walled_driver
 
 from lambent.clock import SystemClock
 from lambent.runtimes import nodejs
 from lambent.runtimes.contract import Runtimes, RuntimeUnavailable
 from lambent.runtimes.registry import HostRuntimes
-from lambent.sandbox.probe import gather, lacks_of
 from lambent.testing.conformance.runtime import (
-    FUNCTION_ARN,
     REQUEST_ID,
-    TRACE_HEADER,
     Answered,
     ManagedRuntimeConformance,
-    RuntimeConformance,
 )
-
-
-def _walled_driver() -> str:
-    """Return the best driver of this machine whose environments have a root of their own."""
-    facts = gather()
-    if not lacks_of(facts, "namespace"):
-        return "namespace"
-    if lacks := lacks_of(facts, "rootless"):
-        pytest.skip(f"needs:rootless:{lacks[0].what}")
-    return "rootless"
-
-
-class TestProvided(RuntimeConformance):
-    """`provided.al2023` with a bootstrap in shell and curl."""
-
-    runtime = "provided.al2023"
-
-    LOOP = """#!/bin/sh
-set -e
-api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"
-scratch=$(mktemp -d)
-while :; do
-  curl -sS -D "$scratch/head" -o "$scratch/event" "$api/invocation/next"
-  id=$(tr -d '\\r' < "$scratch/head" | sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: //p')
-  %s
-done
-"""
-    ECHO = """sed -n 's/.*"say": "\\([^"]*\\)".*/said \\1/p' "$scratch/event" | head -c 100
-  curl -sS -o /dev/null --data-binary "@$scratch/event" "$api/invocation/$id/response\""""
-    ERROR = """curl -sS -o /dev/null -d '{"errorMessage":"boom","errorType":"E"}' "$api/invocation/$id/error\""""
-
-    packages: ClassVar = {
-        "echo": {"bootstrap": LOOP % ECHO},
-        "error": {"bootstrap": LOOP % ERROR},
-        "init_error": {"bootstrap": "#!/bin/sh\nexit 1\n"},
-        "exit": {"bootstrap": LOOP % "exit 3"},
-    }
-
-    @pytest.fixture(autouse=True)
-    def _needs_curl(self) -> None:
-        if shutil.which("curl") is None:
-            pytest.skip("needs:curl:apt install curl")
-
-    def make_runtimes(self, has_own_root: bool) -> Runtimes:
-        return _host_runtimes("none", has_own_root)
-
-    def test_headers_of_next(self) -> None:
-        """RT-04 a: request id, deadline, function and trace are headers; AWS_EXECUTION_ENV is not set."""
-        body = """printf '{"head":"%s","env":"%s"}' "$(tr -d '\\r\\"' < "$scratch/head" | tr '\\n' '|')" \\
-    "${AWS_EXECUTION_ENV-unset}" | curl -sS -o /dev/null --data-binary @- "$api/invocation/$id/response\""""
-        (answer,) = self.run_files({"bootstrap": self.LOOP.replace("%s", body)}, {})
-        told = answer.json()
-        head = {line.partition(": ")[0].lower(): line.partition(": ")[2] for line in told["head"].split("|")}
-        assert head["lambda-runtime-aws-request-id"] == REQUEST_ID
-        assert head["lambda-runtime-invoked-function-arn"] == FUNCTION_ARN
-        assert head["lambda-runtime-trace-id"] == TRACE_HEADER
-        assert int(head["lambda-runtime-deadline-ms"]) > SystemClock().now() * 1000
-        assert told["env"] == "unset"
-
-    def test_a_layer_may_bring_the_bootstrap(self) -> None:
-        """A package without one runs on the layer's."""
-        (answer,) = self.run_files({"data": ""}, {"n": 1}, layers=self.packages["echo"])
-        assert (answer.kind, answer.json()) == ("response", {"n": 1})
-
-    def test_the_bootstrap_of_the_package_comes_first(self) -> None:
-        """Both have one: the package's runs, with the layer's programs on its PATH."""
-        body = 'tool | curl -sS -o /dev/null --data-binary @- "$api/invocation/$id/response"'
-        layers = {"bootstrap": "#!/bin/sh\nexit 9\n", "bin/tool": "#!/bin/sh\necho '\"of the layer\"'\n"}
-        (answer,) = self.run_files({"bootstrap": self.LOOP.replace("%s", body)}, {}, layers=layers)
-        assert answer.json() == "of the layer"
-
-
-class TestProvidedWalled(TestProvided):
-    """The same behind walls."""
-
-    @pytest.fixture(autouse=True, scope="class")
-    @classmethod
-    def _behind_walls(cls) -> None:
-        cls.driver = _walled_driver()
-
 
 _HOME: list[Path] = []
 
@@ -255,6 +175,26 @@ class TestPython(ManagedRuntimeConformance):
         assert answer.how is not None
         assert answer.how.status == 127
 
+    def test_a_wrapper_that_cannot_be_executed_is_an_exit(self) -> None:
+        """The runtime exits with 126, and the log says why."""
+        files = {**self.packages["echo"], "wrap": '#!/bin/sh\nexec "$@"\n'}
+        (answer,) = self.run_files(files, {}, variables={"AWS_LAMBDA_EXEC_WRAPPER": "./wrap"})
+        assert answer.how is not None
+        assert answer.how.status == 126
+        assert "./wrap: Permission denied" in answer.output
+
+    def test_a_native_wheel_is_imported(self) -> None:
+        """A module that was compiled for this Python and put into the package by pip."""
+        version = ".".join(map(str, json.loads(self.run_files({"app.py": VERSION}, {})[0].body)))
+        app = (
+            "from markupsafe import _speedups, escape\ndef handler(event, context):\n"
+            "    return [str(escape(event)), _speedups.__file__]\n"
+        )
+        (answer,) = self.run_files({**_wheel_of_markupsafe(version), "app.py": app}, "<")
+        escaped, path = answer.json()
+        assert escaped == "&lt;"
+        assert re.search(r"/markupsafe/_speedups\.cpython-3\d+-.*\.so$", path)
+
     def test_a_module_of_the_package_wins(self) -> None:
         """A package may have a module named like one of the standard library that nothing has imported so far."""
         files = {
@@ -391,7 +331,7 @@ class TestPythonWalled(TestPython):
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
     def _behind_walls(cls) -> None:
-        cls.driver = _walled_driver()
+        cls.driver = walled_driver()
 
     def test_without_layers_opt_is_empty(self) -> None:
         """As on AWS; so is /mnt."""
@@ -401,6 +341,19 @@ class TestPythonWalled(TestPython):
         """Documented: the developer guide names them."""
         body = "return [os.getcwd(), os.environ['LAMBDA_RUNTIME_DIR'], sys.argv[0], os.environ['PATH'].split(':')[0]]"
         assert self.handle(body) == ["/var/task", "/var/runtime", "/var/runtime/bootstrap.py", "/var/lang/bin"]
+
+
+@functools.cache
+def _wheel_of_markupsafe(version: str) -> dict[str, str | bytes]:
+    """Return the files of a small wheel with a native module, for a version of Python."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile")
+        options = ("--target", folder, "--python-version", version, "--only-binary=:all:", "--no-deps")
+        done = subprocess.run([*command, *options, "markupsafe==3.0.2"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"needs:package-index:make test where pip reaches a package index ({done.stderr[-200:]})")
+        files = [path for path in Path(folder, "markupsafe").iterdir() if path.is_file()]
+        return {f"markupsafe/{path.name}": path.read_bytes() for path in files}
 
 
 VERSION = "import sys\ndef handler(event, context):\n    return sys.version_info[:2]\n"
@@ -698,6 +651,16 @@ class TestNodejs(ManagedRuntimeConformance):
         assert lines[:2] == ["Error: Cannot find module 'no-such-module'", "Require stack:"]
         assert lines[2].endswith("/app.js")
         assert lines[3].endswith("/index.mjs")
+        assert "aws-sdk-js" not in answer.output
+
+    @pytest.mark.parametrize(
+        "files",
+        [{"app.js": "require('@aws-sdk/client-none');"}, {"app.mjs": "import '@aws-sdk/client-none';"}],
+        ids=["require", "import"],
+    )
+    def test_a_missing_sdk_has_a_hint_in_the_log(self, files: dict[str, str]) -> None:
+        """AWS's runtimes carry the SDK; here it is installed, or packaged."""
+        assert "`lambent runtimes install aws-sdk-js`" in self.answer(files).output
 
     @pytest.mark.parametrize("runtime", ["nodejs22.x", "nodejs24.x"])
     @pytest.mark.parametrize(
@@ -765,6 +728,19 @@ class TestNodejs(ManagedRuntimeConformance):
         missing = self.answer(self.packages["echo"], variables={"AWS_LAMBDA_EXEC_WRAPPER": "/no/wrapper"})
         assert missing.how is not None
         assert missing.how.status == 127
+        plain = {**files, "wrap": "#!/bin/sh\n"}
+        closed = self.answer(plain, variables={"AWS_LAMBDA_EXEC_WRAPPER": "./wrap"})
+        assert closed.how is not None
+        assert closed.how.status == 126
+        assert "./wrap: Permission denied" in closed.output
+
+    def test_a_layer_cannot_replace_the_client(self) -> None:
+        """Modules of layers that have the names of the client's files, and of what it needs, are not the client's."""
+        client = [path.name for path in Path(nodejs.__file__).with_name("nodejs_client").iterdir()]
+        names = [*client, "http/index.js", "module.js", "runtime/index.js"]
+        layers = {f"nodejs/node_modules/{name}": "throw new Error('of the layer');" for name in names}
+        answer = self.answer(_js("return 'fine';"), layers=layers)
+        assert (answer.kind, answer.json()) == ("response", "fine"), answer
 
     def test_the_heap_is_what_the_function_has(self) -> None:
         """Node.js may use nine tenths of MemorySize for its heap; a wrapper sees the interpreter and its flags."""
@@ -841,7 +817,7 @@ class TestNodejsWalled(TestNodejs):
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
     def _behind_walls(cls) -> None:
-        cls.driver = _walled_driver()
+        cls.driver = walled_driver()
 
     def test_the_places_are_lambdas(self) -> None:
         """Documented: the developer guide names them."""

@@ -6,7 +6,6 @@ The search, and the rules of who may run what, are those of `interpreters`.
 
 import json
 import os
-import platform
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -19,11 +18,9 @@ _QUESTION = "console.log(JSON.stringify([process.release.name, process.versions.
 _VERSION_MIN = (18,)
 """The oldest that the client is written for."""
 
-_NPM_ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
-
 
 def language(runtimes_dir: Path) -> Language:
-    """Return how Node.js is searched for: also below `runtimes_dir`, where `npm_command` puts it."""
+    """Return how Node.js is searched for: also below `runtimes_dir`, where `additions` has npm put it."""
     return Language(
         names="node|nodejs",
         folders=partial(_folders, runtimes_dir),
@@ -35,12 +32,6 @@ def language(runtimes_dir: Path) -> Language:
         version_min=_VERSION_MIN,
         is_whole=_is_whole,
     )
-
-
-def npm_command(runtimes_dir: Path, major: str) -> str:
-    """Return the command that adds a version of Node.js, as a package of npm, below `runtimes_dir`."""
-    architecture = _NPM_ARCHITECTURES.get(platform.machine().lower(), "x64")
-    return f"npm install --prefix {runtimes_dir}/nodejs{major} node-{platform.system().lower()}-{architecture}@{major}"
 
 
 def _folders(runtimes_dir: Path, environ: Mapping[str, str]) -> list[Path]:

@@ -150,13 +150,6 @@ class PythonRuntimes(LanguageRuntimes):
         state = "installed" if _is_complete(self._client_folder(interpreter)) else "installed on first use"
         return f"awslambdaric {PYTHON_PINS[interpreter.minor].client} {state}"
 
-    def _install_command(self, version: str) -> str:
-        if platform.system() == "Darwin":
-            return f"uv python install {version}` or `brew install python@{version}"
-        # A server that is root has uv's folder in a home that is closed to the functions' user.
-        place = "--install-dir /opt/python " if self._user.is_other and not self._has_own_root else ""
-        return f"uv python install {place}{version}` or `apt install python{version}"
-
     # -- clients ------------------------------------------------------------------------------------------------
 
     def _client_folder(self, interpreter: Interpreter) -> Path:

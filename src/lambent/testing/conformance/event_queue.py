@@ -521,6 +521,15 @@ class FifoConformance:
         assert await claim_ids(queue, 10, of=ORDERS, lease_s=0) == "g3-m1 g1-m1 g1-m2 g2-m1 g2-m2"
 
     @with_queue
+    async def test_a_group_that_goes_on_waits_its_turn(self, queue: EventQueue, clock: VirtualClock) -> None:
+        """However old its next event is: a group that was served stands behind those that waited meanwhile."""
+        await queue.define(ORDERS, FIFO)
+        await put(queue, "g-1", "g-2", "h-1", to=ORDERS)
+        (first,) = await claim(queue, 1, of=ORDERS)
+        await settle(queue, Done(first.receipt))
+        assert [await claim_ids(queue, 1, of=ORDERS) for _ in range(2)] == ["h-1", "g-2"]
+
+    @with_queue
     async def test_callers_at_once_share_no_group(self, queue: EventQueue, clock: VirtualClock) -> None:
         """Callers that claim together never get parts of one group."""
         await queue.define(ORDERS, FIFO)
