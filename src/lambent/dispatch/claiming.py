@@ -44,6 +44,7 @@ class Claimer:
         self._not_before: dict[QueueName, float] = {}
         """Where nothing is to be taken before a moment, whatever comes due."""
         self._held: dict[_Key, Claim] = {}
+        self._has_begun = False
         self._looked_at = 0.0
         """The moment of the last look at what is due."""
         self._wake = asyncio.Event()
@@ -55,7 +56,16 @@ class Claimer:
         return len(self._held)
 
     async def begin(self) -> None:
-        """Look what there is, as a server does that starts."""
+        """
+        Look what there is, as a server does that starts: what an earlier one held when it ended is there for all.
+
+        No other server uses this store: the data folder is locked. Again after a failure, it looks only.
+        """
+        if not self._has_begun:
+            given_back = await self._queue.give_back(self._kind)
+            self._has_begun = True
+            if given_back:
+                _log.warning("event.given_back kind=%s count=%d", self._kind.value, given_back)
         now = self._clock.monotonic()
         for queue, seconds in (await self._queue.filled(self._kind)).items():
             self._note_due(queue, seconds, now)

@@ -882,6 +882,15 @@ class EventQueue(Protocol):
         """
         ...
 
+    async def give_back(self, kind: QueueKind) -> int:
+        """
+        End the leases of all events in standard queues of a kind; return how many there were.
+
+        For a server that starts and knows that nobody else serves this store: what an earlier one held when it died
+        need not wait for its leases to run out.
+        """
+        ...
+
     def on_due(self, callback: Callable[[QueueName, float], None]) -> None:
         """
         Call back, on the event loop, after every commit that put events into a queue, gave some back, moved the end of
