@@ -94,6 +94,8 @@ def create(client, runtime, name, source):
         Handler="app.handler",
         Role=ROLE,
         FileSystemConfigs=[{"Arn": FILE_SYSTEM, "LocalMountPath": "/mnt/ran"}],
+        # A whole processor: what takes the time is to be the server.
+        MemorySize=1769,
     )
     client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
 
