@@ -15,9 +15,10 @@ An invocation crosses these packages in order:
     telemetry/     8  what is left: log lines
     store/         9  what is remembered: functions, versions, packages, logs
 
-Beside them: `destinations` (where the news of asynchronous invocations goes); `domain` (the vocabulary, no I/O), `errors`, `clock` and `settings`
-at the bottom; `access` (who may); `cli` (a client like any other); `testing`
-(fakes and suites that are shipped). Start reading at `app.py`.
+Beside them: `domain` (the vocabulary, no I/O), `errors`, `clock` and `settings`
+at the bottom; `destinations` (where the news of asynchronous invocations goes);
+`access` (who may); `cli` (a client like any other); `testing` (fakes and suites
+that are shipped). Start reading at `app.py`.
 """
 
 __version__ = "0.1.0"
