@@ -4,12 +4,14 @@ import base64
 import http.client
 import io
 import json
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,9 @@ from bench.processes import ROOT, Server, environments, quiet_environ
 ROLE = "arn:aws:iam::000000000000:role/bench"
 FUNCTIONS_PATH = "/2015-03-31/functions"
 EVENT = b'{"key":"value"}'
+
+_SOURCES = {"app.py": "handler.py", "app.js": "handler.js", "stream.mjs": "stream.mjs"}
+"""The usual package: its files, and what they are called here."""
 
 _SETTLE_TIMEOUT_S = 240.0
 """The first function of a runtime waits for pip to install the runtime's client."""
@@ -51,29 +56,30 @@ class Target:
         self.server = server
         self.url = server.url
         self._runtime = runtime
-        self._archive = base64.b64encode(_package()).decode()
+        self.package = package_of({name: (ROOT / "bench" / source).read_bytes() for name, source in _SOURCES.items()})
+        """What functions are made of from now on."""
 
     def invoke(self, name: str, event: bytes = EVENT) -> bytes:
         """Return the bytes of one Invoke, for the load client."""
         return invoke_request(self.url, name, event)
 
-    def create_request(self, name: str, handler: str) -> bytes:
-        """Return the bytes of one CreateFunction."""
+    def create_request(self, name: str, handler: str, runtime: str = "") -> bytes:
+        """Return the bytes of one CreateFunction; of the target's own runtime unless another is named."""
         wanted = {
             "FunctionName": name,
-            "Runtime": self._runtime,
+            "Runtime": runtime or self._runtime,
             "Role": ROLE,
             "Handler": handler,
             "Timeout": 60,
             # One whole processor: with less a quota would stop it in each period, and the yardsticks have none.
             "MemorySize": 1769,
-            "Code": {"ZipFile": self._archive},
+            "Code": {"ZipFile": base64.b64encode(self.package).decode()},
         }
         return build_request(self.url, "POST", FUNCTIONS_PATH, json.dumps(wanted).encode())
 
-    def create(self, names: Sequence[str], handler: str = "app.hello") -> None:
+    def create(self, names: Sequence[str], handler: str = "app.hello", runtime: str = "") -> None:
         """Create functions and wait until all can be invoked."""
-        self._send_all(self.create_request(name, handler) for name in names)
+        self._send_all(self.create_request(name, handler, runtime) for name in names)
         for name in names:
             self._wait_active(name)
 
@@ -135,13 +141,15 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
         time.sleep(_POLL_S)
 
 
-def _package() -> bytes:
+def package_of(files: Mapping[str, bytes]) -> bytes:
+    """Return a deployment package."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
-        # A fixed date makes the package the same bytes in every run.
-        entry = zipfile.ZipInfo("app.py", (2026, 1, 1, 0, 0, 0))
-        entry.external_attr = 0o644 << 16
-        package.writestr(entry, (ROOT / "bench" / "handler.py").read_bytes())
+        for name, content in files.items():
+            # A fixed date makes the package the same bytes in every run.
+            entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            package.writestr(entry, content)
     return archive.getvalue()
 
 
@@ -171,11 +179,21 @@ _SCRIPT = Path(sys.executable).with_name("lambent")
 """Absent where the package was never installed; its sources then do."""
 
 
+def _program() -> list[str]:
+    return [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-m", "lambent"]
+
+
+def _environ() -> dict[str, str]:
+    environ = quiet_environ()
+    if not _SCRIPT.exists():
+        environ["PYTHONPATH"] = str(ROOT / "src")
+    return environ
+
+
 def lambent_command(data_dir: str, environments_max: int = 512) -> list[str]:
     """Return the command line that serves `data_dir`."""
-    program = [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-m", "lambent"]
     return [
-        *program,
+        *_program(),
         *("serve", "--port", "0", "--data-dir", data_dir, "--runtimes-dir", str(RUNTIMES_DIR)),
         *("--environments-max", str(environments_max)),
     ]
@@ -184,11 +202,8 @@ def lambent_command(data_dir: str, environments_max: int = 512) -> list[str]:
 def start_lambent(data_dir: Path, *options: str) -> Server:
     """Start Lambent on `data_dir`; the caller stops it."""
     RUNTIMES_DIR.mkdir(parents=True, exist_ok=True)
-    environ = quiet_environ()
-    if not _SCRIPT.exists():
-        environ["PYTHONPATH"] = str(ROOT / "src")
     # The working directory is the scratch folder, so that no lambent.toml of the checkout has a say.
-    return Server([*lambent_command(str(data_dir)), *options], environ=environ, cwd=data_dir.parent)
+    return Server([*lambent_command(str(data_dir)), *options], environ=_environ(), cwd=data_dir.parent)
 
 
 @contextmanager
@@ -203,3 +218,27 @@ def lambent(runtime: str, *options: str) -> Iterator[Target]:
             except (BadAnswer, TargetFailed) as error:
                 said = "\n".join(server.last_lines)
                 raise TargetFailed(f"{error}\nthe server's last lines:\n{said}") from error
+
+
+def newest_runtime(family: str) -> str:
+    """
+    Return the newest identifier of a family that this machine runs, e.g. `nodejs22.x`.
+
+    Raises:
+        TargetFailed: there is none.
+    """
+    environ = {**_environ(), "LAMBENT_RUNTIMES_DIR": str(RUNTIMES_DIR)}
+    told = subprocess.run([*_program(), "runtimes", "--json"], env=environ, capture_output=True, check=True)
+    rows = json.loads(told.stdout)
+    found: list[str] = [row["runtime"] for row in rows if row["available"] and row["runtime"].startswith(family)]
+    if not found:
+        raise TargetFailed(f"this machine has no {family}: see `lambent runtimes`")
+    return max(found)
+
+
+def runtime_facts(runtime: str, *options: str) -> RuntimeFacts:
+    """Return which programs of this machine run the functions of a runtime."""
+    # Without walls functions see the machine's own paths; root finds the same interpreters as the walls mount.
+    bare = ("--sandbox", "process", *(("--function-user", "root") if os.geteuid() == 0 else ()))
+    with lambent(runtime, *options, *bare) as target:
+        return target.facts()

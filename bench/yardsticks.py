@@ -32,10 +32,10 @@ def interleave(*samplers: Callable[[], float], rounds: int) -> list[list[float]]
 
 
 class InterpreterStart:
-    """The least that an interpreter can do, from the start of its process to its end."""
+    """The least that an interpreter can do, from the start of its process to its end; Python's by default."""
 
-    def __init__(self, interpreter: str) -> None:
-        self._argv = [os.path.realpath(interpreter), "-I", "-c", "pass"]
+    def __init__(self, interpreter: str, *arguments: str) -> None:
+        self._argv = [os.path.realpath(interpreter), *(arguments or ("-I", "-c", "pass"))]
         self._environ = {"PATH": os.environ.get("PATH", os.defpath)}
 
     @property
@@ -50,7 +50,8 @@ class InterpreterStart:
         """Start `count` at once and wait for the last; return the seconds."""
         begin = time.perf_counter()
         # posix_spawn runs no Python code in the child and copies no memory: the start costs what the kernel takes.
-        pids = [os.posix_spawn(self._argv[0], self._argv, self._environ) for _ in range(count)]
+        to_nowhere = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+        pids = [os.posix_spawn(self._argv[0], self._argv, self._environ, file_actions=to_nowhere) for _ in range(count)]
         codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
         elapsed = time.perf_counter() - begin
         if any(codes):
@@ -74,6 +75,11 @@ def start_floor(*, interpreter: str, client: str, task_root: str, handler: str, 
             *("--interpreter", os.path.realpath(interpreter), "--client", client),
         ]
     )
+
+
+def start_stream() -> Server:
+    """Start bare uvicorn that answers with as many pieces of 64 KiB as it is asked for; the caller stops it."""
+    return _start(["--stream"])
 
 
 def start_echo() -> Server:

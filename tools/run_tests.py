@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import dotnet
 import setup as environments
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,6 +76,8 @@ def main(arguments: Sequence[str]) -> int:
         environ["LAMBENT_TEST_AWS_CLI_1"] = str(ROOT / ".cache" / "awscli1" / "bin" / "aws")
     if environments.main(["ansible"]) == 0:
         environ["LAMBENT_TEST_ANSIBLE"] = str(ROOT / ".cache" / "ansible" / "bin" / "ansible-playbook")
+
+    dotnet.main(["client", "functions"])
 
     with tempfile.TemporaryDirectory(prefix="lambent-tests-") as scratch:
         environ["LAMBENT_TEST_LEFT_OUT"] = str(Path(scratch) / "left-out.jsonl")

@@ -7,6 +7,7 @@ Build the environments that a checkout works in, each completely or not at all.
     awscli1   .cache/awscli1: AWS CLI v1
     ansible   .cache/ansible: Ansible with its collections, for tests/iac
     peers     .cache/peers: what `make bench-peers` compares with
+    dotnet    .cache/dotnet: a .NET and what calls its compiler, for tools/dotnet.py
     system    Debian packages that tests use, where this is root on Debian
 
 A stamp, written last, says that an environment is complete and from what it was made. No stamp: an
@@ -63,6 +64,7 @@ ENVIRONMENTS = {
     # Half a hundred collections, of which the tests use one.
     "ansible": Environment(ROOT / ".cache" / "ansible", ("ansible.txt",), compiles=False),
     "peers": Environment(ROOT / ".cache" / "peers", ("peers.txt",)),
+    "dotnet": Environment(ROOT / ".cache" / "dotnet", ("dotnet.txt",)),
 }
 
 SYSTEM_COMMANDS = {
@@ -75,6 +77,8 @@ SYSTEM_COMMANDS = {
     "go": ("golang-go",),
     "node": ("nodejs",),
     "npm": ("npm",),
+    "javac": ("openjdk-17-jdk-headless",),
+    "mvn": ("maven",),
     # The server's own programs are kept out of the path.
     "pg_lsclusters": ("postgresql",),
     "ruby": ("ruby",),

@@ -71,6 +71,11 @@ class TestPython(ManagedRuntimeConformance):
         "error": {"app.py": "def handler(event, context):\n    raise ValueError('boom')\n"},
         "init_error": {"app.py": "raise ValueError('boom')\n"},
         "exit": {"app.py": "import os\ndef handler(event, context):\n    os._exit(3)\n"},
+        "goodbye": {
+            # AWS's client waits for the next event in another thread, for which `sys.exit` waits.
+            "app.py": "import os, signal\ndef leave(number, frame):\n    print('goodbye')\n    os._exit(0)\n"
+            "signal.signal(signal.SIGTERM, leave)\ndef handler(event, context):\n    return 1\n"
+        },
         "context": {
             "app.py": "import time\ndef handler(event, c):\n    left = c.get_remaining_time_in_millis()\n"
             "    time.sleep(0.01)\n"
@@ -457,6 +462,12 @@ def _js(body: str, before: str = "") -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("_nodejs")
+def _js_stream(body: str, before: str = "") -> dict[str, str]:
+    """Return a file whose handler streams."""
+    handler = f"awslambda.streamifyResponse(async (event, stream, context) => {{ {body} }})"
+    return {"app.js": f"{before} exports.handler = {handler};"}
+
+
 class TestNodejs(ManagedRuntimeConformance):
     """Some Node.js of this machine with our client: the version is asked for as one that may not be here."""
 
@@ -468,6 +479,7 @@ class TestNodejs(ManagedRuntimeConformance):
         "error": _js("throw new TypeError('boom');"),
         "init_error": {"app.js": "throw new TypeError('boom');\n"},
         "exit": _js("process.exit(3);"),
+        "goodbye": _js("return 1;", "process.on('SIGTERM', () => { console.log('goodbye'); process.exit(); });"),
         "context": _js(
             "const left = context.getRemainingTimeInMillis(); await new Promise((go) => setTimeout(go, 10));"
             "const c = context; return [c.awsRequestId, c.invokedFunctionArn, c.functionName, c.functionVersion,"
@@ -624,7 +636,7 @@ class TestNodejs(ManagedRuntimeConformance):
             (
                 {
                     "app.js": "exports.handler = async () => 1;"
-                    "exports.handler[Symbol.for('aws.lambda.runtime.handler.streaming')] = 'response';"
+                    "exports.handler[Symbol.for('aws.lambda.runtime.handler.streaming')] = 'request';"
                 },
                 "app.handler",
                 "Runtime.MalformedStreamingHandler",
@@ -810,6 +822,112 @@ class TestNodejs(ManagedRuntimeConformance):
         first, second = self.run_files(_js("return event.n;", before), {"n": 1}, {"n": 2})
         assert (first.json(), second.json()) == (1, 2)
 
+    @pytest.mark.parametrize("runtime", ["nodejs22.x", "nodejs24.x"])
+    def test_what_a_streaming_handler_may_write(self, runtime: str) -> None:
+        """Text, bytes and values as JSON; a prelude before the first write, and none before what `end` is given."""
+        self.runtime = runtime
+        body = (
+            "const prelude = { statusCode: 201 };"
+            "const http = event.plain ? stream : awslambda.HttpResponseStream.from(stream, prelude);"
+            "prelude.statusCode = 500; if (event.write) { http.write({ a: 1 }); http.write(new Uint8Array([46, 46]));"
+            "http.write('e9', 'hex'); } http.end('end');"
+        )
+        prelude = b'{"statusCode":201}' + bytes(8)
+        told = self.run_files(_js_stream(body), {"plain": True}, {"write": True}, {})
+        assert [answer.kind for answer in told] == ["response"] * 3
+        assert [answer.body for answer in told] == [b"end", prelude + b'{"a":1}..\xe9end', b"end"]
+
+    @pytest.mark.parametrize("runtime", ["nodejs22.x", "nodejs24.x"])
+    @pytest.mark.parametrize(
+        ("body", "told"),
+        [
+            ("throw new TypeError('boom');", ["TypeError", "boom"]),
+            ("stream.write('half'); throw Object.assign(new Error('boom'), { name: 'Own é' });", ["Own é", "boom"]),
+            ("stream.write('half'); throw 'boom';", ["string", "boom"]),
+            (
+                "stream.write('half'); stream.setContentType('text/plain');",
+                ["Runtime.InvalidStreamingOperation", "Cannot set content-type, too late."],
+            ),
+            ("stream.write('half'); throw new Error('é'.repeat(1e6));", ["Error", "é" * 50_000]),
+            (
+                "setTimeout(() => { throw new RangeError('boom'); }, 5); await new Promise(() => {});",
+                ["RangeError", "boom"],
+            ),
+        ],
+        ids=["at-once", "midway", "string", "too-late", "long", "uncaught"],
+    )
+    def test_errors_of_a_streaming_handler(self, body: str, told: list[str], runtime: str) -> None:
+        """Before the first byte or after: the body tells the same, and the log as of any handler."""
+        answer = self.answer(_js_stream(body), runtime=runtime)
+        assert answer.kind == "error", answer
+        assert [answer.json()["errorType"], answer.json()["errorMessage"]] == told
+        assert "ERROR\t" in answer.output
+
+    def test_a_streaming_handler_is_asynchronous(self) -> None:
+        """One that is not fails; what one returns is ignored, with a warning."""
+        text = "Streaming does not support non-async handlers."
+        for runtime, error_type in (("nodejs22.x", "string"), ("nodejs24.x", "Error")):
+            source = "exports.handler = awslambda.streamifyResponse((event, stream) => { stream.write('x'); });"
+            answer = self.answer({"app.js": source}, runtime=runtime)
+            assert (answer.kind, answer.json()["errorType"], answer.json()["errorMessage"]) == (
+                "error",
+                error_type,
+                text,
+            )
+            answer = self.answer(_js_stream("stream.end('x'); return 5;"), runtime=runtime)
+            assert (answer.kind, answer.body) == ("response", b"x")
+        self.runtime = "nodejs24.x"
+        _, again = self.run_files(_js_stream("stream.end('x'); return 5;"), {}, {})
+        assert "WARN\tStreaming handlers ignore return values." in again.output
+
+    def test_writing_after_the_end_is_an_error_in_the_log(self) -> None:
+        """What was written before has arrived by then; the next invocation goes on."""
+        first, second = self.run_files(
+            _js_stream("stream.end('whole'); if (event.more) stream.write('x');"), {"more": 1}, {}
+        )
+        assert [(first.kind, first.body), (second.kind, second.body)] == [("response", b"whole")] * 2
+        assert "ERR_STREAM_WRITE_AFTER_END" in first.output + second.output
+
+    def test_a_stream_waits_for_the_event_loop_up_to_nodejs_22(self) -> None:
+        """What still runs belongs to the invocation, unless the function says no; from 24 on it does not."""
+        body = (
+            "if ('waits' in event) context.callbackWaitsForEmptyEventLoop = event.waits;"
+            "globalThis.ran ??= 0; setTimeout(() => { ran += 1; }, 50); stream.end(String(ran));"
+        )
+        for runtime, told in (("nodejs22.x", [b"0", b"1", b"2", b"2"]), ("nodejs24.x", [b"0", b"0"])):
+            self.runtime = runtime
+            events: list[dict[str, Any]] = [{}, {"waits": True}, {"waits": False}, {}][: len(told)]
+            assert [answer.body for answer in self.run_files(_js_stream(body), *events)] == told, runtime
+
+    def test_the_global_awslambda(self) -> None:
+        """There for every function, before it is loaded, unless not wanted; the high water mark is the connection's."""
+        before = "const { streamifyResponse } = awslambda; const made = () => {}; streamifyResponse(made);"
+        told = self.answer(_js("return [typeof awslambda.HttpResponseStream.from, made.length];", before)).json()
+        assert told == ["function", 0]
+        source = (
+            "exports.handler = awslambda.streamifyResponse(async (event, stream, context) => {"
+            "await new Promise(setImmediate); const room = stream.write('x'.repeat(100));"
+            "stream.end(`${stream.writableHighWaterMark} ${room}`); },"
+            "{ highWaterMark: 64 });"
+        )
+        for runtime in ("nodejs22.x", "nodejs24.x"):
+            body = self.answer({"app.js": source}, runtime=runtime).body
+            assert body == b"x" * 100 + b"64 false"
+        for value in ("1", "true"):
+            variables = {"AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA": value}
+            assert self.answer(_js("return typeof awslambda;"), variables=variables).json() == "undefined"
+
+    def test_streams_of_the_library_lead_into_a_response(self) -> None:
+        """`pipeline` and `pipe`, of far more than any buffer holds, in order."""
+        before = "const { pipeline } = require('stream/promises'); const { Readable } = require('stream');"
+        body = (
+            "const numbers = Readable.from((function* () { for (let n = 0; n < 200000; n++) yield `${n},`; })());"
+            "if (event.pipe) { numbers.pipe(stream); } else { await pipeline(numbers, stream); }"
+        )
+        expected = "".join(f"{number}," for number in range(200_000)).encode()
+        answers = self.run_files(_js_stream(body, before), {}, {"pipe": True})
+        assert [answer.body for answer in answers] == [expected] * 2
+
 
 class TestNodejsWalled(TestNodejs):
     """The same behind walls, where environments have Lambda's own paths."""
@@ -834,3 +952,22 @@ class TestNodejsWalled(TestNodejs):
         told = self.answer({"app.mjs": "export const handler = async () => { throw new TypeError('x'); };"}).json()
         assert told["trace"][0] == "TypeError: x"
         assert told["trace"][1].startswith("    at Runtime.handler (file:///var/task/app.mjs:")
+
+
+@pytest.mark.usefixtures("_nodejs")
+class TestNodejsAhead(ManagedRuntimeConformance):
+    """What all runtimes do, in processes that were started before their function was known. See test_ahead.py."""
+
+    runtime = TestNodejs.runtime
+    error_type = TestNodejs.error_type
+    trace_member = TestNodejs.trace_member
+    packages: ClassVar = TestNodejs.packages
+    starts_ahead = True
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _behind_walls(cls) -> None:
+        cls.driver = walled_driver()
+
+    def make_runtimes(self, has_own_root: bool) -> Runtimes:
+        return _host_runtimes("nearest", has_own_root)

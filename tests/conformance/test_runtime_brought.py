@@ -40,8 +40,10 @@ set -e
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"
 scratch=$(mktemp -d)
 if [ "$_HANDLER" = init_error ]; then exit 1; fi
+if [ "$_HANDLER" = goodbye ]; then trap 'echo goodbye; exit 0' TERM; fi
 while :; do
-  curl -sS -D "$scratch/head" -o "$scratch/event" "$api/invocation/next"
+  # A shell deals with a signal when the program has ended that it waits for, unless it does so by `wait`.
+  curl -sS -D "$scratch/head" -o "$scratch/event" "$api/invocation/next" & wait $!
   header() { tr -d '\r' < "$scratch/head" | sed -n "s/^$1: //Ip"; }
   id=$(header lambda-runtime-aws-request-id)
   kind=response
@@ -73,7 +75,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -112,8 +116,17 @@ func handle(ctx context.Context, event json.RawMessage) (any, error) {
 }
 
 func main() {
-	if filepath.Base(os.Getenv("_HANDLER")) == "init_error" {
+	switch filepath.Base(os.Getenv("_HANDLER")) {
+	case "init_error":
 		panic("not today")
+	case "goodbye":
+		asked := make(chan os.Signal, 1)
+		signal.Notify(asked, syscall.SIGTERM)
+		go func() {
+			<-asked
+			fmt.Println("goodbye")
+			os.Exit(0)
+		}()
 	}
 	lambda.Start(handle)
 }
@@ -123,6 +136,19 @@ RUST = """
 use lambda_runtime::{run, service_fn, Error, LambdaEvent};
 use serde_json::{json, Value};
 use std::env::var;
+
+extern "C" {
+    fn signal(number: i32, handler: extern "C" fn(i32)) -> usize;
+    fn write(descriptor: i32, text: *const u8, size: usize) -> isize;
+    fn _exit(status: i32) -> !;
+}
+
+extern "C" fn leave(_number: i32) {
+    unsafe {
+        write(1, b"goodbye\n".as_ptr(), 8);
+        _exit(0)
+    }
+}
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let (given, context) = event.into_parts();
@@ -157,9 +183,11 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    if var("_HANDLER")? == "init_error" {
-        return Err("not today".into());
-    }
+    match var("_HANDLER")?.as_str() {
+        "init_error" => return Err("not today".into()),
+        "goodbye" => unsafe { signal(15, leave) },
+        _ => 0,
+    };
     run(service_fn(handle)).await
 }
 """
@@ -184,8 +212,8 @@ class BroughtConformance(RuntimeConformance):
     def make_runtimes(self, has_own_root: bool) -> Runtimes:
         return self.home.runtimes("none", has_own_root)
 
-    def run(self, name: str, *events: Any, variables: Mapping[str, str] | None = None) -> list[Answered]:
-        return self.run_files({"bootstrap": self.program}, *events, variables=variables, handler=name)
+    def run(self, name: str, *events: Any, **given: Any) -> list[Answered]:
+        return self.run_files({"bootstrap": self.program}, *events, handler=name, **given)
 
     def test_unicode_passes(self) -> None:
         """PL-02: characters of every plane, and control characters, come back as they were."""
@@ -319,8 +347,8 @@ class TestGo1x(BroughtConformance):
     def _program(self, go_program_with_rpc: bytes) -> None:
         type(self).program = go_program_with_rpc
 
-    def run(self, name: str, *events: Any, variables: Mapping[str, str] | None = None) -> list[Answered]:
-        return self.run_files({f"bin/{name}": self.program}, *events, variables=variables, handler=f"bin/{name}")
+    def run(self, name: str, *events: Any, **given: Any) -> list[Answered]:
+        return self.run_files({f"bin/{name}": self.program}, *events, handler=f"bin/{name}", **given)
 
     def test_the_environment_is_lambdas(self) -> None:
         """AWS_EXECUTION_ENV is set, as on AWS."""

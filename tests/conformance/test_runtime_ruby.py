@@ -43,6 +43,7 @@ class TestRuby(ManagedRuntimeConformance):
         "error": _rb("raise ArgumentError, 'boom'"),
         "init_error": {"app.rb": "raise ArgumentError, 'boom'\n"},
         "exit": _rb("exit!(3)"),
+        "goodbye": _rb("1", "trap('TERM') do\n  puts 'goodbye'\n  $stdout.flush\n  exit!(0)\nend"),
         "context": _rb(
             "c = context\nleft = c.get_remaining_time_in_millis\nsleep(0.01)\n"
             "[c.aws_request_id, c.invoked_function_arn, c.function_name, c.function_version, c.memory_limit_in_mb,\n"

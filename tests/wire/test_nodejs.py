@@ -22,6 +22,7 @@ from wire.support import (
     invoke,
     tail_of,
     wait_for,
+    wait_updated,
     zip_of,
 )
 
@@ -431,3 +432,46 @@ def test_on_the_other_drivers(other_server, unique_name):
     )
     assert invoke(client, name, {})[1] == "layer"
     assert invoke(client, name, {"fail": True})[1]["errorType"] == "TypeError"
+
+
+GOODBYE = """
+process.on('SIGTERM', async () => {
+  await new Promise((go) => setTimeout(go, 50));
+  console.log('goodbye of', process.env.AWS_LAMBDA_FUNCTION_NAME);
+  process.exit();
+});
+exports.handler = async () => 1;
+"""
+
+
+def test_an_idle_environment_may_say_goodbye(lambda_client, logs_client, make_node):
+    """Ended by an update, then by the end of the function: SIGTERM each time, and the log has what is said then."""
+    name = make_node(GOODBYE)
+    said = f"goodbye of {name}"
+
+    def count():
+        events = logs_client.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+        return sum(said in event["message"] for event in events)
+
+    invoke_warm(lambda_client, name, {})
+    lambda_client.update_function_configuration(FunctionName=name, Description="again")
+    wait_updated(lambda_client, name)
+    wait_for(lambda: count() == 1)
+    invoke_warm(lambda_client, name, {})
+    lambda_client.delete_function(FunctionName=name)
+    wait_for(lambda: count() == 2)
+
+
+def test_a_server_that_stops_lets_functions_say_goodbye(own_server, node):
+    """It waits for them, but not for one that does not go, and the next server has what they said."""
+    server = own_server().start()
+    client = server.client("lambda")
+    maker = FunctionMaker(client, node, "leaving")
+    polite = maker(entries={"index.js": GOODBYE}, Handler="index.handler")
+    stubborn = "process.on('SIGTERM', () => {}); exports.handler = async () => 1;"
+    for name in (polite, maker(entries={"index.js": stubborn}, Handler="index.handler")):
+        invoke_warm(client, name, {})
+    assert server.stop() == 0
+    server.restart()
+    found = messages_of(server.client("logs"), polite, lambda message: "goodbye" in message)
+    assert found[-1].endswith(f"goodbye of {polite}\n")

@@ -87,6 +87,10 @@ class LanguageRuntimes(ABC):
         """Return what `lambent runtimes` says of the client for an interpreter."""
         return "Lambent's own client"
 
+    def may_start_ahead(self, variables: Mapping[str, str]) -> bool:
+        """Whether the client knows how to wait for its function, and a user's variables do not act before it waits."""
+        return False
+
     def _version(self, entry: CatalogueEntry) -> str:
         """Return the version of an identifier as precisely as the language counts: `22` of nodejs22.x."""
         return entry.version

@@ -11,6 +11,7 @@ from pathlib import Path
 from lambent.clock import Clock
 from lambent.function_user import FunctionUser
 from lambent.runtimes.additions import sdk_folder
+from lambent.runtimes.ahead import acts_at_start
 from lambent.runtimes.catalogue import CATALOGUE, CatalogueEntry
 from lambent.runtimes.contract import LayersAt, RuntimeCommand
 from lambent.runtimes.interpreters import Interpreter
@@ -42,6 +43,14 @@ What AWS's /var/runtime/bootstrap does: start Node.js, or the wrapper with it, w
 Left to itself Node.js takes less than half. Observed: lambci/node-custom-lambda, its bootstrap for v10.x.
 The entry comes as $0, for a name that the shell would give it might be one of the user's variables.
 """
+
+
+_ACT_AT_START = frozenset(
+    # Where `require` looks; what the resolver is made of; the data of ICU.
+    {"HOME", "HOSTALIASES", "ICU_DATA", "LOCALDOMAIN", "RES_OPTIONS"}
+)
+_ACT_AT_START_PREFIXES = ("NODE_", "SSL_CERT_", "UV_")
+"""Documented: Node.js, command-line options, environment variables; resolver(5) and c-ares, ares_init_options(3)."""
 
 
 class NodejsRuntimes(LanguageRuntimes):
@@ -108,6 +117,9 @@ class NodejsRuntimes(LanguageRuntimes):
     def version_label(self, entry: CatalogueEntry) -> str:
         """Return e.g. `nodejs:22.v1`. Assumed: the number has no meaning here, AWS counts its own images."""
         return f"nodejs:{_major(entry)}.v1"
+
+    def may_start_ahead(self, variables: Mapping[str, str]) -> bool:
+        return not acts_at_start(variables, _ACT_AT_START, _ACT_AT_START_PREFIXES)
 
     def _version(self, entry: CatalogueEntry) -> str:
         return _major(entry)

@@ -7,7 +7,7 @@ The search, and the rules of who may run what, are those of `interpreters`.
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -57,13 +57,13 @@ def _folders(runtimes_dir: Path, environ: Mapping[str, str]) -> list[Path]:
     ]
 
 
-def _understand(path: Path, printed: str) -> Interpreter | None:
+def _understand(path: Path, printed: str) -> Sequence[Interpreter]:
     name, version = json.loads(printed)
     # Others imitate it.
     if name != "node":
-        return None
+        return ()
     major, minor, patch = (int(re.match(r"\d+", part)[0]) for part in version.split(".")[:3])  # type: ignore[index]
-    return Interpreter(path, (major, minor, patch), True, prefix=Path(os.path.realpath(path.parent.parent)))
+    return (Interpreter(path, (major, minor, patch), True, prefix=Path(os.path.realpath(path.parent.parent))),)
 
 
 def _version_of_path(path: Path) -> tuple[int, int, int]:

@@ -6,7 +6,6 @@ of Lambent makes a new one beside it. Several servers may share the folders.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import importlib.util
 import logging
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from lambent.clock import Clock
 from lambent.function_user import FunctionUser
+from lambent.runtimes.ahead import DEFAULT_LANG, DEFAULT_TZ, acts_at_start
 from lambent.runtimes.catalogue import PYTHON_PINS, CatalogueEntry
 from lambent.runtimes.contract import LayersAt, RuntimeCommand, RuntimeUnavailable, Zygote
 from lambent.runtimes.interpreters import Interpreter, is_ours_alone
@@ -31,14 +31,11 @@ from lambent.runtimes.managed import (
     new_client_folder,
     own_root_variables,
     reserved,
+    run_command,
     wrapped,
 )
 
 _log = logging.getLogger(__name__)
-
-_DEFAULT_LANG = "en_US.UTF-8"
-_DEFAULT_TZ = ":UTC"
-"""Both as `execution.variables` has them."""
 
 _BOOTSTRAP = "python_bootstrap.py"
 _BESIDE_THE_CLIENT = {"python_forked.py": "_lambent_forked.py"}
@@ -96,7 +93,7 @@ class PythonRuntimes(LanguageRuntimes):
         environ = {**own_root_variables(task_root), "PYTHONPATH": RUNTIME_DIR}
         zygote = None
         if await self._is_trusted(interpreter) and is_ours_alone(client / "bootstrap.py"):
-            zygote = Zygote(argv, tuple({**environ, "LANG": _DEFAULT_LANG, "TZ": _DEFAULT_TZ}.items()), self._preload)
+            zygote = Zygote(argv, tuple({**environ, "LANG": DEFAULT_LANG, "TZ": DEFAULT_TZ}.items()), self._preload)
         return RuntimeCommand(
             argv=wrapped(argv, variables),
             environ=environ,
@@ -199,33 +196,22 @@ class PythonRuntimes(LanguageRuntimes):
         command = [str(interpreter.path), "-I", "-S", "-m", "compileall"]
         command += ["-q", "-s", str(unfinished), "-p", str(folder)]
         command += ["--invalidation-mode", "unchecked-hash", str(unfinished)]
-        status, output = await _run(command)
+        status, output = await run_command(command)
         if status:
             # Some modules are for other versions and do not compile; that has never kept the others from it.
             _log.info("runtimes.client_compiled_in_part runtime=python%s last=%s", interpreter.minor, output[-200:])
 
 
-_ACT_AT_START = frozenset(
-    {"AWS_LAMBDA_EXEC_WRAPPER", "GCONV_PATH", "GLIBC_TUNABLES", "LANG", "LANGUAGE", "LOCPATH", "NLSPATH"}
-    # Read when botocore is imported, which a zygote may have done.
-    | {"BOTO_DISABLE_CRT"}
-)
-_ACT_AT_START_PREFIXES = ("PYTHON", "LD_", "LC_", "MALLOC_", "OPENSSL_")
-"""Documented: CPython, environment variables; ld.so(8); locale(7); mallopt(3); OpenSSL, openssl-env(7)."""
+_ACT_AT_START = frozenset({"BOTO_DISABLE_CRT"})
+"""Read when botocore is imported, which a zygote may have done."""
+_ACT_AT_START_PREFIXES = ("PYTHON",)
+"""Documented: CPython, environment variables."""
 
 
 def _acts_at_start(variables: Mapping[str, str]) -> bool:
-    """
-    Whether a variable acts when an interpreter or its libraries start, so that it would come too late for a fork.
-
-    TZ and PYTHONPATH are applied in the process; what PYTHONPATH leads to is looked at there as well.
-    """
-    for name, value in variables.items():
-        if name == "PYTHONPATH" or (name == "LANG" and value == _DEFAULT_LANG):
-            continue
-        if name in _ACT_AT_START or name.startswith(_ACT_AT_START_PREFIXES):
-            return True
-    return False
+    """Whether a variable comes too late for a fork. What PYTHONPATH leads to is looked at in the process."""
+    others = {name: value for name, value in variables.items() if name != "PYTHONPATH"}
+    return acts_at_start(others, _ACT_AT_START, _ACT_AT_START_PREFIXES)
 
 
 def _source(name: str) -> str:
@@ -258,7 +244,7 @@ def _installer(interpreter: Interpreter, target: Path) -> list[str]:
 
 
 async def _run_installer(command: list[str], minor: str) -> None:
-    status, output = await _run(command)
+    status, output = await run_command(command)
     if status:
         lines = [line for line in output.splitlines() if line.strip()] or [f"exit status {status}"]
         told = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
@@ -266,25 +252,6 @@ async def _run_installer(command: list[str], minor: str) -> None:
             f"the client of python{minor} could not be installed: {told.strip()}. "
             f"The command was: {shlex.join(command)}"
         )
-
-
-async def _run(command: list[str]) -> tuple[int, str]:
-    """Run a command to its end and return its status and output; whoever gives up waiting ends it."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        output, _ = await process.communicate()
-    except asyncio.CancelledError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        raise
-    assert process.returncode is not None
-    return process.returncode, output.decode("utf-8", "replace")
 
 
 def _finish(unfinished: Path, folder: Path) -> None:

@@ -3,11 +3,16 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from lambent.clock import Clock
 from lambent.function_user import find_function_user
+from lambent.runtimes.ahead import brings_libraries, started_ahead
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable
+from lambent.runtimes.dotnet import DotnetRuntimes
 from lambent.runtimes.go import GoRuntimes
+from lambent.runtimes.java import JavaRuntimes
 from lambent.runtimes.language import LanguageRuntimes
 from lambent.runtimes.nodejs import NodejsRuntimes
 from lambent.runtimes.provided import ProvidedRuntimes
@@ -15,6 +20,8 @@ from lambent.runtimes.python import PythonRuntimes
 from lambent.runtimes.ruby import RubyRuntimes
 
 _NOT_OFFERED = "not offered by this version of Lambent"
+_REASONS = {"java": "not offered: Java 17 or newer"}
+"""By family: why those that are not offered are not, where there is more to say."""
 
 
 class HostRuntimes:
@@ -44,10 +51,13 @@ class HostRuntimes:
         has_own_root: bool = False,
         preload: tuple[str, ...] = (),
     ) -> None:
+        self._has_own_root = has_own_root
         user = find_function_user(function_user)
         self._hosts: dict[str, LanguageRuntimes] = {
             "python": PythonRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root, preload=preload),
             "nodejs": NodejsRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
+            "java": JavaRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
+            "dotnet": DotnetRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
             "ruby": RubyRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
         }
         """By family: who finds an interpreter on this machine."""
@@ -75,10 +85,16 @@ class HostRuntimes:
         task_root: str,
         variables: Mapping[str, str],
         layers: LayersAt | None = None,
+        *,
+        memory_mib: int,
     ) -> RuntimeCommand:
         provider, family = self._provider(runtime), CATALOGUE[runtime].family
         if provider == "host":
-            return await self._hosts[family].command(runtime, handler, task_root, variables, layers)
+            host = self._hosts[family]
+            command = await host.command(runtime, handler, task_root, variables, layers)
+            if not self._has_own_root or not host.may_start_ahead(variables) or brings_libraries(package, layers):
+                return command
+            return msgspec.structs.replace(command, ahead=started_ahead(command, memory_mib))
         if family == "go":
             return await self._go.command(runtime, handler, package, task_root, layers)
         return self._provided.command(package, task_root, layers)
@@ -100,7 +116,7 @@ class HostRuntimes:
         if provider == "provided":
             name = "that the handler names" if CATALOGUE[runtime].family == "go" else "named bootstrap"
             return Availability(runtime, True, provider, f"the package brings an executable {name}")
-        return Availability(runtime, False, provider, _NOT_OFFERED)
+        return Availability(runtime, False, provider, _REASONS.get(CATALOGUE[runtime].family, _NOT_OFFERED))
 
     def _provider(self, runtime: str) -> str:
         """Return who starts a runtime: `host` or `provided`."""
@@ -108,5 +124,6 @@ class HostRuntimes:
         if entry is None:
             raise RuntimeUnavailable(f"{runtime} is not a runtime of Lambda")
         if entry.provider == "none":
-            raise RuntimeUnavailable(f"{runtime} is {_NOT_OFFERED}; see `lambent runtimes`")
+            reason = _REASONS.get(entry.family, _NOT_OFFERED)
+            raise RuntimeUnavailable(f"{runtime} is {reason}; see `lambent runtimes`")
         return entry.provider

@@ -6,7 +6,7 @@ The search, and the rules of who may run what, are those of `interpreters`.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lambent.runtimes.interpreters import Interpreter, Language, matching
@@ -48,15 +48,15 @@ def _folders(environ: Mapping[str, str]) -> list[Path]:
     ]
 
 
-def _understand(path: Path, printed: str) -> Interpreter | None:
+def _understand(path: Path, printed: str) -> Sequence[Interpreter]:
     """Understand what it is. Of its library the first is the standard library, the rest its load path in order."""
     engine, version, prefix, *library = printed.splitlines()
     # JRuby and TruffleRuby are others; their packages of gems are not those of the runtimes.
     if engine != "ruby":
-        return None
+        return ()
     major, minor, patch = (int(part) for part in version.split("."))
     folders = tuple(Path(os.path.realpath(folder)) for folder in library)
-    return Interpreter(path, (major, minor, patch), True, prefix=Path(os.path.realpath(prefix)), library=folders)
+    return (Interpreter(path, (major, minor, patch), True, prefix=Path(os.path.realpath(prefix)), library=folders),)
 
 
 def _version_of_path(path: Path) -> tuple[int, int, int]:

@@ -55,17 +55,17 @@ def test_version_managers_are_searched(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("printed", "expected"),
     [
-        ("ruby\n3.3.8\n/usr\n/usr/lib/ruby\n/usr/lib/site\n/usr/lib/ruby\n", (3, 3, 8)),
-        ("jruby\n3.1.4\n/usr\n/usr/lib/ruby\n", None),
-        ("truffleruby\n3.3.5\n/usr\n/usr/lib/ruby\n", None),
+        ("ruby\n3.3.8\n/usr\n/usr/lib/ruby\n/usr/lib/site\n/usr/lib/ruby\n", [(3, 3, 8)]),
+        ("jruby\n3.1.4\n/usr\n/usr/lib/ruby\n", []),
+        ("truffleruby\n3.3.5\n/usr\n/usr/lib/ruby\n", []),
     ],
 )
-def test_only_rubys_own_is_taken(printed: str, expected: tuple[int, int, int] | None) -> None:
+def test_only_rubys_own_is_taken(printed: str, expected: list[tuple[int, int, int]]) -> None:
     """Others speak the language, with other gems."""
     found = LANGUAGE.understand(Path("/usr/bin/ruby"), printed)
-    assert (found and found.version) == expected
-    if found:
-        assert found.library == (Path("/usr/lib/ruby"), Path("/usr/lib/site"), Path("/usr/lib/ruby"))
+    assert [one.version for one in found] == expected
+    for one in found:
+        assert one.library == (Path("/usr/lib/ruby"), Path("/usr/lib/site"), Path("/usr/lib/ruby"))
 
 
 def test_the_machines_own_says_what_it_is() -> None:

@@ -440,7 +440,7 @@ class InvocationResponse(TypedDict, total=False):
     StatusCode: int
     FunctionError: str
     LogResult: str
-    Payload: bytes | AsyncIterator[bytes]
+    Payload: bytes
     ExecutedVersion: str
     DurableExecutionArn: str
 
@@ -452,6 +452,38 @@ class InvokeAsyncRequest(TypedDict, total=False):
 
 class InvokeAsyncResponse(TypedDict, total=False):
     Status: int
+
+
+class InvokeResponseStreamUpdate(TypedDict, total=False):
+    Payload: bytes
+
+
+class InvokeWithResponseStreamCompleteEvent(TypedDict, total=False):
+    ErrorCode: str
+    ErrorDetails: str
+    LogResult: str
+
+
+class InvokeWithResponseStreamRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    LogType: str
+    ClientContext: str
+    Qualifier: str
+    Payload: bytes
+    TenantId: str
+    InvocationType: str
+
+
+class InvokeWithResponseStreamResponse(TypedDict, total=False):
+    StatusCode: int
+    ExecutedVersion: str
+    EventStream: AsyncIterator[InvokeWithResponseStreamResponseEvent]
+    ResponseStreamContentType: str
+
+
+class InvokeWithResponseStreamResponseEvent(TypedDict, total=False):
+    PayloadChunk: InvokeResponseStreamUpdate
+    InvokeComplete: InvokeWithResponseStreamCompleteEvent
 
 
 class LambdaManagedInstancesCapacityProviderConfig(TypedDict, total=False):

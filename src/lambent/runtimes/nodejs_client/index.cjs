@@ -26,6 +26,8 @@ const NO_SDK =
   'aws-sdk-js` gives the runtime those used most.\n';
 
 async function main() {
+  // No address: no function yet. Awaited in either case, so that traces of what fails while it is loaded are the same.
+  await (process.env.AWS_LAMBDA_RUNTIME_API !== undefined ? undefined : require('./ahead.cjs').wait());
   // The runtime that was asked for, not `process.version`: another one may stand in for it.
   const identifier = /nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV ?? '');
   const takesCallbacks = identifier === null || Number(identifier[1]) <= LAST_WITH_CALLBACKS;

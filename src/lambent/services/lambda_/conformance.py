@@ -60,6 +60,7 @@ JUDGEMENTS = Judgements(
         "GetRuntimeManagementConfig": f"{_NAME} Qualifier",
         "Invoke": f"{_NAME} InvocationType LogType ClientContext Payload Qualifier TenantId",
         "InvokeAsync": f"{_NAME} InvokeArgs",
+        "InvokeWithResponseStream": (f"{_NAME} InvocationType LogType ClientContext Payload Qualifier TenantId"),
         "ListAliases": f"{_NAME} FunctionVersion Marker MaxItems",
         "ListFunctionEventInvokeConfigs": f"{_NAME} Marker MaxItems",
         "ListFunctions": "MasterRegion FunctionVersion Marker MaxItems",

@@ -1,12 +1,13 @@
 """
-Invoke: the hot path, and the door to the queue of asynchronous invocations.
+Invoke, the hot path; InvokeWithResponseStream, which is the same but for how the response leaves; and the door to the
+queue of asynchronous invocations, Invoke with Event and InvokeAsync.
 
 A payload is checked to be JSON without building it, and never decoded; a warm call touches no database.
 """
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Caller
 from lambent.domain.function import LATEST, FunctionVersion, State
-from lambent.domain.invocation import Invocation, RestoreFailure
+from lambent.domain.invocation import Invocation, InvocationOutcome, RestoreFailure, StreamEnd
 from lambent.domain.quotas import Quotas
 from lambent.domain.trace import PASSES_MAX, next_trace, next_trace_header, with_lineage_of
 from lambent.errors.api.lambda_ import (
@@ -33,7 +34,7 @@ from lambent.errors.api.lambda_ import (
 )
 from lambent.errors.families import ApiError, DependencyError
 from lambent.fleet.contract import Throttled
-from lambent.protocol.shapes.lambda_ import InvocationRequest, InvokeAsyncRequest
+from lambent.protocol.shapes.lambda_ import InvocationRequest, InvokeAsyncRequest, InvokeWithResponseStreamRequest
 from lambent.services.lambda_.naming import Target, resolve_target
 from lambent.services.operation import operation
 from lambent.store.contract import QueueFull
@@ -43,7 +44,7 @@ _NOT_OFFERED = {"DurableExecutionName": "durable executions come with a later ve
 
 
 class Invoke:
-    """The Invoke operation in its three types, and InvokeAsync."""
+    """The operations that invoke a function: those that wait for it, and those that leave an event."""
 
     def __init__(self, dispatcher: Dispatcher, events: AsyncInvocations, quotas: Quotas, clock: Clock) -> None:
         self._dispatcher = dispatcher
@@ -53,54 +54,15 @@ class Invoke:
 
     @operation("Invoke")
     async def invoke(self, caller: Caller, request: InvocationRequest) -> Mapping[str, Any]:
-        target = resolve_target(caller, request["FunctionName"], request.get("Qualifier"))
-        invocation_type = request.get("InvocationType", "RequestResponse")
-        for member, reason in _NOT_OFFERED.items():
-            if member in request:
-                raise InvalidParameterValueException(f"{member} is not offered by this version of Lambent: {reason}")
-        version = await self._version(target)
-        tenant = request.get("TenantId")
-        if (tenant is not None) is not version.configuration.is_tenant_isolated:
-            raise _wrong_tenant(tenant)
-        if invocation_type == "DryRun":
+        checked = await self._check(caller, request)
+        if checked is None:
             return {"StatusCode": 204}
-        payload = request.get("Payload") or _EMPTY_EVENT
-        if invocation_type == "Event":
-            check_payload(payload, self._quotas.event_payload_max_bytes, "Event")
-        else:
-            check_payload(payload, self._quotas.invoke_payload_max_bytes)
-        client_context = request.get("ClientContext")
-        context_json = None if client_context is None else decode_client_context(client_context, self._quotas)
-        _check_active(version)
-        if invocation_type == "Event":
-            # The client context is checked and goes no further. Documented: Lambda API reference, Invoke: it is for
+        if request.get("InvocationType") == "Event":
+            # The client context was checked and goes no further. Documented: Lambda API reference, Invoke: it is for
             # synchronous invocations.
-            await self._accept(caller, target, version, payload, tenant)
+            await self._accept(caller, checked)
             return {"StatusCode": 202}
-        clock = self._clock
-        random_hex = clock.token_hex(20)
-        trace = next_trace(caller.trace_header, clock.now(), random_hex[:24], random_hex[24:], target.unqualified_arn)
-        if trace.passes > PASSES_MAX and not await self._dispatcher.may_recurse(target.scope, target.name):
-            raise _recursive(target)
-        wants_tail = request.get("LogType") == "Tail"
-        invocation = Invocation(
-            request_id=caller.request_id,
-            invoked_arn=target.arn,
-            payload=payload,
-            trace_header=trace.header,
-            client_context=context_json,
-            tenant=tenant,
-            wants_tail=wants_tail,
-        )
-        try:
-            outcome = await self._dispatcher.run(version, invocation)
-        except Throttled as throttled:
-            self._events.yield_to_callers(target.scope, target.name)
-            raise _throttled("Rate Exceeded.", throttled.reason) from None
-        except DependencyError as error:
-            raise ServiceException(str(error)) from error
-        if outcome.restore_failure is not None:
-            raise _not_restored(outcome.restore_failure)
+        outcome = await self._run(caller, checked, request, wants_stream=False)
         answer: dict[str, Any] = {
             "StatusCode": 200,
             "ExecutedVersion": outcome.executed_version,
@@ -112,6 +74,71 @@ class Invoke:
             answer["LogResult"] = base64.b64encode(outcome.log_tail).decode()
         return answer
 
+    @operation("InvokeWithResponseStream")
+    async def invoke_with_response_stream(
+        self, caller: Caller, request: InvokeWithResponseStreamRequest
+    ) -> Mapping[str, Any]:
+        checked = await self._check(caller, request)
+        if checked is None:
+            return {"StatusCode": 204}
+        outcome = await self._run(caller, checked, request, wants_stream=True)
+        return {
+            "StatusCode": 200,
+            "ExecutedVersion": outcome.executed_version,
+            "EventStream": ResponseEvents(outcome),
+        }
+
+    async def _check(self, caller: Caller, request: Any) -> "_Checked | None":
+        """Check what a request of either operation asks for. None for a DryRun, which has found nothing wrong."""
+        target = resolve_target(caller, request["FunctionName"], request.get("Qualifier"))
+        invocation_type = request.get("InvocationType", "RequestResponse")
+        for member, reason in _NOT_OFFERED.items():
+            if member in request:
+                raise InvalidParameterValueException(f"{member} is not offered by this version of Lambent: {reason}")
+        version = await self._version(target)
+        tenant = request.get("TenantId")
+        if (tenant is not None) is not version.configuration.is_tenant_isolated:
+            raise _wrong_tenant(tenant)
+        if invocation_type == "DryRun":
+            return None
+        payload = request.get("Payload") or _EMPTY_EVENT
+        if invocation_type == "Event":
+            check_payload(payload, self._quotas.event_payload_max_bytes, "Event")
+        else:
+            check_payload(payload, self._quotas.invoke_payload_max_bytes)
+        client_context = request.get("ClientContext")
+        context_json = None if client_context is None else decode_client_context(client_context, self._quotas)
+        _check_active(version)
+        return _Checked(target, version, payload, tenant, context_json)
+
+    async def _run(self, caller: Caller, checked: "_Checked", request: Any, *, wants_stream: bool) -> InvocationOutcome:
+        """Run an invocation now."""
+        target, clock = checked.target, self._clock
+        random_hex = clock.token_hex(20)
+        trace = next_trace(caller.trace_header, clock.now(), random_hex[:24], random_hex[24:], target.unqualified_arn)
+        if trace.passes > PASSES_MAX and not await self._dispatcher.may_recurse(target.scope, target.name):
+            raise _recursive(target)
+        invocation = Invocation(
+            request_id=caller.request_id,
+            invoked_arn=target.arn,
+            payload=checked.payload,
+            trace_header=trace.header,
+            client_context=checked.client_context,
+            tenant=checked.tenant,
+            wants_tail=request.get("LogType") == "Tail",
+            wants_stream=wants_stream,
+        )
+        try:
+            outcome = await self._dispatcher.run(checked.version, invocation)
+        except Throttled as throttled:
+            self._events.yield_to_callers(target.scope, target.name)
+            raise _throttled("Rate Exceeded.", throttled.reason) from None
+        except DependencyError as error:
+            raise ServiceException(str(error)) from error
+        if outcome.restore_failure is not None:
+            raise _not_restored(outcome.restore_failure)
+        return outcome
+
     @operation("InvokeAsync")
     async def invoke_async(self, caller: Caller, request: InvokeAsyncRequest) -> Mapping[str, Any]:
         target = resolve_target(caller, request["FunctionName"])
@@ -122,9 +149,8 @@ class Invoke:
         check_payload(payload, self._quotas.invoke_async_payload_max_bytes, "Event")
         _check_active(version)
         # Documented: Lambda developer guide, X-Ray: the trace header of this operation is not passed on.
-        await self._accept(
-            msgspec.structs.replace(caller, trace_header=_lineage_only(caller)), target, version, payload
-        )
+        bare = msgspec.structs.replace(caller, trace_header=_lineage_only(caller))
+        await self._accept(bare, _Checked(target, version, payload))
         return {"Status": 202}
 
     async def _version(self, target: Target) -> FunctionVersion:
@@ -136,9 +162,7 @@ class Invoke:
             )
         return version
 
-    async def _accept(
-        self, caller: Caller, target: Target, version: FunctionVersion, payload: bytes, tenant: str | None = None
-    ) -> None:
+    async def _accept(self, caller: Caller, checked: "_Checked") -> None:
         """
         Take an event; on return it is on disk.
 
@@ -150,12 +174,12 @@ class Invoke:
         random_hex = clock.token_hex(20)
         try:
             await self._events.accept(
-                version,
+                checked.version,
                 request_id=caller.request_id,
-                qualifier=target.qualifier,
-                payload=payload,
+                qualifier=checked.target.qualifier,
+                payload=checked.payload,
                 trace_header=next_trace_header(caller.trace_header, clock.now(), random_hex[:24], random_hex[24:]),
-                tenant=tenant,
+                tenant=checked.tenant,
             )
         except QueueFull:
             # Assumed: AWS's queue has no end; of its reasons this one is closest (test_invoke).
@@ -166,6 +190,67 @@ class Invoke:
             ) from None
         except DependencyError as error:
             raise ServiceException(str(error)) from error
+
+
+class _Checked(msgspec.Struct, frozen=True):
+    """What a request asks for, nothing of which is wrong."""
+
+    target: Target
+    version: FunctionVersion
+    payload: bytes
+    tenant: str | None = None
+    client_context: str | None = None
+
+
+class ResponseEvents:
+    """
+    What came of an invocation, as the events of InvokeWithResponseStream: the response's pieces, then how it ended. A
+    response that the function did not stream is one piece. A function that fails does so in the last event, whenever.
+    """
+
+    def __init__(self, outcome: InvocationOutcome) -> None:
+        self._stream = outcome.stream
+        self._end: StreamEnd | None = None
+        """Of a response that is whole already."""
+        self._piece = b""
+        self._is_over = False
+        if outcome.stream is None:
+            self._end = StreamEnd(outcome.error, outcome.payload if outcome.error else b"", outcome.log_tail)
+            self._piece = b"" if outcome.error else outcome.payload
+
+    def __aiter__(self) -> AsyncIterator[Mapping[str, Any]]:
+        return self
+
+    async def __anext__(self) -> Mapping[str, Any]:
+        if self._is_over:
+            raise StopAsyncIteration
+        piece, self._piece = self._piece, b""
+        if self._stream is not None:
+            piece = await anext(aiter(self._stream), b"")
+        if piece:
+            return {"PayloadChunk": {"Payload": piece}}
+        self._is_over = True
+        end = self._end if self._stream is None else self._stream.end
+        # None: it was closed while it was read.
+        return {"InvokeComplete": _completion(end or StreamEnd())}
+
+    async def aclose(self) -> None:
+        """Let the function go on without a reader. Idempotent."""
+        self._is_over = True
+        if self._stream is not None:
+            self._stream.close()
+
+
+def _completion(end: StreamEnd) -> Mapping[str, str]:
+    completion = {}
+    if end.error is not None:
+        # Assumed: the code is what X-Amz-Function-Error says of a buffered response, the details are its payload. The
+        # API reference says no more than that there are both; revisit tests/wire/test_streaming.py.
+        completion["ErrorCode"] = end.error.kind
+        completion["ErrorDetails"] = end.error_payload.decode(errors="replace")
+    if end.log_tail is not None:
+        completion["LogResult"] = base64.b64encode(end.log_tail).decode()
+    return completion
 
 
 def _lineage_only(caller: Caller) -> str | None:

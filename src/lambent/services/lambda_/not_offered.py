@@ -13,7 +13,6 @@ _LATER = {
         "CreateFunctionUrlConfig DeleteFunctionUrlConfig GetFunctionUrlConfig ListFunctionUrlConfigs "
         "UpdateFunctionUrlConfig"
     ),
-    "response streaming comes with a later version": "InvokeWithResponseStream",
     "code signing is not planned yet": (
         "CreateCodeSigningConfig DeleteCodeSigningConfig DeleteFunctionCodeSigningConfig GetCodeSigningConfig "
         "ListCodeSigningConfigs ListFunctionsByCodeSigningConfig "

@@ -200,7 +200,7 @@ class EventInvokeConfigStoreConformance:
         """With its version, its alias or its function, and alone; it is said what was there."""
         await create(stores, "f", "g")
         async with stores.functions.transaction(SCOPE) as tx:
-            await tx.save_version(published(latest_of("f"), "1"))
+            await tx.save_version(published(latest_of("f"), 1))
             await tx.aliases.save(alias_of("live"))
             for qualifier in (LATEST, "1", "live", "other"):
                 await tx.event_invoke_configs.save(EventInvokeConfig(SCOPE, F, qualifier, 0.0))
