@@ -115,8 +115,7 @@ class Outbox:
         attributes = {name: Attribute(*attribute) for name, attribute in sent.attributes.items()}
         message = Message(claim.body, sent.trace_header, attributes, sent.function_arn, sent.is_success)
         try:
-            async with asyncio.timeout(DELIVERY_MAX_S):
-                await destination.deliver(target, message)
+            await self._within(DELIVERY_MAX_S, destination.deliver(target, message))
         except NoSuchTarget:
             return _Failure("there is no such target")
         except TimeoutError:
@@ -127,6 +126,32 @@ class Outbox:
             _log.exception("destination.failed arn=%s request_id=%s", target.arn, claim.id)
             return _Failure(str(error))
         return None
+
+    async def _within(self, most_s: float, work: Coroutine[Any, Any, None]) -> None:
+        """
+        Await work for so long by the clock, and end it then.
+
+        Raises:
+            TimeoutError: it was ended.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        is_over = False
+
+        def end() -> None:
+            nonlocal is_over
+            is_over = True
+            task.cancel()
+
+        timer = self._clock.call_later(most_s, end)
+        try:
+            await work
+        except asyncio.CancelledError:
+            if is_over and task.uncancel() == 0:
+                raise TimeoutError from None
+            raise
+        finally:
+            timer.cancel()
 
     def _step(self, claim: Claim, failure: "_Failure | None") -> Done | Retry:
         if failure is None:
