@@ -66,12 +66,14 @@ _FUNCTIONS_MIN = 1024
 class _Function:
     """One function's events that this server holds."""
 
-    __slots__ = ("function_id", "name", "queue", "room", "starting", "waiting")
+    __slots__ = ("function_id", "is_claiming", "name", "queue", "room", "starting", "waiting")
 
     def __init__(self, queue: QueueName, processors: int) -> None:
         self.queue = queue
         self.name, self.function_id = function_of(queue)
         self.room = AsyncRoom(processors)
+        self.is_claiming = False
+        """Whether an event is being claimed in the commit that puts it."""
         self.starting = 0
         """Begun, and not counted in the function's slots yet."""
         self.waiting: deque[tuple[Claim, float]] = deque()
@@ -145,7 +147,14 @@ class AsyncInvocations:
         """
         event = AsyncEvent(trace_header, qualifier, tenant)
         queue = queue_of(version.scope, version.name, version.function_id)
-        await self._queue.put([NewEvent(queue, request_id, payload, encode(event))])
+        put = self._queue.put([NewEvent(queue, request_id, payload, encode(event))])
+        function = self._functions.get(queue)
+        if function is not None and self._is_idle(function):
+            # In the same commit: an event that need not wait starts one sync to disk sooner.
+            function.is_claiming = True
+            await asyncio.gather(put, self._claim_one(function))
+        else:
+            await put
 
     async def exists(self, scope: Scope, name: FunctionName, qualifier: str | None) -> bool:
         """Say whether there is such a function, with such a qualifier."""
@@ -187,6 +196,31 @@ class AsyncInvocations:
             began = self._begin_waiting()
             if not room and not began:
                 await self._claimer.wait(look_again_s)
+
+    def _is_idle(self, function: _Function) -> bool:
+        """Say whether an event of a function could begin now, with none before it."""
+        now = self._clock.monotonic()
+        slots = self._dispatcher.slots_nowait(function.queue.scope)
+        return (
+            not (self._is_stopping or function.is_claiming or function.waiting)
+            and self._claimer.is_empty(function.queue)
+            and not slots.is_closed(function.name)
+            and slots.room(function.name, now) > function.starting
+            and function.room.most(now) > function.room.running
+            and int(self._limit_now(now)) > self._at_work
+        )
+
+    async def _claim_one(self, function: _Function) -> None:
+        """Claim and begin one event. What fails here is left to the loop that claims for all."""
+        try:
+            for claim in await self._claimer.claim({function.queue: 1}):
+                function.waiting.append((claim, self._clock.monotonic()))
+        except DependencyError as error:
+            _log.warning("event.not_claimed function=%s reason=%s", function.name, error)
+        finally:
+            function.is_claiming = False
+        if not self._is_stopping:
+            self._begin_some(function, self._clock.monotonic())
 
     async def keep_leases(self) -> None:
         """Extend the leases of what is held, for ever."""

@@ -76,6 +76,10 @@ class Claimer:
         self._not_before = {queue: at for queue, at in self._not_before.items() if at > now}
         return [queue for queue, at in self._due_at.items() if at <= now]
 
+    def is_empty(self, queue: QueueName) -> bool:
+        """Say whether a queue holds nothing that waits to be claimed now, as far as is known."""
+        return self._has_begun and self._due_at.get(queue, float("inf")) > self._clock.monotonic()
+
     def wait_until(self, queue: QueueName, delay_s: float) -> None:
         """Take nothing from a queue for a while."""
         at = self._clock.monotonic() + delay_s

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 from unit.dispatch.async_bench import FAILED, SCOPE, Bench, tell
 
@@ -30,6 +31,29 @@ def test_an_event_runs_once_and_is_gone(tmp_path: Path) -> None:
         assert invocation.invoked_arn == "arn:aws:lambda:us-east-1:000000000000:function:f"
         assert invocation.client_context is None
         assert bench.target.got == []
+
+    tell(tmp_path, story)
+
+
+def test_an_event_that_need_not_wait_is_claimed_in_the_commit_that_puts_it(tmp_path: Path) -> None:
+    """One sync to disk and not two lie between a caller and the handler of a function that has nothing to do."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f")
+        await bench.send("f", "first")
+        await bench.settled()
+        batches: list[list[str]] = []
+        commit = bench._queue._commit
+
+        async def counted(taken: Any) -> None:
+            batches.append([type(waiting.call).__name__ for waiting in taken])
+            await commit(taken)
+
+        bench._queue._commit = counted  # type: ignore[method-assign]
+        await bench.send("f", "second")
+        assert batches[0] == ["PutCall", "ClaimCall"]
+        await bench.until(lambda: bench.ids() == ["first", "second"])
+        await bench.settled()
 
     tell(tmp_path, story)
 
