@@ -148,7 +148,7 @@ def package_of(files: Mapping[str, bytes]) -> bytes:
         for name, content in files.items():
             # A fixed date makes the package the same bytes in every run.
             entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
-            entry.external_attr = 0o644 << 16
+            entry.external_attr = (0o755 if name == "bootstrap" else 0o644) << 16
             package.writestr(entry, content)
     return archive.getvalue()
 

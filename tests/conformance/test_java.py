@@ -187,13 +187,18 @@ class TestJava(JavaSuite):
         assert "class file version 99.0" in answer.json()["errorMessage"]
         assert "UnsupportedClassVersionError" in answer.output
 
-    def test_a_package_that_lacks_what_it_needs(self) -> None:
-        """AWS's interfaces are the package's to bring; the first invocation tells, and nothing else runs there."""
+    def test_a_package_may_leave_the_interfaces_to_the_runtime(self) -> None:
+        """As with Maven's scope `provided`: those of AWS's core library are there, behind the package's own."""
         files = {name: content for name, content in self.classes.items() if not name.startswith("com/")}
-        failed, ended = self.run_files(files, {}, {}, handler="app.Forms$Bean")
+        (answer,) = self.run_files(files, {"title": "t"}, handler="app.Forms$Bean")
+        assert answer.kind == "response"
+
+    def test_a_package_that_lacks_what_it_needs(self) -> None:
+        """A class that is not there; the first invocation tells, and nothing else runs there."""
+        files = {name: content for name, content in self.classes.items() if name != "app/Forms$Listing.class"}
+        failed, ended = self.run_files(files, {}, {}, handler="app.Forms$Beans")
         assert (failed.kind, failed.json()["errorType"]) == ("error", "java.lang.NoClassDefFoundError")
-        missing = "com/amazonaws/services/lambda/runtime/RequestHandler"
-        assert failed.json()["errorMessage"] == f"Error loading class app.Forms$Bean: {missing}"
+        assert failed.json()["errorMessage"] == "Error loading class app.Forms$Beans: app/Forms$Listing"
         assert ended.kind == "exit"
 
     # -- errors -------------------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ _log = logging.getLogger(__name__)
 
 _SOURCES = Path(__file__).with_name("java_client")
 _JAR = "client.jar"
+_JARS = {"lambent": _JAR, "com": "core.jar"}
+"""The packages of the sources to the jars of them: functions load the interfaces of AWS's core library, and no more."""
 _MAIN = "lambent.runtime.Main"
 
 _JAVAC_FLAGS = ("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC")
@@ -175,7 +177,7 @@ class JavaRuntimes(LanguageRuntimes):
             status, output = await run_command(command, environ=_ENVIRON)
             if status:
                 raise RuntimeUnavailable(f"{javac} could not compile the client of Java: {output[-400:].strip()}")
-            await asyncio.to_thread(_pack, classes, unfinished / _JAR)
+            await asyncio.to_thread(_pack, classes, unfinished)
             await asyncio.to_thread(finish_client_folder, unfinished, folder, _JAR)
         finally:
             await asyncio.to_thread(shutil.rmtree, unfinished, ignore_errors=True)
@@ -281,13 +283,14 @@ def _build(interpreter: Interpreter) -> str:
 
 
 def _digest() -> str:
-    contents = {path.name: path.read_bytes() for path in sorted(_SOURCES.rglob("*.java"))}
+    contents = {str(path.relative_to(_SOURCES)): path.read_bytes() for path in sorted(_SOURCES.rglob("*.java"))}
     return digest_of({**contents, "": " ".join(_COMPILE).encode()})
 
 
-def _pack(classes: Path, jar: Path) -> None:
-    """Make a jar of a folder of classes, and remove that. Not compressed: it is read at each start. Blocks."""
-    with zipfile.ZipFile(jar, "w") as archive:
-        for path in sorted(classes.rglob("*.class")):
-            archive.writestr(zipfile.ZipInfo(str(path.relative_to(classes))), path.read_bytes())
+def _pack(classes: Path, folder: Path) -> None:
+    """Make jars of a folder of classes, and remove that. Not compressed: they are read at each start. Blocks."""
+    for package, name in _JARS.items():
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            for path in sorted((classes / package).rglob("*.class")):
+                archive.writestr(zipfile.ZipInfo(str(path.relative_to(classes))), path.read_bytes())
     shutil.rmtree(classes)

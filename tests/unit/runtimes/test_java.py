@@ -82,8 +82,8 @@ def test_the_client_and_its_archive_are_made_once(folder: Path, has_own_root: bo
 
     asyncio.run(prepare_often())
     (client,) = (folder / "runtimes").iterdir()
-    (jar, archive) = sorted(client.iterdir())
-    assert (jar.name, archive.suffix) == ("client.jar", ".jsa")
+    (jar, core, archive) = sorted(client.iterdir())
+    assert (jar.name, core.name, archive.suffix) == ("client.jar", "core.jar", ".jsa")
     assert archive.stat().st_mode & 0o777 == 0o644
     place = "/var/runtime" if has_own_root else str(client)
     command = asyncio.run(of.command("java17", "x.H", "/var/task", {}))

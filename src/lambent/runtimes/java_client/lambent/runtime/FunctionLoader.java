@@ -11,8 +11,9 @@ import java.util.List;
 /**
  * Loads what the function brings, and from the JDK.
  *
- * <p>Classes in the package, then its lib/*.jar, then java/lib/*.jar of layers, jars by name. A jar beside the classes
- * is none of them. Documented: developer guide, Deploy Java Lambda functions. Observed: the official client's order.
+ * <p>Classes in the package, then its lib/*.jar, then java/lib/*.jar of layers, jars by name; last the interfaces of
+ * AWS's core library, for a function that does not bring them. A jar beside the classes is none of them.
+ * Documented: developer guide, Deploy Java Lambda functions. Observed: the official client's order.
  */
 final class FunctionLoader extends URLClassLoader {
     FunctionLoader(String taskRoot, String layersRoot) {
@@ -28,6 +29,9 @@ final class FunctionLoader extends URLClassLoader {
             places.add(new URL("file", null, -1, taskRoot + "/"));
             addJars(taskRoot + "/lib", places);
             addJars(layersRoot + "/java/lib", places);
+            // Beside the client's jar, which is all of the class path.
+            String client = new File(System.getProperty("java.class.path")).getAbsolutePath();
+            places.add(new URL("file", null, -1, client.substring(0, client.lastIndexOf('/')) + "/core.jar"));
         } catch (MalformedURLException impossible) {
             throw new AssertionError(impossible);
         }
