@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 _ROOT_HEX = 24
 _HEADER_MAX = 1024
+_VALUE_MAX = 64
+"""Of all but the lineage. A Root has 35 characters; one of hundreds would push the lineage out of the header."""
 
 PASSES_MAX = 16
 """
@@ -97,7 +99,7 @@ def _fields(header: str | None) -> Mapping[str, str]:
     if header and len(header) <= _HEADER_MAX and header.isascii() and header.isprintable():
         for part in header.split(";"):
             key, separator, value = part.strip().partition("=")
-            if separator:
+            if separator and (key == "Lineage" or len(value) <= _VALUE_MAX):
                 fields[key] = value
     return fields
 

@@ -91,7 +91,16 @@ def test_the_lineage_of_what_runs_counts_and_not_what_is_said() -> None:
     """A function can neither shake off its lineage nor make one up; its Root and decision are its own."""
     running = trace(trace(None).header).header
     lineage = running.rpartition(";")[2]
-    for given_header in (None, "", "Root=1-a", "Root=1-a;Lineage=made:1", "x" * 2000):
+    long = "a" * 1005
+    for given_header in (
+        None,
+        "",
+        "Root=1-a",
+        "Root=1-a;Lineage=made:1",
+        "x" * 2000,
+        f"Root=1-{long}",
+        f"Root=1-a;Sampled={long}",
+    ):
         assert with_lineage_of(given_header, running).endswith(lineage)
         assert trace(with_lineage_of(given_header, running)).passes == 3
     assert trace(with_lineage_of("Root=1-a;Sampled=1", running)).header.startswith("Root=1-a;Parent=")
