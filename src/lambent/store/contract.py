@@ -752,7 +752,10 @@ class Outcome(Enum):
     GONE = "gone"
     """There is no such event in this queue (any more): finished, purged, beyond its retention, or redriven."""
     FULL = "full"
-    """An event that was to follow met `QueueFull`."""
+    """
+    An event that was to follow met `QueueFull`. What follows from one that is `Done` meets the limit of its queue only:
+    it was let in with that one.
+    """
     NO_QUEUE = "no queue"
     """An event that was to follow met `NoSuchQueue`."""
 

@@ -193,7 +193,17 @@ class DurableEventQueue:
         for claim, sha256 in rows.claims:
             if sha256 is None:
                 claims.append(claim)
-            elif (body := await self._body(sha256)) is not None:
+                continue
+            try:
+                body = await self._body(sha256)
+            except DependencyError as error:
+                # One that cannot be read must not keep the others from those who claimed them.
+                _log.error("queue.body_unreadable sha256=%s reason=%s", sha256, error)
+                body = None
+            if body is None:
+                # It is there again when its lease ends; others of its queue may be claimed in its stead at once.
+                rows.next_due_s[claim.receipt.queue] = 0.0
+            else:
                 claims.append(msgspec.structs.replace(claim, body=body))
         return Claimed(tuple(claims), rows.next_due_s)
 

@@ -691,7 +691,9 @@ class Batch:
             most = (_DEFAULT_RULES if queue is None else queue.rules).events_max
             if stays + count > most:
                 raise QueueFull(f"{path_of(name)} holds {stays} of at most {most} events: put again when some are done")
-        if sum(wanted.values()) - (0 if leaving is None else leaving[1]) > self._room:
+        # What follows from an event that ends was let in with it: where all is full, nothing would ever get out.
+        is_end = leaving is not None and leaving[1] > 0
+        if not is_end and sum(wanted.values()) > self._room:
             raise QueueFull("all queues together hold as many events as they may: put again when some are done")
         return [self._add(addition, repeat) for addition, repeat in zip(additions, repeats, strict=True)]
 

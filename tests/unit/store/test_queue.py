@@ -391,6 +391,41 @@ def test_a_body_that_is_swept_before_its_commit_is_stored_again(tmp_path: Path) 
     asyncio.run(run())
 
 
+def test_a_body_that_cannot_be_read(tmp_path: Path) -> None:
+    """It keeps no other event from being claimed, of its queue or of another one, and comes again when it can be."""
+
+    class Broken(FileBlobs):
+        is_broken = True
+
+        async def read(self, sha256: str) -> bytes:
+            if self.is_broken:
+                raise DependencyError("no such sector", retryable=False)
+            return await super().read(sha256)
+
+    async def run() -> None:
+        make_sqlite(tmp_path / "state.db")
+        clock = VirtualClock()
+        payloads = Broken(tmp_path / "payloads")
+        other = QueueName(SCOPE, QueueKind.SQS, "other")
+        async with (
+            Database(tmp_path / "state.db") as database,
+            DurableEventQueue(database, payloads, clock) as queue,
+        ):
+            await queue.define(STANDARD, QueueRules())
+            await queue.define(other, QueueRules())
+            await queue.put([new("long", bytes(BODY_INLINE_MAX_BYTES + 1)), new("short")])
+            await queue.put([NewEvent(other, "elsewhere", b"{}")])
+            claimed = await queue.claim({STANDARD: 1, other: 1}, 30)
+            assert [claim.id for claim in claimed.claims] == ["elsewhere"]
+            assert claimed.next_due_s[STANDARD] == 0
+            assert [claim.id for claim in (await queue.claim({STANDARD: 5}, 30)).claims] == ["short"]
+            payloads.is_broken = False
+            clock.advance(31)
+            assert {claim.id for claim in (await queue.claim({STANDARD: 5}, 30)).claims} == {"long", "short"}
+
+    asyncio.run(run())
+
+
 def test_a_callback_that_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What was put is put, whoever stumbles over the news."""
 

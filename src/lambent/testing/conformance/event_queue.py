@@ -172,6 +172,23 @@ class PutConformance:
 
         asyncio.run(run())
 
+    def test_what_is_full_empties(self, opener: QueueOpener) -> None:
+        """Where all queues together are full, an event still ends with all that is to follow from it."""
+
+        async def run() -> None:
+            async with opener(VirtualClock(), 2) as opened:
+                await put(opened.queue, "a", "b")
+                a, b = await claim(opened.queue)
+                records = tuple(
+                    event(name, QueueName(SCOPE, QueueKind.DESTINATION, "records")) for name in ("ra", "dead")
+                )
+                assert await settle(opened.queue, Retry(b.receipt, then=records)) is Outcome.FULL
+                assert await settle(opened.queue, Done(a.receipt, then=records)) is Outcome.HAPPENED
+                with pytest.raises(QueueFull, match="all queues together"):
+                    await put(opened.queue, "c")
+
+        asyncio.run(run())
+
     @with_queue
     async def test_only_some_kinds_come_into_being_with_a_put(self, queue: EventQueue, clock: VirtualClock) -> None:
         """A queue of the SQS API has to be defined, one of a function does not."""
