@@ -54,7 +54,10 @@ _CLOSED_AT_ONCE = 64
 """Events of a function that may not run, given up at once."""
 
 _LOOK_AGAIN_S = 0.05
-"""Where synchronous invocations hold what a function may have: nobody tells when they end. Assumed."""
+"""Where synchronous invocations may hold what a function may have: nobody tells when they end. Assumed."""
+
+_SHARED_LIMIT = "ConcurrentInvocationLimitExceeded"
+"""The reason of a refusal where what all functions share is taken: the account's executions, or the machine."""
 
 _RECOVERY_S = 30.0
 """How long it takes until as many run at once again as before synchronous callers were refused. Assumed."""
@@ -147,14 +150,13 @@ class AsyncInvocations:
         """
         event = AsyncEvent(trace_header, qualifier, tenant)
         queue = queue_of(version.scope, version.name, version.function_id)
-        put = self._queue.put([NewEvent(queue, request_id, payload, encode(event))])
         function = self._functions.get(queue)
         if function is not None and self._is_idle(function):
-            # In the same commit: an event that need not wait starts one sync to disk sooner.
+            # In the same commit: an event that need not wait starts one sync to disk sooner. A task of its own: what
+            # was claimed would be nobody's if it ended with a caller that hangs up.
+            self._spawn(self._claim_one(function))
             function.is_claiming = True
-            await asyncio.gather(put, self._claim_one(function))
-        else:
-            await put
+        await self._queue.put([NewEvent(queue, request_id, payload, encode(event))])
 
     async def exists(self, scope: Scope, name: FunctionName, qualifier: str | None) -> bool:
         """Say whether there is such a function, with such a qualifier."""
@@ -226,12 +228,18 @@ class AsyncInvocations:
         """Extend the leases of what is held, for ever."""
         await self._claimer.keep_leases()
 
-    def yield_to_callers(self, scope: Scope, name: FunctionName) -> None:
-        """Let fewer events run for a while: a synchronous caller of this function was refused."""
+    def yield_to_callers(self, scope: Scope, name: FunctionName, reason: str) -> None:
+        """
+        Let fewer events run for a while: a synchronous caller of this function was refused.
+
+        Args:
+            reason: the refusal's. What is the function's own limit is nothing that other functions can make room for.
+        """
         if not self._at_work:
             return
-        now = self._clock.monotonic()
-        self._limit, self._limit_at = max(min(self._limit_now(now), self._at_work) / 2, 1.0), now
+        if reason == _SHARED_LIMIT:
+            now = self._clock.monotonic()
+            self._limit, self._limit_at = max(min(self._limit_now(now), self._at_work) / 2, 1.0), now
         for function in self._functions.values():
             if function.name == name and function.queue.scope == scope and function.room.running:
                 function.room.throttle()
@@ -242,7 +250,11 @@ class AsyncInvocations:
         waiting = [claim for function in self._functions.values() for claim, _ in function.waiting]
         for function in self._functions.values():
             function.waiting.clear()
-        await self._claimer.give_back(waiting)
+        try:
+            await self._claimer.give_back(waiting)
+        except DependencyError as error:
+            # The next start does it; what else has to end is to end.
+            _log.error("event.not_given_back count=%d reason=%s", len(waiting), error)
 
     async def close(self) -> None:
         """Leave what still runs to the next start: nothing that was not written down has happened."""
@@ -261,6 +273,8 @@ class AsyncInvocations:
         left = 2 * limit - self._claimer.held_count
         wants: dict[QueueName, int] = {}
         look_again_s = None if limit >= self._most else 1.0
+        if any(function.waiting for function in self._functions.values()):
+            look_again_s = _LOOK_AGAIN_S
         for queue in self._claimer.due():
             function = self._function(queue)
             slots = await self._dispatcher.slots(queue.scope)
@@ -269,7 +283,7 @@ class AsyncInvocations:
             else:
                 room = function.room
                 free = max(slots.room(function.name, now) - function.starting, 0)
-                if not free and not room.running:
+                if not free:
                     look_again_s = _LOOK_AGAIN_S
                 elif room.most(now) <= room.running and look_again_s is None:
                     look_again_s = 1.0
@@ -322,7 +336,9 @@ class AsyncInvocations:
         return function
 
     def _forget_idle(self) -> None:
-        idle = [one for one in self._functions.values() if not one.room.running and not one.waiting]
+        idle = [
+            one for one in self._functions.values() if not one.room.running and not one.waiting and not one.is_claiming
+        ]
         for function in idle[: len(idle) // 2 + 1]:
             del self._functions[function.queue]
 
@@ -369,8 +385,7 @@ class AsyncInvocations:
         try:
             version = await self._dispatcher.resolve(scope, name, event.qualifier)
             if version is None or version.function_id != function.function_id:
-                await self._drop(function, claim)
-                return None
+                return await self._without_version(function, claim, event)
             config = await self._configs.get(scope, name, event.qualifier or LATEST)
             assert config is not None, "one that is not stored is made up"
             patience = Patience.of(config, self._time_scale)
@@ -421,17 +436,24 @@ class AsyncInvocations:
             return _Refused(f"the environment could not be restored: {outcome.restore_failure.name}")
         return outcome
 
-    async def _drop(self, function: _Function, claim: Claim) -> None:
-        """End an event whose function is gone, and with it all events of that function; or whose qualifier is."""
-        async with self._store.snapshot(function.queue.scope) as reading:
-            there = await reading.function(function.name)
-        if there is not None and there.function_id == function.function_id:
-            _log.warning("event.dropped request_id=%s function=%s reason=no such qualifier", claim.id, function.name)
+    async def _without_version(self, function: _Function, claim: Claim, event: AsyncEvent) -> "_Attempt | None":
+        """
+        Decide about an event that nothing answers for: of a deleted function all of them end, of a deleted version this
+        one does, since no other will have its number. An alias may be made again: its events wait for it.
+        """
+        scope, name, qualifier = function.queue.scope, function.name, event.qualifier or LATEST
+        async with self._store.snapshot(scope) as reading:
+            there = await reading.function(name)
+        if there is None or there.function_id != function.function_id:
+            _log.warning("event.queue_dropped function=%s reason=it was deleted", name)
+            function.waiting.clear()
+            await self._claimer.drop(function.queue)
+            return None
+        if qualifier.isdigit():
+            _log.warning("event.dropped request_id=%s function=%s reason=no such version", claim.id, name)
             await self._claimer.settle(claim, Done(claim.receipt))
-            return
-        _log.warning("event.queue_dropped function=%s reason=it was deleted", function.name)
-        function.waiting.clear()
-        await self._claimer.drop(function.queue)
+            return None
+        return _Attempt(None, EventInvokeConfig(scope, name, qualifier, 0.0), _Refused("there is no such alias"))
 
     def _step(self, claim: Claim, event: AsyncEvent, attempt: "_Attempt", age_s: float) -> Done | Retry:
         """Decide what becomes of an event after an attempt."""

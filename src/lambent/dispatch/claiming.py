@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from lambent.clock import Clock
 from lambent.errors.families import DependencyError
-from lambent.store.contract import Claim, Done, EventQueue, Extend, Outcome, QueueKind, QueueName, Retry
+from lambent.store.contract import CLAIMS_MAX, Claim, Done, EventQueue, Extend, Outcome, QueueKind, QueueName, Retry
 
 _log = logging.getLogger("lambent.dispatch")
 
@@ -119,6 +119,7 @@ class Claimer:
         Raises:
             DependencyError: the store failed; what was due still is.
         """
+        room = _most_at_once(room)
         before = {queue: self._due_at.pop(queue, 0.0) for queue in room}
         try:
             claimed = await self._queue.claim(room, LEASE_S)
@@ -215,6 +216,18 @@ class Claimer:
         if known is None or at < known:
             self._due_at[queue] = at
             self._wake.set()
+
+
+def _most_at_once(room: Mapping[QueueName, int]) -> Mapping[QueueName, int]:
+    """Return as much of what is wanted as one claim gives; the other queues stay due."""
+    if sum(room.values()) <= CLAIMS_MAX:
+        return room
+    part, left = {}, CLAIMS_MAX
+    for queue, most in room.items():
+        if left > 0:
+            part[queue] = min(most, left)
+            left -= part[queue]
+    return part
 
 
 def _with_receipt(step: Done | Retry, claim: Claim) -> Done | Retry:

@@ -8,7 +8,8 @@ from typing import Any
 from unit.dispatch.async_bench import FAILED, SCOPE, Bench, tell
 
 from lambent.dispatch.async_event import decode_event
-from lambent.domain.function import FunctionName
+from lambent.domain.alias import Alias
+from lambent.domain.function import LATEST, FunctionName
 from lambent.domain.invocation import Invocation, InvocationOutcome, RestoreFailure
 from lambent.errors.families import DependencyError
 from lambent.fleet.contract import Throttled
@@ -210,7 +211,7 @@ def test_callers_who_are_refused_get_room(tmp_path: Path) -> None:
         bench.fleet.does = wait
         await bench.send("f", *(f"r{number}" for number in range(60)))
         await bench.until(lambda: bench.fleet.running == 8, step_s=0.2)
-        bench.server.events.yield_to_callers(SCOPE, FunctionName("f"))
+        bench.server.events.yield_to_callers(SCOPE, FunctionName("f"), "ConcurrentInvocationLimitExceeded")
         bench.clock.advance(0.1)
         for _ in range(7):
             ends.release()
@@ -223,6 +224,185 @@ def test_callers_who_are_refused_get_room(tmp_path: Path) -> None:
         await bench.until(lambda: len(bench.ids()) == 60, step_s=0.5)
 
     tell(tmp_path, story, most=8)
+
+
+def test_a_function_at_its_own_limit_slows_no_other(tmp_path: Path) -> None:
+    """A caller who is refused for a function's reservation finds no more room when other functions' events wait."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f")
+        await bench.create("reserved")
+        ends = asyncio.Event()
+
+        async def wait(invocation: Invocation) -> InvocationOutcome:
+            await ends.wait()
+            return InvocationOutcome(b"{}", "1")
+
+        bench.fleet.does = wait
+        await bench.send("f", *(f"r{number}" for number in range(8)))
+        await bench.until(lambda: bench.fleet.running == 4)
+        for _ in range(10):
+            bench.server.events.yield_to_callers(
+                SCOPE, FunctionName("reserved"), "ReservedFunctionConcurrentInvocationLimitExceeded"
+            )
+        # Twice as many after a second, since nobody knows how long they take.
+        await bench.until(lambda: bench.clock.monotonic() > 2.5, step_s=0.1)
+        assert bench.fleet.running == 8
+        ends.set()
+        await bench.settled()
+
+    tell(tmp_path, story, most=8)
+
+
+def test_events_run_when_synchronous_callers_have_left_room(tmp_path: Path) -> None:
+    """Nobody tells when a synchronous invocation ends: neither one that runs nor an empty queue may let them wait."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f")
+        await bench.reserve("f", 2)
+        account = await bench.server.dispatcher.slots(SCOPE)
+        ends = asyncio.Event()
+
+        async def hang(invocation: Invocation) -> InvocationOutcome:
+            await ends.wait()
+            return InvocationOutcome(b"{}", "1")
+
+        bench.fleet.does = hang
+        caller = account.take(FunctionName("f"), bench.clock.monotonic())
+        await bench.send("f", "long")
+        await bench.until(lambda: bench.ids() == ["long"], step_s=0.05)
+        await bench.send("f", "waits")
+        await bench.until(lambda: bench.clock.monotonic() > 2, step_s=0.05)
+        assert bench.ids() == ["long"]
+        caller.release()
+        await bench.until(lambda: bench.ids() == ["long", "waits"], step_s=0.05)
+        ends.set()
+        await bench.settled(step_s=0.05)
+
+    tell(tmp_path, story)
+
+
+def test_events_claimed_ahead_run_when_synchronous_callers_have_left_room(tmp_path: Path) -> None:
+    """Also where the store holds no more of them: a caller took the execution that they were claimed for."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f")
+        await bench.reserve("f", 1)
+        await bench.send("f", "quick")
+        # In no time at all.
+        await bench.settled()
+        ends = asyncio.Event()
+
+        async def hang(invocation: Invocation) -> InvocationOutcome:
+            await ends.wait()
+            return InvocationOutcome(b"{}", "1")
+
+        bench.fleet.does = hang
+        await bench.send("f", "first", "a", "b")
+        held = bench.server.events._claimer
+        await bench.until(lambda: bench.fleet.running == 1 and held.held_count == 3, step_s=0.05)
+        bench.clock.advance(1)
+        account = await bench.server.dispatcher.slots(SCOPE)
+        pool = account._functions[FunctionName("f")].share.pool
+        callers = []
+        pool.waiting.append(lambda: callers.append(account.take(FunctionName("f"), bench.clock.monotonic())))
+        ends.set()
+        await bench.until(lambda: callers and not bench.fleet.running)
+        await bench.until(lambda: bench.clock.monotonic() > 5, step_s=0.05)
+        assert bench.ids() == ["quick", "first"]
+        callers[0].release()
+        left_at = bench.clock.monotonic()
+        await bench.until(lambda: len(bench.ids()) == 4, step_s=0.05)
+        assert bench.clock.monotonic() - left_at < 5
+        await bench.settled(step_s=0.05)
+
+    tell(tmp_path, story)
+
+
+def test_what_is_claimed_with_its_put_runs_though_its_caller_hangs_up(tmp_path: Path) -> None:
+    """Now, and not when the lease runs out of which nobody would know."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f")
+        await bench.send("f", "first")
+        await bench.settled()
+        begins, goes_on = asyncio.Event(), asyncio.Event()
+        apply = bench._queue._apply
+
+        async def slow(calls: Any) -> Any:
+            begins.set()
+            applied = await apply(calls)
+            await goes_on.wait()
+            return applied
+
+        bench._queue._apply = slow  # type: ignore[method-assign]
+        caller = asyncio.create_task(bench.send("f", "second"))
+        await begins.wait()
+        caller.cancel()
+        await asyncio.wait([caller])
+        goes_on.set()
+        await bench.until(lambda: bench.ids() == ["first", "second"])
+        await bench.settled()
+
+    tell(tmp_path, story)
+
+
+def test_a_server_stops_though_its_disk_fails(tmp_path: Path) -> None:
+    """What cannot be given back now is given back at the next start, and the rest of the server ends as it should."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f")
+        await bench.reserve("f", 1)
+        await bench.send("f", "quick")
+        # In no time at all.
+        await bench.settled()
+        ends = asyncio.Event()
+
+        async def hang(invocation: Invocation) -> InvocationOutcome:
+            await ends.wait()
+            return FAILED
+
+        bench.fleet.does = hang
+        await bench.send("f", "first", "a")
+        held = bench.server.events._claimer
+        await bench.until(lambda: bench.fleet.running == 1 and held.held_count == 2, step_s=0.05)
+        apply = bench._queue._apply
+
+        async def failing(calls: Any) -> Any:
+            raise DependencyError("disk full", retryable=False)
+
+        bench._queue._apply = failing  # type: ignore[method-assign]
+        await bench.server.end()
+        bench._queue._apply = apply  # type: ignore[method-assign]
+        await bench.crash()
+        bench.fleet.does = None
+        await bench.open()
+        await bench.until(lambda: sorted(bench.ids()) == ["a", "first", "first", "quick"], step_s=0.05)
+        await bench.settled(step_s=0.05)
+
+    tell(tmp_path, story)
+
+
+def test_events_wait_for_an_alias_that_is_made_anew(tmp_path: Path) -> None:
+    """One that is deleted in between loses nothing: it runs once there is one; events of no version end."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f")
+        events = bench.server.events
+        version = await bench.server.dispatcher.resolve(SCOPE, FunctionName("f"), None)
+        assert version is not None
+        for qualifier in ("live", "7"):
+            await events.accept(
+                version, request_id=qualifier, qualifier=qualifier, payload=b"{}", trace_header="Root=1-a-b"
+            )
+        await bench.until(lambda: bench.clock.monotonic() > 10, step_s=0.2)
+        assert bench.ids() == []
+        async with bench.store.transaction(SCOPE) as tx:
+            await tx.aliases.save(Alias(SCOPE, FunctionName("f"), "live", LATEST, "r"))
+        await bench.settled(step_s=0.5)
+        assert bench.ids() == ["live"]
+
+    tell(tmp_path, story)
 
 
 def test_nothing_runs_where_nothing_may(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ class Invoke:
         try:
             outcome = await self._dispatcher.run(checked.version, invocation)
         except Throttled as throttled:
-            self._events.yield_to_callers(target.scope, target.name)
+            self._events.yield_to_callers(target.scope, target.name, throttled.reason)
             raise _throttled("Rate Exceeded.", throttled.reason) from None
         except DependencyError as error:
             raise ServiceException(str(error)) from error

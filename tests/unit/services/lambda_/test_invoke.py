@@ -183,7 +183,7 @@ class FakeEvents:
             raise self.refusal
         self.accepted.append(event)
 
-    def yield_to_callers(self, scope: Scope, name: FunctionName) -> None:
+    def yield_to_callers(self, scope: Scope, name: FunctionName, reason: str) -> None:
         self.yields += 1
 
 
