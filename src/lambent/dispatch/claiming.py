@@ -44,6 +44,8 @@ class Claimer:
         self._not_before: dict[QueueName, float] = {}
         """Where nothing is to be taken before a moment, whatever comes due."""
         self._held: dict[_Key, Claim] = {}
+        self._settling: set[_Key] = set()
+        """Those of which a step is on its way to disk."""
         self._has_begun = False
         self._looked_at = 0.0
         """The moment of the last look at what is due."""
@@ -161,6 +163,7 @@ class Claimer:
             if held is None:
                 # Its queue was dropped.
                 return Outcome.GONE
+            self._settling.add(key)
             try:
                 (outcome,) = await self._queue.settle([_with_receipt(step, held)])
             except DependencyError as error:
@@ -175,6 +178,8 @@ class Claimer:
                         _log.warning("event.claim_lost request_id=%s outcome=%s", claim.id, outcome.value)
                     return outcome
                 _log.warning("event.not_settled request_id=%s reason=its destination's queue is full", claim.id)
+            finally:
+                self._settling.discard(key)
             await self._clock.sleep(delay)
             delay = min(2 * delay, _SETTLE_AGAIN_MAX_S)
 
@@ -200,11 +205,16 @@ class Claimer:
         """Extend the leases of what is held, for ever."""
         while True:
             await self._clock.sleep(_EXTEND_EVERY_S)
-            held = list(self._held.values())
+            held = list(self._held)
             for start in range(0, len(held), _EXTEND_AT_ONCE):
-                await self._queue.settle(
-                    [Extend(claim.receipt, LEASE_S) for claim in held[start : start + _EXTEND_AT_ONCE]]
-                )
+                # Not of what is given back or ended on the way: a lease would take the place of the delay.
+                receipts = [
+                    self._held[key].receipt
+                    for key in held[start : start + _EXTEND_AT_ONCE]
+                    if key in self._held and key not in self._settling
+                ]
+                if receipts:
+                    await self._queue.settle([Extend(receipt, LEASE_S) for receipt in receipts])
 
     def _note_due(self, queue: QueueName, delay_s: float, now: float | None = None) -> None:
         if queue.kind is not self._kind:
