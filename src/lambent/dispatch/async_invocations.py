@@ -62,6 +62,9 @@ _SHARED_LIMIT = "ConcurrentInvocationLimitExceeded"
 _RECOVERY_S = 30.0
 """How long it takes until as many run at once again as before synchronous callers were refused. Assumed."""
 
+_KEPT_FREE = 4
+"""A part of what may run at once, a fourth, that no function fills alone: its events may last a quarter of an hour."""
+
 _FUNCTIONS_MIN = 1024
 """Functions that are remembered before those without events are forgotten."""
 
@@ -208,7 +211,7 @@ class AsyncInvocations:
             and self._claimer.is_empty(function.queue)
             and not slots.is_closed(function.name)
             and slots.room(function.name, now) > function.starting
-            and function.room.most(now) > function.room.running
+            and self._most_of(function, now) > function.room.running
             and int(self._limit_now(now)) > self._at_work
         )
 
@@ -285,14 +288,20 @@ class AsyncInvocations:
                 free = max(slots.room(function.name, now) - function.starting, 0)
                 if not free:
                     look_again_s = _LOOK_AGAIN_S
-                elif room.most(now) <= room.running and look_again_s is None:
+                most = self._most_of(function, now)
+                if free and most <= room.running and look_again_s is None:
                     look_again_s = 1.0
-                want = min(room.most(now) - room.running, free)
+                want = min(most - room.running, free)
                 want += room.ahead(now) if free or room.running else 0
             want -= len(function.waiting)
             if want > 0:
                 wants[queue] = want
         return _shared(wants, max(left, 0)), look_again_s
+
+    def _most_of(self, function: _Function, now: float) -> int:
+        """Return how many events of one function may run at once, apart from its slots."""
+        limit = int(self._limit_now(now))
+        return min(function.room.most(now), limit - limit // _KEPT_FREE)
 
     def _limit_now(self, now: float) -> float:
         return min(self._limit + (now - self._limit_at) * self._most / _RECOVERY_S, float(self._most))
@@ -315,7 +324,7 @@ class AsyncInvocations:
             count = min(
                 count,
                 int(self._limit_now(now)) - self._at_work,
-                room.most(now) - room.running,
+                self._most_of(function, now) - room.running,
                 slots.room(function.name, now) - function.starting,
             )
         for _ in range(count):
