@@ -41,10 +41,10 @@ from lambent.store.contract import (
     WaitingEvent,
 )
 from lambent.store.engine_time import SECOND_US, EngineTime
-from lambent.store.queue_batch import (
+from lambent.store.queue_batch import Batch
+from lambent.store.queue_calls import (
     Addition,
     Applied,
-    Batch,
     BlobVanished,
     Call,
     ClaimCall,

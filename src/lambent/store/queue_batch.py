@@ -6,13 +6,13 @@ what is decided here is still true at the commit, on either database. Within a b
 are put and claimed: that makes room, and callers that did not wait for each other have no order.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, literal, select, tuple_, update
+from sqlalchemy import Connection
 
-from lambent.domain.caller import Scope
+from lambent.store import queue_statements as sql
 from lambent.store.contract import (
     CLAIMS_MAX,
     DEDUPLICATION_S,
@@ -27,7 +27,6 @@ from lambent.store.contract import (
     Outcome,
     Put,
     QueueFull,
-    QueueKind,
     QueueName,
     QueueRules,
     Receipt,
@@ -35,248 +34,28 @@ from lambent.store.contract import (
     Step,
 )
 from lambent.store.engine_time import SECOND_US
-from lambent.store.tables import (
-    dropped_event_contents,
-    event_deduplications,
-    event_groups,
-    event_numbers,
-    event_queues,
-    queued_events,
+from lambent.store.queue_calls import (
+    NAMES_AT_ONCE,
+    Addition,
+    Applied,
+    BlobVanished,
+    Call,
+    ClaimCall,
+    ClaimedRows,
+    DefineCall,
+    DropCall,
+    PutCall,
+    SettleCall,
+    additions_of,
+    names_of,
+    path_of,
+    queue_at,
 )
-
-NAMES_AT_ONCE = 500
-"""Values in one IN list, far below what either database takes."""
 
 _encode_rules = msgspec.json.encode
 _decode_rules = msgspec.json.Decoder(QueueRules).decode
 _DEFAULT_RULES = QueueRules()
 _DEFAULT_RULES_TEXT = _encode_rules(_DEFAULT_RULES).decode()
-
-_q = event_queues.c
-_e = queued_events.c
-_g = event_groups.c
-_d = event_deduplications.c
-_n = event_numbers.c
-
-_QUEUES = (
-    select(_q.path, _q.content_id, _q.event_count, _q.revision, _q.rules)
-    .where(_q.path.in_(bindparam("paths", expanding=True)))
-    .order_by(_q.path)
-    .with_for_update()
-)
-_INSERT_QUEUE = insert(event_queues)
-_DELETE_QUEUE = delete(event_queues).where(_q.path == bindparam("of_path"))
-_UPDATE_COUNT = (
-    update(event_queues)
-    .where(_q.path == bindparam("of_path"))
-    .values(event_count=bindparam("new_count"), content_id=bindparam("new_content"))
-)
-_UPDATE_DEFINITION = (
-    update(event_queues)
-    .where(_q.path == bindparam("of_path"))
-    .values(rules=bindparam("new_rules"), document=bindparam("new_document"), revision=bindparam("new_revision"))
-)
-_DROP_CONTENT = insert(dropped_event_contents)
-
-_NUMBERS = select(_n.next_number).where(_n.id == 1).with_for_update()
-_TAKE_NUMBERS = update(event_numbers).where(_n.id == 1).values(next_number=bindparam("next_free"))
-_SET_LATEST = (
-    update(event_numbers).where(_n.id == 1, _n.latest_us < bindparam("now_us")).values(latest_us=bindparam("now_us"))
-)
-
-_HELD = select(_e.sequence, _e.content_id, _e.is_leased, _e.due_us, _e.claim_count, _e.group_key, _e.body_sha256).where(
-    _e.sequence.in_(bindparam("sequences", expanding=True))
-)
-_INSERT_EVENT = insert(queued_events)
-_DELETE_EVENT = delete(queued_events).where(_e.sequence == bindparam("of_sequence"))
-_MOVE_DUE = (
-    update(queued_events)
-    .where(_e.sequence == bindparam("of_sequence"))
-    .values(is_leased=bindparam("new_leased"), due_us=bindparam("new_due"))
-)
-_SET_ATTRIBUTES = (
-    update(queued_events).where(_e.sequence == bindparam("of_sequence")).values(attributes=bindparam("new_attributes"))
-)
-_LEASE = (
-    update(queued_events)
-    .where(_e.sequence == bindparam("of_sequence"))
-    .values(
-        is_leased=bindparam("new_leased"),
-        due_us=bindparam("new_due"),
-        claim_count=_e.claim_count + 1,
-        first_claimed_ms=func.coalesce(_e.first_claimed_ms, bindparam("now_ms")),
-    )
-)
-_REDRIVE = (
-    update(queued_events)
-    .where(_e.sequence == bindparam("of_sequence"))
-    .values(
-        content_id=bindparam("new_content"),
-        is_leased=0,
-        due_us=bindparam("new_due"),
-        entered_us=bindparam("new_entered"),
-        redriven_from=bindparam("source"),
-    )
-)
-
-_CLAIMED = (
-    _e.sequence,
-    _e.is_leased,
-    _e.due_us,
-    _e.entered_us,
-    _e.sent_ms,
-    _e.first_claimed_ms,
-    _e.claim_count,
-    _e.id,
-    _e.group_key,
-    _e.deduplication_id,
-    _e.redriven_from,
-    _e.attributes,
-    _e.body,
-    _e.body_sha256,
-)
-_DUE = (
-    select(*_CLAIMED)
-    .where(
-        _e.content_id == bindparam("of_content"),
-        _e.is_leased == bindparam("leased"),
-        _e.due_us <= bindparam("now_us"),
-    )
-    .order_by(_e.due_us, _e.sequence)
-    .limit(bindparam("most"))
-)
-_OF_GROUP = (
-    select(*_CLAIMED)
-    .where(
-        _e.content_id == bindparam("of_content"),
-        _e.group_key == bindparam("of_group"),
-        _e.sequence > bindparam("after"),
-    )
-    .order_by(_e.sequence)
-    .limit(bindparam("most"))
-)
-_IN_FLIGHT = select(func.count()).select_from(
-    select(_e.sequence)
-    .where(_e.content_id == bindparam("of_content"), _e.is_leased == 1, _e.due_us > bindparam("now_us"))
-    .limit(bindparam("most"))
-    .subquery()
-)
-
-
-def _first_due(is_leased: int) -> Any:
-    return (
-        select(_e.due_us)
-        .where(_e.content_id == bindparam("of_content"), _e.is_leased == is_leased)
-        .order_by(_e.due_us)
-        .limit(1)
-        .scalar_subquery()
-    )
-
-
-_FIRST_DUE = select(_first_due(0), _first_due(1))
-
-_DUE_GROUPS = (
-    select(_g.group_key)
-    .where(_g.content_id == bindparam("of_content"), _g.due_us <= bindparam("now_us"))
-    .order_by(_g.due_us, _g.head)
-    .limit(bindparam("most"))
-)
-_FIRST_GROUP_DUE = select(func.min(_g.due_us)).where(_g.content_id == bindparam("of_content"))
-_HEAD = (
-    select(_e.sequence, _e.due_us)
-    .where(_e.content_id == bindparam("of_content"), _e.group_key == bindparam("of_group"))
-    .order_by(_e.sequence)
-    .limit(1)
-)
-_OF_ONE_GROUP = (_g.content_id == bindparam("of_content"), _g.group_key == bindparam("of_group"))
-_ADD_GROUP = insert(event_groups).from_select(
-    ["content_id", "group_key", "due_us", "head"],
-    select(
-        bindparam("of_content", type_=_g.content_id.type),
-        bindparam("of_group", type_=_g.group_key.type),
-        bindparam("new_due", type_=_g.due_us.type),
-        bindparam("new_head", type_=_g.head.type),
-    ).where(~exists(select(literal(1)).where(*_OF_ONE_GROUP).select_from(event_groups))),
-)
-_UPDATE_GROUP = (
-    update(event_groups).where(*_OF_ONE_GROUP).values(due_us=bindparam("new_due"), head=bindparam("new_head"))
-)
-_DELETE_GROUP = delete(event_groups).where(*_OF_ONE_GROUP)
-
-_REMEMBERED = select(_d.content_id, _d.key, _d.sequence, _d.id).where(
-    tuple_(_d.content_id, _d.key).in_(bindparam("keys", expanding=True)), _d.until_us > bindparam("now_us")
-)
-_FORGET = delete(event_deduplications).where(_d.content_id == bindparam("of_content"), _d.key == bindparam("of_key"))
-_REMEMBER = insert(event_deduplications)
-
-
-class Addition(NamedTuple):
-    """An event to put, and the name of the blob that holds its body where that is long; the blob is stored."""
-
-    event: NewEvent
-    sha256: str | None
-
-
-class PutCall(NamedTuple):
-    """One call of `put`."""
-
-    additions: tuple[Addition, ...]
-
-
-class ClaimCall(NamedTuple):
-    """One call of `claim`."""
-
-    room: Mapping[QueueName, int]
-    lease_us: int
-
-
-class SettleCall(NamedTuple):
-    """One call of `settle`: each step with what is to follow from it."""
-
-    steps: tuple[tuple[Step, tuple[Addition, ...]], ...]
-
-
-class DefineCall(NamedTuple):
-    """One call of `define`."""
-
-    queue: QueueName
-    rules: QueueRules
-    document: bytes
-    revision: int | None
-
-
-class DropCall(NamedTuple):
-    """One call of `remove`, or of `purge`, which keeps the definition."""
-
-    queue: QueueName
-    keeps_definition: bool
-
-
-Call: TypeAlias = PutCall | ClaimCall | SettleCall | DefineCall | DropCall
-
-
-class BlobVanished(Exception):
-    """A blob that was stored for a body has been swept before a row referred to it: store it again."""
-
-
-class ClaimedRows(NamedTuple):
-    """What a call of `claim` got; a claim whose body is a blob comes with its name and without the body."""
-
-    claims: list[tuple[Claim, str | None]]
-    next_due_s: dict[QueueName, float]
-
-
-class Applied(NamedTuple):
-    """What a batch did, to be told after the commit."""
-
-    results: list[Any]
-    """One for each call, in order: what it returns, or the exception that it raises."""
-    due_s: dict[QueueName, float]
-    """Queues in which something can be claimed, and in how many seconds."""
-    freed: set[str]
-    """Blobs that lost a reference."""
-    more: int
-    """By how much the number of all events rose."""
 
 
 class _Queue:
@@ -309,17 +88,6 @@ class _Held:
 
     def __init__(self, row: Any) -> None:
         _, self.content_id, self.is_leased, self.due_us, self.epoch, self.group, self.sha256 = row
-
-
-def path_of(queue: QueueName) -> str:
-    """Return a queue's key."""
-    return f"{queue.kind.value}/{queue.scope.account}/{queue.scope.region}/{queue.name}"
-
-
-def queue_at(path: str) -> QueueName:
-    """Return the queue that a key names."""
-    kind, account, region, name = path.split("/", 3)
-    return QueueName(Scope(account, region), QueueKind(kind), name)
 
 
 class Batch:
@@ -370,7 +138,7 @@ class Batch:
             for is_leased in (0, 1):
                 now_us = self._tick()
                 key = {"of_content": queue.content_id, "now_us": now_us, "most": most, "leased": is_leased}
-                for row in self._connection.execute(_DUE, key).all():
+                for row in self._connection.execute(sql.DUE, key).all():
                     if not self._is_beyond(queue, row, now_us):
                         # Those that follow became due later, and so are younger but for some that were given back.
                         break
@@ -384,7 +152,7 @@ class Batch:
     def apply(self, calls: Sequence[Call]) -> Applied:
         """Apply calls; what one of them is refused is its result, and the others go on."""
         results: list[Any] = [None] * len(calls)
-        self._load(_names_of(calls))
+        self._load(names_of(calls))
         self._load(
             queue.rules.redrive_to
             for call in calls
@@ -420,7 +188,7 @@ class Batch:
         paths = sorted(by_path)
         for start in range(0, len(paths), NAMES_AT_ONCE):
             chunk = paths[start : start + NAMES_AT_ONCE]
-            for path, content_id, count, revision, rules in self._connection.execute(_QUEUES, {"paths": chunk}):
+            for path, content_id, count, revision, rules in self._connection.execute(sql.QUEUES, {"paths": chunk}):
                 name = by_path[path]
                 parsed = _DEFAULT_RULES if rules == _DEFAULT_RULES_TEXT else _decode_rules(rules)
                 self._queues[name] = _Queue(name, path, content_id, count, revision, parsed, is_new=False)
@@ -432,7 +200,7 @@ class Batch:
             and (not isinstance(call, SettleCall) or any(then for _, then in call.steps))
             for call in calls
         ):
-            self._next_number = self._first_number = self._connection.execute(_NUMBERS).scalar_one()
+            self._next_number = self._first_number = self._connection.execute(sql.NUMBERS).scalar_one()
 
     def _number(self) -> int:
         assert self._next_number > 0
@@ -441,7 +209,7 @@ class Batch:
 
     def _refusal(self, call: Call) -> Exception | None:
         """Find what is wrong with a call as a whole before any of it happens."""
-        for addition in _additions_of(call):
+        for addition in additions_of(call):
             event = addition.event
             queue = self._queues.get(event.queue)
             if queue is not None and queue.rules.is_fifo != (event.group is not None):
@@ -462,7 +230,7 @@ class Batch:
         if queue is None:
             queue = self._make(call.queue, call.rules)
             self._connection.execute(
-                _INSERT_QUEUE,
+                sql.INSERT_QUEUE,
                 {
                     "path": queue.path,
                     "content_id": queue.content_id,
@@ -480,7 +248,7 @@ class Batch:
         queue.rules = call.rules
         self._write_new(queue)
         self._connection.execute(
-            _UPDATE_DEFINITION,
+            sql.UPDATE_DEFINITION,
             {
                 "of_path": queue.path,
                 "new_rules": rules,
@@ -496,13 +264,13 @@ class Batch:
             return False
         self._is_dirty = True
         self._write_new(queue)
-        self._connection.execute(_DROP_CONTENT, {"content_id": queue.content_id})
+        self._connection.execute(sql.DROP_CONTENT, {"content_id": queue.content_id})
         self._count(queue, -queue.count)
         if call.keeps_definition:
             queue.content_id = self._number()
             queue.is_changed = True
         else:
-            self._connection.execute(_DELETE_QUEUE, {"of_path": queue.path})
+            self._connection.execute(sql.DELETE_QUEUE, {"of_path": queue.path})
             del self._queues[call.queue]
         return True
 
@@ -515,7 +283,7 @@ class Batch:
         """Write the row of a queue that a put made."""
         if queue.is_new:
             self._connection.execute(
-                _INSERT_QUEUE,
+                sql.INSERT_QUEUE,
                 {
                     "path": queue.path,
                     "content_id": queue.content_id,
@@ -535,11 +303,11 @@ class Batch:
             elif queue.is_changed:
                 changed.append({"of_path": queue.path, "new_count": queue.count, "new_content": queue.content_id})
         if changed:
-            self._connection.execute(_UPDATE_COUNT, changed)
+            self._connection.execute(sql.UPDATE_COUNT, changed)
         if self._next_number > self._first_number:
-            self._connection.execute(_TAKE_NUMBERS, {"next_free": self._next_number})
+            self._connection.execute(sql.TAKE_NUMBERS, {"next_free": self._next_number})
         if self._is_dirty:
-            self._connection.execute(_SET_LATEST, {"now_us": self._tick()})
+            self._connection.execute(sql.SET_LATEST, {"now_us": self._tick()})
 
     def _count(self, queue: _Queue, more: int) -> None:
         queue.add(more)
@@ -594,18 +362,18 @@ class Batch:
             results[index] = outcomes
         if moves:
             self._is_dirty = True
-            self._connection.execute(_MOVE_DUE, moves)
+            self._connection.execute(sql.MOVE_DUE, moves)
         if attributes:
-            self._connection.execute(_SET_ATTRIBUTES, attributes)
+            self._connection.execute(sql.SET_ATTRIBUTES, attributes)
         if deletes:
-            self._connection.execute(_DELETE_EVENT, deletes)
+            self._connection.execute(sql.DELETE_EVENT, deletes)
 
     def _held(self, sequences: set[int]) -> dict[int, _Held]:
         found: dict[int, _Held] = {}
         ordered = sorted(sequences)
         for start in range(0, len(ordered), NAMES_AT_ONCE):
             chunk = ordered[start : start + NAMES_AT_ONCE]
-            for row in self._connection.execute(_HELD, {"sequences": chunk}):
+            for row in self._connection.execute(sql.HELD, {"sequences": chunk}):
                 found[row[0]] = _Held(row)
         return found
 
@@ -646,7 +414,7 @@ class Batch:
         for start in range(0, len(unknown), NAMES_AT_ONCE):
             chunk = unknown[start : start + NAMES_AT_ONCE]
             for content_id, key, sequence, id_ in self._connection.execute(
-                _REMEMBERED, {"keys": chunk, "now_us": self._now_us}
+                sql.REMEMBERED, {"keys": chunk, "now_us": self._now_us}
             ):
                 self._remembered[content_id, key] = (sequence, id_)
 
@@ -752,31 +520,31 @@ class Batch:
 
     def _write_additions(self) -> None:
         if self._inserts:
-            self._connection.execute(_INSERT_EVENT, self._inserts)
+            self._connection.execute(sql.INSERT_EVENT, self._inserts)
         if self._to_remember:
             # What is remembered no longer may still be there.
             self._connection.execute(
-                _FORGET, [{"of_content": content, "of_key": key} for content, key in self._to_remember]
+                sql.FORGET, [{"of_content": content, "of_key": key} for content, key in self._to_remember]
             )
-            self._connection.execute(_REMEMBER, list(self._to_remember.values()))
+            self._connection.execute(sql.REMEMBER, list(self._to_remember.values()))
         self._write_groups()
 
     def _write_groups(self) -> None:
         if self._new_groups:
-            self._connection.execute(_ADD_GROUP, list(self._new_groups.values()))
+            self._connection.execute(sql.ADD_GROUP, list(self._new_groups.values()))
             self._new_groups.clear()
 
     def _settle_groups(self) -> None:
         """Bring the groups of which events left, or moved in time, up to date."""
         for (content_id, group), name in self._touched_groups.items():
             key = {"of_content": content_id, "of_group": group}
-            head = self._connection.execute(_HEAD, key).first()
+            head = self._connection.execute(sql.HEAD, key).first()
             if head is None:
-                self._connection.execute(_DELETE_GROUP, key)
+                self._connection.execute(sql.DELETE_GROUP, key)
                 continue
             # A group that becomes available waits behind those that were so before it.
             due_us = max(head[1], self._tick())
-            self._connection.execute(_UPDATE_GROUP, {**key, "new_due": due_us, "new_head": head[0]})
+            self._connection.execute(sql.UPDATE_GROUP, {**key, "new_due": due_us, "new_head": head[0]})
             self._tell(name, due_us)
         self._touched_groups.clear()
 
@@ -812,7 +580,7 @@ class Batch:
         allowed = sum(asked for _, asked, _ in wishes)
         if limit is not None:
             key = {"of_content": queue.content_id, "now_us": self._now_us, "most": limit}
-            allowed = min(allowed, limit - self._connection.execute(_IN_FLIGHT, key).scalar_one())
+            allowed = min(allowed, limit - self._connection.execute(sql.IN_FLIGHT, key).scalar_one())
         # One look for all callers of a standard queue; the groups of a FIFO queue change with every call.
         ready = [] if queue.rules.is_fifo else self._due(queue, allowed)
         short: list[int] = []
@@ -836,8 +604,8 @@ class Batch:
         while len(found) < most and queue.count > len(found):
             now_us = self._tick()
             key = {"of_content": queue.content_id, "now_us": now_us, "most": most}
-            rows = list(self._connection.execute(_DUE, {**key, "leased": 0}))
-            if overdue := self._connection.execute(_DUE, {**key, "leased": 1}).all():
+            rows = list(self._connection.execute(sql.DUE, {**key, "leased": 0}))
+            if overdue := self._connection.execute(sql.DUE, {**key, "leased": 1}).all():
                 rows = sorted([*rows, *overdue], key=lambda row: (row.due_us, row.sequence))[:most]
             found = [row for row in rows if not self._leaves(queue, row, now_us)]
             if len(found) == len(rows):
@@ -850,7 +618,7 @@ class Batch:
         key = {"of_content": queue.content_id}
         while len(claims) < most:
             groups = (
-                self._connection.execute(_DUE_GROUPS, {**key, "now_us": now_us, "most": most - len(claims)})
+                self._connection.execute(sql.DUE_GROUPS, {**key, "now_us": now_us, "most": most - len(claims)})
                 .scalars()
                 .all()
             )
@@ -872,7 +640,7 @@ class Batch:
         after = 0
         while len(claims) < most:
             rows = self._connection.execute(
-                _OF_GROUP,
+                sql.OF_GROUP,
                 {"of_content": queue.content_id, "of_group": group, "after": after, "most": most - len(claims)},
             ).all()
             ready: list[Any] = []
@@ -908,7 +676,7 @@ class Batch:
     def _write_leases(self) -> None:
         if self._leases:
             self._is_dirty = True
-            self._connection.execute(_LEASE, self._leases)
+            self._connection.execute(sql.LEASE, self._leases)
             self._leases = []
 
     def _claim_of(self, queue: _Queue, row: Any, now_us: int) -> Claim:
@@ -944,7 +712,7 @@ class Batch:
             return False
         due_us = self._tick()
         self._connection.execute(
-            _REDRIVE,
+            sql.REDRIVE,
             {
                 "of_sequence": row.sequence,
                 "new_content": target.content_id,
@@ -975,7 +743,7 @@ class Batch:
         return retention_s is not None and row.entered_us <= now_us - retention_s * SECOND_US
 
     def _discard(self, queue: _Queue, row: Any) -> None:
-        self._connection.execute(_DELETE_EVENT, {"of_sequence": row.sequence})
+        self._connection.execute(sql.DELETE_EVENT, {"of_sequence": row.sequence})
         self._count(queue, -1)
         if row.body_sha256 is not None:
             self._freed.add(row.body_sha256)
@@ -986,8 +754,8 @@ class Batch:
             return 0
         key = {"of_content": queue.content_id}
         if queue.rules.is_fifo and not is_limited:
-            return self._connection.execute(_FIRST_GROUP_DUE, key).scalar() or 0
-        waiting, leased = self._connection.execute(_FIRST_DUE, key).one()
+            return self._connection.execute(sql.FIRST_GROUP_DUE, key).scalar() or 0
+        waiting, leased = self._connection.execute(sql.FIRST_DUE, key).one()
         # At its limit a queue gives no more before a lease ends.
         return min((due for due in ((leased,) if is_limited else (waiting, leased)) if due is not None), default=0)
 
@@ -996,27 +764,3 @@ def _reschedule(event: _Held, step: Retry | Extend, now_us: int) -> None:
     seconds = step.lease_s if isinstance(step, Extend) else step.delay_s
     event.is_leased = int(isinstance(step, Extend) and seconds > 0)
     event.due_us = now_us + int(seconds * SECOND_US)
-
-
-def _additions_of(call: Call) -> Iterable[Addition]:
-    if isinstance(call, PutCall):
-        return call.additions
-    if isinstance(call, SettleCall):
-        return (addition for _, then in call.steps for addition in then)
-    return ()
-
-
-def _names_of(calls: Sequence[Call]) -> Iterable[QueueName]:
-    for call in calls:
-        if isinstance(call, ClaimCall):
-            yield from call.room
-        elif isinstance(call, SettleCall):
-            for step, then in call.steps:
-                yield step.receipt.queue
-                for addition in then:
-                    yield addition.event.queue
-        elif isinstance(call, PutCall):
-            for addition in call.additions:
-                yield addition.event.queue
-        else:
-            yield call.queue

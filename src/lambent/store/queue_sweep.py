@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from lambent.store.contract import QueueKind, QueueName, QueueRules
 from lambent.store.engine_time import SECOND_US
-from lambent.store.queue_batch import queue_at
+from lambent.store.queue_calls import queue_at
 from lambent.store.tables import (
     HOLDS_EVENTS,
     dropped_event_contents,

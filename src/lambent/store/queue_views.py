@@ -17,7 +17,7 @@ from lambent.store.contract import (
 )
 from lambent.store.engine_time import SECOND_US
 from lambent.store.names import starts_with
-from lambent.store.queue_batch import NAMES_AT_ONCE, path_of, queue_at
+from lambent.store.queue_calls import NAMES_AT_ONCE, path_of, queue_at
 from lambent.store.tables import HOLDS_EVENTS, event_groups, event_numbers, event_queues, queued_events
 
 _decode_rules = msgspec.json.Decoder(QueueRules).decode

@@ -53,12 +53,14 @@ def test_a_lease_that_is_extended_takes_the_place_of_no_delay(tmp_path: Path) ->
             name = QueueName(SCOPE, QueueKind.ASYNC, "f/id")
             await queue.put([NewEvent(name, request_id, b"{}") for request_id in ("given back", "runs")])
             given_back, _ = await claimer.claim({name: 2})
-            settle, goes_on, extended = queue.settle, asyncio.Event(), asyncio.Event()
+            settle = queue.settle
+            is_back, goes_on, extended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
             async def slow(steps: Any) -> Any:
                 is_retry = isinstance(steps[0], Retry)
                 outcomes = await settle(steps)
                 if is_retry:
+                    is_back.set()
                     await goes_on.wait()
                 else:
                     extended.set()
@@ -67,8 +69,7 @@ def test_a_lease_that_is_extended_takes_the_place_of_no_delay(tmp_path: Path) ->
             queue.settle = slow  # type: ignore[method-assign]
             keeping = asyncio.create_task(claimer.keep_leases())
             settling = asyncio.create_task(claimer.settle(given_back, Retry(given_back.receipt, 60)))
-            while (await queue.depth([name]))[name].delayed == 0:
-                await asyncio.sleep(0)
+            await is_back.wait()
             clock.advance(10)
             await extended.wait()
             assert (await queue.depth([name]))[name] == Depth(waiting=0, in_flight=1, delayed=1)
