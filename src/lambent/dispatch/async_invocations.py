@@ -240,12 +240,12 @@ class AsyncInvocations:
         """
         if not self._at_work:
             return
+        now = self._clock.monotonic()
         if reason == _SHARED_LIMIT:
-            now = self._clock.monotonic()
             self._limit, self._limit_at = max(min(self._limit_now(now), self._at_work) / 2, 1.0), now
         for function in self._functions.values():
             if function.name == name and function.queue.scope == scope and function.room.running:
-                function.room.throttle()
+                function.room.throttle(now)
 
     async def stop(self) -> None:
         """Begin nothing more, and give back what was not begun. `run` has been cancelled."""
@@ -436,7 +436,7 @@ class AsyncInvocations:
         try:
             outcome = await self._dispatcher.run(version, invocation)
         except Throttled as throttled:
-            self._claimer.wait_until(function.queue, function.room.throttle())
+            self._claimer.wait_until(function.queue, function.room.throttle(self._clock.monotonic()))
             return _Refused(throttled.reason)
         except DependencyError as error:
             return _Refused(str(error))

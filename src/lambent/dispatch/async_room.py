@@ -24,6 +24,12 @@ _AHEAD_S = 0.02
 _AHEAD = 16
 """How many are claimed ahead for each that runs: while a claim is on its way, environments are not to fall idle."""
 
+_BACK_EACH_S = 1.0
+"""
+How many more may run again with each second after a refusal. Assumed: successes alone would take hours where each lasts
+a quarter of an hour, and the machine had no room for a moment only.
+"""
+
 _FORGET = 1.02
 """By how much the quickest invocation fades with each one, so that one of an empty event does not count for ever."""
 
@@ -36,7 +42,7 @@ class AsyncRoom:
         processors: of the machine.
     """
 
-    __slots__ = ("_limit", "_processors", "_quickest_s", "_since", "running", "throttles")
+    __slots__ = ("_limit", "_limited_at", "_processors", "_quickest_s", "_since", "running", "throttles")
 
     def __init__(self, processors: int) -> None:
         self._processors = processors
@@ -47,7 +53,8 @@ class AsyncRoom:
         self._quickest_s: float | None = None
         self._since = 0.0
         self._limit = math.inf
-        """What refusals have taught; it grows back with each success."""
+        """What refusals have taught; it grows back with each success, and with time."""
+        self._limited_at = 0.0
 
     def begin(self, now: float) -> None:
         """Count one more."""
@@ -69,13 +76,14 @@ class AsyncRoom:
             self.throttles = 0
             self._limit += 1
 
-    def throttle(self) -> float:
+    def throttle(self, now: float) -> float:
         """
         Note that one was refused: half as many from now on. Return how long nothing of the function is to be tried.
 
         Without that pause a function at its limit would have its whole backlog claimed and refused.
         """
-        self._limit = max(min(self._limit, self.running + 1) // 2, 1)
+        self._limit = max(min(self._limit_now(now), self.running + 1) // 2, 1)
+        self._limited_at = now
         self.throttles += 1
         return float(min(0.05 * 2 ** min(self.throttles - 1, 10), 1.0))
 
@@ -88,9 +96,12 @@ class AsyncRoom:
             most = math.ceil(_RATE_MAX * self._quickest_s) + 1
             if self._quickest_s < _QUICK_S:
                 most = min(most, _QUICK_FOR_EACH_PROCESSOR * self._processors)
-        return int(min(most, self._limit))
+        return int(min(most, self._limit_now(now)))
 
     def ahead(self, now: float) -> int:
         """Return how many more may be claimed to wait here for those to end."""
         is_quick = self._quickest_s is not None and self._quickest_s < _AHEAD_S
         return _AHEAD * self.most(now) if is_quick else 0
+
+    def _limit_now(self, now: float) -> float:
+        return self._limit + (now - self._limited_at) * _BACK_EACH_S

@@ -45,14 +45,26 @@ def test_refusals_halve_and_pause() -> None:
     room = ran(0.1)
     for _ in range(16):
         room.begin(0.0)
-    assert room.throttle() == 0.05
+    assert room.throttle(0.0) == 0.05
     assert room.most(0.0) == 8
-    assert [room.throttle() for _ in range(3)] == [0.1, 0.2, 0.4]
+    assert [room.throttle(0.0) for _ in range(3)] == [0.1, 0.2, 0.4]
     assert room.most(0.0) == 1
-    assert [room.throttle() for _ in range(9)][-1] == 1.0
+    assert [room.throttle(0.0) for _ in range(9)][-1] == 1.0
     room.end(None)
     assert room.most(0.0) == 1
     for _ in range(15):
         room.end(0.1)
     assert room.most(0.0) == 16
-    assert room.throttle() == 0.05
+    assert room.throttle(0.0) == 0.05
+
+
+def test_refusals_are_forgotten_with_time() -> None:
+    """One more with each second: where each lasts a quarter of an hour, nothing would succeed for so long."""
+    room = ran(900.0)
+    for _ in range(64):
+        room.begin(0.0)
+    for _ in range(9):
+        room.throttle(5.0)
+    assert (room.most(5.0), room.most(35.0)) == (1, 31)
+    room.throttle(35.0)
+    assert room.most(35.0) == 15
