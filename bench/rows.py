@@ -16,9 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.async_rows import measure_accept, measure_drain
+from bench.async_rows import measure_start as measure_event_start
 from bench.languages import LANGUAGES, measure_language
 from bench.load import build_request, invoke_request, read_stream, run_load, stream_request
 from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
+from bench.queue_rows import measure_backlog, measure_queue
 from bench.table import Bound, Line, mebibytes, milliseconds
 from bench.targets import (
     EVENT,
@@ -64,6 +67,8 @@ class Plan:
     """The same where one sample takes a second or more."""
     rest_s: float
     stored_functions: int
+    waiting_events: int
+    """How many events wait in a queue that is full."""
     dense: int
     """How many environments stand idle at once."""
     say: Callable[[str], None]
@@ -544,4 +549,9 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "start": measure_start,
     "stored": measure_stored,
     "languages": measure_languages,
+    "async-accept": measure_accept,
+    "async-start": measure_event_start,
+    "async-drain": measure_drain,
+    "queue": measure_queue,
+    "queue-backlog": measure_backlog,
 }

@@ -79,6 +79,8 @@ SYSTEM_COMMANDS = {
     "npm": ("npm",),
     "javac": ("openjdk-17-jdk-headless",),
     "mvn": ("maven",),
+    # The server's own programs are kept out of the path.
+    "pg_lsclusters": ("postgresql",),
     "ruby": ("ruby",),
     "bundle": ("ruby-bundler",),
 }

@@ -13,7 +13,7 @@ import os
 import pwd
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,12 @@ from typing import Any
 from lambent import __version__
 from lambent.access.links import CodeLinks
 from lambent.clock import Clock, SystemClock
+from lambent.destinations.contract import Destinations
+from lambent.destinations.function import FunctionDestination
+from lambent.destinations.queue import EngineQueues, QueueDestination
+from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
+from lambent.dispatch.outbox import Outbox
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Inside, Scope
 from lambent.domain.function import Deployment, State
@@ -47,13 +52,15 @@ from lambent.sandbox.probe import choose, gather
 from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
-from lambent.settings import SandboxSettings, ServerSettings, Settings, why_not_obeyed
+from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
 from lambent.store.blobs import FileBlobs
+from lambent.store.contract import EventQueue
 from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
+from lambent.store.queue import DurableEventQueue
 from lambent.store.tables import SCHEMA
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.segments import Segments
@@ -66,6 +73,9 @@ _BOTO3 = ("boto3", "botocore.session", "botocore.httpsession", "botocore.auth", 
 _EXPECT_MAX = 4
 _EXPECT_AMONG = 200
 """Kinds of environments that are parked at the start, and functions that are looked at for them. Assumed."""
+
+_SWEEP_EVERY_S = 30.0
+"""Assumed: what a sweep deletes takes room until then, and nothing else."""
 
 _RESTART_S = 1.0
 """Assumed: how soon a failed supervised task is worth running again."""
@@ -100,6 +110,9 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         packages = FilePackages(blobs, folder.packages, quotas)
         stack.push_async_callback(packages.close)
         links = CodeLinks(folder.secret, clock)
+        queue = await stack.enter_async_context(
+            DurableEventQueue(database, FileBlobs(folder.payloads), clock, events_max=settings.data.queue_events_max)
+        )
 
         function_logs = FunctionLogs(Segments(folder.segments, clock), LogRepository(database, clock), clock)
         await function_logs.recover()
@@ -148,6 +161,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         )
         fleet = LocalFleet(pool)
         dispatcher = Dispatcher(store, fleet, fleet, quotas, clock)
+        asynchronous = _Asynchronous(settings.api, queue, store, dispatcher, tasks, clock)
         keeper = InitialisedKeeper(store, pool, clock)
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
@@ -159,6 +173,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 activation=activation,
                 dispatcher=dispatcher,
                 provisioned=keeper,
+                events=asynchronous.events,
+                destinations=asynchronous.destinations,
                 links=links,
                 quotas=quotas,
                 clock=clock,
@@ -166,19 +182,27 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             "logs": logs.service(LogRepository(database, clock), function_logs.fold),
         }
         admission = Admission(settings.server.requests_max, settings.server.body_bytes_max)
-        about = {
-            "driver": sandbox.name,
-            "why": reason,
-            "task_root": sandbox.task_root(folder.packages / "{code_sha256}"),
-        }
-        health = _health(about, store, fleet, admission, clock)
         gateway = Gateway(
             Pipeline(
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
                 Identity(settings.api.account, settings.api.region),
             ),
-            OwnPaths(blobs, links, health),
+            OwnPaths(
+                blobs,
+                links,
+                _health(
+                    {
+                        "driver": sandbox.name,
+                        "why": reason,
+                        "task_root": sandbox.task_root(folder.packages / "{code_sha256}"),
+                    },
+                    store,
+                    fleet,
+                    admission,
+                    clock,
+                ),
+            ),
             admission,
             clock,
         )
@@ -191,19 +215,75 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_supervise("activation", activation.run, clock)),
             tasks.create_task(_supervise("retirement", dispatcher.retire_old_deployments, clock)),
             tasks.create_task(_supervise("keeping initialised", keeper.run, clock)),
+            tasks.create_task(_supervise("queue sweep", partial(_sweep, queue, clock), clock)),
+            *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
         ]
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):
-                loop.add_signal_handler(number, server.stop)
-        loop.call_soon(ready, endpoint)
+        _stop_on_signals(server)
+        asyncio.get_running_loop().call_soon(ready, endpoint)
         try:
             await server.serve(sockets=[listener])
         finally:
             for task in background:
                 task.cancel()
+            await asynchronous.events.stop()
             await pool.close(settings.server.shutdown_grace_s)
+            await asynchronous.close()
+
+
+class _Asynchronous:
+    """What runs events, and takes the news of them where it belongs."""
+
+    def __init__(
+        self,
+        settings: ApiSettings,
+        queue: EventQueue,
+        store: FunctionRepository,
+        dispatcher: Dispatcher,
+        tasks: asyncio.TaskGroup,
+        clock: Clock,
+    ) -> None:
+        self._tasks, self._clock = tasks, clock
+        scale = settings.async_time_scale
+        self.events = AsyncInvocations(
+            queue,
+            store,
+            dispatcher,
+            clock,
+            most=settings.async_invocations_max,
+            processors=os.cpu_count() or 1,
+            time_scale=scale,
+            spawn=self._spawn,
+        )
+        self.destinations: Destinations = {
+            "lambda": FunctionDestination(self.events, clock),
+            "sqs": QueueDestination(EngineQueues(queue, clock)),
+        }
+        self.outbox = Outbox(queue, self.destinations, clock, time_scale=scale, spawn=self._spawn)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        return self._tasks.create_task(_logged(work))
+
+    def start(self) -> list["asyncio.Task[None]"]:
+        """Begin all that goes on for as long as the server does."""
+        work = {
+            "asynchronous invocations": self.events.run,
+            "leases of events": self.events.keep_leases,
+            "deliveries": self.outbox.run,
+            "leases of deliveries": self.outbox.keep_leases,
+        }
+        return [self._tasks.create_task(_supervise(name, one, self._clock)) for name, one in work.items()]
+
+    async def close(self) -> None:
+        """Leave what still goes on to the next start."""
+        await self.events.close()
+        await self.outbox.close()
+
+
+def _stop_on_signals(server: GatewayServer) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
 
 
 def _health(
@@ -224,6 +304,12 @@ def _health(
         }
 
     return health
+
+
+async def _sweep(events: EventQueue, clock: Clock) -> None:
+    while True:
+        await events.sweep()
+        await clock.sleep(_SWEEP_EVERY_S)
 
 
 async def _expect(around: Surroundings, deployment: Deployment) -> None:
@@ -252,7 +338,8 @@ async def _expect_some(store: FunctionRepository, around: Surroundings) -> None:
 
 def _inside(environment: ExecutionEnvironment) -> Inside:
     deployment = environment.deployment
-    return Inside(deployment.scope, function_arn(deployment.scope, deployment.name, deployment.version))
+    arn = function_arn(deployment.scope, deployment.name, deployment.version)
+    return Inside(deployment.scope, arn, environment.trace_header)
 
 
 def _parked(settings: SandboxSettings, sandbox: Sandbox, memory: HostMemory, clock: Clock) -> ParkedPool:
@@ -287,6 +374,14 @@ async def _live(environment: ExecutionEnvironment) -> None:
     except Exception:
         _log.exception("environment.failed function=%s", environment.deployment.name)
         environment.abandon()
+
+
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
+    """Run one piece of work to its end; its failure is ours to log and nobody else's to die of."""
+    try:
+        await work
+    except Exception:
+        _log.exception("task.failed name=%s", getattr(work, "__qualname__", "?"))
 
 
 async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Clock) -> None:

@@ -59,6 +59,9 @@ class DataSettings:
     runtimes_dir: Path | None = _option(
         None, "Folder for the runtimes' clients; by default `runtimes` in the data folder. Servers may share one."
     )
+    queue_events_max: int = _option(
+        20_000_000, "Events and messages that wait in all queues together; beyond it new ones are refused."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +120,14 @@ class ApiSettings:
     )
     concurrent_executions: int = _option(
         1000, "Invocations at once for each account and region, as in GetAccountSettings; one more gets 429."
+    )
+    async_invocations_max: int = _option(
+        250, "Asynchronous invocations that run at once, over all functions; what is left is for synchronous ones."
+    )
+    async_time_scale: float = _option(
+        1.0,
+        "Factor on the times of asynchronous invocations: 1 and 2 minutes before retries, the backoff from 1 second to "
+        "5 minutes, MaximumEventAgeInSeconds. 1 is as on AWS; less makes tests short.",
     )
     runtime_fallback: str = _option(
         "none",
@@ -285,6 +296,7 @@ def _check(settings: Settings) -> None:
     _check_range("--requests-max", server.requests_max, 1, 1_000_000)
     _check_range("--body-bytes-max", server.body_bytes_max, 70_167_211, 1 << 40)
     _check_range("--shutdown-grace-s", server.shutdown_grace_s, 0, 3600)
+    _check_range("--queue-events-max", settings.data.queue_events_max, 1, 1_000_000_000)
     _check_range("--environments-max", sandbox.environments_max, 1, 100_000)
     _check_range("--environment-idle-s", sandbox.environment_idle_s, 0.1, 86_400)
     # Assumed: AWS documents 14 hours for managed instances only; nobody has seen a longer life (test_pool).
@@ -297,6 +309,8 @@ def _check(settings: Settings) -> None:
         )
     _check_network(sandbox)
     _check_range("--concurrent-executions", api.concurrent_executions, 1, 1_000_000)
+    _check_range("--async-invocations-max", api.async_invocations_max, 1, 1_000_000)
+    _check_range("--async-time-scale", api.async_time_scale, 0.0001, 1)
     if api.runtime_fallback not in {"none", "nearest"}:
         raise SettingsError(f"--runtime-fallback: {api.runtime_fallback!r} is neither none nor nearest")
     if not (len(api.account) == 12 and api.account.isascii() and api.account.isdigit()):

@@ -58,6 +58,20 @@ class FileBlobs:
             except FileNotFoundError:
                 raise KeyError(sha256) from None
 
+    def holds(self, sha256: str) -> bool:
+        """Say whether a blob is there. Blocks for a look at the disk; may be called on any thread."""
+        return self._path(sha256).is_file()
+
+    def remove(self, sha256: str) -> None:
+        """Delete a blob; absent is fine. Blocks likewise. The caller knows that nobody needs it."""
+        with _file_failures("delete"):
+            self._path(sha256).unlink(missing_ok=True)
+
+    def names(self) -> list[str]:
+        """Return the blobs that there are, in any order. Blocks likewise."""
+        with _file_failures("list"):
+            return [path.name for path in self._folder.glob("*/*") if _SHA256.fullmatch(path.name)]
+
     def _path(self, sha256: str) -> Path:
         # The key may come from a URL. Only what is a digest ever becomes part of a path.
         if _SHA256.fullmatch(sha256) is None:

@@ -1,22 +1,24 @@
 """
-What a store promises. The suites in `lambent.testing.conformance` (`store`, `aliases_layers_policies`) run on every
-adapter. A table of promises: it stays whole.
+What a store promises. The suites in `lambent.testing.conformance` (`store`, `aliases_layers_policies`, `event_queue`)
+run on every adapter. A table of promises: it stays whole.
 
 Common to all methods: a write that returned is on disk (full sync); a cancelled call either happened
 whole or not at all; nothing here relies on an in-process lock for being correct; failures of the
 database arrive as `DependencyError`.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 
 from lambent.domain.alias import Alias
 from lambent.domain.caller import Scope
 from lambent.domain.concurrency import Claims, ProvisionedConcurrency
+from lambent.domain.event_invoke import EventInvokeConfig
 from lambent.domain.function import Function, FunctionName, FunctionVersion
 from lambent.domain.layer import LayerName, LayerVersion
 from lambent.domain.resource_policy import ResourcePolicy
@@ -48,7 +50,7 @@ class AliasRows(Protocol):
         ...
 
     async def delete(self, name: FunctionName, alias: str) -> bool:
-        """Remove an alias; False when there was none. Its policy goes with it."""
+        """Remove an alias; False when there was none. Its policy and its event invoke config go with it."""
         ...
 
     async def list(
@@ -77,6 +79,35 @@ class PolicyRows(Protocol):
         Raises:
             Conflict: there is no such function.
         """
+        ...
+
+
+class EventInvokeConfigRows(Protocol):
+    """
+    What the qualifiers of one scope's functions say of asynchronous events: `$LATEST`, versions and aliases.
+
+    Each goes when its function, version or alias goes.
+    """
+
+    async def get(self, name: FunctionName, qualifier: str) -> EventInvokeConfig | None: ...
+
+    async def save(self, config: EventInvokeConfig) -> None:
+        """
+        Insert or replace one.
+
+        Raises:
+            Conflict: there is no such function.
+        """
+        ...
+
+    async def delete(self, name: FunctionName, qualifier: str) -> bool:
+        """Remove one; False when there was none."""
+        ...
+
+    async def list(
+        self, name: FunctionName, *, after: str | None = None, limit: int = 1_000_000
+    ) -> Sequence[EventInvokeConfig]:
+        """Return those of a function by qualifier (byte order)."""
         ...
 
 
@@ -120,6 +151,9 @@ class FunctionTransaction(Protocol):
     def policies(self) -> PolicyRows: ...
 
     @property
+    def event_invoke_configs(self) -> EventInvokeConfigRows: ...
+
+    @property
     def layers(self) -> LayerRows: ...
 
     async def function(self, name: FunctionName) -> Function | None: ...
@@ -146,11 +180,11 @@ class FunctionTransaction(Protocol):
         ...
 
     async def delete_function(self, name: FunctionName) -> None:
-        """Remove the function with its versions, aliases and policies; absent is fine."""
+        """Remove the function with its versions, aliases, policies and event invoke configs; absent is fine."""
         ...
 
     async def delete_version(self, name: FunctionName, version: str) -> None:
-        """Remove one version and its policy; absent is fine."""
+        """Remove one version, its policy and its event invoke config; absent is fine."""
         ...
 
     async def list_latest(self, *, after: FunctionName | None, limit: int) -> Sequence[FunctionVersion]:
@@ -500,4 +534,378 @@ class LogStore(Protocol):
 
     async def drop_expired(self, now_ms: int) -> int:
         """Delete events beyond their group's retention; return how many."""
+        ...
+
+
+class QueueFull(Exception):
+    """A queue, or all queues together, hold as many events as they may. Put again when some are finished."""
+
+
+class NoSuchQueue(Exception):
+    """The queue was never defined, or is removed."""
+
+
+class QueueKind(StrEnum):
+    """What a queue is for. Queues of different kinds never share a name."""
+
+    ASYNC = "async"
+    """Asynchronous invocations of one function. Named by the function's `function_id` after its name
+    (`<name>/<function_id>`), so that a function made anew gets no event of the one that was deleted."""
+    DESTINATION = "destination"
+    """Records on their way to a destination or a dead-letter queue."""
+    SQS = "sqs"
+    """A queue of the SQS API, by its name."""
+
+
+MADE_BY_PUT = frozenset({QueueKind.ASYNC, QueueKind.DESTINATION})
+"""Queues of these kinds come into being with their first event, under `QueueRules()`; the others by `define`."""
+
+
+class QueueName(msgspec.Struct, frozen=True, order=True):
+    """What names a queue."""
+
+    scope: Scope
+    kind: QueueKind
+    name: str
+    """1 to 512 characters, without NUL."""
+
+
+QUEUE_EVENTS_MAX = 5_000_000
+"""Events in one queue unless its rules say otherwise. Assumed: hours of backlog at thousands a second."""
+
+BODY_INLINE_MAX_BYTES = 32 * 1024
+"""Longer bodies are blobs; whoever puts and claims sees no difference."""
+
+ATTRIBUTES_MAX_BYTES = 64 * 1024
+"""What does not fit belongs into the body."""
+
+DOCUMENT_MAX_BYTES = 256 * 1024
+"""What may be kept with a queue's definition."""
+
+LEASE_MAX_S = 43_200
+"""The longest lease. Documented: SQS developer guide, visibility timeout."""
+
+DELAY_MAX_S = 1_209_600
+"""The longest delay before a first or next claim: as long as SQS keeps a message."""
+
+DEDUPLICATION_S = 300
+"""How long a deduplication id is remembered. Documented: SQS developer guide, FIFO queues."""
+
+CLAIMS_MAX = 1_000
+"""Events that one call of `claim` returns at most, over all its queues."""
+
+
+class QueueRules(msgspec.Struct, frozen=True):
+    """How one queue behaves. All but `is_fifo` may be changed while it holds events, and then apply to these too."""
+
+    is_fifo: bool = False
+    """Every event has a `group`; see `EventQueue.claim` for the order. Fixed once the queue is defined."""
+    deduplicates_by_group: bool = False
+    """Deduplication ids are those of a group and not of the queue."""
+    retention_s: int | None = None
+    """Events that entered longer ago are never claimed and get swept, leased or not; None: kept until finished."""
+    events_max: int = QUEUE_EVENTS_MAX
+    """Beyond it, `QueueFull`."""
+    in_flight_max: int | None = None
+    """Claims give nothing while so many events are leased."""
+    redrive_to: QueueName | None = None
+    """Where events go that were claimed `redrive_after` times, instead of being claimed once more. While that queue
+    does not exist or is full they stay and are claimed."""
+    redrive_after: int = 0
+
+
+class QueueDefinition(msgspec.Struct, frozen=True):
+    """A queue with its rules and what its owner keeps with it."""
+
+    queue: QueueName
+    rules: QueueRules
+    document: bytes
+    """The owner's own, opaque here, at most `DOCUMENT_MAX_BYTES`; empty for queues that came into being with a put."""
+    revision: int
+    """Counts the definitions, from 1."""
+
+
+class NewEvent(msgspec.Struct, frozen=True):
+    """One event to put."""
+
+    queue: QueueName
+    id: str
+    """Request id, message id: the owner's name for it, at most 128 characters. Nothing here needs it to be unique."""
+    body: bytes
+    attributes: bytes = b""
+    """The owner's own, opaque here; at most `ATTRIBUTES_MAX_BYTES`."""
+    delay_s: float = 0
+    """Not to be claimed before; at most `DELAY_MAX_S`."""
+    group: str | None = None
+    """The message group; FIFO queues only, and there required."""
+    deduplication_id: str | None = None
+    """Within `DEDUPLICATION_S` the next event with the same one is not put; FIFO queues only."""
+
+
+class Put(msgspec.Struct, frozen=True):
+    """What became of an event that was put."""
+
+    id: str
+    """The event's own id; that of the first one where it is a duplicate."""
+    sequence: int
+    """Rises with every event of a queue, is never reused; that of the first one where it is a duplicate."""
+    is_duplicate: bool = False
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The right of one claim. Plain values: it may travel, and come back after a restart."""
+
+    queue: QueueName
+    sequence: int
+    epoch: int
+    """The number of claims of this event so far, this one included; counted on through a redrive."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """One event, leased."""
+
+    receipt: Receipt
+    id: str
+    body: bytes
+    attributes: bytes
+    group: str | None
+    deduplication_id: str | None
+    receive_count: int
+    """How many times it was claimed, this one included; counted on through a redrive."""
+    sent_ms: int
+    """Wall time of its put."""
+    first_claimed_ms: int
+    """Wall time of its first claim."""
+    age_s: float
+    """Since its put, by the engine's own time: the wall clock's jumps do not show."""
+    redriven_from: QueueName | None = None
+    """The queue that gave it up, where this is a queue that events are redriven to."""
+
+    @property
+    def queue(self) -> QueueName:
+        return self.receipt.queue
+
+    @property
+    def sequence(self) -> int:
+        return self.receipt.sequence
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """What a call of `claim` got, in the order in which the events are to be worked on."""
+
+    claims: tuple[Claim, ...]
+    next_due_s: Mapping[QueueName, float]
+    """For each queue that gave less than it was asked for and holds more events: in how many seconds the first of
+    them can be claimed if nothing else happens. A queue that is absent here and gave less has none: `on_due` tells."""
+
+
+class Hold(Enum):
+    """How firmly a receipt must still hold its event, for a step to happen."""
+
+    UNEXPIRED = "unexpired"
+    """The lease has not run out."""
+    CURRENT = "current"
+    """The lease may have run out, but the event was not claimed again since."""
+    ANY = "any"
+    """Whoever claimed it since."""
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The event is finished, well or for good: remove it, and in the same transaction put what follows from it."""
+
+    receipt: Receipt
+    then: tuple[NewEvent, ...] = ()
+    hold: Hold = Hold.CURRENT
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """Give the event back, to be claimed again after a while; it then counts as delayed and no longer as in flight."""
+
+    receipt: Receipt
+    delay_s: float = 0
+    attributes: bytes | None = None
+    """Replaces the event's attributes, where given."""
+    then: tuple[NewEvent, ...] = ()
+    hold: Hold = Hold.CURRENT
+
+
+class Extend(msgspec.Struct, frozen=True):
+    """Let the lease end so many seconds from now, sooner or later than it did; 0 gives the event back at once."""
+
+    receipt: Receipt
+    lease_s: float
+    hold: Hold = Hold.CURRENT
+
+
+Step: TypeAlias = Done | Retry | Extend
+"""What may be done with a claimed event."""
+
+
+class Outcome(Enum):
+    """What became of one step. All but `HAPPENED`: nothing of it happened, the events that were to follow included."""
+
+    HAPPENED = "happened"
+    LOST = "lost"
+    """The event was claimed again since."""
+    EXPIRED = "expired"
+    """The lease ran out, and `Hold.UNEXPIRED` was asked for."""
+    GONE = "gone"
+    """There is no such event in this queue (any more): finished, purged, beyond its retention, or redriven."""
+    FULL = "full"
+    """
+    An event that was to follow met `QueueFull`. What follows from one that is `Done` meets the limit of its queue only:
+    it was let in with that one.
+    """
+    NO_QUEUE = "no queue"
+    """An event that was to follow met `NoSuchQueue`."""
+
+
+class Depth(msgspec.Struct, frozen=True):
+    """What one queue holds. The three counts add up to all events."""
+
+    waiting: int = 0
+    """Can be claimed, but for events before them in their group."""
+    delayed: int = 0
+    in_flight: int = 0
+    oldest_age_s: float | None = None
+    """Age of the event that has waited longest; None when none waits."""
+
+
+class WaitingEvent(msgspec.Struct, frozen=True):
+    """One event as `peek` shows it, without claiming it."""
+
+    id: str
+    sequence: int
+    body: bytes
+    attributes: bytes
+    group: str | None
+    receive_count: int
+    sent_ms: int
+    due_s: float
+    """In how many seconds it can be claimed; 0 or less: now."""
+    is_in_flight: bool
+
+
+class EventQueue(Protocol):
+    """
+    Events of all scopes in durable queues: put, leased by a claim, and finished or given back.
+
+    Calls that come while a commit is under way share the next one, each for itself: one that is refused refuses no
+    other. What a call did is on disk when it returns. An event is delivered at least once: its lease may run out while
+    it is worked on. Every claim raises the event's epoch; a receipt with an older one cannot finish it.
+
+    Time is the engine's own: it never goes back, not over restarts either, and does not follow a wall clock that jumps.
+    Durations go in and come out as seconds from now.
+    """
+
+    async def define(
+        self, queue: QueueName, rules: QueueRules, document: bytes = b"", *, revision: int | None = None
+    ) -> int:
+        """
+        Insert or replace a queue's definition; return its new revision.
+
+        Args:
+            revision: the one that it must have; 0: it must be new; None: whatever it has.
+
+        Raises:
+            Conflict: it has another revision, or is defined and `is_fifo` would change.
+        """
+        ...
+
+    async def definition(self, queue: QueueName) -> QueueDefinition | None: ...
+
+    async def definitions(
+        self,
+        kind: QueueKind,
+        *,
+        scope: Scope | None = None,
+        prefix: str = "",
+        after: QueueName | None = None,
+        limit: int,
+    ) -> Sequence[QueueDefinition]:
+        """Return queues by scope and name (byte order); those of all scopes with None."""
+        ...
+
+    async def remove(self, queue: QueueName) -> bool:
+        """Drop a queue, its definition and all it holds; False when there is none. As cheap with a million events."""
+        ...
+
+    async def purge(self, queue: QueueName) -> bool:
+        """Drop all that a queue holds, deduplication ids included; False when there is none. As cheap as `remove`."""
+        ...
+
+    async def put(self, events: Sequence[NewEvent]) -> Sequence[Put]:
+        """
+        Store events, all or none, in the order given; return one result for each.
+
+        Events of one queue that are put in turn have rising sequences, and FIFO groups keep that order.
+
+        Raises:
+            QueueFull: they do not fit.
+            NoSuchQueue: one of the queues is not defined, and not of a kind in `MADE_BY_PUT`.
+        """
+        ...
+
+    async def claim(self, room: Mapping[QueueName, int], lease_s: float) -> Claimed:
+        """
+        Lease events that are due, from each queue at most as many as it has room for.
+
+        Standard queues give what is due longest first. FIFO queues give from one group as far as possible, then from
+        the next, the group first that has been available longest: within a group in order, and not past an event that
+        is leased or delayed. Costs what the named queues and the returned events cost, not what waits. A queue that
+        does not exist gives nothing. Of a call that is cancelled the events may be leased.
+
+        Args:
+            room: at most `CLAIMS_MAX` in all is given.
+            lease_s: 0 to `LEASE_MAX_S`. With 0 the events are claimed and can be claimed again at once.
+        """
+        ...
+
+    async def settle(self, steps: Sequence[Step]) -> Sequence[Outcome]:
+        """
+        Finish, give back or extend claimed events, each step for itself and whole or not at all; all in one commit.
+
+        Repeating a step harms nothing: it finds its event `GONE`, or does the same again.
+        """
+        ...
+
+    async def peek(self, queue: QueueName, *, limit: int) -> Sequence[WaitingEvent]:
+        """Return some events without claiming them: what can be claimed or will, soonest first, then what is leased."""
+        ...
+
+    async def depth(self, queues: Sequence[QueueName]) -> Mapping[QueueName, Depth]:
+        """Count what queues hold; those that do not exist are absent."""
+        ...
+
+    async def filled(self, kind: QueueKind) -> Mapping[QueueName, float]:
+        """
+        Name every queue of a kind that holds events, with the seconds until the first can be claimed (0: now).
+
+        What a dispatcher begins with after a restart. Costs what there are queues, not events.
+        """
+        ...
+
+    async def give_back(self, kind: QueueKind) -> int:
+        """
+        End the leases of all events in standard queues of a kind; return how many there were.
+
+        For a server that starts and knows that nobody else serves this store: what an earlier one held when it died
+        need not wait for its leases to run out.
+        """
+        ...
+
+    def on_due(self, callback: Callable[[QueueName, float], None]) -> None:
+        """
+        Call back, on the event loop, after every commit that put events into a queue, gave some back, moved the end of
+        a lease or freed a group: with the queue, and the seconds until the first of these can be claimed.
+
+        Tells of commits through this object only. A lease that runs out is not told: `next_due_s` of a claim told when.
+        """
+        ...
+
+    async def sweep(self) -> None:
+        """
+        Delete, in small commits, what is no longer needed: events beyond retention, of queues removed or purged,
+        deduplication ids whose time is over, bodies that no event refers to. To be called every few seconds to minutes.
+        """
         ...

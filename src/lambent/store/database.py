@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
 import aiosqlite
-from sqlalchemy import URL, Connection, Executable, Insert, Row, event
+from sqlalchemy import URL, Connection, Engine, Executable, Insert, Row, create_engine, event
 from sqlalchemy import exc as sqlalchemy_errors
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from lambent.errors.families import DependencyError
+from lambent.store.connection_thread import ConnectionThread
 from lambent.store.contract import Conflict
 from lambent.store.tables import APPLICATION_ID
+from lambent.store.uninterrupted import uninterrupted
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a statement waits for another process's lock. Beyond it the call fails as retryable."""
@@ -154,6 +157,8 @@ class Database:
         # For fairness, not for correctness: BEGIN IMMEDIATE serialises writers, over processes as well. But SQLite lets
         # waiting writers poll with growing pauses, first served whoever wakes at the right moment; here they queue.
         self._turn = asyncio.Lock()
+        self._applying = ConnectionThread("store-apply", self._engine_of("BEGIN IMMEDIATE"))
+        self._looking = ConnectionThread("store-look", self._engine_of("BEGIN"))
 
     async def __aenter__(self) -> "Database":
         return self
@@ -163,6 +168,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections. Repeating it is fine."""
+        await self._applying.close()
+        await self._looking.close()
         await self._engine.dispose()
 
     @asynccontextmanager
@@ -186,11 +193,11 @@ class Database:
                         await connection.begin()
                     yield Statements(connection)
                 except BaseException:
-                    await _uninterrupted(_quietly(connection.rollback()))
+                    await uninterrupted(_quietly(connection.rollback()))
                     raise
-                await _uninterrupted(self._commit(connection, committed))
+                await uninterrupted(self._commit(connection, committed))
             finally:
-                await _uninterrupted(_quietly(connection.close()))
+                await uninterrupted(_quietly(connection.close()))
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Statements]:
@@ -203,13 +210,28 @@ class Database:
             yield Statements(connection)
         finally:
             # One step: a cancellation between the two would keep the connection from the others for ever.
-            await _uninterrupted(self._undo_and_close(connection))
+            await uninterrupted(self._undo_and_close(connection))
 
     async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[AnyRow]:
         """Return the rows of one query. A single statement is a snapshot by itself, so it needs no BEGIN."""
         with _translated():
             async with self._glancing.connect() as connection:
                 return (await connection.execute(statement, parameters)).all()
+
+    async def apply(self, work: Callable[[Connection], _T]) -> _T:
+        """
+        Run a function of many statements on a thread, in a transaction like that of `write`, in turn with those.
+
+        It runs to its end even when the caller is cancelled.
+        """
+        async with self._turn:
+            with _translated():
+                return await uninterrupted(self._applying.run(work))
+
+    async def look(self, work: Callable[[Connection], _T]) -> _T:
+        """Run a function of many queries on a thread, on one state of the database; it waits for no writer."""
+        with _translated():
+            return await self._looking.run(work)
 
     @staticmethod
     async def _undo_and_close(connection: AsyncConnection) -> None:
@@ -226,6 +248,17 @@ class Database:
             raise
         if committed is not None:
             committed()
+
+    def _engine_of(self, begin: str) -> Engine:
+        """Return an engine for a `ConnectionThread`."""
+        engine = create_engine(
+            URL.create("sqlite", database=str(self._path)),
+            creator=self._open,
+            poolclass=NullPool,
+            execution_options={_MODE: begin},
+        )
+        event.listen(engine, "begin", _begin)
+        return engine
 
     def _connect(self, *_: object, **__: object) -> "_Driver":
         driver = _Driver(self._open, iter_chunk_size=64)
@@ -320,9 +353,9 @@ class _Driver(aiosqlite.Connection):
     async def _connect(self) -> aiosqlite.Connection:
         # Left half-way, the file would stay open, and the thread would speak to an event loop that may be gone.
         try:
-            return await _uninterrupted(self._connect_or_stop())
+            return await uninterrupted(self._connect_or_stop())
         except asyncio.CancelledError:
-            await _uninterrupted(self.close())
+            await uninterrupted(self.close())
             raise
 
     async def _connect_or_stop(self) -> aiosqlite.Connection:
@@ -364,26 +397,6 @@ def _failure(error: BaseException | None) -> DependencyError:
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return CorruptDatabase(f"database: {error}")
     return DependencyError(f"database: {error}", retryable=code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
-
-
-async def _uninterrupted(step: Coroutine[Any, Any, _T]) -> _T:
-    """
-    Run a step to its end even when the caller is cancelled, then let the cancellation through.
-
-    Otherwise a commit that was on its way to the driver would happen and nobody would hear of it.
-    """
-    task = asyncio.create_task(step)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        # Fetched, so that its own failure is not reported as never looked at; the cancellation outweighs it.
-        task.exception() if not task.cancelled() else None
-        raise cancelled
-    return task.result()
 
 
 async def _quietly(step: Coroutine[Any, Any, None]) -> None:

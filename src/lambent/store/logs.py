@@ -20,6 +20,7 @@ from lambent.store.contract import (
     OpenInvocation,
 )
 from lambent.store.database import AnyRow, Database, Statements
+from lambent.store.names import starts_with
 from lambent.store.tables import deleted_log_groups, log_events, log_groups, log_position, log_streams, open_invocations
 
 EVENT_OVERHEAD_BYTES = 26
@@ -113,7 +114,7 @@ class LogRepository:
     ) -> Sequence[LogGroup]:
         """Return groups by name (byte order); see the contract."""
         query = select(*_GROUP).where(_g.account == scope.account, _g.region == scope.region)
-        query = query.where(*_starts_with(_g.name, prefix))
+        query = query.where(*starts_with(_g.name, prefix))
         if pattern:
             # Not LIKE, which SQLite takes without regard to case and PostgreSQL with. Both replace exactly.
             query = query.where(func.replace(_g.name, pattern, "") != _g.name)
@@ -133,7 +134,7 @@ class LogRepository:
         limit: int,
     ) -> Sequence[LogStream]:
         """Return a group's streams; streams without events sort as the oldest. See the contract."""
-        query = select(*_STREAM).where(_s.group_id == _group_id(scope, group), *_starts_with(_s.name, prefix))
+        query = select(*_STREAM).where(_s.group_id == _group_id(scope, group), *starts_with(_s.name, prefix))
         if by_last_event:
             # Where the nulls go is said, since the two databases disagree about it.
             newest = _s.last_event_ms
@@ -181,7 +182,7 @@ class LogRepository:
                 if streams is not None:
                     query = query.where(_s.name.in_(streams))
             if stream_prefix is not None:
-                query = query.where(*_starts_with(_s.name, stream_prefix))
+                query = query.where(*starts_with(_s.name, stream_prefix))
             if retention_days is not None:
                 from_ms = max(from_ms or 0, _oldest_kept_ms(self._clock.now(), retention_days))
             query = query.where(*_between(from_ms, before_ms, after, before))
@@ -409,24 +410,6 @@ def _is_group(scope: Scope, name: str) -> Any:
 
 def _group_id(scope: Scope, name: str) -> Any:
     return select(_g.id).where(_is_group(scope, name)).scalar_subquery()
-
-
-def _starts_with(column: Any, prefix: str) -> list[Any]:
-    """
-    Return the conditions for names that start with `prefix`: a range, which an index answers.
-
-    Not LIKE: it has wildcards, and SQLite's has no regard to case.
-    """
-    if not prefix:
-        return []
-    # The first name after all that start so: the prefix with its last character raised. The highest one of Unicode
-    # cannot be raised; no name lies between it and its predecessor raised, so it may be left away.
-    head = prefix.rstrip("\U0010ffff")
-    if not head:
-        return [column >= prefix]
-    raised = ord(head[-1]) + 1
-    # Surrogates are no characters: bytes go on after them.
-    return [column >= prefix, column < head[:-1] + chr(0xE000 if raised == 0xD800 else raised)]
 
 
 def _between(

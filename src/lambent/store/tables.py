@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -23,7 +24,7 @@ from sqlalchemy import (
     or_,
 )
 
-SCHEMA = 4
+SCHEMA = 6
 """The schema number that this release reads and writes; the newest migration's number. Rises with each migration."""
 
 APPLICATION_ID = 0x4C616D62
@@ -186,6 +187,24 @@ function_policies = Table(
     ),
 )
 
+event_invoke_configs = Table(
+    "event_invoke_configs",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    # A version's number, an alias or $LATEST.
+    Column("qualifier", _NAME, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["account", "region", "name"],
+        ["functions.account", "functions.region", "functions.name"],
+        name="event_invoke_configs_function",
+        ondelete="CASCADE",
+    ),
+)
+
 layers = Table(
     "layers",
     metadata,
@@ -310,4 +329,121 @@ open_invocations = Table(
     Column("account", String, nullable=False),
     Column("region", String, nullable=False),
     Column("document", Text, nullable=False),
+)
+
+event_queues = Table(
+    "event_queues",
+    metadata,
+    # `<kind>/<account>/<region>/<name>`: one column, so that a batch finds all its queues with one list.
+    Column("path", _NAME, primary_key=True),
+    # What the rows of its content carry. Purging is a new number; what has the old one is swept in small steps.
+    Column("content_id", BigInteger, nullable=False),
+    # Counted along with every change: a limit must not cost a walk over a million rows.
+    Column("event_count", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("rules", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    UniqueConstraint("content_id", name="event_queues_content"),
+)
+
+HOLDS_EVENTS = event_queues.c.event_count > literal_column("0")
+"""True of the queues that are not empty."""
+
+# What a start looks at: not the many queues in which nothing waits.
+Index("event_queues_filled", event_queues.c.path, sqlite_where=HOLDS_EVENTS, postgresql_where=HOLDS_EVENTS)
+
+queued_events = Table(
+    "queued_events",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True, autoincrement=False),
+    # No foreign key, as with log events.
+    Column("content_id", BigInteger, nullable=False),
+    # 1: `due_us` is the end of a lease; 0: the moment from which it can be claimed.
+    Column("is_leased", Integer, nullable=False),
+    Column("due_us", BigInteger, nullable=False),
+    # By the engine's time; what retention and age count from.
+    Column("entered_us", BigInteger, nullable=False),
+    # By the wall clock, to be shown.
+    Column("sent_ms", BigInteger, nullable=False),
+    Column("first_claimed_ms", BigInteger),
+    # The epoch as well.
+    Column("claim_count", BigInteger, nullable=False),
+    Column("id", String, nullable=False),
+    Column("group_key", _NAME),
+    Column("deduplication_id", String),
+    # The path of the queue that gave it up.
+    Column("redriven_from", String),
+    Column("attributes", LargeBinary, nullable=False),
+    # One of the two: the bytes, or the name of a blob.
+    Column("body", LargeBinary),
+    Column("body_sha256", String),
+)
+
+Index(
+    "queued_events_due",
+    queued_events.c.content_id,
+    queued_events.c.is_leased,
+    queued_events.c.due_us,
+    queued_events.c.sequence,
+)
+
+IN_GROUP = queued_events.c.group_key.is_not(None)
+"""True of the events of FIFO queues."""
+
+Index(
+    "queued_events_in_group",
+    queued_events.c.content_id,
+    queued_events.c.group_key,
+    queued_events.c.sequence,
+    sqlite_where=IN_GROUP,
+    postgresql_where=IN_GROUP,
+)
+
+HAS_BLOB = queued_events.c.body_sha256.is_not(None)
+"""True of the events whose body is a blob."""
+
+Index("queued_events_with_blob", queued_events.c.body_sha256, sqlite_where=HAS_BLOB, postgresql_where=HAS_BLOB)
+
+event_groups = Table(
+    "event_groups",
+    metadata,
+    # One row for each group of a FIFO queue that has events.
+    Column("content_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("group_key", _NAME, primary_key=True),
+    # When its first event can be claimed, and which one that is.
+    Column("due_us", BigInteger, nullable=False),
+    Column("head", BigInteger, nullable=False),
+)
+
+Index("event_groups_due", event_groups.c.content_id, event_groups.c.due_us, event_groups.c.head)
+
+event_deduplications = Table(
+    "event_deduplications",
+    metadata,
+    Column("content_id", BigInteger, primary_key=True, autoincrement=False),
+    # The deduplication id, after the group where groups have their own.
+    Column("key", _NAME, primary_key=True),
+    Column("until_us", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("id", String, nullable=False),
+)
+
+Index("event_deduplications_until", event_deduplications.c.until_us)
+
+dropped_event_contents = Table(
+    "dropped_event_contents",
+    metadata,
+    # Contents of queues that were purged or removed, still to be swept.
+    Column("content_id", BigInteger, primary_key=True, autoincrement=False),
+)
+
+event_numbers = Table(
+    "event_numbers",
+    metadata,
+    # One row, number 1, made by the migration.
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    # The next sequence, or content id: never given twice.
+    Column("next_number", BigInteger, nullable=False),
+    # The engine's time at the newest change: a start goes on from there, whatever the wall clock says.
+    Column("latest_us", BigInteger, nullable=False),
 )

@@ -7,7 +7,7 @@ Functions are created, settled and invoked, but none runs: an invocation answers
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from lambent.access.links import CodeLinks
+from lambent.destinations.contract import Destinations
+from lambent.destinations.function import FunctionDestination
+from lambent.destinations.queue import EngineQueues, QueueDestination
+from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.concurrency import ProvisionedState, ProvisionedStatus
@@ -38,6 +42,7 @@ from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
+from lambent.store.queue import DurableEventQueue
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -111,14 +116,28 @@ class InProcessApi:
     """
 
     def __init__(
-        self, folder: Path, database: Database, packages: FilePackages, clock: VirtualClock, protocols: Protocols | None
+        self,
+        folder: Path,
+        database: Database,
+        queue: DurableEventQueue,
+        packages: FilePackages,
+        clock: VirtualClock,
+        protocols: Protocols | None,
     ) -> None:
         self._database_path = folder / "state.db"
         self.logs = LogRepository(database, clock)
         store = FunctionRepository(database)
         quotas = Quotas()
         runtimes = cast("Runtimes", ReadyRuntimes())
-        fleet = EchoFleet()
+        dispatcher = Dispatcher(store, fleet := EchoFleet(), fleet, quotas, clock)
+        # Events are accepted, and wait: nobody runs them here.
+        events = AsyncInvocations(
+            queue, store, dispatcher, clock, most=1, processors=1, time_scale=1.0, spawn=_run_nothing
+        )
+        destinations: Destinations = {
+            "lambda": FunctionDestination(events, clock),
+            "sqs": QueueDestination(EngineQueues(queue, clock)),
+        }
         self._activation = Activation(store, packages, runtimes, clock, _expect_nothing, _start_nothing)
         self.services: dict[str, Service] = {
             "lambda": lambda_.service(
@@ -126,8 +145,10 @@ class InProcessApi:
                 packages=packages,
                 rules=ConfigurationRules(quotas, runtimes, accept_inert=False),
                 activation=self._activation,
-                dispatcher=Dispatcher(store, fleet, fleet, quotas, clock),
+                dispatcher=dispatcher,
                 provisioned=KeptAsAsked(),
+                events=events,
+                destinations=destinations,
                 links=CodeLinks(bytes(32), clock),
                 quotas=quotas,
                 clock=clock,
@@ -205,7 +226,9 @@ async def open_api(folder: Path, protocols: Protocols | None = None) -> AsyncIte
         packages = FilePackages(FileBlobs(folder / "blobs"), folder / "packages", Quotas())
         stack.push_async_callback(packages.close)
         database = await stack.enter_async_context(Database(folder / "state.db"))
-        api = InProcessApi(folder, database, packages, clock, protocols)
+        payloads = FileBlobs(folder / "payloads")
+        queue = await stack.enter_async_context(DurableEventQueue(database, payloads, clock))
+        api = InProcessApi(folder, database, queue, packages, clock, protocols)
         stack.callback(api.stop_watching)
         yield api
 
@@ -290,6 +313,10 @@ class Stage:
     def close(self) -> None:
         self._runner.run(self._stack.aclose())
         self._runner.close()
+
+
+def _run_nothing(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    raise AssertionError("nothing is run here")
 
 
 async def _expect_nothing(deployment: Deployment) -> None:

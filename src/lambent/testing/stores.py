@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lambent.store.contract import FunctionStore, LogStore
+from lambent.store.blobs import FileBlobs
+from lambent.store.contract import EventQueue, FunctionStore, LogStore
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
 from lambent.store.logs import LogRepository
+from lambent.store.queue import DurableEventQueue, QueueDatabase
 from lambent.testing.log_store import MemoryLogStore
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -45,6 +47,25 @@ async def open_with_logs_in_memory(path: str) -> AsyncIterator[Stores]:
     clock = VirtualClock()
     async with Database(Path(path)) as database:
         yield Stores(functions=FunctionRepository(database), logs=MemoryLogStore(clock), clock=clock)
+
+
+@dataclass(frozen=True)
+class OpenQueue:
+    """The event queue of one open database, and what a test of it looks at."""
+
+    queue: EventQueue
+    clock: VirtualClock
+    payloads: FileBlobs
+
+
+@asynccontextmanager
+async def open_queue(
+    database: QueueDatabase, payloads: Path, clock: VirtualClock, events_max: int = 1_000_000
+) -> AsyncIterator[OpenQueue]:
+    """Open an event queue on a database."""
+    blobs = FileBlobs(payloads)
+    async with DurableEventQueue(database, blobs, clock, events_max=events_max) as queue:
+        yield OpenQueue(queue, clock, blobs)
 
 
 @functools.cache

@@ -42,6 +42,10 @@ class VirtualClock:
     def monotonic(self) -> float:
         return self._elapsed
 
+    def set_wall(self, seconds: float) -> None:
+        """Let the wall clock jump by so many seconds, back where they are negative. No time passes."""
+        self._epoch += seconds
+
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> TimerHandle:
         timer = VirtualTimer(callback)
         heapq.heappush(self._timers, (self._elapsed + delay_s, next(self._order), timer))

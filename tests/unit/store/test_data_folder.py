@@ -80,6 +80,7 @@ def test_an_absent_folder_is_made(tmp_path: Path) -> None:
                 "packages": 0o755,
                 "runtimes": 0o755,
                 "segments": 0o700,
+                "payloads": 0o700,
                 "run": 0o700,
             }
             assert (path / "FORMAT").read_text() == f"lambent {FORMAT}\n"

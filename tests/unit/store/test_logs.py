@@ -5,14 +5,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sqlalchemy import column, select
-from sqlalchemy.dialects import sqlite
 
 from lambent.domain.caller import Scope
 from lambent.store.contract import LogPosition, NewLogEvent
-from lambent.store.logs import _starts_with
 from lambent.testing.stores import make_sqlite, open_sqlite
 
 SCOPE = Scope(account="111122223333", region="eu-west-1")
@@ -22,22 +17,6 @@ SCOPE = Scope(account="111122223333", region="eu-west-1")
 def path(tmp_path: Path) -> Path:
     make_sqlite(tmp_path / "state.db")
     return tmp_path / "state.db"
-
-
-@given(prefix=st.text(min_size=1, max_size=3), name=st.text(max_size=5), grown=st.booleans())
-def test_a_prefix_is_a_range(prefix: str, name: str, grown: bool) -> None:
-    """The range that stands for a prefix holds the names that start with it and no other."""
-    name = prefix + name if grown else name
-    query = select(column("name")).where(*_starts_with(column("name"), prefix))
-    compiled = query.compile(dialect=sqlite.dialect())
-    sql = str(compiled).replace("SELECT name", "SELECT count(*)") + " AND name = ?"
-    values = [compiled.params[key] for key in compiled.positiontup or ()]
-    with sqlite3.connect(":memory:") as connection:
-        connection.execute("CREATE TABLE names (name TEXT)")
-        connection.execute("INSERT INTO names VALUES (?)", (name,))
-        ((count,),) = connection.execute(sql.replace("WHERE", "FROM names WHERE"), [*values, name])
-    connection.close()
-    assert count == name.startswith(prefix)
 
 
 def test_events_of_a_group_whose_deletion_was_cut_short_are_swept(path: Path) -> None:
