@@ -47,6 +47,7 @@ from lambent.sandbox.probe import choose, gather
 from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.sqs import SimpleQueues
 from lambent.settings import SandboxSettings, ServerSettings, Settings, why_not_obeyed
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import EventQueue
@@ -158,6 +159,14 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         keeper = InitialisedKeeper(store, pool, clock)
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
+        queues = SimpleQueues(
+            events,
+            clock,
+            folder.secret,
+            receivers_max=settings.api.sqs_receivers_max,
+            purge_wait_s=settings.api.sqs_purge_wait_s,
+            recreate_wait_s=settings.api.sqs_recreate_wait_s,
+        )
         services = {
             "lambda": lambda_.service(
                 store=store,
@@ -171,6 +180,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 clock=clock,
             ),
             "logs": logs.service(LogRepository(database, clock), function_logs.fold),
+            "sqs": queues.service,
         }
         admission = Admission(settings.server.requests_max, settings.server.body_bytes_max)
         about = {
@@ -199,9 +209,10 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_supervise("retirement", dispatcher.retire_old_deployments, clock)),
             tasks.create_task(_supervise("keeping initialised", keeper.run, clock)),
             tasks.create_task(_supervise("queue sweep", partial(_sweep, events, clock), clock)),
+            tasks.create_task(_supervise("move tasks", queues.move_tasks.run, clock)),
             tasks.create_task(_expect_some(store, surroundings)),
         ]
-        _stop_on_signals(server)
+        _stop_on_signals(server, queues.receivers.close)
         asyncio.get_running_loop().call_soon(ready, endpoint)
         try:
             await server.serve(sockets=[listener])
@@ -211,10 +222,16 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             await pool.close(settings.server.shutdown_grace_s)
 
 
-def _stop_on_signals(server: GatewayServer) -> None:
+def _stop_on_signals(server: GatewayServer, release: Callable[[], None]) -> None:
+    """Stop the server on a signal; `release` sends those home who would keep it waiting."""
+
+    def stop() -> None:
+        release()
+        server.stop()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):
-            asyncio.get_running_loop().add_signal_handler(number, server.stop)
+            asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
 def _health(

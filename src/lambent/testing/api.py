@@ -32,12 +32,14 @@ from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.operation import Service
+from lambent.services.sqs import SimpleQueues
 from lambent.store.blobs import FileBlobs
-from lambent.store.contract import LogPosition, NewLogEvent
+from lambent.store.contract import EventQueue, LogPosition, NewLogEvent
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
+from lambent.store.queue import DurableEventQueue
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -111,7 +113,13 @@ class InProcessApi:
     """
 
     def __init__(
-        self, folder: Path, database: Database, packages: FilePackages, clock: VirtualClock, protocols: Protocols | None
+        self,
+        folder: Path,
+        database: Database,
+        packages: FilePackages,
+        events: EventQueue,
+        clock: VirtualClock,
+        protocols: Protocols | None,
     ) -> None:
         self._database_path = folder / "state.db"
         self.logs = LogRepository(database, clock)
@@ -119,6 +127,7 @@ class InProcessApi:
         quotas = Quotas()
         runtimes = cast("Runtimes", ReadyRuntimes())
         fleet = EchoFleet()
+        self.queues = SimpleQueues(events, clock, bytes(32), receivers_max=100, purge_wait_s=60, recreate_wait_s=0)
         self._activation = Activation(store, packages, runtimes, clock, _expect_nothing, _start_nothing)
         self.services: dict[str, Service] = {
             "lambda": lambda_.service(
@@ -133,6 +142,7 @@ class InProcessApi:
                 clock=clock,
             ),
             "logs": logs.service(self.logs, _fold_nothing),
+            "sqs": self.queues.service,
         }
         self.protocols = protocols or Protocols(
             {name: service.shape_violation for name, service in self.services.items()}
@@ -205,7 +215,8 @@ async def open_api(folder: Path, protocols: Protocols | None = None) -> AsyncIte
         packages = FilePackages(FileBlobs(folder / "blobs"), folder / "packages", Quotas())
         stack.push_async_callback(packages.close)
         database = await stack.enter_async_context(Database(folder / "state.db"))
-        api = InProcessApi(folder, database, packages, clock, protocols)
+        events = await stack.enter_async_context(DurableEventQueue(database, FileBlobs(folder / "payloads"), clock))
+        api = InProcessApi(folder, database, packages, events, clock, protocols)
         stack.callback(api.stop_watching)
         yield api
 
