@@ -7,8 +7,15 @@ A member that comes to act moves to `acting`, and a test with a real client is t
 from lambent.services.conformance.judgement import Judgements
 
 _MESSAGE = (
-    "MessageBody DelaySeconds MessageAttributes MessageSystemAttributes MessageDeduplicationId MessageGroupId"
-).split()
+    "MessageBody",
+    "DelaySeconds",
+    "MessageAttributes",
+    "MessageSystemAttributes",
+    "MessageDeduplicationId",
+    "MessageGroupId",
+)
+_KEPT = "encryption and the throughput limit of FIFO queues are kept and change nothing"
+_LABEL = "on a standard queue it is kept and shown; tenants are served in order of time"
 
 JUDGEMENTS = Judgements(
     acting={
@@ -40,10 +47,10 @@ JUDGEMENTS = Judgements(
         "UntagQueue": "QueueUrl TagKeys",
     },
     remarks={
-        "CreateQueue:Attributes": "encryption and the throughput limit of FIFO queues are kept and change nothing",
-        "SetQueueAttributes:Attributes": "encryption and the throughput limit of FIFO queues are kept and change nothing",
-        "SendMessage:MessageGroupId": "on a standard queue it is kept and shown; tenants are served in order of time",
-        "Entries[].MessageGroupId": "on a standard queue it is kept and shown; tenants are served in order of time",
+        "CreateQueue:Attributes": _KEPT,
+        "SetQueueAttributes:Attributes": _KEPT,
+        "SendMessage:MessageGroupId": _LABEL,
+        "Entries[].MessageGroupId": _LABEL,
         "ReceiveRequestAttemptId": "forgotten when the server ends: a retry then gets what comes next",
     },
     echoed={},
