@@ -75,6 +75,9 @@ def main(arguments: Sequence[str]) -> int:
         environ["LAMBENT_TEST_AWS_CLI_1"] = str(ROOT / ".cache" / "awscli1" / "bin" / "aws")
     if environments.main(["ansible"]) == 0:
         environ["LAMBENT_TEST_ANSIBLE"] = str(ROOT / ".cache" / "ansible" / "bin" / "ansible-playbook")
+    # Their tests look for them, and say so where they are not.
+    for name in ("celery", "javascript"):
+        environments.main([name])
 
     with tempfile.TemporaryDirectory(prefix="lambent-tests-") as scratch:
         environ["LAMBENT_TEST_LEFT_OUT"] = str(Path(scratch) / "left-out.jsonl")

@@ -94,10 +94,10 @@ def test_a_task_goes_on_after_a_restart(sqs: SqsBench) -> None:
 
     async def some() -> None:
         await sqs.begin("StartMessageMoveTask", SourceArn=f"{ARN}dead", MaxNumberOfMessagesPerSecond=5)
-        while (await sqs.begin("ListMessageMoveTasks", SourceArn=f"{ARN}dead"))["Results"][0][
-            "ApproximateNumberOfMessagesMoved"
-        ] == 0:
-            await asyncio.sleep(0)
+        moved = 0
+        while moved == 0:
+            (task,) = (await sqs.begin("ListMessageMoveTasks", SourceArn=f"{ARN}dead"))["Results"]
+            moved = task["ApproximateNumberOfMessagesMoved"]
 
     sqs.runner.run(working(sqs, some()))
     assert (sqs.counts("dead"), sqs.counts("q")) == ("20/0/0", "5/0/0")
