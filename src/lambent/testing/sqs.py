@@ -11,6 +11,7 @@ import pytest
 from lambent.domain.caller import Caller, Scope
 from lambent.errors.families import ApiError
 from lambent.services.sqs import SimpleQueues
+from lambent.store.contract import QueueKind, QueueName
 from lambent.store.database import Database
 from lambent.testing.stores import make_sqlite, open_queue
 from lambent.testing.virtual_clock import VirtualClock
@@ -71,6 +72,9 @@ class SqsBench:
         with pytest.raises(ApiError) as excinfo:
             self.call(operation, **request)
         return excinfo.value.code, excinfo.value.message
+
+    def queue(self, name: str) -> QueueName:
+        return QueueName(SCOPE, QueueKind.SQS, name)
 
     # Queues by their bare names, which are QueueUrls too.
 
