@@ -133,6 +133,8 @@ def test_batches(sqs, make_queue):
     )
     assert [message["Body"] for message in messages] == ["m0", "m1", "m2"]
     assert messages[0]["MessageAttributes"]["b"]["BinaryValue"] == b"\x00\xff"
+    repeat = sqs.send_message(QueueUrl=url, MessageBody="again", MessageGroupId="g", MessageDeduplicationId="0")
+    assert repeat["MessageId"] == answer["Successful"][0]["MessageId"]
     handles = [{"Id": message["Body"], "ReceiptHandle": message["ReceiptHandle"]} for message in messages]
     changed = sqs.change_message_visibility_batch(
         QueueUrl=url, Entries=[{**handle, "VisibilityTimeout": 60} for handle in handles]

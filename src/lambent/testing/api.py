@@ -127,7 +127,7 @@ class InProcessApi:
         quotas = Quotas()
         runtimes = cast("Runtimes", ReadyRuntimes())
         fleet = EchoFleet()
-        self.queues = SimpleQueues(events, clock, bytes(32), receivers_max=100, purge_wait_s=60, recreate_wait_s=0)
+        self.queues = SimpleQueues(events, clock, bytes(32), receivers_max=0, purge_wait_s=60, recreate_wait_s=0)
         self._activation = Activation(store, packages, runtimes, clock, _expect_nothing, _start_nothing)
         self.services: dict[str, Service] = {
             "lambda": lambda_.service(
