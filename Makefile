@@ -73,6 +73,10 @@ conformance: dev ## run the clients' tests, write the evidence and docs/conforma
 		$(or $(ARGS),tests/wire tests/iac tests/acceptance)
 	@$(bin)/python tools/observed.py $(if $(ARGS),add,write) .cache/observed.jsonl
 
+.PHONY: dotnet-client
+dotnet-client: core ## compile the client of the .NET runtimes, which a wheel carries and a checkout does not
+	@$(bin)/python tools/dotnet.py client
+
 .PHONY: lock
 lock: dev ## write requirements/*.txt anew (UPGRADE=1: newest versions)
 	@echo "lock: core.txt"    && $(pip_compile) pyproject.toml -o requirements/core.txt
@@ -84,10 +88,11 @@ lock: dev ## write requirements/*.txt anew (UPGRADE=1: newest versions)
 	@echo "lock: celery.txt"  && $(pip_compile) requirements/celery.in -o requirements/celery.txt
 	@echo "lock: javascript"  && cd requirements/javascript && npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 	@echo "lock: peers.txt"   && $(pip_compile) requirements/peers.in -o requirements/peers.txt
+	@echo "lock: dotnet.txt"  && $(pip_compile) requirements/dotnet.in -o requirements/dotnet.txt
 
 .PHONY: clean
 clean: ## remove what was built: environments, caches
-	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist src/lambent/runtimes/dotnet_client/built
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environments. tools/setup.py decides by its stamps whether there is anything to do.

@@ -1,7 +1,6 @@
 """`python -m bench`: measure, and print one table."""
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,7 +10,7 @@ from bench.load import BadAnswer
 from bench.processes import NotReady, shown
 from bench.rows import ROWS, Plan
 from bench.table import HEADING, Line, file_system, machine, render
-from bench.targets import TargetFailed, lambent, lambent_command
+from bench.targets import TargetFailed, lambent_command, runtime_facts
 from bench.yardsticks import PAIRS_MIN
 
 
@@ -36,10 +35,7 @@ def main() -> int:
 
     _say(f"starting Lambent with {options.runtime} (the first run installs its client)")
     try:
-        # Without walls functions see the machine's own paths; root finds the same interpreters as the walls mount.
-        bare = ("--sandbox", "process", *(("--function-user", "root") if os.geteuid() == 0 else ()))
-        with lambent(options.runtime, *bare) as target:
-            facts = target.facts()
+        facts = runtime_facts(options.runtime)
     except (NotReady, TargetFailed, BadAnswer) as error:
         _say(f"bench: {error}")
         return 1

@@ -29,6 +29,7 @@ Answer = tuple[int, bytes]
 
 _ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
 _START_TIMEOUT_S = 60.0
+_PIECE = bytes(65536)
 _DEADLINE_MS = 4_102_444_800_000
 """The year 2100: the client wants a number, and nothing here ends an invocation."""
 
@@ -152,6 +153,15 @@ async def echo_application(scope: Message, receive: Receive, send: Send) -> None
     await _respond(send, 200, await _read_body(receive))
 
 
+async def stream_application(scope: Message, receive: Receive, send: Send) -> None:
+    """Answer every request with as many pieces of 64 KiB as its body says: bare uvicorn, sending as fast as it may."""
+    pieces = int(await _read_body(receive))
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(pieces):
+        await send({"type": "http.response.body", "body": _PIECE, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
 async def _start_runtimes(relay: Relay, options: argparse.Namespace) -> list[Process]:
     loop = asyncio.get_running_loop()
     api = await loop.create_server(lambda: RuntimeConnection(relay), "127.0.0.1", 0, backlog=1024)
@@ -177,9 +187,9 @@ async def _start_runtimes(relay: Relay, options: argparse.Namespace) -> list[Pro
 async def _serve(options: argparse.Namespace) -> None:
     listener = socket.create_server(("127.0.0.1", options.port), backlog=1024)
     runtimes: list[Process] = []
-    application: Any = echo_application
+    application: Any = stream_application if options.stream else echo_application
     try:
-        if not options.echo:
+        if not options.echo and not options.stream:
             relay = Relay(options.runtimes)
             application = relay_application(relay)
             runtimes = await _start_runtimes(relay, options)
@@ -211,14 +221,15 @@ def main() -> int:
     )
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 picks a free one")
     parser.add_argument("--echo", action="store_true", help="no runtime: answer each request with its own body")
+    parser.add_argument("--stream", action="store_true", help="no runtime: answer with pieces, as many as asked for")
     parser.add_argument("--runtimes", type=int, default=1, help="runtime processes to start")
     parser.add_argument("--client", help="folder that holds the installed awslambdaric")
     parser.add_argument("--interpreter", help="Python that runs the function")
     parser.add_argument("--task-root", help="folder of the function")
     parser.add_argument("--handler", default="app.hello", help="module.function")
     options = parser.parse_args()
-    if not options.echo and not (options.client and options.interpreter and options.task_root):
-        parser.error("--client, --interpreter and --task-root are needed unless --echo is given")
+    if not options.echo and not options.stream and not (options.client and options.interpreter and options.task_root):
+        parser.error("--client, --interpreter and --task-root are needed unless --echo or --stream is given")
     # Before uvicorn installs its own handlers a signal must still unwind, or the runtimes would outlive this process.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -1,4 +1,4 @@
-"""The functions that are invoked. This file is the whole deployment package, named `app.py` there."""
+"""The functions that are invoked, named `app.py` in the deployment package. handler.js has some of them for Node.js."""
 
 from pathlib import Path
 from typing import Any

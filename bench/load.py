@@ -78,6 +78,54 @@ def invoke_request(url: str, function: str, event: bytes) -> bytes:
     return build_request(url, "POST", f"/2015-03-31/functions/{function}/invocations", event)
 
 
+def stream_request(url: str, function: str, event: bytes) -> bytes:
+    """Return the request of an InvokeWithResponseStream."""
+    return build_request(url, "POST", f"/2021-11-15/functions/{function}/response-streaming-invocations", event)
+
+
+@dataclass(frozen=True)
+class StreamResult:
+    """What one streamed answer took, from the first byte sent."""
+
+    first_s: float
+    """Until a byte behind the answer's head was there."""
+    whole_s: float
+    received: int
+    """Bytes, framing and all."""
+
+
+def read_stream(url: str, request: bytes) -> StreamResult:
+    """
+    Send one request on a connection of its own and read a chunked answer as fast as it comes.
+
+    Raises:
+        BadAnswer: it is no success, or ends before its last chunk.
+    """
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 80), timeout=_STALL_S) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        begin = time.perf_counter()
+        connection.sendall(request)
+        head = b""
+        first = received = 0.0
+        ending = b""
+        while not ending.endswith(b"\r\n0\r\n\r\n"):
+            some = connection.recv(_RECEIVE_BYTES)
+            if not some:
+                raise BadAnswer("the connection was closed in the middle of an answer")
+            received += len(some)
+            ending = (ending + some)[-7:]
+            if not first:
+                head += some
+                status, _, body = head.partition(b"\r\n\r\n")
+                if not status.startswith(b"HTTP/1.1 2"):
+                    raise BadAnswer(head[:800].decode("utf-8", "replace"))
+                if body:
+                    first = time.perf_counter()
+        end = time.perf_counter()
+    return StreamResult(first - begin, end - begin, int(received))
+
+
 class _Connection:
     """One kept-alive connection: sends a request, collects its answer."""
 

@@ -128,8 +128,8 @@ def environments(pid: int) -> list[list[int]]:
     """
     Return the processes of each execution environment below a server.
 
-    A server that is root runs functions as others, and its spawner, zygotes and parked environments as root. A process
-    1 that waits beside a function counts with it.
+    A server that is root runs functions as others, and its spawner, zygotes and parked environments as root, but for
+    what was started ahead in these. A process 1 that waits beside a function counts with it.
     """
     own_group = os.getpgid(pid)
     by_group: dict[int, list[int]] = {}
@@ -138,11 +138,15 @@ def environments(pid: int) -> list[list[int]]:
             is_other = os.geteuid() != 0 or Path(f"/proc/{below}").stat().st_uid != 0
             if not is_other or os.getpgid(below) == own_group:
                 continue
-            group = by_group.setdefault(os.getpgid(below), [])
-            group.append(below)
             status = Path(f"/proc/{below}/status").read_text()
             parent = int(status.partition("\nPPid:")[2].split()[0])
-            if parent not in group and Path(f"/proc/{parent}/comm").read_text().strip() == "init" and parent != 1:
+            has_first = Path(f"/proc/{parent}/comm").read_text().strip() == "init" and parent != 1
+            if not has_first and b"LAMBENT_AHEAD=" in Path(f"/proc/{below}/environ").read_bytes():
+                # Process 1 takes that name once there is a function.
+                continue
+            group = by_group.setdefault(os.getpgid(below), [])
+            group.append(below)
+            if has_first and parent not in group:
                 group.append(parent)
         except (ProcessLookupError, FileNotFoundError):
             continue

@@ -5,6 +5,7 @@ Every row has a server of its own on a new data folder, so that no row sees what
 """
 
 import itertools
+import json
 import random
 import statistics
 import subprocess
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.load import build_request, invoke_request, run_load
+from bench.load import build_request, invoke_request, read_stream, run_load, stream_request
 from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
 from bench.table import Bound, Line, mebibytes, milliseconds
 from bench.targets import (
@@ -25,16 +26,21 @@ from bench.targets import (
     Target,
     TargetFailed,
     lambent,
+    lambent_command,
+    newest_runtime,
+    runtime_facts,
     scratch_folder,
     start_lambent,
     task_folder,
 )
-from bench.yardsticks import PAIRS_MIN, InterpreterStart, interleave, start_echo, start_floor
+from bench.yardsticks import PAIRS_MIN, InterpreterStart, interleave, start_echo, start_floor, start_stream
 
 _WARM_UP = 200
 """Requests before the first round: connections, caches and the interpreter's specialisations settle."""
 _BURST = 50
 _LARGE_EVENT = b'"' + b"a" * 6_000_000 + b'"'
+_PIECES = 763
+"""Of 64 KiB: fifty megabytes."""
 _QUIET_S = 0.5
 _READS = 50
 """Requests of one sample where functions are read."""
@@ -81,20 +87,9 @@ def _floor(plan: Plan, handler: str, runtimes: int) -> Iterator[Server]:
 
 def measure_cold(plan: Plan) -> list[Line]:
     """Time the first invocation of functions that never ran, each of them once."""
-    names = [f"bench-cold-{number:03d}" for number in range(plan.rounds)]
     yardstick = InterpreterStart(plan.facts.interpreter)
-    plan.say(f"  yardstick: {yardstick.command}")
     with lambent(plan.runtime) as target:
-        target.create(["bench-cold-first", *names])
-        requests = iter([target.invoke(name) for name in names])
-        # The very first environment also pays for what the server reads once.
-        run_load(target.url, [target.invoke("bench-cold-first")], concurrency=1, count=1)
-        yardstick.one()
-        measured, held_against = interleave(
-            lambda: run_load(target.url, [next(requests)], concurrency=1, count=1).p50_s,
-            yardstick.one,
-            rounds=plan.rounds,
-        )
+        measured, held_against = _sample_cold(plan, target, yardstick)
     lines = [
         _compare(
             "cold start, Python hello, request to response, p50",
@@ -109,28 +104,68 @@ def measure_cold(plan: Plan) -> list[Line]:
     return lines
 
 
+def measure_cold_node(plan: Plan) -> list[Line]:
+    """
+    Time the same for Node.js: at the pace of people, with half a second of quiet before each, and without a pause.
+
+    Without one, more is taken than can be kept ready: starting one takes longer than what is measured.
+    """
+    runtime = newest_runtime("nodejs")
+    yardstick = InterpreterStart(runtime_facts(runtime).interpreter, "-e", "0")
+    with lambent(runtime) as target:
+        measured, held_against = _sample_cold(plan, target, yardstick, quiet_s=_QUIET_S)
+        # The stock is refilled after the last start.
+        time.sleep(_QUIET_S)
+        kept_ready = [memory_bytes(pid)[0] for pid in _at_rest(target.server.pid)[1]]
+    with lambent(runtime) as target:
+        hurried, held_against_hurried = _sample_cold(plan, target, yardstick)
+    return [
+        _compare(
+            f"cold start, Node.js hello, after {_QUIET_S:g} s of quiet, p50",
+            statistics.median(measured),
+            statistics.median(held_against),
+            "`node -e 0`",
+            required=Bound(0.8),
+        ),
+        _compare(
+            "cold start, Node.js hello, one after the other, p50",
+            statistics.median(hurried),
+            statistics.median(held_against_hurried),
+            "`node -e 0`",
+        ),
+        Line("kept ready for Node.js", mebibytes(sum(kept_ready)), f"in {len(kept_ready)} processes"),
+    ]
+
+
+def _sample_cold(plan: Plan, target: Target, yardstick: InterpreterStart, quiet_s: float = 0) -> list[list[float]]:
+    """Return how long cold starts took, and beside each the start of a bare interpreter; before each it is quiet."""
+    plan.say(f"  yardstick: {yardstick.command}")
+    names = [f"bench-cold-{number:03d}" for number in range(plan.rounds)]
+    target.create(["bench-cold-first", *names])
+    requests = iter([target.invoke(name) for name in names])
+    # The very first environment also pays for what the server reads once.
+    run_load(target.url, [target.invoke("bench-cold-first")], concurrency=1, count=1)
+    yardstick.one()
+
+    def after_quiet(sample: Callable[[], float]) -> Callable[[], float]:
+        def wait_and_sample() -> float:
+            time.sleep(quiet_s)
+            return sample()
+
+        return wait_and_sample
+
+    return interleave(
+        after_quiet(lambda: run_load(target.url, [next(requests)], concurrency=1, count=1).p50_s),
+        after_quiet(yardstick.one),
+        rounds=plan.rounds,
+    )
+
+
 def measure_gaps(plan: Plan) -> list[Line]:
     """Time cold starts with half a second of quiet before each: what an idle machine has put to sleep counts, too."""
-    names = [f"bench-gap-{number:03d}" for number in range(plan.rounds)]
     yardstick = InterpreterStart(plan.facts.interpreter)
-    plan.say(f"  yardstick: {yardstick.command}")
     with lambent(plan.runtime) as target:
-        target.create(["bench-gap-first", *names])
-        requests = iter([target.invoke(name) for name in names])
-        run_load(target.url, [target.invoke("bench-gap-first")], concurrency=1, count=1)
-
-        def after_quiet(sample: Callable[[], float]) -> Callable[[], float]:
-            def wait_and_sample() -> float:
-                time.sleep(_QUIET_S)
-                return sample()
-
-            return wait_and_sample
-
-        measured, held_against = interleave(
-            after_quiet(lambda: run_load(target.url, [next(requests)], concurrency=1, count=1).p50_s),
-            after_quiet(yardstick.one),
-            rounds=plan.rounds,
-        )
+        measured, held_against = _sample_cold(plan, target, yardstick, quiet_s=_QUIET_S)
     what = f"cold start after {_QUIET_S:g} s of quiet, p50"
     return [_compare(what, statistics.median(measured), statistics.median(held_against), "interpreter `-I -c pass`")]
 
@@ -260,6 +295,57 @@ def measure_payload(plan: Plan) -> list[Line]:
     return [_compare("6 MB payload through and back, p50", measured, by_floor, "floor relay", goal=Bound(1.4))]
 
 
+def measure_stream(plan: Plan) -> list[Line]:
+    """Time the first byte of a streamed response, then fifty megabytes of one, by a function in Node.js."""
+    runtime = _nodejs()
+    if runtime is None:
+        plan.say("  no Node.js here: see `lambent runtimes`")
+        return []
+    with lambent(plan.runtime) as target, _floor(plan, "app.hello", 1) as floor, start_stream() as bare:
+        plan.say(f"  yardstick: {shown(bare.command)}")
+        target.create(["bench-stream"], "stream.handler", runtime)
+        small, large = (stream_request(target.url, "bench-stream", b'{"pieces":%d}' % count) for count in (0, _PIECES))
+        hello = [invoke_request(floor.url, "bench-hello", EVENT)]
+        pieces = build_request(bare.url, "POST", "/", b"%d" % _PIECES)
+        run_load(floor.url, hello, concurrency=1, count=_WARM_UP)
+        for _ in range(_WARM_UP):
+            read_stream(target.url, small)
+
+        def rate(url: str, request: bytes) -> Callable[[], float]:
+            def sample() -> float:
+                result = read_stream(url, request)
+                return result.received / result.whole_s / 1e6
+
+            return sample
+
+        firsts, floors = interleave(
+            lambda: statistics.median(read_stream(target.url, small).first_s for _ in range(20)),
+            lambda: run_load(floor.url, hello, concurrency=1, count=20).p50_s,
+            rounds=plan.rounds,
+        )
+        rates, bare_rates = interleave(rate(target.url, large), rate(bare.url, pieces), rounds=plan.heavy_rounds)
+    what = "stream, request to first byte, Node.js, new connection, p50"
+    measured, by_bare = statistics.median(rates), statistics.median(bare_rates)
+    return [
+        _compare(what, statistics.median(firsts), statistics.median(floors), "floor relay, whole answer, Python"),
+        Line(
+            f"stream of {_PIECES * 65536 / 1e6:.0f} MB, Node.js",
+            f"{measured:.0f} MB/s",
+            f"{by_bare:.0f} MB/s, uvicorn without a runtime",
+            measured / by_bare,
+        ),
+    ]
+
+
+def _nodejs() -> str | None:
+    """Return the newest Node.js runtime that functions here can have."""
+    command = lambent_command("")
+    command[command.index("serve") :] = ["runtimes", "--json"]
+    told = subprocess.run(command, cwd=ROOT, check=True, stdin=subprocess.DEVNULL, capture_output=True).stdout
+    found = [row["runtime"] for row in json.loads(told) if row["available"]]
+    return max((name for name in found if name.startswith("nodejs")), default=None)
+
+
 def measure_burst(plan: Plan) -> list[Line]:
     """Invoke fifty functions that never ran, all at once; the time is that of the last answer."""
     yardstick = InterpreterStart(plan.facts.interpreter)
@@ -315,15 +401,13 @@ def measure_rest(plan: Plan) -> list[Line]:
         run_load(target.url, [target.invoke("bench-hello")], concurrency=1, count=20)
         # What follows a call, such as the folding of logs and the refilling of the stock, is not rest.
         time.sleep(3)
-        elsewhere = {pid for group in environments(target.server.pid) for pid in group}
-        pids = [target.server.pid, *(pid for pid in descendants(target.server.pid) if pid not in elsewhere)]
-        spawner = [pid for pid in pids[1:] if b"lambent.sandbox.spawner" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-        core = {target.server.pid, *spawner[:1]} if spawner else set(pids)
+        core, kept_ready = _at_rest(target.server.pid)
+        pids = core + kept_ready
         before_ns, begin = sum(map(cpu_ns, pids)), time.monotonic()
         time.sleep(plan.rest_s)
         cpu_percent = (sum(map(cpu_ns, pids)) - before_ns) / 1e7 / (time.monotonic() - begin)
         sizes = [memory_bytes(pid) for pid in core]
-        ready = sum(memory_bytes(pid)[0] for pid in pids if pid not in core)
+        ready = sum(memory_bytes(pid)[0] for pid in kept_ready)
     pss, rss = sum(size[0] for size in sizes), sum(size[1] for size in sizes)
     return [
         Line(
@@ -334,6 +418,16 @@ def measure_rest(plan: Plan) -> list[Line]:
             required_text="0 % CPU, under 80 MiB",
         )
     ]
+
+
+def _at_rest(server: int) -> tuple[list[int], list[int]]:
+    """Return the server's process with its spawner's, and those that are kept ready; environments are in neither."""
+    elsewhere = {pid for group in environments(server) for pid in group}
+    others = [pid for pid in descendants(server) if pid not in elsewhere]
+    spawner = [pid for pid in others if b"lambent.sandbox.spawner" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    if not spawner:
+        return [server, *others], []
+    return [server, spawner[0]], [pid for pid in others if pid != spawner[0]]
 
 
 def _store_functions(plan: Plan, data_dir: Path, count: int) -> None:
@@ -445,11 +539,13 @@ def _compare(
 
 ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "cold": measure_cold,
+    "cold-node": measure_cold_node,
     "gaps": measure_gaps,
     "freeze": measure_freeze,
     "warm": measure_warm,
     "throughput": measure_throughput,
     "payload": measure_payload,
+    "stream": measure_stream,
     "burst": measure_burst,
     "idle": measure_idle,
     "density": measure_density,

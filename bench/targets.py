@@ -4,7 +4,9 @@ import base64
 import http.client
 import io
 import json
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -57,11 +59,11 @@ class Target:
         """Return the bytes of one Invoke, for the load client."""
         return invoke_request(self.url, name, event)
 
-    def create_request(self, name: str, handler: str) -> bytes:
-        """Return the bytes of one CreateFunction."""
+    def create_request(self, name: str, handler: str, runtime: str = "") -> bytes:
+        """Return the bytes of one CreateFunction; of the target's own runtime unless another is named."""
         wanted = {
             "FunctionName": name,
-            "Runtime": self._runtime,
+            "Runtime": runtime or self._runtime,
             "Role": ROLE,
             "Handler": handler,
             "Timeout": 60,
@@ -71,9 +73,9 @@ class Target:
         }
         return build_request(self.url, "POST", FUNCTIONS_PATH, json.dumps(wanted).encode())
 
-    def create(self, names: Sequence[str], handler: str = "app.hello") -> None:
+    def create(self, names: Sequence[str], handler: str = "app.hello", runtime: str = "") -> None:
         """Create functions and wait until all can be invoked."""
-        self._send_all(self.create_request(name, handler) for name in names)
+        self._send_all(self.create_request(name, handler, runtime) for name in names)
         for name in names:
             self._wait_active(name)
 
@@ -139,9 +141,10 @@ def _package() -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
         # A fixed date makes the package the same bytes in every run.
-        entry = zipfile.ZipInfo("app.py", (2026, 1, 1, 0, 0, 0))
-        entry.external_attr = 0o644 << 16
-        package.writestr(entry, (ROOT / "bench" / "handler.py").read_bytes())
+        for name, source in (("app.py", "handler.py"), ("app.js", "handler.js"), ("stream.mjs", "stream.mjs")):
+            entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            package.writestr(entry, (ROOT / "bench" / source).read_bytes())
     return archive.getvalue()
 
 
@@ -171,11 +174,21 @@ _SCRIPT = Path(sys.executable).with_name("lambent")
 """Absent where the package was never installed; its sources then do."""
 
 
+def _program() -> list[str]:
+    return [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-m", "lambent"]
+
+
+def _environ() -> dict[str, str]:
+    environ = quiet_environ()
+    if not _SCRIPT.exists():
+        environ["PYTHONPATH"] = str(ROOT / "src")
+    return environ
+
+
 def lambent_command(data_dir: str, environments_max: int = 512) -> list[str]:
     """Return the command line that serves `data_dir`."""
-    program = [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-m", "lambent"]
     return [
-        *program,
+        *_program(),
         *("serve", "--port", "0", "--data-dir", data_dir, "--runtimes-dir", str(RUNTIMES_DIR)),
         *("--environments-max", str(environments_max)),
     ]
@@ -184,11 +197,8 @@ def lambent_command(data_dir: str, environments_max: int = 512) -> list[str]:
 def start_lambent(data_dir: Path, *options: str) -> Server:
     """Start Lambent on `data_dir`; the caller stops it."""
     RUNTIMES_DIR.mkdir(parents=True, exist_ok=True)
-    environ = quiet_environ()
-    if not _SCRIPT.exists():
-        environ["PYTHONPATH"] = str(ROOT / "src")
     # The working directory is the scratch folder, so that no lambent.toml of the checkout has a say.
-    return Server([*lambent_command(str(data_dir)), *options], environ=environ, cwd=data_dir.parent)
+    return Server([*lambent_command(str(data_dir)), *options], environ=_environ(), cwd=data_dir.parent)
 
 
 @contextmanager
@@ -203,3 +213,27 @@ def lambent(runtime: str, *options: str) -> Iterator[Target]:
             except (BadAnswer, TargetFailed) as error:
                 said = "\n".join(server.last_lines)
                 raise TargetFailed(f"{error}\nthe server's last lines:\n{said}") from error
+
+
+def newest_runtime(family: str) -> str:
+    """
+    Return the newest identifier of a family that this machine runs, e.g. `nodejs22.x`.
+
+    Raises:
+        TargetFailed: there is none.
+    """
+    environ = {**_environ(), "LAMBENT_RUNTIMES_DIR": str(RUNTIMES_DIR)}
+    told = subprocess.run([*_program(), "runtimes", "--json"], env=environ, capture_output=True, check=True)
+    rows = json.loads(told.stdout)
+    found: list[str] = [row["runtime"] for row in rows if row["available"] and row["runtime"].startswith(family)]
+    if not found:
+        raise TargetFailed(f"this machine has no {family}: see `lambent runtimes`")
+    return max(found)
+
+
+def runtime_facts(runtime: str, *options: str) -> RuntimeFacts:
+    """Return which programs of this machine run the functions of a runtime."""
+    # Without walls functions see the machine's own paths; root finds the same interpreters as the walls mount.
+    bare = ("--sandbox", "process", *(("--function-user", "root") if os.geteuid() == 0 else ()))
+    with lambent(runtime, *options, *bare) as target:
+        return target.facts()

@@ -32,10 +32,10 @@ def interleave(*samplers: Callable[[], float], rounds: int) -> list[list[float]]
 
 
 class InterpreterStart:
-    """The least that an interpreter can do, from the start of its process to its end."""
+    """The least that an interpreter can do, from the start of its process to its end; Python's by default."""
 
-    def __init__(self, interpreter: str) -> None:
-        self._argv = [os.path.realpath(interpreter), "-I", "-c", "pass"]
+    def __init__(self, interpreter: str, *arguments: str) -> None:
+        self._argv = [os.path.realpath(interpreter), *(arguments or ("-I", "-c", "pass"))]
         self._environ = {"PATH": os.environ.get("PATH", os.defpath)}
 
     @property
@@ -74,6 +74,11 @@ def start_floor(*, interpreter: str, client: str, task_root: str, handler: str, 
             *("--interpreter", os.path.realpath(interpreter), "--client", client),
         ]
     )
+
+
+def start_stream() -> Server:
+    """Start bare uvicorn that answers with as many pieces of 64 KiB as it is asked for; the caller stops it."""
+    return _start(["--stream"])
 
 
 def start_echo() -> Server:

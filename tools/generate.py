@@ -42,6 +42,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "GetResourcePolicy",
         "GetRuntimeManagementConfig",
         "Invoke",
+        "InvokeWithResponseStream",
         "ListAliases",
         "ListFunctions",
         "ListLayerVersions",
@@ -119,7 +120,6 @@ SCALARS = {
 }
 """Shape type to the type of its parsed value."""
 
-STREAM = "bytes | AsyncIterator[bytes]"
 NOTICE = "Written by tools/generate.py from botocore's service model. Do not edit."
 
 
@@ -168,8 +168,8 @@ def _typed_dict(shape: Shape, *, is_checked: bool, is_output: bool) -> str:
     lines = [f"class {shape.name}(TypedDict, total=False):"]
     for name, member in shape.members.items():
         written = _annotation(member)
-        if is_output and shape.payload == name and member.type == "blob":
-            written = STREAM
+        if is_output and member.traits.get("eventstream"):
+            written = f"AsyncIterator[{written}]"
         lines.append(f"    {name}: {f'Required[{written}]' if is_checked and name in shape.required else written}")
     if len(lines) == 1:
         lines.append("    pass")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import dotnet
 import setup as environments
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,6 +79,8 @@ def main(arguments: Sequence[str]) -> int:
     # Their tests look for them, and say so where they are not.
     for name in ("celery", "javascript"):
         environments.main([name])
+
+    dotnet.main(["client", "functions"])
 
     with tempfile.TemporaryDirectory(prefix="lambent-tests-") as scratch:
         environ["LAMBENT_TEST_LEFT_OUT"] = str(Path(scratch) / "left-out.jsonl")

@@ -9,6 +9,7 @@ Build the environments that a checkout works in, each completely or not at all.
     celery    .cache/celery: Celery with its SQS transport
     javascript  .cache/javascript: AWS's SDK for JavaScript, where there is npm
     peers     .cache/peers: what `make bench-peers` compares with
+    dotnet    .cache/dotnet: a .NET and what calls its compiler, for tools/dotnet.py
     system    Debian packages that tests use, where this is root on Debian
 
 A stamp, written last, says that an environment is complete and from what it was made. No stamp: an
@@ -66,6 +67,7 @@ ENVIRONMENTS = {
     "ansible": Environment(ROOT / ".cache" / "ansible", ("ansible.txt",), compiles=False),
     "celery": Environment(ROOT / ".cache" / "celery", ("celery.txt",)),
     "peers": Environment(ROOT / ".cache" / "peers", ("peers.txt",)),
+    "dotnet": Environment(ROOT / ".cache" / "dotnet", ("dotnet.txt",)),
 }
 
 JAVASCRIPT = ROOT / ".cache" / "javascript"
@@ -82,6 +84,8 @@ SYSTEM_COMMANDS = {
     "go": ("golang-go",),
     "node": ("nodejs",),
     "npm": ("npm",),
+    "ruby": ("ruby",),
+    "bundle": ("ruby-bundler",),
 }
 """Command that a test uses to the Debian packages that hold it."""
 

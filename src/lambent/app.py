@@ -138,6 +138,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             clock=clock,
             endpoint=lambda: endpoint,
             response_max_bytes=quotas.response_payload_max_bytes,
+            stream_max_bytes=quotas.response_stream_max_bytes,
             file_systems=file_systems,
             # Bound when the first environment asks: the server that answers there is made further down.
             serve_gateway=lambda listener, environment: server.serve_inside(listener, _inside(environment)),

@@ -130,7 +130,7 @@ class ApiSettings:
     )
     runtime_fallback: str = _option(
         "none",
-        "What to do for a Python or Node.js version that is not on this machine: none (the function fails) or nearest.",
+        "What to do for a version of a language that is not on this machine: none (the function fails) or nearest.",
     )
 
 

@@ -4,109 +4,29 @@ what is Python's or the shell's alone.
 """
 
 import asyncio
+import functools
 import json
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from conformance.machine import walled_driver
 
 from lambent.clock import SystemClock
 from lambent.runtimes import nodejs
 from lambent.runtimes.contract import Runtimes, RuntimeUnavailable
 from lambent.runtimes.registry import HostRuntimes
-from lambent.sandbox.probe import gather, lacks_of
 from lambent.testing.conformance.runtime import (
-    FUNCTION_ARN,
     REQUEST_ID,
-    TRACE_HEADER,
     Answered,
     ManagedRuntimeConformance,
-    RuntimeConformance,
 )
-
-
-def _walled_driver() -> str:
-    """Return the best driver of this machine whose environments have a root of their own."""
-    facts = gather()
-    if not lacks_of(facts, "namespace"):
-        return "namespace"
-    if lacks := lacks_of(facts, "rootless"):
-        pytest.skip(f"needs:rootless:{lacks[0].what}")
-    return "rootless"
-
-
-class TestProvided(RuntimeConformance):
-    """`provided.al2023` with a bootstrap in shell and curl."""
-
-    runtime = "provided.al2023"
-
-    LOOP = """#!/bin/sh
-set -e
-api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"
-scratch=$(mktemp -d)
-while :; do
-  curl -sS -D "$scratch/head" -o "$scratch/event" "$api/invocation/next"
-  id=$(tr -d '\\r' < "$scratch/head" | sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: //p')
-  %s
-done
-"""
-    ECHO = """sed -n 's/.*"say": "\\([^"]*\\)".*/said \\1/p' "$scratch/event" | head -c 100
-  curl -sS -o /dev/null --data-binary "@$scratch/event" "$api/invocation/$id/response\""""
-    ERROR = """curl -sS -o /dev/null -d '{"errorMessage":"boom","errorType":"E"}' "$api/invocation/$id/error\""""
-
-    packages: ClassVar = {
-        "echo": {"bootstrap": LOOP % ECHO},
-        "error": {"bootstrap": LOOP % ERROR},
-        "init_error": {"bootstrap": "#!/bin/sh\nexit 1\n"},
-        "exit": {"bootstrap": LOOP % "exit 3"},
-    }
-
-    @pytest.fixture(autouse=True)
-    def _needs_curl(self) -> None:
-        if shutil.which("curl") is None:
-            pytest.skip("needs:curl:apt install curl")
-
-    def make_runtimes(self, has_own_root: bool) -> Runtimes:
-        return _host_runtimes("none", has_own_root)
-
-    def test_headers_of_next(self) -> None:
-        """RT-04 a: request id, deadline, function and trace are headers; AWS_EXECUTION_ENV is not set."""
-        body = """printf '{"head":"%s","env":"%s"}' "$(tr -d '\\r\\"' < "$scratch/head" | tr '\\n' '|')" \\
-    "${AWS_EXECUTION_ENV-unset}" | curl -sS -o /dev/null --data-binary @- "$api/invocation/$id/response\""""
-        (answer,) = self.run_files({"bootstrap": self.LOOP.replace("%s", body)}, {})
-        told = answer.json()
-        head = {line.partition(": ")[0].lower(): line.partition(": ")[2] for line in told["head"].split("|")}
-        assert head["lambda-runtime-aws-request-id"] == REQUEST_ID
-        assert head["lambda-runtime-invoked-function-arn"] == FUNCTION_ARN
-        assert head["lambda-runtime-trace-id"] == TRACE_HEADER
-        assert int(head["lambda-runtime-deadline-ms"]) > SystemClock().now() * 1000
-        assert told["env"] == "unset"
-
-    def test_a_layer_may_bring_the_bootstrap(self) -> None:
-        """A package without one runs on the layer's."""
-        (answer,) = self.run_files({"data": ""}, {"n": 1}, layers=self.packages["echo"])
-        assert (answer.kind, answer.json()) == ("response", {"n": 1})
-
-    def test_the_bootstrap_of_the_package_comes_first(self) -> None:
-        """Both have one: the package's runs, with the layer's programs on its PATH."""
-        body = 'tool | curl -sS -o /dev/null --data-binary @- "$api/invocation/$id/response"'
-        layers = {"bootstrap": "#!/bin/sh\nexit 9\n", "bin/tool": "#!/bin/sh\necho '\"of the layer\"'\n"}
-        (answer,) = self.run_files({"bootstrap": self.LOOP.replace("%s", body)}, {}, layers=layers)
-        assert answer.json() == "of the layer"
-
-
-class TestProvidedWalled(TestProvided):
-    """The same behind walls."""
-
-    @pytest.fixture(autouse=True, scope="class")
-    @classmethod
-    def _behind_walls(cls) -> None:
-        cls.driver = _walled_driver()
-
 
 _HOME: list[Path] = []
 
@@ -151,6 +71,11 @@ class TestPython(ManagedRuntimeConformance):
         "error": {"app.py": "def handler(event, context):\n    raise ValueError('boom')\n"},
         "init_error": {"app.py": "raise ValueError('boom')\n"},
         "exit": {"app.py": "import os\ndef handler(event, context):\n    os._exit(3)\n"},
+        "goodbye": {
+            # AWS's client waits for the next event in another thread, for which `sys.exit` waits.
+            "app.py": "import os, signal\ndef leave(number, frame):\n    print('goodbye')\n    os._exit(0)\n"
+            "signal.signal(signal.SIGTERM, leave)\ndef handler(event, context):\n    return 1\n"
+        },
         "context": {
             "app.py": "import time\ndef handler(event, c):\n    left = c.get_remaining_time_in_millis()\n"
             "    time.sleep(0.01)\n"
@@ -254,6 +179,26 @@ class TestPython(ManagedRuntimeConformance):
         (answer,) = self.run("echo", {}, variables={"AWS_LAMBDA_EXEC_WRAPPER": "/no/wrapper"})
         assert answer.how is not None
         assert answer.how.status == 127
+
+    def test_a_wrapper_that_cannot_be_executed_is_an_exit(self) -> None:
+        """The runtime exits with 126, and the log says why."""
+        files = {**self.packages["echo"], "wrap": '#!/bin/sh\nexec "$@"\n'}
+        (answer,) = self.run_files(files, {}, variables={"AWS_LAMBDA_EXEC_WRAPPER": "./wrap"})
+        assert answer.how is not None
+        assert answer.how.status == 126
+        assert "./wrap: Permission denied" in answer.output
+
+    def test_a_native_wheel_is_imported(self) -> None:
+        """A module that was compiled for this Python and put into the package by pip."""
+        version = ".".join(map(str, json.loads(self.run_files({"app.py": VERSION}, {})[0].body)))
+        app = (
+            "from markupsafe import _speedups, escape\ndef handler(event, context):\n"
+            "    return [str(escape(event)), _speedups.__file__]\n"
+        )
+        (answer,) = self.run_files({**_wheel_of_markupsafe(version), "app.py": app}, "<")
+        escaped, path = answer.json()
+        assert escaped == "&lt;"
+        assert re.search(r"/markupsafe/_speedups\.cpython-3\d+-.*\.so$", path)
 
     def test_a_module_of_the_package_wins(self) -> None:
         """A package may have a module named like one of the standard library that nothing has imported so far."""
@@ -391,7 +336,7 @@ class TestPythonWalled(TestPython):
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
     def _behind_walls(cls) -> None:
-        cls.driver = _walled_driver()
+        cls.driver = walled_driver()
 
     def test_without_layers_opt_is_empty(self) -> None:
         """As on AWS; so is /mnt."""
@@ -401,6 +346,19 @@ class TestPythonWalled(TestPython):
         """Documented: the developer guide names them."""
         body = "return [os.getcwd(), os.environ['LAMBDA_RUNTIME_DIR'], sys.argv[0], os.environ['PATH'].split(':')[0]]"
         assert self.handle(body) == ["/var/task", "/var/runtime", "/var/runtime/bootstrap.py", "/var/lang/bin"]
+
+
+@functools.cache
+def _wheel_of_markupsafe(version: str) -> dict[str, str | bytes]:
+    """Return the files of a small wheel with a native module, for a version of Python."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile")
+        options = ("--target", folder, "--python-version", version, "--only-binary=:all:", "--no-deps")
+        done = subprocess.run([*command, *options, "markupsafe==3.0.2"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"needs:package-index:make test where pip reaches a package index ({done.stderr[-200:]})")
+        files = [path for path in Path(folder, "markupsafe").iterdir() if path.is_file()]
+        return {f"markupsafe/{path.name}": path.read_bytes() for path in files}
 
 
 VERSION = "import sys\ndef handler(event, context):\n    return sys.version_info[:2]\n"
@@ -504,6 +462,12 @@ def _js(body: str, before: str = "") -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("_nodejs")
+def _js_stream(body: str, before: str = "") -> dict[str, str]:
+    """Return a file whose handler streams."""
+    handler = f"awslambda.streamifyResponse(async (event, stream, context) => {{ {body} }})"
+    return {"app.js": f"{before} exports.handler = {handler};"}
+
+
 class TestNodejs(ManagedRuntimeConformance):
     """Some Node.js of this machine with our client: the version is asked for as one that may not be here."""
 
@@ -515,6 +479,7 @@ class TestNodejs(ManagedRuntimeConformance):
         "error": _js("throw new TypeError('boom');"),
         "init_error": {"app.js": "throw new TypeError('boom');\n"},
         "exit": _js("process.exit(3);"),
+        "goodbye": _js("return 1;", "process.on('SIGTERM', () => { console.log('goodbye'); process.exit(); });"),
         "context": _js(
             "const left = context.getRemainingTimeInMillis(); await new Promise((go) => setTimeout(go, 10));"
             "const c = context; return [c.awsRequestId, c.invokedFunctionArn, c.functionName, c.functionVersion,"
@@ -671,7 +636,7 @@ class TestNodejs(ManagedRuntimeConformance):
             (
                 {
                     "app.js": "exports.handler = async () => 1;"
-                    "exports.handler[Symbol.for('aws.lambda.runtime.handler.streaming')] = 'response';"
+                    "exports.handler[Symbol.for('aws.lambda.runtime.handler.streaming')] = 'request';"
                 },
                 "app.handler",
                 "Runtime.MalformedStreamingHandler",
@@ -698,6 +663,16 @@ class TestNodejs(ManagedRuntimeConformance):
         assert lines[:2] == ["Error: Cannot find module 'no-such-module'", "Require stack:"]
         assert lines[2].endswith("/app.js")
         assert lines[3].endswith("/index.mjs")
+        assert "aws-sdk-js" not in answer.output
+
+    @pytest.mark.parametrize(
+        "files",
+        [{"app.js": "require('@aws-sdk/client-none');"}, {"app.mjs": "import '@aws-sdk/client-none';"}],
+        ids=["require", "import"],
+    )
+    def test_a_missing_sdk_has_a_hint_in_the_log(self, files: dict[str, str]) -> None:
+        """AWS's runtimes carry the SDK; here it is installed, or packaged."""
+        assert "`lambent runtimes install aws-sdk-js`" in self.answer(files).output
 
     @pytest.mark.parametrize("runtime", ["nodejs22.x", "nodejs24.x"])
     @pytest.mark.parametrize(
@@ -765,6 +740,19 @@ class TestNodejs(ManagedRuntimeConformance):
         missing = self.answer(self.packages["echo"], variables={"AWS_LAMBDA_EXEC_WRAPPER": "/no/wrapper"})
         assert missing.how is not None
         assert missing.how.status == 127
+        plain = {**files, "wrap": "#!/bin/sh\n"}
+        closed = self.answer(plain, variables={"AWS_LAMBDA_EXEC_WRAPPER": "./wrap"})
+        assert closed.how is not None
+        assert closed.how.status == 126
+        assert "./wrap: Permission denied" in closed.output
+
+    def test_a_layer_cannot_replace_the_client(self) -> None:
+        """Modules of layers that have the names of the client's files, and of what it needs, are not the client's."""
+        client = [path.name for path in Path(nodejs.__file__).with_name("nodejs_client").iterdir()]
+        names = [*client, "http/index.js", "module.js", "runtime/index.js"]
+        layers = {f"nodejs/node_modules/{name}": "throw new Error('of the layer');" for name in names}
+        answer = self.answer(_js("return 'fine';"), layers=layers)
+        assert (answer.kind, answer.json()) == ("response", "fine"), answer
 
     def test_the_heap_is_what_the_function_has(self) -> None:
         """Node.js may use nine tenths of MemorySize for its heap; a wrapper sees the interpreter and its flags."""
@@ -834,6 +822,112 @@ class TestNodejs(ManagedRuntimeConformance):
         first, second = self.run_files(_js("return event.n;", before), {"n": 1}, {"n": 2})
         assert (first.json(), second.json()) == (1, 2)
 
+    @pytest.mark.parametrize("runtime", ["nodejs22.x", "nodejs24.x"])
+    def test_what_a_streaming_handler_may_write(self, runtime: str) -> None:
+        """Text, bytes and values as JSON; a prelude before the first write, and none before what `end` is given."""
+        self.runtime = runtime
+        body = (
+            "const prelude = { statusCode: 201 };"
+            "const http = event.plain ? stream : awslambda.HttpResponseStream.from(stream, prelude);"
+            "prelude.statusCode = 500; if (event.write) { http.write({ a: 1 }); http.write(new Uint8Array([46, 46]));"
+            "http.write('e9', 'hex'); } http.end('end');"
+        )
+        prelude = b'{"statusCode":201}' + bytes(8)
+        told = self.run_files(_js_stream(body), {"plain": True}, {"write": True}, {})
+        assert [answer.kind for answer in told] == ["response"] * 3
+        assert [answer.body for answer in told] == [b"end", prelude + b'{"a":1}..\xe9end', b"end"]
+
+    @pytest.mark.parametrize("runtime", ["nodejs22.x", "nodejs24.x"])
+    @pytest.mark.parametrize(
+        ("body", "told"),
+        [
+            ("throw new TypeError('boom');", ["TypeError", "boom"]),
+            ("stream.write('half'); throw Object.assign(new Error('boom'), { name: 'Own é' });", ["Own é", "boom"]),
+            ("stream.write('half'); throw 'boom';", ["string", "boom"]),
+            (
+                "stream.write('half'); stream.setContentType('text/plain');",
+                ["Runtime.InvalidStreamingOperation", "Cannot set content-type, too late."],
+            ),
+            ("stream.write('half'); throw new Error('é'.repeat(1e6));", ["Error", "é" * 50_000]),
+            (
+                "setTimeout(() => { throw new RangeError('boom'); }, 5); await new Promise(() => {});",
+                ["RangeError", "boom"],
+            ),
+        ],
+        ids=["at-once", "midway", "string", "too-late", "long", "uncaught"],
+    )
+    def test_errors_of_a_streaming_handler(self, body: str, told: list[str], runtime: str) -> None:
+        """Before the first byte or after: the body tells the same, and the log as of any handler."""
+        answer = self.answer(_js_stream(body), runtime=runtime)
+        assert answer.kind == "error", answer
+        assert [answer.json()["errorType"], answer.json()["errorMessage"]] == told
+        assert "ERROR\t" in answer.output
+
+    def test_a_streaming_handler_is_asynchronous(self) -> None:
+        """One that is not fails; what one returns is ignored, with a warning."""
+        text = "Streaming does not support non-async handlers."
+        for runtime, error_type in (("nodejs22.x", "string"), ("nodejs24.x", "Error")):
+            source = "exports.handler = awslambda.streamifyResponse((event, stream) => { stream.write('x'); });"
+            answer = self.answer({"app.js": source}, runtime=runtime)
+            assert (answer.kind, answer.json()["errorType"], answer.json()["errorMessage"]) == (
+                "error",
+                error_type,
+                text,
+            )
+            answer = self.answer(_js_stream("stream.end('x'); return 5;"), runtime=runtime)
+            assert (answer.kind, answer.body) == ("response", b"x")
+        self.runtime = "nodejs24.x"
+        _, again = self.run_files(_js_stream("stream.end('x'); return 5;"), {}, {})
+        assert "WARN\tStreaming handlers ignore return values." in again.output
+
+    def test_writing_after_the_end_is_an_error_in_the_log(self) -> None:
+        """What was written before has arrived by then; the next invocation goes on."""
+        first, second = self.run_files(
+            _js_stream("stream.end('whole'); if (event.more) stream.write('x');"), {"more": 1}, {}
+        )
+        assert [(first.kind, first.body), (second.kind, second.body)] == [("response", b"whole")] * 2
+        assert "ERR_STREAM_WRITE_AFTER_END" in first.output + second.output
+
+    def test_a_stream_waits_for_the_event_loop_up_to_nodejs_22(self) -> None:
+        """What still runs belongs to the invocation, unless the function says no; from 24 on it does not."""
+        body = (
+            "if ('waits' in event) context.callbackWaitsForEmptyEventLoop = event.waits;"
+            "globalThis.ran ??= 0; setTimeout(() => { ran += 1; }, 50); stream.end(String(ran));"
+        )
+        for runtime, told in (("nodejs22.x", [b"0", b"1", b"2", b"2"]), ("nodejs24.x", [b"0", b"0"])):
+            self.runtime = runtime
+            events: list[dict[str, Any]] = [{}, {"waits": True}, {"waits": False}, {}][: len(told)]
+            assert [answer.body for answer in self.run_files(_js_stream(body), *events)] == told, runtime
+
+    def test_the_global_awslambda(self) -> None:
+        """There for every function, before it is loaded, unless not wanted; the high water mark is the connection's."""
+        before = "const { streamifyResponse } = awslambda; const made = () => {}; streamifyResponse(made);"
+        told = self.answer(_js("return [typeof awslambda.HttpResponseStream.from, made.length];", before)).json()
+        assert told == ["function", 0]
+        source = (
+            "exports.handler = awslambda.streamifyResponse(async (event, stream, context) => {"
+            "await new Promise(setImmediate); const room = stream.write('x'.repeat(100));"
+            "stream.end(`${stream.writableHighWaterMark} ${room}`); },"
+            "{ highWaterMark: 64 });"
+        )
+        for runtime in ("nodejs22.x", "nodejs24.x"):
+            body = self.answer({"app.js": source}, runtime=runtime).body
+            assert body == b"x" * 100 + b"64 false"
+        for value in ("1", "true"):
+            variables = {"AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA": value}
+            assert self.answer(_js("return typeof awslambda;"), variables=variables).json() == "undefined"
+
+    def test_streams_of_the_library_lead_into_a_response(self) -> None:
+        """`pipeline` and `pipe`, of far more than any buffer holds, in order."""
+        before = "const { pipeline } = require('stream/promises'); const { Readable } = require('stream');"
+        body = (
+            "const numbers = Readable.from((function* () { for (let n = 0; n < 200000; n++) yield `${n},`; })());"
+            "if (event.pipe) { numbers.pipe(stream); } else { await pipeline(numbers, stream); }"
+        )
+        expected = "".join(f"{number}," for number in range(200_000)).encode()
+        answers = self.run_files(_js_stream(body, before), {}, {"pipe": True})
+        assert [answer.body for answer in answers] == [expected] * 2
+
 
 class TestNodejsWalled(TestNodejs):
     """The same behind walls, where environments have Lambda's own paths."""
@@ -841,7 +935,7 @@ class TestNodejsWalled(TestNodejs):
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
     def _behind_walls(cls) -> None:
-        cls.driver = _walled_driver()
+        cls.driver = walled_driver()
 
     def test_the_places_are_lambdas(self) -> None:
         """Documented: the developer guide names them."""
@@ -858,3 +952,22 @@ class TestNodejsWalled(TestNodejs):
         told = self.answer({"app.mjs": "export const handler = async () => { throw new TypeError('x'); };"}).json()
         assert told["trace"][0] == "TypeError: x"
         assert told["trace"][1].startswith("    at Runtime.handler (file:///var/task/app.mjs:")
+
+
+@pytest.mark.usefixtures("_nodejs")
+class TestNodejsAhead(ManagedRuntimeConformance):
+    """What all runtimes do, in processes that were started before their function was known. See test_ahead.py."""
+
+    runtime = TestNodejs.runtime
+    error_type = TestNodejs.error_type
+    trace_member = TestNodejs.trace_member
+    packages: ClassVar = TestNodejs.packages
+    starts_ahead = True
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _behind_walls(cls) -> None:
+        cls.driver = walled_driver()
+
+    def make_runtimes(self, has_own_root: bool) -> Runtimes:
+        return _host_runtimes("nearest", has_own_root)

@@ -39,7 +39,7 @@ from lambent.store.contract import FunctionChange
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.segments import Segments
 from lambent.testing.log_store import MemoryLogStore
-from lambent.testing.scripted_sandbox import ScriptedRuntime, ScriptedSandbox
+from lambent.testing.scripted_sandbox import ScriptedRuntime, ScriptedSandbox, chunk
 from lambent.testing.virtual_clock import VirtualClock
 
 SEEDS = range(int(os.environ.get("LAMBENT_SIMULATION_SEEDS", "12")))
@@ -61,10 +61,26 @@ PARKED_MIB = 12.0
 TIMEOUT_S = 3
 IDLE_S = 20.0
 AGE_S = 45.0
+STREAM_MAX_BYTES = 200_000
+ERROR_TRAILERS = "Lambda-Runtime-Function-Error-Type: E\r\nLambda-Runtime-Function-Error-Body: e30=\r\n"
+STREAM_FAULTS = ("stream: error", "stream: exit", "stream: hang", "stream: large")
+"""Those that no caller sees succeed, however it takes the response."""
 TICK_S = 0.05
 STEPS_MAX = 40_000
 
-FAULTS = ("ok", "ok", "ok", "ok", "slow", "error", "exit", "exit before answer", "hang", "late next", "large", "chatty")
+FAULTS = (
+    *("ok", "ok", "ok", "ok", "slow", "error", "exit", "exit before answer", "hang", "late next", "large", "chatty"),
+    *(
+        "stream",
+        "stream",
+        "stream",
+        "stream: error",
+        "stream: exit",
+        "stream: hang",
+        "stream: cut off",
+        "stream: large",
+    ),
+)
 """What a runtime does with one invocation."""
 
 
@@ -119,7 +135,7 @@ class Machine:
     def folder_nowait(self, sha256: str) -> Path:
         return Path("/package")
 
-    async def command(self, *arguments: Any) -> RuntimeCommand:
+    async def command(self, *arguments: Any, **more: Any) -> RuntimeCommand:
         return RuntimeCommand(
             argv=["bootstrap"], environ={}, reserved={}, zygote=Zygote(("python",), ()), in_zygote=True
         )
@@ -142,6 +158,7 @@ class Simulation:
         self.sandbox = ScriptedSandbox(
             self.play, self.clock, parks_ahead=bool(seed % 2), freeze_after_s=self.freeze_after_s
         )
+        self.sandbox.ignores_terminate = seed % 3 == 0
         self.sandbox.before_start = self.fail_to_start
         self.sandbox.before_park = self.park_badly
         self.parking_fails = False
@@ -164,6 +181,7 @@ class Simulation:
             clock=self.clock,
             endpoint=lambda: "http://127.0.0.1:4566",
             response_max_bytes=1000,
+            stream_max_bytes=STREAM_MAX_BYTES,
         )
         self.pool = EnvironmentPool(
             lambda deployment, owner: ExecutionEnvironment(deployment, surroundings, owner),
@@ -185,6 +203,8 @@ class Simulation:
         self.inside: Counter[str] = Counter()
         """Invocations that a runtime is working on, by environment."""
         self.faults: dict[str, str] = {}
+        self.streamed: set[str] = set()
+        """Those whose caller takes the response piece by piece."""
         self.outcomes: dict[str, InvocationOutcome] = {}
         self.throttled: set[str] = set()
         self.refused: set[str] = set()
@@ -303,6 +323,8 @@ class Simulation:
             await self.clock.sleep(10 * TIMEOUT_S)
         if fault == "chatty":
             runtime.print("many words\n" * 100)
+        if fault.startswith("stream"):
+            return await self.stream(runtime, request_id, fault, answer)
         if fault == "error":
             await runtime.fail(request_id, b'{"errorType": "E", "errorMessage": "m"}')
         elif fault == "large":
@@ -312,6 +334,24 @@ class Simulation:
         if fault == "late next":
             await self.clock.sleep(10 * TIMEOUT_S)
         return Exit(status=0) if fault == "exit" else None
+
+    async def stream(self, runtime: ScriptedRuntime, request_id: str, fault: str, answer: bytes) -> Exit | None:
+        writer = await runtime.begin_stream(request_id)
+        writer.write(chunk(answer[:3]))
+        await self.clock.sleep(self.random.choice((0.0, 0.5)))
+        if fault == "stream: exit":
+            return Exit(status=1)
+        if fault == "stream: hang":
+            await self.clock.sleep(10 * TIMEOUT_S)
+        if fault == "stream: cut off" and request_id in self.streamed:
+            # Where it is gathered, nothing has come, and the next Next would have the event once more.
+            runtime.close()
+            return None
+        if fault == "stream: large":
+            writer.write(chunk(bytes(STREAM_MAX_BYTES)))
+        writer.write(chunk(answer[3:]))
+        await runtime.end_stream(ERROR_TRAILERS if fault == "stream: error" else "")
+        return None
 
     # The callers' side -----------------------------------------------------------------------------------------------
 
@@ -325,11 +365,14 @@ class Simulation:
         await self.clock.sleep(10.0 * round(moment_s / 10) if self.random.random() < 0.5 else moment_s)
         if self.random.random() < 0.15:
             self.clock.call_later(self.random.choice((0.0, 0.1, 0.5, 2.0)), partial(self.leave, request_id))
+        wants_stream = self.random.random() < 0.5
+        if wants_stream:
+            self.streamed.add(request_id)
         version = await self.dispatcher.resolve(SCOPE, name, None)
         assert version is not None
-        invocation = Invocation(request_id, "arn", b"{}", "Root=1", wants_tail=wants_tail)
+        invocation = Invocation(request_id, "arn", b"{}", "Root=1", wants_tail=wants_tail, wants_stream=wants_stream)
         try:
-            outcome = await self.dispatcher.run(version, invocation)
+            outcome = await self.read(await self.dispatcher.run(version, invocation))
         except Throttled:
             self.throttled.add(request_id)
             return
@@ -338,6 +381,22 @@ class Simulation:
             return
         assert request_id not in self.outcomes
         self.outcomes[request_id] = outcome
+
+    async def read(self, outcome: InvocationOutcome) -> InvocationOutcome:
+        """Return an outcome as if it had not been streamed."""
+        if outcome.stream is None:
+            return outcome
+        payload = b""
+        try:
+            async for piece in outcome.stream:
+                payload += piece
+        finally:
+            outcome.stream.close()
+        end = outcome.stream.end
+        assert end is not None, "a stream that has no end"
+        if end.error is not None and end.error.kind == "ServiceException":
+            raise DependencyError(end.error_payload.decode(), retryable=True)
+        return msgspec.structs.replace(outcome, payload=payload, error=end.error)
 
     def leave(self, request_id: str) -> None:
         """Have a caller go away, if it still waits."""
@@ -449,12 +508,14 @@ class Simulation:
         for request_id, outcome in self.outcomes.items():
             if outcome.error is None:
                 assert outcome.payload == f'"{request_id}"'.encode()
-                assert self.faults[request_id] not in {"error", "exit before answer", "hang", "large"}
+                assert self.faults[request_id] not in {"error", "exit before answer", "hang", "large", *STREAM_FAULTS}
             elif outcome.error.error_type == "Runtime.ExitError" and self.delivered[request_id]:
-                assert self.faults[request_id] == "exit before answer", (
+                assert self.faults[request_id] in {"exit before answer", "stream: exit"}, (
                     "an environment that was lost blamed its function"
                 )
-            if self.faults[request_id] == "hang" and self.delivered[request_id]:
+            elif outcome.error.error_type == "Runtime.TruncatedResponse":
+                assert self.faults[request_id] == "stream: cut off"
+            if self.faults[request_id] in {"hang", "stream: hang"} and self.delivered[request_id]:
                 assert outcome.error is not None
 
     async def check_log(self) -> None:

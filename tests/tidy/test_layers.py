@@ -42,7 +42,18 @@ CLI_MAY_IMPORT = frozenset({"cli", "errors", "clock", "settings"})
 
 CLI_MODULES_MAY_IMPORT = {
     "lambent.cli.serve": {"lambent.app"},
-    "lambent.cli.runtimes": {"lambent.runtimes.contract", "lambent.runtimes.registry", "lambent.sandbox.probe"},
+    "lambent.cli.runtimes": {
+        "lambent.runtimes.catalogue",
+        "lambent.runtimes.contract",
+        "lambent.runtimes.registry",
+        "lambent.sandbox.probe",
+    },
+    "lambent.cli.runtimes_install": {
+        "lambent.runtimes.additions",
+        "lambent.runtimes.catalogue",
+        "lambent.runtimes.contract",
+        "lambent.runtimes.managed",
+    },
     "lambent.cli.conformance": {"lambent.services.conformance.markdown", "lambent.services.conformance.report"},
     "lambent.cli.demo": {"lambent.runtimes.contract"},
     "lambent.cli.host_facts": {
@@ -55,7 +66,7 @@ CLI_MODULES_MAY_IMPORT = {
 }
 """
 What single commands import beyond that: one starts the server, one reports what the services do with their
-models, of which no server can be asked, the others probe this machine.
+models, of which no server can be asked, the others probe this machine or add runtimes to it.
 """
 
 

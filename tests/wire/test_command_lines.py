@@ -97,7 +97,7 @@ def test_doctor_and_runtimes_report_data(server, runtime):
     rows = json.loads(run([LAMBENT, "runtimes", "--json"], server).stdout)
     by_name = {row["runtime"]: row for row in rows}
     assert by_name[runtime]["available"]
-    assert not by_name["ruby3.4"]["available"]
+    assert not by_name["ruby2.7"]["available"]
     assert by_name["nodejs22.x"]["detail"]
     report = run([LAMBENT, "doctor", "--json"], server)
     assert json.loads(report.stdout)

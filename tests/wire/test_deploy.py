@@ -26,6 +26,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -65,6 +66,18 @@ func handle(ctx context.Context, given event) (any, error) {
 			"log": lambdacontext.LogGroupName + " " + lambdacontext.LogStreamName,
 			"custom": invocation.ClientContext.Custom["key"], "environment": os.Getenv("STAGE"),
 		}, nil
+	case "stream":
+		pieces, writer := io.Pipe()
+		go func() {
+			for number := 0; number < 3; number++ {
+				fmt.Fprintf(writer, "piece %d,", number)
+			}
+			if string(given.What) == "true" {
+				writer.CloseWithError(TooBad{})
+			}
+			writer.Close()
+		}()
+		return pieces, nil
 	}
 	return given.What, nil
 }
@@ -73,7 +86,8 @@ func main() { lambda.Start(handle) }
 """
 
 RUST_PROGRAM = """
-use lambda_runtime::{run, service_fn, Error, LambdaEvent};
+use lambda_runtime::streaming::{channel, Body, Response};
+use lambda_runtime::{run, service_fn, Error, FunctionResponse, LambdaEvent};
 use serde_json::{json, Value};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -84,8 +98,17 @@ impl std::fmt::Display for TooBad {
 }
 impl std::error::Error for TooBad {}
 
-async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
+async fn handle(event: LambdaEvent<Value>) -> Result<FunctionResponse<Value, Body>, Error> {
     let (given, context) = event.into_parts();
+    if given["do"] == "stream" {
+        let (mut to, pieces) = channel();
+        tokio::spawn(async move {
+            for number in 0..3 {
+                to.send_data(format!("piece {number},").into()).await.unwrap();
+            }
+        });
+        return Ok(FunctionResponse::StreamingResponse(Response::from(pieces)));
+    }
     match given["do"].as_str().unwrap_or("") {
         "fail" => return Err(Box::new(TooBad)),
         "panic" => panic!("boom"),
@@ -99,17 +122,17 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         "context" => {
             let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
             let own = &context.env_config;
-            return Ok(json!({
+            return Ok(FunctionResponse::BufferedResponse(json!({
                 "request_id": context.request_id, "arn": context.invoked_function_arn,
                 "left_ms": context.deadline - now_ms, "trace": context.xray_trace_id,
                 "log": format!("{} {}", own.log_group, own.log_stream),
                 "custom": context.client_context.map(|given| given.custom["key"].clone()),
                 "environment": std::env::var("STAGE")?,
-            }));
+            })));
         }
         _ => {}
     }
-    Ok(given["what"].clone())
+    Ok(FunctionResponse::BufferedResponse(given["what"].clone()))
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -412,6 +435,25 @@ def test_a_program_that_fails_says_what_failed(program, lambda_client):
     assert told["errorType"] == "TooBad" or "Box<dyn core::error::Error" in told["errorType"]
     answer, _ = invoke(lambda_client, program, {}, LogType="Tail")
     assert "Init Duration" not in tail_of(answer)
+
+
+def test_a_program_streams(program, lambda_client):
+    """As its language's client sends it: Rust's with a prelude for HTTP, Go's without naming the mode."""
+
+    def stream(**event):
+        answer = lambda_client.invoke_with_response_stream(FunctionName=program, Payload=json.dumps(event))
+        *pieces, end = answer["EventStream"]
+        return b"".join(piece["PayloadChunk"]["Payload"] for piece in pieces), end["InvokeComplete"]
+
+    prelude, _, body = stream(do="stream")[0].rpartition(bytes(8))
+    assert body == b"piece 0,piece 1,piece 2,"
+    assert prelude == b"" or json.loads(prelude)["statusCode"] == 200
+    assert stream(do="echo", what="whole") == (b'"whole"', {})
+    body, end = stream(do="fail")
+    assert (body, end["ErrorCode"], json.loads(end["ErrorDetails"])["errorMessage"]) == (b"", "Unhandled", "too bad")
+    if "-go" in program:
+        body, end = stream(do="stream", what=True)
+        assert (body, json.loads(end["ErrorDetails"])["errorType"]) == (b"piece 0,piece 1,piece 2,", "TooBad")
 
 
 def test_a_program_that_panics_fails_its_invocation_alone(program, lambda_client):

@@ -417,5 +417,5 @@ def test_runtimes_unknown_not_offered_and_not_here(lambda_client, make_function)
         "Value cobol85 at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: ["
     )
     with pytest.raises(ClientError) as excinfo:
-        make_function(HELLO, Runtime="ruby3.4")
-    assert error_of(excinfo)[2] == "Runtime ruby3.4 is not offered by this version of Lambent"
+        make_function(HELLO, Runtime="ruby2.7")
+    assert error_of(excinfo)[2] == "Runtime ruby2.7 is not offered by this version of Lambent"

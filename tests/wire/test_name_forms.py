@@ -21,6 +21,7 @@ STORY = [
     ("get_function_concurrency", {}),
     ("get_runtime_management_config", {}),
     ("invoke", {"Payload": b"{}"}),
+    ("invoke_with_response_stream", {"Payload": b"{}"}),
     ("list_aliases", {}),
     ("list_provisioned_concurrency_configs", {}),
     ("list_versions_by_function", {}),
@@ -53,6 +54,7 @@ def test_nm01_a_whole_life_by_each_form(lambda_client, make_function, form):
     own = FORMS["full"].format(name=name)
     for operation, parameters in STORY:
         answer = getattr(lambda_client, operation)(FunctionName=given, **parameters)
+        assert not [event for event in answer.get("EventStream", ()) if "ErrorCode" in event.get("InvokeComplete", {})]
         shown = answer.get("Configuration", answer)
         arn = shown.get("FunctionArn") or shown.get("AliasArn") or own
         assert arn == own or arn.startswith(own + ":"), operation

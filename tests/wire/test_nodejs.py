@@ -4,6 +4,8 @@ import base64
 import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
 from functools import partial
 from pathlib import Path
@@ -20,6 +22,7 @@ from wire.support import (
     invoke,
     tail_of,
     wait_for,
+    wait_updated,
     zip_of,
 )
 
@@ -289,6 +292,26 @@ def test_ly02_modules_of_a_layer(lambda_client, make_node, unique_name):
         lambda_client.delete_layer_version(LayerName=unique_name, VersionNumber=layer["Version"])
 
 
+def test_lf03_snap_start_is_taken_for_every_runtime(lambda_client, make_node):
+    """LF-03-snapstart-version: as the API takes it. Node.js has no hooks; init has run when the version is Active."""
+    source = (
+        "const loaded = Date.now();"
+        "exports.handler = async () => [loaded, process.env.AWS_LAMBDA_INITIALIZATION_TYPE, Date.now()];"
+    )
+    name = make_node(source, SnapStart={"ApplyOn": "PublishedVersions"}, Publish=True)
+    active = wait_for(
+        lambda: (
+            (found := lambda_client.get_function_configuration(FunctionName=name, Qualifier="1"))["State"] == "Active"
+            and found
+        ),
+        within_s=60,
+    )
+    assert active["SnapStart"]["OptimizationStatus"] == "On"
+    loaded, initialization, called = invoke(lambda_client, f"{name}:1", {})[1]
+    assert initialization == "snap-start"
+    assert loaded < called
+
+
 def settled(client, name):
     """Return a function's configuration once it is not Pending any more."""
     found = client.get_function_configuration(FunctionName=name)
@@ -310,11 +333,72 @@ def test_a_version_that_is_not_here_says_what_adds_it(server, lambda_client, uni
                 major = runtime.removeprefix("nodejs").partition(".")[0]
                 assert invoke(lambda_client, name, {})[1].startswith(f"v{major}.")
             else:
-                assert "npm install --prefix" in found["StateReason"]
+                assert f"`lambent runtimes install {runtime} --runtimes-dir" in found["StateReason"]
         finally:
             lambda_client.delete_function(FunctionName=name)
     with pytest.raises(ClientError, match=r"Runtime nodejs16\.x is not offered by this version of Lambent"):
         lambda_client.create_function(FunctionName=unique_name, **{**settings, "Runtime": "nodejs16.x"})
+
+
+def run_lambent(arguments, path=os.environ["PATH"]):
+    done = subprocess.run(
+        [LAMBENT, *arguments], capture_output=True, text=True, check=False, env={**os.environ, "PATH": path}
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    return done.stderr
+
+
+def start_over(client, name):
+    client.update_function_configuration(FunctionName=name, Description="once more")
+
+    def has_started():
+        found = client.get_function_configuration(FunctionName=name)
+        return (found["State"], found.get("LastUpdateStatus")) == ("Active", "Successful")
+
+    wait_for(has_started)
+
+
+FINDS_SDK = """export const handler = async () => [process.version, await import('@aws-sdk/client-s3').then(
+    ({ default: found }) => found.of, (error) => error.code)];"""
+
+NPM_OF_ONE_MODULE = """#!/bin/sh
+mkdir -p node_modules/@aws-sdk/client-s3
+echo "exports.of = 'the SDK';" > node_modules/@aws-sdk/client-s3/index.js
+"""
+
+
+def test_what_a_failed_function_says_adds_its_version(own_server, unique_name):
+    """The command in its reason installs the version; the server finds it, and so the SDK, with the next update."""
+    if shutil.which("npm") is None:
+        pytest.skip("needs:npm:apt install npm")
+    server = own_server()
+    where = ("--runtimes-dir", str(server.data_dir / "own-runtimes"))
+    server.options = where
+    client = server.start().client("lambda")
+    for runtime in ("nodejs22.x", "nodejs24.x", "nodejs20.x"):
+        name = FunctionMaker(client, runtime, f"{unique_name}-{runtime[6:8]}")(
+            entries={"index.mjs": FINDS_SDK}, Handler="index.handler", wait=False
+        )
+        found = wait_for(partial(settled, client, name))
+        if found["State"] == "Failed":
+            break
+    else:
+        pytest.skip("needs:a-version-less:a machine without one of the versions of Node.js")
+    command = re.search(r"`lambent (runtimes install [^`]+)`", found["StateReason"])[1]
+    assert f"runtimes: {runtime}: installed, Node.js " in run_lambent(shlex.split(command))
+    start_over(client, name)
+    version, sdk = invoke(client, name, {})[1]
+    assert version.startswith(f"v{runtime[6:8]}.")
+    assert sdk == "ERR_MODULE_NOT_FOUND"
+
+    programs = server.data_dir / "programs"
+    programs.mkdir()
+    (programs / "npm").write_text(NPM_OF_ONE_MODULE)
+    (programs / "npm").chmod(0o755)
+    path = f"{programs}:{os.environ['PATH']}"
+    assert "runtimes: aws-sdk-js: installed, in " in run_lambent(("runtimes", "install", "aws-sdk-js", *where), path)
+    start_over(client, name)
+    assert invoke(client, name, {})[1] == [version, "the SDK"]
 
 
 def test_the_example_runs(lambda_client, make_node, node):
@@ -348,3 +432,46 @@ def test_on_the_other_drivers(other_server, unique_name):
     )
     assert invoke(client, name, {})[1] == "layer"
     assert invoke(client, name, {"fail": True})[1]["errorType"] == "TypeError"
+
+
+GOODBYE = """
+process.on('SIGTERM', async () => {
+  await new Promise((go) => setTimeout(go, 50));
+  console.log('goodbye of', process.env.AWS_LAMBDA_FUNCTION_NAME);
+  process.exit();
+});
+exports.handler = async () => 1;
+"""
+
+
+def test_an_idle_environment_may_say_goodbye(lambda_client, logs_client, make_node):
+    """Ended by an update, then by the end of the function: SIGTERM each time, and the log has what is said then."""
+    name = make_node(GOODBYE)
+    said = f"goodbye of {name}"
+
+    def count():
+        events = logs_client.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+        return sum(said in event["message"] for event in events)
+
+    invoke_warm(lambda_client, name, {})
+    lambda_client.update_function_configuration(FunctionName=name, Description="again")
+    wait_updated(lambda_client, name)
+    wait_for(lambda: count() == 1)
+    invoke_warm(lambda_client, name, {})
+    lambda_client.delete_function(FunctionName=name)
+    wait_for(lambda: count() == 2)
+
+
+def test_a_server_that_stops_lets_functions_say_goodbye(own_server, node):
+    """It waits for them, but not for one that does not go, and the next server has what they said."""
+    server = own_server().start()
+    client = server.client("lambda")
+    maker = FunctionMaker(client, node, "leaving")
+    polite = maker(entries={"index.js": GOODBYE}, Handler="index.handler")
+    stubborn = "process.on('SIGTERM', () => {}); exports.handler = async () => 1;"
+    for name in (polite, maker(entries={"index.js": stubborn}, Handler="index.handler")):
+        invoke_warm(client, name, {})
+    assert server.stop() == 0
+    server.restart()
+    found = messages_of(server.client("logs"), polite, lambda message: "goodbye" in message)
+    assert found[-1].endswith(f"goodbye of {polite}\n")

@@ -42,12 +42,6 @@ def test_er04_invoke_async(lambda_client, make_function):
     refused(lambda: lambda_client.invoke_async(FunctionName=name, InvokeArgs=b"{}"))
 
 
-def test_pl01_streamed_responses(lambda_client, make_function):
-    """PL-01: answers above 6 MB can be streamed. Turned round by response streaming."""
-    name = make_function(HELLO)
-    refused(lambda: lambda_client.invoke_with_response_stream(FunctionName=name))
-
-
 def test_pl03_filter_patterns(lambda_client, logs_client, make_function):
     """PL-03: FilterLogEvents with a pattern. Turned round by the filter pattern language."""
     name = make_function(HELLO)

@@ -1,10 +1,13 @@
 """Behaviour cases of deployment packages, by their ids."""
 
+import base64
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
 from wire.support import error_of, invoke, zip_of
+from wire.test_layers import Layers
 
 ROOT = "import os; ROOT = os.environ['LAMBDA_TASK_ROOT']\n"
 
@@ -31,14 +34,25 @@ def handler(e, c):
     assert invoke(lambda_client, make_function(archive=archive))[1] == ["hi\n", "PermissionError"]
 
 
-def test_pk02_symlinks_are_links(lambda_client, make_function):
-    """PK-02: a symlink entry becomes a symlink. (In layers: once layers are offered.)"""
+def test_pk02_symlinks_are_links(lambda_client, make_function, unique_name):
+    """PK-02: a symlink entry becomes a symlink, in packages and in layers, also those that are merged."""
     source = f"""{ROOT}
+OPT = os.environ["PATH"].rpartition(":")[2].removesuffix("/bin")
 def handler(e, c):
-    return {{"islink": os.path.islink(ROOT + "/lib/link.txt"), "text": open(ROOT + "/lib/link.txt").read()}}
+    links = [ROOT + "/lib/link.txt", OPT + "/lib/link.txt", OPT + "/lib/out"]
+    return [os.path.islink(link) and os.path.exists(link) and open(link).read() for link in links]
 """
+    layers = Layers(lambda_client, unique_name)
     archive = zip_of({"app.py": source, "lib/real.txt": "data"}, links={"lib/link.txt": "real.txt"})
-    assert invoke(lambda_client, make_function(archive=archive))[1] == {"islink": True, "text": "data"}
+    links = {"lib/link.txt": "real.txt", "lib/out": "../../etc/lambent-secret"}
+    linked = zip_of({"lib/real.txt": "of the layer"}, links=links)
+    try:
+        attached = [layers(linked, "a"), layers(zip_of({"lib/other.txt": ""}), "b")]
+        name = make_function(archive=archive, Layers=attached)
+        # What leads out of a layer leads to what the function could have opened by itself.
+        assert invoke(lambda_client, name)[1] == ["data", "of the layer", False]
+    finally:
+        layers.delete()
 
 
 def test_pk03_backslashes_are_kept(server, lambda_client, make_function):
@@ -101,3 +115,21 @@ def test_pk06_unreadable_files_fail_as_on_aws(server, lambda_client, make_functi
     else:
         # Without root the function runs as the user who owns the file: lenient, as the changelog says.
         assert payload == 1
+
+
+def test_a_package_is_on_the_disk_once(server, lambda_client, make_function):
+    """Every environment sees the files that were unpacked, none a copy of them."""
+    source = f"""{ROOT}
+import time
+def handler(e, c):
+    time.sleep(0.5)
+    found = os.stat(ROOT + "/large")
+    return [c.log_stream_name, found.st_ino, found.st_size]
+"""
+    name = make_function(archive=zip_of({"app.py": source, "large": b"\0" * 5_000_000}))
+    with ThreadPoolExecutor(2) as pool:
+        seen = [answer for _, answer in pool.map(lambda _: invoke(lambda_client, name), range(2))]
+    assert len({stream for stream, _, _ in seen}) == 2, "one environment served both"
+    sha256 = lambda_client.get_function_configuration(FunctionName=name)["CodeSha256"]
+    unpacked = (server.data_dir / "packages" / base64.b64decode(sha256).hex() / "large").stat()
+    assert {(inode, size) for _, inode, size in seen} == {(unpacked.st_ino, 5_000_000)}

@@ -1,4 +1,7 @@
-"""The tools that build functions: run with progress, silent when all is well, their last words when it is not."""
+"""
+The tools that build functions and install runtimes: run with progress, silent when all is well, their last words when
+it is not.
+"""
 
 import os
 import shutil
@@ -47,15 +50,19 @@ class Builder:
     Args:
         clock: measures how long they take.
         verbose: whether their output is shown as it comes.
+        command: the command of Lambent that runs them.
+        undone: what their failure means.
     """
 
     clock: Clock
     verbose: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    command: str = "deploy"
+    undone: str = "nothing has been deployed"
 
     def say(self, line: str) -> None:
         """Print one line of progress."""
-        print(f"deploy: {line}", file=sys.stderr, flush=True)
+        print(f"{self.command}: {line}", file=sys.stderr, flush=True)
 
     def has(self, program: str) -> bool:
         """Whether a program is on the PATH."""
@@ -108,8 +115,8 @@ class Builder:
             if code != 0:
                 self._print_last_words(words)
                 how = f"exit code {code}" if code > 0 else f"signal {-code}"
-                raise CommandFailed(f"`{shown}` failed with {how}: nothing has been deployed")
-            self.say(f"built after {self.clock.monotonic() - began:.1f} s")
+                raise CommandFailed(f"`{shown}` failed with {how}: {self.undone}")
+            self.say(f"done after {self.clock.monotonic() - began:.1f} s")
             answer.seek(0)
             return answer.read()
 

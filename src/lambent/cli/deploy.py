@@ -35,7 +35,7 @@ def deploy(
     runtime: Annotated[
         str | None,
         typer.Option(
-            help=r"\[default: provided.al2023, Lambent's own Python, or this machine's Node.js]",
+            help=r"\[default: provided.al2023, Lambent's own Python, or this machine's Node.js or Ruby]",
             metavar="RUNTIME",
             show_default=False,
         ),
@@ -68,8 +68,8 @@ def deploy(
 
     go.mod: `go build`. Cargo.toml: `cargo build --release`, for musl where that target is installed. An executable
     `bootstrap`: the folder as it is. requirements.txt or a .py file: Python, with `pip install` into the package.
-    package.json or a .js, .mjs or .cjs file: Node.js, with `npm ci` into the package. They are looked for in this
-    order; --runtime decides where a folder holds several.
+    package.json or a .js, .mjs or .cjs file: Node.js, with `npm ci` into the package. Gemfile or a .rb file: Ruby, with
+    `bundle install` into the package. They are looked for in this order; --runtime decides where there are several.
 
     What is not given stays as the function has it, or as AWS has it for a new one; --env and --layer replace all
     that were there. Prints the ARN and the version once the function is ready to be invoked; progress goes to stderr.

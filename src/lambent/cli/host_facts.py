@@ -192,7 +192,7 @@ def _pip() -> Fact:
         return Fact(
             "pip",
             State.NO,
-            "the server's Python has no pip: it installs the runtimes' clients",
+            "the server's Python has no pip: it installs AWS's client for Python functions",
             "pip install lambent again",
         )
     return Fact("pip", State.YES, answer.partition(" from ")[0])

@@ -24,6 +24,7 @@ from lambent.cli.invoke import invoke
 from lambent.cli.logs import logs
 from lambent.cli.ls import ls
 from lambent.cli.runtimes import runtimes
+from lambent.cli.runtimes_install import install
 from lambent.cli.serve import serve
 from lambent.errors.families import SettingsError
 
@@ -49,8 +50,13 @@ def _help_of(command: Callable[..., None]) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs.split("\n\n"))
 
 
-for command in (serve, demo, doctor, runtimes, conformance):
+for command in (serve, demo, doctor):
     app.command(help=_help_of(command), rich_help_panel=SERVER_PANEL)(command)
+runtimes_app = typer.Typer(add_completion=False)
+runtimes_app.callback(invoke_without_command=True)(runtimes)
+runtimes_app.command(help=_help_of(install))(install)
+app.add_typer(runtimes_app, name="runtimes", help=_help_of(runtimes), rich_help_panel=SERVER_PANEL)
+app.command(help=_help_of(conformance), rich_help_panel=SERVER_PANEL)(conformance)
 for command in (deploy, invoke, logs, ls):
     app.command(help=_help_of(command), rich_help_panel=CLIENT_PANEL)(command)
 

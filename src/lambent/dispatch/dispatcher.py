@@ -86,7 +86,10 @@ class Dispatcher:
             grant.release()
             raise
         outcome = await self._workers.invoke(slot, invocation)
-        grant.answer()
+        if outcome.stream is None:
+            grant.answer()
+        else:
+            outcome.stream.when_ended(grant.answer)
         return outcome
 
     async def _take(self, version: FunctionVersion) -> Grant:

@@ -1,6 +1,8 @@
 """One request to run a function, and what came of it."""
 
 import enum
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
 
 import msgspec
 
@@ -20,6 +22,8 @@ class Invocation(msgspec.Struct, frozen=True):
     """Whether the answer waits for REPORT and carries the end of the log."""
     tenant: str | None = None
     """For whom it is, where the function tells tenants apart."""
+    wants_stream: bool = False
+    """Whether the caller takes the response piece by piece; else one that the runtime streams is gathered first."""
 
 
 class EnvironmentFailure(enum.Enum):
@@ -37,6 +41,8 @@ class EnvironmentFailure(enum.Enum):
     """The runtime could not be started: no bootstrap, or not executable."""
     RESPONSE_TOO_LARGE = "Function.ResponseSizeTooLarge"
     """The response is beyond the payload limit."""
+    RESPONSE_TRUNCATED = "Runtime.TruncatedResponse"
+    """The runtime broke off a response that it was streaming."""
     SANDBOX_FAILED = "Sandbox.Failure"
     """Lambent could not provide the environment."""
 
@@ -50,6 +56,40 @@ class FunctionError(msgspec.Struct, frozen=True):
     """`errorType` of the payload, for the REPORT line and retries."""
 
 
+class StreamEnd(msgspec.Struct, frozen=True):
+    """How a streamed response ended."""
+
+    error: FunctionError | None = None
+    error_payload: bytes = b""
+    """What tells of the error, as a buffered response's payload would; empty without one."""
+    log_tail: bytes | None = None
+    """The last 4 KB of the invocation's log, when it was asked for."""
+
+
+class ResponseStream(Protocol):
+    """
+    A response that comes in pieces while the handler runs. One reader, which iterates over the pieces and then looks at
+    `end`, or calls `close`. A reader that is slow slows the function down; one that goes changes nothing else.
+    """
+
+    @property
+    def end(self) -> StreamEnd | None:
+        """How it ended; None until the runtime is done."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Iterate over the pieces, none of them empty; their boundaries mean nothing."""
+        ...
+
+    def when_ended(self, call: Callable[[], None]) -> None:
+        """Have `call` called when the runtime is done, at once if it is. It must not raise."""
+        ...
+
+    def close(self) -> None:
+        """Say that nobody reads any more: what is there and what comes is thrown away. Idempotent."""
+        ...
+
+
 class RestoreFailure(enum.Enum):
     """How an environment of a version with SnapStart can fail to be restored: the handler did not run."""
 
@@ -60,7 +100,7 @@ class RestoreFailure(enum.Enum):
 
 
 class InvocationOutcome(msgspec.Struct, frozen=True):
-    """What an invocation came to. `payload` is passed through untouched."""
+    """What an invocation came to, or is coming to where `stream` is set. `payload` is passed through untouched."""
 
     payload: bytes
     executed_version: str
@@ -70,3 +110,8 @@ class InvocationOutcome(msgspec.Struct, frozen=True):
     """The last 4 KB of the invocation's log, when it was asked for."""
     restore_failure: RestoreFailure | None = None
     """Set when there is no payload because the environment could not be restored."""
+    stream: ResponseStream | None = None
+    """
+    The response, instead of `payload`, `error` and `log_tail`: the caller wanted it so and the runtime streams. Whoever
+    gets it reads or closes it.
+    """

@@ -23,6 +23,8 @@ class Quotas(msgspec.Struct, frozen=True):
     invoke_payload_max_bytes: int = 6_291_456
     response_payload_max_bytes: int = 6_291_556
     """6 MiB and 100 bytes of slack. Observed: the text of Function.ResponseSizeTooLarge."""
+    response_stream_max_bytes: int = 209_715_200
+    """Documented: Lambda developer guide, response streaming: 200 MB."""
     client_context_max_bytes: int = 3_583
     create_request_max_bytes: int = 70_167_211
     """Observed: CreateFunction's own text for a body beyond it."""

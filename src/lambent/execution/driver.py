@@ -16,15 +16,16 @@ import msgspec
 
 from lambent.clock import Clock, TimerHandle
 from lambent.domain.function import Deployment
-from lambent.domain.invocation import EnvironmentFailure, Invocation, InvocationOutcome
+from lambent.domain.invocation import EnvironmentFailure, FunctionError, Invocation, InvocationOutcome, StreamEnd
 from lambent.errors.families import DependencyError
 from lambent.execution import environment as machine
 from lambent.execution.environment import EnvironmentMachine, EnvironmentState, InitFailure, describe_exit
 from lambent.execution.output import EnvironmentOutput
 from lambent.execution.parked import ParkedEnvironment, ParkedPool
 from lambent.execution.starting import StartPlan, assignment, plan_start
+from lambent.execution.streamed_response import StreamedResponse
 from lambent.runtime_api import server as runtime_api
-from lambent.runtime_api.contract import NextCall, Post, RestoreCall, Verdict
+from lambent.runtime_api.contract import Inflow, NextCall, Post, RestoreCall, Verdict
 from lambent.runtimes.contract import InvalidEntrypoint, Runtimes, RuntimeUnavailable
 from lambent.sandbox import contract as sandbox_contract
 from lambent.sandbox.contract import Sandbox, SandboxStartError
@@ -81,6 +82,8 @@ class Surroundings(msgspec.Struct, frozen=True):
     endpoint: Callable[[], str]
     """Returns the gateway's base URL as a function reaches it."""
     response_max_bytes: int
+    stream_max_bytes: int
+    """The most of a response that a runtime streams."""
     file_systems: Mapping[str, str] = {}
     """ARN to the directory of this machine that the operator offers for it."""
     serve_gateway: "Callable[[socket.socket, ExecutionEnvironment], Awaitable[Closable]] | None" = None
@@ -134,6 +137,8 @@ class ExecutionEnvironment:
         self._answer: asyncio.Future[InvocationOutcome] | None = None
         self._deadline: TimerHandle | None = None
         self._deadline_at_ms = 0
+        self._shutdown: TimerHandle | None = None
+        """Set once the runtime was asked to end: then comes the end."""
         self._next_call: NextCall | None = None
         self._sandboxed: sandbox_contract.Environment | None = None
         self._is_killed = False
@@ -152,6 +157,10 @@ class ExecutionEnvironment:
         # Also where nothing is kept for it: the runtime then runs the hooks that the function relies on.
         self._initialization_type = _SNAP_START if deployment.is_snap_started else "on-demand"
         self._restore_call: RestoreCall | None = None
+        self._inflow: Inflow | None = None
+        """Where the response that begins comes in."""
+        self._stream: StreamedResponse | None = None
+        """The response whose beginning the caller has."""
         self._invocation: Invocation | None = None
         """The one placed last. The machine forgets its own before the commands that log its end are performed."""
         self._output = EnvironmentOutput(deployment, surroundings.logs, surroundings.runtimes, surroundings.clock)
@@ -203,9 +212,14 @@ class ExecutionEnvironment:
         if self._sandboxed is not None:
             self._around.sandbox.thaw(self._sandboxed)
 
-    def retire(self) -> None:
-        """End the environment: now when it is idle, after its invocation when it is busy."""
-        self._handle(_RETIRE)
+    def retire(self, *, at_once: bool = False) -> None:
+        """
+        End the environment: now when it is idle, after its invocation when it is busy.
+
+        Its place is free from then on. The runtime is asked to end and has a moment for that, unless an idle one has to
+        go `at_once`.
+        """
+        self._handle(machine.Retire(at_once=True) if at_once else _RETIRE)
 
     async def live(self) -> None:
         """Start the runtime, serve it until it ends, start it again where init is repeated; then clean up."""
@@ -225,6 +239,7 @@ class ExecutionEnvironment:
         for waiting in (self._answer, self._initialising):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(DependencyError("the execution environment failed", retryable=True))
+        self._break_stream("the execution environment failed")
 
     # The life of the process -------------------------------------------------------------------------------------
 
@@ -265,7 +280,11 @@ class ExecutionEnvironment:
         self._is_init_over = self._is_frozen = self._is_out_of_memory = False
         opened: list[Closable] = []
         try:
-            opened.append(await runtime_api.serve(sandboxed.runtime_listener, self, around.response_max_bytes))
+            opened.append(
+                await runtime_api.serve(
+                    sandboxed.runtime_listener, self, around.response_max_bytes, around.stream_max_bytes
+                )
+            )
             if self._is_killed:
                 self._handle(machine.Exited(_KILLED))
                 return False
@@ -303,6 +322,8 @@ class ExecutionEnvironment:
         finally:
             self._output.detach()
             self._sandboxed = None
+            if self._shutdown is not None:
+                self._shutdown.cancel()
             around.parked.end(parked)
             for server in opened:
                 server.close()
@@ -384,14 +405,39 @@ class ExecutionEnvironment:
         self._handle(machine.ResponsePosted(post.body, post.content_type))
         return Verdict.ACCEPTED
 
-    def response_too_large(self, request_id: str) -> Verdict:
-        if not self._machine.is_pending(request_id):
+    def response_too_large(self, request_id: str, limit_bytes: int) -> Verdict:
+        if not self._machine.is_pending(request_id) and not self._machine.is_streaming(request_id):
             return Verdict.INVALID_REQUEST_ID
-        self._handle(machine.ResponseTooLarge())
+        self._handle(machine.ResponseTooLarge(limit_bytes))
         return Verdict.TOO_LARGE
 
-    def error_posted(self, request_id: str, post: Post) -> Verdict:
+    def response_begun(self, request_id: str, content_type: str, inflow: Inflow) -> bool:
         if not self._machine.is_pending(request_id):
+            return False
+        invocation = self._machine.invocation
+        assert invocation is not None
+        if not invocation.wants_stream:
+            return False
+        self._inflow = inflow
+        self._handle(machine.ResponseBegun(content_type))
+        return True
+
+    def response_piece(self, request_id: str, piece: bytes) -> None:
+        if self._stream is not None and self._machine.is_streaming(request_id):
+            self._stream.write(piece)
+
+    def response_ended(self, request_id: str) -> Verdict:
+        if not self._machine.is_streaming(request_id):
+            return Verdict.INVALID_REQUEST_ID
+        self._handle(machine.ResponseEnded())
+        return Verdict.ACCEPTED
+
+    def response_broken(self, request_id: str) -> None:
+        if self._machine.is_streaming(request_id):
+            self._handle(machine.ResponseBroken())
+
+    def error_posted(self, request_id: str, post: Post) -> Verdict:
+        if not self._machine.is_pending(request_id) and not self._machine.is_streaming(request_id):
             return Verdict.INVALID_REQUEST_ID
         self._handle(machine.ErrorPosted(_error_payload(post), _error_type(post)))
         return Verdict.ACCEPTED
@@ -493,29 +539,53 @@ class ExecutionEnvironment:
         self.memory_peak_mib = peak_mib
         self._output.end(self._invocation, command, peak_mib, cpu_us)
 
+    def _begin_answer(self, command: machine.BeginAnswer) -> None:
+        answer, self._answer = self._answer, None
+        inflow, self._inflow = self._inflow, None
+        assert answer is not None and inflow is not None
+        self._stream = stream = StreamedResponse(inflow)
+        if answer.done():
+            # The caller was cancelled. What it asked for goes on, and nobody reads it.
+            stream.close()
+            return
+        answer.set_result(
+            InvocationOutcome(b"", self.deployment.version, content_type=command.content_type, stream=stream)
+        )
+
     def _answer_caller(self, command: machine.Answer) -> None:
         answer, self._answer = self._answer, None
         tail = self._output.take_tail()
-        assert answer is not None
-        if not answer.done():
-            answer.set_result(
-                InvocationOutcome(
-                    payload=command.payload,
-                    executed_version=self.deployment.version,
-                    error=command.error,
-                    content_type=command.content_type,
-                    log_tail=tail,
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.finish(StreamEnd(command.error, command.payload, tail))
+        else:
+            assert answer is not None
+            if not answer.done():
+                answer.set_result(
+                    InvocationOutcome(
+                        payload=command.payload,
+                        executed_version=self.deployment.version,
+                        error=command.error,
+                        content_type=command.content_type,
+                        log_tail=tail,
+                    )
                 )
-            )
         if self._machine.state is EnvironmentState.RESPONDED:
             self._owner.environment_answered(self)
 
     def _refuse_caller(self, command: machine.Refuse) -> None:
         answer, self._answer = self._answer, None
         self._output.take_tail()
+        self._break_stream(command.reason)
         # None: the response came before the loss, and with it the answer.
         if answer is not None and not answer.done():
             answer.set_exception(DependencyError(command.reason, retryable=True))
+
+    def _break_stream(self, reason: str) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            # Assumed: what AWS says where the fault is its own is nowhere published; revisit test_driver.py.
+            stream.finish(StreamEnd(FunctionError(kind="ServiceException"), reason.encode()))
 
     def _initialised(self, command: machine.Initialised) -> None:
         if self._sandboxed is not None:
@@ -538,6 +608,15 @@ class ExecutionEnvironment:
         self._is_killed = True
         if self._sandboxed is not None:
             self._around.sandbox.kill(self._sandboxed)
+
+    def _shut_down(self, command: machine.ShutDown) -> None:
+        self._is_frozen = False
+        if self._sandboxed is not None:
+            self._around.sandbox.terminate(self._sandboxed)
+            self._shutdown = self._around.clock.call_later(machine.SHUTDOWN_S, self._shutdown_over)
+
+    def _shutdown_over(self) -> None:
+        self._kill(machine.Kill())
 
     def _free(self, command: machine.Free) -> None:
         self._owner.environment_free(self)
@@ -562,10 +641,12 @@ _PERFORM: dict[type, Callable[[ExecutionEnvironment, object], None]] = {
     machine.LogLine: _E._log_line,  # type: ignore[dict-item]
     machine.LogTimeout: _E._log_timeout,  # type: ignore[dict-item]
     machine.LogEnd: _E._log_end,  # type: ignore[dict-item]
+    machine.BeginAnswer: _E._begin_answer,  # type: ignore[dict-item]
     machine.Answer: _E._answer_caller,  # type: ignore[dict-item]
     machine.Refuse: _E._refuse_caller,  # type: ignore[dict-item]
     machine.Initialised: _E._initialised,  # type: ignore[dict-item]
     machine.Kill: _E._kill,  # type: ignore[dict-item]
+    machine.ShutDown: _E._shut_down,  # type: ignore[dict-item]
     machine.Free: _E._free,  # type: ignore[dict-item]
     machine.Gone: _E._gone,  # type: ignore[dict-item]
 }

@@ -15,6 +15,14 @@ import msgspec
 
 from lambent.domain.invocation import EnvironmentFailure, FunctionError, Invocation, RestoreFailure
 
+SHUTDOWN_S = 0.5
+"""
+How long a runtime that was asked to end may take.
+
+Documented: Lambda developer guide, shutdown phase, of functions with internal extensions. AWS asks no others; here all
+are, since there are no extensions and functions that close their connections want to be asked.
+"""
+
 INIT_LIMIT_S = 10.0
 """
 How long the init phase may take before it is repeated inside the invocation.
@@ -48,10 +56,12 @@ class EnvironmentState(enum.Enum):
     """An invocation waits for the hooks that the function wants to run after a restore."""
     RUNNING = "running"
     """An invocation has been delivered, no response has come."""
+    STREAMING = "streaming"
+    """A response is coming in piece by piece, and its caller has what is there."""
     RESPONDED = "responded"
     """The response is here; the runtime has not asked for the next event yet, so the invocation still counts."""
     ENDING = "ending"
-    """Killed on purpose; its processes are about to be gone. Nothing can be pending."""
+    """Killed on purpose, or asked to end; its processes are about to be gone. Nothing can be pending."""
     DEAD = "dead"
     """Gone."""
 
@@ -99,8 +109,22 @@ class ResponsePosted(msgspec.Struct, frozen=True):
     content_type: str
 
 
+class ResponseBegun(msgspec.Struct, frozen=True):
+    """The runtime has begun to stream its response, to a caller that takes it so."""
+
+    content_type: str
+
+
+class ResponseEnded(msgspec.Struct, frozen=True):
+    """The streamed response is whole."""
+
+
+class ResponseBroken(msgspec.Struct, frozen=True):
+    """The connection of the streamed response ended before the response did."""
+
+
 class ErrorPosted(msgspec.Struct, frozen=True):
-    """The runtime reported that the handler failed."""
+    """The runtime reported that the handler failed, maybe in the midst of a streamed response."""
 
     payload: bytes
     error_type: str
@@ -108,6 +132,8 @@ class ErrorPosted(msgspec.Struct, frozen=True):
 
 class ResponseTooLarge(msgspec.Struct, frozen=True):
     """The runtime posted more than an answer may hold."""
+
+    limit_bytes: int
 
 
 class InitErrorPosted(msgspec.Struct, frozen=True):
@@ -143,6 +169,9 @@ class DeadlinePassed(msgspec.Struct, frozen=True):
 class Retire(msgspec.Struct, frozen=True):
     """The environment is not wanted any more; what runs may finish."""
 
+    at_once: bool = False
+    """Whether an idle one has to go without a shutdown phase: somebody waits for its memory."""
+
 
 Event = (
     Invoke
@@ -152,6 +181,9 @@ Event = (
     | RestoreRequested
     | RestoreErrorPosted
     | ResponsePosted
+    | ResponseBegun
+    | ResponseEnded
+    | ResponseBroken
     | ErrorPosted
     | ResponseTooLarge
     | InitErrorPosted
@@ -243,8 +275,14 @@ class RestoreFailed(msgspec.Struct, frozen=True):
     failure: RestoreFailure
 
 
+class BeginAnswer(msgspec.Struct, frozen=True):
+    """Give the caller the beginning of a streamed response. `Answer` or `Refuse` ends it."""
+
+    content_type: str
+
+
 class Answer(msgspec.Struct, frozen=True):
-    """Give the caller the outcome."""
+    """Give the caller the outcome; where the answer has begun, only how it ended."""
 
     payload: bytes
     content_type: str
@@ -278,6 +316,10 @@ class Kill(msgspec.Struct, frozen=True):
     """End all processes of the environment."""
 
 
+class ShutDown(msgspec.Struct, frozen=True):
+    """Ask the runtime to end, and end all processes once it has had its time for that."""
+
+
 class Free(msgspec.Struct, frozen=True):
     """The slot returns: the environment can take another invocation."""
 
@@ -296,6 +338,7 @@ Command = (
     | LogRestoreReport
     | RestoreFailed
     | Deliver
+    | BeginAnswer
     | LogInitReport
     | LogLine
     | LogTimeout
@@ -304,6 +347,7 @@ Command = (
     | Refuse
     | Initialised
     | Kill
+    | ShutDown
     | Free
     | Gone
 )
@@ -311,6 +355,7 @@ Command = (
 _CLEAR = ClearDeadline()
 _START_LINE = LogStart()
 _KILL = Kill()
+_SHUT_DOWN = ShutDown()
 _FREE = Free()
 _GONE = Gone()
 _TIMEOUT_LINE = LogTimeout()
@@ -367,8 +412,10 @@ class EnvironmentMachine:
         "_init_began",
         "_init_limit_s",
         "_init_ms",
+        "_is_broken",
         "_is_retiring",
         "_is_snapshot",
+        "_next_waits",
         "_pending_answer",
         "_restart_reason",
         "_restore_ms",
@@ -394,6 +441,10 @@ class EnvironmentMachine:
         """Whether the runtime waits to be told of the restore, instead of having asked for work."""
         self._is_retiring = False
         self._pending_answer: Answer | None = None
+        self._is_broken = False
+        """Whether the connection of the response that is being streamed has ended."""
+        self._next_waits = False
+        """Whether the runtime has asked for work while its streamed response has not come to its end here."""
         self._restart_reason: tuple[str, str] = ("error", "")
 
     def handle(self, event: Event, now: float) -> list[Command]:
@@ -415,6 +466,14 @@ class EnvironmentMachine:
         """Whether a response or error for this id is awaited."""
         return (
             self.state is EnvironmentState.RUNNING
+            and self.invocation is not None
+            and self.invocation.request_id == request_id
+        )
+
+    def is_streaming(self, request_id: str) -> bool:
+        """Whether the response for this id has begun, and its end is awaited."""
+        return (
+            self.state is EnvironmentState.STREAMING
             and self.invocation is not None
             and self.invocation.request_id == request_id
         )
@@ -665,15 +724,52 @@ class EnvironmentMachine:
         )
 
     def _too_large(self, event: ResponseTooLarge, now: float) -> list[Command]:
+        return self._hold_or_answer(self._beyond_limit(event))
+
+    @staticmethod
+    def _beyond_limit(event: ResponseTooLarge) -> Answer:
         kind = EnvironmentFailure.RESPONSE_TOO_LARGE.value
         # Observed: recorded answer of the service; this text carries no request id.
-        payload = msgspec.json.encode(
-            {
-                "errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
-                "errorType": kind,
-            }
+        text = f"Response payload size exceeded maximum allowed payload size ({event.limit_bytes} bytes)."
+        payload = msgspec.json.encode({"errorMessage": text, "errorType": kind})
+        return Answer(payload, "application/json", FunctionError(error_type=kind))
+
+    def _begun(self, event: ResponseBegun, now: float) -> list[Command]:
+        self.state = EnvironmentState.STREAMING
+        self._is_broken = self._next_waits = False
+        return [BeginAnswer(event.content_type)]
+
+    def _stream_ended(self, event: ResponseEnded, now: float) -> list[Command]:
+        return self._streamed(Answer(b"", "", None), now)
+
+    def _stream_failed(self, event: ErrorPosted, now: float) -> list[Command]:
+        return self._streamed(
+            Answer(event.payload, "application/json", FunctionError(error_type=event.error_type)), now
         )
-        return self._hold_or_answer(Answer(payload, "application/json", FunctionError(error_type=kind)))
+
+    def _stream_too_large(self, event: ResponseTooLarge, now: float) -> list[Command]:
+        return self._streamed(self._beyond_limit(event), now)
+
+    def _streamed(self, end: Answer, now: float) -> list[Command]:
+        commands = self._hold_or_answer(end)
+        # It has asked on another connection, and that was seen first.
+        return [*commands, *self._free_or_end(self._finish(None, now, "", ""))] if self._next_waits else commands
+
+    def _stream_broken(self, event: ResponseBroken, now: float) -> list[Command]:
+        # Most often the runtime is about to end, and how it does tells more.
+        self._is_broken = True
+        return self._truncated(now) if self._next_waits else []
+
+    def _next_in_stream(self, event: NextRequested, now: float) -> list[Command]:
+        self._next_waits = True
+        return self._truncated(now) if self._is_broken else []
+
+    def _truncated(self, now: float) -> list[Command]:
+        # Assumed: there is no text for it; revisit test_environment.py.
+        text = self._error_text("the runtime broke off its response")
+        kind = EnvironmentFailure.RESPONSE_TRUNCATED
+        answer = self._failure(kind, text)
+        return self._free_or_end(self._finish(answer, now, "error", kind.value))
 
     def _hold_or_answer(self, answer: Answer) -> list[Command]:
         self.state = EnvironmentState.RESPONDED
@@ -688,9 +784,12 @@ class EnvironmentMachine:
         return [Deliver(max(0.0, self._began + self._timeout_s - now))]
 
     def _next_after_response(self, event: NextRequested, now: float) -> list[Command]:
-        commands = self._finish(None, now, "", "")
+        return self._free_or_end(self._finish(None, now, "", ""))
+
+    def _free_or_end(self, commands: list[Command]) -> list[Command]:
+        """The runtime asks for work: the environment is idle, unless it was to end after this invocation."""
         if self._is_retiring:
-            return [*commands, _KILL, *self._end()]
+            return [*commands, _SHUT_DOWN, *self._end()]
         self.state = EnvironmentState.IDLE
         commands.append(_FREE)
         return commands
@@ -710,7 +809,7 @@ class EnvironmentMachine:
         return self._dead()
 
     def _retire_idle(self, event: Retire, now: float) -> list[Command]:
-        return [_KILL, *self._end()]
+        return [_KILL if event.at_once else _SHUT_DOWN, *self._end()]
 
     def _retire_later(self, event: Retire, now: float) -> list[Command]:
         self._is_retiring = True
@@ -826,12 +925,22 @@ _TABLE: dict[tuple[EnvironmentState, type], _Rule] = {
     (_S.RESTORING, Retire): _M._retire_later,
     (_S.RUNNING, NextRequested): _M._redeliver,
     (_S.RUNNING, ResponsePosted): _M._responded,
+    (_S.RUNNING, ResponseBegun): _M._begun,
     (_S.RUNNING, ErrorPosted): _M._error_posted,
     (_S.RUNNING, ResponseTooLarge): _M._too_large,
     (_S.RUNNING, Exited): _M._exited_busy,
     (_S.RUNNING, Lost): _M._lost_busy,
     (_S.RUNNING, DeadlinePassed): _M._timed_out,
     (_S.RUNNING, Retire): _M._retire_later,
+    (_S.STREAMING, NextRequested): _M._next_in_stream,
+    (_S.STREAMING, ResponseEnded): _M._stream_ended,
+    (_S.STREAMING, ErrorPosted): _M._stream_failed,
+    (_S.STREAMING, ResponseTooLarge): _M._stream_too_large,
+    (_S.STREAMING, ResponseBroken): _M._stream_broken,
+    (_S.STREAMING, Exited): _M._exited_busy,
+    (_S.STREAMING, Lost): _M._lost_busy,
+    (_S.STREAMING, DeadlinePassed): _M._timed_out,
+    (_S.STREAMING, Retire): _M._retire_later,
     (_S.RESPONDED, NextRequested): _M._next_after_response,
     (_S.RESPONDED, Exited): _M._exited_after_response,
     (_S.RESPONDED, Lost): _M._lost_after_response,

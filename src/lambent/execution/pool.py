@@ -324,7 +324,7 @@ class EnvironmentPool(EnvironmentOwner):
         # What it leaves is not on offer: it is for whoever has it end.
         self._is_evicting = True
         try:
-            victim.retire()
+            victim.retire(at_once=True)
         finally:
             self._is_evicting = False
         return True

@@ -15,7 +15,7 @@ from lambent.domain.layer import layers_key
 from lambent.errors.families import DependencyError
 from lambent.execution.variables import function_variables
 from lambent.runtimes.contract import LayersAt, RuntimeCommand, Runtimes
-from lambent.sandbox.contract import Assignment, Environment, ParkedKind, Sandbox, Zygote
+from lambent.sandbox.contract import Ahead, Assignment, Environment, ParkedKind, Sandbox, Zygote
 from lambent.store.contract import Packages
 
 _log = logging.getLogger("lambent.execution")
@@ -77,6 +77,7 @@ async def plan_start(
         task_root,
         configuration.environment or {},
         None if layers is None else LayersAt(layers, sandbox.layers_root(layers)),
+        memory_mib=configuration.memory_mib,
     )
     mounts = tuple((one.mount_path, _directory(one.arn, file_systems)) for one in configuration.file_systems)
     return StartPlan(_kind(deployment, command), command, package, task_root, layers, mounts)
@@ -104,12 +105,13 @@ def _directory(arn: str, file_systems: Mapping[str, str]) -> str:
 
 
 def _kind(deployment: Deployment, command: RuntimeCommand) -> ParkedKind:
-    zygote = command.zygote
+    zygote, ahead = command.zygote, command.ahead
     return ParkedKind(
         owner=f"{deployment.scope.account}/{deployment.scope.region}",
         folders=command.folders,
         # Sandboxes and runtimes do not know each other; here the one's word becomes the other's.
         zygote=None if zygote is None else Zygote(zygote.argv, zygote.environ, zygote.preload),
+        ahead=None if ahead is None else Ahead(ahead.argv, ahead.environ),
         egress=deployment.egress,
     )
 

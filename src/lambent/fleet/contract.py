@@ -72,7 +72,7 @@ class Workers(Protocol):
 
     async def invoke(self, slot: Slot, invocation: Invocation) -> InvocationOutcome:
         """
-        Run one invocation and return its outcome.
+        Run one invocation and return its outcome; where that is a stream, when its first byte is here.
 
         A cancelled caller changes nothing: the invocation finishes and the slot returns.
 

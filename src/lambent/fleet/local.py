@@ -48,7 +48,15 @@ class LocalFleet:
         answer = environment.invoke(invocation)
         if is_new:
             self._pool.start(environment)
-        return await answer
+        try:
+            return await answer
+        except BaseException:
+            # The caller was cancelled when its answer was there already: nobody is left to read what is streamed.
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                stream = answer.result().stream
+                if stream is not None:
+                    stream.close()
+            raise
 
 
 def _environment_of(slot: Slot) -> ExecutionEnvironment:

@@ -1,6 +1,6 @@
 """The gateway's own paths, below `/_lambent/`."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 import msgspec
@@ -52,7 +52,7 @@ class OwnPaths:
         return WireResponse(200, [(b"content-type", b"application/zip")], body)
 
 
-async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     yield first
     async for chunk in rest:
         yield chunk

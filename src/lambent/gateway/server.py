@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import math
-from asyncio import AbstractServer, Event, get_running_loop
+from asyncio import AbstractServer, Event, TimerHandle, get_running_loop
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from email.utils import formatdate
 from socket import SHUT_RDWR, socket
@@ -40,6 +40,12 @@ _KEEP_ALIVE_S = 75
 """
 How long a client may keep us waiting, between requests and in the midst of one: else whoever stops half-way holds what
 a request counts for ever. Longer than SDKs' pools keep a connection that they mean to use again.
+"""
+
+_STALLED_S = 900
+"""
+How long a client may leave what we have for it untaken before its connection is dropped. No function that streams to it
+lives longer.
 """
 
 INSIDE_CONNECTIONS_MAX = 256
@@ -102,10 +108,14 @@ class Gateway:
             await send({"type": "http.response.start", "status": response.status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        async for chunk in body:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        try:
+            await send({"type": "http.response.start", "status": response.status, "headers": headers})
+            async for chunk in body:
+                # Returns when the client's connection has room; at once, and without effect, when the client has left.
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            await body.aclose()
 
     def _date_header(self) -> bytes:
         now = self._clock.now()
@@ -323,6 +333,8 @@ class _Connection(HttpToolsProtocol):
 
     _head_bytes = 0
     """What has come since the last headers or piece of a body were complete."""
+    _stalled: TimerHandle | None = None
+    """Ends the connection of a client that takes nothing."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -348,6 +360,23 @@ class _Connection(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.call_later(_STALLED_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._end_stall()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_stall()
+        super().connection_lost(exc)
+
+    def _end_stall(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def on_headers_complete(self) -> None:
         self._head_bytes = 0

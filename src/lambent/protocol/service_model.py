@@ -120,7 +120,7 @@ class Operation:
 
     @property
     def has_event_stream(self) -> bool:
-        """Whether input or output holds an event stream, which this engine does not carry."""
+        """Whether input or output holds an event stream."""
         return any(
             member.traits.get("eventstream")
             for shape in (self.input, self.output)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from lambent.domain.caller import Inside
 
@@ -24,14 +25,24 @@ class WireRequest:
     """Returns when the client has left. To be called once the body is read; None: nobody can tell."""
 
 
+class BodyStream(Protocol):
+    """A body that is sent as it comes, chunked. Whoever sends it iterates over it once, and closes it in any case."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None:
+        """Say that no more is taken. Idempotent; also before the first piece was asked for."""
+        ...
+
+
 @dataclass(slots=True)
 class WireResponse:
-    """One HTTP response. An iterator as body is streamed chunked."""
+    """One HTTP response."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
     """Lower-case names. No content-length: the gateway adds it."""
-    body: bytes | AsyncIterator[bytes] = b""
+    body: bytes | BodyStream = b""
 
 
 def media_type(request: WireRequest) -> str:

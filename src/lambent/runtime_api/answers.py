@@ -41,9 +41,9 @@ TOO_MANY_CONNECTIONS = _error(
 )
 
 
-def too_large(response_max_bytes: int) -> bytes:
+def too_large(limit_bytes: int) -> bytes:
     """Return the answer to a body beyond the limit."""
-    text = f"Exceeded maximum allowed payload size ({response_max_bytes} bytes)."
+    text = f"Exceeded maximum allowed payload size ({limit_bytes} bytes)."
     return _error("413 Request Entity Too Large", "RequestEntityTooLarge", text)
 
 

@@ -46,6 +46,18 @@ class RestoreCall(Protocol):
         ...
 
 
+class Inflow(Protocol):
+    """The connection that a streamed response comes in on."""
+
+    def pause(self) -> None:
+        """Read no more of it. What has been read already is still handed on."""
+        ...
+
+    def resume(self) -> None:
+        """Read on. On a connection that died, or whose response is over, does nothing."""
+        ...
+
+
 class RuntimeEvents(Protocol):
     """
     What happens at one environment's Runtime API. Plain methods, called on the event loop.
@@ -62,8 +74,31 @@ class RuntimeEvents(Protocol):
 
     def response_posted(self, request_id: str, post: Post) -> Verdict: ...
 
-    def response_too_large(self, request_id: str) -> Verdict:
-        """A response body went past the limit; the rest of it was thrown away. TOO_LARGE or a refusal."""
+    def response_too_large(self, request_id: str, limit_bytes: int) -> Verdict:
+        """
+        A response body went past the limit; the rest of it is thrown away. TOO_LARGE or a refusal. Also in the midst of
+        a streamed response, which it ends.
+        """
+        ...
+
+    def response_begun(self, request_id: str, content_type: str, inflow: Inflow) -> bool:
+        """
+        The runtime has begun to stream a response. Whether its pieces are wanted: `response_piece` follows for each,
+        then one of `response_ended`, `error_posted`, `response_too_large` and `response_broken`. Else the whole is
+        gathered and posted like any other.
+        """
+        ...
+
+    def response_piece(self, request_id: str, piece: bytes) -> None:
+        """A piece of the streamed response has come. Thrown away when the invocation is over."""
+        ...
+
+    def response_ended(self, request_id: str) -> Verdict:
+        """The streamed response has come to its end."""
+        ...
+
+    def response_broken(self, request_id: str) -> None:
+        """The streamed response was cut off. The runtime is about to end, or goes on with something else."""
         ...
 
     def error_posted(self, request_id: str, post: Post) -> Verdict: ...

@@ -2,7 +2,8 @@
 One HTTP/1.1 server per execution environment, made for the warm path.
 
 A connection parses in its data callback, calls `RuntimeEvents` there and then, and answers with one write:
-no task, no future, no queue between a runtime and the state machine of its environment.
+no task, no future, no queue between a runtime and the state machine of its environment. A response that its caller
+takes as a stream is handed on piece by piece as it comes, and not gathered.
 
 Source: Lambda developer guide, runtime API; the official runtime clients for what they send and tolerate.
 """
@@ -56,7 +57,8 @@ _ERROR_TYPE: Final = b"lambda-runtime-function-error-type"
 _ERROR_BODY: Final = b"lambda-runtime-function-error-body"
 _RESPONSE_MODE: Final = b"lambda-runtime-function-response-mode"
 _EXPECT: Final = b"expect"
-_LENGTH_HEADERS: Final = (b"content-length", b"transfer-encoding")
+_TRANSFER_ENCODING: Final = b"transfer-encoding"
+_LENGTH_HEADERS: Final = (b"content-length", _TRANSFER_ENCODING)
 _KEPT_HEADERS: Final = frozenset({_CONTENT_TYPE, _ERROR_TYPE, _ERROR_BODY, _RESPONSE_MODE, _EXPECT, *_LENGTH_HEADERS})
 
 _INVALID_RESPONSE_MODE: Final = "Runtime.InvalidResponseModeHeader"
@@ -67,7 +69,7 @@ _logger = logging.getLogger(__name__)
 class _Request:
     """One request as it comes in; complete once it stands in its connection's queue."""
 
-    __slots__ = ("body", "fields", "is_too_large", "keeps_alive", "method", "target", "trailers")
+    __slots__ = ("body", "fields", "is_too_large", "keeps_alive", "method", "refused", "streamed", "target", "trailers")
 
     def __init__(self) -> None:
         self.method = b""
@@ -79,6 +81,10 @@ class _Request:
         self.body = b""
         self.is_too_large = False
         """Whether the body went past the limit and was thrown away."""
+        self.streamed = ""
+        """The request id of the invocation whose response the body is, where it is handed on as it comes."""
+        self.refused: Verdict | None = None
+        """Of a streamed body: what was said when it went past the limit."""
         self.keeps_alive = True
 
     def head(self) -> bytes:
@@ -132,6 +138,7 @@ class _Connection(asyncio.Protocol):
         "_in_body",
         "_is_full",
         "_is_held",
+        "_is_paused",
         "_listener",
         "_next",
         "_next_keeps_alive",
@@ -160,6 +167,8 @@ class _Connection(asyncio.Protocol):
         self._usual_next: bytes | None = None
         self._is_full = False
         self._is_held = False
+        self._is_paused = False
+        """Whether the reader of the response that comes in here is behind."""
         self._closing = False
 
     # asyncio.Protocol --------------------------------------------------------------------------------------------
@@ -274,18 +283,55 @@ class _Connection(asyncio.Protocol):
             # Only when nothing is to be answered before: an interim answer has its place in the order, too.
             # A client that does not get one sends its body after a moment anyway.
             self._write(answers.CONTINUE)
+        if _TRANSFER_ENCODING in request.fields or _RESPONSE_MODE in request.fields:
+            self._begin_streaming(request)
+
+    def _begin_streaming(self, request: _Request) -> None:
+        """Have the body handed on as it comes, if it is a response that somebody takes so."""
+        name, _, kind = request.target[len(_INVOCATION) :].partition(b"/")
+        is_response = request.target.startswith(_INVOCATION) and kind == b"response" and request.method == b"POST"
+        # Assumed: no runtime sends a response behind something that has not been answered, and one of a request that
+        # offers another protocol is about to be read again.
+        is_next_in_order = not self._requests and self._next is None and not self._parser.should_upgrade()
+        # A body in chunks may be a stream without saying so. Observed: aws/aws-lambda-go 1.54.0 sends an io.Reader in
+        # chunks and never names a mode, which its own lambdaurl relies on; clients that buffer send a length.
+        may_stream = _streams(request) or _RESPONSE_MODE not in request.fields
+        if is_response and is_next_in_order and not self._closing and may_stream:
+            request_id = name.decode("latin-1")
+            if self._listener.events.response_begun(request_id, _content_type(request), self):
+                request.streamed = request_id
 
     def on_body(self, body: bytes) -> None:
         request = self._current
         assert request is not None
         self._unparsed_bytes = 0
         self._body_bytes += len(body)
-        if self._body_bytes <= self._listener.response_max_bytes:
+        if request.streamed:
+            if request.refused is None:
+                self._hand_on(request, body)
+        elif self._body_bytes <= self._listener.response_max_bytes:
             self._keep(body)
         elif not request.is_too_large:
             request.is_too_large = True
             self._let_go(sum(map(len, self._body)))
             self._body.clear()
+
+    def _hand_on(self, request: _Request, piece: bytes) -> None:
+        listener = self._listener
+        if self._body_bytes <= listener.stream_max_bytes:
+            listener.events.response_piece(request.streamed, piece)
+        else:
+            request.refused = listener.events.response_too_large(request.streamed, listener.stream_max_bytes)
+
+    # Inflow: what the reader of a streamed response asks for ------------------------------------------------------
+
+    def pause(self) -> None:
+        self._is_paused = True
+        self._hold()
+
+    def resume(self) -> None:
+        self._is_paused = False
+        self._hold()
 
     def _keep(self, body: bytes) -> None:
         if self._closing:
@@ -327,7 +373,7 @@ class _Connection(asyncio.Protocol):
 
     def _hold(self) -> None:
         """Stop reading while requests wait or answers are not taken, and go on afterwards."""
-        holds = self._is_full or bool(self._requests)
+        holds = self._is_full or self._is_paused or bool(self._requests)
         if holds is self._is_held or self._closing or self._transport is None:
             return
         self._is_held = holds
@@ -379,22 +425,26 @@ class _Connection(asyncio.Protocol):
         if request.is_too_large:
             # Assumed: an error beyond the limit of a response ends like one; nothing is published. Revisit with
             # tests/unit/runtime_api/test_server.py, bodies beyond the limit.
-            return self._render(events.response_too_large(request_id))
+            return self._render(events.response_too_large(request_id, self._listener.response_max_bytes))
         return self._render(events.error_posted(request_id, _post_of(request)))
 
     def _response(self, request_id: str, request: _Request) -> bytes:
         events = self._listener.events
-        mode = request.fields.get(_RESPONSE_MODE)
-        if mode and mode.strip().lower() != b"streaming":
+        if request.refused is not None:
+            is_too_large = request.refused is Verdict.TOO_LARGE
+            return self._listener.stream_too_large if is_too_large else self._render(request.refused)
+        if request.fields.get(_RESPONSE_MODE) and not _streams(request):
             refused = Post(body=b"", content_type="application/json", error_type=_INVALID_RESPONSE_MODE)
             verdict = events.error_posted(request_id, refused)
             return answers.INVALID_RESPONSE_MODE if verdict is Verdict.ACCEPTED else self._render(verdict)
         if request.is_too_large:
-            return self._render(events.response_too_large(request_id))
+            return self._render(events.response_too_large(request_id, self._listener.response_max_bytes))
         if request.trailers and request.trailers.get(_ERROR_TYPE):
             # The handler failed after its first byte. Documented: Lambda developer guide, response streaming in
             # custom runtimes. The Go client declares these trailers always and leaves them empty.
             return self._render(events.error_posted(request_id, _failed_midway(request)))
+        if request.streamed:
+            return self._render(events.response_ended(request_id))
         return self._render(events.response_posted(request_id, _post_of(request)))
 
     def _ask(self, request: _Request, ask: Callable[[_NextCall], Verdict]) -> bytes:
@@ -479,20 +529,29 @@ class _Connection(asyncio.Protocol):
     def _drop_all(self) -> None:
         """Forget what has come in and what waits."""
         self._drop_next()
+        dropped = [*self._requests] if self._current is None else [*self._requests, self._current]
         self._requests.clear()
         self._body.clear()
         self._let_go(self._held_bytes)
+        for request in dropped:
+            broken, request.streamed = request.streamed, ""
+            if broken:
+                self._listener.events.response_broken(broken)
+
+
+def _streams(request: _Request) -> bool:
+    """Whether a response says that it is streamed."""
+    return request.fields.get(_RESPONSE_MODE, b"").strip().lower() == b"streaming"
+
+
+def _content_type(request: _Request) -> str:
+    content_type = request.fields.get(_CONTENT_TYPE)
+    return "application/json" if content_type is None else content_type.decode("latin-1")
 
 
 def _post_of(request: _Request) -> Post:
-    fields = request.fields
-    error_type = fields.get(_ERROR_TYPE) or request.trailers.get(_ERROR_TYPE) or b""
-    content_type = fields.get(_CONTENT_TYPE)
-    return Post(
-        body=request.body,
-        content_type="application/json" if content_type is None else content_type.decode("latin-1"),
-        error_type=error_type.decode("latin-1"),
-    )
+    error_type = request.fields.get(_ERROR_TYPE) or request.trailers.get(_ERROR_TYPE) or b""
+    return Post(body=request.body, content_type=_content_type(request), error_type=error_type.decode("latin-1"))
 
 
 def _failed_midway(request: _Request) -> Post:
@@ -508,10 +567,12 @@ def _failed_midway(request: _Request) -> Post:
 class RuntimeApiListener:
     """The Runtime API of one environment, from `serve` to `close`."""
 
-    def __init__(self, events: RuntimeEvents, response_max_bytes: int) -> None:
+    def __init__(self, events: RuntimeEvents, response_max_bytes: int, stream_max_bytes: int) -> None:
         self.events = events
         self.response_max_bytes = response_max_bytes
+        self.stream_max_bytes = stream_max_bytes
         self.too_large = answers.too_large(response_max_bytes)
+        self.stream_too_large = answers.too_large(stream_max_bytes)
         self.held_bytes = 0
         """Of bodies, over all connections."""
         self.is_closed = False
@@ -557,7 +618,9 @@ class RuntimeApiListener:
             connection.abort()
 
 
-async def serve(listener: socket.socket, events: RuntimeEvents, response_max_bytes: int) -> RuntimeApiListener:
+async def serve(
+    listener: socket.socket, events: RuntimeEvents, response_max_bytes: int, stream_max_bytes: int
+) -> RuntimeApiListener:
     """
     Serve the Runtime API on a listening socket until `RuntimeApiListener.close`. A cancelled call leaves nothing open.
 
@@ -565,7 +628,8 @@ async def serve(listener: socket.socket, events: RuntimeEvents, response_max_byt
         listener: stays the caller's; the server works on a duplicate.
         events: is called from data callbacks, on the running loop.
         response_max_bytes: longest body that a runtime may post; more is read and thrown away.
+        stream_max_bytes: longest response that is handed on as it comes.
     """
-    served = RuntimeApiListener(events, response_max_bytes)
+    served = RuntimeApiListener(events, response_max_bytes, stream_max_bytes)
     await served.start(listener)
     return served

@@ -54,6 +54,8 @@ _ENTRIES = [
         },
     ),
     *_rows("provided.", "provided", {"al2023": "2029-06-30", "al2": "2026-07-31"}),
+    *_rows("provided", "provided", {"": "2024-01-08"}),
+    *_rows("go", "provided", {"1.x": "2024-01-08"}),
     *_rows("python", "none", {"3.8": "2024-10-14", "3.7": "2023-12-04", "3.6": "2022-07-18", "2.7": "2021-07-15"}),
     *_rows(
         "nodejs",
@@ -91,26 +93,16 @@ _ENTRIES = [
             "8": "2024-01-08",
         },
     ),
-    *_rows("dotnet", "none", {"10": "2028-11-30", "8": "2026-11-30", "6": "2024-12-20"}),
+    # The client is compiled for .NET 8, which is the oldest that it runs on.
+    *_rows("dotnet", "host", {"10": "2028-11-30", "8": "2026-11-30"}),
+    *_rows("dotnet", "none", {"6": "2024-12-20"}),
     *_rows(
         "dotnetcore",
         "none",
         {"3.1": "2023-04-03", "2.1": "2022-01-05", "2.0": "2019-05-30", "1.0": "2019-06-27"},
     ),
-    *_rows(
-        "ruby",
-        "none",
-        {
-            "4.0": "",
-            "3.4": "2028-03-31",
-            "3.3": "2027-03-31",
-            "3.2": "2026-03-31",
-            "2.7": "2023-12-07",
-            "2.5": "2021-07-30",
-        },
-    ),
-    *_rows("go", "none", {"1.x": "2024-01-08"}),
-    *_rows("provided", "none", {"": "2024-01-08"}),
+    *_rows("ruby", "host", {"4.0": "", "3.4": "2028-03-31", "3.3": "2027-03-31", "3.2": "2026-03-31"}),
+    *_rows("ruby", "none", {"2.7": "2023-12-07", "2.5": "2021-07-30"}),
     *_rows("custom", "none", {"": ""}),
 ]
 
@@ -162,3 +154,40 @@ PYTHON_PINS: dict[str, ClientPins] = {
     **dict.fromkeys(("3.10", "3.11", "3.12", "3.13", "3.14", "3.15"), _PINS),
 }
 """Python version to what is installed for it."""
+
+NODEJS_SDK: tuple[str, ...] = (
+    "@aws-sdk/client-acm@3.1169.0",
+    "@aws-sdk/client-apigatewaymanagementapi@3.1169.0",
+    "@aws-sdk/client-cloudformation@3.1169.0",
+    "@aws-sdk/client-cloudwatch@3.1164.0",
+    "@aws-sdk/client-cloudwatch-logs@3.1169.0",
+    "@aws-sdk/client-cognito-identity-provider@3.1169.0",
+    "@aws-sdk/client-dynamodb@3.1169.0",
+    "@aws-sdk/client-ecr@3.1169.0",
+    "@aws-sdk/client-ecs@3.1164.0",
+    "@aws-sdk/client-eventbridge@3.1169.0",
+    "@aws-sdk/client-firehose@3.1169.0",
+    "@aws-sdk/client-iam@3.1169.0",
+    "@aws-sdk/client-kinesis@3.1143.0",
+    "@aws-sdk/client-kms@3.1164.0",
+    "@aws-sdk/client-lambda@3.1164.0",
+    "@aws-sdk/client-route-53@3.1169.0",
+    "@aws-sdk/client-s3@3.1175.0",
+    "@aws-sdk/client-scheduler@3.1169.0",
+    "@aws-sdk/client-secrets-manager@3.1164.0",
+    "@aws-sdk/client-ses@3.1169.0",
+    "@aws-sdk/client-sfn@3.1164.0",
+    "@aws-sdk/client-sns@3.1169.0",
+    "@aws-sdk/client-sqs@3.1175.0",
+    "@aws-sdk/client-ssm@3.1169.0",
+    "@aws-sdk/client-sts@3.1177.0",
+    "@aws-sdk/credential-providers@3.1175.0",
+    "@aws-sdk/lib-dynamodb@3.1169.0",
+    "@aws-sdk/lib-storage@3.1175.0",
+    "@aws-sdk/s3-request-presigner@3.1169.0",
+    "@aws-sdk/util-dynamodb@3.996.9",
+)
+"""
+What is installed of the AWS SDK for JavaScript, of which AWS's runtimes carry all: the modules used most. Each module
+has a version of its own. They need Node.js 20.
+"""

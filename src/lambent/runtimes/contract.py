@@ -26,6 +26,15 @@ class Zygote(msgspec.Struct, frozen=True):
     """Further modules to load, e.g. `boto3`."""
 
 
+class Ahead(msgspec.Struct, frozen=True):
+    """A runtime's command that may be started before its function is known, see `sandbox.contract.Ahead`."""
+
+    argv: tuple[str, ...]
+    """The runtime's command, as `RuntimeCommand.argv` has it."""
+    environ: tuple[tuple[str, str], ...]
+    """What acts when an interpreter starts, e.g. LD_LIBRARY_PATH and LANG."""
+
+
 class RuntimeCommand(msgspec.Struct, frozen=True):
     """How to start a runtime for one package."""
 
@@ -40,6 +49,8 @@ class RuntimeCommand(msgspec.Struct, frozen=True):
     """From what the runtime can be forked; None where it can only be started by exec."""
     in_zygote: bool = False
     """Whether this function may run in a fork of the zygote: False when its variables act at interpreter start."""
+    ahead: Ahead | None = None
+    """What may be started before the function is known; None when its variables or files act at interpreter start."""
 
 
 class LayersAt(msgspec.Struct, frozen=True):
@@ -97,12 +108,15 @@ class Runtimes(Protocol):
         task_root: str,
         variables: Mapping[str, str],
         layers: LayersAt | None = None,
+        *,
+        memory_mib: int,
     ) -> RuntimeCommand:
         """
         Return how to start `runtime` for the package at `package`, which the function sees at `task_root`.
 
         Args:
             variables: the user's own variables: AWS_LAMBDA_EXEC_WRAPPER among them changes the command.
+            memory_mib: MemorySize, of which some interpreters want to be told.
 
         Raises:
             RuntimeUnavailable: not prepared, and cannot be.

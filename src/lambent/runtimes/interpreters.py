@@ -18,7 +18,7 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -102,8 +102,11 @@ class Language(msgspec.Struct, frozen=True):
     """From environment variables to the folders, beside those of PATH, that may hold one."""
     question: tuple[str, ...]
     """The arguments with which one says what it is."""
-    understand: Callable[[Path, str], Interpreter | None]
-    """From the executable and what it printed to what it is; None: not one that runtimes can use."""
+    understand: Callable[[Path, str], Sequence[Interpreter]]
+    """
+    From the executable and what it printed to what it is: nothing that runtimes can use, or, where one executable
+    starts several versions, as many.
+    """
     version_of_path: Callable[[Path], tuple[int, int, int]]
     """Guess the version off the path of one that cannot be run; -1 for a number that it does not show."""
     library_of_path: Callable[[Path], tuple[Path, ...]]
@@ -140,7 +143,7 @@ class Interpreters:
         self._user = user
         self._clock = clock
         self._environ = environ
-        self._probed: dict[tuple[Path, int, int], Interpreter] = {}
+        self._probed: dict[tuple[Path, int, int], Sequence[Interpreter]] = {}
         """Only reachable ones: what stands in another's way may be taken away at any time."""
         self._found: tuple[Interpreter, ...] = ()
         self._searched_at: float | None = None
@@ -169,28 +172,29 @@ class Interpreters:
     async def _search(self) -> tuple[Interpreter, ...]:
         candidates = await asyncio.to_thread(_candidates, self._environ, self._language)
         loop = asyncio.get_running_loop()
-        found = [self._probed[candidate] for candidate in candidates if candidate in self._probed]
+        found = [one for candidate in candidates for one in self._probed.get(candidate, ())]
         unknown = [candidate for candidate in candidates if candidate not in self._probed]
         if unknown:
             with ThreadPoolExecutor(max_workers=_PROBES_AT_ONCE, thread_name_prefix="interpreter-probe") as pool:
                 probes = [loop.run_in_executor(pool, self._probe, path) for path, _, _ in unknown]
-                for candidate, interpreter in zip(unknown, await asyncio.gather(*probes), strict=True):
-                    if interpreter is not None:
-                        found.append(interpreter)
-                        if interpreter.is_reachable:
-                            self._probed[candidate] = interpreter
+                for candidate, probed in zip(unknown, await asyncio.gather(*probes), strict=True):
+                    found += probed
+                    if probed and all(one.is_reachable for one in probed):
+                        self._probed[candidate] = probed
         found.sort(key=lambda one: (one.is_reachable, one.version), reverse=True)
         return tuple(found)
 
-    def _probe(self, path: Path) -> Interpreter | None:
+    def _probe(self, path: Path) -> Sequence[Interpreter]:
         if not self._is_mounted:
             return _probe(path, self._user, self._language)
         user = self._user
         if user.closed_at(path) and _guessed(path, self._language).is_ours_alone():
             # As ourselves only what nobody else has had a hand in: zygotes run it with the server's rights anyway.
             user = own_user()
-        found = _probe(path, user, self._language)
-        if found is None or not found.is_reachable or found.is_in_usr:
+        return [self._as_mounted(one) for one in _probe(path, user, self._language)]
+
+    def _as_mounted(self, found: Interpreter) -> Interpreter:
+        if not found.is_reachable or found.is_in_usr:
             return found
         obstacle = self._obstacle_when_mounted(found)
         return msgspec.structs.replace(found, is_reachable=not obstacle, obstacle=obstacle)
@@ -266,12 +270,12 @@ def matching(patterns: Iterable[tuple[Path, str]]) -> list[Path]:
     return found
 
 
-def _probe(path: Path, user: FunctionUser, language: Language) -> Interpreter | None:
-    """Run one candidate as the functions' user. None: not one that runtimes can use. Blocks."""
+def _probe(path: Path, user: FunctionUser, language: Language) -> Sequence[Interpreter]:
+    """Run one candidate as the functions' user. Nothing: not one that runtimes can use. Blocks."""
     guess = language.version_of_path
     if closed := user.closed_at(path):
         # Not executed as ourselves instead: a server that is root runs nothing that it need not run.
-        return _if_wanted(Interpreter(path, guess(path), False, f"{closed} is closed to user {user.name}"), language)
+        return _wanted([Interpreter(path, guess(path), False, f"{closed} is closed to user {user.name}")], language)
     try:
         answer = subprocess.run(
             [str(path), *language.question],
@@ -286,21 +290,21 @@ def _probe(path: Path, user: FunctionUser, language: Language) -> Interpreter | 
         )
         found = language.understand(path, answer.stdout)
     except PermissionError:
-        return _if_wanted(Interpreter(path, guess(path), False, f"user {user.name} may not execute it"), language)
+        return _wanted([Interpreter(path, guess(path), False, f"user {user.name} may not execute it")], language)
     except (OSError, subprocess.SubprocessError, ValueError, TypeError, IndexError) as error:
         _log.warning("runtimes.interpreter_unusable path=%s error=%s", path, error)
-        return None
-    return None if found is None else _if_wanted(found, language)
+        return ()
+    return _wanted(found, language)
 
 
-def _understand_python(path: Path, printed: str) -> Interpreter | None:
+def _understand_python(path: Path, printed: str) -> Sequence[Interpreter]:
     implementation, numbers, has_no_gil, prefix, library = json.loads(printed)
     version = (int(numbers[0]), int(numbers[1]), int(numbers[2]))
     # The client's binary module is built for the ordinary ABI of CPython only.
     if implementation != "CPython" or has_no_gil:
-        return None
+        return ()
     folders = tuple(Path(os.path.realpath(folder)) for folder in library)
-    return Interpreter(path, version, True, prefix=Path(os.path.realpath(prefix)), library=folders)
+    return (Interpreter(path, version, True, prefix=Path(os.path.realpath(prefix)), library=folders),)
 
 
 def _guessed(path: Path, language: Language) -> Interpreter:
@@ -382,8 +386,8 @@ def _has_members(gid: int) -> bool:
     return bool(members - {"root"})
 
 
-def _if_wanted(interpreter: Interpreter, language: Language) -> Interpreter | None:
-    return interpreter if interpreter.version >= language.version_min else None
+def _wanted(found: Sequence[Interpreter], language: Language) -> Sequence[Interpreter]:
+    return [one for one in found if one.version >= language.version_min]
 
 
 def _version_of_python_path(path: Path) -> tuple[int, int, int]:

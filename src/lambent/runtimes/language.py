@@ -83,13 +83,13 @@ class LanguageRuntimes(ABC):
     def version_label(self, entry: CatalogueEntry) -> str:
         """Return what INIT_START shows, e.g. `nodejs:22.v1`."""
 
-    @abstractmethod
-    def _install_command(self, version: str) -> str:
-        """Return the command that adds an interpreter of a version, without the quotes around it."""
-
     def _client_text(self, interpreter: Interpreter) -> str:
         """Return what `lambent runtimes` says of the client for an interpreter."""
         return "Lambent's own client"
+
+    def may_start_ahead(self, variables: Mapping[str, str]) -> bool:
+        """Whether the client knows how to wait for its function, and a user's variables do not act before it waits."""
+        return False
 
     def _version(self, entry: CatalogueEntry) -> str:
         """Return the version of an identifier as precisely as the language counts: `22` of nodejs22.x."""
@@ -177,6 +177,12 @@ class LanguageRuntimes(ABC):
             f"there is no {self.interpreter_name} {version} (there is {', '.join(here) or 'none'})",
             f"{command}, or start the server with --runtime-fallback nearest",
         )
+
+    def _install_command(self, version: str) -> str:
+        """Return the command that adds an interpreter of a version, without the quotes around it."""
+        entries = [entry for entry in CATALOGUE.values() if entry.family == self.family and entry.provider == "host"]
+        runtime = next(entry.runtime for entry in entries if self._version(entry) == version)
+        return f"lambent runtimes install {runtime} --runtimes-dir {self._runtimes_dir}"
 
     def _refuse_closed(self, client: Path, entry: str) -> None:
         """

@@ -109,5 +109,5 @@ def finish_client_folder(unfinished: Path, folder: Path, entry: str) -> None:
     try:
         unfinished.rename(folder)
     except OSError:
-        if not (folder / entry).is_file():
+        if not (folder / entry).exists():
             raise

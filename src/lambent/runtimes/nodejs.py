@@ -2,16 +2,16 @@
 The Node.js runtimes: an interpreter of this machine and a client of our own, `nodejs_client`.
 
 AWS's client for Node.js has to be compiled; this one is a few files of JavaScript, which are copied to where functions
-can read them.
+can read them. The AWS SDK, where it is installed, lies in `node_modules` beside it, as in AWS's runtimes.
 """
 
-import platform
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from lambent.clock import Clock
 from lambent.function_user import FunctionUser
+from lambent.runtimes.additions import sdk_folder
+from lambent.runtimes.ahead import acts_at_start
 from lambent.runtimes.catalogue import CATALOGUE, CatalogueEntry
 from lambent.runtimes.contract import LayersAt, RuntimeCommand
 from lambent.runtimes.interpreters import Interpreter
@@ -24,11 +24,14 @@ from lambent.runtimes.managed import (
     reserved,
     wrapper,
 )
-from lambent.runtimes.nodejs_interpreters import language, npm_command
+from lambent.runtimes.nodejs_interpreters import language
 from lambent.runtimes.own_client import OwnClient
 
 _CLIENT = Path(__file__).with_name("nodejs_client")
 _ENTRY = "index.cjs"
+
+_SDK_MAJOR_MIN = 20
+"""Documented: package.json of the modules in `NODEJS_SDK`, engines."""
 
 _BOOTSTRAP = (
     'exec "$@" --expose-gc --max-http-header-size=81920 '
@@ -40,6 +43,14 @@ What AWS's /var/runtime/bootstrap does: start Node.js, or the wrapper with it, w
 Left to itself Node.js takes less than half. Observed: lambci/node-custom-lambda, its bootstrap for v10.x.
 The entry comes as $0, for a name that the shell would give it might be one of the user's variables.
 """
+
+
+_ACT_AT_START = frozenset(
+    # Where `require` looks; what the resolver is made of; the data of ICU.
+    {"HOME", "HOSTALIASES", "ICU_DATA", "LOCALDOMAIN", "RES_OPTIONS"}
+)
+_ACT_AT_START_PREFIXES = ("NODE_", "SSL_CERT_", "UV_")
+"""Documented: Node.js, command-line options, environment variables; resolver(5) and c-ares, ares_init_options(3)."""
 
 
 class NodejsRuntimes(LanguageRuntimes):
@@ -59,10 +70,16 @@ class NodejsRuntimes(LanguageRuntimes):
             has_own_root=has_own_root,
             language=language(runtimes_dir.absolute()),
         )
+        self._sdk = sdk_folder(self._runtimes_dir) / "node_modules"
         self._own_client = OwnClient("nodejs-client", _CLIENT, "*.cjs", _ENTRY, self._runtimes_dir, clock)
+        name = f"nodejs-client-and-{self._sdk.parent.name}"
+        self._client_and_sdk = OwnClient(name, _CLIENT, "*.cjs", _ENTRY, self._runtimes_dir, clock, self._sdk)
 
     async def _client(self, interpreter: Interpreter) -> Path:
-        folder = await self._own_client.folder()
+        # The SDK may be installed while the server runs.
+        has_sdk = interpreter.version[0] >= _SDK_MAJOR_MIN and self._sdk.is_dir()
+        client = self._client_and_sdk if has_sdk else self._own_client
+        folder = await client.folder()
         self._refuse_closed(folder, _ENTRY)
         return folder
 
@@ -101,14 +118,11 @@ class NodejsRuntimes(LanguageRuntimes):
         """Return e.g. `nodejs:22.v1`. Assumed: the number has no meaning here, AWS counts its own images."""
         return f"nodejs:{_major(entry)}.v1"
 
+    def may_start_ahead(self, variables: Mapping[str, str]) -> bool:
+        return not acts_at_start(variables, _ACT_AT_START, _ACT_AT_START_PREFIXES)
+
     def _version(self, entry: CatalogueEntry) -> str:
         return _major(entry)
-
-    def _install_command(self, version: str) -> str:
-        if platform.system() == "Darwin":
-            return f"brew install node@{version}"
-        command = npm_command(self._runtimes_dir, version)
-        return command if shutil.which("npm") else f"apt install npm` and `{command}"
 
 
 def _argv(interpreter: Path, entry: str, variables: Mapping[str, str]) -> tuple[str, ...]:

@@ -6,9 +6,8 @@ The search, and the rules of who may run what, are those of `interpreters`.
 
 import json
 import os
-import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,11 +18,9 @@ _QUESTION = "console.log(JSON.stringify([process.release.name, process.versions.
 _VERSION_MIN = (18,)
 """The oldest that the client is written for."""
 
-_NPM_ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
-
 
 def language(runtimes_dir: Path) -> Language:
-    """Return how Node.js is searched for: also below `runtimes_dir`, where `npm_command` puts it."""
+    """Return how Node.js is searched for: also below `runtimes_dir`, where `additions` has npm put it."""
     return Language(
         names="node|nodejs",
         folders=partial(_folders, runtimes_dir),
@@ -35,12 +32,6 @@ def language(runtimes_dir: Path) -> Language:
         version_min=_VERSION_MIN,
         is_whole=_is_whole,
     )
-
-
-def npm_command(runtimes_dir: Path, major: str) -> str:
-    """Return the command that adds a version of Node.js, as a package of npm, below `runtimes_dir`."""
-    architecture = _NPM_ARCHITECTURES.get(platform.machine().lower(), "x64")
-    return f"npm install --prefix {runtimes_dir}/nodejs{major} node-{platform.system().lower()}-{architecture}@{major}"
 
 
 def _folders(runtimes_dir: Path, environ: Mapping[str, str]) -> list[Path]:
@@ -66,13 +57,13 @@ def _folders(runtimes_dir: Path, environ: Mapping[str, str]) -> list[Path]:
     ]
 
 
-def _understand(path: Path, printed: str) -> Interpreter | None:
+def _understand(path: Path, printed: str) -> Sequence[Interpreter]:
     name, version = json.loads(printed)
     # Others imitate it.
     if name != "node":
-        return None
+        return ()
     major, minor, patch = (int(re.match(r"\d+", part)[0]) for part in version.split(".")[:3])  # type: ignore[index]
-    return Interpreter(path, (major, minor, patch), True, prefix=Path(os.path.realpath(path.parent.parent)))
+    return (Interpreter(path, (major, minor, patch), True, prefix=Path(os.path.realpath(path.parent.parent))),)
 
 
 def _version_of_path(path: Path) -> tuple[int, int, int]:

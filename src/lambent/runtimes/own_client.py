@@ -6,6 +6,7 @@ Under a name that holds a digest of what is in it, like every client's folder: s
 
 import asyncio
 import hashlib
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,15 +25,26 @@ class OwnClient:
         sources: the folder in this package.
         pattern: which files of it, e.g. `*.cjs`.
         entry: the one that is started.
+        beside: a folder that is put beside them under its own name, its files linked and not copied.
     """
 
-    def __init__(self, name: str, sources: Path, pattern: str, entry: str, runtimes_dir: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        sources: Path,
+        pattern: str,
+        entry: str,
+        runtimes_dir: Path,
+        clock: Clock,
+        beside: Path | None = None,
+    ) -> None:
         self.entry = entry
         self._name = name
         self._sources = sources
         self._pattern = pattern
         self._runtimes_dir = runtimes_dir
         self._clock = clock
+        self._beside = beside
         self._folder: Path | None = None
         """Where it is once it is there."""
         self._copying = asyncio.Lock()
@@ -62,10 +74,20 @@ class OwnClient:
         try:
             for name, content in contents.items():
                 (unfinished / name).write_bytes(content)
+            if self._beside is not None:
+                shutil.copytree(self._beside, unfinished / self._beside.name, symlinks=True, copy_function=_link)
             finish_client_folder(unfinished, folder, self.entry)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
         return folder
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        # Another user's file, or a file system without links.
+        shutil.copy2(source, target)
 
 
 def digest_of(contents: Mapping[str, bytes]) -> str:

@@ -1,4 +1,4 @@
-"""The `provided.*` runtimes: the package brings an executable named `bootstrap`."""
+"""The `provided` runtimes, whatever is after the dot: the package brings an executable named `bootstrap`."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from lambent.runtimes.contract import InvalidEntrypoint, LayersAt, RuntimeComman
 
 
 class ProvidedRuntimes:
-    """All `provided.*` identifiers. There is nothing to prepare."""
+    """All `provided` identifiers. There is nothing to prepare."""
 
     def command(self, package: Path, task_root: str, layers: LayersAt | None = None) -> RuntimeCommand:
         """
@@ -37,7 +37,8 @@ class ProvidedRuntimes:
 
     def version_label(self, entry: CatalogueEntry) -> str:
         """Return e.g. `provided:al2023.v1`. Assumed: the number has no meaning here, AWS counts its own images."""
-        return f"provided:{entry.version}.v1"
+        # Amazon Linux 1 has no name in its identifier, which is `provided` alone.
+        return f"provided:{entry.version or 'al1'}.v1"
 
 
 def _may_be_file(path: Path) -> bool:

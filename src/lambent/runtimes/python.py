@@ -19,6 +19,7 @@ from pathlib import Path
 
 from lambent.clock import Clock
 from lambent.function_user import FunctionUser
+from lambent.runtimes.ahead import DEFAULT_LANG, DEFAULT_TZ, acts_at_start
 from lambent.runtimes.catalogue import PYTHON_PINS, CatalogueEntry
 from lambent.runtimes.contract import LayersAt, RuntimeCommand, RuntimeUnavailable, Zygote
 from lambent.runtimes.interpreters import Interpreter, is_ours_alone
@@ -35,10 +36,6 @@ from lambent.runtimes.managed import (
 )
 
 _log = logging.getLogger(__name__)
-
-_DEFAULT_LANG = "en_US.UTF-8"
-_DEFAULT_TZ = ":UTC"
-"""Both as `execution.variables` has them."""
 
 _BOOTSTRAP = "python_bootstrap.py"
 _BESIDE_THE_CLIENT = {"python_forked.py": "_lambent_forked.py"}
@@ -96,7 +93,7 @@ class PythonRuntimes(LanguageRuntimes):
         environ = {**own_root_variables(task_root), "PYTHONPATH": RUNTIME_DIR}
         zygote = None
         if await self._is_trusted(interpreter) and is_ours_alone(client / "bootstrap.py"):
-            zygote = Zygote(argv, tuple({**environ, "LANG": _DEFAULT_LANG, "TZ": _DEFAULT_TZ}.items()), self._preload)
+            zygote = Zygote(argv, tuple({**environ, "LANG": DEFAULT_LANG, "TZ": DEFAULT_TZ}.items()), self._preload)
         return RuntimeCommand(
             argv=wrapped(argv, variables),
             environ=environ,
@@ -149,13 +146,6 @@ class PythonRuntimes(LanguageRuntimes):
     def _client_text(self, interpreter: Interpreter) -> str:
         state = "installed" if _is_complete(self._client_folder(interpreter)) else "installed on first use"
         return f"awslambdaric {PYTHON_PINS[interpreter.minor].client} {state}"
-
-    def _install_command(self, version: str) -> str:
-        if platform.system() == "Darwin":
-            return f"uv python install {version}` or `brew install python@{version}"
-        # A server that is root has uv's folder in a home that is closed to the functions' user.
-        place = "--install-dir /opt/python " if self._user.is_other and not self._has_own_root else ""
-        return f"uv python install {place}{version}` or `apt install python{version}"
 
     # -- clients ------------------------------------------------------------------------------------------------
 
@@ -212,27 +202,16 @@ class PythonRuntimes(LanguageRuntimes):
             _log.info("runtimes.client_compiled_in_part runtime=python%s last=%s", interpreter.minor, output[-200:])
 
 
-_ACT_AT_START = frozenset(
-    {"AWS_LAMBDA_EXEC_WRAPPER", "GCONV_PATH", "GLIBC_TUNABLES", "LANG", "LANGUAGE", "LOCPATH", "NLSPATH"}
-    # Read when botocore is imported, which a zygote may have done.
-    | {"BOTO_DISABLE_CRT"}
-)
-_ACT_AT_START_PREFIXES = ("PYTHON", "LD_", "LC_", "MALLOC_", "OPENSSL_")
-"""Documented: CPython, environment variables; ld.so(8); locale(7); mallopt(3); OpenSSL, openssl-env(7)."""
+_ACT_AT_START = frozenset({"BOTO_DISABLE_CRT"})
+"""Read when botocore is imported, which a zygote may have done."""
+_ACT_AT_START_PREFIXES = ("PYTHON",)
+"""Documented: CPython, environment variables."""
 
 
 def _acts_at_start(variables: Mapping[str, str]) -> bool:
-    """
-    Whether a variable acts when an interpreter or its libraries start, so that it would come too late for a fork.
-
-    TZ and PYTHONPATH are applied in the process; what PYTHONPATH leads to is looked at there as well.
-    """
-    for name, value in variables.items():
-        if name == "PYTHONPATH" or (name == "LANG" and value == _DEFAULT_LANG):
-            continue
-        if name in _ACT_AT_START or name.startswith(_ACT_AT_START_PREFIXES):
-            return True
-    return False
+    """Whether a variable comes too late for a fork. What PYTHONPATH leads to is looked at in the process."""
+    others = {name: value for name, value in variables.items() if name != "PYTHONPATH"}
+    return acts_at_start(others, _ACT_AT_START, _ACT_AT_START_PREFIXES)
 
 
 def _source(name: str) -> str:

@@ -3,14 +3,20 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from lambent.clock import Clock
 from lambent.function_user import find_function_user
+from lambent.runtimes.ahead import brings_libraries, started_ahead
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable
+from lambent.runtimes.dotnet import DotnetRuntimes
+from lambent.runtimes.go import GoRuntimes
 from lambent.runtimes.language import LanguageRuntimes
 from lambent.runtimes.nodejs import NodejsRuntimes
 from lambent.runtimes.provided import ProvidedRuntimes
 from lambent.runtimes.python import PythonRuntimes
+from lambent.runtimes.ruby import RubyRuntimes
 
 _NOT_OFFERED = "not offered by this version of Lambent"
 
@@ -42,13 +48,17 @@ class HostRuntimes:
         has_own_root: bool = False,
         preload: tuple[str, ...] = (),
     ) -> None:
+        self._has_own_root = has_own_root
         user = find_function_user(function_user)
         self._hosts: dict[str, LanguageRuntimes] = {
             "python": PythonRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root, preload=preload),
             "nodejs": NodejsRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
+            "dotnet": DotnetRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
+            "ruby": RubyRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
         }
         """By family: who finds an interpreter on this machine."""
         self._provided = ProvidedRuntimes()
+        self._go = GoRuntimes()
 
     def is_known(self, runtime: str) -> bool:
         return runtime in CATALOGUE
@@ -71,15 +81,26 @@ class HostRuntimes:
         task_root: str,
         variables: Mapping[str, str],
         layers: LayersAt | None = None,
+        *,
+        memory_mib: int,
     ) -> RuntimeCommand:
-        if self._provider(runtime) == "host":
-            return await self._hosts[CATALOGUE[runtime].family].command(runtime, handler, task_root, variables, layers)
+        provider, family = self._provider(runtime), CATALOGUE[runtime].family
+        if provider == "host":
+            host = self._hosts[family]
+            command = await host.command(runtime, handler, task_root, variables, layers)
+            if not self._has_own_root or not host.may_start_ahead(variables) or brings_libraries(package, layers):
+                return command
+            return msgspec.structs.replace(command, ahead=started_ahead(command, memory_mib))
+        if family == "go":
+            return await self._go.command(runtime, handler, package, task_root, layers)
         return self._provided.command(package, task_root, layers)
 
     def version_label(self, runtime: str) -> str:
         entry = CATALOGUE[runtime]
         if entry.provider == "host":
             return self._hosts[entry.family].version_label(entry)
+        if entry.family == "go":
+            return self._go.version_label(entry)
         return self._provided.version_label(entry)
 
     async def availability(self) -> Sequence[Availability]:
@@ -89,7 +110,8 @@ class HostRuntimes:
     def _other(self, runtime: str) -> Availability:
         provider = CATALOGUE[runtime].provider
         if provider == "provided":
-            return Availability(runtime, True, provider, "the package brings an executable named bootstrap")
+            name = "that the handler names" if CATALOGUE[runtime].family == "go" else "named bootstrap"
+            return Availability(runtime, True, provider, f"the package brings an executable {name}")
         return Availability(runtime, False, provider, _NOT_OFFERED)
 
     def _provider(self, runtime: str) -> str:

@@ -2,7 +2,8 @@
 What a sandbox driver promises. `lambent.testing.conformance.sandbox` runs on every driver.
 
 The life of one environment: `park` makes everything that needs no customer data; `assign`, once, gives
-it the code and starts the runtime; `freeze` and `thaw` alternate between invocations; `kill` ends it.
+it the code and starts the runtime; `freeze` and `thaw` alternate between invocations; `terminate` asks it to end,
+and `kill` ends it.
 An environment is assigned once and never shared between owners.
 
 `walls.py` lists the attacks that a driver may declare to hold off; `lambent.testing.conformance.walls` tries them.
@@ -48,6 +49,20 @@ class Zygote(msgspec.Struct, frozen=True):
     """Further modules to load, e.g. `boto3`."""
 
 
+class Ahead(msgspec.Struct, frozen=True):
+    """
+    A runtime's command that is started while an environment is parked, without privileges, and waits for its function.
+
+    It finds a socket at the descriptor that its variable LAMBENT_AHEAD names. It writes one byte, `R`, when it is
+    ready, and reads up to the end of the stream: nothing when it is not needed, else a JSON object with
+    `working_directory` and `environ`, as `Assignment` has them. It then goes on as if it had been executed with these.
+    """
+
+    argv: tuple[str, ...]
+    environ: tuple[tuple[str, str], ...]
+    """What acts when an interpreter starts, e.g. LD_LIBRARY_PATH and LANG."""
+
+
 class ParkedKind(msgspec.Struct, frozen=True):
     """All that is known of an environment before its function is. Parked environments of one kind are alike."""
 
@@ -57,6 +72,8 @@ class ParkedKind(msgspec.Struct, frozen=True):
     """The runtime's folders, read-only: path inside, path on the host. For drivers with a root of their own."""
     zygote: Zygote | None = None
     """None: the runtime is started by exec."""
+    ahead: Ahead | None = None
+    """What runs already in a parked environment, where the driver parks ahead of need; a zygote has no part in it."""
     egress: bool = True
     """Whether the environment may reach the internet, where the driver offers it."""
 
@@ -65,7 +82,7 @@ class Assignment(msgspec.Struct, frozen=True):
     """What a parked environment is to become."""
 
     argv: Sequence[str]
-    """The runtime's command; argv[0] is an absolute path."""
+    """The runtime's command; argv[0] is an absolute path. Where the kind has an `ahead`, that command runs already."""
     environ: Mapping[str, str]
     """The complete environment of the process, nothing is inherited."""
     working_directory: str
@@ -212,6 +229,13 @@ class Sandbox(Protocol):
 
     def thaw(self, environment: Environment) -> None:
         """Let it run again. Repeating it, or thawing a dead one, does nothing."""
+        ...
+
+    def terminate(self, environment: Environment) -> None:
+        """
+        Ask the runtime to end: SIGTERM for its process, and for no other, once it is thawed. Returns at once; `wait`
+        tells whether and how it ended. One that is parked, killed or dead is left alone.
+        """
         ...
 
     def kill(self, environment: Environment) -> None:

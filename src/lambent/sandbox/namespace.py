@@ -31,6 +31,7 @@ from lambent.errors.families import DependencyError
 from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind, SandboxStartError, Stats
 from lambent.sandbox.filesystem import directory_mount, folder_mount
 from lambent.sandbox.limits import GroupHandles
+from lambent.sandbox.process_table import child_numbered, pid_of
 from lambent.sandbox.spawner import PARKED
 from lambent.sandbox.walls import Wall
 
@@ -45,6 +46,8 @@ _RUNTIME_API_ADDRESS = "127.0.0.1:9001"
 
 _LOG_DESCRIPTOR = "3"
 _TMP_MIB = 512
+_RUNTIME_PID = 2
+"""Within its environment: process 1 forks it first, see `inside/zygote.py`."""
 _UID_BASE = 1_900_000_000
 _UIDS_PER_INSTANCE = 65_536
 """
@@ -387,6 +390,25 @@ class NamespaceSandbox:
         return own.last_stats
 
     # Ending ------------------------------------------------------------------------------------------------------
+
+    def terminate(self, environment: Environment) -> None:
+        own = _own(environment)
+        if own.is_killed or own.process is None or own.started is None or own.ended.done():
+            return
+        own.group.thaw()
+        # Not through process 1, which has no right left to signal a process of another user.
+        first = pid_of(own.process)
+        runtime = None if first is None else child_numbered(first, _RUNTIME_PID)
+        with contextlib.suppress(OSError):
+            if first is None or runtime is None:
+                return
+            descriptor = os.pidfd_open(runtime)
+            try:
+                # Still the same: else it has ended meanwhile, and its number may be somebody else's.
+                if child_numbered(first, _RUNTIME_PID) == runtime:
+                    signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+            finally:
+                os.close(descriptor)
 
     def kill(self, environment: Environment) -> None:
         own = _own(environment)

@@ -180,6 +180,14 @@ class ProcessSandbox:
     def thaw(self, environment: Environment) -> None:
         _own(environment).signal_group(signal.SIGCONT)
 
+    def terminate(self, environment: Environment) -> None:
+        own = _own(environment)
+        if own.process is not None and not own.is_killed:
+            # Pending where it is stopped, so that it comes before anything else.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(own.process.pid, signal.SIGTERM)
+            self.thaw(own)
+
     def kill(self, environment: Environment) -> None:
         own = _own(environment)
         if own.is_killed:

@@ -124,6 +124,24 @@ def has_in_environment(pid: int, setting: str) -> bool:
     return setting.encode() in read_bytes(f"/proc/{pid}/environ", 1 << 20).split(b"\0")
 
 
+def pid_of(descriptor: int) -> int | None:
+    """Return the number on this machine of the process behind a process descriptor; None when it has been reaped."""
+    for line in read_bytes(f"/proc/self/fdinfo/{descriptor}").splitlines():
+        if line.startswith(b"Pid:"):
+            pid = int(line.split()[1])
+            return pid if pid > 0 else None
+    return None
+
+
+def child_numbered(pid: int, number: int) -> int | None:
+    """Return the child of a process that has a number in the process namespace which it is in; None without one."""
+    for child in _children(pid):
+        for line in read_bytes(f"/proc/{child}/status").splitlines():
+            if line.startswith(b"NSpid:") and int(line.split()[-1]) == number:
+                return child
+    return None
+
+
 def _children(pid: int) -> list[int]:
     found: list[int] = []
     with contextlib.suppress(OSError):

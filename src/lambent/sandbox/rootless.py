@@ -7,7 +7,6 @@ signals), a /tmp on disk, and a way to the internet.
 """
 
 import contextlib
-import re
 import signal
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from lambent.clock import Clock
 from lambent.sandbox.contract import DriverSettings, Environment
 from lambent.sandbox.memory_watch import MemoryUse, MemoryWatch
 from lambent.sandbox.namespace import Group, NamespaceEnvironment, NamespaceSandbox
-from lambent.sandbox.process_table import leader_peak_kib
+from lambent.sandbox.process_table import leader_peak_kib, pid_of
 from lambent.sandbox.walls import Wall
 
 _INSIDE_ID = 993
@@ -35,9 +34,7 @@ class SignalledGroup:
     def began(self, process: int) -> None:
         """Take note of the first process, of which the sampler wants the number on this machine."""
         self.process = process
-        found = re.search(r"^Pid:\s+(\d+)", Path(f"/proc/self/fdinfo/{process}").read_text(), re.MULTILINE)
-        if found:
-            self.memory.leader = int(found[1])
+        self.memory.leader = pid_of(process) or 0
 
     def set_memory(self, memory_mib: int) -> None:
         self.memory.limit_kib = memory_mib * 1024

@@ -211,6 +211,7 @@ class Spawner:
                     "hostname": _HOSTNAME,
                     "tmp": memory_tmp_options(_TMP_MIB),
                     "files": user_files(uid, uid),
+                    "ahead": _ahead(kind["ahead"]),
                 },
                 inner,
             )
@@ -421,6 +422,13 @@ def _be_zygote(link: socket.socket, runtime: dict[str, Any] | None) -> None:
     os.execve(runtime["argv"][0], runtime["argv"], environ)
 
 
+def _ahead(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what is started ahead as `zygote` wants it."""
+    return (
+        None if given is None else {"argv": given["argv"], "environ": dict(given["environ"]), "working_directory": "/"}
+    )
+
+
 def _become_namespace_root() -> None:
     """
     Become root of a user namespace with one user, this process's own.
@@ -457,7 +465,7 @@ def _wait_for_earlier(work: Path) -> None:
 
 
 def _key(kind: dict[str, Any]) -> str:
-    """Environments with and without egress come from one zygote; owners never share one."""
+    """Environments with and without egress, or something that runs ahead, come from one zygote; owners never share."""
     return json.dumps([kind["owner"], kind["folders"], kind["zygote"]])
 
 

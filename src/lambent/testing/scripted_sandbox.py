@@ -19,6 +19,7 @@ from lambent.sandbox.contract import Assignment, Environment, Exit, ParkedKind, 
 from lambent.sandbox.walls import Wall
 
 _KILLED = Exit(signal=9)
+_TERMINATED = Exit(signal=15)
 _LOST = Exit(is_lost=True)
 _RUNTIME = "/2018-06-01/runtime"
 
@@ -53,6 +54,22 @@ class ScriptedRuntime:
         """Post a response."""
         await self._call("POST", f"{_RUNTIME}/invocation/{request_id}/response", body)
 
+    async def begin_stream(self, request_id: str) -> asyncio.StreamWriter:
+        """Begin a streamed response; `chunk` makes what is to be written."""
+        _, writer = await self._connected()
+        path = f"{_RUNTIME}/invocation/{request_id}/response"
+        headers = (
+            "Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\nContent-Type: text/x"
+        )
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n".encode())
+        return writer
+
+    async def end_stream(self, trailers: str = "") -> int:
+        """End a streamed response, and return the status of the answer."""
+        _, writer = await self._connected()
+        writer.write(f"0\r\n{trailers}\r\n".encode())
+        return (await self._answer())[0]
+
     async def fail(self, request_id: str, body: bytes) -> None:
         """Post that the handler failed."""
         await self._call("POST", f"{_RUNTIME}/invocation/{request_id}/error", body)
@@ -72,15 +89,28 @@ class ScriptedRuntime:
             self._streams = None
 
     async def _call(self, method: str, path: str, body: bytes = b"") -> tuple[dict[str, str], bytes]:
+        _, writer = await self._connected()
+        writer.write(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        _, headers, answer = await self._answer()
+        return headers, answer
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None:
             host, _, port = self.environment.runtime_api_address.rpartition(":")
             self._streams = await asyncio.open_connection(host, int(port))
-        reader, writer = self._streams
-        writer.write(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[1:]
+        return self._streams
+
+    async def _answer(self) -> tuple[int, dict[str, str], bytes]:
+        reader, _ = await self._connected()
+        status, *head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         pairs = (line.partition(":") for line in head if line)
         headers = {name.lower(): value.strip() for name, _, value in pairs}
-        return headers, await reader.readexactly(int(headers.get("content-length", "0")))
+        return int(status.split()[1]), headers, await reader.readexactly(int(headers.get("content-length", "0")))
+
+
+def chunk(data: bytes) -> bytes:
+    """Return a piece of a streamed response as it travels."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 Script = Callable[[ScriptedRuntime], Coroutine[Any, Any, Exit]]
@@ -102,6 +132,7 @@ class ScriptedEnvironment:
         self.gateway_listener: socket.socket | None = None
         self.is_frozen = False
         self.is_killed = False
+        self.is_terminated = False
         self.is_lost = False
         self.has_ended_init = False
         self.memory_mib = 1
@@ -135,6 +166,8 @@ class ScriptedSandbox:
         """Those that are not released yet."""
         self.failures: list[BaseException] = []
         """What scripts raised: a test's own assertions among it."""
+        self.ignores_terminate = False
+        """Whether runtimes go on as if they had not been asked to end."""
         self.before_start: Callable[[], None] = lambda: None
         """Called by every `assign`; may raise what `assign` may raise."""
         self.before_park: Callable[[ParkedKind], Awaitable[None]] = _at_once
@@ -172,7 +205,7 @@ class ScriptedSandbox:
     def _over(self, own: ScriptedEnvironment, process: "asyncio.Task[Exit]") -> None:
         how = Exit(status=1)
         if process.cancelled():
-            how = _LOST if own.is_lost else _KILLED
+            how = _LOST if own.is_lost else _TERMINATED if own.is_terminated and not own.is_killed else _KILLED
         elif (failure := process.exception()) is None:
             how = process.result()
         elif not isinstance(failure, (OSError, EOFError)):
@@ -215,6 +248,13 @@ class ScriptedSandbox:
             own.process.cancel()
         elif not own.ended.done():
             own.ended.set_result(_KILLED)
+
+    def terminate(self, environment: Environment) -> None:
+        own = _own(environment)
+        own.is_frozen = False
+        if own.process is not None and not own.is_killed and not self.ignores_terminate:
+            own.is_terminated = True
+            own.process.cancel()
 
     async def wait(self, environment: Environment) -> Exit:
         return await asyncio.shield(_own(environment).ended)

@@ -24,7 +24,7 @@ def test_a_build_that_is_fine_is_silent(tmp_path: Path, capfd: pytest.CaptureFix
     assert captured.out == ""
     first, second = captured.err.splitlines()
     assert first == "deploy: running `make it`"
-    assert second.startswith("deploy: built after ")
+    assert second.startswith("deploy: done after ")
 
 
 def test_verbose_shows_it_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -27,6 +27,7 @@ def test_the_table_has_what_is_here_and_what_could_be(lambent: Run) -> None:
     out = lambent("runtimes").out
     assert "CPython 3.12.1" in out
     assert "-> apt install python3.13" in out
+    assert "python3.12   yes    2028-10-31   " in out
     assert "Not offered by this version: java21\n" in out
 
 
@@ -39,3 +40,4 @@ def test_json_has_all_of_them(lambent: Run) -> None:
         ("java21", False),
     ]
     assert listed[1]["remedy"] == "apt install python3.13"
+    assert [row["deprecated"] for row in listed] == ["2028-10-31", "2029-06-30", "2029-06-30"]

@@ -11,7 +11,7 @@ from lambent.dispatch.dispatcher import HANDOVER_S, Dispatcher
 from lambent.domain.caller import Scope
 from lambent.domain.concurrency import Claims
 from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName, FunctionVersion, State
-from lambent.domain.invocation import Invocation, InvocationOutcome
+from lambent.domain.invocation import Invocation, InvocationOutcome, StreamEnd
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError
 from lambent.fleet.contract import Slot, Throttled
@@ -100,9 +100,32 @@ class FakeSlot:
     def answer(self) -> None:
         self.outcome.set_result(InvocationOutcome(payload=b"{}", executed_version=self.deployment.version))
 
+    def begin(self) -> "FakeStream":
+        """Answer with a stream, which ends when the test says so."""
+        stream = FakeStream()
+        self.outcome.set_result(InvocationOutcome(b"", self.deployment.version, stream=stream))
+        return stream
+
     def end(self) -> None:
         self.answer()
         self.released()
+
+
+class FakeStream:
+    """A response that nobody reads here."""
+
+    end: StreamEnd | None = None
+
+    def __init__(self) -> None:
+        self.ended: list[Callable[[], None]] = []
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        raise AssertionError("nobody reads it")
+
+    def when_ended(self, call: Callable[[], None]) -> None:
+        self.ended.append(call)
+
+    def close(self) -> None: ...
 
 
 class FakeFleet:
@@ -220,6 +243,24 @@ async def test_it_counts_until_the_environment_is_free(bench: Bench) -> None:
         await waiting
     bench.fleet.slots[0].released()
     await bench.call(version_of("f"))
+    assert len(bench.fleet.slots) == 2
+
+
+@with_bench()
+async def test_a_stream_is_about_to_be_over_only_at_its_end(bench: Bench) -> None:
+    """While its pieces come, nobody waits for it: that may last; from its end on, a moment."""
+    bench.store.reserve(F, 1)
+    call = await bench.call(version_of("f"))
+    stream = bench.fleet.slots[0].begin()
+    await settle()
+    assert call.result().stream is stream
+    assert await bench.reason(version_of("f")) == RESERVED
+    (ended,) = stream.ended
+    ended()
+    waiting = await bench.call(version_of("f"))
+    assert not waiting.done()
+    bench.fleet.slots[0].released()
+    await settle()
     assert len(bench.fleet.slots) == 2
 
 

@@ -13,9 +13,10 @@ import pytest
 
 from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName
-from lambent.domain.invocation import Invocation
+from lambent.domain.invocation import Invocation, InvocationOutcome, StreamEnd
 from lambent.errors.families import DependencyError
 from lambent.execution.driver import GATEWAY_INSIDE, ExecutionEnvironment, InitialisationFailed, Surroundings
+from lambent.execution.environment import SHUTDOWN_S
 from lambent.execution.parked import ParkedEnvironment, ParkedPool
 from lambent.execution.pool import EnvironmentPool
 from lambent.fleet.local import LocalFleet
@@ -25,7 +26,7 @@ from lambent.store.contract import LogPosition
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.segments import Segments
 from lambent.testing.log_store import MemoryLogStore
-from lambent.testing.scripted_sandbox import Script, ScriptedEnvironment, ScriptedRuntime, ScriptedSandbox
+from lambent.testing.scripted_sandbox import Script, ScriptedEnvironment, ScriptedRuntime, ScriptedSandbox, chunk
 from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
@@ -52,6 +53,16 @@ class Recording(ScriptedSandbox):
     def thaw(self, environment: Environment) -> None:
         self.told.append("thaw")
         super().thaw(environment)
+
+    def terminate(self, environment: Environment) -> None:
+        self.told.append("terminate")
+        super().terminate(environment)
+
+    def kill(self, environment: Environment) -> None:
+        assert isinstance(environment, ScriptedEnvironment)
+        if not environment.is_killed and not environment.ended.done():
+            self.told.append("kill")
+        super().kill(environment)
 
     def end_init(self, environment: Environment) -> None:
         self.told.append("end_init")
@@ -105,6 +116,7 @@ class Bench:
             clock=self.clock,
             endpoint=lambda: ENDPOINT,
             response_max_bytes=1000,
+            stream_max_bytes=1_000_000,
         )
         self.pool = EnvironmentPool(
             lambda deployment, owner: ExecutionEnvironment(deployment, self.surroundings, owner),
@@ -134,6 +146,12 @@ class Bench:
         slot = await self.fleet.acquire(self.deployment, self.note_released)
         outcome = await self.fleet.invoke(slot, Invocation(request_id, "arn", b"{}", "Root=1"))
         return outcome.payload
+
+    async def stream(self, request_id: str = "r1", *, wants_tail: bool = False) -> InvocationOutcome:
+        """Invoke as one who takes the response piece by piece."""
+        slot = await self.fleet.acquire(self.deployment, self.note_released)
+        invocation = Invocation(request_id, "arn", b"{}", "Root=1", wants_tail=wants_tail, wants_stream=True)
+        return await self.fleet.invoke(slot, invocation)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let what is ready happen, and no time pass, until a condition holds."""
@@ -489,6 +507,68 @@ def test_one_that_is_given_up_before_its_life_has_begun_starts_nothing(tmp_path:
     play(tmp_path, echo, story)
 
 
+async def idle_one(bench: Bench) -> ExecutionEnvironment:
+    """Return an environment that has answered and is frozen."""
+    await bench.answer()
+    await bench.until(lambda: bench.sandbox.told[-1:] == ["freeze"])
+    (environment,) = bench.pool._tasks
+    return environment
+
+
+def test_an_idle_environment_may_say_goodbye(tmp_path: Path) -> None:
+    """It is asked to end, and what it writes then is in the log; nothing has to be killed."""
+
+    async def story(bench: Bench) -> None:
+        environment = await idle_one(bench)
+        environment.retire()
+        assert bench.pool.size == 0
+        await bench.until(lambda: not bench.pool._tasks)
+        assert bench.sandbox.told == ["end_init", "freeze", "terminate"]
+        await bench.logs.close()
+        assert "bye\n" in bench.messages()
+        bench.clock.advance(60)
+        assert "kill" not in bench.sandbox.told
+
+    async def polite(runtime: ScriptedRuntime) -> Exit:
+        try:
+            return await echo(runtime)
+        except asyncio.CancelledError:
+            runtime.print("bye\n")
+            return Exit(status=0)
+
+    play(tmp_path, polite, story)
+
+
+def test_who_will_not_go_is_killed_after_a_moment(tmp_path: Path) -> None:
+    """Its place is free from the start: the next invocation does not wait for it."""
+
+    async def story(bench: Bench) -> None:
+        bench.sandbox.ignores_terminate = True
+        environment = await idle_one(bench)
+        environment.retire()
+        assert await bench.answer("r2") == b"r2"
+        assert (bench.pool.size, len(bench.pool._tasks)) == (1, 2)
+        bench.clock.advance(SHUTDOWN_S * 0.9)
+        assert "kill" not in bench.sandbox.told
+        bench.clock.advance(SHUTDOWN_S * 0.2)
+        assert bench.sandbox.told.count("kill") == 1
+        await bench.until(lambda: len(bench.pool._tasks) == 1)
+
+    play(tmp_path, echo, story)
+
+
+def test_who_has_to_make_room_is_not_asked(tmp_path: Path) -> None:
+    """Somebody waits for its memory."""
+
+    async def story(bench: Bench) -> None:
+        environment = await idle_one(bench)
+        environment.retire(at_once=True)
+        assert bench.sandbox.told[-1] == "kill"
+        assert "terminate" not in bench.sandbox.told
+
+    play(tmp_path, echo, story)
+
+
 CUT_FRAME = b"\xa5\x5a\x00\x03" + (1000).to_bytes(4, "big") + bytes(8) + b"frame"
 
 
@@ -648,3 +728,141 @@ async def initialised(bench: Bench) -> ExecutionEnvironment:
     )
     await bench.until(asking.done)
     return asking.result()
+
+
+# Streamed responses --------------------------------------------------------------------------------------------------
+
+
+async def streaming(runtime: ScriptedRuntime) -> Exit:
+    """Answer with as many pieces of 100 KB as the request id says; `x` behind it ends the process in the middle."""
+    while True:
+        event = await runtime.next()
+        writer = await runtime.begin_stream(event.request_id)
+        for _ in range(int(event.request_id.rstrip("x"))):
+            writer.write(chunk(b"p" * 100_000))
+            await writer.drain()
+        if event.request_id.endswith("x"):
+            return Exit(status=3)
+        await runtime.end_stream()
+
+
+async def read(outcome: InvocationOutcome) -> tuple[int, StreamEnd]:
+    assert outcome.stream is not None
+    size = 0
+    async for piece in outcome.stream:
+        size += len(piece)
+    assert outcome.stream.end is not None
+    return size, outcome.stream.end
+
+
+def test_a_stream_is_given_out_at_its_first_byte(tmp_path: Path) -> None:
+    """With what is known then; the environment serves on, and a buffered call of the same function gathers."""
+
+    async def story(bench: Bench) -> None:
+        for _ in range(2):
+            call = asyncio.ensure_future(bench.stream("3", wants_tail=True))
+            await bench.until(call.done)
+            outcome = call.result()
+            assert (outcome.content_type, outcome.executed_version) == ("text/x", LATEST)
+            reading = asyncio.ensure_future(read(outcome))
+            await bench.until(reading.done)
+            size, end = reading.result()
+            assert size == 300_000
+            assert end.error is None
+            assert end.log_tail is not None
+            assert b"REPORT RequestId: 3" in end.log_tail
+        # 1000 bytes is what a gathered response may have here.
+        assert b"Function.ResponseSizeTooLarge" in await bench.answer("1")
+        assert bench.pool.size == 1
+
+    play(tmp_path, streaming, story)
+
+
+def test_a_stream_beyond_its_limit_ends_there(tmp_path: Path) -> None:
+    """1,000,000 bytes here; the rest is thrown away, and the environment goes on."""
+
+    async def story(bench: Bench) -> None:
+        for count, kind in ((11, "Function.ResponseSizeTooLarge"), (10, None)):
+            call = asyncio.ensure_future(bench.stream(str(count)))
+            await bench.until(call.done)
+            reading = asyncio.ensure_future(read(call.result()))
+            await bench.until(reading.done)
+            size, end = reading.result()
+            assert size <= 1_000_000
+            assert (end.error and end.error.error_type) == kind
+        assert size == 1_000_000
+        await bench.until(lambda: bench.released == 2)
+        assert bench.pool.size == 1
+
+    play(tmp_path, streaming, story)
+
+
+def test_a_crash_ends_the_stream(tmp_path: Path) -> None:
+    """Whatever of it has been seen by then; the next call has another environment."""
+
+    async def story(bench: Bench) -> None:
+        call = asyncio.ensure_future(bench.stream("1x"))
+        await bench.until(call.done)
+        reading = asyncio.ensure_future(read(call.result()))
+        await bench.until(reading.done)
+        _, end = reading.result()
+        assert end.error is not None
+        assert end.error.error_type == "Runtime.ExitError"
+        assert b"RequestId: 1x Error: Runtime exited with error: exit status 3" in end.error_payload
+        await bench.until(lambda: bench.released == 1)
+
+    play(tmp_path, streaming, story)
+
+
+def test_a_sandbox_that_is_lost_ends_the_stream(tmp_path: Path) -> None:
+    """By a failure that is not the function's."""
+
+    async def story(bench: Bench) -> None:
+        call = asyncio.ensure_future(bench.stream())
+        await bench.until(call.done)
+        bench.sandbox.lose_all()
+        reading = asyncio.ensure_future(read(call.result()))
+        await bench.until(reading.done)
+        size, end = reading.result()
+        assert (size, end.error and end.error.kind) == (1, "ServiceException")
+        assert end.error_payload == b"the sandbox failed"
+
+    async def hang(runtime: ScriptedRuntime) -> Exit:
+        event = await runtime.next()
+        (await runtime.begin_stream(event.request_id)).write(chunk(b"a"))
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    play(tmp_path, hang, story)
+
+
+@pytest.mark.parametrize("when", ["before the first byte", "as it arrives"])
+def test_a_caller_that_is_cancelled_holds_up_nothing(tmp_path: Path, when: str) -> None:
+    """The function writes far more than waits for a reader, and its environment is free again."""
+
+    async def story(bench: Bench) -> None:
+        call = asyncio.ensure_future(bench.stream("9"))
+        if when == "before the first byte":
+            await bench.until(lambda: bench.pool.size == 1)
+        else:
+            (environment,) = await environments_of(bench)
+            await bench.until(lambda: environment._stream is not None)
+            assert not call.done()
+        call.cancel()
+        await bench.until(lambda: bench.released == 1)
+        assert call.cancelled()
+        assert await bench.answer("0") == b""
+        assert bench.pool.size == 1
+
+    async def environments_of(bench: Bench) -> list[ExecutionEnvironment]:
+        await bench.until(lambda: bool(made))
+        return made
+
+    made: list[ExecutionEnvironment] = []
+
+    async def watched(bench: Bench) -> None:
+        started = bench.pool.start
+        bench.pool.start = lambda environment: (made.append(environment), started(environment))  # type: ignore[assignment,func-returns-value]
+        await story(bench)
+
+    play(tmp_path, streaming, watched)

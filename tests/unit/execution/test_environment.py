@@ -8,6 +8,7 @@ from lambent.domain.invocation import EnvironmentFailure, FunctionError, Invocat
 from lambent.execution import environment
 from lambent.execution.environment import (
     Answer,
+    BeginAnswer,
     ClearDeadline,
     DeadlinePassed,
     Deliver,
@@ -33,6 +34,9 @@ from lambent.execution.environment import (
     Lost,
     NextRequested,
     Refuse,
+    ResponseBegun,
+    ResponseBroken,
+    ResponseEnded,
     ResponsePosted,
     ResponseTooLarge,
     Restore,
@@ -42,6 +46,7 @@ from lambent.execution.environment import (
     Retire,
     RuntimeStarted,
     SetDeadline,
+    ShutDown,
     StartFailed,
     StartRuntime,
     describe_exit,
@@ -139,7 +144,7 @@ def test_a_handler_error_keeps_the_environment():
 
 def test_pl01_a_response_too_large_keeps_the_environment():
     """PL-01: the small call right after works at once."""
-    machine, commands = play(*COLD, (1.5, ResponseTooLarge()), (1.75, NextRequested()))
+    machine, commands = play(*COLD, (1.5, ResponseTooLarge(6_291_556)), (1.75, NextRequested()))
     assert json.loads(commands[3][0].payload) == {
         "errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
         "errorType": "Function.ResponseSizeTooLarge",
@@ -288,8 +293,18 @@ def test_retiring_a_busy_environment_lets_it_finish():
     machine, commands = play(*COLD, (1.3, Retire()), (1.5, RESPONSE), (1.75, NextRequested()))
     assert commands[3] == []
     assert commands[4] == [HI]
-    assert commands[5] == [ClearDeadline(), LogEnd(500.0, 250.0, "", ""), Kill(), Gone()]
+    assert commands[5] == [ClearDeadline(), LogEnd(500.0, 250.0, "", ""), ShutDown(), Gone()]
     assert machine.state is EnvironmentState.ENDING
+
+
+@pytest.mark.parametrize(("at_once", "how"), [(False, ShutDown()), (True, Kill())])
+def test_an_idle_environment_is_asked_to_end(at_once, how):
+    """Unless somebody waits for what it holds. Its place is free in either case, before it has ended."""
+    machine, commands = play(
+        *COLD, (1.5, RESPONSE), (1.75, NextRequested()), (2.0, Retire(at_once)), (2.1, Exited("x"))
+    )
+    assert commands[-2:] == [[how, Gone()], []]
+    assert machine.state is EnvironmentState.DEAD
 
 
 def test_a_repeated_next_delivers_the_same_event_again():
@@ -423,7 +438,7 @@ def test_an_init_ahead_that_is_not_wanted_any_more_ends_at_once():
 def test_one_that_is_retired_before_its_first_invocation_still_serves_it():
     """The slot had been granted: an update in between does not take it back."""
     machine, commands = play((0.0, Retire()), *COLD, (1.5, RESPONSE), (1.75, NextRequested()))
-    assert commands[-1] == [ClearDeadline(), LogEnd(500.0, 250.0, "", ""), Kill(), Gone()]
+    assert commands[-1] == [ClearDeadline(), LogEnd(500.0, 250.0, "", ""), ShutDown(), Gone()]
     assert machine.state is EnvironmentState.ENDING
 
 
@@ -545,3 +560,135 @@ def test_a_restore_is_asked_for_in_its_time_only():
     machine, _ = play(*SNAPSHOT)
     assert machine.accepts_restore()
     assert not machine.accepts_restore_error()
+
+
+# Streamed responses --------------------------------------------------------------------------------------------------
+
+BEGUN = ResponseBegun("text/plain")
+WHOLE = Answer(b"", "", None)
+
+
+def test_a_stream_is_answered_at_its_beginning_and_at_its_end():
+    """The deadline goes on meanwhile; what comes after the end is as after any response."""
+    machine, commands = play(*COLD, (1.5, BEGUN), (2.0, ResponseEnded()), (2.25, NextRequested()))
+    assert commands[3:] == [
+        [BeginAnswer("text/plain")],
+        [WHOLE],
+        [ClearDeadline(), LogEnd(1000.0, 250.0, "", ""), Free()],
+    ]
+    assert machine.state is EnvironmentState.IDLE
+
+
+def test_a_streams_tail_waits_for_the_report():
+    """The beginning does not wait; the end does."""
+    _, commands = play(
+        (0.0, Invoke(invocation(wants_tail=True))),
+        (0.0, RuntimeStarted()),
+        (0.25, NextRequested()),
+        (0.5, BEGUN),
+        (0.75, ResponseEnded()),
+        (1.0, NextRequested()),
+    )
+    assert commands[3:5] == [[BeginAnswer("text/plain")], []]
+    assert commands[5] == [ClearDeadline(), LogEnd(750.0, 250.0, "", ""), WHOLE, Free()]
+
+
+def test_only_what_is_awaited_is_taken():
+    """While it streams, the invocation awaits the end of that response and no other one."""
+    machine, _ = play(*COLD, (1.5, BEGUN))
+    assert machine.is_streaming("r1")
+    assert not machine.is_streaming("r2")
+    assert not machine.is_pending("r1")
+    machine.handle(ResponseEnded(), 2.0)
+    assert not machine.is_streaming("r1")
+
+
+@pytest.mark.parametrize(
+    ("event", "error_type"),
+    [
+        (ErrorPosted(b"{}", "Late"), "Late"),
+        (ResponseTooLarge(200), "Function.ResponseSizeTooLarge"),
+    ],
+)
+def test_a_stream_that_fails_keeps_the_environment(event, error_type):
+    """The error is the end; the environment lives."""
+    machine, commands = play(*COLD, (1.5, BEGUN), (2.0, event), (2.25, NextRequested()))
+    (answer,) = commands[4]
+    assert answer.error == FunctionError(error_type=error_type)
+    assert commands[5][-1] == Free()
+    assert machine.state is EnvironmentState.IDLE
+
+
+def test_the_limit_is_named():
+    """That of the stream or that of a gathered response, whichever was passed."""
+    _, commands = play(*COLD, (1.5, BEGUN), (2.0, ResponseTooLarge(209_715_200)))
+    text = "Response payload size exceeded maximum allowed payload size (209715200 bytes)."
+    assert json.loads(commands[4][0].payload)["errorMessage"] == text
+
+
+@pytest.mark.parametrize(
+    ("event", "error_type", "state"),
+    [
+        (Exited("Runtime exited with error: exit status 1"), "Runtime.ExitError", EnvironmentState.DEAD),
+        (DeadlinePassed(), "Sandbox.Timedout", EnvironmentState.ENDING),
+    ],
+)
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_the_end_of_the_process_tells_more_than_a_broken_connection(event, error_type, state, is_broken):
+    """A runtime that dies takes its connection with it, and either may be seen first."""
+    broken = [(1.75, ResponseBroken())] if is_broken else []
+    machine, commands = play(*COLD, (1.5, BEGUN), *broken, (2.0, event))
+    answer = next(one for one in commands[-1] if isinstance(one, Answer))
+    assert answer.error == FunctionError(error_type=error_type)
+    assert commands[-1][-1] == Gone()
+    assert machine.state is state
+
+
+@pytest.mark.parametrize("order", [(ResponseBroken(), NextRequested()), (NextRequested(), ResponseBroken())])
+def test_a_response_that_is_broken_off_is_truncated_once_the_runtime_goes_on(order):
+    """Its Next says so, in whatever order the two connections are looked at."""
+    machine, commands = play(*COLD, (1.5, BEGUN), (2.0, order[0]), (2.25, order[1]))
+    assert commands[4] == []
+    clear, end, answer, free = commands[5]
+    assert (clear, free) == (ClearDeadline(), Free())
+    assert end == LogEnd(1000.0, 250.0, "error", "Runtime.TruncatedResponse")
+    assert json.loads(answer.payload) == {
+        "errorType": "Runtime.TruncatedResponse",
+        "errorMessage": "RequestId: r1 Error: the runtime broke off its response",
+    }
+    assert machine.state is EnvironmentState.IDLE
+
+
+@pytest.mark.parametrize("wants_tail", [False, True])
+def test_a_next_that_overtakes_the_end_of_the_response_waits_for_it(wants_tail):
+    """On another connection, it may be seen first: nothing is lost by that."""
+    machine, commands = play(
+        (0.0, Invoke(invocation(wants_tail=wants_tail))),
+        (0.0, RuntimeStarted()),
+        (0.25, NextRequested()),
+        (0.5, BEGUN),
+        (0.75, NextRequested()),
+        (1.0, ResponseEnded()),
+        (1.5, Invoke(invocation("r2"))),
+        (2.0, BEGUN),
+        (2.25, ResponseBroken()),
+    )
+    assert commands[4] == []
+    finish = [ClearDeadline(), LogEnd(750.0, 250.0, "", "")]
+    assert commands[5] == ([*finish, WHOLE, Free()] if wants_tail else [WHOLE, *finish, Free()])
+    assert commands[8] == [], "what was so of one invocation is not of the next"
+    assert machine.state is EnvironmentState.STREAMING
+
+
+def test_a_stream_that_is_lost_with_its_environment():
+    """It was not the function's fault, and whoever reads is told so."""
+    machine, commands = play(*COLD, (1.5, BEGUN), (2.0, Lost("the sandbox failed")))
+    assert commands[4][-2:] == [Refuse("the sandbox failed"), Gone()]
+    assert machine.state is EnvironmentState.DEAD
+
+
+def test_an_environment_that_is_not_wanted_any_more_streams_to_the_end():
+    """Retired in the middle, it ends after its invocation."""
+    _, commands = play(*COLD, (1.5, BEGUN), (1.75, Retire()), (2.0, ResponseEnded()), (2.25, NextRequested()))
+    assert commands[4] == []
+    assert commands[6][-2:] == [ShutDown(), Gone()]

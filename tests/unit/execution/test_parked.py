@@ -7,6 +7,7 @@ import pytest
 
 from lambent.errors.families import DependencyError
 from lambent.execution.parked import (
+    AHEAD_MIB,
     EXPECT_MAX_S,
     KEEP_S,
     KINDS_MAX,
@@ -16,7 +17,7 @@ from lambent.execution.parked import (
     ParkedEnvironment,
     ParkedPool,
 )
-from lambent.sandbox.contract import Exit, ParkedKind, Zygote
+from lambent.sandbox.contract import Ahead, Exit, ParkedKind, Zygote
 from lambent.testing.scripted_sandbox import ScriptedEnvironment, ScriptedRuntime, ScriptedSandbox
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -139,7 +140,7 @@ def test_one_that_is_not_there_is_parked_on_demand() -> None:
             most = max(most, len(bench.parking))
             done = [call.done() for call in calls]
             assert done == sorted(done, reverse=True), "in order"
-        assert most == PARKS_AT_ONCE
+        assert most == min(10, PARKS_AT_ONCE)
         assert len({id(call.result()) for call in calls}) == 10
 
     play(story)
@@ -192,6 +193,18 @@ def test_the_stock_grows_with_demand_and_stays_within_its_budget() -> None:
         bench.spare_mib = -50
         bench.pool.trim()
         assert bench.pool.size_mib <= 100
+
+    play(story)
+
+
+def test_what_runs_ahead_costs_more() -> None:
+    """Of interpreters that run already as many are kept as the budget has room for."""
+
+    async def story(bench: Bench) -> None:
+        ahead = ParkedKind(ahead=Ahead(("node",), ()))
+        await asyncio.gather(*(bench.take(ahead) for _ in range(50)))
+        await bench.settle(1)
+        assert bench.pool.size == 150 // AHEAD_MIB
 
     play(story)
 

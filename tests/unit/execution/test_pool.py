@@ -54,6 +54,7 @@ class FakeEnvironment:
         self.is_idle = False
         self.is_frozen = False
         self.is_retired = False
+        self.has_to_go_at_once = False
         self.is_gone = False
         self.ended = asyncio.Event()
 
@@ -82,8 +83,9 @@ class FakeEnvironment:
             self.is_idle = True
             self.owner.environment_free(self)  # type: ignore[arg-type]
 
-    def retire(self) -> None:
+    def retire(self, *, at_once: bool = False) -> None:
         self.is_retired = True
+        self.has_to_go_at_once = at_once
         if self.is_idle:
             self.go()
 
@@ -335,6 +337,7 @@ def test_a_full_pool_makes_room_by_ending_the_longest_idle(bench: Bench) -> None
     bench.lease("c")
     bench.lease("d")
     assert (oldest.is_gone, newest.is_gone) == (True, False)
+    assert oldest.has_to_go_at_once
     assert bench.counts() == (2, 3)
 
 
@@ -373,7 +376,7 @@ def test_an_environment_that_is_idle_for_long_is_ended(bench: Bench) -> None:
     bench.clock.advance(IDLE_S / 2)
     second.finish()
     bench.clock.advance(IDLE_S / 2 + 1)
-    assert (first.is_gone, second.is_gone) == (True, False)
+    assert (first.is_gone, second.is_gone, first.has_to_go_at_once) == (True, False, False)
     bench.clock.advance(IDLE_S / 2)
     assert second.is_gone
     assert bench.counts() == (0, 0)

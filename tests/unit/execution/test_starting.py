@@ -13,8 +13,9 @@ from lambent.domain.function import LATEST, Code, Configuration, Deployment, Fil
 from lambent.domain.layer import AttachedLayer
 from lambent.errors.families import DependencyError
 from lambent.execution.starting import StartPlan, assignment, plan_start
+from lambent.runtimes import contract as runtimes
 from lambent.runtimes.contract import LayersAt, RuntimeCommand
-from lambent.sandbox.contract import Exit
+from lambent.sandbox.contract import Ahead, Exit
 from lambent.testing.scripted_sandbox import ScriptedRuntime, ScriptedSandbox
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -37,6 +38,7 @@ class Machine:
         self.is_merged = False
         self.merged: list[tuple[str, ...]] = []
         self.asked: list[Any] = []
+        self.starts_ahead = False
 
     def folder_nowait(self, sha256: str) -> Path:
         return Path("/package")
@@ -49,9 +51,10 @@ class Machine:
         self.is_merged = True
         return self.folder_of_layers
 
-    async def command(self, *arguments: Any) -> RuntimeCommand:
+    async def command(self, *arguments: Any, memory_mib: int) -> RuntimeCommand:
         self.asked.append(arguments[-1])
-        return RuntimeCommand(["bootstrap"], {}, {})
+        ahead = runtimes.Ahead(("bootstrap",), (("MIB", str(memory_mib)),)) if self.starts_ahead else None
+        return RuntimeCommand(["bootstrap"], {}, {}, ahead=ahead)
 
 
 async def _idle(runtime: ScriptedRuntime) -> Exit:
@@ -85,6 +88,15 @@ def test_layers_are_merged_in_their_order_once(tmp_path: Path) -> None:
         assert plan(machine, layers=attached("a", "b")).layers == tmp_path
     assert machine.merged == [("a", "b")]
     assert machine.asked[0] == LayersAt(tmp_path, str(tmp_path))
+
+
+def test_what_runs_ahead_is_of_the_kind(tmp_path: Path) -> None:
+    """Functions of another MemorySize find another kind of parked environment; others find one with nothing in it."""
+    machine = Machine(tmp_path)
+    assert plan(machine).kind.ahead is None
+    machine.starts_ahead = True
+    assert plan(machine, memory_mib=512).kind.ahead == Ahead(("bootstrap",), (("MIB", "512"),))
+    assert plan(machine, memory_mib=512).kind != plan(machine, memory_mib=128).kind
 
 
 def test_a_file_system_is_the_operators_directory(tmp_path: Path) -> None:

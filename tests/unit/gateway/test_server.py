@@ -333,3 +333,90 @@ def test_a_server_that_stops_serves_nobody_new() -> None:
             assert await is_refused(one)
 
     run(story)
+
+
+# Bodies that are sent as they come -----------------------------------------------------------------------------------
+
+PIECE = b"p" * 65_536
+
+
+class Pieces:
+    """A body without end, unless it is told; counts what was taken of it."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.is_over = False
+        self.is_closed = False
+
+    def __aiter__(self) -> "Pieces":
+        return self
+
+    async def __anext__(self) -> bytes:
+        # As a reader of a function's response: each piece is waited for.
+        await asyncio.sleep(0)
+        if self.is_over:
+            raise StopAsyncIteration
+        self.taken += 1
+        return PIECE
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+
+def streaming(stage: Stage) -> Pieces:
+    """Have the next answer be a stream."""
+    pieces = Pieces()
+
+    async def answer(*_: Any) -> WireResponse:
+        return WireResponse(200, [], pieces)
+
+    stage.pipeline.answer = answer  # type: ignore[assignment]
+    return pieces
+
+
+def test_a_client_that_does_not_read_is_not_written_for() -> None:
+    """Some pieces fill what lies between; then none is taken before the client reads. It is closed at its end."""
+
+    async def story(stage: Stage) -> None:
+        pieces = streaming(stage)
+        connection = await Connection.to(stage.outside)
+        await connection.send()
+        await until(lambda: bool(stage.server.server_state.connections))
+        (protocol,) = stage.server.server_state.connections
+        await until(lambda: protocol.flow.write_paused)  # type: ignore[union-attr]
+        before = pieces.taken
+        assert before < 400, "26 MB in the kernel would be a lot"
+        for _ in range(before):
+            await connection.reader.readexactly(len(PIECE))
+        await until(lambda: pieces.taken > before)
+        assert stage.admission.requests == 1
+        pieces.is_over = True
+        while not pieces.is_closed:
+            await connection.reader.read(1_000_000)
+        await until(lambda: stage.admission.requests == 0)
+        await connection.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize("is_stalled", [False, True])
+def test_a_client_that_leaves_is_not_waited_for(is_stalled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes, or takes nothing for too long: the body is read to its end, for nobody, and closed."""
+    monkeypatch.setattr("lambent.gateway.server._STALLED_S", 0.2)
+
+    async def story(stage: Stage) -> None:
+        pieces = streaming(stage)
+        connection = await Connection.to(stage.outside)
+        await connection.send()
+        await until(lambda: pieces.taken > 0)
+        if not is_stalled:
+            connection.writer.transport.abort()
+        await until(lambda: stage.server.connection_count == 0)
+        taken = pieces.taken
+        await until(lambda: pieces.taken > taken + 100)
+        pieces.is_over = True
+        await until(lambda: pieces.is_closed)
+        await until(lambda: stage.admission.requests == 0)
+        connection.writer.close()
+
+    run(story)

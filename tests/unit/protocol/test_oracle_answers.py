@@ -17,7 +17,10 @@ EVENT_STREAMS = {
     ("logs", "GetLogObject"),
     ("logs", "StartLiveTail"),
 }
-"""Operations that answer with an event stream, which the engine does not carry yet."""
+"""
+Operations that answer with an event stream. The engine does not carry those of the JSON protocol; for the other,
+test_event_stream.py.
+"""
 
 OPERATIONS = [
     (service, name)

@@ -1,8 +1,6 @@
 """Answers and errors to the byte, where SDKs are too forgiving to show a difference."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -66,21 +64,6 @@ def test_invoke_answers_in_headers_and_a_raw_body() -> None:
     )
     dry_run = answer("lambda", "Invoke", {"StatusCode": 204, "ExecutedVersion": "$LATEST"})
     assert dry_run == WireResponse(204, [REQUEST_ID, (b"x-amz-executed-version", b"$LATEST")])
-
-
-def test_a_payload_may_be_a_stream() -> None:
-    """An iterator reaches the gateway as it is."""
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield b"a"
-        yield b"b"
-
-    async def read() -> bytes:
-        response = answer("lambda", "Invoke", {"StatusCode": 200, "Payload": chunks()})
-        assert not isinstance(response.body, bytes)
-        return b"".join([chunk async for chunk in response.body])
-
-    assert asyncio.run(read()) == b"ab"
 
 
 def test_moments_are_epoch_numbers_with_milliseconds_in_json() -> None:

@@ -13,10 +13,11 @@ import pytest
 import uvloop
 
 from lambent.domain.invocation import Invocation
-from lambent.runtime_api.contract import NextCall, Post, RestoreCall, Verdict
+from lambent.runtime_api.contract import Inflow, NextCall, Post, RestoreCall, Verdict
 from lambent.runtime_api.server import BODIES_MAX, CONNECTIONS_MAX, HEAD_BYTES_MAX, RuntimeApiListener, serve
 
 RESPONSE_MAX_BYTES = 300_000
+STREAM_MAX_BYTES = 1_000_000
 REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:hello"
 TRACE = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1"
@@ -39,6 +40,12 @@ class RecordedEvents:
         self.ready: list[Invocation] = []
         """Delivered from within the Next that asks, as after an init."""
         self.next_asked = asyncio.Event()
+        self.takes_streams = False
+        self.inflows: list[Inflow] = []
+        self.pieces = bytearray()
+        """Of streamed responses."""
+        self.limits: list[int] = []
+        """Of bodies that went beyond one."""
 
     def next_requested(self, call: NextCall) -> Verdict:
         self.happened.append(("next", None))
@@ -53,9 +60,27 @@ class RecordedEvents:
         self.happened.append(("response", (request_id, post)))
         return self.verdict
 
-    def response_too_large(self, request_id: str) -> Verdict:
+    def response_too_large(self, request_id: str, limit_bytes: int) -> Verdict:
         self.happened.append(("too large", request_id))
+        self.limits.append(limit_bytes)
         return Verdict.TOO_LARGE if self.verdict is Verdict.ACCEPTED else self.verdict
+
+    def response_begun(self, request_id: str, content_type: str, inflow: Inflow) -> bool:
+        if self.takes_streams:
+            self.happened.append(("begun", (request_id, content_type)))
+            self.inflows.append(inflow)
+        return self.takes_streams
+
+    def response_piece(self, request_id: str, piece: bytes) -> None:
+        assert request_id == REQUEST_ID
+        self.pieces += piece
+
+    def response_ended(self, request_id: str) -> Verdict:
+        self.happened.append(("ended", request_id))
+        return self.verdict
+
+    def response_broken(self, request_id: str) -> None:
+        self.happened.append(("broken", request_id))
 
     def error_posted(self, request_id: str, post: Post) -> Verdict:
         self.happened.append(("error", (request_id, post)))
@@ -130,7 +155,9 @@ def run(story: Callable[[Api], Awaitable[None]]) -> None:
     async def told() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             events = RecordedEvents()
-            api = Api(events, await serve(listener, events, RESPONSE_MAX_BYTES), listener.getsockname())
+            api = Api(
+                events, await serve(listener, events, RESPONSE_MAX_BYTES, STREAM_MAX_BYTES), listener.getsockname()
+            )
             try:
                 await asyncio.wait_for(story(api), 20)
             finally:
@@ -733,7 +760,7 @@ def test_a_serve_that_is_cancelled_leaves_the_listener_alone() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
-            serving = asyncio.create_task(serve(listener, RecordedEvents(), RESPONSE_MAX_BYTES))
+            serving = asyncio.create_task(serve(listener, RecordedEvents(), RESPONSE_MAX_BYTES, STREAM_MAX_BYTES))
             await asyncio.sleep(0)
             assert not serving.done()
             serving.cancel()
@@ -781,5 +808,193 @@ def test_bodies_behind_a_waiting_next_are_counted_until_they_are_handed_on() -> 
         api.events.next_calls.pop().deliver(invocation(), DEADLINE_MS)
         assert [(await client.answer())[0] for _ in range(3)] == [200, 202, 413]
         assert api.listener.held_bytes == 0
+
+    run(story)
+
+
+# Responses that are handed on as they come ---------------------------------------------------------------------------
+
+STREAMED = "Lambda-Runtime-Function-Response-Mode: streaming"
+
+
+def begun(*headers: str) -> bytes:
+    """Return the head of a streamed response; chunks follow."""
+    lines = "".join(f"{header}\r\n" for header in ("Host: h", "Transfer-Encoding: chunked", STREAMED, *headers))
+    return f"POST {RESPONSE} HTTP/1.1\r\n{lines}\r\n".encode()
+
+
+def chunk(piece: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(piece), piece)
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "happened"),
+    [
+        (b"0\r\n\r\n", 202, ("ended", REQUEST_ID)),
+        # As the Go client ends every response.
+        (
+            b"0\r\nLambda-Runtime-Function-Error-Type: \r\nLambda-Runtime-Function-Error-Body: \r\n\r\n",
+            202,
+            ("ended", REQUEST_ID),
+        ),
+        (
+            b"0\r\nlambda-runtime-function-error-type: Runtime.Late\r\n"
+            b"lambda-runtime-function-error-body: e30=\r\n\r\n",
+            202,
+            ("error", (REQUEST_ID, Post(b"{}", "application/json", "Runtime.Late"))),
+        ),
+        (
+            b"0\r\nLambda-Runtime-Function-Error-Type: Late\r\nLambda-Runtime-Function-Error-Body: {\r\n\r\n",
+            202,
+            ("error", (REQUEST_ID, Post(b"{", "application/json", "Late"))),
+        ),
+        (b"0\r\nLambda-Runtime-Function-Error-Type\r\n\r\n", 400, ("broken", REQUEST_ID)),
+        (b"x\r\n", 400, ("broken", REQUEST_ID)),
+        (b"-1\r\n\r\n", 400, ("broken", REQUEST_ID)),
+        (b"5\r\nabcdefg\r\n", 400, ("broken", REQUEST_ID)),
+        (b"0\r\nX: " + b"y" * (HEAD_BYTES_MAX + 1), 431, ("broken", REQUEST_ID)),
+    ],
+    ids=["plain", "go", "error", "no-base64", "bad-trailer", "bad-size", "negative", "too-long", "endless-trailer"],
+)
+def test_a_stream_is_handed_on_and_ends(end: bytes, status: int, happened: tuple[str, Any]) -> None:
+    """Each piece is there before the next is sent; the end is an end, an error, or, where it is malformed, a break."""
+
+    async def story(api: Api) -> None:
+        api.events.takes_streams = True
+        client = await api.connect()
+        client.send(begun("Content-Type: text/plain", "Trailer: Lambda-Runtime-Function-Error-Type"))
+        await until(lambda: api.events.names == ["begun"])
+        assert api.events.happened == [("begun", (REQUEST_ID, "text/plain"))]
+        for count, piece in ((1, b"a"), (3, b"bc")):
+            client.send(chunk(piece))
+            await until(lambda count=count: len(api.events.pieces) == count)
+        client.send(end)
+        assert (await client.answer())[0] == status
+        assert api.events.pieces.startswith(b"abc")
+        assert api.events.happened[1:] == [happened]
+        assert api.listener.held_bytes == 0, "what is handed on is not kept"
+        if status == 202:
+            api.events.ready = [invocation()]
+            assert (await client.ask(NEXT))[0] == 200
+
+    run(story)
+
+
+@pytest.mark.parametrize("how", ["closed", "reset", "half-closed", "listener closed"])
+def test_a_stream_that_is_cut_off_is_told_once(how: str) -> None:
+    """Whoever ends the connection: the response is broken."""
+
+    async def story(api: Api) -> None:
+        api.events.takes_streams = True
+        client = await api.connect()
+        client.send(begun() + chunk(b"half"))
+        await until(lambda: api.events.pieces == b"half")
+        if how == "closed":
+            client.writer.close()
+        elif how == "reset":
+            client.writer.transport.abort()
+        elif how == "half-closed":
+            client.writer.write_eof()
+            assert json.loads((await client.answer())[2])["errorType"] == "TruncatedHTTPRequest"
+        else:
+            api.listener.close()
+        await until(lambda: api.listener.connection_count == 0)
+        assert api.events.names == ["begun", "broken"]
+
+    run(story)
+
+
+def test_a_reader_that_is_behind_stops_the_runtime() -> None:
+    """Nothing is read of a paused connection, however much the runtime sends; all of it once it is resumed."""
+
+    async def story(api: Api) -> None:
+        api.events.takes_streams = True
+        client = await api.connect()
+        client.send(begun())
+        await until(lambda: bool(api.events.inflows))
+        (inflow,) = api.events.inflows
+        inflow.pause()
+        client.send(chunk(b"x" * (STREAM_MAX_BYTES - 1)))
+        other = await api.connect()
+        for _ in range(3):
+            assert (await other.ask(get("/ping")))[2] == b"pong"
+        assert len(api.events.pieces) == 0
+        inflow.resume()
+        await until(lambda: len(api.events.pieces) == STREAM_MAX_BYTES - 1)
+        assert (await client.ask(b"0\r\n\r\n"))[0] == 202
+        inflow.pause()
+        inflow.resume()
+        client.writer.transport.abort()
+        await until(lambda: api.listener.connection_count == 1)
+        inflow.resume()
+
+    run(story)
+
+
+def test_a_stream_has_a_limit_of_its_own() -> None:
+    """Told at the byte that is too many; the rest is thrown away, and 413 names the limit."""
+
+    async def story(api: Api) -> None:
+        api.events.takes_streams = True
+        client = await api.connect()
+        client.send(begun() + chunk(b"x" * STREAM_MAX_BYTES))
+        await until(lambda: len(api.events.pieces) == STREAM_MAX_BYTES)
+        assert api.events.names == ["begun"]
+        client.send(chunk(b"y"))
+        await until(lambda: api.events.names == ["begun", "too large"])
+        status, _, body = await client.ask(chunk(b"z" * 100_000) + b"0\r\n\r\n")
+        assert (status, json.loads(body)["errorType"]) == (413, "RequestEntityTooLarge")
+        assert str(STREAM_MAX_BYTES) in body.decode()
+        assert api.events.limits == [STREAM_MAX_BYTES]
+        assert len(api.events.pieces) == STREAM_MAX_BYTES
+        assert api.events.names == ["begun", "too large"]
+
+    run(story)
+
+
+def test_what_nobody_takes_piece_by_piece_is_gathered() -> None:
+    """A buffered invocation's; one with a length works as well; and an error is never a stream."""
+
+    async def story(api: Api) -> None:
+        client = await api.connect()
+        assert (await client.ask(chunked(RESPONSE, [b"a", b"b"], STREAMED)))[0] == 202
+        api.events.takes_streams = True
+        assert (await client.ask(post(RESPONSE, b"whole", STREAMED)))[0] == 202
+        assert (await client.ask(chunked(ERROR, [b"{", b"}"], STREAMED)))[0] == 202
+        assert (await client.ask(post(RESPONSE, b"gathered")))[0] == 202
+        assert (await client.ask(chunked(RESPONSE, [b"!"], "Lambda-Runtime-Function-Response-Mode: other")))[0] == 400
+        assert api.events.names == ["response", "begun", "ended", "error", "response", "error"]
+        assert api.events.pieces == b"whole"
+
+    run(story)
+
+
+def test_chunks_are_a_stream_without_saying_so() -> None:
+    """The Go client sends whatever an io.Reader gives in chunks, and never names a mode."""
+
+    async def story(api: Api) -> None:
+        api.events.takes_streams = True
+        client = await api.connect()
+        declared = "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body"
+        head = f"POST {RESPONSE} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n{declared}\r\n\r\n"
+        client.send(head.encode() + chunk(b"one"))
+        await until(lambda: api.events.pieces == b"one")
+        assert (await client.ask(b"0\r\n\r\n"))[0] == 202
+        assert api.events.names == ["begun", "ended"]
+
+    run(story)
+
+
+def test_a_stream_of_a_client_that_offers_another_protocol() -> None:
+    """Java's offers HTTP/2 with its first request; the offer is not taken, and nothing begins twice."""
+
+    async def story(api: Api) -> None:
+        api.events.takes_streams = True
+        client = await api.connect()
+        offer = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQ")
+        status, _, _ = await client.ask(begun(*offer) + chunk(b"one") + b"0\r\n\r\n")
+        assert status == 202
+        assert api.events.names == ["begun", "ended"]
+        assert api.events.pieces == b"one"
 
     run(story)

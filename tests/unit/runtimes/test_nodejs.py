@@ -11,6 +11,7 @@ import pytest
 
 from lambent.clock import SystemClock
 from lambent.function_user import FunctionUser, find_function_user
+from lambent.runtimes.additions import sdk_folder
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import LayersAt, RuntimeUnavailable
 from lambent.runtimes.interpreters import Interpreter, newest_reachable
@@ -117,7 +118,7 @@ def test_a_version_that_is_not_here(folder: Path) -> None:
     """The refusal says what there is, and the command that adds the rest."""
     told = refusal(runtimes(folder, HERE), "nodejs22.x")
     assert told.startswith("nodejs22.x cannot run on this machine: there is no Node.js 22 (there is 20). ")
-    assert f"npm install --prefix {folder}/runtimes/nodejs22 node-" in told
+    assert f"`lambent runtimes install nodejs22.x --runtimes-dir {folder}/runtimes`" in told
     assert "is closed to user nobody" in refusal(runtimes(folder, CLOSED), "nodejs24.x")
     assert "(there is none)" in refusal(runtimes(folder), "nodejs18.x")
 
@@ -156,6 +157,29 @@ def test_a_client_that_functions_cannot_reach(folder: Path) -> None:
             assert f"{folder}/private is closed to user other" in refusal(under_test, "nodejs20.x")
 
 
+def test_what_acts_when_nodejs_starts(folder: Path) -> None:
+    """Node.js is started before its function is known, unless that has variables which would come too late."""
+    under_test = runtimes(folder, HERE)
+    assert under_test.may_start_ahead({"TZ": "Asia/Tokyo", "STAGE": "prod", "NO_COLOR": "1"})
+    for name in ("NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "UV_THREADPOOL_SIZE", "SSL_CERT_FILE", "OPENSSL_CONF", "HOME"):
+        assert not under_test.may_start_ahead({"STAGE": "prod", name: "x"})
+
+
 def test_the_label_of_init_start(folder: Path) -> None:
     """Family and version."""
     assert runtimes(folder).version_label(CATALOGUE["nodejs22.x"]) == "nodejs:22.v1"
+
+
+def test_the_sdk_is_beside_the_client_once_it_is_installed(folder: Path) -> None:
+    """While the server runs, too; not for versions that it does not run on."""
+    old = Interpreter(Path("/usr/bin/nodejs"), (18, 20, 4), True, prefix=Path("/usr"))
+    under_test = runtimes(folder, HERE, old)
+
+    def has_sdk(runtime: str) -> bool:
+        command = asyncio.run(under_test.command(runtime, "app.handler", "/task", {}))
+        return (Path(command.argv[3]).parent / "node_modules/@aws-sdk").is_dir()
+
+    assert not has_sdk("nodejs20.x")
+    (sdk_folder(folder / "runtimes") / "node_modules/@aws-sdk").mkdir(parents=True)
+    assert has_sdk("nodejs20.x")
+    assert not has_sdk("nodejs18.x")

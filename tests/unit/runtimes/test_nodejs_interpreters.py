@@ -11,8 +11,10 @@ import pytest
 
 from lambent.clock import SystemClock
 from lambent.function_user import FunctionUser, find_function_user
+from lambent.runtimes.additions import Addition, Machine, addition
+from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.interpreters import Interpreter, Interpreters, newest_reachable
-from lambent.runtimes.nodejs_interpreters import language, npm_command
+from lambent.runtimes.nodejs_interpreters import language
 
 
 @pytest.fixture
@@ -107,9 +109,9 @@ def test_a_version_is_as_precise_as_it_is_written() -> None:
 
 def test_the_command_puts_it_where_it_is_found(folder: Path) -> None:
     """What the command makes is what the search looks for."""
-    command = npm_command(folder / "runtimes", "24")
-    *_, prefix, package = command.split()
-    name, _, version = package.partition("@")
-    assert version == "24"
-    fake(Path(prefix) / "node_modules" / name / "bin/node")
+    machine = Machine("Linux", "aarch64", False, lambda _: True, (), lambda _: None)
+    way = addition(CATALOGUE["nodejs24.x"], machine, folder / "runtimes")
+    assert isinstance(way, Addition)
+    assert way.folder is not None
+    fake(way.folder / way.entry)
     assert [one.version[0] for one in found_in(folder)] == [24]

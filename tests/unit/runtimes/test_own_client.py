@@ -50,3 +50,33 @@ def test_no_place_for_it(tmp_path: Path) -> None:
     (tmp_path / "runtimes").write_text("a file")
     with pytest.raises(RuntimeUnavailable, match="no folder for ruby-client"):
         asyncio.run(client(tmp_path).folder())
+
+
+def test_a_folder_beside_it_is_linked(tmp_path: Path) -> None:
+    """It is there under its name, links and all, and takes no room of its own."""
+    beside = tmp_path / "modules"
+    (beside / "deep").mkdir(parents=True)
+    (beside / "deep/file").write_text("text")
+    (beside / "link").symlink_to("deep/file")
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources/index.rb").write_text("")
+    made = OwnClient("c", tmp_path / "sources", "*.rb", "index.rb", tmp_path / "runtimes", SystemClock(), beside)
+    folder = asyncio.run(made.folder())
+    assert (folder / "modules/deep/file").samefile(beside / "deep/file")
+    assert (folder / "modules/link").readlink() == Path("deep/file")
+
+
+def test_what_cannot_be_linked_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """File systems without links, and files of other users."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("lambent.runtimes.own_client.os.link", refuse)
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside/file").write_text("text")
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources/index.rb").write_text("")
+    arguments = ("c", tmp_path / "sources", "*.rb", "index.rb", tmp_path / "runtimes", SystemClock())
+    folder = asyncio.run(OwnClient(*arguments, tmp_path / "beside").folder())
+    assert (folder / "beside/file").read_text() == "text"

@@ -64,7 +64,7 @@ class Language(Protocol):
 class Provided:
     """What languages that make programs have in common: the runtime starts `bootstrap`, whatever the handler."""
 
-    runtimes = r"provided\..+"
+    runtimes = r"provided(\..+)?"
 
     def default_runtime(self, builder: Builder) -> str:
         return "provided.al2023"

@@ -7,18 +7,23 @@ from pathlib import Path
 from lambent.cli.failure import CommandFailed
 from lambent.cli.languages.contract import Language
 from lambent.cli.languages.custom import Custom
+from lambent.cli.languages.dotnet import Dotnet
 from lambent.cli.languages.go import Go
 from lambent.cli.languages.nodejs import Nodejs
 from lambent.cli.languages.python import Python
+from lambent.cli.languages.ruby import Ruby
 from lambent.cli.languages.rust import Rust
 
 PROGRAMS: tuple[Language, ...] = (Go(), Rust(), Custom())
 """In this order: a bootstrap beside a go.mod is what an earlier build left, and scripts lie beside any of them."""
 
-MODULES: tuple[Language, ...] = (Python(), Nodejs())
-"""Where there is no program. Of these a folder may hold one: nothing tells which would be the function."""
+PROJECTS: tuple[Language, ...] = (Dotnet(),)
+"""Built as well, but for a runtime of their own; scripts lie beside them, too."""
 
-LANGUAGES = (*PROGRAMS, *MODULES)
+MODULES: tuple[Language, ...] = (Python(), Nodejs(), Ruby())
+"""Where there is nothing to build. Of these a folder may hold one: nothing tells which would be the function."""
+
+LANGUAGES = (*PROGRAMS, *PROJECTS, *MODULES)
 
 
 def recognise(folder: Path, runtime: str | None) -> Language:
@@ -38,7 +43,7 @@ def recognise(folder: Path, runtime: str | None) -> Language:
         raise CommandFailed(f"{folder}: this user may not read it", exit_code=2)
     fitting = [entry for entry in LANGUAGES if runtime is None or re.fullmatch(entry.runtimes, runtime)]
     if not fitting:
-        known = "python3.x, nodejsXX.x and provided.*"
+        known = "python3.x, nodejsXX.x, rubyX.Y, dotnetX and provided.*"
         raise CommandFailed(f"--runtime: deploy builds for {known}, not for {runtime!r}", exit_code=2)
     found = [language for language in fitting if language.is_in(folder)]
     if not found:

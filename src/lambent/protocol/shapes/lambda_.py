@@ -408,9 +408,41 @@ class InvocationResponse(TypedDict, total=False):
     StatusCode: int
     FunctionError: str
     LogResult: str
-    Payload: bytes | AsyncIterator[bytes]
+    Payload: bytes
     ExecutedVersion: str
     DurableExecutionArn: str
+
+
+class InvokeResponseStreamUpdate(TypedDict, total=False):
+    Payload: bytes
+
+
+class InvokeWithResponseStreamCompleteEvent(TypedDict, total=False):
+    ErrorCode: str
+    ErrorDetails: str
+    LogResult: str
+
+
+class InvokeWithResponseStreamRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    LogType: str
+    ClientContext: str
+    Qualifier: str
+    Payload: bytes
+    TenantId: str
+    InvocationType: str
+
+
+class InvokeWithResponseStreamResponse(TypedDict, total=False):
+    StatusCode: int
+    ExecutedVersion: str
+    EventStream: AsyncIterator[InvokeWithResponseStreamResponseEvent]
+    ResponseStreamContentType: str
+
+
+class InvokeWithResponseStreamResponseEvent(TypedDict, total=False):
+    PayloadChunk: InvokeResponseStreamUpdate
+    InvokeComplete: InvokeWithResponseStreamCompleteEvent
 
 
 class LambdaManagedInstancesCapacityProviderConfig(TypedDict, total=False):

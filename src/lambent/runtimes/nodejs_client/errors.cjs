@@ -14,6 +14,7 @@ function named(type) {
 const CallbackHandlerDeprecated = named('CallbackHandlerDeprecated');
 const HandlerNotFound = named('HandlerNotFound');
 const ImportModuleError = named('ImportModuleError');
+const InvalidStreamingOperation = named('InvalidStreamingOperation');
 const JSONStringifyError = named('JSONStringifyError');
 const MalformedHandlerName = named('MalformedHandlerName');
 const MalformedStreamingHandler = named('MalformedStreamingHandler');
@@ -87,6 +88,7 @@ module.exports = {
   CallbackHandlerDeprecated,
   HandlerNotFound,
   ImportModuleError,
+  InvalidStreamingOperation,
   JSONStringifyError,
   MalformedHandlerName,
   MalformedStreamingHandler,

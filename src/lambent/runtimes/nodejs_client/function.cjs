@@ -8,11 +8,10 @@ const { pathToFileURL } = require('url');
 
 const errors = require('./errors.cjs');
 const layers = require('./layers.cjs');
+const { defineGlobal, isStreaming } = require('./streaming.cjs');
 
 // By the name that AWS's has, which shows in the message of a module that is missing.
 const require_ = createRequire(path.join(__dirname, 'index.mjs'));
-
-const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
 
 const NO_CALLBACKS =
   'ERROR: AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. You need to ' +
@@ -36,6 +35,7 @@ async function load(root, handler, takesCallbacks) {
     throw new errors.MalformedHandlerName('Bad handler');
   }
   const folder = handler.slice(0, handler.lastIndexOf(name));
+  defineGlobal();
   const loaded = await loadModule(root, folder, split[1], takesCallbacks);
   let found = member(loaded, split[2]);
   if (!found && !takesCallbacks && loaded?.default) {
@@ -48,10 +48,7 @@ async function load(root, handler, takesCallbacks) {
   if (typeof found !== 'function') {
     throw new errors.HandlerNotFound(`${handler} is not a function`);
   }
-  if (found[STREAMING]) {
-    throw new errors.MalformedStreamingHandler('Streamed responses are not offered by this version of Lambent');
-  }
-  if (!takesCallbacks && found.length >= 3) {
+  if (!isStreaming(found) && !takesCallbacks && found.length >= 3) {
     throw new errors.CallbackHandlerDeprecated(NO_CALLBACKS);
   }
   return found;

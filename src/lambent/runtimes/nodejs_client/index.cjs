@@ -21,7 +21,13 @@ const LAST_WITH_CALLBACKS = 22;
 const EXIT_OF_REJECTION = 128;
 const EXIT_OF_EXCEPTION = 129;
 
+const NO_SDK =
+  'This module of the AWS SDK is neither in the package nor in this runtime. Package it; `lambent runtimes install ' +
+  'aws-sdk-js` gives the runtime those used most.\n';
+
 async function main() {
+  // No address: no function yet. Awaited in either case, so that traces of what fails while it is loaded are the same.
+  await (process.env.AWS_LAMBDA_RUNTIME_API !== undefined ? undefined : require('./ahead.cjs').wait());
   // The runtime that was asked for, not `process.version`: another one may stand in for it.
   const identifier = /nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV ?? '');
   const takesCallbacks = identifier === null || Number(identifier[1]) <= LAST_WITH_CALLBACKS;
@@ -41,6 +47,9 @@ async function main() {
     runtime.handler = await load(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER, takesCallbacks);
   } catch (error) {
     logs.failure(takesCallbacks ? 'Uncaught Exception' : 'Init Error', error);
+    if (/^(Error: )?Cannot find (module|package) '@aws-sdk\//.test(error?.message)) {
+      process.stderr.write(NO_SDK);
+    }
     runtime.end(error, EXIT_OF_EXCEPTION);
     return;
   }

@@ -2,6 +2,7 @@
 'use strict';
 
 const { JSONStringifyError, bodyOf } = require('./errors.cjs');
+const { highWaterMarkOf, isStreaming } = require('./streaming.cjs');
 
 const HEADER = 'lambda-runtime-';
 
@@ -14,6 +15,9 @@ class Runtime {
     this.handler = undefined;
     /** The id of the invocation that waits for its answer. */
     this._unanswered = undefined;
+    /** Its response, where the handler streams. */
+    this._response = undefined;
+    this._streams = false;
     this._hasBegun = false;
     this._isEnding = false;
     this._posting = Promise.resolve();
@@ -28,7 +32,11 @@ class Runtime {
 
   /** Ask for the next event, in a turn of its own: what the function has in mind for the end of this one comes first. */
   goOn() {
-    this._hasBegun = true;
+    if (!this._hasBegun) {
+      this._hasBegun = true;
+      this._streams = isStreaming(this.handler);
+      this._api.highWaterMark = highWaterMarkOf(this.handler);
+    }
     setImmediate(() => {
       this._serve().catch((error) => {
         this._logs.failure('Uncaught Exception', error);
@@ -47,6 +55,10 @@ class Runtime {
     let posting = this._posting;
     if (!this._hasBegun) {
       posting = this._api.failInit(bodyOf(error));
+    } else if (this._response !== undefined) {
+      // It has the connection, so this is how it can be told.
+      this._response.fail(bodyOf(error));
+      posting = this._response.answered;
     } else if (this._unanswered !== undefined) {
       posting = this._api.fail(this._unanswered, bodyOf(error));
     }
@@ -65,10 +77,59 @@ class Runtime {
       process.env._X_AMZN_TRACE_ID = headers[`${HEADER}trace-id`];
     }
     this._unanswered = invocation.id;
-    if (this._takesCallbacks) {
+    if (this._streams) {
+      await this._stream(invocation, body);
+    } else if (this._takesCallbacks) {
       this._callBack(invocation, body);
     } else {
       await this._await(invocation, body);
+    }
+  }
+
+  /** What the handler writes is the answer, its end included: a stream that is never ended is waited for. */
+  async _stream(invocation, body) {
+    const response = this._api.stream(invocation.id);
+    this._response = response;
+    let waits = this._takesCallbacks;
+    try {
+      const context = invocation.context();
+      if (this._takesCallbacks) {
+        Object.defineProperty(context, 'callbackWaitsForEmptyEventLoop', {
+          enumerable: true,
+          get: () => waits,
+          set: (value) => {
+            waits = value;
+          },
+        });
+      }
+      const result = this.handler(JSON.parse(body), response.stream, context);
+      if (typeof result?.then !== 'function') {
+        const message = 'Streaming does not support non-async handlers.';
+        throw this._takesCallbacks ? message : new Error(message);
+      }
+      if ((await result) !== undefined) {
+        console.warn('Streaming handlers ignore return values.');
+      }
+      await response.answered;
+      if (!response.stream.writableFinished) {
+        const message = 'Response stream is not finished.';
+        throw this._takesCallbacks ? message : new Error(message);
+      }
+    } catch (error) {
+      this._logs.failure('Invoke Error', error);
+      response.fail(bodyOf(error));
+      // However that ends, there is nothing left to say of this invocation.
+      await response.answered.catch(() => {});
+    }
+    this._unanswered = this._response = undefined;
+    if (this._isEnding) {
+      return;
+    }
+    if (waits) {
+      // As with callbacks: what the function has left to do belongs to this invocation.
+      this._whenEmpty = () => this.goOn();
+    } else {
+      this.goOn();
     }
   }
 

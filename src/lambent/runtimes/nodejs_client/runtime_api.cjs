@@ -4,6 +4,8 @@
 // Kept as it is now: what functions put in its place, to trace their own requests, is for functions.
 const { Agent, request } = require('http');
 
+const { ResponseStream } = require('./streaming.cjs');
+
 const PREFIX = '/2018-06-01/runtime/';
 const ERROR_TYPE = 'Lambda-Runtime-Function-Error-Type';
 
@@ -16,6 +18,11 @@ class RuntimeApi {
     this._place = { host: address.slice(0, colon), port: Number(address.slice(colon + 1)), agent };
   }
 
+  /** Set how much of a streamed response may wait on the connection. Before the first request. */
+  set highWaterMark(bytes) {
+    this._place.highWaterMark = bytes;
+  }
+
   /** Return the next event, however long it takes: `{headers, body}`, names in lower case, the body as text. */
   next() {
     return this._send('GET', 'invocation/next');
@@ -24,6 +31,14 @@ class RuntimeApi {
   /** Post an answer, which is JSON text. One that is too long is refused, and the invocation has failed by that. */
   respond(id, text) {
     return this._send('POST', `invocation/${encodeURIComponent(id)}/response`, text);
+  }
+
+  /** Return the stream of an answer, of which nothing is sent before something is written. */
+  stream(id) {
+    const path = `${PREFIX}invocation/${encodeURIComponent(id)}/response`;
+    return new ResponseStream((headers, answered) =>
+      request({ ...this._place, method: 'POST', path, headers }, answered),
+    );
   }
 
   /** Post that an invocation failed. */

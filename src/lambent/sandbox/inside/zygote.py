@@ -5,8 +5,11 @@ Runs as root inside the root that environments will have, with a runtime loaded 
 orders from the spawner. Each environment is two processes: its process 1, which sets up the namespaces and then only
 waits, and the runtime, which keeps its privileges until the package is mounted. Runs alone on any Python from 3.8 on.
 
-What the runtime's process says on its orders socket: P (with a descriptor of process 1), R when it is parked, F and a
-text when what was ordered cannot be done, and the end of the stream once the runtime runs.
+A command that is started ahead gives its privileges up before: there process 1 keeps them until the package is mounted,
+and then hands over what the command waits for, see `_HandOver`.
+
+What an environment's processes say on its orders socket: P (with a descriptor of process 1), R when it is parked, F and
+a text when what was ordered cannot be done, and the end of the stream once the runtime runs.
 """
 
 import contextlib
@@ -16,6 +19,7 @@ import importlib.util
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import struct
@@ -35,6 +39,12 @@ _DESCRIPTORS_MAX = 16
 _LOG_DESCRIPTOR = 3
 _ORDERS_DESCRIPTOR = 63
 """Beyond what a runtime expects to find, and below any limit of open descriptors."""
+
+_LINK_DESCRIPTOR = 62
+"""Likewise: where a command that is started ahead finds its link to process 1."""
+
+_AHEAD_MAX_S = 30.0
+"""Assumed: an interpreter starts in a second even on a busy machine; one that is not ready by then never will be."""
 
 _OPEN_FILES = 1024
 """Documented: Lambda quotas, file descriptors per execution environment."""
@@ -181,6 +191,9 @@ class _Zygote:
             system_calls.map_user(order["uid"], order["gid"], 0, 0)
         _mount_own(order, given.get("tmp"))
         socket.sethostname(order["hostname"])
+        ahead = order["ahead"]
+        if ahead is not None:
+            self._start_ahead(ahead, order, given, orders)
         runtime = os.fork()
         if runtime != 0:
             self._stay_first(runtime, given["status"])
@@ -190,10 +203,54 @@ class _Zygote:
             _give_up(orders, error)
         return environ
 
-    def _stay_first(self, runtime: int, status: int) -> NoReturn:
+    def _start_ahead(
+        self, ahead: Dict[str, Any], order: Dict[str, Any], given: Dict[str, int], orders: socket.socket
+    ) -> NoReturn:
+        """Start a command before the function is known, without any privilege; give it one, and be process 1."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        runtime = os.fork()
+        if runtime == 0:
+            ours.close()
+            orders.close()
+            try:
+                self._be_ahead(ahead, order, given, theirs)
+            except BaseException as error:
+                _give_up(theirs, error)
+        theirs.close()
+        ours.settimeout(_AHEAD_MAX_S)
+        said = ours.recv(4096)
+        if said != b"R":
+            # It was not executed, or has ended: who waits for process 1 learns how.
+            orders.send(said or b"Fwhat was started ahead has ended")
+            self._stay_first(runtime, given["status"])
+        ours.settimeout(None)
+        orders.send(b"R")
+        waiting = select.poll()
+        for one in (orders, ours):
+            waiting.register(one, select.POLLIN)
+        if ours.fileno() in dict(waiting.poll()):
+            # It has ended; nobody has asked for it yet, or the order is about to come and finds it gone.
+            self._stay_first(runtime, given["status"])
+        work, descriptors = receive(orders)
+        if work is None:
+            os._exit(0)
+        _mount_function(work["mounts"], descriptors)
+        self._stay_first(runtime, given["status"], _HandOver(work, ours, orders))
+
+    def _be_ahead(
+        self, ahead: Dict[str, Any], order: Dict[str, Any], given: Dict[str, int], link: socket.socket
+    ) -> NoReturn:
+        """Be a runtime whose function is not known yet: all that a runtime is, but for the function."""
+        link = _become_leader(given["output"], link, _LINK_DESCRIPTOR)
+        self._give_up_privileges(order["uid"], order["gid"])
+        link.set_inheritable(True)
+        _execute({**ahead, "environ": {**ahead["environ"], "LAMBENT_AHEAD": str(link.fileno())}}, link)
+
+    def _stay_first(self, runtime: int, status: int, hand_over: "Optional[_HandOver]" = None) -> NoReturn:
         """Be process 1 from here on: the function may be at work, and nothing of this process may be of use to it."""
         status = os.dup2(status, _ORDERS_DESCRIPTOR, inheritable=False)
-        os.closerange(0, status)
+        kept = [status] if hand_over is None else [*hand_over.move(), status]
+        os.closerange(0, kept[0])
         system_calls.close_from(status + 1)
         system_calls.set_name("init")
         system_calls.hide_command_line()
@@ -205,40 +262,20 @@ class _Zygote:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if not self._privileged:
             _freeze_by_signal()
+        if hand_over is not None:
+            hand_over.finish()
         _wait_for(runtime, status)
 
     def _be_runtime(self, order: Dict[str, Any], given: Dict[str, int], orders: socket.socket) -> Dict[str, str]:
         """Be the runtime's process: park, take the one order, give up all privileges, run."""
-        os.setsid()
-        os.umask(0o022)
-        orders_at = os.dup2(orders.detach(), _ORDERS_DESCRIPTOR, inheritable=False)
-        null = os.open("/dev/null", os.O_RDWR)
-        output = os.dup2(given["output"], _ORDERS_DESCRIPTOR - 1, inheritable=False)
-        os.dup2(null, 0)
-        for number in (1, 2, _LOG_DESCRIPTOR):
-            os.dup2(output, number)
-        os.closerange(_LOG_DESCRIPTOR + 1, orders_at)
-        system_calls.close_from(orders_at + 1)
-        with open("/proc/self/oom_score_adj", "wb", buffering=0) as score:
-            score.write(_OUT_OF_MEMORY_SCORE)
-        orders = socket.socket(fileno=orders_at)
+        orders = _become_leader(given["output"], orders, _ORDERS_DESCRIPTOR)
         orders.send(b"R")
         work, descriptors = receive(orders)
         if work is None:
             os._exit(0)
-        file_systems = [target for target in work["mounts"] if target.startswith("/mnt/")]
-        if file_systems:
-            _make_mount_points(file_systems)
-        for target, descriptor in zip(work["mounts"], descriptors):
-            system_calls.move_mount(descriptor, target)
-            os.close(descriptor)
-            if target == "/tmp":
-                os.chmod(target, 0o1777)
+        _mount_function(work["mounts"], descriptors)
         self._give_up_privileges(order["uid"], order["gid"])
         if not work["in_zygote"]:
-            # Ignored by Python for itself; a program that is executed expects them at their defaults.
-            for number in (signal.SIGPIPE, signal.SIGXFSZ):
-                signal.signal(number, signal.SIG_DFL)
             _execute(work, orders)
         assert self._is_loaded
         orders.close()
@@ -264,6 +301,64 @@ class _Zygote:
         system_calls.forbid_new_privileges()
         if self._program:
             system_calls.load_filter(self._program)
+
+
+class _HandOver:
+    """
+    What process 1 gives to a command that was started ahead, once it has no privileges left itself.
+
+    The command has said R on its link when it was ready. It finds there, up to the end of the stream, one JSON object:
+    `environ`, the complete environment, and `working_directory`.
+    """
+
+    def __init__(self, work: Dict[str, Any], link: socket.socket, orders: socket.socket) -> None:
+        self._text = json.dumps({name: work[name] for name in ("environ", "working_directory")}).encode()
+        self._link = link
+        self._orders = orders
+
+    def move(self) -> List[int]:
+        """Move the descriptors to where they may stay for now, below the one of the status; return them."""
+        numbers = [_ORDERS_DESCRIPTOR - 2, _ORDERS_DESCRIPTOR - 1]
+        for name, number in zip(("_link", "_orders"), numbers):
+            moved = os.dup2(getattr(self, name).detach(), number, inheritable=False)
+            setattr(self, name, socket.socket(fileno=moved))
+        return numbers
+
+    def finish(self) -> None:
+        """Hand it over. Where the command has ended meanwhile, that is seen as the end of any runtime."""
+        with contextlib.suppress(OSError):
+            self._link.sendall(self._text)
+        self._link.close()
+        self._orders.close()
+
+
+def _become_leader(output: int, link: socket.socket, link_at: int) -> socket.socket:
+    """Have the session, the streams and the score of a runtime, one link at a number of its own, and nothing else."""
+    os.setsid()
+    os.umask(0o022)
+    output = os.dup2(output, link_at - 1, inheritable=False)
+    link_at = os.dup2(link.detach(), link_at, inheritable=False)
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 0)
+    for number in (1, 2, _LOG_DESCRIPTOR):
+        os.dup2(output, number)
+    os.closerange(_LOG_DESCRIPTOR + 1, link_at)
+    system_calls.close_from(link_at + 1)
+    with open("/proc/self/oom_score_adj", "wb", buffering=0) as score:
+        score.write(_OUT_OF_MEMORY_SCORE)
+    return socket.socket(fileno=link_at)
+
+
+def _mount_function(targets: "List[str]", descriptors: "List[int]") -> None:
+    """Mount what is the function's where it belongs."""
+    file_systems = [target for target in targets if target.startswith("/mnt/")]
+    if file_systems:
+        _make_mount_points(file_systems)
+    for target, descriptor in zip(targets, descriptors):
+        system_calls.move_mount(descriptor, target)
+        os.close(descriptor)
+        if target == "/tmp":
+            os.chmod(target, 0o1777)
 
 
 def _forbid_core_dumps() -> None:
@@ -292,6 +387,9 @@ def _give_up(orders: socket.socket, error: BaseException) -> NoReturn:
 
 def _execute(work: Dict[str, Any], orders: socket.socket) -> NoReturn:
     """Become the command; what keeps it from running is told in AWS's form."""
+    # Ignored by Python for itself; a program that is executed expects them at their defaults.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
     path = work["argv"][0]
     try:
         os.chdir(work["working_directory"])

@@ -4,6 +4,8 @@ The Lambda API, 2015-03-31: one class per resource.
 In: a caller and validated parameters. Out: output shapes as plain mappings. Never: HTTP, SQL, processes.
 """
 
+import msgspec
+
 from lambent.access.links import CodeLinks
 from lambent.clock import Clock
 from lambent.dispatch.dispatcher import Dispatcher
@@ -45,6 +47,14 @@ def service(
 ) -> Service:
     """Put the Lambda service together from its resources."""
     code_upload = BodyLimit(quotas.create_request_max_bytes, quotas.create_request_max_bytes)
+    payload = BodyLimit(
+        quotas.invoke_payload_max_bytes,
+        # A payload that is a little too large gets its size told by the handler.
+        quotas.invoke_payload_max_bytes + 1_048_576,
+        RequestTooLargeException,
+        # Observed: `InvokeFunction` is how the service calls the operation here (field reports).
+        "InvokeFunction",
+    )
     return Service(
         name="lambda",
         handlers=CrossAccount(store).open(
@@ -69,13 +79,7 @@ def service(
             "CreateFunction": code_upload,
             "UpdateFunctionCode": code_upload,
             "PublishLayerVersion": code_upload,
-            # A payload that is a little too large gets its size told by the handler.
-            # Observed: `InvokeFunction` is how the service calls the operation here (field reports).
-            "Invoke": BodyLimit(
-                quotas.invoke_payload_max_bytes,
-                quotas.invoke_payload_max_bytes + 1_048_576,
-                RequestTooLargeException,
-                "InvokeFunction",
-            ),
+            "Invoke": payload,
+            "InvokeWithResponseStream": msgspec.structs.replace(payload, shown_as=None),
         },
     )

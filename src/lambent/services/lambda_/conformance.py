@@ -54,6 +54,7 @@ JUDGEMENTS = Judgements(
         "GetResourcePolicy": "ResourceArn",
         "GetRuntimeManagementConfig": f"{_NAME} Qualifier",
         "Invoke": f"{_NAME} InvocationType LogType ClientContext Payload Qualifier TenantId",
+        "InvokeWithResponseStream": (f"{_NAME} InvocationType LogType ClientContext Payload Qualifier TenantId"),
         "ListAliases": f"{_NAME} FunctionVersion Marker MaxItems",
         "ListFunctions": "MasterRegion FunctionVersion Marker MaxItems",
         "ListLayerVersions": "LayerName CompatibleArchitecture CompatibleRuntime Marker MaxItems",

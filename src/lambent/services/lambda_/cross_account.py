@@ -32,6 +32,7 @@ GRANTABLE = frozenset(
         "GetPolicy",
         "GetProvisionedConcurrencyConfig",
         "Invoke",
+        "InvokeWithResponseStream",
         "ListAliases",
         "ListProvisionedConcurrencyConfigs",
         "ListTags",
@@ -49,6 +50,10 @@ GRANTABLE = frozenset(
 Operations that a function's policy can grant to other accounts. Documented: Lambda developer guide, resource-based
 policies, supported API actions. Assumed: UpdateFunctionConfiguration is not among them, as the guide's list has it.
 """
+
+
+_ACTIONS = {"Invoke": "InvokeFunction", "InvokeWithResponseStream": "InvokeFunction"}
+"""Operations whose action has another name. Documented: service authorization reference, AWS Lambda."""
 
 
 class CrossAccount:
@@ -93,7 +98,7 @@ class CrossAccount:
         assert reference.account is not None
         owner = Scope(reference.account, caller.scope.region)
         qualifier = reference.qualifier or qualifier
-        action = f"lambda:{'InvokeFunction' if operation == 'Invoke' else operation}"
+        action = f"lambda:{_ACTIONS.get(operation, operation)}"
         # `$LATEST` takes no policy of its own: the function's speaks for it.
         policed = None if qualifier == LATEST else qualifier
         decision = Decision.UNMENTIONED

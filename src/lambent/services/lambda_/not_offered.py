@@ -17,7 +17,6 @@ _LATER = {
         "CreateFunctionUrlConfig DeleteFunctionUrlConfig GetFunctionUrlConfig ListFunctionUrlConfigs "
         "UpdateFunctionUrlConfig"
     ),
-    "response streaming comes with a later version": "InvokeWithResponseStream",
     "recursion control comes with a later version": "GetFunctionRecursionConfig PutFunctionRecursionConfig",
     "code signing is not planned yet": (
         "CreateCodeSigningConfig DeleteCodeSigningConfig DeleteFunctionCodeSigningConfig GetCodeSigningConfig "

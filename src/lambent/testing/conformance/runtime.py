@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Mapping
 from importlib import import_module
@@ -21,17 +22,20 @@ import msgspec
 from lambent.clock import SystemClock
 from lambent.domain.invocation import Invocation
 from lambent.domain.quotas import Quotas
-from lambent.runtime_api.contract import NextCall, Post, RestoreCall, Verdict
+from lambent.runtime_api.contract import Inflow, NextCall, Post, RestoreCall, Verdict
 from lambent.runtime_api.server import serve
 from lambent.runtimes.contract import LayersAt, Runtimes
 from lambent.sandbox import DRIVERS
-from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind, Sandbox, Zygote
+from lambent.sandbox.contract import Ahead, Assignment, DriverSettings, Environment, Exit, ParkedKind, Sandbox, Zygote
 from lambent.telemetry.output import OutputParser
 from lambent.testing.conformance.sandbox import read_some, within_patience
 
 REQUEST_ID = "11111111-2222-4333-8444-555555555555"
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:hello"
 TRACE_HEADER = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+
+_MEMORY_MIB = 256
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -67,22 +71,41 @@ class _Recorder:
         self.answers: asyncio.Queue[Answered] = asyncio.Queue()
         self._waiting: NextCall | None = None
         self._to_deliver: Invocation | None = None
+        self._asked = asyncio.Event()
 
     def invoke(self, payload: bytes, client_context: str | None) -> None:
         self._to_deliver = Invocation(REQUEST_ID, FUNCTION_ARN, payload, TRACE_HEADER, client_context)
         self._deliver()
 
+    async def wait_asked(self) -> None:
+        """Return once the runtime has asked for an event that there is not."""
+        await within_patience(self._asked.wait())
+
     def next_requested(self, call: NextCall) -> Verdict:
         self._waiting = call
+        self._asked.set()
         self._deliver()
         return Verdict.ACCEPTED
 
     def response_posted(self, request_id: str, post: Post) -> Verdict:
         return self._keep(Answered("response", post.body), request_id)
 
-    def response_too_large(self, request_id: str) -> Verdict:
+    def response_too_large(self, request_id: str, limit_bytes: int) -> Verdict:
         self._keep(Answered("too large"), request_id)
         return Verdict.TOO_LARGE
+
+    def response_begun(self, request_id: str, content_type: str, inflow: Inflow) -> bool:
+        # Nobody takes pieces here: a streamed response is gathered.
+        return False
+
+    def response_piece(self, request_id: str, piece: bytes) -> None:
+        raise AssertionError("a piece that nobody wanted")
+
+    def response_ended(self, request_id: str) -> Verdict:
+        return Verdict.INVALID_REQUEST_ID
+
+    def response_broken(self, request_id: str) -> None:
+        raise AssertionError("the end of a stream that nobody wanted")
 
     def error_posted(self, request_id: str, post: Post) -> Verdict:
         return self._keep(Answered("error", post.body, post.error_type), request_id)
@@ -102,6 +125,7 @@ class _Recorder:
             deadline_ms = int(SystemClock().now() * 1000) + 30_000
             call, event = self._waiting, self._to_deliver
             self._waiting = self._to_deliver = None
+            self._asked.clear()
             call.deliver(event, deadline_ms)
 
     def _keep(self, answer: Answered, request_id: str) -> Verdict:
@@ -140,6 +164,15 @@ class RunningFunction:
                 self._output += some
         written, self._output = self._output, b""
         return msgspec.structs.replace(answer, written=written)
+
+    async def shut_down(self) -> Answered:
+        """Ask the idle runtime to end, frozen as it is; return how it did and what it wrote."""
+        self._sandbox.freeze(self._environment)
+        self._sandbox.terminate(self._environment)
+        reading = asyncio.ensure_future(self._read())
+        how = await within_patience(self._sandbox.wait(self._environment))
+        await reading
+        return Answered("exit", how=how, written=self._output)
 
     async def _read(self) -> None:
         while some := await read_some(self._environment):
@@ -194,7 +227,8 @@ class RuntimeConformance:
     `packages` maps these names to files (path to text; `bootstrap` becomes executable):
     `echo` returns its event, and prints `said ` and the event's member `say` when there is one;
     `error` fails each invocation with the message `boom`; `init_error` fails while it is loaded; `exit` ends its
-    process with status 3 when it is invoked.
+    process with status 3 when it is invoked; `goodbye` answers, prints `goodbye` when it gets SIGTERM, and ends with
+    status 0.
     """
 
     runtime = ""
@@ -204,14 +238,16 @@ class RuntimeConformance:
     """The sandbox driver, as in `DRIVERS`."""
     forks = False
     """Whether functions are forked from a zygote where their variables allow it; else all are executed."""
+    starts_ahead = False
+    """Whether what may be started before there is a function is; else nothing is."""
 
     def make_runtimes(self, has_own_root: bool) -> Runtimes:
         """Return the runtimes under test, for a driver with or without a root of its own; called once per class."""
         raise NotImplementedError
 
-    def run(self, name: str, *events: Any, variables: Mapping[str, str] | None = None) -> list[Answered]:
-        """Start a function of `packages` and invoke it with each event."""
-        return self.run_files(self.packages[name], *events, variables=variables)
+    def run(self, name: str, *events: Any, **given: Any) -> list[Answered]:
+        """Start a function of `packages` and invoke it with each event; takes what `run_files` takes."""
+        return self.run_files(self.packages[name], *events, **given)
 
     def run_files(
         self,
@@ -221,12 +257,14 @@ class RuntimeConformance:
         client_context: str | None = None,
         layers: Mapping[str, str | bytes] | None = None,
         handler: str | None = None,
+        shuts_down: bool = False,
     ) -> list[Answered]:
         """
         Start a function made of `files`, and of `layers` merged already, and invoke it with each event.
 
         Args:
             handler: another one than the suite's.
+            shuts_down: whether it is asked to end afterwards; how it does is the last of what is returned.
         """
         with tempfile.TemporaryDirectory(prefix="lambent-conformance-") as name:
             folder = Path(name)
@@ -238,7 +276,9 @@ class RuntimeConformance:
             scratch.mkdir()
             scratch.chmod(0o777)
             handler = self.handler if handler is None else handler
-            performing = self._perform(folder, package, merged, events, variables or {}, client_context, handler)
+            performing = self._perform(
+                folder, package, merged, events, variables or {}, client_context, handler, shuts_down
+            )
             return self._runner().run(performing)
 
     async def _perform(
@@ -250,19 +290,32 @@ class RuntimeConformance:
         variables: Mapping[str, str],
         client_context: str | None,
         handler: str,
+        shuts_down: bool,
     ) -> list[Answered]:
         stage = await self._opened_stage()
         sandbox = stage.sandbox
         await stage.runtimes.prepare(self.runtime)
         root = sandbox.task_root(package)
         at = None if layers is None else LayersAt(layers, sandbox.layers_root(layers))
-        command = await stage.runtimes.command(self.runtime, handler, package, root, variables, at)
+        command = await stage.runtimes.command(
+            self.runtime, handler, package, root, variables, at, memory_mib=_MEMORY_MIB
+        )
         zygote = None
         if self.forks and command.zygote is not None:
             zygote = Zygote(command.zygote.argv, command.zygote.environ, command.zygote.preload)
-        environment = await sandbox.park(ParkedKind(owner="test", folders=command.folders, zygote=zygote))
+        ahead = None
+        if self.starts_ahead and command.ahead is not None:
+            ahead = Ahead(command.ahead.argv, command.ahead.environ)
+        kind = ParkedKind(owner="test", folders=command.folders, zygote=zygote, ahead=ahead)
+        environment = await sandbox.park(kind)
         recorder = _Recorder()
-        served = await serve(environment.runtime_listener, recorder, Quotas().response_payload_max_bytes)
+        quotas = Quotas()
+        served = await serve(
+            environment.runtime_listener,
+            recorder,
+            quotas.response_payload_max_bytes,
+            quotas.response_stream_max_bytes,
+        )
         try:
             reserved = {
                 "_HANDLER": handler,
@@ -271,7 +324,7 @@ class RuntimeConformance:
                 "AWS_REGION": "us-east-1",
                 "AWS_LAMBDA_FUNCTION_NAME": "hello",
                 "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(_MEMORY_MIB),
                 "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/hello",
                 "AWS_LAMBDA_LOG_STREAM_NAME": "2026/11/29/[$LATEST]4f9c",
                 **command.reserved,
@@ -281,10 +334,16 @@ class RuntimeConformance:
                 defaults["TMPDIR"] = str(folder / "tmp")
             environ = {**defaults, **command.environ, **variables, **reserved}
             in_zygote = zygote is not None and command.in_zygote
-            assignment = Assignment(command.argv, environ, root, package, 256, in_zygote=in_zygote, layers=layers)
+            assignment = Assignment(
+                command.argv, environ, root, package, _MEMORY_MIB, in_zygote=in_zygote, layers=layers
+            )
             await sandbox.assign(environment, assignment)
             function = RunningFunction(sandbox, environment, recorder)
-            return [await function.invoke(event, client_context) for event in events]
+            answers = [await function.invoke(event, client_context) for event in events]
+            if shuts_down:
+                await recorder.wait_asked()
+                answers.append(await function.shut_down())
+            return answers
         finally:
             served.close()
             sandbox.kill(environment)
@@ -357,6 +416,18 @@ class RuntimeConformance:
         text = "x" * 5_900_000
         (answer,) = self.run("echo", {"text": text})
         assert answer.json() == {"text": text}
+
+    def test_it_may_say_goodbye(self) -> None:
+        """Asked to end, the function has a moment, and what it prints is output. Without a handler it just ends."""
+        answer, end = self.run("goodbye", {}, shuts_down=True)
+        assert answer.kind == "response"
+        assert "goodbye" in end.output
+        assert end.how == Exit(status=0)
+        _, end = self.run("echo", {}, shuts_down=True)
+        # Some languages end in an orderly way by themselves.
+        assert end.how is not None
+        assert end.how.signal in {None, signal.SIGTERM}
+        assert end.output == ""
 
 
 class ManagedRuntimeConformance(RuntimeConformance):

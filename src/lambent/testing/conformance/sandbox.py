@@ -6,6 +6,7 @@ Functions are shell scripts here, so that the suite needs no runtime. Real proce
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import resource
@@ -23,6 +24,7 @@ from typing import TypeVar
 from lambent.clock import SystemClock
 from lambent.errors.families import DependencyError
 from lambent.sandbox.contract import (
+    Ahead,
     Assignment,
     DriverSettings,
     Environment,
@@ -514,6 +516,52 @@ class SandboxConformance:
 
         self.on_stage(play)
 
+    def test_a_runtime_may_say_goodbye(self) -> None:
+        """Asked to end, frozen or not, it does what it has to do; nobody else of the environment is asked."""
+
+        async def play(stage: Stage) -> None:
+            text = "(trap 'echo child asked' TERM; while :; do sleep 0.01; done) &\n"
+            text += "trap 'sleep 0.1; echo bye; exit 7' TERM\necho up\nwhile :; do sleep 0.01; done"
+            for is_frozen in (False, True):
+                environment = await stage.start(text)
+                await read_line(environment, "up")
+                if is_frozen:
+                    stage.driver.freeze(environment)
+                stage.driver.terminate(environment)
+                assert await within_patience(stage.driver.wait(environment)) == Exit(status=7)
+                assert await read_to_end(environment) == "bye\n"
+                stage.driver.terminate(environment)
+
+        self.on_stage(play)
+
+    def test_a_runtime_that_knows_no_goodbye_ends_at_once(self) -> None:
+        """As any process does that was not told what to do; and one that is not there yet is not asked."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.start("echo up; exec sleep 600")
+            await read_line(environment, "up")
+            stage.driver.terminate(environment)
+            assert await within_patience(stage.driver.wait(environment)) == Exit(signal=signal.SIGTERM)
+            parked = await stage.driver.park(ParkedKind())
+            stage.driver.terminate(parked)
+            await stage.assign(parked, "script")
+            await read_line(parked, "up")
+
+        self.on_stage(play)
+
+    def test_a_runtime_that_will_not_go_can_be_killed(self) -> None:
+        """It ignores that it was asked."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.start("trap '' TERM; echo up; while :; do sleep 0.01; echo on; done")
+            await read_line(environment, "up")
+            stage.driver.terminate(environment)
+            await read_line(environment, "on")
+            stage.driver.kill(environment)
+            assert await within_patience(stage.driver.wait(environment)) == Exit(signal=signal.SIGKILL)
+
+        self.on_stage(play)
+
     # -- freeze and thaw ----------------------------------------------------------------------------------------
 
     def test_a_frozen_environment_does_nothing_until_it_is_thawed(self) -> None:
@@ -647,7 +695,10 @@ class SandboxConformance:
 
 
 class DirectoryConformance(SandboxConformance):
-    """The suite for drivers with a root of their own: they show functions directories of the machine, too."""
+    """
+    The suite for drivers with a root of their own: they show functions directories of the machine, and start commands
+    ahead.
+    """
 
     @contextlib.contextmanager
     def shared(self, stage: Stage, owner: int, mode: int) -> Iterator[Path]:
@@ -705,6 +756,96 @@ class DirectoryConformance(SandboxConformance):
                 assert "No such file" in str(error)
             else:
                 raise AssertionError("it started")
+
+        self.on_stage(play)
+
+    # -- commands that are started ahead ------------------------------------------------------------------------
+
+    def ahead(self, script: str) -> ParkedKind:
+        """Return the kind of environments in which a script of bash runs before there is a function."""
+        environ = (("PATH", "/usr/bin:/bin"), ("LEFT", "behind"))
+        return ParkedKind(ahead=Ahead(("/bin/bash", "-c", script), environ))
+
+    def test_what_is_started_ahead_has_no_privileges_and_no_function(self) -> None:
+        """It is who functions are from its first instruction on, and sees nothing of any."""
+
+        async def play(stage: Stage) -> None:
+            script = 'cat /proc/self/status; ls -A /var/task /opt; echo "$LEFT"; printf R >&"$LAMBENT_AHEAD"; read'
+            environment = await stage.driver.park(self.ahead(script))
+            lines = (await read_to_end(environment)).splitlines()
+            status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+            assert "0" not in status["Uid"].split()
+            assert [int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")] == [0] * 5
+            assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+            assert lines[len(status) :] == ["/opt:", "", "/var/task:", "lib", "behind"]
+
+        self.on_stage(play)
+
+    def test_what_was_started_ahead_becomes_as_if_executed(self) -> None:
+        """It is handed the environment, and all else that a process has is what one has that was executed."""
+        facts = (
+            "cd /proc/$$; cat limits oom_score_adj /proc/1/comm; stat -c %a /tmp; ls /opt /mnt\n"
+            "sed 's/^[0-9]* [0-9]* [0-9:]* //; s/lowerdir=[^,]*//; s/loop[0-9]*//' mountinfo; ls fd\n"
+            "sed 's/ (.*)//' stat | cut -d' ' -f1,3-7\n"
+            "grep -E '^(Umask|NS|Groups|SigIgn|Cap|NoNew|Seccomp:)' status\n"
+        )
+        waits = (
+            'printf R >&"$LAMBENT_AHEAD"; given=$(cat <&"$LAMBENT_AHEAD"); eval "exec $LAMBENT_AHEAD>&-"\n'
+            'echo "$given"; cd /var/task; . ./facts'
+        )
+
+        async def play(stage: Stage) -> None:
+            layers = stage.folder / "layers"
+            layers.mkdir(mode=0o755)
+            (layers / "of-a-layer").touch()
+            stage.script("#!/bin/bash\n. ./facts", "run")
+            stage.script(facts, "facts")
+            told = []
+            with self.shared(stage, os.geteuid(), 0o755) as folder:
+                for kind in (self.ahead(waits), ParkedKind()):
+                    environment = await stage.driver.park(kind)
+                    file_systems = (("/mnt/data", str(folder)),)
+                    environ = {"PATH": "/usr/bin:/bin", "A": "ü\n"}
+                    await stage.assign(environment, "run", environ, layers=layers, file_systems=file_systems)
+                    told.append(await read_to_end(environment))
+                    assert await within_patience(stage.driver.wait(environment)) == Exit(status=0)
+            given, _, ahead = told[0].partition("\n")
+            assert json.loads(given) == {
+                "working_directory": "/var/task",
+                "environ": {"PATH": "/usr/bin:/bin", "A": "ü\n", "_LAMBDA_TELEMETRY_LOG_FD": "3"},
+            }
+            assert "of-a-layer" in ahead
+            # Where bash has the script that it was executed for.
+            assert ahead == told[1].replace("\n255\n", "\n")
+
+        self.on_stage(play)
+
+    def test_what_ends_while_it_waits_is_seen(self) -> None:
+        """As the end of any environment, by whoever keeps it."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.driver.park(self.ahead('printf R >&"$LAMBENT_AHEAD"; exit 3'))
+            assert await within_patience(stage.driver.wait(environment)) == Exit(status=3)
+            stage.driver.kill(environment)
+            stage.driver.release(environment)
+
+        self.on_stage(play)
+
+    def test_what_cannot_be_started_ahead_is_not_parked(self) -> None:
+        """It is not there, or ends before it is ready."""
+
+        async def play(stage: Stage) -> None:
+            missing = ParkedKind(ahead=Ahead(("/no/such",), ()))
+            for kind, why in (
+                (missing, "fork/exec /no/such: no such file or directory"),
+                (self.ahead("exit 1"), "ended"),
+            ):
+                try:
+                    await within_patience(stage.driver.park(kind))
+                except DependencyError as error:
+                    assert why in str(error)
+                else:
+                    raise AssertionError("it was parked")
 
         self.on_stage(play)
 

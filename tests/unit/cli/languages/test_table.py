@@ -14,11 +14,14 @@ from lambent.cli.languages.table import PROGRAMS, recognise
     [
         (["go.mod", "main.go", "tool.py"], None, "Go"),
         (["Cargo.toml", "src"], None, "Rust"),
+        (["Shop.csproj", "Function.cs", "tool.py"], None, ".NET"),
         (["bootstrap", "helper.py", "helper.js"], None, "custom runtime"),
         (["app.py"], None, "Python"),
         (["requirements.txt"], None, "Python"),
         (["package.json"], None, "Node.js"),
         (["index.mjs"], None, "Node.js"),
+        (["Gemfile"], None, "Ruby"),
+        (["lambda_function.rb", "helper.py"], "ruby3.4", "Ruby"),
         (["go.mod", "bootstrap"], None, "Go"),
         (["go.mod", "tool.py"], "python3.12", "Python"),
         (["go.mod"], "provided.al2", "Go"),
@@ -45,7 +48,7 @@ def test_a_folder_is_recognised(folder: Path, files: list[str], runtime: str | N
         (
             ["app.py"],
             "java21",
-            r"^--runtime: deploy builds for python3\.x, nodejsXX\.x and provided\.\*, not for 'java21'$",
+            r"^--runtime: .* for python3\.x, nodejsXX\.x, rubyX\.Y, dotnetX and provided\.\*, not for 'java21'$",
         ),
         (["app.py", "package.json"], None, r"holds files of Python and of Node\.js: say --runtime to choose$"),
     ],

@@ -103,7 +103,7 @@ def test_what_is_nobody_elses_function_is_left_to_the_operation(request_: Mappin
 @pytest.mark.parametrize("operation", sorted(GRANTABLE))
 def test_a_grant_lets_into_the_functions_account(operation: str) -> None:
     """The request goes on in the owner's scope, with the caller's own principal."""
-    action = "lambda:InvokeFunction" if operation == "Invoke" else f"lambda:{operation}"
+    action = "lambda:InvokeFunction" if operation.startswith("Invoke") else f"lambda:{operation}"
     member = "Resource" if operation in {"ListTags", "TagResource", "UntagResource"} else "FunctionName"
     entered = call(Policies(function=grant(action)), operation, {member: ARN})
     assert (entered.scope, entered.principal) == (OWNER, CALLER.principal)

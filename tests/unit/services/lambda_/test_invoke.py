@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.function import LATEST, Code, Configuration, FunctionName, FunctionVersion, State
-from lambent.domain.invocation import FunctionError, Invocation, InvocationOutcome
+from lambent.domain.invocation import FunctionError, Invocation, InvocationOutcome, StreamEnd
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import ApiError, DependencyError
+from lambent.execution.streamed_response import StreamedResponse
 from lambent.fleet.contract import Throttled
-from lambent.services.lambda_.invoke import Invoke, check_payload, decode_client_context
+from lambent.services.lambda_.invoke import Invoke, ResponseEvents, check_payload, decode_client_context
 from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
@@ -257,3 +258,80 @@ def test_a_failure_of_the_machine_is_a_service_exception() -> None:
     """Retryable, and not the function's."""
     error = refusal(lambda: call(result=DependencyError("no room", retryable=True)))
     assert (error.code, error.status, error.message) == ("ServiceException", 500, "no room")
+
+
+# A response as events ------------------------------------------------------------------------------------------------
+
+
+class Connection:
+    """A runtime's connection that nobody looks at."""
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+def events_of(outcome: InvocationOutcome) -> list[Mapping[str, Any]]:
+    async def read() -> list[Mapping[str, Any]]:
+        return [event async for event in ResponseEvents(outcome)]
+
+    return asyncio.run(read())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "pieces", "completion"),
+    [
+        (InvocationOutcome(b"null", LATEST), [b"null"], {}),
+        (InvocationOutcome(b"", LATEST, log_tail=b"REPORT"), [], {"LogResult": encoded("REPORT")}),
+        (
+            InvocationOutcome(b'{"errorType":"E"}', LATEST, error=FunctionError()),
+            [],
+            {"ErrorCode": "Unhandled", "ErrorDetails": '{"errorType":"E"}'},
+        ),
+        (
+            InvocationOutcome(b"\xff", LATEST, error=FunctionError(), log_tail=b""),
+            [],
+            {"ErrorCode": "Unhandled", "ErrorDetails": "\ufffd", "LogResult": ""},
+        ),
+    ],
+)
+def test_a_response_that_is_whole_is_one_piece(
+    outcome: InvocationOutcome, pieces: list[bytes], completion: dict[str, str]
+) -> None:
+    """None if it is empty or an error; the end tells of the error and of the log."""
+    told = [{"PayloadChunk": {"Payload": piece}} for piece in pieces]
+    assert events_of(outcome) == [*told, {"InvokeComplete": completion}]
+
+
+def test_a_streamed_response_is_its_pieces_and_how_it_ended() -> None:
+    """The request for the end waits for it."""
+
+    async def story() -> None:
+        stream = StreamedResponse(Connection())
+        events = ResponseEvents(InvocationOutcome(b"", LATEST, stream=stream))
+        stream.write(b"a")
+        assert await anext(events) == {"PayloadChunk": {"Payload": b"a"}}
+        waiting = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        stream.finish(StreamEnd(FunctionError("Unhandled"), b"{}", b"tail"))
+        completion = {"ErrorCode": "Unhandled", "ErrorDetails": "{}", "LogResult": encoded("tail")}
+        assert await waiting == {"InvokeComplete": completion}
+        assert await anext(events, None) is None
+
+    asyncio.run(story())
+
+
+def test_events_that_nobody_takes_close_the_stream() -> None:
+    """Before the first or after some: the function goes on without a reader."""
+
+    async def story() -> None:
+        stream = StreamedResponse(Connection())
+        stream.write(b"a")
+        events = ResponseEvents(InvocationOutcome(b"", LATEST, stream=stream))
+        await events.aclose()
+        assert await anext(events, None) is None
+        assert await anext(stream, None) is None
+        await ResponseEvents(OUTCOME).aclose()
+
+    asyncio.run(story())

@@ -1,0 +1,102 @@
+"""A streamed response on its way from the runtime's connection to the one who reads it, never much of it at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from lambent.domain.invocation import StreamEnd
+from lambent.runtime_api.contract import Inflow
+
+BUFFERED_MAX_BYTES: Final = 65_536
+"""
+What may wait for the reader before the runtime's connection is read no more; what one read of it brings comes on top.
+As much as a transport keeps of what it could not send.
+"""
+
+
+class StreamedResponse:
+    """
+    Implements `ResponseStream`. Plain methods but for the iteration, all on the event loop.
+
+    The environment writes pieces and ends it, in whatever state the reader is.
+    """
+
+    def __init__(self, inflow: Inflow) -> None:
+        self.end: StreamEnd | None = None
+        self._inflow = inflow
+        self._pieces: list[bytes] = []
+        self._buffered_bytes = 0
+        self._is_paused = False
+        self._is_closed = False
+        self._waiting: asyncio.Future[None] | None = None
+        self._when_ended: list[Callable[[], None]] = []
+
+    # The environment's side --------------------------------------------------------------------------------------
+
+    def write(self, piece: bytes) -> None:
+        """Take a piece in; thrown away when nobody reads."""
+        assert self.end is None, "a piece after the end"
+        if self._is_closed or not piece:
+            return
+        self._pieces.append(piece)
+        self._buffered_bytes += len(piece)
+        if self._buffered_bytes > BUFFERED_MAX_BYTES and not self._is_paused:
+            self._is_paused = True
+            self._inflow.pause()
+        self._wake()
+
+    def finish(self, end: StreamEnd) -> None:
+        """Say how it ended. Called once."""
+        assert self.end is None, "a second end"
+        self.end = end
+        self._wake()
+        # The runtime goes on with what comes next, whatever the reader still has before it.
+        self._resume()
+        for call in self._when_ended:
+            call()
+        self._when_ended.clear()
+
+    # The reader's side -------------------------------------------------------------------------------------------
+
+    def when_ended(self, call: Callable[[], None]) -> None:
+        if self.end is None:
+            self._when_ended.append(call)
+        else:
+            call()
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._pieces.clear()
+        self._buffered_bytes = 0
+        self._resume()
+        self._wake()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._pieces:
+            if self.end is not None or self._is_closed:
+                raise StopAsyncIteration
+            assert self._waiting is None, "a second reader"
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        pieces = self._pieces
+        # All at once: many small pieces then cost as little as a large one.
+        taken = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._pieces = []
+        self._buffered_bytes = 0
+        self._resume()
+        return taken
+
+    def _resume(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            self._inflow.resume()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
