@@ -18,6 +18,7 @@ from pathlib import Path
 
 from bench.load import build_request, invoke_request, read_stream, run_load, stream_request
 from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
+from bench.queue_rows import measure_backlog, measure_queue
 from bench.table import Bound, Line, mebibytes, milliseconds
 from bench.targets import (
     EVENT,
@@ -63,6 +64,8 @@ class Plan:
     """The same where one sample takes a second or more."""
     rest_s: float
     stored_functions: int
+    waiting_events: int
+    """How many events wait in a queue that is full."""
     dense: int
     """How many environments stand idle at once."""
     say: Callable[[str], None]
@@ -552,4 +555,6 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "rest": measure_rest,
     "start": measure_start,
     "stored": measure_stored,
+    "queue": measure_queue,
+    "queue-backlog": measure_backlog,
 }

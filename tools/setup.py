@@ -84,6 +84,8 @@ SYSTEM_COMMANDS = {
     "go": ("golang-go",),
     "node": ("nodejs",),
     "npm": ("npm",),
+    # The server's own programs are kept out of the path.
+    "pg_lsclusters": ("postgresql",),
     "ruby": ("ruby",),
     "bundle": ("ruby-bundler",),
 }

@@ -5,7 +5,19 @@ import sys
 
 import pytest
 
-HEAVY = ("alembic", "aiobotocore", "aiohttp", "opentelemetry", "moto", "boto3", "rich", "typer", "asyncpg", "nats")
+HEAVY = (
+    "alembic",
+    "aiobotocore",
+    "aiohttp",
+    "opentelemetry",
+    "moto",
+    "boto3",
+    "rich",
+    "typer",
+    "asyncpg",
+    "psycopg",
+    "nats",
+)
 
 
 def _imported_by(statement: str, candidates: tuple[str, ...]) -> list[str]:

@@ -31,8 +31,9 @@ QUEUE_TABLES: tuple[Table, ...] = (
 _TRIES = 5
 """How often a transaction is begun that another one's locks or changes ended. Assumed: beyond it something is wrong."""
 
-_REPEATABLE = frozenset({"40001", "40P01"})
-"""Documented: PostgreSQL, error codes: serialization_failure and deadlock_detected."""
+_REPEATABLE = frozenset({"23505", "40001", "40P01"})
+"""Documented: PostgreSQL, error codes: unique_violation (two made one queue at once), serialization_failure and
+deadlock_detected."""
 
 _CONNECT_TIMEOUT_S = 10
 """Assumed: a server that is there answers sooner."""

@@ -348,7 +348,11 @@ class DurableEventQueue:
         self._unreferred |= applied.freed
         for queue, due_s in applied.due_s.items():
             for callback in self._callbacks:
-                callback(queue, due_s)
+                try:
+                    callback(queue, due_s)
+                except Exception:
+                    # The commit has happened: its callers are to hear of that.
+                    _log.exception("queue.callback_failed")
         return applied
 
     # Sweeping

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from lambent.store import queue as module
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import (
     BODY_INLINE_MAX_BYTES,
+    Blob,
     Depth,
     Done,
     Extend,
@@ -351,3 +353,58 @@ def test_a_full_disk(small_disk: Path, body_bytes: int) -> None:
             assert list((small_disk / "payloads").glob("*/*")) == []
 
     asyncio.run(run())
+
+
+def test_a_body_that_is_swept_before_its_commit_is_stored_again(tmp_path: Path) -> None:
+    """A put finds that the file is gone, whoever took it; when that never ends it says so and nothing is put."""
+    losses = 0
+
+    class Losing(FileBlobs):
+        """Loses what was stored last, a number of times."""
+
+        async def put(self, body: bytes) -> Blob:
+            nonlocal losses
+            stored = await super().put(body)
+            if losses:
+                losses -= 1
+                self.remove(stored.sha256)
+            return stored
+
+    async def run() -> None:
+        nonlocal losses
+        make_sqlite(tmp_path / "state.db")
+        async with (
+            Database(tmp_path / "state.db") as database,
+            DurableEventQueue(database, Losing(tmp_path / "payloads"), VirtualClock()) as queue,
+        ):
+            await queue.define(STANDARD, QueueRules())
+            long = bytes(BODY_INLINE_MAX_BYTES + 1)
+            losses = 2
+            await queue.put([new("a", long)])
+            ((claim,), _) = msgspec.structs.astuple(await queue.claim({STANDARD: 5}, 30))
+            assert claim.body == long
+            losses = 100
+            with pytest.raises(DependencyError, match="vanish"):
+                await queue.settle([Done(claim.receipt, then=(new("b", long[1:] + b"1"),))])
+            assert (await queue.depth([STANDARD]))[STANDARD].in_flight == 1
+
+    asyncio.run(run())
+
+
+def test_a_callback_that_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What was put is put, whoever stumbles over the news."""
+
+    async def run() -> None:
+        async with failing_queue(tmp_path) as (queue, _):
+            told: list[QueueName] = []
+
+            def stumble(of: QueueName, due_s: float) -> None:
+                raise RuntimeError(of.name)
+
+            queue.on_due(stumble)
+            queue.on_due(lambda of, _: told.append(of))
+            await queue.put([new("a")])
+            assert told == [STANDARD]
+
+    asyncio.run(run())
+    assert "queue.callback_failed" in caplog.text

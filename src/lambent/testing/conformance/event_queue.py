@@ -521,6 +521,15 @@ class FifoConformance:
         assert await claim_ids(queue, 10, of=ORDERS, lease_s=0) == "g3-m1 g1-m1 g1-m2 g2-m1 g2-m2"
 
     @with_queue
+    async def test_a_group_that_goes_on_waits_its_turn(self, queue: EventQueue, clock: VirtualClock) -> None:
+        """However old its next event is: a group that was served stands behind those that waited meanwhile."""
+        await queue.define(ORDERS, FIFO)
+        await put(queue, "g-1", "g-2", "h-1", to=ORDERS)
+        (first,) = await claim(queue, 1, of=ORDERS)
+        await settle(queue, Done(first.receipt))
+        assert [await claim_ids(queue, 1, of=ORDERS) for _ in range(2)] == ["h-1", "g-2"]
+
+    @with_queue
     async def test_callers_at_once_share_no_group(self, queue: EventQueue, clock: VirtualClock) -> None:
         """Callers that claim together never get parts of one group."""
         await queue.define(ORDERS, FIFO)
@@ -836,5 +845,52 @@ class KeepingConformance:
         asyncio.run(run())
 
 
-class EventQueueConformance(PutConformance, ClaimConformance, FifoConformance, KeepingConformance):
+class SharedConformance:
+    """Two servers on one store: only the database is between them."""
+
+    def test_two_servers(self, opener: QueueOpener) -> None:
+        """No event is claimed by both, groups keep their order, duplicates stay out, and the counts are right."""
+
+        async def work(queue: EventQueue, side: str) -> list[Claim]:
+            found: list[Claim] = []
+            for number in range(10):
+                await queue.put(
+                    [
+                        event(f"{side}{number}"),
+                        event(f"g-{side}{number}", ORDERS),
+                        event(f"h-{number}", ORDERS, deduplication_id=f"{number}"),
+                    ]
+                )
+                claims = (await queue.claim({FUNCTION: 1, ORDERS: 3}, 300)).claims
+                record = QueueName(SCOPE, QueueKind.DESTINATION, "records")
+                steps = [Done(claim.receipt, then=(event(claim.id, record, group=None),)) for claim in claims]
+                assert set(await queue.settle(steps)) <= {Outcome.HAPPENED}
+                found += claims
+            return found
+
+        async def run() -> None:
+            clock = VirtualClock()
+            async with opener(clock) as one, opener(clock) as two:
+                await one.queue.define(ORDERS, FIFO)
+                both = await asyncio.gather(work(one.queue, "a"), work(two.queue, "b"))
+                # Their clocks never agree to the microsecond.
+                clock.advance(1)
+                claims = [*both[0], *both[1], *await claim(one.queue, 100), *await claim(two.queue, 100, of=ORDERS)]
+                names = [found.id for found in claims]
+                expected = {f"{prefix}{side}{number}" for prefix in ("", "g-") for side in "ab" for number in range(10)}
+                assert sorted(names) == sorted(expected | {f"h-{number}" for number in range(10)})
+                for group in "gh":
+                    for share in both:
+                        sequences = [found.sequence for found in share if found.group == group]
+                        assert sequences == sorted(sequences)
+                record = QueueName(SCOPE, QueueKind.DESTINATION, "records")
+                depths = await two.queue.depth([FUNCTION, ORDERS, record])
+                assert depths[record].waiting == len(both[0]) + len(both[1])
+                assert depths[FUNCTION].in_flight + depths[ORDERS].in_flight == 50 - depths[record].waiting
+                assert depths[FUNCTION].waiting == depths[ORDERS].waiting == 0
+
+        asyncio.run(run())
+
+
+class EventQueueConformance(SharedConformance, PutConformance, ClaimConformance, FifoConformance, KeepingConformance):
     """The whole contract."""
