@@ -59,6 +59,7 @@ from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
 from lambent.store.tables import SCHEMA
 from lambent.telemetry.logs import FunctionLogs
+from lambent.telemetry.queues import QueueView
 from lambent.telemetry.segments import Segments
 
 _log = logging.getLogger("lambent")
@@ -196,7 +197,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 Protocols({name: service.shape_violation for name, service in services.items()}),
                 Identity(settings.api.account, settings.api.region),
             ),
-            OwnPaths(blobs, links, health),
+            OwnPaths(blobs, links, health, QueueView(events)),
             admission,
             clock,
         )
