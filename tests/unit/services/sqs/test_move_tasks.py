@@ -96,6 +96,7 @@ def test_a_task_goes_on_after_a_restart(sqs: SqsBench) -> None:
         await sqs.begin("StartMessageMoveTask", SourceArn=f"{ARN}dead", MaxNumberOfMessagesPerSecond=5)
         moved = 0
         while moved == 0:
+            await sqs.events.settle([])
             (task,) = (await sqs.begin("ListMessageMoveTasks", SourceArn=f"{ARN}dead"))["Results"]
             moved = task["ApproximateNumberOfMessagesMoved"]
 
