@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.languages import LANGUAGES, measure_language
 from bench.load import build_request, invoke_request, read_stream, run_load, stream_request
 from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
 from bench.queue_rows import measure_backlog, measure_queue
@@ -95,7 +96,7 @@ def measure_cold(plan: Plan) -> list[Line]:
     with lambent(plan.runtime) as target:
         measured, held_against = _sample_cold(plan, target, yardstick)
     lines = [
-        _compare(
+        Line.of_times(
             "cold start, Python hello, request to response, p50",
             statistics.median(measured),
             statistics.median(held_against),
@@ -104,7 +105,9 @@ def measure_cold(plan: Plan) -> list[Line]:
         )
     ]
     if plan.rounds >= PAIRS_MIN:
-        lines.append(_compare("cold start, the slowest", max(measured), max(held_against), "interpreter, the slowest"))
+        lines.append(
+            Line.of_times("cold start, the slowest", max(measured), max(held_against), "interpreter, the slowest")
+        )
     return lines
 
 
@@ -124,14 +127,14 @@ def measure_cold_node(plan: Plan) -> list[Line]:
     with lambent(runtime) as target:
         hurried, held_against_hurried = _sample_cold(plan, target, yardstick)
     return [
-        _compare(
+        Line.of_times(
             f"cold start, Node.js hello, after {_QUIET_S:g} s of quiet, p50",
             statistics.median(measured),
             statistics.median(held_against),
             "`node -e 0`",
             required=Bound(0.8),
         ),
-        _compare(
+        Line.of_times(
             "cold start, Node.js hello, one after the other, p50",
             statistics.median(hurried),
             statistics.median(held_against_hurried),
@@ -171,7 +174,9 @@ def measure_gaps(plan: Plan) -> list[Line]:
     with lambent(plan.runtime) as target:
         measured, held_against = _sample_cold(plan, target, yardstick, quiet_s=_QUIET_S)
     what = f"cold start after {_QUIET_S:g} s of quiet, p50"
-    return [_compare(what, statistics.median(measured), statistics.median(held_against), "interpreter `-I -c pass`")]
+    return [
+        Line.of_times(what, statistics.median(measured), statistics.median(held_against), "interpreter `-I -c pass`")
+    ]
 
 
 def measure_freeze(plan: Plan) -> list[Line]:
@@ -250,11 +255,11 @@ def measure_warm(plan: Plan) -> list[Line]:
         tail, floor_tail = (statistics.median(tails[server.url]) for server in (target.server, floor))
     measured, by_floor, by_echo = (statistics.median(sample) for sample in samples)
     return [
-        _compare(
+        Line.of_times(
             "warm invoke p50, concurrency 1", measured, by_floor, "floor relay", required=Bound(2.4), goal=Bound(1.6)
         ),
-        _compare("warm invoke p99", tail, floor_tail, "floor relay"),
-        _compare("warm invoke p50 against bare uvicorn", measured, by_echo, "uvicorn echo"),
+        Line.of_times("warm invoke p99", tail, floor_tail, "floor relay"),
+        Line.of_times("warm invoke p50 against bare uvicorn", measured, by_echo, "uvicorn echo"),
     ]
 
 
@@ -296,7 +301,7 @@ def measure_payload(plan: Plan) -> list[Line]:
         target.create(["bench-echo"], "app.echo")
         samples = interleave(sampler(target.url), sampler(floor.url), rounds=plan.rounds)
     measured, by_floor = (statistics.median(sample) for sample in samples)
-    return [_compare("6 MB payload through and back, p50", measured, by_floor, "floor relay", goal=Bound(1.4))]
+    return [Line.of_times("6 MB payload through and back, p50", measured, by_floor, "floor relay", goal=Bound(1.4))]
 
 
 def measure_stream(plan: Plan) -> list[Line]:
@@ -331,7 +336,7 @@ def measure_stream(plan: Plan) -> list[Line]:
     what = "stream, request to first byte, Node.js, new connection, p50"
     measured, by_bare = statistics.median(rates), statistics.median(bare_rates)
     return [
-        _compare(what, statistics.median(firsts), statistics.median(floors), "floor relay, whole answer, Python"),
+        Line.of_times(what, statistics.median(firsts), statistics.median(floors), "floor relay, whole answer, Python"),
         Line(
             f"stream of {_PIECES * 65536 / 1e6:.0f} MB, Node.js",
             f"{measured:.0f} MB/s",
@@ -369,7 +374,7 @@ def measure_burst(plan: Plan) -> list[Line]:
         samples = interleave(burst, lambda: yardstick.many(_BURST), rounds=plan.heavy_rounds)
     measured, held_against = (statistics.median(sample) for sample in samples)
     what = f"{_BURST} simultaneous cold starts, all answered"
-    return [_compare(what, measured, held_against, f"{_BURST} interpreters at once", goal=Bound(2.0))]
+    return [Line.of_times(what, measured, held_against, f"{_BURST} interpreters at once", goal=Bound(2.0))]
 
 
 def measure_idle(plan: Plan) -> list[Line]:
@@ -522,23 +527,9 @@ def measure_start(plan: Plan) -> list[Line]:
     ]
 
 
-def _compare(
-    what: str,
-    measured_s: float,
-    yardstick_s: float,
-    yardstick: str,
-    *,
-    required: Bound | None = None,
-    goal: Bound | None = None,
-) -> Line:
-    return Line(
-        what,
-        milliseconds(measured_s),
-        f"{milliseconds(yardstick_s)}, {yardstick}",
-        measured_s / yardstick_s,
-        required=required,
-        goal=goal,
-    )
+def measure_languages(plan: Plan) -> list[Line]:
+    """Time each language that this machine has."""
+    return [line for one in LANGUAGES for line in measure_language(one, plan.runtime, plan.rounds, plan.say)]
 
 
 ROWS: dict[str, Callable[[Plan], list[Line]]] = {
@@ -559,4 +550,5 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "queue": measure_queue,
     "queue-backlog": measure_backlog,
     "sqs": measure_sqs,
+    "languages": measure_languages,
 }

@@ -39,6 +39,27 @@ class Line:
     """For lines without a ratio: whether what is required holds."""
     required_text: str = ""
 
+    @classmethod
+    def of_times(
+        cls,
+        what: str,
+        measured_s: float,
+        yardstick_s: float,
+        yardstick: str,
+        *,
+        required: Bound | None = None,
+        goal: Bound | None = None,
+    ) -> "Line":
+        """Return the line of a duration and of the one that it is held against."""
+        return cls(
+            what,
+            milliseconds(measured_s),
+            f"{milliseconds(yardstick_s)}, {yardstick}",
+            measured_s / yardstick_s,
+            required=required,
+            goal=goal,
+        )
+
     @property
     def is_missed(self) -> bool:
         """Whether something required does not hold."""

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,9 @@ from bench.processes import ROOT, Server, environments, quiet_environ
 ROLE = "arn:aws:iam::000000000000:role/bench"
 FUNCTIONS_PATH = "/2015-03-31/functions"
 EVENT = b'{"key":"value"}'
+
+_SOURCES = {"app.py": "handler.py", "app.js": "handler.js", "stream.mjs": "stream.mjs"}
+"""The usual package: its files, and what they are called here."""
 
 _SETTLE_TIMEOUT_S = 240.0
 """The first function of a runtime waits for pip to install the runtime's client."""
@@ -53,7 +56,8 @@ class Target:
         self.server = server
         self.url = server.url
         self._runtime = runtime
-        self._archive = base64.b64encode(_package()).decode()
+        self.package = package_of({name: (ROOT / "bench" / source).read_bytes() for name, source in _SOURCES.items()})
+        """What functions are made of from now on."""
 
     def invoke(self, name: str, event: bytes = EVENT) -> bytes:
         """Return the bytes of one Invoke, for the load client."""
@@ -69,7 +73,7 @@ class Target:
             "Timeout": 60,
             # One whole processor: with less a quota would stop it in each period, and the yardsticks have none.
             "MemorySize": 1769,
-            "Code": {"ZipFile": self._archive},
+            "Code": {"ZipFile": base64.b64encode(self.package).decode()},
         }
         return build_request(self.url, "POST", FUNCTIONS_PATH, json.dumps(wanted).encode())
 
@@ -137,14 +141,15 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
         time.sleep(_POLL_S)
 
 
-def _package() -> bytes:
+def package_of(files: Mapping[str, bytes]) -> bytes:
+    """Return a deployment package."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
-        # A fixed date makes the package the same bytes in every run.
-        for name, source in (("app.py", "handler.py"), ("app.js", "handler.js"), ("stream.mjs", "stream.mjs")):
+        for name, content in files.items():
+            # A fixed date makes the package the same bytes in every run.
             entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
-            entry.external_attr = 0o644 << 16
-            package.writestr(entry, (ROOT / "bench" / source).read_bytes())
+            entry.external_attr = (0o755 if name == "bootstrap" else 0o644) << 16
+            package.writestr(entry, content)
     return archive.getvalue()
 
 

@@ -86,6 +86,8 @@ SYSTEM_COMMANDS = {
     "npm": ("npm",),
     # The server's own programs are kept out of the path.
     "pg_lsclusters": ("postgresql",),
+    "javac": ("openjdk-17-jdk-headless",),
+    "mvn": ("maven",),
     "ruby": ("ruby",),
     "bundle": ("ruby-bundler",),
 }

@@ -214,20 +214,31 @@ def node():
     return max(found)
 
 
+@pytest.fixture(scope="session")
+def java(environ):
+    """Maven, whose plugins and libraries are here or can be fetched, and a JVM that runs functions."""
+    if shutil.which("mvn") is None or shutil.which("javac") is None:
+        pytest.skip("needs:java:apt install openjdk-17-jdk-headless maven")
+
+
 def succeeds(environ, *command, folder):
     done = subprocess.run(command, cwd=folder, capture_output=True, env=environ, timeout=300, check=False)
     return done.returncode == 0
 
 
-@pytest.mark.parametrize("language", ["go", "rust", "shell"])
-def test_an_example_is_built_and_answers(request, deploy, lambda_client, unique_name, language):
+@pytest.mark.parametrize("language", ["go", "rust", "shell", "java"])
+def test_an_example_is_built_and_answers(request, deploy, lambda_client, unique_name, tmp_path, language):
     """
     Each speaks the Runtime API in its own way: the answer, what it learns of the invocation, its log, its error.
 
     A second deployment of the same sources is the same package, so that nothing changes.
     """
     request.getfixturevalue(language)
-    done = deploy(EXAMPLES / language, "--memory", "512", "--timeout", "20", name=unique_name)
+    folder = EXAMPLES / language
+    if language == "java":
+        # Maven builds in the folder itself.
+        folder = shutil.copytree(folder, tmp_path / "java")
+    done = deploy(folder, "--memory", "512", "--timeout", "20", name=unique_name)
     assert done.returncode == 0, done.stderr
     arn, version = done.stdout.split()
     assert (arn.split(":", 6)[6], version) == (unique_name, "$LATEST")
@@ -252,7 +263,7 @@ def test_an_example_is_built_and_answers(request, deploy, lambda_client, unique_
     assert "Init Duration" not in tail_of(invoke(lambda_client, unique_name, {}, LogType="Tail")[0])
 
     before = lambda_client.get_function_configuration(FunctionName=unique_name)
-    again = deploy(EXAMPLES / language, name=unique_name)
+    again = deploy(folder, name=unique_name)
     assert (again.returncode, again.stdout) == (0, done.stdout), again.stderr
     assert "code and configuration are as they were" in again.stderr
     after = lambda_client.get_function_configuration(FunctionName=unique_name)

@@ -6,6 +6,7 @@ A client's folder has a name that holds a digest of what is in it; an upgrade of
 Several servers may share the folders.
 """
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -111,3 +112,33 @@ def finish_client_folder(unfinished: Path, folder: Path, entry: str) -> None:
     except OSError:
         if not (folder / entry).exists():
             raise
+
+
+async def run_command(
+    command: Sequence[str], folder: Path | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """
+    Run a command to its end and return its status and output; whoever gives up waiting ends it.
+
+    Args:
+        command: the program and its arguments.
+        folder: where it runs.
+        environ: its variables; the server's own by default.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        env=environ,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        output, _ = await process.communicate()
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        raise
+    assert process.returncode is not None
+    return process.returncode, output.decode("utf-8", "replace")

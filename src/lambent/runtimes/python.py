@@ -6,7 +6,6 @@ of Lambent makes a new one beside it. Several servers may share the folders.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import importlib.util
 import logging
@@ -32,6 +31,7 @@ from lambent.runtimes.managed import (
     new_client_folder,
     own_root_variables,
     reserved,
+    run_command,
     wrapped,
 )
 
@@ -196,7 +196,7 @@ class PythonRuntimes(LanguageRuntimes):
         command = [str(interpreter.path), "-I", "-S", "-m", "compileall"]
         command += ["-q", "-s", str(unfinished), "-p", str(folder)]
         command += ["--invalidation-mode", "unchecked-hash", str(unfinished)]
-        status, output = await _run(command)
+        status, output = await run_command(command)
         if status:
             # Some modules are for other versions and do not compile; that has never kept the others from it.
             _log.info("runtimes.client_compiled_in_part runtime=python%s last=%s", interpreter.minor, output[-200:])
@@ -244,7 +244,7 @@ def _installer(interpreter: Interpreter, target: Path) -> list[str]:
 
 
 async def _run_installer(command: list[str], minor: str) -> None:
-    status, output = await _run(command)
+    status, output = await run_command(command)
     if status:
         lines = [line for line in output.splitlines() if line.strip()] or [f"exit status {status}"]
         told = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
@@ -252,25 +252,6 @@ async def _run_installer(command: list[str], minor: str) -> None:
             f"the client of python{minor} could not be installed: {told.strip()}. "
             f"The command was: {shlex.join(command)}"
         )
-
-
-async def _run(command: list[str]) -> tuple[int, str]:
-    """Run a command to its end and return its status and output; whoever gives up waiting ends it."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        output, _ = await process.communicate()
-    except asyncio.CancelledError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        raise
-    assert process.returncode is not None
-    return process.returncode, output.decode("utf-8", "replace")
 
 
 def _finish(unfinished: Path, folder: Path) -> None:

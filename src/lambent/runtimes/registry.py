@@ -12,6 +12,7 @@ from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Availability, LayersAt, RuntimeCommand, RuntimeUnavailable
 from lambent.runtimes.dotnet import DotnetRuntimes
 from lambent.runtimes.go import GoRuntimes
+from lambent.runtimes.java import JavaRuntimes
 from lambent.runtimes.language import LanguageRuntimes
 from lambent.runtimes.nodejs import NodejsRuntimes
 from lambent.runtimes.provided import ProvidedRuntimes
@@ -19,6 +20,8 @@ from lambent.runtimes.python import PythonRuntimes
 from lambent.runtimes.ruby import RubyRuntimes
 
 _NOT_OFFERED = "not offered by this version of Lambent"
+_REASONS = {"java": "not offered: Java 17 or newer"}
+"""By family: why those that are not offered are not, where there is more to say."""
 
 
 class HostRuntimes:
@@ -53,6 +56,7 @@ class HostRuntimes:
         self._hosts: dict[str, LanguageRuntimes] = {
             "python": PythonRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root, preload=preload),
             "nodejs": NodejsRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
+            "java": JavaRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
             "dotnet": DotnetRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
             "ruby": RubyRuntimes(runtimes_dir, user, fallback, clock, has_own_root=has_own_root),
         }
@@ -112,7 +116,7 @@ class HostRuntimes:
         if provider == "provided":
             name = "that the handler names" if CATALOGUE[runtime].family == "go" else "named bootstrap"
             return Availability(runtime, True, provider, f"the package brings an executable {name}")
-        return Availability(runtime, False, provider, _NOT_OFFERED)
+        return Availability(runtime, False, provider, _REASONS.get(CATALOGUE[runtime].family, _NOT_OFFERED))
 
     def _provider(self, runtime: str) -> str:
         """Return who starts a runtime: `host` or `provided`."""
@@ -120,5 +124,6 @@ class HostRuntimes:
         if entry is None:
             raise RuntimeUnavailable(f"{runtime} is not a runtime of Lambda")
         if entry.provider == "none":
-            raise RuntimeUnavailable(f"{runtime} is {_NOT_OFFERED}; see `lambent runtimes`")
+            reason = _REASONS.get(entry.family, _NOT_OFFERED)
+            raise RuntimeUnavailable(f"{runtime} is {reason}; see `lambent runtimes`")
         return entry.provider

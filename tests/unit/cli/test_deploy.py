@@ -256,8 +256,9 @@ def test_a_deployment_that_is_ended_leaves_nothing_behind(
         (("hello", "--env", "=b"), "--env: '=b' is not KEY=VALUE"),
         (("my function",), "the folder's name, 'my function', cannot be a function's: give one with --name"),
         (
-            ("hello", "--runtime", "java21"),
-            "--runtime: deploy builds for python3.x, nodejsXX.x and provided.*, not for 'java21'",
+            ("hello", "--runtime", "java8"),
+            "--runtime: deploy builds for python3.x, nodejsXX.x, javaXX, rubyX.Y, dotnetX and provided.*, "
+            "not for 'java8'",
         ),
     ],
 )

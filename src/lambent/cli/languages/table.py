@@ -9,6 +9,7 @@ from lambent.cli.languages.contract import Language
 from lambent.cli.languages.custom import Custom
 from lambent.cli.languages.dotnet import Dotnet
 from lambent.cli.languages.go import Go
+from lambent.cli.languages.java import Java
 from lambent.cli.languages.nodejs import Nodejs
 from lambent.cli.languages.python import Python
 from lambent.cli.languages.ruby import Ruby
@@ -20,8 +21,8 @@ PROGRAMS: tuple[Language, ...] = (Go(), Rust(), Custom())
 PROJECTS: tuple[Language, ...] = (Dotnet(),)
 """Built as well, but for a runtime of their own; scripts lie beside them, too."""
 
-MODULES: tuple[Language, ...] = (Python(), Nodejs(), Ruby())
-"""Where there is nothing to build. Of these a folder may hold one: nothing tells which would be the function."""
+MODULES: tuple[Language, ...] = (Python(), Nodejs(), Java(), Ruby())
+"""Where there may be nothing to build. Of these a folder may hold one: nothing tells which would be the function."""
 
 LANGUAGES = (*PROGRAMS, *PROJECTS, *MODULES)
 
@@ -43,7 +44,7 @@ def recognise(folder: Path, runtime: str | None) -> Language:
         raise CommandFailed(f"{folder}: this user may not read it", exit_code=2)
     fitting = [entry for entry in LANGUAGES if runtime is None or re.fullmatch(entry.runtimes, runtime)]
     if not fitting:
-        known = "python3.x, nodejsXX.x, rubyX.Y, dotnetX and provided.*"
+        known = "python3.x, nodejsXX.x, javaXX, rubyX.Y, dotnetX and provided.*"
         raise CommandFailed(f"--runtime: deploy builds for {known}, not for {runtime!r}", exit_code=2)
     found = [language for language in fitting if language.is_in(folder)]
     if not found:

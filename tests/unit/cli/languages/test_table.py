@@ -20,6 +20,8 @@ from lambent.cli.languages.table import PROGRAMS, recognise
         (["requirements.txt"], None, "Python"),
         (["package.json"], None, "Node.js"),
         (["index.mjs"], None, "Node.js"),
+        (["pom.xml", "src"], None, "Java"),
+        (["build.gradle.kts"], "java21", "Java"),
         (["Gemfile"], None, "Ruby"),
         (["lambda_function.rb", "helper.py"], "ruby3.4", "Ruby"),
         (["go.mod", "bootstrap"], None, "Go"),
@@ -40,15 +42,15 @@ def test_a_folder_is_recognised(folder: Path, files: list[str], runtime: str | N
     ("files", "runtime", "expected"),
     [
         (
-            ["pom.xml", "src"],
+            ["composer.json", "src"],
             None,
             r"nothing in it is recognised.*: looked for go\.mod \(Go\); Cargo\.toml \(Rust\); .*Node",
         ),
         (["app.py"], "provided.al2023", r"nothing in it is recognised.*an executable bootstrap \(custom runtime\)$"),
         (
             ["app.py"],
-            "java21",
-            r"^--runtime: .* for python3\.x, nodejsXX\.x, rubyX\.Y, dotnetX and provided\.\*, not for 'java21'$",
+            "java8",
+            r"^--runtime: .* for python3\.x, nodejsXX\.x, javaXX, rubyX\.Y, dotnetX and provided\.\*, not for 'java8'$",
         ),
         (["app.py", "package.json"], None, r"holds files of Python and of Node\.js: say --runtime to choose$"),
     ],

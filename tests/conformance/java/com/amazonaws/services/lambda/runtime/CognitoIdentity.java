@@ -1,0 +1,5 @@
+package com.amazonaws.services.lambda.runtime;
+
+public interface CognitoIdentity {
+    String getIdentityId();
+}
