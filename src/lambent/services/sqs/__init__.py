@@ -14,6 +14,7 @@ from lambent.services.operation import Service, collect_handlers
 from lambent.services.sqs.cross_account import CrossAccount
 from lambent.services.sqs.dead_letters import DeadLetterSources
 from lambent.services.sqs.directory import Directory
+from lambent.services.sqs.door import Door
 from lambent.services.sqs.handles import Handles
 from lambent.services.sqs.move_tasks import MoveTasks
 from lambent.services.sqs.not_offered import NOT_OFFERED
@@ -54,6 +55,7 @@ class SimpleQueues:
         events.on_due(self.receivers.on_due)
         self.directory = Directory(events, self.receivers.changed)
         self.move_tasks = MoveTasks(events, self.directory, clock)
+        self.door = Door(events, self.directory, clock)
         handles = Handles(secret)
         handlers = collect_handlers(
             Queues(events, self.directory, clock, purge_wait_s=purge_wait_s, recreate_wait_s=recreate_wait_s),
