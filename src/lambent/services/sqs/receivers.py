@@ -14,6 +14,10 @@ from lambent.errors.api.sqs import RequestThrottled
 from lambent.store.contract import QueueName
 
 
+_NOW_S = 0.001
+"""What comes sooner is there by the time that a claim has found it: no timer is as quick."""
+
+
 class _Line:
     """The receivers of one queue."""
 
@@ -46,7 +50,7 @@ class Receivers:
         line = self._lines.get(queue)
         if line is None:
             return
-        if due_s > 0:
+        if due_s > _NOW_S:
             self._set_timer(queue, line, due_s)
             return
         line.signals += 1

@@ -26,12 +26,12 @@ class Waiting:
 
         sqs.events.claim = counted  # type: ignore[method-assign]
 
-    async def begin(self, count: int = 1, most: int = 1, **more: Any) -> None:
+    async def begin(self, count: int = 1, most: int = 1, queue: str = "q", **more: Any) -> None:
         """Have receivers wait, each for up to 20 s."""
         for _ in range(count):
             before = self.claims
             receive = self.sqs.begin(
-                "ReceiveMessage", QueueUrl="q", MaxNumberOfMessages=most, WaitTimeSeconds=20, **more
+                "ReceiveMessage", QueueUrl=queue, MaxNumberOfMessages=most, WaitTimeSeconds=20, **more
             )
             self.tasks.append(asyncio.create_task(receive))
             while self.claims == before:
@@ -117,6 +117,25 @@ async def test_time_wakes(waiting: Waiting) -> None:
     assert await waiting.got() == ["m", "m"]
     waiting.sqs.wait(15)
     assert await waiting.got() == ["m", "m", ""]
+
+
+@story
+async def test_a_group_that_is_free_again_wakes(waiting: Waiting) -> None:
+    """By a delete, and by a receiver whose time ran out."""
+    attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    await waiting.sqs.begin("CreateQueue", QueueName="f.fifo", Attributes=attributes)
+    for body in ("a", "b"):
+        await waiting.sqs.begin("SendMessage", QueueUrl="f.fifo", MessageBody=body, MessageGroupId="g")
+    (first,) = (await waiting.sqs.begin("ReceiveMessage", QueueUrl="f.fifo", VisibilityTimeout=10))["Messages"]
+    await waiting.begin(queue="f.fifo", VisibilityTimeout=5)
+    assert await waiting.got() == []
+    waiting.sqs.wait(10)
+    assert await waiting.got() == ["a"]
+    await waiting.begin(queue="f.fifo")
+    found = waiting.tasks[0].result()["Messages"][0]
+    assert found["ReceiptHandle"] != first["ReceiptHandle"]
+    await waiting.sqs.begin("DeleteMessage", QueueUrl="f.fifo", ReceiptHandle=found["ReceiptHandle"])
+    assert await waiting.got() == ["a", "b"]
 
 
 @story
