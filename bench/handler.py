@@ -1,5 +1,6 @@
 """The functions that are invoked, named `app.py` in the deployment package. handler.js has some of them for Node.js."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,3 +30,13 @@ def probe(event: Any, context: Any) -> Any:
         "interpreter": str(Path("/proc/self/exe").readlink()),
         "client": str(Path(awslambdaric.__file__).parent.parent),
     }
+
+
+def sleep(event: Any, context: Any) -> None:
+    """Keep its environment busy."""
+    time.sleep(45)
+
+
+def stamp(event: Any, context: Any) -> None:
+    """Write when it began."""
+    print("STAMP", event["number"], time.time())

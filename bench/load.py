@@ -51,13 +51,14 @@ class Result:
         return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
-def build_request(url: str, method: str, path: str, body: bytes, service: str = "lambda") -> bytes:
+def build_request(url: str, method: str, path: str, body: bytes, service: str = "lambda", headers: str = "") -> bytes:
     """
     Return a whole HTTP/1.1 request as an AWS SDK would send it: with a credential scope, though with a dummy signature.
 
     Args:
         url: base URL of the target, e.g. `http://127.0.0.1:4566`.
         path: path and query, escaped already.
+        headers: further ones, each with its CRLF.
     """
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     head = (
@@ -68,7 +69,7 @@ def build_request(url: str, method: str, path: str, body: bytes, service: str = 
         f"X-Amz-Date: {now}\r\n"
         f"Authorization: AWS4-HMAC-SHA256 Credential=000000000000/{now[:8]}/us-east-1/{service}/aws4_request, "
         f"SignedHeaders=content-type;host;x-amz-date, Signature={'0' * 64}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"{headers}Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 

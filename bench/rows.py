@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.async_rows import measure_accept, measure_drain
+from bench.async_rows import measure_start as measure_event_start
 from bench.languages import LANGUAGES, measure_language
 from bench.load import build_request, invoke_request, read_stream, run_load, stream_request
 from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
@@ -547,8 +549,11 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "rest": measure_rest,
     "start": measure_start,
     "stored": measure_stored,
+    "languages": measure_languages,
+    "async-accept": measure_accept,
+    "async-start": measure_event_start,
+    "async-drain": measure_drain,
     "queue": measure_queue,
     "queue-backlog": measure_backlog,
     "sqs": measure_sqs,
-    "languages": measure_languages,
 }

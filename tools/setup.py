@@ -84,10 +84,10 @@ SYSTEM_COMMANDS = {
     "go": ("golang-go",),
     "node": ("nodejs",),
     "npm": ("npm",),
-    # The server's own programs are kept out of the path.
-    "pg_lsclusters": ("postgresql",),
     "javac": ("openjdk-17-jdk-headless",),
     "mvn": ("maven",),
+    # The server's own programs are kept out of the path.
+    "pg_lsclusters": ("postgresql",),
     "ruby": ("ruby",),
     "bundle": ("ruby-bundler",),
 }

@@ -13,7 +13,7 @@ import os
 import pwd
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,12 @@ from typing import Any
 from lambent import __version__
 from lambent.access.links import CodeLinks
 from lambent.clock import Clock, SystemClock
+from lambent.destinations.contract import Destinations
+from lambent.destinations.function import FunctionDestination
+from lambent.destinations.queue import QueueDestination
+from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
+from lambent.dispatch.outbox import Outbox
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Inside, Scope
 from lambent.domain.function import Deployment, State
@@ -48,7 +53,8 @@ from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.sqs import SimpleQueues
-from lambent.settings import SandboxSettings, ServerSettings, Settings, why_not_obeyed
+from lambent.services.sqs.door import Door
+from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import EventQueue
 from lambent.store.data_folder import DataFolder, check_reachable
@@ -107,7 +113,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         packages = FilePackages(blobs, folder.packages, quotas)
         stack.push_async_callback(packages.close)
         links = CodeLinks(folder.secret, clock)
-        events = await stack.enter_async_context(
+        queue = await stack.enter_async_context(
             DurableEventQueue(database, FileBlobs(folder.payloads), clock, events_max=settings.data.queue_events_max)
         )
 
@@ -156,19 +162,19 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             clock=clock,
             spawn=lambda environment: tasks.create_task(_live(environment)),
         )
-        fleet = LocalFleet(pool)
-        dispatcher = Dispatcher(store, fleet, fleet, quotas, clock)
-        keeper = InitialisedKeeper(store, pool, clock)
-        activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
-
+        dispatcher = Dispatcher(store, fleet := LocalFleet(pool), fleet, quotas, clock)
         queues = SimpleQueues(
-            events,
+            queue,
             clock,
             folder.secret,
             receivers_max=settings.api.sqs_receivers_max,
             purge_wait_s=settings.api.sqs_purge_wait_s,
             recreate_wait_s=settings.api.sqs_recreate_wait_s,
         )
+        asynchronous = _Asynchronous(settings.api, queue, queues.door, store, dispatcher, tasks, clock)
+        keeper = InitialisedKeeper(store, pool, clock)
+        activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
+
         services = {
             "lambda": lambda_.service(
                 store=store,
@@ -177,6 +183,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 activation=activation,
                 dispatcher=dispatcher,
                 provisioned=keeper,
+                events=asynchronous.events,
+                destinations=asynchronous.destinations,
                 links=links,
                 quotas=quotas,
                 clock=clock,
@@ -185,19 +193,28 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             "sqs": queues.service,
         }
         admission = Admission(settings.server.requests_max, settings.server.body_bytes_max)
-        about = {
-            "driver": sandbox.name,
-            "why": reason,
-            "task_root": sandbox.task_root(folder.packages / "{code_sha256}"),
-        }
-        health = _health(about, store, fleet, admission, clock)
         gateway = Gateway(
             Pipeline(
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
                 Identity(settings.api.account, settings.api.region),
             ),
-            OwnPaths(blobs, links, health, QueueView(events)),
+            OwnPaths(
+                blobs,
+                links,
+                _health(
+                    {
+                        "driver": sandbox.name,
+                        "why": reason,
+                        "task_root": sandbox.task_root(folder.packages / "{code_sha256}"),
+                    },
+                    store,
+                    fleet,
+                    admission,
+                    clock,
+                ),
+                QueueView(queue),
+            ),
             admission,
             clock,
         )
@@ -210,8 +227,9 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_supervise("activation", activation.run, clock)),
             tasks.create_task(_supervise("retirement", dispatcher.retire_old_deployments, clock)),
             tasks.create_task(_supervise("keeping initialised", keeper.run, clock)),
-            tasks.create_task(_supervise("queue sweep", partial(_sweep, events, clock), clock)),
+            tasks.create_task(_supervise("queue sweep", partial(_sweep, queue, clock), clock)),
             tasks.create_task(_supervise("move tasks", queues.move_tasks.run, clock)),
+            *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
         ]
         _stop_on_signals(server, queues.receivers.close)
@@ -221,7 +239,59 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         finally:
             for task in background:
                 task.cancel()
+            await asynchronous.events.stop()
             await pool.close(settings.server.shutdown_grace_s)
+            await asynchronous.close()
+
+
+class _Asynchronous:
+    """What runs events, and takes the news of them where it belongs."""
+
+    def __init__(
+        self,
+        settings: ApiSettings,
+        queue: EventQueue,
+        door: Door,
+        store: FunctionRepository,
+        dispatcher: Dispatcher,
+        tasks: asyncio.TaskGroup,
+        clock: Clock,
+    ) -> None:
+        self._tasks, self._clock = tasks, clock
+        scale = settings.async_time_scale
+        self.events = AsyncInvocations(
+            queue,
+            store,
+            dispatcher,
+            clock,
+            most=settings.async_invocations_max,
+            processors=os.cpu_count() or 1,
+            time_scale=scale,
+            spawn=self._spawn,
+        )
+        self.destinations: Destinations = {
+            "lambda": FunctionDestination(self.events, clock),
+            "sqs": QueueDestination(door),
+        }
+        self.outbox = Outbox(queue, self.destinations, clock, time_scale=scale, spawn=self._spawn)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        return self._tasks.create_task(_logged(work))
+
+    def start(self) -> list["asyncio.Task[None]"]:
+        """Begin all that goes on for as long as the server does."""
+        work = {
+            "asynchronous invocations": self.events.run,
+            "leases of events": self.events.keep_leases,
+            "deliveries": self.outbox.run,
+            "leases of deliveries": self.outbox.keep_leases,
+        }
+        return [self._tasks.create_task(_supervise(name, one, self._clock)) for name, one in work.items()]
+
+    async def close(self) -> None:
+        """Leave what still goes on to the next start."""
+        await self.events.close()
+        await self.outbox.close()
 
 
 def _stop_on_signals(server: GatewayServer, release: Callable[[], None]) -> None:
@@ -288,7 +358,8 @@ async def _expect_some(store: FunctionRepository, around: Surroundings) -> None:
 
 def _inside(environment: ExecutionEnvironment) -> Inside:
     deployment = environment.deployment
-    return Inside(deployment.scope, function_arn(deployment.scope, deployment.name, deployment.version))
+    arn = function_arn(deployment.scope, deployment.name, deployment.version)
+    return Inside(deployment.scope, arn, environment.trace_header)
 
 
 def _parked(settings: SandboxSettings, sandbox: Sandbox, memory: HostMemory, clock: Clock) -> ParkedPool:
@@ -323,6 +394,14 @@ async def _live(environment: ExecutionEnvironment) -> None:
     except Exception:
         _log.exception("environment.failed function=%s", environment.deployment.name)
         environment.abandon()
+
+
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
+    """Run one piece of work to its end; its failure is ours to log and nobody else's to die of."""
+    try:
+        await work
+    except Exception:
+        _log.exception("task.failed name=%s", getattr(work, "__qualname__", "?"))
 
 
 async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Clock) -> None:

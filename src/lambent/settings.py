@@ -128,6 +128,14 @@ class ApiSettings:
     concurrent_executions: int = _option(
         1000, "Invocations at once for each account and region, as in GetAccountSettings; one more gets 429."
     )
+    async_invocations_max: int = _option(
+        250, "Asynchronous invocations that run at once, over all functions; what is left is for synchronous ones."
+    )
+    async_time_scale: float = _option(
+        1.0,
+        "Factor on the times of asynchronous invocations: 1 and 2 minutes before retries, the backoff from 1 second to "
+        "5 minutes, MaximumEventAgeInSeconds. 1 is as on AWS; less makes tests short.",
+    )
     runtime_fallback: str = _option(
         "none",
         "What to do for a version of a language that is not on this machine: none (the function fails) or nearest.",
@@ -311,6 +319,8 @@ def _check(settings: Settings) -> None:
     _check_range("--sqs-purge-wait-s", api.sqs_purge_wait_s, 0, 3600)
     _check_range("--sqs-recreate-wait-s", api.sqs_recreate_wait_s, 0, 3600)
     _check_range("--concurrent-executions", api.concurrent_executions, 1, 1_000_000)
+    _check_range("--async-invocations-max", api.async_invocations_max, 1, 1_000_000)
+    _check_range("--async-time-scale", api.async_time_scale, 0.0001, 1)
     if api.runtime_fallback not in {"none", "nearest"}:
         raise SettingsError(f"--runtime-fallback: {api.runtime_fallback!r} is neither none nor nearest")
     if not (len(api.account) == 12 and api.account.isascii() and api.account.isdigit()):

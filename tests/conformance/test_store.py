@@ -6,6 +6,7 @@ import pytest
 
 from lambent.testing.conformance.aliases_layers_policies import (
     AliasStoreConformance,
+    EventInvokeConfigStoreConformance,
     LayerStoreConformance,
     PolicyStoreConformance,
 )
@@ -31,6 +32,10 @@ class TestFunctionsOnSqlite(FunctionStoreConformance):
 
 class TestAliasesOnSqlite(AliasStoreConformance):
     """Aliases in a SQLite file."""
+
+
+class TestEventInvokeConfigsOnSqlite(EventInvokeConfigStoreConformance):
+    """Event invoke configs in a SQLite file."""
 
 
 class TestPoliciesOnSqlite(PolicyStoreConformance):

@@ -271,18 +271,31 @@ def test_ic01_the_reads_after_a_create(provider, function):
 SIGNING_PROFILE = f"arn:aws:signer:{REGION}:{ACCOUNT}:/signing-profiles/p/1"
 
 # Each row leaves with the version that offers its operations. What IC-01 then expects of the reads: 404
-# ResourceNotFoundException of the first two, `{"RecursiveLoop": "Terminate"}`, and no mappings.
+# ResourceNotFoundException of the first, and no mappings.
 NOT_OFFERED_YET = [
-    ("get_function_event_invoke_config", {"FunctionName": "NAME"}),
     ("get_function_url_config", {"FunctionName": "NAME"}),
-    ("get_function_recursion_config", {"FunctionName": "NAME"}),
     ("list_event_source_mappings", {"FunctionName": "NAME"}),
-    ("put_function_event_invoke_config", {"FunctionName": "NAME", "MaximumRetryAttempts": 0}),
     ("create_function_url_config", {"FunctionName": "NAME", "AuthType": "NONE"}),
-    ("put_function_recursion_config", {"FunctionName": "NAME", "RecursiveLoop": "Allow"}),
     ("create_event_source_mapping", {"FunctionName": "NAME", "EventSourceArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"}),
     ("create_code_signing_config", {"AllowedPublishers": {"SigningProfileVersionArns": [SIGNING_PROFILE]}}),
 ]
+
+
+def test_ic01_what_was_never_set_is_read_as_nothing(provider, function):
+    """IC-01: no event invoke config is a 404, recursion is Terminate; each is set and read without a difference."""
+    function.create()
+    name = function.name
+    assert is_gone(provider.get_function_event_invoke_config, FunctionName=name)
+    assert provider.get_function_recursion_config(FunctionName=name)["RecursiveLoop"] == "Terminate"
+    provider.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0, MaximumEventAgeInSeconds=60)
+    for _ in range(2):
+        found = provider.get_function_event_invoke_config(FunctionName=name)
+        assert (found["MaximumRetryAttempts"], found["MaximumEventAgeInSeconds"]) == (0, 60)
+        assert found["DestinationConfig"] == {"OnSuccess": {}, "OnFailure": {}}
+    provider.delete_function_event_invoke_config(FunctionName=name)
+    assert is_gone(provider.get_function_event_invoke_config, FunctionName=name)
+    provider.put_function_recursion_config(FunctionName=name, RecursiveLoop="Allow")
+    assert provider.get_function_recursion_config(FunctionName=name)["RecursiveLoop"] == "Allow"
 
 
 @pytest.mark.parametrize(("operation", "parameters"), NOT_OFFERED_YET, ids=[row[0] for row in NOT_OFFERED_YET])

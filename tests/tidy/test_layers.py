@@ -20,7 +20,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"services"}),
     frozenset({"dispatch"}),
     frozenset({"fleet"}),
-    frozenset({"execution"}),
+    frozenset({"execution", "destinations"}),
     frozenset({"sandbox", "runtime_api", "runtimes"}),
     frozenset({"telemetry", "access"}),
     frozenset({"store"}),
@@ -34,7 +34,7 @@ ROWS: tuple[frozenset[str], ...] = (
 NEIGHBOURS_THAT_MAY = frozenset({("settings", "errors")})
 """Pairs on one row of which the first knows the second: a setting that cannot be obeyed is one of the families."""
 
-BEHIND_A_CONTRACT = frozenset({"store", "sandbox", "runtimes", "fleet"})
+BEHIND_A_CONTRACT = frozenset({"store", "sandbox", "runtimes", "fleet", "destinations"})
 """Packages of which others see `contract` alone. Their implementations meet in app.py."""
 
 CLI_MAY_IMPORT = frozenset({"cli", "errors", "clock", "settings"})

@@ -4,16 +4,11 @@ Lines of the behaviour cases of invocations that this version refuses.
 Each test names what turns it round: when that is offered, the test is replaced by what the case expects.
 """
 
-import json
-
 import pytest
 from botocore.exceptions import ClientError
 from wire.support import error_of
 
 HELLO = "def handler(e, c): return 'hello'"
-
-
-SETTING_REFUSED = (400, "InvalidParameterValueException")
 
 
 def refused(call, status=501, code="NotImplementedException"):
@@ -23,23 +18,6 @@ def refused(call, status=501, code="NotImplementedException"):
     found_status, found_code, message = error_of(excinfo)
     assert (found_status, found_code) == (status, code), message
     return message
-
-
-@pytest.mark.parametrize("size", [0, 300_000])
-def test_er04_pl01_event_invocations(lambda_client, logs_client, make_function, size):
-    """ER-04, PL-01: Event is 202 with an empty body, 300 KB too. Turned round by durable asynchronous invocations."""
-    name = make_function(HELLO)
-    payload = json.dumps("x" * size)
-    message = refused(lambda: lambda_client.invoke(FunctionName=name, InvocationType="Event", Payload=payload))
-    assert "not offered by this version" in message
-    with pytest.raises(logs_client.exceptions.ResourceNotFoundException):
-        logs_client.describe_log_streams(logGroupName=f"/aws/lambda/{name}")
-
-
-def test_er04_invoke_async(lambda_client, make_function):
-    """ER-04: the old InvokeAsync answers 202. Turned round by durable asynchronous invocations."""
-    name = make_function(HELLO)
-    refused(lambda: lambda_client.invoke_async(FunctionName=name, InvokeArgs=b"{}"))
 
 
 def test_pl03_filter_patterns(lambda_client, logs_client, make_function):
@@ -54,10 +32,3 @@ def test_pl03_filter_patterns(lambda_client, logs_client, make_function):
     )
     assert message == "filterPattern is not offered by this version of Lambent"
     assert logs_client.filter_log_events(logGroupName=group, filterPattern="")["events"]
-
-
-@pytest.mark.parametrize("other_runtime", ["java21"])
-def test_rt05_other_official_clients(make_function, other_runtime):
-    """RT-05: the official client of Java is served too. Turned round by its runtime."""
-    message = refused(lambda: make_function(HELLO, Runtime=other_runtime), *SETTING_REFUSED)
-    assert message == f"Runtime {other_runtime} is not offered by this version of Lambent"

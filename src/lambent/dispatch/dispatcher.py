@@ -55,6 +55,20 @@ class Dispatcher:
         """Return the version that a qualifier names, or None when there is none."""
         return await self._resolver.resolve(scope, name, qualifier)
 
+    async def may_recurse(self, scope: Scope, name: FunctionName) -> bool:
+        """Say whether a chain of invocations may come back to a function without end."""
+        async with self._store.snapshot(scope) as reading:
+            function = await reading.function(name)
+        return function is not None and function.may_recurse
+
+    async def slots(self, scope: Scope) -> AccountSlots:
+        """Return what counts for a scope, with claims as they are. Do not keep it."""
+        return await self._account(scope)
+
+    def slots_nowait(self, scope: Scope) -> AccountSlots:
+        """Return the same, with claims as they were when they were last read."""
+        return self._slots.account(scope, self._clock.monotonic())
+
     async def run(self, version: FunctionVersion, invocation: Invocation) -> InvocationOutcome:
         """
         Run one invocation now.

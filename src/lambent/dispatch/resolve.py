@@ -1,24 +1,19 @@
 """
 From a name and a qualifier to the version that answers; behind an alias with weights, chance decides for each call.
 
-Snapshots of recently invoked versions sit in a bounded cache, so that a warm invocation never touches the
-store. A change notice drops a function's snapshots; a miss is one read.
+Snapshots of recently invoked versions are remembered, so that a warm invocation never touches the store.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
 
 import msgspec
 
 from lambent.clock import Clock
+from lambent.dispatch.recent import CACHE_MAX, Recent
 from lambent.domain.alias import Alias
 from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, FunctionName, FunctionVersion
-from lambent.store.contract import FunctionChange, FunctionStore
-
-CACHE_MAX = 2000
-
-_Key = tuple[str, str, str, str]
+from lambent.store.contract import FunctionStore
 
 
 class _Route(msgspec.Struct, frozen=True):
@@ -40,24 +35,11 @@ class VersionResolver:
     def __init__(self, store: FunctionStore, clock: Clock, cache_max: int = CACHE_MAX) -> None:
         self._store = store
         self._clock = clock
-        self._cache_max = cache_max
-        self._cache: OrderedDict[_Key, FunctionVersion | _Route] = OrderedDict()
-        self._keys: dict[tuple[str, str, str], set[_Key]] = {}
-        self._generation = 0
-        store.on_change(self._forget)
+        self._recent: Recent[FunctionVersion | _Route] = Recent(store, self._read, cache_max)
 
     async def resolve(self, scope: Scope, name: FunctionName, qualifier: str | None) -> FunctionVersion | None:
         """Return the version that answers for `qualifier` (None means `$LATEST`), or None."""
-        key = (scope.account, scope.region, name, qualifier or LATEST)
-        found = self._cache.get(key)
-        if found is not None:
-            self._cache.move_to_end(key)
-        else:
-            generation = self._generation
-            found = await self._read(scope, name, key[3])
-            # A notice that came while we read may have been about this very row: do not keep what might be stale.
-            if found is not None and generation == self._generation:
-                self._remember(key, found)
+        found = await self._recent.get(scope, name, qualifier or LATEST)
         return self._chosen(found) if isinstance(found, _Route) else found
 
     async def _read(self, scope: Scope, name: FunctionName, qualifier: str) -> FunctionVersion | _Route | None:
@@ -79,21 +61,3 @@ class VersionResolver:
         # 52 bits are what a float holds exactly: with more, the highest numbers would round to 1.
         version = route.alias.choose((int(self._clock.token_hex(7), 16) >> 4) / (1 << 52))
         return route.versions.get(version) or route.versions.get(route.alias.version)
-
-    def _remember(self, key: _Key, found: FunctionVersion | _Route) -> None:
-        self._cache[key] = found
-        self._keys.setdefault(key[:3], set()).add(key)
-        if len(self._cache) > self._cache_max:
-            oldest, _ = self._cache.popitem(last=False)
-            self._unlink(oldest)
-
-    def _unlink(self, key: _Key) -> None:
-        keys = self._keys[key[:3]]
-        keys.discard(key)
-        if not keys:
-            del self._keys[key[:3]]
-
-    def _forget(self, change: FunctionChange) -> None:
-        self._generation += 1
-        for key in self._keys.pop((change.scope.account, change.scope.region, change.name), ()):
-            del self._cache[key]

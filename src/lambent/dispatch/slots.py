@@ -119,6 +119,11 @@ class FunctionSlots:
         shares = (self.share, *self.provisioned.values(), *self._former)
         return sum(share.running for share in shares)
 
+    @property
+    def answered(self) -> int:
+        shares = (self.share, *self.provisioned.values(), *self._former)
+        return sum(share.answered for share in shares)
+
     def move(self, pool: Pool, rate: Rate) -> None:
         """Count in another pool from now on, with what is in flight."""
         self.rate = rate
@@ -247,6 +252,22 @@ class AccountSlots:
                 if pool.running >= pool.most > pool.running - pool.answered + len(pool.waiting):
                     return pool
         return None
+
+    def room(self, name: FunctionName, now: float) -> int:
+        """
+        Return how many more invocations of a function, of whichever versions, would be let through now, or in the
+        moment that those take to end which have been answered.
+        """
+        function = self._functions.get(name) or self._add(name, now)
+        shares = (function.share, *function.provisioned.values())
+        room = sum(max(share.pool.most - share.pool.running + share.pool.answered, 0) for share in shares)
+        if function.reserved is not None:
+            room = min(room, function.reserved - function.running + function.answered)
+        return max(min(room, function.rate.left(now)), 0)
+
+    def is_closed(self, name: FunctionName) -> bool:
+        """Say whether a reservation of 0 keeps a function from running at all."""
+        return self._claims.reserved.get(name) == 0
 
     def in_flight(self, name: FunctionName) -> int:
         """Return how many invocations of a function count."""

@@ -19,6 +19,8 @@ class Inside(msgspec.Struct, frozen=True):
 
     scope: Scope
     function_arn: str
+    trace_header: Callable[[], str | None] = lambda: None
+    """Returns the trace header of the invocation that runs there now; None where none does."""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -34,7 +36,7 @@ class Caller(msgspec.Struct, frozen=True):
     endpoint: str
     """Base URL, without a trailing slash, under which this caller reached the gateway."""
     trace_header: str | None = None
-    """The request's `X-Amzn-Trace-Id`, as sent."""
+    """The request's `X-Amzn-Trace-Id`, as sent; from inside an environment with the lineage of what runs there."""
     inside: Inside | None = None
     """The execution environment that calls; None: the request comes from outside."""
     wait_gone: Callable[[], Awaitable[None]] | None = None

@@ -191,6 +191,10 @@ class Rate:
         self._left = left - 1.0
         return True
 
+    def left(self, now: float) -> int:
+        """Return how many could be taken now."""
+        return int(min(self._left + (now - self._last) * self._per_s, self._most))
+
     def is_full(self, now: float) -> bool:
         """Say whether nothing that was taken counts any more, so that a new one would do as well."""
         return self._left + (now - self._last) * self._per_s >= self._most

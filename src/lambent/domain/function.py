@@ -100,6 +100,8 @@ class Configuration(msgspec.Struct, frozen=True):
     file_systems: tuple[FileSystem, ...] = ()
     is_tenant_isolated: bool = False
     """Whether each tenant gets environments of its own, and every invocation must say for which it is."""
+    dead_letter_arn: str = ""
+    """The queue that gets asynchronous events which were given up; empty without one."""
     inert: Mapping[str, Any] = {}
     """Wire members that were stored without acting, by wire name."""
 
@@ -214,5 +216,7 @@ class Function(msgspec.Struct, frozen=True):
     tags: Mapping[str, str] = {}
     reserved_executions: int | None = None
     """Reserved concurrency, shared by all versions: at least 0; None when nothing is reserved."""
+    may_recurse: bool = False
+    """Whether a chain of invocations may come back to it without end."""
     last_published: PublishedContent | None = None
     """What the newest published version was made of: publishing the same again makes no new one."""

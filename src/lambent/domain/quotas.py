@@ -21,6 +21,9 @@ class Quotas(msgspec.Struct, frozen=True):
     ephemeral_storage_max_mib: int = 10_240
     tags_max: int = 50
     invoke_payload_max_bytes: int = 6_291_456
+    event_payload_max_bytes: int = 1_048_576
+    """Documented: Lambda quotas, asynchronous payload, since October 2025."""
+    invoke_async_payload_max_bytes: int = 262_144
     response_payload_max_bytes: int = 6_291_556
     """6 MiB and 100 bytes of slack. Observed: the text of Function.ResponseSizeTooLarge."""
     response_stream_max_bytes: int = 209_715_200

@@ -165,6 +165,11 @@ class ExecutionEnvironment:
         """The one placed last. The machine forgets its own before the commands that log its end are performed."""
         self._output = EnvironmentOutput(deployment, surroundings.logs, surroundings.runtimes, surroundings.clock)
 
+    def trace_header(self) -> str | None:
+        """Return the trace header of the invocation that occupies it, None while none does."""
+        invocation = self._machine.invocation
+        return None if invocation is None else invocation.trace_header
+
     @property
     def is_new(self) -> bool:
         """Whether nothing of it has been started yet."""

@@ -14,6 +14,7 @@ import msgspec
 
 from lambent.access.authorize import authorize
 from lambent.domain.caller import Caller, Scope
+from lambent.domain.trace import with_lineage_of
 from lambent.errors.families import (
     ApiError,
     DependencyError,
@@ -146,7 +147,11 @@ class Pipeline:
 
     def _caller(self, credential: Credential | None, request: WireRequest, request_id: str, endpoint: str) -> Caller:
         account, region = self._default.account, self._default.region
+        trace_header = request.headers.get("x-amzn-trace-id")
         if request.inside is not None:
+            running = request.inside.trace_header()
+            if running is not None:
+                trace_header = with_lineage_of(trace_header, running)
             # A function's unsigned call acts where the function is.
             account, region = request.inside.scope.account, request.inside.scope.region
         elif (named := region_of_host(request.headers.get("host", ""))) is not None:
@@ -162,7 +167,7 @@ class Pipeline:
             authenticated_by="none",
             request_id=request_id,
             endpoint=endpoint,
-            trace_header=request.headers.get("x-amzn-trace-id"),
+            trace_header=trace_header,
             inside=request.inside,
             wait_gone=request.wait_gone,
         )

@@ -10,6 +10,7 @@ from lambent.domain.caller import Scope
 from lambent.domain.function import FunctionName
 from lambent.domain.resource_policy import ResourcePolicy
 from lambent.store.database import Statements
+from lambent.store.event_invoke_configs import StoredEventInvokeConfigs
 from lambent.store.tables import aliases, function_policies
 from lambent.store.version_numbers import number_of
 
@@ -54,12 +55,20 @@ class StoredAliases:
 
     Args:
         write: called with a function's name before anything of it is written.
+        event_invoke_configs: of which an alias's own goes with it.
     """
 
-    def __init__(self, statements: Statements, scope: Scope, write: Callable[[Scope, FunctionName], None]) -> None:
+    def __init__(
+        self,
+        statements: Statements,
+        scope: Scope,
+        write: Callable[[Scope, FunctionName], None],
+        event_invoke_configs: StoredEventInvokeConfigs,
+    ) -> None:
         self._statements = statements
         self._scope = scope
         self._write = write
+        self._event_invoke_configs = event_invoke_configs
         self._of_scope = {"of_account": scope.account, "of_region": scope.region}
 
     async def get(self, name: FunctionName, alias: str) -> Alias | None:
@@ -90,6 +99,7 @@ class StoredAliases:
         self._write(self._scope, name)
         of_name = {**self._of_scope, "of_name": name}
         await self._statements.change(_DELETE_POLICY, {**of_name, "of_qualifier": alias})
+        await self._event_invoke_configs.delete(name, alias)
         return bool(await self._statements.change(_DELETE_ALIAS, {**of_name, "of_alias": alias}))
 
     async def list(

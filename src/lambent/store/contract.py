@@ -18,6 +18,7 @@ import msgspec
 from lambent.domain.alias import Alias
 from lambent.domain.caller import Scope
 from lambent.domain.concurrency import Claims, ProvisionedConcurrency
+from lambent.domain.event_invoke import EventInvokeConfig
 from lambent.domain.function import Function, FunctionName, FunctionVersion
 from lambent.domain.layer import LayerName, LayerVersion
 from lambent.domain.resource_policy import ResourcePolicy
@@ -49,7 +50,7 @@ class AliasRows(Protocol):
         ...
 
     async def delete(self, name: FunctionName, alias: str) -> bool:
-        """Remove an alias; False when there was none. Its policy goes with it."""
+        """Remove an alias; False when there was none. Its policy and its event invoke config go with it."""
         ...
 
     async def list(
@@ -78,6 +79,35 @@ class PolicyRows(Protocol):
         Raises:
             Conflict: there is no such function.
         """
+        ...
+
+
+class EventInvokeConfigRows(Protocol):
+    """
+    What the qualifiers of one scope's functions say of asynchronous events: `$LATEST`, versions and aliases.
+
+    Each goes when its function, version or alias goes.
+    """
+
+    async def get(self, name: FunctionName, qualifier: str) -> EventInvokeConfig | None: ...
+
+    async def save(self, config: EventInvokeConfig) -> None:
+        """
+        Insert or replace one.
+
+        Raises:
+            Conflict: there is no such function.
+        """
+        ...
+
+    async def delete(self, name: FunctionName, qualifier: str) -> bool:
+        """Remove one; False when there was none."""
+        ...
+
+    async def list(
+        self, name: FunctionName, *, after: str | None = None, limit: int = 1_000_000
+    ) -> Sequence[EventInvokeConfig]:
+        """Return those of a function by qualifier (byte order)."""
         ...
 
 
@@ -121,6 +151,9 @@ class FunctionTransaction(Protocol):
     def policies(self) -> PolicyRows: ...
 
     @property
+    def event_invoke_configs(self) -> EventInvokeConfigRows: ...
+
+    @property
     def layers(self) -> LayerRows: ...
 
     async def function(self, name: FunctionName) -> Function | None: ...
@@ -147,11 +180,11 @@ class FunctionTransaction(Protocol):
         ...
 
     async def delete_function(self, name: FunctionName) -> None:
-        """Remove the function with its versions, aliases and policies; absent is fine."""
+        """Remove the function with its versions, aliases, policies and event invoke configs; absent is fine."""
         ...
 
     async def delete_version(self, name: FunctionName, version: str) -> None:
-        """Remove one version and its policy; absent is fine."""
+        """Remove one version, its policy and its event invoke config; absent is fine."""
         ...
 
     async def list_latest(self, *, after: FunctionName | None, limit: int) -> Sequence[FunctionVersion]:
@@ -846,6 +879,15 @@ class EventQueue(Protocol):
         Name every queue of a kind that holds events, with the seconds until the first can be claimed (0: now).
 
         What a dispatcher begins with after a restart. Costs what there are queues, not events.
+        """
+        ...
+
+    async def give_back(self, kind: QueueKind) -> int:
+        """
+        End the leases of all events in standard queues of a kind; return how many there were.
+
+        For a server that starts and knows that nobody else serves this store: what an earlier one held when it died
+        need not wait for its leases to run out.
         """
         ...
 

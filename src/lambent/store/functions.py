@@ -13,6 +13,7 @@ from lambent.domain.function import LATEST, Function, FunctionName, FunctionVers
 from lambent.store.aliases import StoredAliases, StoredPolicies
 from lambent.store.contract import Conflict, FunctionChange, ScopeUsage
 from lambent.store.database import Database, Statements
+from lambent.store.event_invoke_configs import StoredEventInvokeConfigs
 from lambent.store.layers import StoredLayers
 from lambent.store.tables import (
     HAS_RESERVATION,
@@ -167,7 +168,8 @@ class FunctionRows:
         self._scope = scope
         self._changed = changed
         self._of_scope = {"of_account": scope.account, "of_region": scope.region}
-        self.aliases = StoredAliases(statements, scope, self._write)
+        self.event_invoke_configs = StoredEventInvokeConfigs(statements, scope, self._write)
+        self.aliases = StoredAliases(statements, scope, self._write, self.event_invoke_configs)
         self.policies = StoredPolicies(statements, scope, self._write)
         self.layers = StoredLayers(statements, scope, may_write=changed is not None)
 
@@ -234,6 +236,7 @@ class FunctionRows:
         number = number_of(version)
         if number is not None:
             await self.policies.save(name, version, None)
+            await self.event_invoke_configs.delete(name, version)
             await self._statements.change(_DELETE_VERSION, {**self._of_scope, "of_name": name, "of_number": number})
 
     async def list_latest(self, *, after: FunctionName | None, limit: int) -> Sequence[FunctionVersion]:

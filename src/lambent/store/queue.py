@@ -236,6 +236,17 @@ class DurableEventQueue:
         """Name every queue of a kind that holds events; see the contract."""
         return await self._database.look(lambda connection: queue_views.filled(connection, kind, self._time.now()))
 
+    async def give_back(self, kind: QueueKind) -> int:
+        """End the leases of all events in standard queues of a kind; see the contract."""
+        found, is_more = 0, True
+        while is_more:
+            given = await self._database.apply(
+                lambda connection: queue_sweep.give_back_some(connection, kind, self._time.tick())
+            )
+            found += given
+            is_more = given >= queue_sweep.ROWS_AT_ONCE
+        return found
+
     def on_due(self, callback: Callable[[QueueName, float], None]) -> None:
         """Call back when events may be claimable; see the contract."""
         self._callbacks.append(callback)

@@ -6,9 +6,9 @@ What the event queue deletes behind its callers, in steps that each are one smal
 from collections.abc import Callable, Iterable
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, delete, select
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
-from lambent.store.contract import QueueName, QueueRules
+from lambent.store.contract import QueueKind, QueueName, QueueRules
 from lambent.store.engine_time import SECOND_US
 from lambent.store.queue_batch import queue_at
 from lambent.store.tables import (
@@ -52,12 +52,34 @@ _OLDEST = (
     .order_by(_e.due_us, _e.sequence)
     .limit(1)
 )
+_FILLED = select(_q.content_id).where(HOLDS_EVENTS, _q.path.like(bindparam("prefix")))
+_LEASED_OF = (
+    select(_e.sequence)
+    .where(_e.content_id == bindparam("of_content"), _e.is_leased == 1, _e.group_key.is_(None))
+    .limit(ROWS_AT_ONCE)
+)
+_GIVE_BACK = (
+    update(queued_events).where(_e.sequence == bindparam("of_sequence")).values(is_leased=0, due_us=bindparam("now_us"))
+)
 _LOCK = select(event_numbers.c.next_number).where(event_numbers.c.id == 1).with_for_update()
 _REFERRED = (
     select(_e.body_sha256)
     .where(and_(_e.body_sha256.is_not(None), _e.body_sha256.in_(bindparam("names", expanding=True))))
     .distinct()
 )
+
+
+def give_back_some(connection: Connection, kind: QueueKind, now_us: int) -> int:
+    """End the leases of some events in standard queues of a kind; return of how many."""
+    given = 0
+    for content_id in connection.execute(_FILLED, {"prefix": f"{kind.value}/%"}).scalars().all():
+        sequences = connection.execute(_LEASED_OF, {"of_content": content_id}).scalars().all()
+        if sequences:
+            connection.execute(_GIVE_BACK, [{"of_sequence": sequence, "now_us": now_us} for sequence in sequences])
+        given += len(sequences)
+        if given >= ROWS_AT_ONCE:
+            break
+    return given
 
 
 def drop_some(connection: Connection) -> tuple[set[str], bool]:

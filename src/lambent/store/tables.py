@@ -24,7 +24,7 @@ from sqlalchemy import (
     or_,
 )
 
-SCHEMA = 5
+SCHEMA = 6
 """The schema number that this release reads and writes; the newest migration's number. Rises with each migration."""
 
 APPLICATION_ID = 0x4C616D62
@@ -183,6 +183,24 @@ function_policies = Table(
         ["account", "region", "name"],
         ["functions.account", "functions.region", "functions.name"],
         name="function_policies_function",
+        ondelete="CASCADE",
+    ),
+)
+
+event_invoke_configs = Table(
+    "event_invoke_configs",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    # A version's number, an alias or $LATEST.
+    Column("qualifier", _NAME, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["account", "region", "name"],
+        ["functions.account", "functions.region", "functions.name"],
+        name="event_invoke_configs_function",
         ondelete="CASCADE",
     ),
 )

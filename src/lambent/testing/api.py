@@ -7,7 +7,7 @@ Functions are created, settled and invoked, but none runs: an invocation answers
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from lambent.access.links import CodeLinks
+from lambent.destinations.contract import Destinations
+from lambent.destinations.function import FunctionDestination
+from lambent.destinations.queue import QueueDestination
+from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.concurrency import ProvisionedState, ProvisionedStatus
@@ -34,7 +38,7 @@ from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.operation import Service
 from lambent.services.sqs import SimpleQueues
 from lambent.store.blobs import FileBlobs
-from lambent.store.contract import EventQueue, LogPosition, NewLogEvent
+from lambent.store.contract import LogPosition, NewLogEvent
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
 from lambent.store.logs import LogRepository
@@ -116,8 +120,8 @@ class InProcessApi:
         self,
         folder: Path,
         database: Database,
+        queue: DurableEventQueue,
         packages: FilePackages,
-        events: EventQueue,
         clock: VirtualClock,
         protocols: Protocols | None,
     ) -> None:
@@ -126,8 +130,16 @@ class InProcessApi:
         store = FunctionRepository(database)
         quotas = Quotas()
         runtimes = cast("Runtimes", ReadyRuntimes())
-        fleet = EchoFleet()
-        self.queues = SimpleQueues(events, clock, bytes(32), receivers_max=0, purge_wait_s=60, recreate_wait_s=0)
+        dispatcher = Dispatcher(store, fleet := EchoFleet(), fleet, quotas, clock)
+        # Events are accepted, and wait: nobody runs them here.
+        events = AsyncInvocations(
+            queue, store, dispatcher, clock, most=1, processors=1, time_scale=1.0, spawn=_run_nothing
+        )
+        self.queues = SimpleQueues(queue, clock, bytes(32), receivers_max=0, purge_wait_s=60, recreate_wait_s=0)
+        destinations: Destinations = {
+            "lambda": FunctionDestination(events, clock),
+            "sqs": QueueDestination(self.queues.door),
+        }
         self._activation = Activation(store, packages, runtimes, clock, _expect_nothing, _start_nothing)
         self.services: dict[str, Service] = {
             "lambda": lambda_.service(
@@ -135,8 +147,10 @@ class InProcessApi:
                 packages=packages,
                 rules=ConfigurationRules(quotas, runtimes, accept_inert=False),
                 activation=self._activation,
-                dispatcher=Dispatcher(store, fleet, fleet, quotas, clock),
+                dispatcher=dispatcher,
                 provisioned=KeptAsAsked(),
+                events=events,
+                destinations=destinations,
                 links=CodeLinks(bytes(32), clock),
                 quotas=quotas,
                 clock=clock,
@@ -215,8 +229,9 @@ async def open_api(folder: Path, protocols: Protocols | None = None) -> AsyncIte
         packages = FilePackages(FileBlobs(folder / "blobs"), folder / "packages", Quotas())
         stack.push_async_callback(packages.close)
         database = await stack.enter_async_context(Database(folder / "state.db"))
-        events = await stack.enter_async_context(DurableEventQueue(database, FileBlobs(folder / "payloads"), clock))
-        api = InProcessApi(folder, database, packages, events, clock, protocols)
+        payloads = FileBlobs(folder / "payloads")
+        queue = await stack.enter_async_context(DurableEventQueue(database, payloads, clock))
+        api = InProcessApi(folder, database, queue, packages, clock, protocols)
         stack.callback(api.stop_watching)
         yield api
 
@@ -301,6 +316,10 @@ class Stage:
     def close(self) -> None:
         self._runner.run(self._stack.aclose())
         self._runner.close()
+
+
+def _run_nothing(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    raise AssertionError("nothing is run here")
 
 
 async def _expect_nothing(deployment: Deployment) -> None:

@@ -170,9 +170,9 @@ def test_memory_is_bounded(most: int) -> None:
             await made.resolve(SCOPE, FunctionName("f0"), None)
 
     asyncio.run(resolve_all())
-    assert len(made._cache) == len(made._keys) == most
+    assert len(made._recent._cache) == len(made._recent._keys) == most
     # The one that was used last is among them.
-    assert (SCOPE.account, SCOPE.region, "f0", LATEST) in made._cache
+    assert (SCOPE.account, SCOPE.region, "f0", LATEST) in made._recent._cache
 
 
 def test_what_is_used_stays() -> None:

@@ -419,3 +419,24 @@ def test_never_more_than_reserved(steps: list[bool], reserved: int) -> None:
         elif running:
             running.pop().release()
         assert made.in_flight(F) == len(running) <= reserved
+
+
+def test_room_is_what_would_be_let_through() -> None:
+    """The least of what is left of concurrency and of the rate; who has been answered counts as over."""
+    slots = AccountSlots(Quotas(concurrent_executions=100))
+    slots.claim(Claims({F: 2, G: 0}), slots.changes)
+    assert (slots.room(F, 0.0), slots.room(G, 0.0)) == (2, 0)
+    assert (slots.is_closed(F), slots.is_closed(G)) == (False, True)
+    first, _second = slots.take(F, 0.0), slots.take(F, 0.0)
+    assert slots.room(F, 0.0) == 0
+    first.answer()
+    assert slots.room(F, 0.0) == 1
+    first.release()
+    assert slots.room(F, 0.0) == 1
+    # Twenty a second: what is left of them, whatever is free.
+    for _ in range(18):
+        slots.take(F, 0.0).release()
+    assert slots.room(F, 0.0) == 0
+    assert slots.room(F, 0.05) == 1
+    # The others share what is not reserved.
+    assert slots.room(FunctionName("h"), 0.0) == 98

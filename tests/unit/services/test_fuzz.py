@@ -108,6 +108,8 @@ async def set_up(api: InProcessApi) -> None:
             **qualifier,
         )
     await api.call("PutFunctionConcurrency", FunctionName="f", ReservedConcurrentExecutions=5)
+    for qualifier in ({}, {"Qualifier": "live"}):
+        await api.call("PutFunctionEventInvokeConfig", FunctionName="f", MaximumRetryAttempts=1, **qualifier)
     await api.call(
         "PutProvisionedConcurrencyConfig", FunctionName="f", Qualifier="2", ProvisionedConcurrentExecutions=2
     )
@@ -166,6 +168,21 @@ QUALIFIERS = [
     "9" * 19,
     "9" * 128,
     "$LATEST.PUBLISHED",
+]
+DESTINATIONS = [
+    "arn:aws:sqs:us-east-1:000000000000:q",
+    "arn:aws:lambda:us-east-1:000000000000:function:updating",
+    "",
+    f"{ARN}:1",
+    "arn:aws:sqs:us-east-1:000000000000:q.fifo",
+    "arn:aws:sqs:us-east-1:111122223333:q",
+    "arn:aws:lambda:us-east-1:000000000000:function:missing",
+    "arn:aws:lambda:us-east-1:000000000000:function:f.g",
+    "arn:aws:lambda:us-east-1:000000000000:layer:l:1",
+    "arn:aws:sqs:us-east-1:000000000000:" + "q" * 300,
+    "arn:aws:sns:us-east-1:000000000000:t",
+    "arn:aws:s3:::bucket",
+    "kafka://topic",
 ]
 VERSIONS = ["1", "2", "$LATEST", "3", "0", "01", "9" * 18, "9" * 19, "9" * 1024, "$LATEST.PUBLISHED"]
 LAYERS = [
@@ -226,6 +243,16 @@ WORDS: dict[str, dict[str, list[Any]]] = {
         "PutProvisionedConcurrencyConfigRequest.Qualifier": ["1", *QUALIFIERS],
         "GetProvisionedConcurrencyConfigRequest.Qualifier": ["2", *QUALIFIERS],
         "DeleteProvisionedConcurrencyConfigRequest.Qualifier": ["2", *QUALIFIERS],
+        "DestinationArn": DESTINATIONS,
+        "ResourceArn": DESTINATIONS,
+        "MaximumRetryAttempts": [0, 1, 2],
+        "MaximumEventAgeInSeconds": [60, 21_600],
+        "RecursiveLoop": ["Allow", "Terminate"],
+        "UnqualifiedFunctionName": ["f", ARN, "000000000000:function:f", "missing", "pending", "f.g", "f" * 140],
+        **{
+            f"{operation}FunctionEventInvokeConfigRequest.Qualifier": ["live", *QUALIFIERS]
+            for operation in ("Get", "Update", "Delete")
+        },
         "TaggableResource": [ARN, f"{ARN}:live", *(name for name in FUNCTIONS if name.startswith("arn"))],
         "PolicyResourceArn": [ARN, f"{ARN}:live", f"{ARN}:1", f"{ARN}:$LATEST", LAYER_ARN],
         **dict.fromkeys(("Qualifier", "NumericLatestPublishedOrAliasQualifier"), QUALIFIERS),

@@ -248,3 +248,14 @@ def test_the_store_does_not_load_the_migration_tool() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"
+
+
+def test_dead_letter_queues_that_were_stored_inert_act(tmp_path: Path) -> None:
+    """A queue moves to where it acts; a topic, of which nothing comes in this version, stays inert."""
+    queue = "arn:aws:sqs:us-east-1:000000000000:dead"
+    moved = migrated(tmp_path / "state.db", {**_STORED, "inert": {"DeadLetterConfig": {"TargetArn": queue}}})
+    assert moved == {**_STORED, "inert": {}, "dead_letter_arn": queue}
+    assert msgspec.convert(moved, Configuration).dead_letter_arn == queue
+    topic = {"DeadLetterConfig": {"TargetArn": "arn:aws:sns:us-east-1:000000000000:topic"}}
+    (tmp_path / "other").mkdir()
+    assert migrated(tmp_path / "other" / "state.db", {**_STORED, "inert": topic}) == {**_STORED, "inert": topic}

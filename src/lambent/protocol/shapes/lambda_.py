@@ -8,6 +8,7 @@ Written by tools/generate.py from botocore's service model. Do not edit.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Required, TypedDict
 
 
@@ -131,6 +132,11 @@ class DeleteFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
 
 
+class DeleteFunctionEventInvokeConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+
+
 class DeleteFunctionRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: str
@@ -153,6 +159,11 @@ class DeleteProvisionedConcurrencyConfigRequest(TypedDict, total=False):
 class DeleteResourcePolicyRequest(TypedDict, total=False):
     ResourceArn: Required[str]
     RevisionId: str
+
+
+class DestinationConfig(TypedDict, total=False):
+    OnSuccess: OnSuccess
+    OnFailure: OnFailure
 
 
 class DurableConfig(TypedDict, total=False):
@@ -253,6 +264,14 @@ class FunctionConfiguration(TypedDict, total=False):
     DurableConfig: DurableConfig
 
 
+class FunctionEventInvokeConfig(TypedDict, total=False):
+    LastModified: datetime
+    FunctionArn: str
+    MaximumRetryAttempts: int
+    MaximumEventAgeInSeconds: int
+    DestinationConfig: DestinationConfig
+
+
 class GetAccountSettingsRequest(TypedDict, total=False):
     pass
 
@@ -287,6 +306,19 @@ class GetFunctionConcurrencyResponse(TypedDict, total=False):
 class GetFunctionConfigurationRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: str
+
+
+class GetFunctionEventInvokeConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+
+
+class GetFunctionRecursionConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+
+
+class GetFunctionRecursionConfigResponse(TypedDict, total=False):
+    RecursiveLoop: str
 
 
 class GetFunctionRequest(TypedDict, total=False):
@@ -413,6 +445,15 @@ class InvocationResponse(TypedDict, total=False):
     DurableExecutionArn: str
 
 
+class InvokeAsyncRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    InvokeArgs: Required[bytes]
+
+
+class InvokeAsyncResponse(TypedDict, total=False):
+    Status: int
+
+
 class InvokeResponseStreamUpdate(TypedDict, total=False):
     Payload: bytes
 
@@ -503,6 +544,17 @@ class ListAliasesResponse(TypedDict, total=False):
     Aliases: list[AliasConfiguration]
 
 
+class ListFunctionEventInvokeConfigsRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Marker: str
+    MaxItems: int
+
+
+class ListFunctionEventInvokeConfigsResponse(TypedDict, total=False):
+    FunctionEventInvokeConfigs: list[FunctionEventInvokeConfig]
+    NextMarker: str
+
+
 class ListFunctionsRequest(TypedDict, total=False):
     MasterRegion: str
     FunctionVersion: str
@@ -577,6 +629,14 @@ class LoggingConfig(TypedDict, total=False):
     LogGroup: str
 
 
+class OnFailure(TypedDict, total=False):
+    Destination: str
+
+
+class OnSuccess(TypedDict, total=False):
+    Destination: str
+
+
 class ProvisionedConcurrencyConfigListItem(TypedDict, total=False):
     FunctionArn: str
     RequestedProvisionedConcurrentExecutions: int
@@ -619,6 +679,23 @@ class PublishVersionRequest(TypedDict, total=False):
 class PutFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
     ReservedConcurrentExecutions: Required[int]
+
+
+class PutFunctionEventInvokeConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+    MaximumRetryAttempts: int
+    MaximumEventAgeInSeconds: int
+    DestinationConfig: DestinationConfig
+
+
+class PutFunctionRecursionConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    RecursiveLoop: Required[str]
+
+
+class PutFunctionRecursionConfigResponse(TypedDict, total=False):
+    RecursiveLoop: str
 
 
 class PutProvisionedConcurrencyConfigRequest(TypedDict, total=False):
@@ -777,6 +854,14 @@ class UpdateFunctionConfigurationRequest(TypedDict, total=False):
     LoggingConfig: LoggingConfig
     CapacityProviderConfig: CapacityProviderConfig
     DurableConfig: DurableConfig
+
+
+class UpdateFunctionEventInvokeConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+    MaximumRetryAttempts: int
+    MaximumEventAgeInSeconds: int
+    DestinationConfig: DestinationConfig
 
 
 class VpcConfig(TypedDict, total=False):

@@ -8,6 +8,8 @@ import msgspec
 
 from lambent.access.links import CodeLinks
 from lambent.clock import Clock
+from lambent.destinations.contract import Destinations
+from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import RequestTooLargeException
@@ -19,6 +21,7 @@ from lambent.services.lambda_.code import PackageIntake
 from lambent.services.lambda_.concurrency import FunctionConcurrency
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.cross_account import CrossAccount
+from lambent.services.lambda_.event_invoke_configs import EventInvokeConfigs
 from lambent.services.lambda_.functions import Functions
 from lambent.services.lambda_.invoke import Invoke
 from lambent.services.lambda_.layer_permissions import LayerPermissions
@@ -26,6 +29,7 @@ from lambent.services.lambda_.layers import Layers
 from lambent.services.lambda_.not_offered import NOT_OFFERED
 from lambent.services.lambda_.permissions import Permissions
 from lambent.services.lambda_.provisioned_concurrency import ProvisionedConcurrencyConfigs, ProvisionedStates
+from lambent.services.lambda_.recursion import RecursionConfigs
 from lambent.services.lambda_.runtime_management import RuntimeManagement
 from lambent.services.lambda_.tags import Tags
 from lambent.services.lambda_.versions import Versions
@@ -40,7 +44,9 @@ def service(
     rules: ConfigurationRules,
     activation: Activation,
     dispatcher: Dispatcher,
+    events: AsyncInvocations,
     provisioned: ProvisionedStates,
+    destinations: Destinations,
     links: CodeLinks,
     quotas: Quotas,
     clock: Clock,
@@ -59,7 +65,7 @@ def service(
         name="lambda",
         handlers=CrossAccount(store).open(
             collect_handlers(
-                Functions(store, packages, rules, activation, links, quotas, clock),
+                Functions(store, packages, rules, activation, destinations, links, quotas, clock),
                 Versions(store, activation, quotas, clock),
                 Aliases(store, clock),
                 Permissions(store, clock),
@@ -68,9 +74,11 @@ def service(
                 RuntimeManagement(store, clock),
                 FunctionConcurrency(store, quotas),
                 ProvisionedConcurrencyConfigs(store, provisioned, quotas, clock),
+                EventInvokeConfigs(store, destinations, clock),
+                RecursionConfigs(store),
                 Tags(store, activation, quotas, clock),
                 AccountSettings(store, quotas),
-                Invoke(dispatcher, quotas, clock),
+                Invoke(dispatcher, events, quotas, clock),
             )
         ),
         not_offered=NOT_OFFERED,
@@ -81,5 +89,10 @@ def service(
             "PublishLayerVersion": code_upload,
             "Invoke": payload,
             "InvokeWithResponseStream": msgspec.structs.replace(payload, shown_as=None),
+            "InvokeAsync": BodyLimit(
+                quotas.invoke_async_payload_max_bytes,
+                quotas.invoke_async_payload_max_bytes + 1_048_576,
+                RequestTooLargeException,
+            ),
         },
     )

@@ -14,6 +14,7 @@ from lambent.domain.layer import AttachedLayer
 from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import InvalidParameterValueException
 from lambent.runtimes.contract import Runtimes
+from lambent.services.lambda_.dead_letters import dead_letter_arn
 from lambent.services.lambda_.inert import merge_inert, take_inert
 
 _log = logging.getLogger("lambent.services")
@@ -140,6 +141,8 @@ class ConfigurationRules(msgspec.Struct, frozen=True):
             changes["logging"] = _logging(before.logging, logging_config)
         if logging_config.get("LogGroup"):
             changes["log_group"] = logging_config["LogGroup"]
+        if "DeadLetterConfig" in request:
+            changes["dead_letter_arn"] = dead_letter_arn(request["DeadLetterConfig"]) or ""
         taken = take_inert(request, accept=self.accept_inert, function_name=name)
         changes["inert"] = merge_inert(before.inert, taken)
         after = msgspec.structs.replace(before, **changes)

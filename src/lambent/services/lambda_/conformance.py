@@ -10,9 +10,11 @@ _NAME = "FunctionName"
 _SETTINGS = (
     "Handler Timeout MemorySize Runtime Environment.Variables Layers FileSystemConfigs[].Arn "
     "FileSystemConfigs[].LocalMountPath EphemeralStorage.Size SnapStart.ApplyOn LoggingConfig.LogFormat "
-    "LoggingConfig.SystemLogLevel LoggingConfig.ApplicationLogLevel LoggingConfig.LogGroup"
+    "LoggingConfig.SystemLogLevel LoggingConfig.ApplicationLogLevel LoggingConfig.LogGroup DeadLetterConfig.TargetArn"
 )
 """Members of both CreateFunction and UpdateFunctionConfiguration."""
+
+_EVENTS = "MaximumRetryAttempts MaximumEventAgeInSeconds DestinationConfig.OnSuccess DestinationConfig.OnFailure"
 
 _NOT_FROM_S3 = "code from S3 comes with a later version"
 _NO_IMAGES = "container images come with a later version; deployment packages are zips"
@@ -37,6 +39,7 @@ JUDGEMENTS = Judgements(
         "DeleteAlias": f"{_NAME} Name",
         "DeleteFunction": f"{_NAME} Qualifier",
         "DeleteFunctionConcurrency": _NAME,
+        "DeleteFunctionEventInvokeConfig": f"{_NAME} Qualifier",
         "DeleteLayerVersion": "LayerName VersionNumber",
         "DeleteProvisionedConcurrencyConfig": f"{_NAME} Qualifier",
         "DeleteResourcePolicy": "ResourceArn RevisionId",
@@ -46,6 +49,8 @@ JUDGEMENTS = Judgements(
         "GetFunctionCodeSigningConfig": _NAME,
         "GetFunctionConcurrency": _NAME,
         "GetFunctionConfiguration": f"{_NAME} Qualifier",
+        "GetFunctionEventInvokeConfig": f"{_NAME} Qualifier",
+        "GetFunctionRecursionConfig": _NAME,
         "GetLayerVersion": "LayerName VersionNumber",
         "GetLayerVersionByArn": "Arn",
         "GetLayerVersionPolicy": "LayerName VersionNumber",
@@ -54,8 +59,10 @@ JUDGEMENTS = Judgements(
         "GetResourcePolicy": "ResourceArn",
         "GetRuntimeManagementConfig": f"{_NAME} Qualifier",
         "Invoke": f"{_NAME} InvocationType LogType ClientContext Payload Qualifier TenantId",
+        "InvokeAsync": f"{_NAME} InvokeArgs",
         "InvokeWithResponseStream": (f"{_NAME} InvocationType LogType ClientContext Payload Qualifier TenantId"),
         "ListAliases": f"{_NAME} FunctionVersion Marker MaxItems",
+        "ListFunctionEventInvokeConfigs": f"{_NAME} Marker MaxItems",
         "ListFunctions": "MasterRegion FunctionVersion Marker MaxItems",
         "ListLayerVersions": "LayerName CompatibleArchitecture CompatibleRuntime Marker MaxItems",
         "ListLayers": "CompatibleArchitecture CompatibleRuntime Marker MaxItems",
@@ -65,6 +72,8 @@ JUDGEMENTS = Judgements(
         "PublishLayerVersion": "LayerName Content.ZipFile CompatibleArchitectures CompatibleRuntimes",
         "PublishVersion": f"{_NAME} CodeSha256 RevisionId",
         "PutFunctionConcurrency": f"{_NAME} ReservedConcurrentExecutions",
+        "PutFunctionEventInvokeConfig": f"{_NAME} Qualifier {_EVENTS}",
+        "PutFunctionRecursionConfig": f"{_NAME} RecursiveLoop",
         "PutProvisionedConcurrencyConfig": f"{_NAME} Qualifier ProvisionedConcurrentExecutions",
         "PutResourcePolicy": "ResourceArn Policy RevisionId",
         "PutRuntimeManagementConfig": f"{_NAME} Qualifier",
@@ -74,6 +83,7 @@ JUDGEMENTS = Judgements(
         "UntagResource": "Resource TagKeys",
         "UpdateAlias": f"{_NAME} Name FunctionVersion RoutingConfig.AdditionalVersionWeights RevisionId",
         "UpdateFunctionCode": f"{_NAME} ZipFile Architectures Publish DryRun RevisionId",
+        "UpdateFunctionEventInvokeConfig": f"{_NAME} Qualifier {_EVENTS}",
         "UpdateFunctionConfiguration": f"{_NAME} {_SETTINGS} RevisionId",
     },
     remarks={
@@ -82,7 +92,9 @@ JUDGEMENTS = Judgements(
         "CompatibleRuntimes": "the lists of layers filter by it; it binds no function, as on AWS",
         "FileSystemConfigs[].Arn": "of which the operator offers a directory; any other is refused",
         "GetFunctionCodeSigningConfig:FunctionName": "answered that the function has none",
-        "Invoke:InvocationType": "RequestResponse and DryRun; Event is answered 501, as events cannot be kept durably",
+        "DeadLetterConfig.TargetArn": "a standard SQS queue; SNS topics come later, stored with `--accept-inert`",
+        "DestinationConfig.OnFailure": "a function or a standard SQS queue; SNS, EventBridge and S3 come later",
+        "DestinationConfig.OnSuccess": "a function or a standard SQS queue; SNS and EventBridge come later",
         "ListFunctions:MasterRegion": "anything but ALL lists nothing: there are no replicas of Lambda@Edge functions",
         "OrganizationId": "no caller is of an organization here: such a grant lets nobody in",
         "PackageType": "Zip; Image is refused",
@@ -135,7 +147,6 @@ JUDGEMENTS = Judgements(
         "PublishTo": _NO_MANAGED,
         "CapacityProviderConfig": f"{_NO_MANAGED}; stored with `--accept-inert`",
         "CodeSigningConfigArn": f"{_NO_SIGNING}; stored with `--accept-inert`",
-        "DeadLetterConfig": "asynchronous invocation comes with a later version; stored with `--accept-inert`",
         "DurableConfig": f"{_NO_DURABLE}; stored with `--accept-inert`",
         "Invoke:DurableExecutionName": _NO_DURABLE,
         "TracingConfig": "traces come with a later version, PassThrough is taken; stored with `--accept-inert`",
@@ -143,8 +154,9 @@ JUDGEMENTS = Judgements(
     given=(
         "CodeStorageExceededException InvalidParameterValueException InvalidRequestContentException "
         "PolicyLengthExceededException PreconditionFailedException ProvisionedConcurrencyConfigNotFoundException "
-        "RequestTooLargeException ResourceConflictException ResourceNotFoundException ServiceException "
-        "SnapStartException SnapStartTimeoutException TooManyRequestsException UnsupportedMediaTypeException"
+        "RecursiveInvocationException RequestTooLargeException ResourceConflictException ResourceNotFoundException "
+        "ServiceException SnapStartException SnapStartTimeoutException TooManyRequestsException "
+        "UnsupportedMediaTypeException"
     ),
     never={
         "no quota on aliases": "AliasLimitExceededException",
@@ -177,7 +189,6 @@ JUDGEMENTS = Judgements(
         "every function can be invoked in each mode that is offered": "ModeNotSupportedException",
         "`$LATEST` can be invoked without a published version": "NoPublishedVersionException",
         "access is never blocked for being public: whom a policy lets in, it lets in": "PublicPolicyException",
-        "recursion control comes with a later version": "RecursiveInvocationException",
         "event source mappings come with a later version": "ResourceInUseException",
         "a payload has one limit, and RequestTooLargeException tells of it": "SerializedRequestEntityTooLargeException",
         "a version that is not ready yet answers ResourceConflictException": "SnapStartNotReadyException",

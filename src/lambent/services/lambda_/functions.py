@@ -7,6 +7,7 @@ import msgspec
 
 from lambent.access.links import CodeLinks
 from lambent.clock import Clock
+from lambent.destinations.contract import Destinations
 from lambent.domain.caller import Caller
 from lambent.domain.function import (
     LATEST,
@@ -42,6 +43,7 @@ from lambent.services.lambda_.attaching import attach_layers, check_unzipped
 from lambent.services.lambda_.code import PackageIntake, check_storage
 from lambent.services.lambda_.concurrency import reservation_view
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.lambda_.dead_letters import check_dead_letters
 from lambent.services.lambda_.markers import decode_marker, encode_marker, page_size, version_number
 from lambent.services.lambda_.naming import Target, resolve_target
 from lambent.services.lambda_.publishing import CREATING, publish
@@ -59,6 +61,7 @@ class Functions:
         packages: Packages,
         rules: ConfigurationRules,
         activation: Activation,
+        destinations: Destinations,
         links: CodeLinks,
         quotas: Quotas,
         clock: Clock,
@@ -68,6 +71,7 @@ class Functions:
         self._intake = PackageIntake(packages)
         self._rules = rules
         self._activation = activation
+        self._destinations = destinations
         self._links = links
         self._quotas = quotas
         self._clock = clock
@@ -84,6 +88,7 @@ class Functions:
         async with self._store.snapshot(target.scope) as reading:
             if await reading.function(target.name) is not None:
                 raise _exists(target)
+        await self._check_dead_letters(target, request)
         layers = await self._attach(caller, request)
         configuration = self._rules.create(target.name, request, layers)
         tags = dict(request.get("Tags") or {})
@@ -240,6 +245,7 @@ class Functions:
         async with self._store.snapshot(target.scope) as reading:
             before = await _existing(reading, target)
         _check_update(before, target, request.get("RevisionId"))
+        await self._check_dead_letters(target, request)
         layers = await self._attach(caller, request)
         if layers:
             await check_unzipped(self._packages, before.code.sha256, layers, self._quotas)
@@ -277,6 +283,9 @@ class Functions:
         if "Layers" not in request:
             return None
         return await attach_layers(self._store, caller, request["Layers"])
+
+    async def _check_dead_letters(self, target: Target, request: Mapping[str, Any]) -> None:
+        await check_dead_letters(target.scope, request, self._destinations, accept_inert=self._rules.accept_inert)
 
     def _begin_update(self, latest: FunctionVersion, configuration: Configuration, code: Code) -> FunctionVersion:
         changed = msgspec.structs.replace(

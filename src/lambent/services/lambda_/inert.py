@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lambent.errors.api.lambda_ import InvalidParameterValueException
+from lambent.services.lambda_.dead_letters import dead_letter_arn
 
 _log = logging.getLogger("lambent.services")
 
@@ -21,14 +22,16 @@ def _is_empty(value: Any) -> bool:
 
 _DEFAULTS: dict[str, Callable[[Any], bool]] = {
     "PublishTo": _is_empty,
-    "DeadLetterConfig": lambda value: not value.get("TargetArn"),
+    # A queue acts.
+    "DeadLetterConfig": lambda value: dead_letter_arn(value) is not None,
     "TracingConfig": lambda value: value.get("Mode", "PassThrough") == "PassThrough",
     "CodeSigningConfigArn": _is_empty,
     "ImageConfig": lambda value: not any(value.values()),
     "CapacityProviderConfig": _is_empty,
     "DurableConfig": _is_empty,
 }
-"""Wire member to the question whether a value is AWS's default. Documented: Lambda API reference, CreateFunction."""
+"""Wire member to the question whether a value is AWS's default, or acts."""
+# Documented: Lambda API reference, CreateFunction.
 
 
 def take_inert(request: Mapping[str, Any], *, accept: bool, function_name: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """
-Invoke, the hot path, and InvokeWithResponseStream, which is the same but for how the response leaves.
+Invoke, the hot path; InvokeWithResponseStream, which is the same but for how the response leaves; and the door to the
+queue of asynchronous invocations, Invoke with Event and InvokeAsync.
 
 A payload is checked to be JSON without building it, and never decoded; a warm call touches no database.
 """
@@ -12,15 +13,17 @@ from typing import Any
 import msgspec
 
 from lambent.clock import Clock
+from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Caller
-from lambent.domain.function import LATEST, State
+from lambent.domain.function import LATEST, FunctionVersion, State
 from lambent.domain.invocation import Invocation, InvocationOutcome, RestoreFailure, StreamEnd
 from lambent.domain.quotas import Quotas
-from lambent.domain.trace import next_trace_header
+from lambent.domain.trace import PASSES_MAX, next_trace, next_trace_header, with_lineage_of
 from lambent.errors.api.lambda_ import (
     InvalidParameterValueException,
     InvalidRequestContentException,
+    RecursiveInvocationException,
     RequestTooLargeException,
     ResourceConflictException,
     ResourceNotFoundException,
@@ -29,29 +32,37 @@ from lambent.errors.api.lambda_ import (
     SnapStartTimeoutException,
     TooManyRequestsException,
 )
-from lambent.errors.families import ApiError, DependencyError, NotImplementedException
+from lambent.errors.families import ApiError, DependencyError
 from lambent.fleet.contract import Throttled
-from lambent.protocol.shapes.lambda_ import InvocationRequest, InvokeWithResponseStreamRequest
-from lambent.services.lambda_.naming import resolve_target
+from lambent.protocol.shapes.lambda_ import InvocationRequest, InvokeAsyncRequest, InvokeWithResponseStreamRequest
+from lambent.services.lambda_.naming import Target, resolve_target
 from lambent.services.operation import operation
+from lambent.store.contract import QueueFull
 
 _EMPTY_EVENT = b"{}"
 _NOT_OFFERED = {"DurableExecutionName": "durable executions come with a later version"}
 
 
 class Invoke:
-    """Both operations that invoke a function and wait: RequestResponse and DryRun."""
+    """The operations that invoke a function: those that wait for it, and those that leave an event."""
 
-    def __init__(self, dispatcher: Dispatcher, quotas: Quotas, clock: Clock) -> None:
+    def __init__(self, dispatcher: Dispatcher, events: AsyncInvocations, quotas: Quotas, clock: Clock) -> None:
         self._dispatcher = dispatcher
+        self._events = events
         self._quotas = quotas
         self._clock = clock
 
     @operation("Invoke")
     async def invoke(self, caller: Caller, request: InvocationRequest) -> Mapping[str, Any]:
-        outcome = await self._run(caller, request, wants_stream=False)
-        if outcome is None:
+        checked = await self._check(caller, request)
+        if checked is None:
             return {"StatusCode": 204}
+        if request.get("InvocationType") == "Event":
+            # The client context was checked and goes no further. Documented: Lambda API reference, Invoke: it is for
+            # synchronous invocations.
+            await self._accept(caller, checked)
+            return {"StatusCode": 202}
+        outcome = await self._run(caller, checked, request, wants_stream=False)
         answer: dict[str, Any] = {
             "StatusCode": 200,
             "ExecutedVersion": outcome.executed_version,
@@ -67,72 +78,128 @@ class Invoke:
     async def invoke_with_response_stream(
         self, caller: Caller, request: InvokeWithResponseStreamRequest
     ) -> Mapping[str, Any]:
-        outcome = await self._run(caller, request, wants_stream=True)
-        if outcome is None:
+        checked = await self._check(caller, request)
+        if checked is None:
             return {"StatusCode": 204}
+        outcome = await self._run(caller, checked, request, wants_stream=True)
         return {
             "StatusCode": 200,
             "ExecutedVersion": outcome.executed_version,
             "EventStream": ResponseEvents(outcome),
         }
 
-    async def _run(self, caller: Caller, request: Any, *, wants_stream: bool) -> InvocationOutcome | None:
-        """Run what a request of either operation asks for. None for a DryRun, which has found nothing wrong."""
+    async def _check(self, caller: Caller, request: Any) -> "_Checked | None":
+        """Check what a request of either operation asks for. None for a DryRun, which has found nothing wrong."""
         target = resolve_target(caller, request["FunctionName"], request.get("Qualifier"))
         invocation_type = request.get("InvocationType", "RequestResponse")
-        if invocation_type == "Event":
-            raise NotImplementedException(
-                "Invoke with InvocationType Event is not offered by this version of Lambent: "
-                "events will be accepted once they can be kept durably; use RequestResponse"
-            )
         for member, reason in _NOT_OFFERED.items():
             if member in request:
                 raise InvalidParameterValueException(f"{member} is not offered by this version of Lambent: {reason}")
-        version = await self._dispatcher.resolve(target.scope, target.name, target.qualifier)
-        if version is None:
-            # Observed: unlike elsewhere, the missing function's ARN ends in `:$LATEST` (recorded 2025-11).
-            raise ResourceNotFoundException(
-                f"Function not found: {target.unqualified_arn}:{target.qualifier or LATEST}"
-            )
+        version = await self._version(target)
         tenant = request.get("TenantId")
         if (tenant is not None) is not version.configuration.is_tenant_isolated:
             raise _wrong_tenant(tenant)
         if invocation_type == "DryRun":
             return None
         payload = request.get("Payload") or _EMPTY_EVENT
-        check_payload(payload, self._quotas.invoke_payload_max_bytes)
+        if invocation_type == "Event":
+            check_payload(payload, self._quotas.event_payload_max_bytes, "Event")
+        else:
+            check_payload(payload, self._quotas.invoke_payload_max_bytes)
         client_context = request.get("ClientContext")
         context_json = None if client_context is None else decode_client_context(client_context, self._quotas)
-        if version.state is not State.ACTIVE:
-            raise ResourceConflictException(
-                "The operation cannot be performed at this time. "
-                f"The function is currently in the following state: {version.state.value}"
-                + (f" ({version.state_reason})" if version.state is State.FAILED else "")
-            )
-        clock = self._clock
+        _check_active(version)
+        return _Checked(target, version, payload, tenant, context_json)
+
+    async def _run(self, caller: Caller, checked: "_Checked", request: Any, *, wants_stream: bool) -> InvocationOutcome:
+        """Run an invocation now."""
+        target, clock = checked.target, self._clock
         random_hex = clock.token_hex(20)
-        wants_tail = request.get("LogType") == "Tail"
+        trace = next_trace(caller.trace_header, clock.now(), random_hex[:24], random_hex[24:], target.unqualified_arn)
+        if trace.passes > PASSES_MAX and not await self._dispatcher.may_recurse(target.scope, target.name):
+            raise _recursive(target)
         invocation = Invocation(
             request_id=caller.request_id,
             invoked_arn=target.arn,
-            payload=payload,
-            trace_header=next_trace_header(caller.trace_header, clock.now(), random_hex[:24], random_hex[24:]),
-            client_context=context_json,
-            tenant=tenant,
-            wants_tail=wants_tail,
+            payload=checked.payload,
+            trace_header=trace.header,
+            client_context=checked.client_context,
+            tenant=checked.tenant,
+            wants_tail=request.get("LogType") == "Tail",
             wants_stream=wants_stream,
         )
         try:
-            outcome = await self._dispatcher.run(version, invocation)
+            outcome = await self._dispatcher.run(checked.version, invocation)
         except Throttled as throttled:
-            raise TooManyRequestsException(
-                "Rate Exceeded.", fields={"Reason": throttled.reason, "Type": "User", "retryAfterSeconds": "1"}
-            ) from None
+            self._events.yield_to_callers(target.scope, target.name)
+            raise _throttled("Rate Exceeded.", throttled.reason) from None
         except DependencyError as error:
             raise ServiceException(str(error)) from error
         if outcome.restore_failure is not None:
             raise _not_restored(outcome.restore_failure)
         return outcome
+
+    @operation("InvokeAsync")
+    async def invoke_async(self, caller: Caller, request: InvokeAsyncRequest) -> Mapping[str, Any]:
+        target = resolve_target(caller, request["FunctionName"])
+        version = await self._version(target)
+        if version.configuration.is_tenant_isolated:
+            raise _wrong_tenant(None)
+        payload = request["InvokeArgs"] or _EMPTY_EVENT
+        check_payload(payload, self._quotas.invoke_async_payload_max_bytes, "Event")
+        _check_active(version)
+        # Documented: Lambda developer guide, X-Ray: the trace header of this operation is not passed on.
+        bare = msgspec.structs.replace(caller, trace_header=_lineage_only(caller))
+        await self._accept(bare, _Checked(target, version, payload))
+        return {"Status": 202}
+
+    async def _version(self, target: Target) -> FunctionVersion:
+        version = await self._dispatcher.resolve(target.scope, target.name, target.qualifier)
+        if version is None:
+            # Observed: unlike elsewhere, the missing function's ARN ends in `:$LATEST` (recorded 2025-11).
+            raise ResourceNotFoundException(
+                f"Function not found: {target.unqualified_arn}:{target.qualifier or LATEST}"
+            )
+        return version
+
+    async def _accept(self, caller: Caller, checked: "_Checked") -> None:
+        """
+        Take an event; on return it is on disk.
+
+        Raises:
+            TooManyRequestsException: too many events wait.
+            ServiceException: the store failed.
+        """
+        clock = self._clock
+        random_hex = clock.token_hex(20)
+        try:
+            await self._events.accept(
+                checked.version,
+                request_id=caller.request_id,
+                qualifier=checked.target.qualifier,
+                payload=checked.payload,
+                trace_header=next_trace_header(caller.trace_header, clock.now(), random_hex[:24], random_hex[24:]),
+                tenant=checked.tenant,
+            )
+        except QueueFull:
+            # Assumed: AWS's queue has no end; of its reasons this one is closest (test_invoke).
+            raise _throttled(
+                "Rate Exceeded: too many events wait for this function, or for all together; send this one again when "
+                "some have run.",
+                "FunctionInvocationRateLimitExceeded",
+            ) from None
+        except DependencyError as error:
+            raise ServiceException(str(error)) from error
+
+
+class _Checked(msgspec.Struct, frozen=True):
+    """What a request asks for, nothing of which is wrong."""
+
+    target: Target
+    version: FunctionVersion
+    payload: bytes
+    tenant: str | None = None
+    client_context: str | None = None
 
 
 class ResponseEvents:
@@ -186,6 +253,33 @@ def _completion(end: StreamEnd) -> Mapping[str, str]:
     return completion
 
 
+def _lineage_only(caller: Caller) -> str | None:
+    """Return of a caller's trace header what a chain of invocations cannot shake off."""
+    running = None if caller.inside is None else caller.inside.trace_header()
+    return running and with_lineage_of(None, running)
+
+
+def _check_active(version: FunctionVersion) -> None:
+    if version.state is not State.ACTIVE:
+        raise ResourceConflictException(
+            "The operation cannot be performed at this time. "
+            f"The function is currently in the following state: {version.state.value}"
+            + (f" ({version.state_reason})" if version.state is State.FAILED else "")
+        )
+
+
+def _throttled(message: str, reason: str) -> TooManyRequestsException:
+    return TooManyRequestsException(message, fields={"Reason": reason, "Type": "User", "retryAfterSeconds": "1"})
+
+
+def _recursive(target: Target) -> RecursiveInvocationException:
+    # Assumed: the text; documented: the error, Lambda developer guide, recursive loop detection (test_recursion).
+    return RecursiveInvocationException(
+        f"Lambda has detected that this function is being invoked in a recursive loop: {target.unqualified_arn} was "
+        f"invoked {PASSES_MAX} times by the same chain. PutFunctionRecursionConfig can allow it."
+    )
+
+
 def _wrong_tenant(tenant: str | None) -> InvalidParameterValueException:
     # Documented: Lambda developer guide, tenant isolation, for the first. Assumed: the second.
     if tenant is None:
@@ -208,7 +302,7 @@ def _not_restored(failure: RestoreFailure) -> ApiError:
     )
 
 
-def check_payload(payload: bytes, most_bytes: int) -> None:
+def check_payload(payload: bytes, most_bytes: int, invocation_type: str = "RequestResponse") -> None:
     """
     Refuse a payload that is too large or not JSON in UTF-8. Any JSON value passes.
 
@@ -220,7 +314,7 @@ def check_payload(payload: bytes, most_bytes: int) -> None:
     """
     if len(payload) > most_bytes:
         raise RequestTooLargeException(
-            f"{len(payload)} byte payload is too large for the RequestResponse invocation type "
+            f"{len(payload)} byte payload is too large for the {invocation_type} invocation type "
             f"(limit {most_bytes} bytes)"
         )
     try:

@@ -9,15 +9,10 @@ _LATER = {
         "CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping ListEventSourceMappings "
         "UpdateEventSourceMapping"
     ),
-    "asynchronous invocation comes with a later version, once events can be kept durably": (
-        "DeleteFunctionEventInvokeConfig GetFunctionEventInvokeConfig InvokeAsync ListFunctionEventInvokeConfigs "
-        "PutFunctionEventInvokeConfig UpdateFunctionEventInvokeConfig"
-    ),
     "function URLs come with a later version": (
         "CreateFunctionUrlConfig DeleteFunctionUrlConfig GetFunctionUrlConfig ListFunctionUrlConfigs "
         "UpdateFunctionUrlConfig"
     ),
-    "recursion control comes with a later version": "GetFunctionRecursionConfig PutFunctionRecursionConfig",
     "code signing is not planned yet": (
         "CreateCodeSigningConfig DeleteCodeSigningConfig DeleteFunctionCodeSigningConfig GetCodeSigningConfig "
         "ListCodeSigningConfigs ListFunctionsByCodeSigningConfig "

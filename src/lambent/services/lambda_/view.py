@@ -86,6 +86,8 @@ def list_item(version: FunctionVersion, qualifier: str | None) -> dict[str, Any]
         ]
     if configuration.is_tenant_isolated:
         shown["TenancyConfig"] = {"TenantIsolationMode": "PER_TENANT"}
+    if configuration.dead_letter_arn:
+        shown["DeadLetterConfig"] = {"TargetArn": configuration.dead_letter_arn}
     shown.update(inert_view(configuration.inert))
     return shown
 

@@ -1,5 +1,5 @@
 """
-What every store must do with aliases, resource policies and layers.
+What every store must do with aliases, event invoke configs, resource policies and layers.
 
 A subclass of each needs a fixture `adapter` that gives a `StoreAdapter` over an empty store.
 """
@@ -8,6 +8,7 @@ import msgspec
 
 from lambent.domain.alias import Alias
 from lambent.domain.caller import Scope
+from lambent.domain.event_invoke import EventInvokeConfig
 from lambent.domain.function import LATEST, FunctionName
 from lambent.domain.layer import LayerName, LayerVersion
 from lambent.domain.resource_policy import ResourcePolicy
@@ -141,6 +142,78 @@ class AliasStoreConformance:
         async with stores.functions.transaction(SCOPE) as tx:
             await tx.aliases.delete(F, "a")
         assert changes == [FunctionChange(SCOPE, F)] * 2
+
+
+class EventInvokeConfigStoreConformance:
+    """Promises of `EventInvokeConfigRows`."""
+
+    @with_stores
+    async def test_what_was_saved_is_read_back(self, stores: Stores) -> None:
+        """A config comes back equal in every field; saving again replaces it; others see nothing."""
+        await create(stores, "f", "g")
+        await create(stores, "f", scope=OTHER_REGION)
+        config = EventInvokeConfig(SCOPE, F, "live", 1.5, 0, 60, "arn:success", "arn:failure")
+        changed = msgspec.structs.replace(config, retries_max=None, on_success="", last_modified=2.5)
+        for saved in (config, changed):
+            async with stores.functions.transaction(SCOPE) as tx:
+                await tx.event_invoke_configs.save(saved)
+                assert await tx.event_invoke_configs.get(F, "live") == saved
+        async with stores.functions.snapshot(SCOPE) as tx:
+            assert await tx.event_invoke_configs.get(F, "live") == changed
+            for name, qualifier in ((F, LATEST), (F, "Live"), (G, "live"), (FunctionName("nobody"), "live")):
+                assert await tx.event_invoke_configs.get(name, qualifier) is None
+        async with stores.functions.snapshot(OTHER_REGION) as tx:
+            assert await tx.event_invoke_configs.list(F) == []
+
+    @with_stores
+    async def test_a_config_needs_its_function(self, stores: Stores) -> None:
+        """Without the function it is a conflict."""
+
+        async def save() -> None:
+            async with stores.functions.transaction(SCOPE) as tx:
+                await tx.event_invoke_configs.save(EventInvokeConfig(SCOPE, F, LATEST, 0.0))
+
+        assert await is_refused(save())
+
+    @with_stores
+    async def test_configs_are_listed_by_qualifier(self, stores: Stores) -> None:
+        """In byte order and in pages; a write tells of the function."""
+        await create(stores, "f")
+        told: list[FunctionChange] = []
+        stores.functions.on_change(told.append)
+        async with stores.functions.transaction(SCOPE) as tx:
+            for qualifier in ("b", "1", LATEST, "a"):
+                await tx.event_invoke_configs.save(EventInvokeConfig(SCOPE, F, qualifier, 0.0))
+        assert told == [FunctionChange(SCOPE, F)]
+        async with stores.functions.snapshot(SCOPE) as tx:
+
+            async def names(after: str | None = None, limit: int = 100) -> list[str]:
+                return [one.qualifier for one in await tx.event_invoke_configs.list(F, after=after, limit=limit)]
+
+            assert await names() == [LATEST, "1", "a", "b"]
+            assert await names(limit=2) == [LATEST, "1"]
+            assert await names(after="1", limit=1) == ["a"]
+            assert await names(after="b") == []
+
+    @with_stores
+    async def test_a_config_goes_with_what_it_is_of(self, stores: Stores) -> None:
+        """With its version, its alias or its function, and alone; it is said what was there."""
+        await create(stores, "f", "g")
+        async with stores.functions.transaction(SCOPE) as tx:
+            await tx.save_version(published(latest_of("f"), 1))
+            await tx.aliases.save(alias_of("live"))
+            for qualifier in (LATEST, "1", "live", "other"):
+                await tx.event_invoke_configs.save(EventInvokeConfig(SCOPE, F, qualifier, 0.0))
+            await tx.event_invoke_configs.save(EventInvokeConfig(SCOPE, G, LATEST, 0.0))
+        async with stores.functions.transaction(SCOPE) as tx:
+            assert await tx.event_invoke_configs.delete(F, "other")
+            assert not await tx.event_invoke_configs.delete(F, "other")
+            await tx.aliases.delete(F, "live")
+            await tx.delete_version(F, "1")
+            assert [one.qualifier for one in await tx.event_invoke_configs.list(F)] == [LATEST]
+            await tx.delete_function(F)
+            assert await tx.event_invoke_configs.list(F) == []
+            assert len(await tx.event_invoke_configs.list(G)) == 1
 
 
 class PolicyStoreConformance:

@@ -272,6 +272,26 @@ class ClaimConformance:
         assert (await queue.claim({FUNCTION: 1}, 30)).next_due_s == {}
 
     @with_queue
+    async def test_what_nobody_holds_any_more_is_given_back(self, queue: EventQueue, clock: VirtualClock) -> None:
+        """All leases of a kind end at once; the old receipts stand until the next claim, other kinds keep theirs."""
+        await queue.define(ORDERS, QueueRules())
+        await put(queue, "a", "b", "c")
+        await put(queue, "g", to=OTHER_FUNCTION)
+        await put(queue, "s", to=ORDERS)
+        first = await claim(queue, 2)
+        await claim(queue, of=OTHER_FUNCTION)
+        await claim(queue, of=ORDERS)
+        assert await queue.give_back(QueueKind.ASYNC) == 3
+        assert await queue.give_back(QueueKind.ASYNC) == 0
+        assert await queue.filled(QueueKind.ASYNC) == {FUNCTION: 0, OTHER_FUNCTION: 0}
+        again = await claim(queue)
+        assert sorted(one.id for one in again) == ["a", "b", "c"]
+        assert [one.receive_count for one in again if one.id != "c"] == [2, 2]
+        assert await queue.settle([Done(first[0].receipt)]) == [Outcome.LOST]
+        assert [one.id for one in await claim(queue, of=OTHER_FUNCTION)] == ["g"]
+        assert await claim(queue, of=ORDERS) == []
+
+    @with_queue
     async def test_how_firmly_a_receipt_must_hold(self, queue: EventQueue, clock: VirtualClock) -> None:
         """A lease that is over can be asked about, and a claim by somebody else can be overruled."""
         await put(queue, "a")

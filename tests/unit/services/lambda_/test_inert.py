@@ -13,13 +13,15 @@ DEFAULTS: list[dict[str, Any]] = [
     {"PublishTo": ""},
     {"DeadLetterConfig": {}},
     {"DeadLetterConfig": {"TargetArn": ""}},
+    # A queue acts.
+    {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:q"}},
     {"TracingConfig": {"Mode": "PassThrough"}},
     {"TracingConfig": {}},
     {"ImageConfig": {}},
 ]
 
 OTHERS: list[dict[str, Any]] = [
-    {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:q"}},
+    {"DeadLetterConfig": {"TargetArn": "arn:aws:sns:us-east-1:000000000000:t"}},
     {"TracingConfig": {"Mode": "Active"}},
     {"CodeSigningConfigArn": "arn"},
     {"ImageConfig": {"Command": ["app"]}},

@@ -19,6 +19,7 @@ from lambent.errors.families import ApiError, DependencyError
 from lambent.execution.streamed_response import StreamedResponse
 from lambent.fleet.contract import Throttled
 from lambent.services.lambda_.invoke import Invoke, ResponseEvents, check_payload, decode_client_context
+from lambent.store.contract import QueueFull
 from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
@@ -156,6 +157,9 @@ class FakeDispatcher:
         self.result = result
         self.ran: list[Invocation] = []
 
+    async def may_recurse(self, scope: Scope, name: FunctionName) -> bool:
+        return self.version is not None and self.version.name == "again"
+
     async def resolve(self, scope: Scope, name: FunctionName, qualifier: str | None) -> FunctionVersion | None:
         return self.version
 
@@ -166,15 +170,36 @@ class FakeDispatcher:
         return self.result
 
 
+class FakeEvents:
+    """Takes events, or refuses them as told; keeps what it was given."""
+
+    def __init__(self, refusal: Exception | None = None) -> None:
+        self.refusal = refusal
+        self.accepted: list[dict[str, Any]] = []
+        self.yields = 0
+
+    async def accept(self, version: FunctionVersion, **event: Any) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.accepted.append(event)
+
+    def yield_to_callers(self, scope: Scope, name: FunctionName) -> None:
+        self.yields += 1
+
+
 OUTCOME = InvocationOutcome(payload=b'"hi"', executed_version=LATEST)
 
 
 def call(
-    version: FunctionVersion | None = ACTIVE, result: InvocationOutcome | Exception = OUTCOME, **request: Any
+    version: FunctionVersion | None = ACTIVE,
+    result: InvocationOutcome | Exception = OUTCOME,
+    events: FakeEvents | None = None,
+    trace_header: str = "Root=1-a-b;Sampled=1",
+    **request: Any,
 ) -> tuple[Mapping[str, Any], list[Invocation]]:
     dispatcher = FakeDispatcher(version, result)
-    caller = Caller(SCOPE, "arn", "none", "request-1", "http://127.0.0.1:4566", "Root=1-a-b;Sampled=1")
-    invoke = Invoke(dispatcher, Quotas(), VirtualClock())  # type: ignore[arg-type]
+    caller = Caller(SCOPE, "arn", "none", "request-1", "http://127.0.0.1:4566", trace_header)
+    invoke = Invoke(dispatcher, events or FakeEvents(), Quotas(), VirtualClock())  # type: ignore[arg-type]
     return asyncio.run(invoke.invoke(caller, {"FunctionName": "f", **request})), dispatcher.ran  # type: ignore[typeddict-item]
 
 
@@ -187,7 +212,7 @@ def test_an_invocation_carries_what_the_caller_sent() -> None:
     assert invocation.invoked_arn == "arn:aws:lambda:us-east-1:000000000000:function:f:1"
     assert (invocation.client_context, invocation.wants_tail) == ("{}", True)
     assert invocation.trace_header.startswith("Root=1-a-b;Parent=")
-    assert invocation.trace_header.endswith(";Sampled=1")
+    assert ";Sampled=1;Lineage=" in invocation.trace_header
 
 
 def test_no_payload_is_an_empty_event() -> None:
@@ -233,7 +258,9 @@ def test_only_active_functions_run(version: FunctionVersion, ending: str) -> Non
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
-        ({"InvocationType": "Event"}, "NotImplementedException"),
+        ({"InvocationType": "Event", "Payload": b"{"}, "InvalidRequestContentException"),
+        ({"InvocationType": "Event", "ClientContext": "?"}, "InvalidRequestContentException"),
+        ({"InvocationType": "Event", "TenantId": "t"}, "InvalidParameterValueException"),
         ({"TenantId": "t"}, "InvalidParameterValueException"),
         ({"DurableExecutionName": "d"}, "InvalidParameterValueException"),
         ({"Payload": b"{"}, "InvalidRequestContentException"),
@@ -242,22 +269,64 @@ def test_only_active_functions_run(version: FunctionVersion, ending: str) -> Non
     ids=str,
 )
 def test_what_cannot_be_done_is_refused(request_: dict[str, Any], code: str) -> None:
-    """Event is not faked: accepted events would have to be durable. It comes with asynchronous invocation."""
+    """Before anything runs or is queued."""
     assert refusal(lambda: call(**request_)).code == code
 
 
 def test_a_full_machine_throttles() -> None:
     """429 with AWS's reason, and when to come again."""
-    error = refusal(lambda: call(result=Throttled("ConcurrentInvocationLimitExceeded")))
+    events = FakeEvents()
+    error = refusal(lambda: call(result=Throttled("ConcurrentInvocationLimitExceeded"), events=events))
     assert (error.code, error.status) == ("TooManyRequestsException", 429)
     assert error.fields["Reason"] == "ConcurrentInvocationLimitExceeded"
     assert error.fields["retryAfterSeconds"] == "1"
+    # Asynchronous invocations make room.
+    assert events.yields == 1
 
 
 def test_a_failure_of_the_machine_is_a_service_exception() -> None:
     """Retryable, and not the function's."""
     error = refusal(lambda: call(result=DependencyError("no room", retryable=True)))
     assert (error.code, error.status, error.message) == ("ServiceException", 500, "no room")
+
+
+# Events --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_event_is_queued_and_not_run() -> None:
+    """202; the queue gets the request's id, the qualifier as it was invoked, the tenant, and the trace to go on."""
+    events = FakeEvents()
+    answer, ran = call(
+        events=events, InvocationType="Event", Payload=b" [1]", Qualifier="1", ClientContext=encoded("{}")
+    )
+    assert (answer, ran) == ({"StatusCode": 202}, [])
+    (accepted,) = events.accepted
+    assert accepted.pop("trace_header").startswith("Root=1-a-b;Parent=")
+    assert accepted == {"request_id": "request-1", "qualifier": "1", "payload": b" [1]", "tenant": None}
+
+
+def test_a_full_queue_throttles() -> None:
+    """429 with a reason of the API's, and a message that says what is full; a broken disk is a ServiceException."""
+    error = refusal(lambda: call(events=FakeEvents(QueueFull()), InvocationType="Event"))
+    assert (error.code, error.status) == ("TooManyRequestsException", 429)
+    assert error.fields["Reason"] == "FunctionInvocationRateLimitExceeded"
+    assert "too many events wait" in error.message
+    broken = FakeEvents(DependencyError("the disk is full", retryable=True))
+    assert refusal(lambda: call(events=broken, InvocationType="Event")).code == "ServiceException"
+
+
+def test_a_chain_without_end_is_stopped() -> None:
+    """The 17th pass is refused, and not run; where recursion is allowed, it is."""
+    header = "Root=1-a-b"
+    for _ in range(16):
+        _, (invocation,) = call(trace_header=header)
+        header = invocation.trace_header
+    error = refusal(lambda: call(trace_header=header))
+    assert (error.code, error.status) == ("RecursiveInvocationException", 400)
+    # An event is accepted: what becomes of it is decided when it would run.
+    assert call(trace_header=header, InvocationType="Event")[0] == {"StatusCode": 202}
+    allowed = msgspec.structs.replace(ACTIVE, name=FunctionName("again"))
+    assert call(allowed, trace_header=header)[0]["StatusCode"] == 200
 
 
 # A response as events ------------------------------------------------------------------------------------------------

@@ -1,0 +1,96 @@
+"""How many asynchronous invocations of one function may run at once: arithmetic that needs no count of what waits."""
+
+import math
+
+_RATE_MAX = 5_000.0
+"""
+Invocations a second that a server gets through at best: more of a function at once than it begins while one of them
+lasts would only take memory. Assumed: about what `make bench` measures on small machines, generously.
+"""
+_UNKNOWN_MOST = 4
+"""At once, while none has ended and so nobody knows how long they take; twice as many after each further second."""
+
+_QUICK_S = 0.1
+"""
+What takes less keeps the machine itself busy: of such a function no more run at once than its processors can use, for
+each more would only wait longer for them. What takes longer mostly waits for something else. Assumed.
+"""
+_QUICK_FOR_EACH_PROCESSOR = 4
+"""Assumed: enough that none is idle while answers and next events are on their way."""
+
+_AHEAD_S = 0.02
+"""Invocations that take less are claimed ahead, since a claim takes as long as some of them."""
+
+_AHEAD = 8
+"""How many are claimed ahead for each that runs: while a claim is on its way, environments are not to fall idle."""
+
+_FORGET = 1.02
+"""By how much the quickest invocation fades with each one, so that one of an empty event does not count for ever."""
+
+
+class AsyncRoom:
+    """
+    What is known of one function's asynchronous invocations.
+
+    Args:
+        processors: of the machine.
+    """
+
+    __slots__ = ("_limit", "_processors", "_quickest_s", "_since", "running", "throttles")
+
+    def __init__(self, processors: int) -> None:
+        self._processors = processors
+        self.running = 0
+        """Claimed and not ended."""
+        self.throttles = 0
+        """In a row."""
+        self._quickest_s: float | None = None
+        self._since = 0.0
+        self._limit = math.inf
+        """What refusals have taught; it grows back with each success."""
+
+    def begin(self, now: float) -> None:
+        """Count one more."""
+        if not self.running:
+            self._since = now
+        self.running += 1
+
+    def end(self, took_s: float | None) -> None:
+        """
+        Count one less.
+
+        Args:
+            took_s: how long it ran; None where it did not.
+        """
+        self.running -= 1
+        if took_s is not None:
+            quickest = self._quickest_s
+            self._quickest_s = took_s if quickest is None else min(quickest * _FORGET, took_s)
+            self.throttles = 0
+            self._limit += 1
+
+    def throttle(self) -> float:
+        """
+        Note that one was refused: half as many from now on. Return how long nothing of the function is to be tried.
+
+        Without that pause a function at its limit would have its whole backlog claimed and refused.
+        """
+        self._limit = max(min(self._limit, self.running + 1) // 2, 1)
+        self.throttles += 1
+        return float(min(0.05 * 2 ** min(self.throttles - 1, 10), 1.0))
+
+    def most(self, now: float) -> int:
+        """Return how many may be claimed and not ended at once, as far as the function's own running goes."""
+        if self._quickest_s is None:
+            age_s = now - self._since if self.running else 0.0
+            most = _UNKNOWN_MOST * 2 ** int(min(age_s, 20.0))
+        else:
+            most = math.ceil(_RATE_MAX * self._quickest_s) + 1
+            if self._quickest_s < _QUICK_S:
+                most = min(most, _QUICK_FOR_EACH_PROCESSOR * self._processors)
+        return int(min(most, self._limit))
+
+    def ahead(self, now: float) -> int:
+        """Return how many more may be claimed to wait here for those to end."""
+        is_quick = self._quickest_s is not None and self._quickest_s < _AHEAD_S
+        return _AHEAD * self.most(now) if is_quick else 0

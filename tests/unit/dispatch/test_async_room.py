@@ -1,0 +1,58 @@
+"""How many asynchronous invocations of one function run at once."""
+
+from lambent.dispatch.async_room import AsyncRoom
+
+
+def ran(*seconds: float) -> AsyncRoom:
+    room = AsyncRoom(2)
+    for took_s in seconds:
+        room.begin(0.0)
+        room.end(took_s)
+    return room
+
+
+def test_a_function_that_nobody_knows_begins_small() -> None:
+    """A few at once, and twice as many after each second that none has ended."""
+    room = AsyncRoom(2)
+    assert room.most(0.0) == 4
+    room.begin(10.0)
+    assert [room.most(10.0 + age) for age in (0.5, 1.0, 2.5, 3.0)] == [4, 8, 16, 32]
+    assert room.ahead(10.0) == 0
+    # After hours the number is still one.
+    assert room.most(1e6) == 4 * 2**20
+
+
+def test_no_more_than_a_server_can_begin_meanwhile() -> None:
+    """A millisecond needs six at once, a tenth of a second hundreds: as many as begin while one lasts."""
+    assert ran(0.001).most(0.0) == 6
+    # What keeps processors busy gains nothing from being more than they can use.
+    assert ran(0.01).most(0.0) == 8
+    assert ran(0.1).most(0.0) == 501
+    # The quickest says what a run takes; a cold start before it does not.
+    assert ran(2.0, 0.001).most(0.0) == 6
+    # It fades: one quick run among long ones is no measure for ever.
+    assert ran(0.001, *[1.0] * 400).most(0.0) > 1000
+
+
+def test_quick_ones_are_claimed_ahead() -> None:
+    """Where a claim takes as long as several runs, some wait at hand for each that runs."""
+    assert ran(0.001).ahead(0.0) == 48
+    assert ran(0.1).ahead(0.0) == 0
+
+
+def test_refusals_halve_and_pause() -> None:
+    """Each halves what may run and pauses longer, to a second; a success ends that, step by step."""
+    room = ran(0.1)
+    for _ in range(16):
+        room.begin(0.0)
+    assert room.throttle() == 0.05
+    assert room.most(0.0) == 8
+    assert [room.throttle() for _ in range(3)] == [0.1, 0.2, 0.4]
+    assert room.most(0.0) == 1
+    assert [room.throttle() for _ in range(9)][-1] == 1.0
+    room.end(None)
+    assert room.most(0.0) == 1
+    for _ in range(15):
+        room.end(0.1)
+    assert room.most(0.0) == 16
+    assert room.throttle() == 0.05

@@ -1,0 +1,89 @@
+"""Deliveries: each message gets to its target once it takes it, and a target that does not delays no other."""
+
+from pathlib import Path
+
+import pytest
+from unit.dispatch.async_bench import SCOPE, Bench, tell
+
+from lambent.destinations.contract import NoSuchTarget
+from lambent.dispatch.outbox import DELIVERY_MAX_S
+from lambent.errors.families import DependencyError
+from lambent.store.contract import QueueKind, QueueName
+
+
+@pytest.mark.parametrize("failure", [NoSuchTarget(), DependencyError("full", retryable=True), ValueError("a defect")])
+def test_a_target_that_fails_is_tried_until_it_takes_it(tmp_path: Path, failure: Exception) -> None:
+    """Missing, refusing, or broken: the message waits, and arrives when it can."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f", on_success="good")
+        bench.target.failure = failure
+        await bench.send("f", "r1")
+        await bench.until(lambda: bench.clock.monotonic() > 400, step_s=2.0)
+        assert bench.ids() == ["r1"]
+        bench.target.failure = None
+        await bench.until(lambda: bench.target.got, step_s=20.0)
+        await bench.settled()
+        assert bench.server.outbox.failures == 0
+        assert bench.ids() == ["r1"]
+
+    tell(tmp_path, story)
+
+
+def test_what_nobody_takes_is_given_up_counted_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """After as long as events are tried at most."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f", on_success="gone")
+        bench.target.failure = NoSuchTarget()
+        await bench.send("f", "r1")
+        await bench.until(lambda: bench.server.outbox.failures, step_s=100.0)
+        assert 21_600 <= bench.clock.monotonic() < 24_000
+        await bench.settled()
+
+    tell(tmp_path, story)
+    (line,) = [record.getMessage() for record in caplog.records if record.message.startswith("destination.given_up")]
+    assert "arn=arn:aws:sqs:us-east-1:000000000000:gone" in line
+    assert "request_id=r1" in line
+    assert "reason=there is no such target" in line
+
+
+def test_a_target_that_hangs_delays_no_other(tmp_path: Path) -> None:
+    """It holds a few deliveries of its own for as long as one may take; others pass by."""
+
+    async def story(bench: Bench) -> None:
+        bench.target.hangs = {"stuck"}
+        await bench.create("f", on_success="stuck", dead_letters="dead")
+        await bench.create("g", on_success="good")
+        await bench.send("f", *(f"f{number}" for number in range(100)))
+        await bench.send("g", *(f"g{number}" for number in range(20)))
+        await bench.until(lambda: len(bench.target.got) == 20)
+        assert {queue for queue, _ in bench.target.got} == {"good"}
+        assert bench.clock.monotonic() < DELIVERY_MAX_S
+        # What hangs is ended, and tried again, a few at once: for as long as it takes.
+        await bench.until(lambda: bench.clock.monotonic() > 3 * DELIVERY_MAX_S, step_s=1.0)
+        assert len(bench.target.got) == 20
+        bench.target.hangs = set()
+        await bench.until(lambda: len(bench.target.got) == 120, step_s=1.0)
+        await bench.settled()
+
+    tell(tmp_path, story)
+
+
+def test_a_target_of_no_kind_we_know_is_given_up(tmp_path: Path) -> None:
+    """As a record can wait for what a later version configured and an earlier one does not know."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f", on_success="x")
+        async with bench.store.transaction(SCOPE) as tx:
+            (config,) = await tx.event_invoke_configs.list("f")  # type: ignore[arg-type]
+            await tx.event_invoke_configs.save(
+                type(config)(SCOPE, config.name, config.qualifier, 0.0, on_success="arn:aws:s3:::b")
+            )
+        await bench.send("f", "r1")
+        await bench.until(lambda: bench.server.outbox.failures == 1)
+        queue = QueueName(SCOPE, QueueKind.DESTINATION, "arn:aws:s3:::b")
+        await bench.settled()
+        assert queue not in await bench.server.queue.filled(QueueKind.DESTINATION)
+
+    tell(tmp_path, story)
