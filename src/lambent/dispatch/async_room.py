@@ -21,7 +21,7 @@ _QUICK_FOR_EACH_PROCESSOR = 4
 _AHEAD_S = 0.02
 """Invocations that take less are claimed ahead, since a claim takes as long as some of them."""
 
-_AHEAD = 8
+_AHEAD = 16
 """How many are claimed ahead for each that runs: while a claim is on its way, environments are not to fall idle."""
 
 _FORGET = 1.02
