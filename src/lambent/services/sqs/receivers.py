@@ -13,7 +13,6 @@ from lambent.domain.caller import Caller
 from lambent.errors.api.sqs import RequestThrottled
 from lambent.store.contract import QueueName
 
-
 _NOW_S = 0.001
 """What comes sooner is there by the time that a claim has found it: no timer is as quick."""
 
