@@ -12,9 +12,6 @@ from lambent.store.contract import Conflict, EventQueue, QueueDefinition, QueueK
 _CACHE_MAX = 5_000
 """Queues whose definitions are kept in memory: some kilobytes each."""
 
-_TRIES = 20
-"""How often a change begins again because another one came first. Assumed: nobody changes one queue in a row."""
-
 PAGE = 500
 """Definitions that are read at once where all are looked at."""
 
@@ -119,7 +116,8 @@ class Directory:
         Raises:
             QueueDoesNotExist: there is none.
         """
-        for _ in range(_TRIES):
+        # It ends: whoever comes too late found that somebody else's change had happened.
+        while True:
             before = await self.get(name)
             rules, document = decide(before)
             try:
@@ -132,7 +130,6 @@ class Directory:
             self._remember(after)
             self._forget(name)
             return after
-        raise AssertionError(f"{name} changes faster than it can be changed")
 
     async def remove(self, name: QueueName) -> bool:
         """Remove a queue with all it holds; False when there is none."""

@@ -1,5 +1,7 @@
 """Tags of queues."""
 
+import asyncio
+
 from lambent.testing.sqs import SqsBench
 
 INVALID = "InvalidParameterValueException"
@@ -24,3 +26,14 @@ def test_tags_that_are_refused(sqs: SqsBench) -> None:
         assert sqs.refusal("TagQueue", QueueUrl="q", Tags=tags)[0] == INVALID
         assert sqs.refusal("CreateQueue", QueueName="q2", tags=tags)[0] == INVALID
     assert sqs.call("ListQueueTags", QueueUrl="q") == {}
+
+
+def test_changes_at_once_all_happen(sqs: SqsBench) -> None:
+    """Forty callers change one queue at the same time, and none takes another's change back."""
+    sqs.create("q")
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(sqs.begin("TagQueue", QueueUrl="q", Tags={f"k{number}": ""}) for number in range(40)))
+
+    sqs.runner.run(all_at_once())
+    assert len(sqs.call("ListQueueTags", QueueUrl="q")["Tags"]) == 40
