@@ -13,9 +13,6 @@ from wire.support import error_of
 HELLO = "def handler(e, c): return 'hello'"
 
 
-SETTING_REFUSED = (400, "InvalidParameterValueException")
-
-
 def refused(call, status=501, code="NotImplementedException"):
     """Call, see it refused, and return the message."""
     with pytest.raises(ClientError) as excinfo:
@@ -54,10 +51,3 @@ def test_pl03_filter_patterns(lambda_client, logs_client, make_function):
     )
     assert message == "filterPattern is not offered by this version of Lambent"
     assert logs_client.filter_log_events(logGroupName=group, filterPattern="")["events"]
-
-
-@pytest.mark.parametrize("other_runtime", ["java21"])
-def test_rt05_other_official_clients(make_function, other_runtime):
-    """RT-05: the official client of Java is served too. Turned round by its runtime."""
-    message = refused(lambda: make_function(HELLO, Runtime=other_runtime), *SETTING_REFUSED)
-    assert message == f"Runtime {other_runtime} is not offered by this version of Lambent"
