@@ -848,13 +848,18 @@ class TestNodejs(ManagedRuntimeConformance):
                 "stream.write('half'); stream.setContentType('text/plain');",
                 ["Runtime.InvalidStreamingOperation", "Cannot set content-type, too late."],
             ),
-            ("stream.write('half'); throw new Error('é'.repeat(1e6));", ["Error", "é" * 50_000]),
+            ("stream.write('half'); throw new Error('字'.repeat(2e5));", ["Error", "字" * 50_000]),
+            ("stream.destroy();", ["Error", "socket hang up"]),
+            (
+                "await require('stream/promises').pipeline(async function* () { throw Error('boom'); }, stream);",
+                ["Error", "boom"],
+            ),
             (
                 "setTimeout(() => { throw new RangeError('boom'); }, 5); await new Promise(() => {});",
                 ["RangeError", "boom"],
             ),
         ],
-        ids=["at-once", "midway", "string", "too-late", "long", "uncaught"],
+        ids=["at-once", "midway", "string", "too-late", "long", "destroyed", "pipeline", "uncaught"],
     )
     def test_errors_of_a_streaming_handler(self, body: str, told: list[str], runtime: str) -> None:
         """Before the first byte or after: the body tells the same, and the log as of any handler."""

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import signal
 import stat
 import threading
 from pathlib import Path
@@ -18,6 +19,7 @@ from lambent.testing.conformance.sandbox import (
     DirectoryConformance,
     SandboxConformance,
     Stage,
+    read_line,
     until,
     within_patience,
 )
@@ -76,6 +78,22 @@ class TestNamespace(DirectoryConformance):
                 assert "nosuid,nodev" in lines[7]
                 mine = (folder / "mine").stat()
                 assert (mine.st_uid, mine.st_gid) == (_OWNER, int(lines[0]))
+
+        self.on_stage(play)
+
+    def test_nobody_is_asked_in_the_place_of_one_that_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Numbers of processes are given out again: process 1 ended while its runtime was looked for."""
+
+        async def play(stage: Stage) -> None:
+            environment = await stage.start("echo up; exec sleep 600")
+            await read_line(environment, "up")
+            bystander = await asyncio.create_subprocess_exec("sleep", "600")
+            looks = iter([os.getpid()])
+            monkeypatch.setattr(namespace, "pid_of", lambda descriptor: next(looks, None))
+            monkeypatch.setattr(namespace, "child_numbered", lambda pid, number: bystander.pid)
+            stage.driver.terminate(environment)
+            bystander.kill()
+            assert await within_patience(bystander.wait()) == -signal.SIGKILL
 
         self.on_stage(play)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from wire.support import FunctionMaker, Server, error_of, invoke, newest_python, wait_updated
+from wire.support import FunctionMaker, Server, error_of, invoke, newest_python, wait_for, wait_updated
 
 ARN = "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-0123456789abcdef0"
 OTHER_ARN = ARN.replace("abcdef0", "abcdef1")
@@ -230,7 +230,7 @@ def test_a_file_system_that_is_not_offered_any_more(own_server, runtime, unique_
     server.options = ()
     client = server.restart().client("lambda")
     assert refused(client.invoke, FunctionName=name)[0] >= 500
-    assert any(f"{ARN} is not offered any more: see --file-system" in line for line in server.log)
+    wait_for(lambda: any(f"{ARN} is not offered any more: see --file-system" in line for line in server.log))
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,18 @@ done
 """
 
 
+BREAKS_OFF = """#!/bin/bash
+while true; do
+  id=$(curl -sS -D - "http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation/next" -o /dev/null |
+    grep -i lambda-runtime-aws-request-id | tr -d '[:space:]' | cut -d: -f2)
+  exec 9<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API%:*}/${AWS_LAMBDA_RUNTIME_API#*:}"
+  printf 'POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\\r\\nHost: h\\r\\n' "$id" >&9
+  printf 'Transfer-Encoding: chunked\\r\\n\\r\\n5\\r\\nfirst\\r\\n' >&9
+  exec 9>&-
+done
+"""
+
+
 @pytest.fixture(scope="module")
 def node():
     return newest_with_callbacks()
@@ -217,7 +229,7 @@ def test_a_streamed_response_beyond_6_mb(lambda_client, make_streaming):
         (
             "stream.write('half'); await told(context, 'go'); stream.destroy(); await sleep(5);",
             b"half",
-            ("Runtime.TruncatedResponse", "RequestId: {id} Error: the runtime broke off its response"),
+            ("Error", "socket hang up"),
         ),
         (
             "stream.write('half'); setTimeout(() => { throw new Error('nobody catches it'); }, 1); await sleep(9000);",
@@ -241,6 +253,26 @@ def test_an_error_ends_the_stream(lambda_client, make_streaming, tag, body, sent
     error_type, text = told
     assert failure(end) == (error_type, text.format(id=answer["ResponseMetadata"]["RequestId"]))
     assert whole(stream(lambda_client, name, {"well": True})) == (b"well", {})
+
+
+def test_a_response_that_is_broken_off_runs_nothing_twice(lambda_client, make_streaming, make_function):
+    """Its handler has had the event. A runtime that says no more than that is told so; the next call is not touched."""
+    name = make_streaming(
+        "if (calls > 1) { stream.end(String(calls)); return; } stream.write('half'); stream.destroy();"
+    )
+    answer, told = invoke(lambda_client, name)
+    assert (answer["FunctionError"], told["errorType"], told["errorMessage"]) == (
+        "Unhandled",
+        "Error",
+        "socket hang up",
+    )
+    assert lambda_client.invoke(FunctionName=name)["Payload"].read() == b"2"
+    archive = zip_of({"bootstrap": BREAKS_OFF}, modes={"bootstrap": 0o755})
+    name = make_function(archive=archive, Runtime="provided.al2023", Handler="any", Timeout=9)
+    answer, told = invoke(lambda_client, name)
+    assert (answer["FunctionError"], told["errorType"]) == ("Unhandled", "Runtime.TruncatedResponse")
+    body, end = whole(stream(lambda_client, name))
+    assert (body, failure(end)[0]) == (b"first", "Runtime.TruncatedResponse")
 
 
 def test_a_timeout_in_the_middle(lambda_client, make_streaming):

@@ -136,7 +136,6 @@ class ExecutionEnvironment:
         self._machine = EnvironmentMachine(deployment.configuration.timeout_s)
         self._answer: asyncio.Future[InvocationOutcome] | None = None
         self._deadline: TimerHandle | None = None
-        self._deadline_at_ms = 0
         self._shutdown: TimerHandle | None = None
         """Set once the runtime was asked to end: then comes the end."""
         self._next_call: NextCall | None = None
@@ -438,7 +437,7 @@ class ExecutionEnvironment:
         return Verdict.ACCEPTED
 
     def response_broken(self, request_id: str) -> None:
-        if self._machine.is_streaming(request_id):
+        if self._machine.is_pending(request_id) or self._machine.is_streaming(request_id):
             self._handle(machine.ResponseBroken())
 
     def error_posted(self, request_id: str, post: Post) -> Verdict:
@@ -617,6 +616,8 @@ class ExecutionEnvironment:
     def _shut_down(self, command: machine.ShutDown) -> None:
         self._is_frozen = False
         if self._sandboxed is not None:
+            # What it does then, no invocation has its memory watched for.
+            self._around.sandbox.watch(self._sandboxed, True)
             self._around.sandbox.terminate(self._sandboxed)
             self._shutdown = self._around.clock.call_later(machine.SHUTDOWN_S, self._shutdown_over)
 

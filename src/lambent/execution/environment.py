@@ -120,7 +120,7 @@ class ResponseEnded(msgspec.Struct, frozen=True):
 
 
 class ResponseBroken(msgspec.Struct, frozen=True):
-    """The connection of the streamed response ended before the response did."""
+    """The connection of a response, streamed or not, ended before the response did."""
 
 
 class ErrorPosted(msgspec.Struct, frozen=True):
@@ -442,7 +442,7 @@ class EnvironmentMachine:
         self._is_retiring = False
         self._pending_answer: Answer | None = None
         self._is_broken = False
-        """Whether the connection of the response that is being streamed has ended."""
+        """Whether the connection of a response to this invocation has ended before the response did."""
         self._next_waits = False
         """Whether the runtime has asked for work while its streamed response has not come to its end here."""
         self._restart_reason: tuple[str, str] = ("error", "")
@@ -780,7 +780,15 @@ class EnvironmentMachine:
             return []
         return [answer]
 
+    def _broken(self, event: ResponseBroken, now: float) -> list[Command]:
+        # It may be posted once more; or the runtime ends, and how it does tells more.
+        self._is_broken = True
+        return []
+
     def _redeliver(self, event: NextRequested, now: float) -> list[Command]:
+        if self._is_broken:
+            # Whoever has begun to answer has had the event: the handler must not run twice for it.
+            return self._truncated(now)
         return [Deliver(max(0.0, self._began + self._timeout_s - now))]
 
     def _next_after_response(self, event: NextRequested, now: float) -> list[Command]:
@@ -842,6 +850,7 @@ class EnvironmentMachine:
         elif answer is not None:
             commands.append(answer)
         self._init_ms = self._restore_ms = None
+        self._is_broken = False
         self.invocation = None
         return commands
 
@@ -926,6 +935,7 @@ _TABLE: dict[tuple[EnvironmentState, type], _Rule] = {
     (_S.RUNNING, NextRequested): _M._redeliver,
     (_S.RUNNING, ResponsePosted): _M._responded,
     (_S.RUNNING, ResponseBegun): _M._begun,
+    (_S.RUNNING, ResponseBroken): _M._broken,
     (_S.RUNNING, ErrorPosted): _M._error_posted,
     (_S.RUNNING, ResponseTooLarge): _M._too_large,
     (_S.RUNNING, Exited): _M._exited_busy,

@@ -24,8 +24,8 @@ class StreamedResponse:
     def __init__(self, inflow: Inflow) -> None:
         self.end: StreamEnd | None = None
         self._inflow = inflow
-        self._pieces: list[bytes] = []
-        self._buffered_bytes = 0
+        self._buffered = bytearray()
+        """All of it in one: a runtime may send pieces that are smaller than an object for each would be."""
         self._is_paused = False
         self._is_closed = False
         self._waiting: asyncio.Future[None] | None = None
@@ -38,9 +38,8 @@ class StreamedResponse:
         assert self.end is None, "a piece after the end"
         if self._is_closed or not piece:
             return
-        self._pieces.append(piece)
-        self._buffered_bytes += len(piece)
-        if self._buffered_bytes > BUFFERED_MAX_BYTES and not self._is_paused:
+        self._buffered += piece
+        if len(self._buffered) > BUFFERED_MAX_BYTES and not self._is_paused:
             self._is_paused = True
             self._inflow.pause()
         self._wake()
@@ -66,8 +65,7 @@ class StreamedResponse:
 
     def close(self) -> None:
         self._is_closed = True
-        self._pieces.clear()
-        self._buffered_bytes = 0
+        self._buffered = bytearray()
         self._resume()
         self._wake()
 
@@ -75,7 +73,7 @@ class StreamedResponse:
         return self
 
     async def __anext__(self) -> bytes:
-        while not self._pieces:
+        while not self._buffered:
             if self.end is not None or self._is_closed:
                 raise StopAsyncIteration
             assert self._waiting is None, "a second reader"
@@ -84,11 +82,9 @@ class StreamedResponse:
                 await self._waiting
             finally:
                 self._waiting = None
-        pieces = self._pieces
         # All at once: many small pieces then cost as little as a large one.
-        taken = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self._pieces = []
-        self._buffered_bytes = 0
+        taken = bytes(self._buffered)
+        self._buffered = bytearray()
         self._resume()
         return taken
 

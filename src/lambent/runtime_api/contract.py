@@ -98,7 +98,10 @@ class RuntimeEvents(Protocol):
         ...
 
     def response_broken(self, request_id: str) -> None:
-        """The streamed response was cut off. The runtime is about to end, or goes on with something else."""
+        """
+        A response, streamed or not, or an error was cut off. The runtime is about to end, posts it once more, or goes
+        on with something else.
+        """
         ...
 
     def error_posted(self, request_id: str, post: Post) -> Verdict: ...

@@ -41,6 +41,9 @@ How many bodies of the longest response one environment may have us hold, over a
 beyond is dropped. Assumed: a runtime posts one thing at a time, and once more where a connection broke under it.
 """
 
+_SMALL_PIECE_BYTES: Final = 1024
+"""Pieces of a body below this size are put together as they come: an object for each may be 20 times as large."""
+
 _JOINED_BYTES_MAX: Final = 64 * 1024
 """Below this size one joined buffer is cheaper to write than two."""
 
@@ -155,7 +158,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._requests: deque[_Request] = deque()
         self._current: _Request | None = None
-        self._body: list[bytes] = []
+        self._body: list[bytes | bytearray] = []
         self._body_bytes = 0
         self._held_bytes = 0
         """Of bodies that are coming in or have not been handed on."""
@@ -340,7 +343,12 @@ class _Connection(asyncio.Protocol):
         if listener.held_bytes + len(body) > BODIES_MAX * listener.response_max_bytes:
             self.abort()
             return
-        self._body.append(body)
+        if len(body) >= _SMALL_PIECE_BYTES or not self._body:
+            self._body.append(body)
+        elif isinstance(last := self._body[-1], bytearray):
+            last += body
+        else:
+            self._body.append(bytearray(body))
         self._held_bytes += len(body)
         listener.held_bytes += len(body)
 
@@ -358,7 +366,8 @@ class _Connection(asyncio.Protocol):
         self._unparsed_bytes = 0
         parts = self._body
         if parts:
-            request.body = parts[0] if len(parts) == 1 else b"".join(parts)
+            first = parts[0]
+            request.body = first if len(parts) == 1 and isinstance(first, bytes) else b"".join(parts)
             parts.clear()
         request.keeps_alive = self._parser.should_keep_alive()
         self._requests.append(request)
@@ -534,9 +543,18 @@ class _Connection(asyncio.Protocol):
         self._body.clear()
         self._let_go(self._held_bytes)
         for request in dropped:
-            broken, request.streamed = request.streamed, ""
+            broken = _answered_by(request)
+            # Told once.
+            request.streamed, request.method = "", b""
             if broken:
                 self._listener.events.response_broken(broken)
+
+
+def _answered_by(request: _Request) -> str:
+    """Return the id of the invocation whose response or error a request posts, nothing where it does something else."""
+    name, _, kind = request.target[len(_INVOCATION) :].partition(b"/")
+    is_post = request.method == b"POST" and request.target.startswith(_INVOCATION)
+    return name.decode("latin-1") if is_post and kind in (b"response", b"error") else ""
 
 
 def _streams(request: _Request) -> bool:

@@ -404,8 +404,8 @@ class NamespaceSandbox:
                 return
             descriptor = os.pidfd_open(runtime)
             try:
-                # Still the same: else it has ended meanwhile, and its number may be somebody else's.
-                if child_numbered(first, _RUNTIME_PID) == runtime:
+                # Still the same, both: else they have ended meanwhile, and their numbers may be somebody else's.
+                if child_numbered(first, _RUNTIME_PID) == runtime and pid_of(own.process) == first:
                     signal.pidfd_send_signal(descriptor, signal.SIGTERM)
             finally:
                 os.close(descriptor)

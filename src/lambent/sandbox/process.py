@@ -30,7 +30,14 @@ from lambent.function_user import find_function_user
 from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind, SandboxStartError, Stats
 from lambent.sandbox.executable import check_executable
 from lambent.sandbox.memory_watch import MemoryUse, MemoryWatch
-from lambent.sandbox.process_table import HAS_PROC, all_processes, descendants, leader_peak_kib
+from lambent.sandbox.process_table import (
+    HAS_PROC,
+    ProcessEntry,
+    all_processes,
+    descendants,
+    leader_peak_kib,
+    process_entry,
+)
 from lambent.sandbox.walls import Wall
 from lambent.sandbox.written_down import WrittenDown, end_processes, processes_to_end, still_running
 
@@ -83,6 +90,8 @@ class ProcessEnvironment:
         self.is_killed = False
         self.is_released = False
         self.is_out_of_memory = False
+        self.below: list[ProcessEntry] = []
+        """What was below the leader when it was asked to end: once it has ended nothing leads there any more."""
         self._write_end: int | None = write_end
 
     @property
@@ -183,8 +192,9 @@ class ProcessSandbox:
     def terminate(self, environment: Environment) -> None:
         own = _own(environment)
         if own.process is not None and not own.is_killed:
+            own.below = [entry for pid in descendants(own.process.pid) if (entry := process_entry(pid))]
             # Pending where it is stopped, so that it comes before anything else.
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(own.process.pid, signal.SIGTERM)
             self.thaw(own)
 
@@ -369,6 +379,7 @@ class ProcessSandbox:
         assert process is not None
         # In this order: as long as the leader is not reaped, the number of its group cannot be given to another.
         own.signal_group(signal.SIGKILL)
+        end_processes({process.pid: own.below})
         code = process.wait()
         own.process = None
         if own.memory is not None:

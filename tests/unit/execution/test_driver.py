@@ -545,7 +545,9 @@ def test_who_will_not_go_is_killed_after_a_moment(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         bench.sandbox.ignores_terminate = True
         environment = await idle_one(bench)
+        assert bench.sandbox.busy == set()
         environment.retire()
+        assert len(bench.sandbox.busy) == 1, "it runs, and could take memory like any other that does"
         assert await bench.answer("r2") == b"r2"
         assert (bench.pool.size, len(bench.pool._tasks)) == (1, 2)
         bench.clock.advance(SHUTDOWN_S * 0.9)

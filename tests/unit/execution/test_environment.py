@@ -659,6 +659,21 @@ def test_a_response_that_is_broken_off_is_truncated_once_the_runtime_goes_on(ord
     assert machine.state is EnvironmentState.IDLE
 
 
+def test_a_response_that_is_cut_off_before_anybody_had_it_is_not_run_again():
+    """The runtime has had the event; it may post once more. What was so of one invocation is not of the next."""
+    machine, commands = play(*COLD, (1.5, ResponseBroken()), (2.25, NextRequested()))
+    assert commands[3] == []
+    clear, end, answer, free = commands[4]
+    assert (clear, free) == (ClearDeadline(), Free())
+    assert end == LogEnd(1000.0, 250.0, "error", "Runtime.TruncatedResponse")
+    assert answer.error == FunctionError(error_type="Runtime.TruncatedResponse")
+    assert machine.state is EnvironmentState.IDLE
+    assert isinstance(machine.handle(Invoke(invocation("r2")), 3.0)[-1], Deliver)
+    assert isinstance(machine.handle(NextRequested(), 3.5)[0], Deliver)
+    machine, commands = play(*COLD, (1.5, ResponseBroken()), (2.0, RESPONSE))
+    assert machine.state is EnvironmentState.RESPONDED
+
+
 @pytest.mark.parametrize("wants_tail", [False, True])
 def test_a_next_that_overtakes_the_end_of_the_response_waits_for_it(wants_tail):
     """On another connection, it may be seen first: nothing is lost by that."""

@@ -1,6 +1,7 @@
 """A streamed response between the one who writes and the one who reads, whichever is faster."""
 
 import asyncio
+import tracemalloc
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -75,6 +76,24 @@ def test_what_waits_is_joined_and_bounded() -> None:
         assert response.end is not None
         assert len(await anext(response)) == 4 * BUFFERED_MAX_BYTES
         assert await anext(response, None) is None
+
+    run(story)
+
+
+def test_small_pieces_take_no_more_room_than_large_ones() -> None:
+    """What waits is bounded in memory, in however many pieces it came."""
+
+    async def story(response: StreamedResponse, connection: Connection) -> None:
+        tracemalloc.start()
+        try:
+            for count in range(BUFFERED_MAX_BYTES // 2):
+                response.write(count.to_bytes(2, "big"))
+            held_bytes, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert held_bytes < 2 * BUFFERED_MAX_BYTES
+        assert connection.asked == []
+        assert len(await anext(response)) == BUFFERED_MAX_BYTES
 
     run(story)
 

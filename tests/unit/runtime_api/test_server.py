@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import socket
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import uvloop
 
 from lambent.domain.invocation import Invocation
+from lambent.runtime_api import server
 from lambent.runtime_api.contract import Inflow, NextCall, Post, RestoreCall, Verdict
 from lambent.runtime_api.server import BODIES_MAX, CONNECTIONS_MAX, HEAD_BYTES_MAX, RuntimeApiListener, serve
 
@@ -643,7 +645,7 @@ def test_a_client_that_sends_and_never_reads_is_held_up() -> None:
 
 
 def test_a_post_cut_short_is_told_so() -> None:
-    """A runtime that ends its side in the middle of a body gets TruncatedHTTPRequest; nothing is posted."""
+    """A runtime that ends its side in the middle of a body gets TruncatedHTTPRequest; what it posted is broken."""
 
     async def story(api: Api) -> None:
         client = await api.connect()
@@ -651,7 +653,8 @@ def test_a_post_cut_short_is_told_so() -> None:
         client.writer.write_eof()
         status, _, body = await client.answer()
         assert (status, json.loads(body)["errorType"]) == (400, "TruncatedHTTPRequest")
-        assert api.events.happened == []
+        await until(lambda: api.listener.connection_count == 0)
+        assert api.events.happened == [("broken", REQUEST_ID)]
 
     run(story)
 
@@ -793,7 +796,31 @@ def test_bodies_that_are_never_finished_are_bounded_together(in_chunks: bool) ->
         assert api.listener.held_bytes == 0
         assert (await (await api.connect()).ask(whole))[0] == 202
         assert api.listener.held_bytes == 0
-        assert api.events.names == ["response"]
+        assert api.events.names == ["broken"] * len(greedy) + ["response"]
+
+    run(story)
+
+
+def test_a_body_in_small_chunks_takes_no_more_room_than_it_has_bytes() -> None:
+    """Counting its bytes would bound nothing if each chunk were an object of its own until the end."""
+
+    async def story(api: Api) -> None:
+        client = await api.connect()
+        chunks = [count.to_bytes(2, "big") for count in range(40_000)]
+        whole = chunked(RESPONSE, chunks)
+        tracemalloc.start()
+        try:
+            client.send(whole[:-5])
+            await until(lambda: api.listener.held_bytes == 80_000)
+            ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, server.__file__)])
+            held_bytes = sum(one.size for one in ours.traces)
+        finally:
+            tracemalloc.stop()
+        assert held_bytes < 3 * 80_000
+        client.send(whole[-5:])
+        assert (await client.answer())[0] == 202
+        ((_, (_, posted)),) = api.events.happened
+        assert posted.body == b"".join(chunks)
 
     run(story)
 

@@ -364,9 +364,10 @@ def test_the_processor_share_is_held(groups: Groups) -> None:
     share_over(0.1)
     limited = share_over(0.6)
     handles.set_cpu(None)
-    share_over(0.05)
     assert limited < 0.11, "128 of 1769 are 0.072 of a core"
-    assert min(free, share_over(0.3)) > limited
+    assert free > limited
+    # As soon as other tests leave it the core.
+    until(lambda: share_over(0.2) > 2 * limited, "it has more than its share again")
     end(groups, "a", handles, process)
 
 

@@ -111,3 +111,25 @@ def test_a_gate_that_is_killed_leaves_nothing(tmp_path: Path, monkeypatch: pytes
         await driver.close()
 
     asyncio.run(play())
+
+
+def _not_permitted(*_: object) -> NoReturn:
+    raise PermissionError(errno.EPERM, "operation not permitted")
+
+
+def test_a_runtime_that_changed_its_user_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is not root may not signal it. That holds up nobody who ends environments."""
+
+    async def play() -> Exit:
+        driver = ProcessSandbox(DriverSettings(run_folder=tmp_path / "run"), SystemClock())
+        environment = await driver.park(ParkedKind())
+        await driver.assign(environment, Assignment(["/bin/sleep", "600"], {}, "/", tmp_path, 128))
+        with monkeypatch.context() as context:
+            context.setattr(os, "kill", _not_permitted)
+            driver.terminate(environment)
+        driver.kill(environment)
+        how = await asyncio.wait_for(driver.wait(environment), 10)
+        await driver.close()
+        return how
+
+    assert asyncio.run(play()) == Exit(signal=signal.SIGKILL)

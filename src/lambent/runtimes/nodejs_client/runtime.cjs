@@ -118,8 +118,11 @@ class Runtime {
     } catch (error) {
       this._logs.failure('Invoke Error', error);
       response.fail(bodyOf(error));
-      // However that ends, there is nothing left to say of this invocation.
       await response.answered.catch(() => {});
+      if (response.isCutOff) {
+        // By the handler, or by a pipeline whose source failed: its own connection cannot tell of the error any more.
+        await this._api.fail(invocation.id, bodyOf(error)).catch(() => {});
+      }
     }
     this._unanswered = this._response = undefined;
     if (this._isEnding) {

@@ -16,8 +16,10 @@ const PRELUDE_END = new Uint8Array(8);
 
 const ERROR_TYPE = 'Lambda-Runtime-Function-Error-Type';
 const ERROR_BODY = 'Lambda-Runtime-Function-Error-Body';
-/** Of an error that travels behind a response; what tells of it has to fit among headers. */
-const ERROR_MAX_CHARACTERS = 500000;
+/** Of an error that travels behind a response; what tells of it, in base64, has to fit among headers. */
+const ERROR_MAX_BYTES = 500000;
+/** Of its name and of its message where it does not fit: each takes six bytes in JSON at most. */
+const CUT_CHARACTERS = 50000;
 
 /** What a handler sees of the request that its response is: the writable stream, and none of HTTP. */
 const METHODS = [
@@ -100,16 +102,20 @@ class ResponseStream {
     this.stream = this._forHandler();
   }
 
+  /** Whether it was destroyed before it was whole. */
+  get isCutOff() {
+    return this._request.destroyed && !this._request.writableFinished;
+  }
+
   /** End the response with an error, unless it has ended. What was written is with the caller already. */
   fail(body) {
     if (this._request.writableEnded || this._request.destroyed) {
       return;
     }
     let text = JSON.stringify(body);
-    if (text.length > ERROR_MAX_CHARACTERS) {
-      const { errorType, errorMessage } = body;
-      const cut = ERROR_MAX_CHARACTERS / 10;
-      text = JSON.stringify({ errorType: errorType.slice(0, cut), errorMessage: errorMessage.slice(0, cut), trace: [] });
+    if (Buffer.byteLength(text) > ERROR_MAX_BYTES) {
+      const cut = (part) => String(part).slice(0, CUT_CHARACTERS);
+      text = JSON.stringify({ errorType: cut(body.errorType), errorMessage: cut(body.errorMessage), trace: [] });
     }
     // Names of errors are the function's to choose; trailers do not take every character.
     const type = /^[\x20-\x7e]{1,256}$/.test(body.errorType) ? body.errorType : 'Error';

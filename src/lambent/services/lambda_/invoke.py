@@ -40,6 +40,15 @@ from lambent.services.operation import operation
 from lambent.store.contract import QueueFull
 
 _EMPTY_EVENT = b"{}"
+_DETAILS_MAX_BYTES = 16 * 1024 * 1024 - 64 * 1024
+"""
+Of the details of an error, as JSON; the rest is for the other members. SDKs refuse events that are larger, and with
+them what was streamed before. Observed: aws/aws-sdk-go-v2, eventstream, 16 MiB; botocore takes 24.
+"""
+
+_ESCAPED_MAX_BYTES = 6
+"""What one character takes in JSON at most."""
+
 _NOT_OFFERED = {"DurableExecutionName": "durable executions come with a later version"}
 
 
@@ -247,7 +256,7 @@ def _completion(end: StreamEnd) -> Mapping[str, str]:
         # Assumed: the code is what X-Amz-Function-Error says of a buffered response, the details are its payload. The
         # API reference says no more than that there are both; revisit tests/wire/test_streaming.py.
         completion["ErrorCode"] = end.error.kind
-        completion["ErrorDetails"] = end.error_payload.decode(errors="replace")
+        completion["ErrorDetails"] = _details(end.error_payload)
     if end.log_tail is not None:
         completion["LogResult"] = base64.b64encode(end.log_tail).decode()
     return completion
@@ -278,6 +287,14 @@ def _recursive(target: Target) -> RecursiveInvocationException:
         f"Lambda has detected that this function is being invoked in a recursive loop: {target.unqualified_arn} was "
         f"invoked {PASSES_MAX} times by the same chain. PutFunctionRecursionConfig can allow it."
     )
+
+
+def _details(payload: bytes) -> str:
+    """Return what tells of an error, its beginning where the whole is too long for the event that it is a part of."""
+    text = payload.decode(errors="replace")
+    if len(text) * _ESCAPED_MAX_BYTES <= _DETAILS_MAX_BYTES or len(msgspec.json.encode(text)) <= _DETAILS_MAX_BYTES:
+        return text
+    return text[: _DETAILS_MAX_BYTES // _ESCAPED_MAX_BYTES]
 
 
 def _wrong_tenant(tenant: str | None) -> InvalidParameterValueException:

@@ -549,6 +549,19 @@ class SandboxConformance:
 
         self.on_stage(play)
 
+    def test_a_runtime_that_goes_when_asked_leaves_nothing(self) -> None:
+        """What it started ends with it, also what left for a session of its own."""
+
+        async def play(stage: Stage) -> None:
+            leaves = "command -v setsid >/dev/null && setsid sleep 600 &\n"
+            environment = await stage.start(f"sleep 600 &\n{leaves}sleep 0.1; echo up; exec sleep 600")
+            await read_line(environment, "up")
+            stage.driver.terminate(environment)
+            assert await within_patience(stage.driver.wait(environment)) == Exit(signal=signal.SIGTERM)
+            assert await read_to_end(environment) == ""
+
+        self.on_stage(play)
+
     def test_a_runtime_that_will_not_go_can_be_killed(self) -> None:
         """It ignores that it was asked."""
 

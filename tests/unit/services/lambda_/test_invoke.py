@@ -372,6 +372,22 @@ def test_a_response_that_is_whole_is_one_piece(
     assert events_of(outcome) == [*told, {"InvokeComplete": completion}]
 
 
+@pytest.mark.parametrize(
+    ("payload", "is_whole"),
+    [(b'{"errorMessage":"%b"}' % (b"x" * 6_000_000), True), (b"\x01" * 6_291_556, False), (b"\xff" * 6_291_556, False)],
+    ids=["json", "controls", "no-utf-8"],
+)
+def test_an_error_fits_into_one_frame(payload: bytes, is_whole: bool) -> None:
+    """SDKs refuse a frame with more than 16 MiB, and with it all that was streamed before."""
+    (event,) = events_of(InvocationOutcome(payload, LATEST, error=FunctionError(), log_tail=bytes(4096)))
+    size_bytes = len(msgspec.json.encode(event["InvokeComplete"]))
+    assert size_bytes < 16 * 1024 * 1024
+    details, text = event["InvokeComplete"]["ErrorDetails"], payload.decode(errors="replace")
+    assert len(details) > 2_000_000
+    assert text.startswith(details)
+    assert (len(details) == len(text)) is is_whole
+
+
 def test_a_streamed_response_is_its_pieces_and_how_it_ended() -> None:
     """The request for the end waits for it."""
 
