@@ -87,6 +87,8 @@ lock: dev ## write requirements/*.txt anew (UPGRADE=1: newest versions)
 	@echo "lock: clients.txt" && $(pip_compile) requirements/clients.in -o requirements/clients.txt
 	@echo "lock: awscli.txt"  && $(pip_compile) requirements/awscli.in -o requirements/awscli.txt
 	@echo "lock: ansible.txt" && $(pip_compile) requirements/ansible.in -o requirements/ansible.txt
+	@echo "lock: celery.txt"  && $(pip_compile) requirements/celery.in -o requirements/celery.txt
+	@echo "lock: javascript"  && cd requirements/javascript && npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 	@echo "lock: peers.txt"   && $(pip_compile) requirements/peers.in -o requirements/peers.txt
 	@echo "lock: dotnet.txt"  && $(pip_compile) requirements/dotnet.in -o requirements/dotnet.txt
 

@@ -22,6 +22,7 @@ from bench.languages import LANGUAGES, measure_language
 from bench.load import build_request, invoke_request, read_stream, run_load, stream_request
 from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
 from bench.queue_rows import measure_backlog, measure_queue
+from bench.sqs_rows import measure_sqs
 from bench.table import Bound, Line, mebibytes, milliseconds
 from bench.targets import (
     EVENT,
@@ -554,4 +555,5 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "async-drain": measure_drain,
     "queue": measure_queue,
     "queue-backlog": measure_backlog,
+    "sqs": measure_sqs,
 }

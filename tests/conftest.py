@@ -8,6 +8,7 @@ one line for each group. With LAMBENT_REQUIRE=all a skip is a failure: CI leaves
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -71,6 +72,24 @@ def ansible_playbook() -> str:
     if not os.access(path, os.X_OK):
         pytest.skip("needs:ansible:make test where pip reaches a package index")
     return path
+
+
+@pytest.fixture(scope="session")
+def celery_python() -> str:
+    """Give the path of a Python that has Celery with its SQS transport; tools/run_tests.py makes it."""
+    path = str(CHECKOUT / ".cache" / "celery" / "bin" / "python")
+    if not os.access(path, os.X_OK):
+        pytest.skip("needs:celery:make test where pip reaches a package index")
+    return path
+
+
+@pytest.fixture(scope="session")
+def javascript_sdk() -> Path:
+    """Give the folder that holds AWS's SDK for JavaScript; tools/run_tests.py makes it."""
+    folder = CHECKOUT / ".cache" / "javascript"
+    if not (folder / "node_modules").is_dir() or shutil.which("node") is None:
+        pytest.skip("needs:javascript:apt install nodejs npm, then make test where npm reaches a package index")
+    return folder
 
 
 @pytest.hookimpl(wrapper=True)

@@ -80,10 +80,35 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "GetLogEvents",
         "PutRetentionPolicy",
     ),
+    "sqs": (
+        "AddPermission",
+        "CancelMessageMoveTask",
+        "ChangeMessageVisibility",
+        "ChangeMessageVisibilityBatch",
+        "CreateQueue",
+        "DeleteMessage",
+        "DeleteMessageBatch",
+        "DeleteQueue",
+        "GetQueueAttributes",
+        "GetQueueUrl",
+        "ListDeadLetterSourceQueues",
+        "ListMessageMoveTasks",
+        "ListQueueTags",
+        "ListQueues",
+        "PurgeQueue",
+        "ReceiveMessage",
+        "RemovePermission",
+        "SendMessage",
+        "SendMessageBatch",
+        "SetQueueAttributes",
+        "StartMessageMoveTask",
+        "TagQueue",
+        "UntagQueue",
+    ),
 }
 """The operations whose shapes are written, by service model."""
 
-MODULES = {"lambda": "lambda_", "logs": "logs"}
+MODULES = {"lambda": "lambda_", "logs": "logs", "sqs": "sqs"}
 """Service model to the module named after it; `lambda` is a word of Python."""
 
 STATUSES = {("logs", "ServiceUnavailableException"): 503}

@@ -76,6 +76,9 @@ def main(arguments: Sequence[str]) -> int:
         environ["LAMBENT_TEST_AWS_CLI_1"] = str(ROOT / ".cache" / "awscli1" / "bin" / "aws")
     if environments.main(["ansible"]) == 0:
         environ["LAMBENT_TEST_ANSIBLE"] = str(ROOT / ".cache" / "ansible" / "bin" / "ansible-playbook")
+    # Their tests look for them, and say so where they are not.
+    for name in ("celery", "javascript"):
+        environments.main([name])
 
     dotnet.main(["client", "functions"])
 

@@ -6,6 +6,8 @@ Build the environments that a checkout works in, each completely or not at all.
     clients   .cache/clients: boto3 and pytest, for the tests that speak to a server over HTTP
     awscli1   .cache/awscli1: AWS CLI v1
     ansible   .cache/ansible: Ansible with its collections, for tests/iac
+    celery    .cache/celery: Celery with its SQS transport
+    javascript  .cache/javascript: AWS's SDK for JavaScript, where there is npm
     peers     .cache/peers: what `make bench-peers` compares with
     dotnet    .cache/dotnet: a .NET and what calls its compiler, for tools/dotnet.py
     system    Debian packages that tests use, where this is root on Debian
@@ -63,9 +65,14 @@ ENVIRONMENTS = {
     "awscli1": Environment(ROOT / ".cache" / "awscli1", ("awscli.txt",)),
     # Half a hundred collections, of which the tests use one.
     "ansible": Environment(ROOT / ".cache" / "ansible", ("ansible.txt",), compiles=False),
+    "celery": Environment(ROOT / ".cache" / "celery", ("celery.txt",)),
     "peers": Environment(ROOT / ".cache" / "peers", ("peers.txt",)),
     "dotnet": Environment(ROOT / ".cache" / "dotnet", ("dotnet.txt",)),
 }
+
+JAVASCRIPT = ROOT / ".cache" / "javascript"
+JAVASCRIPT_LOCKS = ("package.json", "package-lock.json")
+"""Below requirements/javascript. The lock names no registry: npm takes the one that it is set to."""
 
 SYSTEM_COMMANDS = {
     "curl": ("curl",),
@@ -93,7 +100,7 @@ def say(line: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Build the environments of this checkout.")
-    parser.add_argument("names", nargs="+", choices=[*ENVIRONMENTS, "system"])
+    parser.add_argument("names", nargs="+", choices=[*ENVIRONMENTS, "javascript", "system"])
     parser.add_argument("--python", default=str(Path(sys.executable).resolve()), help="interpreter to build with")
     parser.add_argument("--chosen", action="store_true", help="the interpreter was asked for by name")
     given = parser.parse_args(arguments)
@@ -102,6 +109,8 @@ def main(arguments: Sequence[str]) -> int:
             for name in given.names:
                 if name == "system":
                     install_system_packages()
+                elif name == "javascript":
+                    complete_javascript()
                 else:
                     complete(ENVIRONMENTS[name], given.python, is_chosen=given.chosen)
     except SetupError as error:
@@ -167,6 +176,36 @@ def complete(environment: Environment, python: str, *, is_chosen: bool) -> None:
     partial.write_text(json.dumps(found, indent=1) + "\n")
     partial.replace(stamp)
     say(f"{_name(environment.folder)}: complete")
+
+
+def complete_javascript() -> None:
+    """
+    Install what requirements/javascript locks, unless it is there.
+
+    Raises:
+        SetupError: there is no npm, or it failed. Nothing half-made is left.
+    """
+    locks = {name: _sha256(REQUIREMENTS / "javascript" / name) for name in JAVASCRIPT_LOCKS}
+    stamp = JAVASCRIPT / ".complete"
+    if stamp.is_file() and stamp.read_text() == json.dumps(locks):
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SetupError("there is no npm: apt install npm")
+    _remove(JAVASCRIPT)
+    JAVASCRIPT.mkdir(parents=True)
+    for name in JAVASCRIPT_LOCKS:
+        shutil.copyfile(REQUIREMENTS / "javascript" / name, JAVASCRIPT / name)
+    say(f"{_name(JAVASCRIPT)}: npm ci")
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    with LOG.open("w") as log:
+        done = subprocess.run(command, cwd=JAVASCRIPT, stdout=log, stderr=log, check=False)
+    if done.returncode != 0:
+        _remove(JAVASCRIPT)
+        last = LOG.read_text(errors="replace").splitlines()[-15:]
+        raise SetupError("\n".join(["npm failed; its last words:", *("    " + line for line in last)]))
+    stamp.write_text(json.dumps(locks))
+    say(f"{_name(JAVASCRIPT)}: complete")
 
 
 def _stamp_of(environment: Environment) -> dict[str, Any]:

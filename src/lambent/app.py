@@ -23,7 +23,7 @@ from lambent.access.links import CodeLinks
 from lambent.clock import Clock, SystemClock
 from lambent.destinations.contract import Destinations
 from lambent.destinations.function import FunctionDestination
-from lambent.destinations.queue import EngineQueues, QueueDestination
+from lambent.destinations.queue import QueueDestination
 from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.dispatch.outbox import Outbox
@@ -52,6 +52,8 @@ from lambent.sandbox.probe import choose, gather
 from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.sqs import SimpleQueues
+from lambent.services.sqs.door import Door
 from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import EventQueue
@@ -63,6 +65,7 @@ from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
 from lambent.store.tables import SCHEMA
 from lambent.telemetry.logs import FunctionLogs
+from lambent.telemetry.queues import QueueView
 from lambent.telemetry.segments import Segments
 
 _log = logging.getLogger("lambent")
@@ -159,9 +162,16 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             clock=clock,
             spawn=lambda environment: tasks.create_task(_live(environment)),
         )
-        fleet = LocalFleet(pool)
-        dispatcher = Dispatcher(store, fleet, fleet, quotas, clock)
-        asynchronous = _Asynchronous(settings.api, queue, store, dispatcher, tasks, clock)
+        dispatcher = Dispatcher(store, fleet := LocalFleet(pool), fleet, quotas, clock)
+        queues = SimpleQueues(
+            queue,
+            clock,
+            folder.secret,
+            receivers_max=settings.api.sqs_receivers_max,
+            purge_wait_s=settings.api.sqs_purge_wait_s,
+            recreate_wait_s=settings.api.sqs_recreate_wait_s,
+        )
+        asynchronous = _Asynchronous(settings.api, queue, queues.door, store, dispatcher, tasks, clock)
         keeper = InitialisedKeeper(store, pool, clock)
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
@@ -180,6 +190,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 clock=clock,
             ),
             "logs": logs.service(LogRepository(database, clock), function_logs.fold),
+            "sqs": queues.service,
         }
         admission = Admission(settings.server.requests_max, settings.server.body_bytes_max)
         gateway = Gateway(
@@ -202,6 +213,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                     admission,
                     clock,
                 ),
+                QueueView(queue),
             ),
             admission,
             clock,
@@ -216,10 +228,11 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_supervise("retirement", dispatcher.retire_old_deployments, clock)),
             tasks.create_task(_supervise("keeping initialised", keeper.run, clock)),
             tasks.create_task(_supervise("queue sweep", partial(_sweep, queue, clock), clock)),
+            tasks.create_task(_supervise("move tasks", queues.move_tasks.run, clock)),
             *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
         ]
-        _stop_on_signals(server)
+        _stop_on_signals(server, queues.receivers.close)
         asyncio.get_running_loop().call_soon(ready, endpoint)
         try:
             await server.serve(sockets=[listener])
@@ -238,6 +251,7 @@ class _Asynchronous:
         self,
         settings: ApiSettings,
         queue: EventQueue,
+        door: Door,
         store: FunctionRepository,
         dispatcher: Dispatcher,
         tasks: asyncio.TaskGroup,
@@ -257,7 +271,7 @@ class _Asynchronous:
         )
         self.destinations: Destinations = {
             "lambda": FunctionDestination(self.events, clock),
-            "sqs": QueueDestination(EngineQueues(queue, clock)),
+            "sqs": QueueDestination(door),
         }
         self.outbox = Outbox(queue, self.destinations, clock, time_scale=scale, spawn=self._spawn)
 
@@ -280,10 +294,16 @@ class _Asynchronous:
         await self.outbox.close()
 
 
-def _stop_on_signals(server: GatewayServer) -> None:
+def _stop_on_signals(server: GatewayServer, release: Callable[[], None]) -> None:
+    """Stop the server on a signal; `release` sends those home who would keep it waiting."""
+
+    def stop() -> None:
+        release()
+        server.stop()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):
-            asyncio.get_running_loop().add_signal_handler(number, server.stop)
+            asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
 def _health(

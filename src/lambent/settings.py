@@ -118,6 +118,13 @@ class ApiSettings:
     accept_inert: bool = _option(
         False, "Store settings that this version does not act on instead of refusing them; each is logged as a warning."
     )
+    sqs_receivers_max: int = _option(
+        1024, "ReceiveMessage requests that wait for messages at once; one more is refused. Part of --requests-max."
+    )
+    sqs_purge_wait_s: float = _option(60.0, "Seconds after PurgeQueue in which the queue cannot be purged again.")
+    sqs_recreate_wait_s: float = _option(
+        0.0, "Seconds after DeleteQueue in which no queue of the same name can be made; AWS has 60."
+    )
     concurrent_executions: int = _option(
         1000, "Invocations at once for each account and region, as in GetAccountSettings; one more gets 429."
     )
@@ -308,6 +315,9 @@ def _check(settings: Settings) -> None:
             f"--sandbox: {sandbox.sandbox!r} is not offered by this version; use auto, namespace, rootless or process"
         )
     _check_network(sandbox)
+    _check_range("--sqs-receivers-max", api.sqs_receivers_max, 1, 1_000_000)
+    _check_range("--sqs-purge-wait-s", api.sqs_purge_wait_s, 0, 3600)
+    _check_range("--sqs-recreate-wait-s", api.sqs_recreate_wait_s, 0, 3600)
     _check_range("--concurrent-executions", api.concurrent_executions, 1, 1_000_000)
     _check_range("--async-invocations-max", api.async_invocations_max, 1, 1_000_000)
     _check_range("--async-time-scale", api.async_time_scale, 0.0001, 1)

@@ -60,7 +60,8 @@ def _write_call(http_response, parsed, model, context, **_):
             "operation": model.name,
             "members": context.get(_KEY, []),
             "status": http_response.status_code,
-            "error": parsed.get("Error", {}).get("Code"),
+            # Of a service that kept the codes of the query protocol: the shape's name.
+            "error": parsed.get("Error", {}).get("QueryErrorCode") or parsed.get("Error", {}).get("Code"),
             "test": _running_test(),
         }
     )

@@ -69,6 +69,16 @@ def test_the_aws_cli_creates_invokes_and_deletes(aws, runtime, unique_name, tmp_
     aws("lambda", "delete-function", *named)
 
 
+def test_the_aws_cli_sends_and_receives(aws, unique_name):
+    """Queues by their URL: make, send, receive with all there is."""
+    url = json.loads(aws("sqs", "create-queue", "--queue-name", unique_name))["QueueUrl"]
+    sent = json.loads(aws("sqs", "send-message", "--queue-url", url, "--message-body", "hello"))
+    received = json.loads(aws("sqs", "receive-message", "--queue-url", url, "--attribute-names", "All"))
+    (message,) = received["Messages"]
+    assert (message["Body"], message["MessageId"]) == ("hello", sent["MessageId"])
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
 def test_lambents_own_command_line(server, make_function):
     """ls, invoke and logs are clients of the gateway; --json prints data alone."""
     name = make_function(HELLO)

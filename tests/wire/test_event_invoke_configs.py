@@ -21,6 +21,14 @@ def queue_arn(name, account=ACCOUNT, region=REGION):
     return f"arn:aws:sqs:{region}:{account}:{name}"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def queues(server):
+    """The queues that are named here: a queue has to be there before a function sends to it."""
+    sqs = server.client("sqs")
+    for name in ("q", "dead", "again"):
+        sqs.create_queue(QueueName=name)
+
+
 def refused(call, **parameters):
     with pytest.raises(ClientError) as excinfo:
         call(**parameters)

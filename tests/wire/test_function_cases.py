@@ -343,7 +343,6 @@ def test_code_location_downloads_the_same_bytes(lambda_client, make_function):
     ("setting", "value"),
     [
         ("TracingConfig", {"Mode": "Active"}),
-        ("DeadLetterConfig", {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:q"}),
         ("ImageConfig", {"Command": ["app"]}),
         ("CodeSigningConfigArn", "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0"),
     ],
@@ -394,9 +393,7 @@ def test_accept_inert_stores_and_echoes(own_server, runtime):
 @pytest.mark.parametrize(
     ("operation", "parameters"),
     [
-        ("get_function_recursion_config", {}),
         ("get_function_url_config", {}),
-        ("put_function_event_invoke_config", {"MaximumRetryAttempts": 0}),
     ],
 )
 def test_operations_that_are_not_offered_say_so(lambda_client, make_function, operation, parameters):

@@ -126,7 +126,6 @@ def test_an_unknown_target_is_an_unknown_operation(server, target):
     [
         ("dynamodb", "list_tables", {}),
         ("s3", "list_buckets", {}),
-        ("sqs", "list_queues", {}),
         ("sns", "list_topics", {}),
         ("sts", "get_caller_identity", {}),
         ("apigateway", "get_rest_apis", {}),
@@ -138,7 +137,7 @@ def test_a_service_that_is_not_offered_says_so(server, service, operation, argum
         getattr(server.client(service), operation)(**arguments)
     status, code, message = error_of(excinfo)
     assert (status, code) == (501, "NotImplementedException")
-    assert message == f"{service} is not offered by this version of Lambent: this version answers lambda and logs"
+    assert message == f"{service} is not offered by this version of Lambent: this version answers lambda, logs and sqs"
 
 
 def test_an_unsigned_request_that_names_no_service_says_what_to_do(server):

@@ -23,6 +23,7 @@ from lambent.cli.failure import CommandFailed
 from lambent.cli.invoke import invoke
 from lambent.cli.logs import logs
 from lambent.cli.ls import ls
+from lambent.cli.queue import depth, oldest, peek, purge, redrive
 from lambent.cli.runtimes import runtimes
 from lambent.cli.runtimes_install import install
 from lambent.cli.serve import serve
@@ -59,6 +60,15 @@ app.add_typer(runtimes_app, name="runtimes", help=_help_of(runtimes), rich_help_
 app.command(help=_help_of(conformance), rich_help_panel=SERVER_PANEL)(conformance)
 for command in (deploy, invoke, logs, ls):
     app.command(help=_help_of(command), rich_help_panel=CLIENT_PANEL)(command)
+queue_app = typer.Typer(add_completion=False, no_args_is_help=True)
+for command in (depth, oldest, peek, redrive, purge):
+    queue_app.command(help=_help_of(command))(command)
+app.add_typer(
+    queue_app,
+    name="queue",
+    help="Look into queues and empty them: those of SQS, and the events that wait for functions.",
+    rich_help_panel=CLIENT_PANEL,
+)
 
 
 def _print_version(is_wanted: bool) -> None:

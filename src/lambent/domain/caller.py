@@ -1,6 +1,6 @@
 """Who calls, and for which account and region."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -39,3 +39,5 @@ class Caller(msgspec.Struct, frozen=True):
     """The request's `X-Amzn-Trace-Id`, as sent; from inside an environment with the lineage of what runs there."""
     inside: Inside | None = None
     """The execution environment that calls; None: the request comes from outside."""
+    wait_gone: Callable[[], Awaitable[None]] | None = None
+    """Returns when the caller does not wait for the answer any more; None: nobody can tell."""

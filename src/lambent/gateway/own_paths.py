@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
 from lambent.access.links import CodeLinks
-from lambent.protocol.wire import WireRequest, WireResponse
-from lambent.store.contract import Blobs
+from lambent.domain.caller import Scope
+from lambent.protocol.wire import WireRequest, WireResponse, media_type
+from lambent.store.contract import Blobs, QueueKind, QueueName
+from lambent.telemetry.queues import CONTENT_TYPE, QueueView
 
 PREFIX = "/_lambent/"
 
@@ -16,27 +19,55 @@ _JSON = (b"content-type", b"application/json")
 
 class OwnPaths:
     """
-    Health, and downloads of deployment packages by signed link.
+    Health, metrics, queues, and downloads of deployment packages by signed link.
 
     Args:
         health: returns what `/_lambent/health` shows, awaited.
     """
 
-    def __init__(self, blobs: Blobs, links: CodeLinks, health: Callable[[], Any]) -> None:
+    def __init__(self, blobs: Blobs, links: CodeLinks, health: Callable[[], Any], queues: QueueView) -> None:
         self._blobs = blobs
         self._links = links
         self._health = health
+        self._queues = queues
 
     async def answer(self, request: WireRequest) -> WireResponse:
         """Answer a request whose path begins with `/_lambent/`."""
         rest = request.path[len(PREFIX) :]
+        if rest == "queues/purge":
+            return await self._purge(request)
         if request.method not in {"GET", "HEAD"}:
             return _problem(405, "only GET is answered here")
         if rest == "health":
             return WireResponse(200, [_JSON], msgspec.json.encode(await self._health()))
+        if rest == "metrics":
+            text = (b"content-type", CONTENT_TYPE.encode())
+            return WireResponse(200, [text], await self._queues.metrics())
+        if rest == "queues":
+            return WireResponse(200, [_JSON], msgspec.json.encode(await self._queues.figures()))
+        if rest == "queues/peek":
+            return await self._peek(request)
         if rest.startswith("code/"):
             return await self._code(rest[len("code/") :], request)
         return _problem(404, f"there is no {PREFIX}{rest[:100]}")
+
+    async def _peek(self, request: WireRequest) -> WireResponse:
+        queue, parameters = _queue_of(request)
+        limit = parameters.get("limit", "10")
+        if queue is None or not (limit.isascii() and limit.isdigit() and len(limit) < 4):
+            return _problem(400, _QUEUE_WANTED)
+        return WireResponse(200, [_JSON], msgspec.json.encode(await self._queues.peek(queue, int(limit))))
+
+    async def _purge(self, request: WireRequest) -> WireResponse:
+        # No page of the web can have a browser send this on its own: it would ask for leave first, and get none.
+        if request.method != "POST" or media_type(request) != "application/json":
+            return _problem(405, "only POST with Content-Type: application/json is answered here")
+        queue, _ = _queue_of(request)
+        if queue is None:
+            return _problem(400, _QUEUE_WANTED)
+        if not await self._queues.purge(queue):
+            return _problem(404, f"there is no queue {queue.name}")
+        return WireResponse(200, [_JSON], b"{}")
 
     async def _code(self, sha256: str, request: WireRequest) -> WireResponse:
         if not self._links.verify(sha256, request.query):
@@ -50,6 +81,21 @@ class OwnPaths:
             return WireResponse(200, [(b"content-type", b"application/zip")], b"")
         body = b"" if request.method == "HEAD" else _with_first(first, chunks)
         return WireResponse(200, [(b"content-type", b"application/zip")], body)
+
+
+_QUEUE_WANTED = "name a queue by kind, account, region and queue, as /_lambent/queues shows them"
+
+
+def _queue_of(request: WireRequest) -> tuple[QueueName | None, dict[str, str]]:
+    """Return the queue that a query names, None where it names none, and all parameters."""
+    parameters = dict(parse_qsl(request.query))
+    try:
+        scope = Scope(parameters["account"], parameters["region"])
+        queue = QueueName(scope, QueueKind(parameters["kind"]), parameters["queue"])
+    except (KeyError, ValueError):
+        return None, parameters
+    is_sound = all("/" not in part for part in (scope.account, scope.region)) and len(queue.name) <= 512
+    return (queue if is_sound and "\0" not in queue.name else None), parameters
 
 
 async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:

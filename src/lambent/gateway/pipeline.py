@@ -22,7 +22,7 @@ from lambent.errors.families import (
     NotImplementedException,
     RequestEntityTooLargeException,
 )
-from lambent.gateway.service_selection import Credential, read_credential, select_service
+from lambent.gateway.service_selection import Credential, read_credential, region_of_host, select_service
 from lambent.protocol.errors import error_response_without_model
 from lambent.protocol.service import Protocols, ServiceProtocol
 from lambent.protocol.wire import WireRequest, WireResponse
@@ -83,15 +83,17 @@ class Pipeline:
             await _discard(read_body)
             label = name or "This request"
             reason = (
-                "this version answers lambda and logs" if name else "it names no service: sign it, or send X-Amz-Target"
+                "this version answers lambda, logs and sqs"
+                if name
+                else "it names no service: sign it, or send X-Amz-Target"
             )
             error = NotImplementedException(f"{label} is not offered by this version of Lambent: {reason}")
             return error_response_without_model(request, name or "", error, request_id)
-        protocol = self._protocols.get(service.name)
+        protocol = self._protocols.of(service.name, request)
         try:
             return await self._operate(request, read_body, request_id, endpoint, service, protocol, credential)
         except ApiError as error:
-            return protocol.serialize_error(error, request_id)
+            return protocol.serialize_error(error, request_id, request)
         except DependencyError as error:
             _log.error("request.dependency_failed request_id=%s reason=%s", request_id, error)
             return protocol.serialize_error(
@@ -152,6 +154,8 @@ class Pipeline:
                 trace_header = with_lineage_of(trace_header, running)
             # A function's unsigned call acts where the function is.
             account, region = request.inside.scope.account, request.inside.scope.region
+        elif (named := region_of_host(request.headers.get("host", ""))) is not None:
+            region = named
         if credential is not None:
             region = credential.region
             key = credential.access_key
@@ -165,6 +169,7 @@ class Pipeline:
             endpoint=endpoint,
             trace_header=trace_header,
             inside=request.inside,
+            wait_gone=request.wait_gone,
         )
 
 

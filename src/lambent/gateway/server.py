@@ -81,6 +81,7 @@ class Gateway:
         )
         request_id = self._clock.new_id()
         body = _Body(receive, self._admission, request.headers.get("content-length"))
+        request.wait_gone = body.wait_gone
         try:
             self._admission.enter()
         except TooManyRequests as error:
@@ -173,6 +174,11 @@ class _Body:
                 return chunk if not chunks else b"".join((*chunks, chunk))
             chunks.append(chunk)
             message = await self._receive()
+
+    async def wait_gone(self) -> None:
+        """Return when the client has left. Nobody may be reading the body."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     async def _throw_away(self) -> None:
         """Read the rest so that a client which is still sending gets to see the answer."""

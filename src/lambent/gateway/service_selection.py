@@ -23,10 +23,16 @@ class Credential(msgspec.Struct, frozen=True):
 
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
 
-_TARGETS = {"Logs_20140328": "logs"}
+_TARGETS = {"AmazonSQS": "sqs", "Logs_20140328": "logs"}
 """Prefix of X-Amz-Target to service. Source: `targetPrefix` of the service models."""
 
 _LAMBDA_PATH = re.compile(r"/20\d\d-\d\d-\d\d/(functions|tags|account-settings|layers|event-source-mappings)(/|$)")
+
+
+_QUEUE_PATH = re.compile(r"/\d{12}/[A-Za-z0-9_-]{1,80}(?:\.fifo)?/?")
+"""A queue's URL is an endpoint, also for requests that nobody signed. Observed: curl on a queue's URL."""
+
+_HOST = re.compile(r"(?:lambda|logs|sqs)\.((?:[a-z]{2,4}-)+[a-z]+-\d)\.")
 
 
 def read_credential(authorization: str, query: str) -> Credential | None:
@@ -63,6 +69,14 @@ def select_service(credential: Credential | None, headers: Mapping[str, str], pa
             return _TARGETS[prefix]
         return prefix.partition("_")[0].lower()
     first_label = headers.get("host", "").partition(".")[0]
-    if first_label in {"lambda", "logs"}:
+    if first_label in {"lambda", "logs", "sqs"}:
         return first_label
+    if _QUEUE_PATH.fullmatch(path):
+        return "sqs"
     return "lambda" if _LAMBDA_PATH.match(path) else None
+
+
+def region_of_host(host: str) -> str | None:
+    """Return the region in a host name such as `sqs.eu-west-1.localhost`, for requests that nobody signed."""
+    found = _HOST.match(host)
+    return None if found is None else found[1]

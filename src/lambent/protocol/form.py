@@ -139,7 +139,9 @@ class _Forms:
         def read(field: _Field) -> dict[str, Any]:
             entries = field if is_flattened else field.below.get("entry", _EMPTY)
             out = {}
-            for entry in _in_order(entries):
+            # Observed: old clients leave the number of an only entry out (boto/boto).
+            is_alone = is_flattened and key_name in field.below
+            for entry in [field] if is_alone else _in_order(entries):
                 key = entry.below.get(key_name)
                 if key is None:
                     raise SerializationException("An entry of a map has no key.")

@@ -23,7 +23,23 @@ Parser = Callable[[Mapping[str, str], WireRequest], dict[str, Any]]
 
 def compile_parser(model: ServiceModel, operation: Operation) -> Parser:
     """Build the parser of one operation."""
-    return _COMPILERS[model.protocol](operation)
+    parse = _COMPILERS[model.protocol](operation)
+    member = None if model.dialect is None or model.protocol != "query" else model.dialect.path_member
+    if member is None or operation.input is None or member not in operation.input.members:
+        return parse
+    return _with_path(parse, member)
+
+
+def _with_path(parse: Parser, member: str) -> Parser:
+    """Take the path for a member that the request does not give."""
+
+    def parse_with_path(labels: Mapping[str, str], request: WireRequest) -> dict[str, Any]:
+        parameters = parse(labels, request)
+        if member not in parameters and request.path.strip("/"):
+            parameters[member] = percent_decode(request.path)
+        return parameters
+
+    return parse_with_path
 
 
 def _guard_depth(parse: Parser) -> Parser:

@@ -168,6 +168,7 @@ def _target_router(model: ServiceModel) -> Router:
 
 def _action_router(model: ServiceModel) -> Router:
     matches = {name: OperationMatch(operation) for name, operation in model.operations.items()}
+    only_at_root = frozenset() if model.dialect is None else model.dialect.only_at_root
 
     def match(request: WireRequest) -> OperationMatch:
         is_form = request.method == "POST" and media_type(request) == FORM_TYPE
@@ -178,7 +179,8 @@ def _action_router(model: ServiceModel) -> Router:
             # Observed: a query service answers a request without an Action with 404 and this name as the XML root.
             raise UnknownOperationException("The request names no Action.")
         found = matches.get(action)
-        if found is None:
+        if found is None or (action in only_at_root and request.path.strip("/")):
+            # Observed: a queue's URL takes neither CreateQueue nor ListQueues (localstack/localstack, recorded).
             raise InvalidAction(f"The action {action} is not valid for this endpoint.")
         return found
 

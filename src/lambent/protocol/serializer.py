@@ -241,7 +241,8 @@ def _json_errors(model: ServiceModel) -> ErrorSerializer:
         headers: _Headers = [(_REQUEST_ID, request_id.encode()), content_type]
         _add_query_error(model, error, headers)
         _add_headers(error, headers)
-        body = {"__type": error.code, error.message_key: error.message}
+        named = error.code if model.dialect is None else f"{model.dialect.error_namespace}#{error.code}"
+        body = {"__type": named, error.message_key: error.message}
         body.update(_encodable_fields(model, error.code, error.fields))
         return WireResponse(error.status, headers, encode_json(body))
 
@@ -275,7 +276,7 @@ def _query(model: ServiceModel, operation: Operation) -> Serializer:
     def serialize(output: Mapping[str, Any], request_id: str) -> WireResponse:
         result = "" if write is None else write(output)
         if wrapper is not None:
-            result = f"<{wrapper}>{result}</{wrapper}>"
+            result = f"<{wrapper}>{result}</{wrapper}>" if result else f"<{wrapper}/>"
         metadata = f"<ResponseMetadata>{element('RequestId', request_id)}</ResponseMetadata>"
         body = f'<{name}Response xmlns="{model.xml_namespace}">{result}{metadata}</{name}Response>'
         return WireResponse(operation.status, [(_REQUEST_ID, request_id.encode()), _XML], body.encode())
@@ -284,6 +285,10 @@ def _query(model: ServiceModel, operation: Operation) -> Serializer:
 
 
 def _query_errors(model: ServiceModel) -> ErrorSerializer:
+    texts = {} if model.dialect is None else model.dialect.texts
+    # Observed: boto3 shows `Detail: None` for errors of SQS (localstack/localstack, recorded).
+    detail = "" if model.dialect is None else "<Detail/>"
+
     def serialize(error: ApiError, request_id: str) -> WireResponse:
         headers: _Headers = [(_REQUEST_ID, request_id.encode()), _XML]
         _add_headers(error, headers)
@@ -293,12 +298,13 @@ def _query_errors(model: ServiceModel) -> ErrorSerializer:
         party = "Sender" if error.status < 500 else "Receiver"
         shape = model.errors.get(error.code)
         fields = compile_xml_writer(shape)(error.fields) if shape is not None and error.fields else ""
+        text = texts.get(error.code, error.message)
         # The text stands in `Message` for clients and once more where the shape spells its member otherwise.
-        own_text = element(error.message_key, error.message) if error.message_key != "Message" else ""
+        own_text = element(error.message_key, text) if error.message_key != "Message" and not detail else ""
         body = (
             f'<ErrorResponse xmlns="{model.xml_namespace}"><Error>{element("Type", party)}'
-            f"{element('Code', _query_code(model, error.code))}{element('Message', error.message)}"
-            f"{own_text}{fields}</Error>{element('RequestId', request_id)}</ErrorResponse>"
+            f"{element('Code', _query_code(model, error.code))}{element('Message', text)}"
+            f"{own_text}{fields}{detail}</Error>{element('RequestId', request_id)}</ErrorResponse>"
         )
         return WireResponse(error.status, headers, body.encode())
 

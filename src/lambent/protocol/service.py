@@ -30,13 +30,14 @@ class ServiceProtocol:
     Args:
         name: the model's name in botocore, e.g. `lambda`.
         shape_violation: the error that a request breaking the model's constraints gets.
+        in_query: in the query protocol, which the service speaks beside the one that its model prefers.
 
     Raises:
         UnknownService: botocore has no such model.
     """
 
-    def __init__(self, name: str, shape_violation: type[ApiError]) -> None:
-        self._model = ServiceModel(name)
+    def __init__(self, name: str, shape_violation: Callable[[str], ApiError], *, in_query: bool = False) -> None:
+        self._model = ServiceModel(name, in_query=in_query)
         self._shape_violation = shape_violation
         self._route = compile_router(self._model)
         self._write_error = compile_error_serializer(self._model)
@@ -48,6 +49,8 @@ class ServiceProtocol:
         self.operations = frozenset(self._model.operations)
         self.needs_body_to_match = self._model.protocol == "query"
         """Whether the operation's name is in the body, so that its size limit is not known before it is read."""
+        self.has_query_dialect = self._model.dialect is not None
+        """Whether requests may speak the query protocol instead."""
 
     def match(self, request: WireRequest) -> OperationMatch:
         """
@@ -99,9 +102,19 @@ class ServiceProtocol:
             serializer = self._compile(self._serializers, compile_serializer, operation)
         return serializer(output, request_id)
 
-    def serialize_error(self, error: ApiError, request_id: str) -> WireResponse:
-        """Write an error in the protocol's form, whether or not the model holds it."""
-        return self._write_error(error, request_id)
+    def serialize_error(self, error: ApiError, request_id: str, request: WireRequest | None = None) -> WireResponse:
+        """Write an error in the protocol's form, whether or not the model holds it; `request` is what it answers."""
+        response = self._write_error(error, request_id)
+        if (
+            self.has_query_dialect
+            and not self.needs_body_to_match
+            and response.status < 500
+            and request is not None
+            and request.headers.get("x-amzn-query-mode") != "true"
+        ):
+            # Observed: statuses of the query protocol are for clients that ask for them (CloudWatch, recorded 2025).
+            response.status = 400
+        return response
 
     def _compile(
         self, plans: dict[str, _Plan], compile_plan: Callable[[ServiceModel, Operation], _Plan], operation: Operation
@@ -119,9 +132,10 @@ class Protocols:
         shape_violations: name of a service to the error that a request breaking its model's constraints gets.
     """
 
-    def __init__(self, shape_violations: Mapping[str, type[ApiError]]) -> None:
+    def __init__(self, shape_violations: Mapping[str, Callable[[str], ApiError]]) -> None:
         self._shape_violations = dict(shape_violations)
         self._known: dict[str, ServiceProtocol] = {}
+        self._in_query: dict[str, ServiceProtocol] = {}
 
     def __contains__(self, name: object) -> bool:
         return name in self._shape_violations
@@ -137,3 +151,19 @@ class Protocols:
         if protocol is None:
             protocol = self._known[name] = ServiceProtocol(name, self._shape_violations[name])
         return protocol
+
+    def of(self, name: str, request: WireRequest) -> ServiceProtocol:
+        """
+        Return the protocol of a service that a request speaks.
+
+        Raises:
+            KeyError: no such service was given.
+        """
+        protocol = self.get(name)
+        if not protocol.has_query_dialect or "x-amz-target" in request.headers:
+            return protocol
+        in_query = self._in_query.get(name)
+        if in_query is None:
+            in_query = ServiceProtocol(name, self._shape_violations[name], in_query=True)
+            self._in_query[name] = in_query
+        return in_query

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from lambent.protocol.query_dialects import DIALECTS, add_errors, speak_query
+
 
 class UnknownService(LookupError):
     """botocore ships no model of this name."""
@@ -133,13 +135,19 @@ class ServiceModel:
 
     Args:
         name: the model's name in botocore, e.g. `lambda`.
+        in_query: in the query protocol, which a service with a row in `DIALECTS` speaks beside its own.
 
     Raises:
         UnknownService: botocore has no such model.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, in_query: bool = False) -> None:
         raw = _read_model(name)
+        self.dialect = DIALECTS.get(name)
+        if self.dialect is not None:
+            add_errors(raw, self.dialect)
+            if in_query:
+                speak_query(raw, self.dialect)
         metadata = raw["metadata"]
         self.name = name
         self.raw_shapes: Mapping[str, Mapping[str, Any]] = raw["shapes"]

@@ -34,6 +34,10 @@ UNCHECKED_ENUMS = frozenset(
     {("lambda", "CreateFunction", "Runtime"), ("lambda", "UpdateFunctionConfiguration", "Runtime")}
 )
 """Service, operation and shape of enums that the service itself checks, since it answers with another error."""
+
+CHECK_ENUMS_THEMSELVES = frozenset({"sqs"})
+"""Services that check every enum themselves."""
+# Observed: SQS answers an unknown attribute with InvalidAttributeName (localstack/localstack, recorded answers).
 # Observed: an unknown runtime is an InvalidParameterValueException that also speaks of ARNs
 # (localstack/localstack, recorded answers of CreateFunction).
 
@@ -209,7 +213,11 @@ class _Checks:
     def _enum(self, shape: Shape) -> Mapping[str, None] | None:
         """Return the values of an enum, in the model's order, unless the service checks them itself."""
         values = shape.traits.get("enum")
-        if not values or (self._service, self._operation, shape.name) in UNCHECKED_ENUMS:
+        if (
+            not values
+            or self._service in CHECK_ENUMS_THEMSELVES
+            or (self._service, self._operation, shape.name) in UNCHECKED_ENUMS
+        ):
             return None
         return dict.fromkeys(values)
 

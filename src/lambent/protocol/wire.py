@@ -1,6 +1,6 @@
 """Requests and responses as the engine sees them: HTTP without a server."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,6 +21,8 @@ class WireRequest:
     body: bytes = b""
     inside: Inside | None = None
     """The execution environment that it comes from; None: from outside."""
+    wait_gone: Callable[[], Awaitable[None]] | None = None
+    """Returns when the client has left. To be called once the body is read; None: nobody can tell."""
 
 
 class BodyStream(Protocol):

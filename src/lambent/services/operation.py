@@ -47,8 +47,8 @@ class Service(msgspec.Struct, frozen=True):
     handlers: Mapping[str, Handler]
     not_offered: Mapping[str, str]
     """Operation to the reason, for the 501 answer."""
-    shape_violation: type[ApiError]
-    """The class that a request violating the model's constraints gets."""
+    shape_violation: Callable[[str], ApiError]
+    """Makes of a text the error that a request violating the model's constraints gets."""
     body_limits: Mapping[str, BodyLimit] = {}
     """By operation, where the limit is not `default_body_limit`."""
     default_body_limit: BodyLimit = DEFAULT_BODY_LIMIT

@@ -17,7 +17,7 @@ from typing import Any, cast
 from lambent.access.links import CodeLinks
 from lambent.destinations.contract import Destinations
 from lambent.destinations.function import FunctionDestination
-from lambent.destinations.queue import EngineQueues, QueueDestination
+from lambent.destinations.queue import QueueDestination
 from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Caller, Scope
@@ -36,6 +36,7 @@ from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.operation import Service
+from lambent.services.sqs import SimpleQueues
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import LogPosition, NewLogEvent
 from lambent.store.database import Database
@@ -134,9 +135,10 @@ class InProcessApi:
         events = AsyncInvocations(
             queue, store, dispatcher, clock, most=1, processors=1, time_scale=1.0, spawn=_run_nothing
         )
+        self.queues = SimpleQueues(queue, clock, bytes(32), receivers_max=0, purge_wait_s=60, recreate_wait_s=0)
         destinations: Destinations = {
             "lambda": FunctionDestination(events, clock),
-            "sqs": QueueDestination(EngineQueues(queue, clock)),
+            "sqs": QueueDestination(self.queues.door),
         }
         self._activation = Activation(store, packages, runtimes, clock, _expect_nothing, _start_nothing)
         self.services: dict[str, Service] = {
@@ -154,6 +156,7 @@ class InProcessApi:
                 clock=clock,
             ),
             "logs": logs.service(self.logs, _fold_nothing),
+            "sqs": self.queues.service,
         }
         self.protocols = protocols or Protocols(
             {name: service.shape_violation for name, service in self.services.items()}

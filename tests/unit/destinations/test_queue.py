@@ -1,26 +1,16 @@
-"""SQS queues as destinations, and the queues of the engine where no SQS API answers."""
+"""SQS queues as destinations."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Mapping
 
-import msgspec
 import pytest
 
-from lambent.destinations.contract import Attribute, Message
-from lambent.destinations.queue import EngineQueues, QueueDestination, QueuedMessage
+from lambent.destinations.contract import Attribute, Message, NoSuchTarget
+from lambent.destinations.queue import QueueDestination
 from lambent.domain.caller import Scope
 from lambent.domain.destination import Target, parse_target
-from lambent.errors.families import DependencyError
-from lambent.store.blobs import FileBlobs
-from lambent.store.contract import EventQueue, QueueKind, QueueName, QueueRules
-from lambent.store.database import Database
-from lambent.store.queue import DurableEventQueue
-from lambent.testing.stores import make_sqlite
-from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
-QUEUE = QueueName(SCOPE, QueueKind.SQS, "dead")
 MESSAGE = Message(b'{"k":1}', "Root=1-a-b", {"RequestID": Attribute("String", "r1")})
 
 
@@ -30,53 +20,40 @@ def target(name: str) -> Target:
     return found
 
 
-def tell(folder: Path, story: Callable[[QueueDestination, EventQueue], Awaitable[None]]) -> None:
-    make_sqlite(folder / "state.db")
+class Door:
+    """Queues that note what is sent into them."""
 
-    async def run() -> None:
-        clock = VirtualClock()
-        async with (
-            Database(folder / "state.db") as database,
-            DurableEventQueue(database, FileBlobs(folder / "payloads"), clock) as queue,
-        ):
-            await story(QueueDestination(EngineQueues(queue, clock)), queue)
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.sent: list[tuple[str, str, dict[str, tuple[str, str]], str]] = []
 
-    asyncio.run(run())
+    async def exists(self, scope: Scope, name: str) -> bool:
+        return scope == SCOPE and name in self.names
 
-
-def test_a_message_is_in_the_queue_with_its_attributes(tmp_path: Path) -> None:
-    """Body, attributes and trace; the queue is made with the first, and each message has an id of its own."""
-
-    async def story(destination: QueueDestination, queue: EventQueue) -> None:
-        for _ in range(2):
-            await destination.deliver(target("dead"), MESSAGE)
-        first, second = (await queue.claim({QUEUE: 10}, 30)).claims
-        assert first.body == MESSAGE.body
-        assert first.id != second.id
-        kept = msgspec.json.decode(first.attributes, type=QueuedMessage)
-        assert kept == QueuedMessage("Root=1-a-b", {"RequestID": ("String", "r1")})
-
-    tell(tmp_path, story)
+    async def send(
+        self, scope: Scope, name: str, body: str, attributes: Mapping[str, tuple[str, str]], trace_header: str = ""
+    ) -> bool:
+        if not await self.exists(scope, name):
+            return False
+        self.sent.append((name, body, dict(attributes), trace_header))
+        return True
 
 
-def test_a_full_queue_takes_it_later(tmp_path: Path) -> None:
+def test_a_message_goes_in_by_the_door() -> None:
+    """Body, attributes and trace."""
+    door = Door("dead")
+    asyncio.run(QueueDestination(door).deliver(target("dead"), MESSAGE))
+    assert door.sent == [("dead", '{"k":1}', {"RequestID": ("String", "r1")}, "Root=1-a-b")]
+
+
+def test_a_queue_that_is_gone_may_come_again() -> None:
     """It is no loss: the message stays where it is, and is tried again."""
-
-    async def story(destination: QueueDestination, queue: EventQueue) -> None:
-        await queue.define(QUEUE, QueueRules(events_max=1))
-        await destination.deliver(target("dead"), MESSAGE)
-        with pytest.raises(DependencyError) as refused:
-            await destination.deliver(target("dead"), MESSAGE)
-        assert refused.value.retryable
-
-    tell(tmp_path, story)
+    with pytest.raises(NoSuchTarget):
+        asyncio.run(QueueDestination(Door()).deliver(target("dead"), MESSAGE))
 
 
-def test_only_names_of_standard_queues_are_there(tmp_path: Path) -> None:
-    """What no queue can be called cannot be configured."""
-
-    async def story(destination: QueueDestination, queue: EventQueue) -> None:
-        for name, is_there in (("dead", True), ("a" * 80, True), ("a" * 81, False), ("a b", False), ("a.fifo", False)):
-            assert await destination.exists(target(name)) is is_there
-
-    tell(tmp_path, story)
+def test_only_standard_queues_are_there() -> None:
+    """What is no queue, or of the other type, cannot be configured."""
+    destination = QueueDestination(Door("dead", "a.fifo"))
+    for name, is_there in (("dead", True), ("other", False), ("a b", False), ("a.fifo", False)):
+        assert asyncio.run(destination.exists(target(name))) is is_there

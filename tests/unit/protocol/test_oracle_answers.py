@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.errors.families import ApiError
+from lambent.protocol.query_dialects import DIALECTS
 from lambent.protocol.service_model import ServiceModel
 
 SERVICES = ("lambda", "logs", "sqs", "sns", "cloudwatch")
@@ -27,7 +28,14 @@ OPERATIONS = [
     for name in ServiceModel(service).operations
     if (service, name) not in EVENT_STREAMS
 ]
-ERRORS = [(service, name) for service in SERVICES for name in ServiceModel(service).errors]
+ERRORS = [
+    (service, name)
+    for service in SERVICES
+    for name in ServiceModel(service).errors
+    # Errors of a dialect that the model does not hold: botocore does not know them by shape either.
+    if name not in ("AccessDeniedException", "InvalidParameterValueException", "MissingRequiredParameterException")
+    or service != "sqs"
+]
 
 
 @pytest.mark.parametrize(("service", "operation"), OPERATIONS)
@@ -102,6 +110,8 @@ def test_a_modelled_error_is_read_as_what_was_meant(
         assert fields.items() <= parsed["Modelled"].items()
         assert parsed["ResponseMetadata"]["RequestId"] == "id"
         if oracle.model.is_query_compatible:
-            assert parsed["Error"]["Code"] == trait.get("code", name)
+            dialect = DIALECTS.get(service)
+            code = trait.get("code", name) if dialect is None else dialect.errors.get(name, (name,))[0]
+            assert parsed["Error"]["Code"] == code
 
     check()

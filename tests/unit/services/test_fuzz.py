@@ -33,6 +33,7 @@ CPU_MAX_S = 20
 ROLE = "arn:aws:iam::000000000000:role/r"
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 LAYER_ARN = "arn:aws:lambda:us-east-1:000000000000:layer:l"
+QUEUE_ARN = "arn:aws:sqs:us-east-1:000000000000:"
 GROUP_ARN = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/f"
 
 
@@ -118,6 +119,15 @@ async def set_up(api: InProcessApi) -> None:
     await api.call("UpdateFunctionConfiguration", FunctionName="updating", MemorySize=256)
     await api.write_logs("/aws/lambda/f", "stream", "START", "something", "END")
     await api.write_logs("/aws/lambda/f", "other", "\N{COLLISION SYMBOL}", "")
+    await api.call("CreateQueue", "sqs", QueueName="dead")
+    redrive = json.dumps({"deadLetterTargetArn": QUEUE_ARN + "dead", "maxReceiveCount": 1})
+    await api.call("CreateQueue", "sqs", QueueName="q", Attributes={"RedrivePolicy": redrive}, tags={"k": "v"})
+    await api.call("CreateQueue", "sqs", QueueName="f.fifo", Attributes={"FifoQueue": "true"})
+    await api.call("AddPermission", "sqs", QueueUrl="q", Label="s", AWSAccountIds=["1" * 12], Actions=["*"])
+    for body in ("a", "b"):
+        await api.call("SendMessage", "sqs", QueueUrl="q", MessageBody=body)
+    HANDLES.append((await api.call("ReceiveMessage", "sqs", QueueUrl="q"))["Messages"][0]["ReceiptHandle"])
+    TASKS.append((await api.call("StartMessageMoveTask", "sqs", SourceArn=QUEUE_ARN + "dead"))["TaskHandle"])
 
 
 FUNCTIONS = [
@@ -202,7 +212,14 @@ def marker(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
+HANDLES: list[str] = []
+TASKS: list[str] = []
+"""A receipt handle, and a task's, as soon as the stage is set."""
+
+QUEUES = ["q", "f.fifo", "dead", "https://sqs/000000000000/q", "missing", "http://x/111122223333/q", "a b", ""]
+
 USUAL = {
+    "sqs": ("CreateQueueRequest.tags",),
     "lambda": (
         *(f"CreateFunctionRequest.{member}" for member in ("Runtime", "Handler")),
         *("FunctionCode.ZipFile", "LayerVersionContentInput.ZipFile", "UpdateFunctionCodeRequest.ZipFile"),
@@ -311,9 +328,37 @@ WORDS: dict[str, dict[str, list[Any]]] = {
     },
 }
 
+WORDS["sqs"] = {
+    **{f"{operation}Request.QueueUrl": QUEUES for operation in ServiceModel("sqs").operations},
+    "CreateQueueRequest.QueueName": ["q", "new", "new.fifo", *QUEUES],
+    "GetQueueUrlRequest.QueueName": QUEUES,
+    "GetQueueUrlRequest.QueueOwnerAWSAccountId": ["000000000000", "111122223333", "x"],
+    "StartMessageMoveTaskRequest.SourceArn": [QUEUE_ARN + "q", QUEUE_ARN + "dead", "arn:aws:sqs:x"],
+    "StartMessageMoveTaskRequest.DestinationArn": [QUEUE_ARN + "q", QUEUE_ARN + "f.fifo", "x"],
+    "ListMessageMoveTasksRequest.SourceArn": [QUEUE_ARN + "dead", QUEUE_ARN + "missing", "x"],
+    "CancelMessageMoveTaskRequest.TaskHandle": TASKS,
+    **{
+        f"{holder}.ReceiptHandle": HANDLES
+        for operation in ("ChangeMessageVisibility", "DeleteMessage")
+        for holder in (f"{operation}Request", f"{operation}BatchRequestEntry")
+    },
+    "AddPermissionRequest.Label": ["new", "s", ""],
+    "AddPermissionRequest.AWSAccountIds": [["111122223333"], [], ["x"]],
+    "AddPermissionRequest.Actions": [["SendMessage"], [], ["x"] * 8],
+    "RemovePermissionRequest.Label": ["s", "new"],
+    "QueueAttributeName": ["DelaySeconds", "Policy", "RedrivePolicy", "FifoQueue", "All", "QueueArn", "X"],
+    "TagKey": ["k", "aws:x", ""],
+    "Token": [marker("q"), "", "x"],
+    "NullableInteger": [1, 0, 10, -1, 43200, 2**31 - 1],
+    "BoxedInteger": [1, 1000, 0, -1],
+    "MessageAttributeName": ["All", "k.*", "..", ""],
+    "MessageSystemAttributeName": ["All", "SenderId", "X"],
+    "String": ["1", "a-b", "", "\x00", "String", "Number.x", "Binary", "{}", POLICIES[0], "x" * 300],
+}
+
 OFFERED = [
     (service, operation)
-    for service, not_offered in (("lambda", NOT_OFFERED), ("logs", LOGS_NOT_OFFERED))
+    for service, not_offered in (("lambda", NOT_OFFERED), ("logs", LOGS_NOT_OFFERED), ("sqs", {}))
     for operation in sorted(ServiceModel(service).operations)
     if operation not in not_offered
 ]

@@ -23,10 +23,13 @@ from lambent.services.lambda_.conformance import JUDGEMENTS as LAMBDA
 from lambent.services.lambda_.not_offered import NOT_OFFERED as LAMBDA_NOT_OFFERED
 from lambent.services.logs.conformance import JUDGEMENTS as LOGS
 from lambent.services.logs.not_offered import NOT_OFFERED as LOGS_NOT_OFFERED
+from lambent.services.sqs.conformance import JUDGEMENTS as SQS
+from lambent.services.sqs.not_offered import NOT_OFFERED as SQS_NOT_OFFERED
 
 SERVICES: Mapping[str, tuple[str, Judgements, Mapping[str, str]]] = {
     "lambda": ("lambda_", LAMBDA, LAMBDA_NOT_OFFERED),
     "logs": ("logs", LOGS, LOGS_NOT_OFFERED),
+    "sqs": ("sqs", SQS, SQS_NOT_OFFERED),
 }
 """Service model to its module of errors, its judgements, and its operations that are not offered."""
 

@@ -1,0 +1,70 @@
+"""The query protocol of services whose models have lost it."""
+
+from lambent.protocol.query_dialects import DIALECTS
+from lambent.protocol.service import Protocols
+from lambent.protocol.service_model import ServiceModel
+from lambent.protocol.wire import WireRequest
+from lambent.services.sqs import lacking
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def test_every_name_and_code_is_there() -> None:
+    """A list, a map or an error that a newer model brings needs a line of its own."""
+    for service, dialect in DIALECTS.items():
+        model = ServiceModel(service)
+        shapes = model.raw_shapes
+        lists = {name for name, shape in shapes.items() if shape["type"] == "list"}
+        maps = {name for name, shape in shapes.items() if shape["type"] == "map"}
+        assert (lists, maps) == (set(dialect.items), set(dialect.entries))
+        same = {"InvalidAttributeName", "InvalidAttributeValue", "InvalidIdFormat", "InvalidMessageContents"}
+        assert set(model.errors) - same == set(dialect.errors)
+        assert model.is_query_compatible and model.protocol == "json"
+        assert ServiceModel(service, in_query=True).protocol == "query"
+
+
+def test_each_request_chooses() -> None:
+    """By its target or by its form, on any path; what is compiled is kept for the next."""
+    protocols = Protocols({"sqs": lacking})
+    by_target = WireRequest("POST", "/", headers={"x-amz-target": "AmazonSQS.ListQueues"})
+    by_form = WireRequest("POST", "/111122223333/q", headers=FORM, body=b"Action=PurgeQueue")
+    assert protocols.of("sqs", by_target) is protocols.get("sqs")
+    spoken = protocols.of("sqs", by_form)
+    assert spoken is protocols.of("sqs", by_form) is not protocols.get("sqs")
+    match = spoken.match(by_form)
+    assert match.operation.name == "PurgeQueue"
+    assert spoken.parse(match, by_form) == {"QueueUrl": "/111122223333/q"}
+
+
+def test_old_forms_are_read() -> None:
+    """Numbered entries of lists, maps and structures, and the only entry of a map without its number."""
+    spoken = Protocols({"sqs": lacking}).of("sqs", WireRequest("GET", "/"))
+
+    def parsed(form: str) -> dict[str, object]:
+        request = WireRequest("GET", "/", form)
+        return spoken.parse(spoken.match(request), request)
+
+    assert parsed("Action=SetQueueAttributes&QueueUrl=q&Attribute.Name=DelaySeconds&Attribute.Value=1") == {
+        "QueueUrl": "q",
+        "Attributes": {"DelaySeconds": "1"},
+    }
+    assert parsed("Action=AddPermission&AWSAccountId.1=1&AWSAccountId.2=2&ActionName.1=*&Label=l&QueueUrl=q") == {
+        "AWSAccountIds": ["1", "2"],
+        "Actions": ["*"],
+        "Label": "l",
+        "QueueUrl": "q",
+    }
+    entry = "SendMessageBatchRequestEntry.1"
+    value = f"{entry}.MessageAttribute.1.Value"
+    assert parsed(
+        f"Action=SendMessageBatch&{entry}.Id=a&{entry}.MessageBody=m&{entry}.MessageAttribute.1.Name=k"
+        f"&{value}.DataType=Binary&{value}.BinaryValue=AA%3D%3D"
+    ) == {
+        "Entries": [
+            {
+                "Id": "a",
+                "MessageBody": "m",
+                "MessageAttributes": {"k": {"DataType": "Binary", "BinaryValue": b"\x00"}},
+            }
+        ]
+    }
