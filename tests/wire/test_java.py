@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from wire.support import LAMBENT, ROLE, ROOT, RUNTIMES_DIR, error_of, invoke, tail_of, wait_for, wait_updated, zip_of
 
 SOURCES = Path(__file__).with_name("java")
+OFFICIAL_CLIENT = Path(__file__).with_name("java_official") / "pom.xml"
 LIBRARIES = ROOT / ".cache" / "java"
 """AWS's libraries, fetched once."""
 
@@ -102,6 +103,32 @@ def test_forms_of_handlers(make_java, lambda_client):
         wait_updated(lambda_client, name)
         answer, payload = invoke(lambda_client, name, event)
         assert ("FunctionError" not in answer, payload) == (True, expected)
+
+
+OFFICIAL = """#!/bin/sh
+# AWS's client, which the package brings, in the place of the runtime's.
+exec "$1" -cp "$LAMBDA_TASK_ROOT/lib/*" com.amazonaws.services.lambda.runtime.api.client.AWSLambda "$_HANDLER"
+"""
+"""As examples/java/README.md has it."""
+
+
+def test_rt05_the_official_client_by_a_wrapper(make_java, lambda_client, classes, libraries):
+    """RT-05: AWS's own client from Maven Central serves calls and errors, where the function asks for it."""
+    jars = {path.name: path.read_bytes() for path in fetched(OFFICIAL_CLIENT, "official").glob("*.jar")}
+    assert any(name.startswith("aws-lambda-java-runtime-interface-client") for name in jars)
+    files = {**classes, "official": OFFICIAL.encode()}
+    files |= {f"lib/{name}": content for name, content in {**libraries, **jars}.items()}
+    archive = zip_of(files, modes={"official": 0o755})
+    name = make_java(
+        "x.H", archive=archive, Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/official"}}
+    )
+    for number in (1, 2):
+        assert invoke(lambda_client, name, {"title": "t", "n": number})[1] == {"text": f"t {number}"}
+    lambda_client.update_function_configuration(FunctionName=name, Handler="x.Nope")
+    wait_updated(lambda_client, name)
+    answer, told = invoke(lambda_client, name, {})
+    assert (answer["FunctionError"], told["errorType"]) == ("Unhandled", "java.lang.ClassNotFoundException")
+    assert told["errorMessage"] == "Class not found: x.Nope"
 
 
 def test_a_package_of_jars(make_java, lambda_client, classes, libraries):
