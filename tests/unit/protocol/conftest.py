@@ -91,9 +91,10 @@ class Oracle:
     def error(self, operation: str, response: WireResponse) -> dict[str, Any]:
         """Let botocore read an error as its client does: the general form, then the members of the shape."""
         parsed: dict[str, Any] = self._parse(response, self.model.operation_model(operation).output_shape)
-        # As the client does: where a service kept the codes of the query protocol, the shape has another name.
+        # Where a service kept the codes of the query protocol, the shape has another name, which not all models tell.
         error = parsed["Error"]
-        shape = self.model.shape_for_error_code(error.get("QueryErrorCode", error["Code"]))
+        named = self.model.shape_for_error_code(error.get("QueryErrorCode", error["Code"]))
+        shape = named or self.model.shape_for_error_code(error["Code"])
         if shape is not None:
             parsed["Modelled"] = self._parse(response, shape)
         return parsed
