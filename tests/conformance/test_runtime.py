@@ -8,6 +8,7 @@ import functools
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from lambent.clock import SystemClock
 from lambent.runtimes import nodejs
 from lambent.runtimes.contract import Runtimes, RuntimeUnavailable
 from lambent.runtimes.registry import HostRuntimes
+from lambent.sandbox.contract import Exit
 from lambent.testing.conformance.runtime import (
     REQUEST_ID,
     Answered,
@@ -71,11 +73,6 @@ class TestPython(ManagedRuntimeConformance):
         "error": {"app.py": "def handler(event, context):\n    raise ValueError('boom')\n"},
         "init_error": {"app.py": "raise ValueError('boom')\n"},
         "exit": {"app.py": "import os\ndef handler(event, context):\n    os._exit(3)\n"},
-        "goodbye": {
-            # AWS's client waits for the next event in another thread, for which `sys.exit` waits.
-            "app.py": "import os, signal\ndef leave(number, frame):\n    print('goodbye')\n    os._exit(0)\n"
-            "signal.signal(signal.SIGTERM, leave)\ndef handler(event, context):\n    return 1\n"
-        },
         "context": {
             "app.py": "import time\ndef handler(event, c):\n    left = c.get_remaining_time_in_millis()\n"
             "    time.sleep(0.01)\n"
@@ -109,6 +106,14 @@ class TestPython(ManagedRuntimeConformance):
         (answer,) = self.run_files(files, event, **given)
         assert answer.kind == "response", answer
         return answer.json()
+
+    def test_it_may_say_goodbye(self) -> None:
+        """
+        Without a handler it just ends. Whether one runs is AWS's client's affair: while it waits for the next event,
+        most versions of CPython run none.
+        """
+        _, end = self.run("echo", {}, shuts_down=True)
+        assert (end.how, end.output) == (Exit(signal=signal.SIGTERM), "")
 
     def test_the_path_is_lambdas(self) -> None:
         """The package comes first, then layers, then the runtime; this machine's own packages are nowhere."""
