@@ -109,8 +109,8 @@ class TestPython(ManagedRuntimeConformance):
 
     def test_it_may_say_goodbye(self) -> None:
         """
-        Without a handler it just ends. With one it depends on AWS's client, which waits in native code up to python3.11,
-        and on CPython, which misses a signal between its last look at signals and the wait for a thread.
+        Without a handler it just ends. With one it depends on AWS's client, which waits in native code up to
+        python3.11, and on CPython, which misses a signal between its last look for one and the wait for a thread.
         """
         _, end = self.run("echo", {}, shuts_down=True)
         assert (end.how, end.output) == (Exit(signal=signal.SIGTERM), "")
