@@ -1,10 +1,10 @@
 """
-What all queues hold: for the operator's command, and for metrics.
+What all queues hold, and what became of event source mappings' records: for the operator's command, and for metrics.
 
 In: the event queue. Out: figures, messages as they wait, the text form of metrics. Never: a message claimed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -50,10 +50,16 @@ class Peeked(msgspec.Struct, frozen=True):
 
 
 class QueueView:
-    """Looks at the queues of all accounts."""
+    """
+    Looks at the queues of all accounts.
 
-    def __init__(self, events: EventQueue) -> None:
+    Args:
+        mappings: returns, by UUID of a mapping that asks for them and by name, its counts.
+    """
+
+    def __init__(self, events: EventQueue, mappings: Callable[[], Mapping[str, Mapping[str, int]]] = dict) -> None:
         self._events = events
+        self._mappings = mappings
 
     async def figures(self) -> list[QueueFigures]:
         """
@@ -86,7 +92,7 @@ class QueueView:
         from prometheus_client import CollectorRegistry, generate_latest
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Snapshot(await self._summed()))
+        registry.register(_Snapshot(await self._summed(), self._mappings()))
         return generate_latest(registry)
 
     async def _summed(self) -> list[QueueFigures]:
@@ -109,11 +115,12 @@ class QueueView:
 class _Snapshot:
     """What Prometheus's library collects: figures that were gathered before it asked."""
 
-    def __init__(self, queues: Sequence[QueueFigures]) -> None:
+    def __init__(self, queues: Sequence[QueueFigures], mappings: Mapping[str, Mapping[str, int]]) -> None:
         self._queues = queues
+        self._mappings = mappings
 
     def collect(self) -> list[Any]:
-        from prometheus_client.core import GaugeMetricFamily
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         labels = ["kind", "account", "region", "queue"]
         events = GaugeMetricFamily(
@@ -130,7 +137,15 @@ class _Snapshot:
                 events.add_metric([*named, state], getattr(queue, state))
             if queue.oldest_age_s is not None:
                 oldest.add_metric(named, queue.oldest_age_s)
-        return [events, oldest]
+        records = CounterMetricFamily(
+            "lambent_event_source_mapping_events",
+            "What became of the records of mappings with MetricsConfig, by AWS's names, since their pollers began.",
+            labels=["mapping", "metric"],
+        )
+        for uuid, counts in self._mappings.items():
+            for name, count in counts.items():
+                records.add_metric([uuid, name], count)
+        return [events, oldest, records]
 
 
 def _figures(name: QueueName, depth: Depth) -> QueueFigures:

@@ -151,6 +151,7 @@ class InProcessApi:
                 provisioned=KeptAsAsked(),
                 events=events,
                 destinations=destinations,
+                queues=self.queues.sources,
                 links=CodeLinks(bytes(32), clock),
                 quotas=quotas,
                 clock=clock,
