@@ -368,7 +368,7 @@ class AsyncInvocations:
                 took_s = self._clock.monotonic() - began
         finally:
             starting.end()
-            function.room.end(took_s)
+            function.room.end(took_s, self._clock.monotonic())
             self._at_work -= 1
             if function.waiting and not self._is_stopping:
                 # Now, and not when the loop gets there: an environment that falls idle is frozen.

@@ -8,7 +8,13 @@ Invocations a second that a server gets through at best: more of a function at o
 lasts would only take memory. Assumed: about what `make bench` measures on small machines, generously.
 """
 _UNKNOWN_MOST = 4
-"""At once, while none has ended and so nobody knows how long they take; twice as many after each further second."""
+"""At once, while none has ended and so nobody knows how long they take."""
+
+_DOUBLINGS_MAX = 20
+"""
+Twice as many may run after each second in which none has ended, however quick they were before: a function that waits
+for something slow today leaves the processors alone. No more doublings than that: it is a number still.
+"""
 
 _QUICK_S = 0.1
 """
@@ -52,6 +58,7 @@ class AsyncRoom:
         """In a row."""
         self._quickest_s: float | None = None
         self._since = 0.0
+        """When one ended last, or the first of those that run began."""
         self._limit = math.inf
         """What refusals have taught; it grows back with each success, and with time."""
         self._limited_at = 0.0
@@ -62,7 +69,7 @@ class AsyncRoom:
             self._since = now
         self.running += 1
 
-    def end(self, took_s: float | None) -> None:
+    def end(self, took_s: float | None, now: float) -> None:
         """
         Count one less.
 
@@ -70,6 +77,7 @@ class AsyncRoom:
             took_s: how long it ran; None where it did not.
         """
         self.running -= 1
+        self._since = now
         if took_s is not None:
             quickest = self._quickest_s
             self._quickest_s = took_s if quickest is None else min(quickest * _FORGET, took_s)
@@ -89,19 +97,21 @@ class AsyncRoom:
 
     def most(self, now: float) -> int:
         """Return how many may be claimed and not ended at once, as far as the function's own running goes."""
-        if self._quickest_s is None:
-            age_s = now - self._since if self.running else 0.0
-            most = _UNKNOWN_MOST * 2 ** int(min(age_s, 20.0))
-        else:
-            most = math.ceil(_RATE_MAX * self._quickest_s) + 1
-            if self._quickest_s < _QUICK_S:
-                most = min(most, _QUICK_FOR_EACH_PROCESSOR * self._processors)
+        stalled_s = max(now - self._since, 0.0) if self.running else 0.0
+        most = self._useful() * 2 ** int(min(stalled_s, _DOUBLINGS_MAX))
         return int(min(most, self._limit_now(now)))
 
     def ahead(self, now: float) -> int:
         """Return how many more may be claimed to wait here for those to end."""
         is_quick = self._quickest_s is not None and self._quickest_s < _AHEAD_S
-        return _AHEAD * self.most(now) if is_quick else 0
+        return int(_AHEAD * min(self._useful(), self._limit_now(now))) if is_quick else 0
+
+    def _useful(self) -> int:
+        """Return how many at once gain something over fewer, by how long they take."""
+        if self._quickest_s is None:
+            return _UNKNOWN_MOST
+        most = math.ceil(_RATE_MAX * self._quickest_s) + 1
+        return most if self._quickest_s >= _QUICK_S else min(most, _QUICK_FOR_EACH_PROCESSOR * self._processors)
 
     def _limit_now(self, now: float) -> float:
         return self._limit + (now - self._limited_at) * _BACK_EACH_S

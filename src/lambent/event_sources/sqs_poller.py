@@ -48,10 +48,10 @@ _log = logging.getLogger("lambent.event_sources")
 _HELD_MAX_BYTES = 128 << 20
 """What batches of all mappings take at once, read and not ended; beyond it nothing more is read until some have."""
 
-_AHEAD = 4
+_LESS_AHEAD = 4
 """
-Batches of a quick function that are read ahead for each that runs, while a claim is on its way. Few: the time in which
-a message is hidden, and the count of its receives, are its queue's to give.
+By how much less is read ahead for a quick function than of its events, of which nobody counts the claims: the time in
+which a message is hidden, and how often it was received, are its queue's to give.
 """
 
 _KEPT_FREE = 4
@@ -128,11 +128,11 @@ class Shared:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def release(self, released_bytes: int) -> None:
-        """Count what a batch held no more, and let those look that waited for it."""
+    def release(self, released_bytes: int = 0) -> None:
+        """Count what a batch held no more, and give as many turns to those that wait as there is room."""
         self.held_bytes -= released_bytes
-        for _ in range(len(self.hungry)):
-            if self.running >= self.batches_max:
+        for _ in range(min(self.batches_max - self.running, len(self.hungry))):
+            if self.held_bytes > _HELD_MAX_BYTES - MESSAGE_MAX_BYTES:
                 break
             # Whoever takes what there is, and wants more, waits behind the others.
             poller = next(iter(self.hungry))
@@ -291,6 +291,8 @@ class SqsPoller:
             self._look_again(_LOOK_AGAIN_MAX_S)
         finally:
             self._is_pumping = False
+            # A turn that found nothing is the next one's.
+            self._shared.release()
 
     async def _read_some(self) -> bool:
         """Read as many messages as there is room for; say whether there is any."""
@@ -335,8 +337,8 @@ class SqsPoller:
         free = max(await self._function.room() - self._starting, 0)
         most = self._most(now)
         batches = min(most - self._room.running, free)
-        if self._room.ahead(now) and (free or self._room.running):
-            batches += _AHEAD * most
+        if (ahead := self._room.ahead(now)) and (free or self._room.running):
+            batches += ahead // _LESS_AHEAD
         batches -= len(self._ready)
         if batches <= 0:
             self._wait_for_room(is_free=free > 0, most=most)
@@ -405,7 +407,7 @@ class SqsPoller:
             closed.append(self._close())
         if claims:
             average = sum(len(claim.body) for claim in claims) // len(claims)
-            self._message_bytes = max(2 * average, self._message_bytes // 4, 1024)
+            self._message_bytes = min(max(2 * average, self._message_bytes // 4, 1024), MESSAGE_MAX_BYTES)
         # What is too long for one payload may hold a group of a FIFO queue in two: the second is to follow the first.
         self._ready.extend([closed] if self._is_fifo and closed else [[batch] for batch in closed])
         if dropped:
@@ -476,13 +478,16 @@ class SqsPoller:
                 took_s = shared.clock.monotonic() - began
         finally:
             work.begun()
-            self._room.end(took_s)
+            self._room.end(took_s, shared.clock.monotonic())
             shared.running -= 1
-            # Now, and not after the deletion: an environment that falls idle is frozen, and of a standard queue the
-            # next claim shares the commit. A group of a FIFO queue has nothing more to give until then.
-            if self._is_fifo:
+            if shared.hungry:
+                shared.hungry.setdefault(self)
+            elif self._is_fifo:
+                # Its group has nothing more to give before the deletion.
                 self._begin_ready()
             else:
+                # Now, and not after the deletion: an environment that falls idle is frozen, and the next claim shares
+                # the commit.
                 self.look()
             shared.release(sum(batch.payload_bytes for batch in batches))
         await self._settle(result, expires_at)

@@ -7,7 +7,7 @@ def ran(*seconds: float) -> AsyncRoom:
     room = AsyncRoom(2)
     for took_s in seconds:
         room.begin(0.0)
-        room.end(took_s)
+        room.end(took_s, 0.0)
     return room
 
 
@@ -50,10 +50,10 @@ def test_refusals_halve_and_pause() -> None:
     assert [room.throttle(0.0) for _ in range(3)] == [0.1, 0.2, 0.4]
     assert room.most(0.0) == 1
     assert [room.throttle(0.0) for _ in range(9)][-1] == 1.0
-    room.end(None)
+    room.end(None, 0.0)
     assert room.most(0.0) == 1
     for _ in range(15):
-        room.end(0.1)
+        room.end(0.1, 0.0)
     assert room.most(0.0) == 16
     assert room.throttle(0.0) == 0.05
 
@@ -68,3 +68,14 @@ def test_refusals_are_forgotten_with_time() -> None:
     assert (room.most(5.0), room.most(35.0)) == (1, 31)
     room.throttle(35.0)
     assert room.most(35.0) == 15
+
+
+def test_a_quick_function_that_hangs_today_may_run_more() -> None:
+    """Where none ends any more, what was learnt of quicker days binds no longer; the next end says it anew."""
+    room = ran(0.001)
+    for _ in range(6):
+        room.begin(100.0)
+    assert [room.most(100.0 + age) for age in (0.9, 1.0, 4.0)] == [6, 12, 96]
+    assert room.ahead(104.0) == 96
+    room.end(4.0, 104.0)
+    assert room.most(104.5) == 7
