@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
-from wire.support import ACCOUNT, REGION, error_of, wait_for, wait_updated
+from wire.support import ACCOUNT, REGION, ROOT, error_of, wait_for, wait_updated
 
 # Tells what it got, and does what its messages say.
 SOURCE = """
@@ -466,3 +466,19 @@ def test_a_function_that_cannot_run_keeps_its_messages(stage):
     stage.wait_empty()
     assert stage.ran(1)[0]["records"][0]["attributes"]["ApproximateReceiveCount"] == "1"
     wait_updated(stage.lambda_, name)
+
+
+def test_the_example(stage):
+    """examples/sqs-trigger, as its README has it: a sound order is done, and what is none ends in the dead letters."""
+    source = (ROOT / "examples" / "sqs-trigger" / "app.py").read_text()
+    stage.function_name = stage.make_function(source, Timeout=1)
+    policy = {"deadLetterTargetArn": stage.queue("-dead"), "maxReceiveCount": 2}
+    arn = stage.queue(VisibilityTimeout="1", RedrivePolicy=json.dumps(policy))
+    stage.map(arn, FunctionResponseTypes=["ReportBatchItemFailures"])
+    stage.send('{"id": 1, "item": "tea", "count": 2}', "no order")
+    wait_for(lambda: stage.depth("-dead") == (1, 0, 0), within_s=20)
+    stage.wait_empty()
+    events = stage.logs.filter_log_events(logGroupName=f"/aws/lambda/{stage.function_name}")["events"]
+    lines = [event["message"].strip() for event in events]
+    assert lines.count("order 1: 2 of tea") == 1
+    assert sum(line.startswith("no order: JSONDecodeError") for line in lines) == 2
