@@ -29,12 +29,11 @@ def restore(
     from lambent.store.backup_format import BadBackup
     from lambent.store.restore import restore as fill
 
+    # What cannot be asked for its size cannot be read, as it turns out below.
+    total = file.stat().st_size if file.is_file() else None
     try:
-        total = file.stat().st_size
         with progress_of("restoring") as show:
             header = fill(file, folder, lambda done: show("restoring", done, total))
-    except OSError as error:
-        raise CommandFailed(f"{file}: {error.strerror}", exit_code=2) from error
     except BadBackup as error:
         raise CommandFailed(f"{error}; nothing was restored", exit_code=2) from error
     except DependencyError as error:

@@ -9,8 +9,9 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from lambent.errors.families import DependencyError
 from lambent.store import backup_format as form
@@ -51,7 +52,7 @@ def restore(file: Path, path: Path, progress: Callable[[int], None]) -> Header:
     """
     path = Path(os.path.realpath(path))
     try:
-        with file.open("rb") as stream:
+        with _opened(file) as stream:
             reader = BackupReader(stream)
             header = reader.header()
             if header.schema > SCHEMA:
@@ -72,6 +73,13 @@ def restore(file: Path, path: Path, progress: Callable[[int], None]) -> Header:
         named = f" {error.filename}" if error.filename is not None else ""
         raise DependencyError(f"cannot restore{named}: {error.strerror or error}", retryable=False) from error
     return header
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise BadBackup(f"cannot be read: {error.strerror}") from error
 
 
 @contextmanager
@@ -95,6 +103,8 @@ def _filling(path: Path) -> Iterator[int]:
         raise refusal(path, "is not empty: a backup is restored into a new folder")
     in_use = refusal(path, "is being restored by another process")
     with ExitStack() as opened:
+        if is_new:
+            opened.callback(_remove_if_empty, path)
         try:
             # Never made where one was seen, and made where none was: else it is another's, or a whole folder by now.
             flags = os.O_RDWR | os.O_NOFOLLOW | (0 if found else os.O_CREAT | os.O_EXCL)
@@ -120,9 +130,12 @@ def _filling(path: Path) -> Iterator[int]:
             (path / FORMAT_FILE).unlink(missing_ok=True)
             _empty(path)
             (path / RESTORING_FILE).unlink(missing_ok=True)
-            if is_new:
-                path.rmdir()
             raise
+
+
+def _remove_if_empty(path: Path) -> None:
+    with suppress(OSError):
+        path.rmdir()
 
 
 def _names(path: Path) -> set[str]:
