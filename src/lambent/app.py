@@ -215,7 +215,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                     clock,
                 ),
                 QueueView(queue),
-                FolderBackups(folder, __version__, clock, fold=function_logs.fold, hold_bodies=queue.hold_bodies),
+                FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
             ),
             admission,
             clock,

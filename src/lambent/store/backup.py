@@ -3,20 +3,21 @@ Backups of a running server's data folder: the `Backups` of the contract.
 
 The database is copied first, in one read transaction, so the copy is one state whatever is written meanwhile, and no
 writer waits. What that state names is then streamed from where it lies: packages, which nobody deletes, and bodies of
-events, which the queue keeps until the backup is over. Log records are folded into the database before it is copied,
-so segments need not be in a backup. All file work is in threads.
+events, which the queue keeps until the backup is over. Log records that are not in the copy are copied as well, from
+the place on that the copy names: a server that starts with it folds each of them once. All file work is in threads.
 """
 
 import asyncio
 import hashlib
 import logging
 import os
+import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn, Protocol
 
 import msgspec
 
@@ -26,13 +27,16 @@ from lambent.domain.layer import LayerVersion
 from lambent.errors.families import DependencyError
 from lambent.store import backup_format as form
 from lambent.store.backup_format import Member
-from lambent.store.contract import BackupInProgress, BackupStream
+from lambent.store.contract import BackupInProgress, BackupStream, Conflict, LogPosition
 from lambent.store.data_folder import DataFolder
 from lambent.store.tables import SCHEMA
 from lambent.store.uninterrupted import uninterrupted
 
 _PAGES_AT_ONCE = 2_048
 """Pages of the database copied between two looks at whether the copy is still wanted: 8 MiB."""
+
+_SEGMENTS = "segments"
+"""The folder of log records, in the folder `backup` as in a data folder."""
 
 _LOOK_EVERY = 1_000
 """Files named between two such looks."""
@@ -44,12 +48,38 @@ _decode_layer = msgspec.json.Decoder(LayerVersion).decode
 _log = logging.getLogger("lambent.store.backup")
 
 
+class UnfoldedLogs(Protocol):
+    """The log of functions, as far as a backup needs it."""
+
+    async def fold(self) -> None:
+        """
+        Bring what is written into the database.
+
+        Raises:
+            DependencyError, Conflict: it stays where it is.
+        """
+        ...
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Keep what is folded meanwhile for `copy_unfolded`."""
+        ...
+
+    async def copy_unfolded(self, position: LogPosition, folder: Path) -> None:
+        """
+        Lay all records behind a place into an empty folder, as the segments of a data folder.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        ...
+
+
 class FolderBackups:
     """
     Args:
         folder: open; its `backup` folder is this object's own, and is emptied.
         version: Lambent's, for the file.
-        fold: brings the log records that are written into the database.
+        logs: the functions' log, of which the database has a part.
         hold_bodies: while it is entered, no body of an event is deleted.
 
     Raises:
@@ -62,13 +92,13 @@ class FolderBackups:
         version: str,
         clock: Clock,
         *,
-        fold: Callable[[], Awaitable[None]],
+        logs: UnfoldedLogs,
         hold_bodies: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._folder = folder
         self._version = version
         self._clock = clock
-        self._fold = fold
+        self._logs = logs
         self._hold_bodies = hold_bodies
         self._is_under_way = False
         with _failures():
@@ -82,11 +112,8 @@ class FolderBackups:
         opened = ExitStack()
         opened.callback(self._end)
         try:
-            await self._fold()
             opened.enter_context(self._hold_bodies())
-            header = form.Header(form.FORMAT, self._version, SCHEMA, self._now())
-            # Whoever is cancelled leaves no thread behind that still writes.
-            copy = await uninterrupted(asyncio.to_thread(_copy, self._folder, header, is_wanted))
+            copy = await self._copy(is_wanted)
         except BaseException:
             try:
                 await uninterrupted(asyncio.to_thread(_empty_quietly, self._folder.backup))
@@ -95,6 +122,18 @@ class FolderBackups:
             raise
         _log.info("backup.begun bytes=%d", copy.size_bytes)
         return _Stream(copy, self._folder.backup, opened, is_wanted)
+
+    async def _copy(self, is_wanted: Callable[[], bool]) -> "_Copy":
+        # Only so that little is left to copy. Who else folds logs a failure.
+        with suppress(DependencyError, Conflict):
+            await self._logs.fold()
+        with self._logs.hold():
+            # Whoever is cancelled leaves no thread behind that still writes.
+            position = await uninterrupted(asyncio.to_thread(_copy_database, self._folder, is_wanted))
+            with _failures():
+                await uninterrupted(self._logs.copy_unfolded(position, self._folder.backup / _SEGMENTS))
+        header = form.Header(form.FORMAT, self._version, SCHEMA, self._now())
+        return await uninterrupted(asyncio.to_thread(_list_files, self._folder, header, is_wanted))
 
     def _end(self) -> None:
         self._is_under_way = False
@@ -155,11 +194,15 @@ class _Copy:
     def __init__(self, folder: DataFolder, given: list[tuple[Member, bytes]], names: Path, modified_s: int) -> None:
         self._folder = folder
         self._given = given
-        self._database = folder.backup / form.DATABASE_NAME
+        self._copied = [
+            form.DATABASE_NAME,
+            *sorted(f"{_SEGMENTS}/{path.name}" for path in (folder.backup / _SEGMENTS).iterdir()),
+        ]
+        """Members that lie in the folder `backup`: few."""
         self._names = names
         self._modified_s = modified_s
         self._manifest: list[bytes] = []
-        """Lines of the members whose hash is not in their name: three."""
+        """Lines of the members whose hash is not in their name: few."""
         self._manifest_bytes = sum(len(form.manifest_line(member, "0" * 64)) for member in self._members())
         self.size_bytes = len(form.END) + form.bytes_in_file(self._manifest_bytes)
         self.size_bytes += sum(form.bytes_in_file(member.size_bytes) for member in self._members())
@@ -180,10 +223,9 @@ class _Copy:
 
     def _members(self) -> Iterator[Member]:
         """Iterate over all but the manifest, in the order of the file."""
-        header, *others = [member for member, _ in self._given]
-        yield header
-        yield Member(form.DATABASE_NAME, self._database.stat().st_size)
-        yield from others
+        yield from (member for member, _ in self._given)
+        for name in self._copied:
+            yield Member(name, (self._folder.backup / name).stat().st_size)
         with closing(sqlite3.connect(self._names, check_same_thread=False)) as names:
             for name, size_bytes in names.execute("SELECT name, size_bytes FROM files ORDER BY name"):
                 yield Member(name, size_bytes)
@@ -212,7 +254,7 @@ class _Copy:
         yield form.END
 
     def _chunks(self, member: Member) -> Iterator[bytes]:
-        path = self._database if member.name == form.DATABASE_NAME else self._folder.path / member.name
+        path = (self._folder.backup if member.name in self._copied else self._folder.path) / member.name
         left = member.size_bytes
         with path.open("rb", buffering=0) as file:
             while left:
@@ -223,67 +265,65 @@ class _Copy:
                 yield chunk
 
 
-class _NotWanted(Exception):
-    """Nobody waits for the backup any more."""
-
-
-def _copy(folder: DataFolder, header: form.Header, is_wanted: Callable[[], bool]) -> _Copy:
+def _copy_database(folder: DataFolder, is_wanted: Callable[[], bool]) -> LogPosition:
     """
-    Copy the database, and list what the copy names.
+    Copy the database into the folder `backup`; return up to where the copy has the log.
 
     Raises:
-        DependencyError: the disk refuses, is full, or lacks a file; or nobody waits any more.
+        DependencyError: the disk refuses or is full; or nobody waits any more.
     """
-
-    def look(*_: object) -> None:
-        if not is_wanted():
-            raise _NotWanted
-
-    try:
-        with _failures():
-            _empty(folder.backup)
-            copy = _new_file(folder.backup / form.DATABASE_NAME)
-            _copy_database(folder.database, copy, look)
-            names = _new_file(folder.backup / "names.db")
-            _list_files(folder, copy, names, look)
-            secret = f"{folder.secret.hex()}\n".encode()
-            given = [
-                (Member(name, len(body)), body)
-                for name, body in ((form.HEADER_NAME, _encode(header)), (form.SECRET_NAME, secret))
-            ]
-            return _Copy(folder, given, names, int(datetime.fromisoformat(header.created).timestamp()))
-    except _NotWanted:
-        raise DependencyError("nobody waits for the backup any more", retryable=True) from None
+    with _failures():
+        _empty(folder.backup)
+        (folder.backup / _SEGMENTS).mkdir(mode=0o700)
+        copy = _new_file(folder.backup / form.DATABASE_NAME)
+        with closing(_connect(folder.database, "mode=ro")) as reading, closing(_connect(copy, "mode=rw")) as writing:
+            # Without this transaction, which sees one state as long as it lasts, every write would make the copy begin
+            # anew.
+            reading.execute("BEGIN")
+            segment, offset = reading.execute("SELECT segment, offset FROM log_position").fetchone()
+            # A copy that was interrupted is thrown away.
+            writing.execute("PRAGMA journal_mode = OFF")
+            writing.execute("PRAGMA synchronous = OFF")
+            reading.backup(writing, pages=_PAGES_AT_ONCE, progress=lambda *_: _look(is_wanted))
+    return LogPosition(segment, offset)
 
 
-def _copy_database(source: Path, target: Path, look: Callable[..., None]) -> None:
-    with closing(_connect(source, "mode=ro")) as reading, closing(_connect(target, "mode=rw")) as writing:
-        # Without this transaction, which sees one state as long as it lasts, each write would make the copy begin anew.
-        reading.execute("BEGIN")
-        reading.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        # A copy that was interrupted is thrown away.
-        writing.execute("PRAGMA journal_mode = OFF")
-        writing.execute("PRAGMA synchronous = OFF")
-        reading.backup(writing, pages=_PAGES_AT_ONCE, progress=look)
+def _list_files(folder: DataFolder, header: form.Header, is_wanted: Callable[[], bool]) -> "_Copy":
+    """
+    Write the files that the copy names, with their sizes, into a database: in memory they might be too many.
+
+    Raises:
+        DependencyError: as above; or a file is lost.
+    """
+    copy = folder.backup / form.DATABASE_NAME
+    with _failures():
+        names = _new_file(folder.backup / "names.db")
+        # Immutable, since the copy is marked for WAL: SQLite would lay files beside it to read by.
+        with closing(_connect(copy, "mode=ro&immutable=1")) as reading, closing(_connect(names, "mode=rw")) as writing:
+            writing.execute("PRAGMA journal_mode = OFF")
+            writing.execute("PRAGMA synchronous = OFF")
+            writing.execute("BEGIN")
+            writing.execute("CREATE TABLE files (name TEXT PRIMARY KEY, size_bytes INTEGER) WITHOUT ROWID")
+            for number, (name, used_by) in enumerate(_named(reading)):
+                if number % _LOOK_EVERY == 0:
+                    _look(is_wanted)
+                try:
+                    size_bytes = (folder.path / name).stat().st_size
+                except FileNotFoundError:
+                    _fail(f"{name}, of {used_by}, is lost")
+                writing.execute("INSERT OR IGNORE INTO files VALUES (?, ?)", (name, size_bytes))
+            writing.execute("COMMIT")
+        secret = f"{folder.secret.hex()}\n".encode()
+        given = [
+            (Member(name, len(body)), body)
+            for name, body in ((form.HEADER_NAME, _encode(header)), (form.SECRET_NAME, secret))
+        ]
+        return _Copy(folder, given, names, int(datetime.fromisoformat(header.created).timestamp()))
 
 
-def _list_files(folder: DataFolder, copy: Path, names: Path, look: Callable[..., None]) -> None:
-    """Write the files that a database names, with their sizes, into another: in memory they might be too many."""
-    # Immutable, since the copy is marked for WAL: SQLite would lay files beside it to read by.
-    with closing(_connect(copy, "mode=ro&immutable=1")) as reading, closing(_connect(names, "mode=rw")) as writing:
-        writing.execute("PRAGMA journal_mode = OFF")
-        writing.execute("PRAGMA synchronous = OFF")
-        writing.execute("BEGIN")
-        writing.execute("CREATE TABLE files (name TEXT PRIMARY KEY, size_bytes INTEGER) WITHOUT ROWID")
-        for number, (name, used_by) in enumerate(_named(reading)):
-            if number % _LOOK_EVERY == 0:
-                look()
-            try:
-                size_bytes = (folder.path / name).stat().st_size
-            except FileNotFoundError:
-                _fail(f"{name}, of {used_by}, is lost")
-            writing.execute("INSERT OR IGNORE INTO files VALUES (?, ?)", (name, size_bytes))
-        writing.execute("COMMIT")
+def _look(is_wanted: Callable[[], bool]) -> None:
+    if not is_wanted():
+        raise DependencyError("nobody waits for the backup any more", retryable=True)
 
 
 def _named(database: sqlite3.Connection) -> Iterator[tuple[str, str]]:
@@ -316,7 +356,7 @@ def _new_file(path: Path) -> Path:
 
 def _empty(folder: Path) -> None:
     for path in list(folder.iterdir()):
-        path.unlink()
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _empty_quietly(folder: Path) -> None:
@@ -332,7 +372,7 @@ def _fail(reason: str) -> NoReturn:
 
 
 @contextmanager
-def _failures() -> Iterator[Any]:
+def _failures() -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:

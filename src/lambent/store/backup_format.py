@@ -2,8 +2,9 @@
 What a backup file is: a tar of plain files, in this order.
 
     lambent-backup.json    what it is and who made it; see `Header`
-    state.db               the database, as one file
     secret                 the data folder's own
+    state.db               the database, as one file
+    segments/…             log records that are not folded into the database yet
     blobs/…, payloads/…    what the database names, by path
     manifest               a line for each of the above, in order: `<SHA-256> <bytes> <name>`
 
@@ -32,6 +33,7 @@ CHUNK_BYTES = 1 << 20
 """What is in memory of a member at once, on either side."""
 
 _HEADER_MAX_BYTES = 65_536
+_SEGMENT_NAME = re.compile(r"segments/[0-9]{16}\.segment")
 _CONTENT_NAME = re.compile(r"(?P<folder>blobs|payloads)/(?P<shard>[0-9a-f]{2})/(?P<sha256>(?P=shard)[0-9a-f]{62})")
 
 
@@ -67,6 +69,13 @@ def sha256_in(name: str) -> str | None:
     """Return what a blob's bytes have to hash to, by its name; None for a name that is no blob's."""
     match = _CONTENT_NAME.fullmatch(name)
     return match["sha256"] if match else None
+
+
+def _is_known(name: str) -> bool:
+    """Whether a name is one that a member behind the header may have."""
+    return (
+        name in {DATABASE_NAME, SECRET_NAME} or sha256_in(name) is not None or _SEGMENT_NAME.fullmatch(name) is not None
+    )
 
 
 def block_before(member: Member, modified_s: int) -> bytes:
@@ -147,7 +156,7 @@ class BackupReader:
         if member.name == MANIFEST_NAME:
             self._check_manifest(member)
             return None
-        if member.name not in {DATABASE_NAME, SECRET_NAME} and sha256_in(member.name) is None:
+        if not _is_known(member.name):
             if member.name.startswith("/") or ".." in member.name.split("/"):
                 raise BadBackup(f"has a member that leads out of the folder: {member.name!r}")
             raise BadBackup(f"has a member that no backup has: {member.name!r}")

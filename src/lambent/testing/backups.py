@@ -18,7 +18,10 @@ from lambent.store.contract import QueueKind, QueueName, QueueRules
 from lambent.store.data_folder import FORMAT, DataFolder
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
+from lambent.store.logs import LogRepository
 from lambent.store.queue import DurableEventQueue
+from lambent.telemetry.logs import FunctionLogs
+from lambent.telemetry.segments import Segments
 from lambent.testing.conformance.store import latest_of
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
@@ -36,7 +39,7 @@ class Running:
     blobs: FileBlobs
     queue: DurableEventQueue
     backups: FolderBackups
-    folds: list[None]
+    logs: FunctionLogs
 
     async def create(self, name: str, archive: bytes) -> None:
         blob = await self.blobs.put(archive)
@@ -55,11 +58,6 @@ def _prepare(path: Path) -> None:
 async def running(path: Path) -> AsyncIterator[Running]:
     """Open a new data folder, and what of a server a backup needs."""
     _prepare(path)
-    folds: list[None] = []
-
-    async def fold() -> None:
-        folds.append(None)
-
     clock = VirtualClock()
     with DataFolder.open(path, clock) as folder:
         async with (
@@ -67,11 +65,14 @@ async def running(path: Path) -> AsyncIterator[Running]:
             DurableEventQueue(database, FileBlobs(folder.payloads), clock) as queue,
         ):
             await queue.define(QUEUE, QueueRules())
-            backups = FolderBackups(folder, "1.2.3", clock, fold=fold, hold_bodies=queue.hold_bodies)
-            yield Running(folder, FunctionRepository(database), FileBlobs(folder.blobs), queue, backups, folds)
+            logs = FunctionLogs(Segments(folder.segments, clock), LogRepository(database, clock), clock)
+            backups = FolderBackups(folder, "1.2.3", clock, logs=logs, hold_bodies=queue.hold_bodies)
+            yield Running(folder, FunctionRepository(database), FileBlobs(folder.blobs), queue, backups, logs)
+            await logs.close()
 
 
 def always() -> bool:
+    """Say that a backup is wanted, to its end."""
     return True
 
 

@@ -24,9 +24,14 @@ from lambent.store.contract import (
     BackupInProgress,
     BackupStream,
     Done,
+    LogPosition,
     NewEvent,
 )
 from lambent.store.data_folder import FORMAT, DataFolder
+from lambent.store.database import Database
+from lambent.store.logs import LogRepository
+from lambent.telemetry.logs import FunctionLogs
+from lambent.telemetry.segments import Segments
 from lambent.testing.backups import QUEUE, SCOPE, always, running
 from lambent.testing.conformance.store import latest_of
 from lambent.testing.virtual_clock import VirtualClock
@@ -99,7 +104,6 @@ def test_it_holds_what_the_state_names_and_no_more(tmp_path: Path) -> None:
             }
             assert found["secret"] == (tmp_path / "data" / "secret").read_bytes()
             assert rows(found["state.db"], "SELECT id FROM queued_events ORDER BY id") == [("long",), ("short",)]
-            assert server.folds == [None]
             assert leftovers(server.folder) == []
 
     asyncio.run(run())
@@ -130,6 +134,60 @@ def test_the_copy_is_one_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             assert rows(found["state.db"], "PRAGMA integrity_check") == [("ok",)]
             # One look a page, and one while files are listed.
             assert copied <= len(found["state.db"]) // 4096 + 2
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("when", ["folded", "unfolded", "folded meanwhile"])
+def test_each_log_line_comes_back_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    """
+    Whether it was in the database before the copy, still in a segment, or went from there to the database while the
+    copy was made; so do lines that were folded long before.
+    """
+
+    async def run() -> None:
+        async with running(tmp_path / "data") as server:
+            stream = server.logs.open_stream(SCOPE, "/aws/lambda/f", "s")
+            stream.output(["old"])
+            await server.logs.fold()
+            stream.output(["a", "b"])
+            fold, copy_unfolded = server.logs.fold, server.logs.copy_unfolded
+
+            async def never() -> None:
+                raise DependencyError("not now", retryable=True)
+
+            async def fold_first(position: LogPosition, folder: Path) -> None:
+                await fold()
+                await copy_unfolded(position, folder)
+
+            if when != "folded":
+                monkeypatch.setattr(server.logs, "fold", never)
+            if when == "folded meanwhile":
+                monkeypatch.setattr(server.logs, "copy_unfolded", fold_first)
+            _, found = await read(await server.backups.begin(always))
+            monkeypatch.undo()
+            stream.output(["later"])
+        messages = [row[0] for row in rows(found["state.db"], "SELECT message FROM log_events ORDER BY sequence")]
+        assert messages == (["old", "a", "b"] if when == "folded" else ["old"])
+        segments = {name for name in found if name.startswith("segments/")}
+        assert len(segments) == (0 if when == "folded" else 1)
+
+        for name in ("state.db", *segments):
+            path = tmp_path / "restored" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(found[name])
+        clock = VirtualClock()
+        async with Database(tmp_path / "restored" / "state.db") as database:
+            store = LogRepository(database, clock)
+            logs = FunctionLogs(Segments(tmp_path / "restored" / "segments", clock), store, clock)
+            for _ in range(2):
+                await logs.recover()
+                events = await store.events(SCOPE, "/aws/lambda/f", limit=10)
+                assert [event.message for event in events] == ["old", "a", "b"]
+            logs.open_stream(SCOPE, "/aws/lambda/f", "s").output(["new"])
+            await logs.close()
+            events = await store.events(SCOPE, "/aws/lambda/f", limit=10)
+            assert [event.message for event in events] == ["old", "a", "b", "new"]
 
     asyncio.run(run())
 
@@ -250,10 +308,12 @@ def test_what_a_killed_server_left_goes(tmp_path: Path) -> None:
     async def run() -> None:
         async with running(tmp_path / "data") as server:
             stream = await server.backups.begin(always)
-            assert {path.stat().st_mode & 0o777 for path in leftovers(server.folder)} == {0o600}
-            FolderBackups(
-                server.folder, "1", VirtualClock(), fold=server.backups._fold, hold_bodies=server.queue.hold_bodies
-            )
+            assert {path.name: path.stat().st_mode & 0o777 for path in leftovers(server.folder)} == {
+                "state.db": 0o600,
+                "names.db": 0o600,
+                "segments": 0o700,
+            }
+            FolderBackups(server.folder, "1", VirtualClock(), logs=server.logs, hold_bodies=server.queue.hold_bodies)
             assert leftovers(server.folder) == []
             await stream.aclose()
 

@@ -100,6 +100,7 @@ def test_a_manifest_that_does_not_fit_is_refused() -> None:
         ("blobs/ab/short", "no backup has"),
         (BLOB_NAME.replace("blobs", "run"), "no backup has"),
         (f"{BLOB_NAME}/x", "no backup has"),
+        ("segments/1.segment", "no backup has"),
         ("blobs/00/" + BLOB_NAME[9:], "no backup has"),
     ],
 )

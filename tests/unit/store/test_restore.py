@@ -105,7 +105,10 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from lambent.store.restore import restore
-restore(Path(sys.argv[1]), Path(sys.argv[2]), lambda done: os.kill(os.getpid(), signal.SIGKILL))
+def progress(done):
+    if done > 100_000:
+        os.kill(os.getpid(), signal.SIGKILL)
+restore(Path(sys.argv[1]), Path(sys.argv[2]), progress)
 """
 
 
