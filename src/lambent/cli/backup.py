@@ -4,15 +4,17 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from lambent.cli.client import DEFAULT_ENDPOINT, Endpoint, open_own_path
 from lambent.cli.failure import CommandFailed
 from lambent.cli.terminal import progress_of
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 _TIMEOUT_S = 3_600
 """How long to wait for the next bytes. The first come when the server has copied its database, which may be large."""
@@ -86,7 +88,7 @@ def _partial(file: Path) -> Iterator[BinaryIO]:
 
 
 def _download(
-    answer: HTTPResponse, partial: BinaryIO, show: Callable[[str, int, int | None], None], endpoint: str
+    answer: "HTTPResponse", partial: BinaryIO, show: Callable[[str, int, int | None], None], endpoint: str
 ) -> int:
     """
     Write an answer to a file; return how long it is.
@@ -106,7 +108,9 @@ def _download(
     return done
 
 
-def _read(answer: HTTPResponse, endpoint: str) -> bytes:
+def _read(answer: "HTTPResponse", endpoint: str) -> bytes:
+    from http.client import HTTPException
+
     try:
         return answer.read(_CHUNK_BYTES)
     except (OSError, HTTPException) as error:

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPException, HTTPResponse
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode, urlsplit
 
 import typer
 
 from lambent.cli.failure import CommandFailed
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
 INVOKE_TIMEOUT_MAX_S = 900
@@ -114,7 +116,7 @@ def open_own_path(
     *,
     posts: bool = False,
     timeout_s: float = OWN_PATH_TIMEOUT_S,
-) -> HTTPResponse:
+) -> "HTTPResponse":
     """
     Ask one of the server's own paths; return its answer, still to be read.
 
@@ -128,6 +130,7 @@ def open_own_path(
     Raises:
         CommandFailed: nobody answers, or the answer is a refusal.
     """
+    from http.client import HTTPException
     from urllib.request import ProxyHandler, Request, build_opener
 
     host = _host_of(endpoint)
@@ -138,7 +141,7 @@ def open_own_path(
     # As botocore's clients have it.
     proxies = [ProxyHandler({})] if host in LOOPBACK else []
     try:
-        answer: HTTPResponse = build_opener(*proxies).open(request, timeout=timeout_s)
+        answer: "HTTPResponse" = build_opener(*proxies).open(request, timeout=timeout_s)
     except OSError as error:
         if hasattr(error, "read"):
             said = error.read().decode(errors="replace")

@@ -2,7 +2,6 @@
 
 import json as json_
 from collections.abc import Mapping
-from http.client import HTTPException
 from typing import Annotated, Any
 
 import typer
@@ -175,6 +174,8 @@ def _ask(endpoint: str, path: str, query: Mapping[str, str] | None = None, *, po
     Raises:
         CommandFailed: nobody answers, or the answer is a refusal.
     """
+    from http.client import HTTPException
+
     try:
         with open_own_path(endpoint, path, query, posts=posts) as answer:
             return json_.load(answer)
