@@ -141,7 +141,7 @@ def open_own_path(
     # As botocore's clients have it.
     proxies = [ProxyHandler({})] if host in LOOPBACK else []
     try:
-        answer: "HTTPResponse" = build_opener(*proxies).open(request, timeout=timeout_s)
+        answer: HTTPResponse = build_opener(*proxies).open(request, timeout=timeout_s)
     except OSError as error:
         if hasattr(error, "read"):
             said = error.read().decode(errors="replace")
