@@ -94,9 +94,11 @@ def _download(
     Write an answer to a file; return how long it is.
 
     Raises:
-        CommandFailed: the server broke it off.
+        CommandFailed: the server broke it off, or this is no backup.
         OSError: the file cannot be written.
     """
+    if answer.headers.get("Content-Type") != "application/x-tar":
+        raise CommandFailed(f"{endpoint}: this is no Lambent server")
     expected = answer.length
     done = 0
     while chunk := _read(answer, endpoint):

@@ -11,6 +11,7 @@ import msgspec
 from lambent.access.links import CodeLinks
 from lambent.domain.caller import Scope
 from lambent.errors.families import DependencyError
+from lambent.gateway.pipeline import ClientGone
 from lambent.protocol.wire import WireRequest, WireResponse, media_type
 from lambent.store.contract import BackupInProgress, Backups, Blobs, QueueKind, QueueName
 from lambent.telemetry.queues import CONTENT_TYPE, QueueView
@@ -86,11 +87,14 @@ class OwnPaths:
         if request.inside is not None:
             # It holds every function's variables.
             return _problem(403, "functions get no backup")
+        is_there = self._presence(request)
         try:
-            backup = await self._backups.begin(self._presence(request))
+            backup = await self._backups.begin(is_there)
         except BackupInProgress as error:
             return _problem(409, str(error), code="BackupInProgressException")
         except DependencyError as error:
+            if not is_there():
+                raise ClientGone from error
             _log.error("backup.failed reason=%s", error)
             return _problem(503, str(error), code="BackupFailedException")
         length = (b"content-length", str(backup.size_bytes).encode())

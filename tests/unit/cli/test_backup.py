@@ -20,7 +20,9 @@ def answer(stand_in: Any) -> Callable[..., None]:
     """Have the server answer a backup, or some of one."""
 
     def answer(body: bytes = BODY, length: int | None = None) -> None:
-        headers = {} if length is None else {"Content-Length": str(length)}
+        headers = {"Content-Type": "application/x-tar"}
+        if length is not None:
+            headers["Content-Length"] = str(length)
         stand_in.rules[BACKUP] = lambda request: type("Answer", (), {"body": body, "status": 200, "headers": headers})
 
     return answer
@@ -79,6 +81,14 @@ def test_a_refusal_is_one_line(lambent: Run, stand_in: Any, tmp_path: Path) -> N
     stand_in.json(BACKUP, {"code": "BackupInProgressException", "message": "one at a time"}, status=409)
     done = lambent("backup", "b", "--endpoint", stand_in.endpoint)
     assert (done.code, done.err) == (2, "lambent: one at a time\n")
+    assert files(tmp_path) == []
+
+
+def test_another_server(lambent: Run, stand_in: Any, tmp_path: Path) -> None:
+    """What somebody else answers is not taken for a backup."""
+    stand_in.json(BACKUP, {"hello": "there"})
+    done = lambent("backup", "b", "--endpoint", stand_in.endpoint)
+    assert (done.code, done.err) == (1, f"lambent: {stand_in.endpoint}: this is no Lambent server\n")
     assert files(tmp_path) == []
 
 

@@ -11,13 +11,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, create_engine
 
 from lambent.clock import SystemClock
 from lambent.errors.families import DependencyError, SettingsError
 from lambent.store import backup_format as form
 from lambent.store.backup_format import BadBackup, Header
 from lambent.store.data_folder import DataFolder
+from lambent.store.database import schema_of
 from lambent.store.restore import restore
+from lambent.store.tables import APPLICATION_ID, SCHEMA
 from lambent.testing.backups import always, pack, running
 
 
@@ -224,3 +229,23 @@ def test_a_full_disk(tmp_path: Path, backup: Path, small_disk: Path) -> None:
     restore(backup, path, ignore)
     with DataFolder.open(path, SystemClock()):
         pass
+
+
+def test_one_of_an_older_lambent_is_migrated_by_its_first_start(tmp_path: Path) -> None:
+    """It is restored as it was made; a start then finds a folder of its format."""
+    state = tmp_path / "state.db"
+    engine = create_engine(URL.create("sqlite", database=str(state)))
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", "lambent.store:migrations")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.exec_driver_sql("PRAGMA user_version = 1")
+    engine.dispose()
+    file, path = tmp_path / "backup", tmp_path / "restored"
+    file.write_bytes(pack([_header(1), SECRET, ("state.db", state.read_bytes())]))
+    restore(file, path, ignore)
+    assert (path / "FORMAT").read_text() == "lambent 1\n"
+    with DataFolder.open(path, SystemClock()) as folder:
+        assert schema_of(folder.database) == SCHEMA
