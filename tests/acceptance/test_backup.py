@@ -4,12 +4,16 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import pytest
 from wire.support import LAMBENT, ROLE, invoke, newest_python, wait_for, zip_of
 
 BACKUPS = 3
@@ -106,15 +110,21 @@ def command(*arguments):
     return done.stdout
 
 
-def test_a_busy_server_comes_back(own_server, tmp_path_factory):
+@pytest.fixture
+def folder():
+    """A folder below which functions of another user reach their code."""
+    made = Path(tempfile.mkdtemp(prefix="lambent-backup-"))
+    made.chmod(0o711)
+    yield made
+    shutil.rmtree(made)
+
+
+def test_a_busy_server_comes_back(own_server, folder):
     """
     Clients deploy, update and delete functions, send and receive messages and invoke asynchronously while backups are
     made. A server that starts with one has every function with a package that is whole, every message with its body,
     and every event has run or runs: of all that was answered before that backup was asked for.
     """
-    folder = tmp_path_factory.mktemp("backups")
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o711)
     first = own_server().start()
     runtime = newest_python()
     client, sqs = first.client("lambda"), first.client("sqs")
