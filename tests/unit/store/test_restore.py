@@ -76,7 +76,7 @@ def test_a_restored_folder_is_as_serve_makes_it(tmp_path: Path, backup: Path, is
         header = restore(backup, path, read.append)
     finally:
         os.umask(umask)
-    assert header.schema == 6
+    assert header.schema == SCHEMA
     assert read == sorted(read)
     assert read[-1] == backup.stat().st_size
     made, original = everything_in(path), everything_in(tmp_path / "data")
@@ -201,7 +201,10 @@ SECRET = ("secret", b"a" * 64 + b"\n")
 @pytest.mark.parametrize(
     ("members", "text"),
     [
-        ([_header(7)], "was made by a newer Lambent, 9.9.9: its state has schema 7, this version reads up to 6"),
+        (
+            [_header(SCHEMA + 1)],
+            f"was made by a newer Lambent, 9.9.9: its state has schema {SCHEMA + 1}, this version reads up to {SCHEMA}",
+        ),
         ([_header(6), SECRET], "lacks state.db"),
         ([_header(6), ("state.db", b"")], "lacks secret"),
         ([_header(6), ("state.db", b""), ("secret", b"guess")], "has a secret that cannot be read"),
