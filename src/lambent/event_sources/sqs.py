@@ -87,7 +87,7 @@ class SqsSource:
             _drop(self._by_function, _function_of(poller.mapping), mapping.uuid)
             poller.change(mapping)
         self._by_function.setdefault(_function_of(mapping), {})[mapping.uuid] = poller
-        # What is there is not told: the first look finds it.
+        # What is there is not told: the first look finds it, and begins what was read before.
         poller.poke()
 
     def end(self, uuid: str) -> None:

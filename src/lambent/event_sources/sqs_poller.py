@@ -222,8 +222,17 @@ class SqsPoller:
         self._filter = compile_filters(mapping.filters, "body")
 
     def change(self, mapping: EventSourceMapping) -> None:
-        """Go on under new settings: what was not begun is given back, and read again under them."""
-        self._drop_unbegun()
+        """
+        Go on under new settings.
+
+        What was read and not begun is begun, unless others are to have it now or other filters to judge it: to give it
+        back would count as a receive that nobody saw.
+        """
+        before = self.mapping
+        if (mapping.function_arn, mapping.filters) != (before.function_arn, before.filters):
+            self._drop_unbegun()
+        elif self._open is not None:
+            self._ready.append([self._close()])
         self._follow(mapping)
 
     def stop(self) -> None:
