@@ -9,6 +9,33 @@ from lambent.store.contract import Receipt
 _HEAD, _TAIL = b'{"Records":[', b"]}"
 
 
+_SLACK_MIN_S = 1.0
+"""Where a queue hides messages for just as long as the function may take. Assumed."""
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """For how long messages that were read together are hidden from others."""
+
+    begin_by: float
+    """When the function is to have begun at the latest: it may then take its whole time before others read them."""
+    expires_at: float
+
+    @classmethod
+    def of(cls, now: float, visibility_s: int, window_s: int, timeout_s: int) -> "Lease":
+        """
+        Return the lease of messages that are read now.
+
+        Documented: Lambda developer guide, SQS: the queue's own visibility timeout, unless a batching window and the
+        function's timeout are longer; then these and half a minute.
+        """
+        if window_s and window_s + timeout_s > visibility_s:
+            visibility_s = window_s + timeout_s + 30
+        # Assumed: a queue that hides nothing, which no mapping is created for but a queue may become, would be read in
+        # a circle.
+        hidden_s = max(visibility_s, 1)
+        return cls(now + max(hidden_s - timeout_s, _SLACK_MIN_S), now + hidden_s)
+
+
 class Record(msgspec.Struct, frozen=True):
     """One message, ready for the function."""
 
@@ -16,8 +43,7 @@ class Record(msgspec.Struct, frozen=True):
     receipt: Receipt
     encoded: bytes
     """As the function gets it, JSON."""
-    expires_at: float
-    """When others may read it again."""
+    lease: "Lease"
     trace_header: str
     """What the message came with; empty without one."""
     passes: int
@@ -59,25 +85,11 @@ class Batch:
         return len(self.records) >= self._records_max
 
     @property
-    def expires_at(self) -> float:
-        """When others may read the first of them again."""
-        return min(record.expires_at for record in self.records)
+    def lease(self) -> Lease:
+        """That of the record which was read first."""
+        return self.records[0].lease
 
 
 def payload_of(records: Sequence[Record]) -> bytes:
     """Return the event that the function gets."""
     return _HEAD + b",".join([record.encoded for record in records]) + _TAIL
-
-
-def lease_s(visibility_s: int, window_s: int, timeout_s: int) -> float:
-    """
-    Return how long messages stay hidden from others once they are read for a batch.
-
-    Documented: Lambda developer guide, SQS: the queue's own visibility timeout, unless a batching window and the
-    function's timeout are longer; then these and half a minute.
-    """
-    if window_s and window_s + timeout_s > visibility_s:
-        return float(window_s + timeout_s + 30)
-    # Assumed: a queue that hides nothing, which no mapping is created for but a queue may become, would be read in a
-    # circle.
-    return float(max(visibility_s, 1))

@@ -24,7 +24,7 @@ from lambent.domain.quotas import Quotas
 from lambent.domain.record_filter import compile_filters
 from lambent.errors.families import DependencyError
 from lambent.event_sources.batch_response import failed_items
-from lambent.event_sources.batching import Batch, Record, lease_s, payload_of
+from lambent.event_sources.batching import Batch, Lease, Record, payload_of
 from lambent.event_sources.contract import Counts
 from lambent.event_sources.mapped_function import MappedFunction
 from lambent.event_sources.sqs_record import record_of
@@ -314,21 +314,22 @@ class SqsPoller:
         if queue is None:
             # It was deleted. The first message of one that is made anew is told.
             return False
-        await self._read(wanted, lease_s(queue.visibility_s, mapping.window_s, configuration.timeout_s))
+        now = self._shared.clock.monotonic()
+        lease = Lease.of(now, queue.visibility_s, mapping.window_s, configuration.timeout_s)
+        await self._read(wanted, lease, lease.expires_at - now)
         return True
 
-    async def _read(self, wanted: int, lease: float) -> None:
+    async def _read(self, wanted: int, lease: Lease, lease_s: float) -> None:
         shared, signals = self._shared, self._signals
         # Until it is known what they take.
         reserved = wanted * self._message_bytes
         shared.held_bytes += reserved
         try:
-            began = shared.clock.monotonic()
-            claimed = await shared.events.claim({self.queue: wanted}, lease)
+            claimed = await shared.events.claim({self.queue: wanted}, lease_s)
             if self._is_stopped:
                 await self._give_back([claim.receipt for claim in claimed.claims])
                 return
-            self._take(claimed.claims, began + lease)
+            self._take(claimed.claims, lease)
         finally:
             shared.release(reserved)
         if len(claimed.claims) < wanted:
@@ -389,14 +390,14 @@ class SqsPoller:
 
     # What was read ------------------------------------------------------------------------------------------------
 
-    def _take(self, claims: Sequence[Claim], expires_at: float) -> None:
+    def _take(self, claims: Sequence[Claim], lease: Lease) -> None:
         """Make batches of what was read, and drop what filters let not through."""
         at_ms = int(self._shared.clock.now() * 1000)
         dropped: list[Receipt] = []
         closed: list[Batch] = []
         self.counts.polled += len(claims)
         for claim in claims:
-            record = self._record(claim, at_ms, expires_at)
+            record = self._record(claim, at_ms, lease)
             if record is None:
                 dropped.append(claim.receipt)
                 continue
@@ -421,16 +422,16 @@ class SqsPoller:
         self._ready.extend([closed] if self._is_fifo and closed else [[batch] for batch in closed])
         if dropped:
             self.counts.filtered_out += len(dropped)
-            self._shared.spawn(self._drop(dropped, expires_at))
+            self._shared.spawn(self._drop(dropped, lease.expires_at))
 
-    def _record(self, claim: Claim, at_ms: int, expires_at: float) -> Record | None:
+    def _record(self, claim: Claim, at_ms: int, lease: Lease) -> Record | None:
         """Return a message as a record, None where the filters drop it."""
         message = unpack(claim.body, claim.attributes)
         record = record_of(claim, message, self._shared.handles.write(claim.receipt, at_ms))
         if not self._filter.lets_through(record, message.body):
             return None
         header = message.trace_header
-        return Record(claim.id, claim.receipt, _encode(record), expires_at, header, self._function.passes(header))
+        return Record(claim.id, claim.receipt, _encode(record), lease, header, self._function.passes(header))
 
     def _close(self) -> Batch:
         batch, self._open = self._open, None
@@ -472,7 +473,7 @@ class SqsPoller:
     async def _work(self, batches: list[Batch]) -> None:
         shared, work = self._shared, _Work(self)
         began, took_s = shared.clock.monotonic(), None
-        result, expires_at = _Result(), batches[0].expires_at
+        result, expires_at = _Result(), batches[0].lease.expires_at
         try:
             for number, batch in enumerate(batches):
                 await self._settle(result, expires_at)
@@ -482,7 +483,7 @@ class SqsPoller:
                     await self._give_back(left)
                     result = _Result()
                     break
-                result, expires_at = await self._invoke(batch, work), batch.expires_at
+                result, expires_at = await self._invoke(batch, work), batch.lease.expires_at
             if result.has_run:
                 took_s = shared.clock.monotonic() - began
         finally:
@@ -503,7 +504,7 @@ class SqsPoller:
         self.look()
 
     async def _invoke(self, batch: Batch, work: "_Work") -> "_Result":
-        """Run the function with a batch, when it can, and while nobody else may read the messages again."""
+        """Run the function with a batch, when it can, and so that it ends before others may read the messages again."""
         shared, function = self._shared, work.function
         looping = [one for one in batch.records if one.passes > 1 and not await function.may_run(one.passes)]
         if looping:
@@ -515,7 +516,7 @@ class SqsPoller:
             return _Result(is_clean=False)
         payload = payload_of(records)
         trace_header = max(records, key=lambda one: one.passes).trace_header
-        while shared.clock.monotonic() < batch.expires_at:
+        while shared.clock.monotonic() < batch.lease.begin_by:
             delay_s = _LOOK_AGAIN_MAX_S
             try:
                 version = await function.version()

@@ -102,6 +102,9 @@ class Bench:
     async def crash(self) -> None:
         """End as a process does that is killed: nothing more happens, and nothing is given back."""
         await self._end_loops()
+        for poller in self.source._pollers.values():
+            # The clock, and the timers of the dead, live on.
+            poller._is_stopped = True
         doing = [task for task in self.tasks if not task.done()]
         for task in doing:
             task.cancel()
@@ -191,10 +194,13 @@ class Bench:
             return error.code
         return state
 
-    async def until_state(self, uuid: str, state: str) -> None:
+    async def until_state(self, uuid: str, *states: str) -> None:
         async with asyncio.timeout(20):
-            while await self.state(uuid) != state:
+            while await self.state(uuid) not in states:
                 await self._step(0)
+
+    async def until_settled(self, uuid: str) -> None:
+        await self.until_state(uuid, "Enabled", "Disabled")
 
     async def send(self, *bodies: str, queue: str = "q", **more: Any) -> list[str]:
         """Send messages; return their ids. On a FIFO queue a body's part before the dash is its group."""
