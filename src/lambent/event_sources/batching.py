@@ -43,7 +43,9 @@ class Record(msgspec.Struct, frozen=True):
     receipt: Receipt
     encoded: bytes
     """As the function gets it, JSON."""
-    lease: "Lease"
+    lease: Lease
+    group: str | None
+    """Of a FIFO queue's message."""
     trace_header: str
     """What the message came with; empty without one."""
     passes: int

@@ -131,13 +131,13 @@ class Shared:
     def release(self, released_bytes: int = 0) -> None:
         """Count what a batch held no more, and give as many turns to those that wait as there is room."""
         self.held_bytes -= released_bytes
-        for _ in range(min(self.batches_max - self.running, len(self.hungry))):
-            if self.held_bytes > _HELD_MAX_BYTES - MESSAGE_MAX_BYTES:
+        turns = self.batches_max - self.running
+        for poller in list(self.hungry):
+            if turns <= 0 or self.held_bytes > _HELD_MAX_BYTES - MESSAGE_MAX_BYTES:
                 break
             # Whoever takes what there is, and wants more, waits behind the others.
-            poller = next(iter(self.hungry))
-            del self.hungry[poller]
-            poller.look()
+            self.hungry.pop(poller, None)
+            turns -= poller.look()
 
     async def wait_given_back(self) -> None:
         """Return when all that is being given back is."""
@@ -260,16 +260,20 @@ class SqsPoller:
         self._signals += 1
         self.look()
 
-    def look(self) -> None:
-        """Read if there may be something, and begin what was read: there may be room where there was none."""
+    def look(self) -> bool:
+        """
+        Read if there may be something, and begin what was read: there may be room where there was none.
+
+        Return whether anything is begun by that, or may be.
+        """
         if self._is_stopped:
-            return
+            return False
         self._looks += 1
-        if self._ready:
-            self._begin_ready()
+        began = self._begin_ready()
         if self._has_due and not self._is_pumping:
             self._is_pumping = True
             self._shared.spawn(self._pump())
+        return began or self._is_pumping
 
     def _look_again(self, delay_s: float) -> None:
         at = self._shared.clock.monotonic() + delay_s
@@ -431,7 +435,8 @@ class SqsPoller:
         if not self._filter.lets_through(record, message.body):
             return None
         header = message.trace_header
-        return Record(claim.id, claim.receipt, _encode(record), lease, header, self._function.passes(header))
+        passes = self._function.passes(header)
+        return Record(claim.id, claim.receipt, _encode(record), lease, claim.group, header, passes)
 
     def _close(self) -> Batch:
         batch, self._open = self._open, None
@@ -447,26 +452,28 @@ class SqsPoller:
             self._ready.append([self._close()])
             self._begin_ready()
 
-    def _begin_ready(self) -> None:
-        """Begin what was read, as far as there is room."""
-        shared = self._shared
+    def _begin_ready(self) -> bool:
+        """Begin what was read, as far as there is room; say whether anything was begun."""
+        shared, began = self._shared, False
         while self._ready and not self._is_stopped:
             now = shared.clock.monotonic()
             if shared.running >= shared.batches_max:
                 shared.hungry[self] = None
-                return
+                break
             most = self._most(now)
             if self._room.running >= most:
                 self._wait_for_room(is_free=True, most=most)
-                return
+                break
             if self._function.room_nowait() <= self._starting:
                 self._wait_for_room(is_free=False, most=most)
-                return
+                break
             batches = self._ready.popleft()
             self._room.begin(now)
             self._starting += 1
             shared.running += 1
             shared.spawn(self._work(batches))
+            began = True
+        return began
 
     # One batch, or a few in turn ----------------------------------------------------------------------------------
 
@@ -490,7 +497,7 @@ class SqsPoller:
             work.begun()
             self._room.end(took_s, shared.clock.monotonic())
             shared.running -= 1
-            if shared.hungry:
+            if shared.hungry and not self._is_stopped:
                 shared.hungry.setdefault(self)
             elif self._is_fifo:
                 # Its group has nothing more to give before the deletion.
@@ -506,12 +513,15 @@ class SqsPoller:
     async def _invoke(self, batch: Batch, work: "_Work") -> "_Result":
         """Run the function with a batch, when it can, and so that it ends before others may read the messages again."""
         shared, function = self._shared, work.function
-        looping = [one for one in batch.records if one.passes > 1 and not await function.may_run(one.passes)]
+        records = batch.records
+        looping = [one for one in records if one.passes > 1 and not await function.may_run(one.passes)]
         if looping:
-            # They stay, and end where the queue's redrive policy has them end.
-            _log.warning("mapping.recursion uuid=%s messages=%d", self.mapping.uuid, len(looping))
-            self.counts.failed_invoke += len(looping)
-        records = [one for one in batch.records if one not in looping] if looping else batch.records
+            # They stay, and end where the queue's redrive policy has them end; what follows them in a group stays, too.
+            left, groups = {one.id for one in looping}, {one.group for one in looping if one.group is not None}
+            records = [one for one in records if one.id not in left and one.group not in groups]
+            stay = len(batch.records) - len(records)
+            _log.warning("mapping.recursion uuid=%s messages=%d", self.mapping.uuid, stay)
+            self.counts.failed_invoke += stay
         if not records:
             return _Result(is_clean=False)
         payload = payload_of(records)
@@ -542,7 +552,8 @@ class SqsPoller:
     async def _settle(self, result: "_Result", expires_at: float) -> None:
         """Write down what came of a batch."""
         if result.done:
-            self.counts.deleted += await self._delete([record.receipt for record in result.done], expires_at)
+            deleted = await self._delete([record.receipt for record in result.done], expires_at)
+            self.counts.deleted += deleted
         await self._give_back([record.receipt for record in result.give_back])
 
     async def _delete(self, receipts: Sequence[Receipt], expires_at: float) -> int:

@@ -66,7 +66,12 @@ class Supervisor:
         async with self._store.snapshot(change.scope) as reading:
             mapping = await reading.event_source_mappings.get(change.uuid)
         after = None if mapping is None else settled(mapping)
-        self._serve(change, after)
+        try:
+            self._serve(change, after)
+        except Exception:
+            # One that cannot be read for is not to keep the others from it.
+            _log.exception("mapping.not_served uuid=%s", change.uuid)
+            return
         if mapping is None or after == mapping:
             return
         async with self._store.transaction(change.scope) as tx:

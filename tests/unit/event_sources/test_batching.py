@@ -15,7 +15,7 @@ QUEUE = QueueName(Scope("000000000000", "us-east-1"), QueueKind.SQS, "q")
 
 def record(number: int, size: int = 10, expires_at: float = 0.0) -> Record:
     encoded = json.dumps("x" * (size - 2)).encode()
-    return Record(str(number), Receipt(QUEUE, number, 1), encoded, Lease(0.0, expires_at), "", 1)
+    return Record(str(number), Receipt(QUEUE, number, 1), encoded, Lease(0.0, expires_at), None, "", 1)
 
 
 @given(st.lists(st.integers(2, 200), min_size=1, max_size=50), st.integers(1, 10), st.integers(30, 400))

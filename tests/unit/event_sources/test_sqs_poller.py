@@ -759,6 +759,51 @@ def test_an_endless_chain_is_broken(tmp_path: Path) -> None:
     tell(tmp_path, story)
 
 
+def test_an_endless_chain_is_not_overtaken_in_its_group(tmp_path: Path) -> None:
+    """FIFO: what follows it in its group waits; other groups of the batch are invoked."""
+
+    async def story(bench: Bench) -> None:
+        await bench.function()
+        await bench.queue("q.fifo")
+        arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+        header = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0"
+        for _ in range(16):
+            header = next_trace(header, 0, "", "5" * 16, arn).header
+        chain = {"AWSTraceHeader": {"DataType": "String", "StringValue": header}}
+        await bench.send("a-1", queue="q.fifo", MessageSystemAttributes=chain)
+        await bench.send("a-2", "b-1", queue="q.fifo")
+        await bench.mapping("q.fifo")
+        await bench.until_depth(0, 2, 0, queue="q.fifo")
+        assert bench.bodies() == [["b-1"]]
+
+    tell(tmp_path, story)
+
+
+def test_a_mapping_that_goes_while_others_wait_leaves_them_its_turn(tmp_path: Path) -> None:
+    """Where all that may run was taken by it, the end of its batch is the beginning of theirs."""
+
+    async def story(bench: Bench) -> None:
+        for name in ("f", "g"):
+            await bench.function(name)
+            await bench.queue(f"q-{name}")
+        gate = Gate(bench)
+        first = await bench.mapping("q-f", "f", BatchSize=1)
+        await bench.mapping("q-g", "g", BatchSize=1)
+        await bench.send("f1", "f2", queue="q-f")
+        await bench.until(lambda: gate.waiting)
+        await bench.send("g1", queue="q-g")
+        await bench.pass_time(0.05, step_s=0.01)
+        await bench.call("DeleteEventSourceMapping", UUID=first)
+        await bench.until_state(first, "ResourceNotFoundException")
+        (at_work,) = gate.waiting
+        gate.let_go(at_work)
+        await bench.until(lambda: set(gate.waiting) == {"g1"}, step_s=0.01)
+        gate.let_go("g1")
+        await bench.until_depth(0, 0, 0, queue="q-g")
+
+    tell(tmp_path, story, batches_max=1)
+
+
 def test_a_trace_goes_on(tmp_path: Path) -> None:
     """The function runs in the trace that its message came with."""
 

@@ -113,3 +113,32 @@ def test_a_poller_hears_of_what_concerns_it(tmp_path: Path) -> None:
         assert source.told == [("begin", 10), ("begin", 3), ("end", uuid)]
 
     tell(tmp_path, story, follows=False)
+
+
+def test_a_mapping_that_cannot_be_served_keeps_no_other_from_it(tmp_path: Path) -> None:
+    """It stays as it is, with a line in the log."""
+
+    class Choosy(Recorder):
+        def begin(self, mapping: EventSourceMapping) -> None:
+            if mapping.batch_size == 1:
+                raise RuntimeError("no poller for this one")
+            super().begin(mapping)
+
+    async def story(bench: Bench) -> None:
+        source = Choosy()
+        bench.supervisor = Supervisor(bench.store, {"sqs": source})
+        await bench.function()
+        made = {}
+        for name, batch_size in (("a", 1), ("b", 2)):
+            await bench.queue(name)
+            arn = f"arn:aws:sqs:us-east-1:000000000000:{name}"
+            answer = await bench.call(
+                "CreateEventSourceMapping", EventSourceArn=arn, FunctionName="f", BatchSize=batch_size
+            )
+            made[name] = answer["UUID"]
+        bench.follow()
+        await bench.until_state(made["b"], "Enabled")
+        assert source.told == [("begin", 2)]
+        assert await bench.state(made["a"]) == "Creating"
+
+    tell(tmp_path, story, follows=False)
