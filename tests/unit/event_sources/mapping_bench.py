@@ -138,9 +138,13 @@ class Bench:
             await self.call(operation, **request)
         return excinfo.value.code, excinfo.value.message
 
-    async def function(self, name: str = "f", timeout_s: int = 3, version: str = LATEST, **settings: Any) -> None:
+    async def function(
+        self, name: str = "f", timeout_s: int = 3, version: str = LATEST, *, for_tenants: bool = False, **settings: Any
+    ) -> None:
         """Make a function, or a version of one."""
-        configuration = Configuration("python3.13", "app.handler", ROLE, timeout_s=timeout_s)
+        configuration = Configuration(
+            "python3.13", "app.handler", ROLE, timeout_s=timeout_s, is_tenant_isolated=for_tenants
+        )
         name_ = FunctionName(name)
         made = FunctionVersion(
             scope=SCOPE,

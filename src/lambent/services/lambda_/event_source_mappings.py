@@ -167,10 +167,16 @@ class EventSourceMappings:
         Refuse a queue that cannot feed a function.
 
         Raises:
-            InvalidParameterValueException: there is none, the function may not read it, or it would show a message
-                again while the function works on it.
+            InvalidParameterValueException: there is none, the function may not read it, it would show a message again
+                while the function works on it, or the function takes no events without a tenant.
         """
         scope, configuration = version.scope, version.configuration
+        if configuration.is_tenant_isolated:
+            # Documented: Lambda developer guide, tenant isolation: what invokes such a function has to name a tenant.
+            # Assumed: the text (test_event_source_mappings).
+            raise InvalidParameterValueException(
+                "Functions with tenant isolation cannot be invoked by event source mappings."
+            )
         if arn.split(":")[3] != scope.region:
             # Documented: Lambda developer guide, SQS: of the same region. Assumed: the text
             # (test_event_source_mappings).

@@ -99,6 +99,20 @@ def test_what_a_mapping_needs(tmp_path: Path) -> None:
     tell(tmp_path, story)
 
 
+def test_a_function_that_keeps_tenants_apart(tmp_path: Path) -> None:
+    """Messages name no tenant."""
+
+    async def story(bench: Bench) -> None:
+        await bench.function(for_tenants=True)
+        await bench.queue()
+        assert await bench.refusal("CreateEventSourceMapping", EventSourceArn=queue_arn("q"), FunctionName="f") == (
+            "InvalidParameterValueException",
+            "Functions with tenant isolation cannot be invoked by event source mappings.",
+        )
+
+    tell(tmp_path, story)
+
+
 def test_one_mapping_for_a_queue_and_a_function(tmp_path: Path) -> None:
     """A second one is a conflict that names the first, with AWS's blanks; so is an update that would make one."""
 
