@@ -2,7 +2,6 @@
 
 import collections
 import json
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -42,7 +41,7 @@ class WallServer(Server):
         self.offset_s += seconds
         new = self.file.with_suffix(".new")
         new.write_text(str(self.offset_s))
-        os.replace(new, self.file)
+        new.replace(self.file)
 
     def now(self):
         return time.time() + self.offset_s
@@ -73,9 +72,7 @@ class Story:
     def connect(self):
         """Find the server where it is now."""
         self.lambda_, self.sqs, self.logs = (self.server.client(name) for name in ("lambda", "sqs", "logs"))
-        self.told, self.messages = (
-            self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("told", "messages")
-        )
+        self.told, self.messages = (self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("told", "messages"))
 
     def send(self, function, name, **event):
         answer = self.lambda_.invoke(

@@ -1,6 +1,5 @@
 """The disk under the data folder gets full while events come: refused by name, and all is well when there is room."""
 
-import http.client
 import json
 import os
 import subprocess

@@ -359,16 +359,16 @@ class AsyncInvocations:
 
     async def _run(self, function: _Function, claim: Claim, claimed_at: float) -> None:
         """Make one attempt at an event, and write down what came of it."""
-        began, took_s = self._clock.monotonic(), None
+        began, took_s, is_cold = self._clock.monotonic(), None, False
         event = decode_event(claim.attributes)
         starting = _Starting(function)
         try:
             attempt = await self._attempt(function, claim, event, claimed_at, starting)
             if attempt is not None and isinstance(attempt.result, InvocationOutcome):
-                took_s = self._clock.monotonic() - began
+                took_s, is_cold = self._clock.monotonic() - began, attempt.result.is_cold
         finally:
             starting.end()
-            function.room.end(took_s)
+            function.room.end(took_s, is_cold=is_cold)
             self._at_work -= 1
             if function.waiting and not self._is_stopping:
                 # Now, and not when the loop gets there: an environment that falls idle is frozen.

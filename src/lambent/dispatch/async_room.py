@@ -8,7 +8,10 @@ Invocations a second that a server gets through at best: more of a function at o
 lasts would only take memory. Assumed: about what `make bench` measures on small machines, generously.
 """
 _UNKNOWN_MOST = 4
-"""At once, while none has ended and so nobody knows how long they take; twice as many after each further second."""
+"""
+At once, while none has ended in an environment that was there, and so nobody knows how long they take; twice as many
+after each further second.
+"""
 
 _QUICK_S = 0.1
 """
@@ -62,19 +65,23 @@ class AsyncRoom:
             self._since = now
         self.running += 1
 
-    def end(self, took_s: float | None) -> None:
+    def end(self, took_s: float | None, *, is_cold: bool = False) -> None:
         """
         Count one less.
 
         Args:
             took_s: how long it ran; None where it did not.
+            is_cold: whether a cold start was part of it, which on a machine that has much to do takes seconds: by that
+                measure hundreds of environments would be started for a quick function.
         """
         self.running -= 1
-        if took_s is not None:
+        if took_s is None:
+            return
+        self.throttles = 0
+        self._limit += 1
+        if not is_cold:
             quickest = self._quickest_s
             self._quickest_s = took_s if quickest is None else min(quickest * _FORGET, took_s)
-            self.throttles = 0
-            self._limit += 1
 
     def throttle(self, now: float) -> float:
         """

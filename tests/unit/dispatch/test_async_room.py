@@ -28,10 +28,27 @@ def test_no_more_than_a_server_can_begin_meanwhile() -> None:
     # What keeps processors busy gains nothing from being more than they can use.
     assert ran(0.01).most(0.0) == 8
     assert ran(0.1).most(0.0) == 501
-    # The quickest says what a run takes; a cold start before it does not.
+    # The quickest says what a run takes.
     assert ran(2.0, 0.001).most(0.0) == 6
     # It fades: one quick run among long ones is no measure for ever.
     assert ran(0.001, *[1.0] * 400).most(0.0) > 1000
+
+
+def test_a_cold_start_is_no_measure() -> None:
+    """One that took seconds does not have hundreds started for a function of which nothing else is known."""
+    room = AsyncRoom(2)
+    for _ in range(2):
+        room.begin(0.0)
+    room.end(2.5, is_cold=True)
+    assert room.most(2.5) == 16
+    room.end(0.001)
+    assert room.most(2.5) == 6
+    # It is a success, though: refusals are over.
+    room.begin(3.0)
+    room.throttle(3.0)
+    assert (room.most(3.0), room.throttles) == (1, 1)
+    room.end(2.5, is_cold=True)
+    assert (room.most(3.0), room.throttles) == (2, 0)
 
 
 def test_quick_ones_are_claimed_ahead() -> None:
