@@ -1,6 +1,8 @@
 """How many asynchronous invocations of one function run at once."""
 
-from lambent.dispatch.async_room import AsyncRoom
+import pytest
+
+from lambent.dispatch.async_room import AsyncRoom, share, shared
 
 
 def ran(*seconds: float) -> AsyncRoom:
@@ -85,3 +87,26 @@ def test_refusals_are_forgotten_with_time() -> None:
     assert (room.most(5.0), room.most(35.0)) == (1, 31)
     room.throttle(35.0)
     assert room.most(35.0) == 15
+
+
+def test_each_function_leaves_a_part_of_what_the_others_leave() -> None:
+    """The first takes three fourths, the second the same of the rest; of few places one function may have all."""
+    taken: list[int] = []
+    for _ in range(4):
+        taken.append(share(250 - sum(taken)))
+    assert taken == [188, 47, 12, 3]
+    assert [share(left) for left in (-1, 0, 1, 3, 4)] == [0, 0, 1, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("wants", "left", "expected"),
+    [
+        ({"a": 3, "b": 4}, 10, {"a": 3, "b": 4}),
+        ({"a": 100, "b": 2, "c": 100}, 10, {"a": 4, "b": 2, "c": 4}),
+        ({"a": 5, "b": 5, "c": 5}, 2, {"a": 1, "b": 1}),
+        ({"a": 5}, 0, {}),
+    ],
+)
+def test_what_is_too_little_is_shared(wants: dict[str, int], left: int, expected: dict[str, int]) -> None:
+    """Equal parts, those first that come first; what one does not want the others get."""
+    assert shared(wants, left) == expected
