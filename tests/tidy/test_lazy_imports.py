@@ -18,6 +18,8 @@ HEAVY = (
     "psycopg",
     "sqlalchemy.dialects.postgresql",
     "nats",
+    "http.client",
+    "urllib.request",
 )
 
 
@@ -33,7 +35,7 @@ def test_the_server_imports_nothing_heavy() -> None:
     assert _imported_by("import lambent.app", HEAVY) == []
 
 
-@pytest.mark.parametrize("candidate", ["botocore", "sqlalchemy", "uvicorn", "asyncio", "lambent.app"])
+@pytest.mark.parametrize("candidate", ["botocore", "sqlalchemy", "uvicorn", "asyncio", "http.client", "lambent.app"])
 def test_the_command_line_starts_light(candidate: str) -> None:
     """`lambent --help` waits for no library that only a command uses."""
     assert _imported_by("import lambent.cli.main", (candidate,)) == []

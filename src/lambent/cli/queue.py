@@ -2,10 +2,8 @@
 
 import json as json_
 from collections.abc import Mapping
-from http.client import HTTPException
 from typing import Annotated, Any
 from urllib.parse import urlencode
-from urllib.request import ProxyHandler, Request, build_opener
 
 import typer
 
@@ -178,6 +176,9 @@ def _ask(endpoint: str, path: str, query: Mapping[str, str] | None = None, *, po
     Raises:
         CommandFailed: nobody answers, or the answer is a refusal.
     """
+    from http.client import HTTPException
+    from urllib.request import ProxyHandler, Request, build_opener
+
     # Checks the endpoint as every command does.
     connect("sqs", endpoint)
     url = f"{endpoint.rstrip('/')}/_lambent/{path}?{urlencode(query or {})}"
