@@ -1,6 +1,7 @@
 """The wall clock of a running server jumps by an hour: nothing is lost, comes early, or waits for an hour."""
 
 import collections
+import datetime
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -47,13 +48,6 @@ class WallServer(Server):
         return time.time() + self.offset_s
 
 
-@pytest.fixture
-def server(tmp_path):
-    made = WallServer(tmp_path, "--async-time-scale", str(SCALE)).start()
-    yield made
-    made.discard()
-
-
 class Story:
     """A function that fails on demand, its failure queue, and a queue of messages."""
 
@@ -68,6 +62,7 @@ class Story:
             self.lambda_.put_function_event_invoke_config(
                 FunctionName=name, DestinationConfig={"OnFailure": {"Destination": arn}}, **age
             )
+        self.lambda_.put_function_concurrency(FunctionName="hurried", ReservedConcurrentExecutions=1)
 
     def connect(self):
         """Find the server where it is now."""
@@ -127,7 +122,7 @@ class Story:
         return {"delayed": sent_at, "hidden": received_at}
 
     def get_messages(self):
-        """Receive both messages; return when each came, and what came."""
+        """Receive both messages, and delete them; return when each came, and what came."""
         came, got = {}, {}
         until = time.monotonic() + FOREVER_S
         while len(came) < 2:
@@ -135,23 +130,34 @@ class Story:
             for message in self.receive(self.messages):
                 came.setdefault(message["Body"], time.monotonic())
                 got.setdefault(message["Body"], message)
+                self.sqs.delete_message(QueueUrl=self.messages, ReceiptHandle=message["ReceiptHandle"])
         return came, got
 
 
-@pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S], ids=["ahead", "back"])
-def test_the_clock_jumps(server, jump_s):
+@pytest.fixture(scope="module")
+def story(tmp_path_factory):
+    """A server for all tests here, each of which moves its clock: where that stands at the beginning is no matter."""
+    server = WallServer(tmp_path_factory.mktemp("clock"), "--async-time-scale", str(SCALE)).start()
+    try:
+        yield Story(server)
+    finally:
+        server.discard()
+
+
+@pytest.mark.parametrize("jump_s", [-HOUR_S, HOUR_S], ids=["back", "ahead"])
+def test_the_clock_jumps(story, jump_s):
     """
     Retries, delays, visibility timeouts and leases go on as if nothing had happened, an event's age does not change,
     and what is dated afterwards has the new time.
     """
-    story = Story(server)
-    story.lambda_.put_function_concurrency(FunctionName="hurried", ReservedConcurrentExecutions=1)
+    server = story.server
+    slow, poison, holder, old = (f"{name}{jump_s}" for name in ("slow", "poison", "holder", "old"))
     with ThreadPoolExecutor(1) as threads:
-        holding = threads.submit(invoke, server.client("lambda"), "hurried", {"name": "holder", "sleep_s": 1.5})
-        story.send("work", "slow", sleep_s=1.5)
-        story.send("work", "poison", fail=True)
-        wait_for(lambda: {"slow", "poison"} <= set(story.ran()) and "holder" in story.ran("hurried"))
-        story.send("hurried", "old")
+        holding = threads.submit(invoke, server.client("lambda"), "hurried", {"name": holder, "sleep_s": 1.5})
+        story.send("work", slow, sleep_s=1.5)
+        story.send("work", poison, fail=True)
+        wait_for(lambda: {slow, poison} <= set(story.ran()) and holder in story.ran("hurried"))
+        story.send("hurried", old)
         began = story.begin_messages()
 
         server.move(jump_s)
@@ -162,36 +168,38 @@ def test_the_clock_jumps(server, jump_s):
     assert came["hidden"] - began["hidden"] >= VISIBILITY_S
     records = story.records(2)
     assert {name: record["requestContext"]["condition"] for name, record in records.items()} == {
-        "poison": "RetriesExhausted",
-        "old": "EventAgeExceeded",
+        poison: "RetriesExhausted",
+        old: "EventAgeExceeded",
     }
     ran = story.ran()
-    first, second, third = ran["poison"]
+    first, second, third = ran[poison]
     assert second - first >= 60 * SCALE
     assert third - second >= 120 * SCALE
     # Its lease did not run out under it.
-    assert len(ran["slow"]) == 1
+    assert len(ran[slow]) == 1
 
     for message in messages.values():
         dates = message["Attributes"]
         assert int(dates["SentTimestamp"]) <= int(dates["ApproximateFirstReceiveTimestamp"])
-    story.sqs.send_message(QueueUrl=story.told, MessageBody="dated")
-    (dated,) = story.receive(story.told)
+    story.sqs.send_message(QueueUrl=story.messages, MessageBody="dated")
+    (dated,) = story.receive(story.messages)
+    story.sqs.delete_message(QueueUrl=story.messages, ReceiptHandle=dated["ReceiptHandle"])
     shown_s = int(dated["Attributes"]["SentTimestamp"]) / 1000
     assert abs(shown_s - server.now()) < FOREVER_S
-    changed = story.lambda_.update_function_configuration(FunctionName="work", Description="x")["LastModified"]
-    assert changed[:13] == time.strftime("%Y-%m-%dT%H", time.gmtime(server.now()))
+    changed = story.lambda_.update_function_configuration(FunctionName="work", Description=str(jump_s))["LastModified"]
+    shown_s = datetime.datetime.strptime(changed, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()
+    assert abs(shown_s - server.now()) < FOREVER_S
 
 
-def test_the_clock_goes_back_while_the_server_is_down(server):
+def test_the_clock_goes_back_while_the_server_is_down(story):
     """
     After kill -9 the next server finds a clock that is an hour earlier than what the queue has seen: what waits is due
     no later than it would have been.
     """
-    story = Story(server)
-    story.send("work", "poison", fail=True)
+    server = story.server
+    story.send("work", "killed", fail=True)
     story.begin_messages()
-    wait_for(lambda: "poison" in story.ran())
+    wait_for(lambda: "killed" in story.ran())
 
     server.kill()
     server.move(-HOUR_S)
@@ -202,6 +210,6 @@ def test_the_clock_goes_back_while_the_server_is_down(server):
     for message in messages.values():
         dates = message["Attributes"]
         assert int(dates["SentTimestamp"]) <= int(dates["ApproximateFirstReceiveTimestamp"])
-    assert story.records(1)["poison"]["requestContext"]["condition"] == "RetriesExhausted"
+    assert story.records(1)["killed"]["requestContext"]["condition"] == "RetriesExhausted"
     story.send("work", "new")
     wait_for(lambda: "new" in story.ran(), within_s=FOREVER_S)

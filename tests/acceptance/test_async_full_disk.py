@@ -5,6 +5,7 @@ import os
 import subprocess
 import threading
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -124,6 +125,11 @@ def test_a_full_disk(disk, tmp_path):
             server.kill()
 
 
+def queues_of(server):
+    with urllib.request.urlopen(server.endpoint + "/_lambent/queues", timeout=30) as answer:
+        return json.load(answer)
+
+
 def tell(server, disk, log):
     if server.sandbox["driver"] == "process":
         pytest.skip("needs:walls:a sandbox that mounts file systems")
@@ -172,6 +178,8 @@ def tell(server, disk, log):
         assert answers == {(500, "ServiceException")}, one.refused[:3]
     accepted = events.accepted | {1_000_000 + number for number in long.accepted}
     wait_for(lambda: accepted <= {int(line) for line in log.read_text().split()}, within_s=60, every_s=0.2)
+    # What came of them is written down, too.
+    wait_for(lambda: not [queue for queue in queues_of(server) if queue["kind"] != "sqs"], within_s=60, every_s=0.2)
     received = set()
     while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600).get("Messages"):
         received |= {int(one["Body"].split()[0]) for one in found}
