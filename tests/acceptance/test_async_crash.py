@@ -18,8 +18,8 @@ RUNS = int(os.environ.get("LAMBENT_CRASH_RUNS", "3"))
 EVENTS = int(os.environ.get("LAMBENT_CRASH_EVENTS", "2000"))
 KILLS_MAX = int(os.environ.get("LAMBENT_CRASH_KILLS_MAX", "2"))
 """
-In each run, one at least; a second one may hit a server that is just coming back. The runs share a data folder, so that a
-later one begins with what was killed before.
+In each run, one at least; a second one may hit a server that is just coming back. The runs share a data folder, so that
+a later one begins with what was killed before.
 """
 AT_ONCE = 16
 SCALE = 0.002
