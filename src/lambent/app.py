@@ -55,6 +55,7 @@ from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.door import Door
 from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
+from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import EventQueue
 from lambent.store.data_folder import DataFolder, check_reachable
@@ -215,6 +216,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                     clock,
                 ),
                 QueueView(queue, asynchronous.deliveries),
+                FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
             ),
             admission,
             clock,

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lambent.clock import Clock
 from lambent.domain.caller import Inside
+from lambent.errors.families import DependencyError
 from lambent.gateway.admission import Admission, TooManyRequests
 from lambent.gateway.own_paths import PREFIX, OwnPaths
 from lambent.gateway.pipeline import BodyTooLarge, ClientGone, Pipeline
@@ -114,6 +115,9 @@ class Gateway:
                 # Returns when the client's connection has room; at once, and without effect, when the client has left.
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
+        except DependencyError as error:
+            # Too late for another status. The server drops the connection, by which the client knows.
+            _log.error("response.broken_off reason=%s", error)
         finally:
             await body.aclose()
 

@@ -5,10 +5,10 @@ import contextlib
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 import pytest
@@ -310,22 +310,6 @@ def test_closing_waits_for_what_was_taken(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path, leave_out: Callable[[str, str], NoReturn]) -> Iterator[Path]:
-    """Give a file system of eight megabytes of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "lambent-test", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        leave_out("mount", "run the tests as root where file systems can be mounted")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 def grow(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
 
@@ -352,6 +336,34 @@ def test_a_full_disk(small_disk: Path, body_bytes: int) -> None:
             assert set(await queue.settle([Done(claim.receipt) for claim in found])) == {Outcome.HAPPENED}
             await queue.sweep()
             assert list((small_disk / "payloads").glob("*/*")) == []
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("begins_in_commit", [False, True])
+def test_a_hold_keeps_bodies(tmp_path: Path, begins_in_commit: bool) -> None:
+    """While they are held no body goes, also where the sweep has begun before; afterwards what is unused goes."""
+
+    async def run() -> None:
+        async with failing_queue(tmp_path) as (queue, database):
+            await queue.put([new("a", bytes(BODY_INLINE_MAX_BYTES + 1))])
+            ((claim,), _) = msgspec.structs.astuple(await queue.claim({STANDARD: 1}, 30))
+            await queue.settle([Done(claim.receipt)])
+            with contextlib.ExitStack() as held:
+
+                def hold(_: int) -> None:
+                    database.fails = lambda _: None
+                    held.enter_context(queue.hold_bodies())
+
+                if begins_in_commit:
+                    database.fails = hold
+                else:
+                    hold(0)
+                for _ in range(2):
+                    await queue.sweep()
+                    assert len(list((tmp_path / "payloads").glob("*/*"))) == 1
+            await queue.sweep()
+            assert list((tmp_path / "payloads").glob("*/*")) == []
 
     asyncio.run(run())
 
