@@ -68,6 +68,7 @@ from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
 from lambent.store.tables import SCHEMA
+from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.queues import QueueView
 from lambent.telemetry.segments import Segments
@@ -219,7 +220,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                     admission,
                     clock,
                 ),
-                QueueView(queue, sources.counts),
+                QueueView(queue, asynchronous.deliveries, sources.counts),
                 FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
             ),
             admission,
@@ -277,7 +278,8 @@ class _Asynchronous:
             "lambda": FunctionDestination(self.events, clock),
             "sqs": QueueDestination(door),
         }
-        self.outbox = Outbox(queue, self.destinations, clock, time_scale=scale, spawn=self._spawn)
+        self.deliveries = DeliveryCounts()
+        self.outbox = Outbox(queue, self.destinations, self.deliveries, clock, time_scale=scale, spawn=self._spawn)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         return self._tasks.create_task(_logged(work))
@@ -482,6 +484,9 @@ async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Cloc
     while True:
         try:
             await work()
+        except DependencyError as error:
+            # Such as a disk that is full: it comes again each second, and where it was raised tells nothing.
+            _log.error("task.failed name=%s reason=%s", name, error)
         except Exception:
             _log.exception("task.failed name=%s", name)
         await clock.sleep(_RESTART_S)

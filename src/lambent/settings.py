@@ -132,7 +132,8 @@ class ApiSettings:
         250, "Asynchronous invocations that run at once, over all functions; what is left is for synchronous ones."
     )
     event_source_batches_max: int = _option(
-        250, "Batches of event source mappings that run at once, over all of them; one mapping fills three in four."
+        250,
+        "Batches of event source mappings that run at once; one fills three fourths of what the others leave.",
     )
     async_time_scale: float = _option(
         1.0,

@@ -16,6 +16,7 @@ HEAVY = (
     "typer",
     "asyncpg",
     "psycopg",
+    "sqlalchemy.dialects.postgresql",
     "nats",
     "http.client",
     "urllib.request",

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from lambent.clock import Clock, TimerHandle
-from lambent.dispatch.async_room import AsyncRoom
+from lambent.dispatch.async_room import AsyncRoom, share
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.event_source_mapping import INVOCATIONS_BY_POLLER, EventSourceMapping
 from lambent.domain.invocation import InvocationOutcome
@@ -53,9 +53,6 @@ _LESS_AHEAD = 4
 By how much less is read ahead for a quick function than of its events, of which nobody counts the claims: the time in
 which a message is hidden, and how often it was received, are its queue's to give.
 """
-
-_KEPT_FREE = 4
-"""A part of what may run at once, a fourth, that no mapping fills alone: its batches may last a quarter of an hour."""
 
 _LOOK_AGAIN_S = 0.05
 """Where other callers may hold what a function may have: nobody tells when they end. Assumed."""
@@ -117,6 +114,8 @@ class Shared:
         """What they hold, with what waits to be begun and what is being read."""
         self.hungry: dict[SqsPoller, None] = {}
         """Pollers that wait for others' batches to end, in the order in which they came."""
+        self._promised: set[SqsPoller] = set()
+        """Those of which the turn has come, and which read for it: nobody else is to have their place meanwhile."""
         self._spawn = spawn
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -131,13 +130,21 @@ class Shared:
     def release(self, released_bytes: int = 0) -> None:
         """Count what a batch held no more, and give as many turns to those that wait as there is room."""
         self.held_bytes -= released_bytes
-        turns = self.batches_max - self.running
         for poller in list(self.hungry):
-            if turns <= 0 or self.held_bytes > _HELD_MAX_BYTES - MESSAGE_MAX_BYTES:
+            if self.is_full_for(poller) or self.held_bytes > _HELD_MAX_BYTES - MESSAGE_MAX_BYTES:
                 break
             # Whoever takes what there is, and wants more, waits behind the others.
             self.hungry.pop(poller, None)
-            turns -= poller.look()
+            if poller.look():
+                self._promised.add(poller)
+
+    def is_full_for(self, poller: "SqsPoller") -> bool:
+        """Say whether a poller is to wait for others' batches to end, or for those whose turn it is."""
+        return self.running + len(self._promised - {poller}) >= self.batches_max
+
+    def keep_promise(self, poller: "SqsPoller") -> None:
+        """Promise no more: it has begun a batch, or found nothing to begin."""
+        self._promised.discard(poller)
 
     async def wait_given_back(self) -> None:
         """Return when all that is being given back is."""
@@ -264,7 +271,7 @@ class SqsPoller:
         """
         Read if there may be something, and begin what was read: there may be room where there was none.
 
-        Return whether anything is begun by that, or may be.
+        Return whether nothing was begun by that, and something may be once it is read.
         """
         if self._is_stopped:
             return False
@@ -273,7 +280,7 @@ class SqsPoller:
         if self._has_due and not self._is_pumping:
             self._is_pumping = True
             self._shared.spawn(self._pump())
-        return began or self._is_pumping
+        return self._is_pumping and not began
 
     def _look_again(self, delay_s: float) -> None:
         at = self._shared.clock.monotonic() + delay_s
@@ -305,6 +312,7 @@ class SqsPoller:
         finally:
             self._is_pumping = False
             # A turn that found nothing is the next one's.
+            self._shared.keep_promise(self)
             self._shared.release()
 
     async def _read_some(self) -> bool:
@@ -346,6 +354,10 @@ class SqsPoller:
     async def _wanted(self) -> int:
         """Return how many messages to read now."""
         shared, now = self._shared, self._shared.clock.monotonic()
+        left = (_HELD_MAX_BYTES - shared.held_bytes) // self._message_bytes
+        if left <= 0 or shared.is_full_for(self):
+            shared.hungry[self] = None
+            return 0
         # The window's batch waits to be filled, not to be begun.
         filled = 0 if self._open is None else len(self._open.records)
         free = max(await self._function.room() - self._starting, 0)
@@ -358,10 +370,6 @@ class SqsPoller:
             self._wait_for_room(is_free=free > 0, most=most)
             return 0
         self._misses = 0
-        left = (_HELD_MAX_BYTES - shared.held_bytes) // self._message_bytes
-        if left <= 0 or shared.running >= shared.batches_max:
-            shared.hungry[self] = None
-            return 0
         # Of a FIFO queue one batch at a time: of a group that fails no more is to have been read than what was tried.
         batches = 1 if self._is_fifo else batches
         return min(batches * self.mapping.batch_size - filled, CLAIMS_MAX, left)
@@ -372,7 +380,7 @@ class SqsPoller:
             self._look_again(min(_LOOK_AGAIN_S * 2 ** min(self._misses, 10), _LOOK_AGAIN_MAX_S))
             self._misses += 1
         elif most < self._cap():
-            # How many may run grows with time.
+            # How many may run grows with time, and when others' batches end.
             self._look_again(_LOOK_AGAIN_MAX_S)
 
     def _most(self, now: float) -> int:
@@ -380,12 +388,12 @@ class SqsPoller:
         most = self._room.most(now)
         if self.mapping.provisioned is not None:
             most = max(most, INVOCATIONS_BY_POLLER * self.mapping.provisioned.minimum)
-        return min(most, self._cap())
+        left_by_others = self._shared.batches_max - self._shared.running + self._room.running
+        return min(most, self._cap(), share(left_by_others))
 
     def _cap(self) -> int:
-        """Return how many may at the most, whatever was learnt."""
-        mapping, batches_max = self.mapping, self._shared.batches_max
-        cap = max(batches_max - batches_max // _KEPT_FREE, 1)
+        """Return how many may at the most, whatever was learnt and others leave."""
+        mapping, cap = self.mapping, self._shared.batches_max
         if mapping.concurrency_max is not None:
             cap = min(cap, mapping.concurrency_max)
         if mapping.provisioned is not None:
@@ -457,7 +465,7 @@ class SqsPoller:
         shared, began = self._shared, False
         while self._ready and not self._is_stopped:
             now = shared.clock.monotonic()
-            if shared.running >= shared.batches_max:
+            if shared.is_full_for(self):
                 shared.hungry[self] = None
                 break
             most = self._most(now)
@@ -471,6 +479,7 @@ class SqsPoller:
             self._room.begin(now)
             self._starting += 1
             shared.running += 1
+            shared.keep_promise(self)
             shared.spawn(self._work(batches))
             began = True
         return began
@@ -479,7 +488,7 @@ class SqsPoller:
 
     async def _work(self, batches: list[Batch]) -> None:
         shared, work = self._shared, _Work(self)
-        began, took_s = shared.clock.monotonic(), None
+        began, took_s, is_cold = shared.clock.monotonic(), None, False
         result, expires_at = _Result(), batches[0].lease.expires_at
         try:
             for number, batch in enumerate(batches):
@@ -492,10 +501,10 @@ class SqsPoller:
                     break
                 result, expires_at = await self._invoke(batch, work), batch.lease.expires_at
             if result.has_run:
-                took_s = shared.clock.monotonic() - began
+                took_s, is_cold = shared.clock.monotonic() - began, result.is_cold
         finally:
             work.begun()
-            self._room.end(took_s, shared.clock.monotonic())
+            self._room.end(took_s, shared.clock.monotonic(), is_cold=is_cold)
             shared.running -= 1
             if shared.hungry and not self._is_stopped:
                 shared.hungry.setdefault(self)
@@ -591,6 +600,7 @@ class _Result(msgspec.Struct, frozen=True):
     done: Sequence[Record] = ()
     give_back: Sequence[Record] = ()
     has_run: bool = False
+    is_cold: bool = False
     is_clean: bool = True
     """Whether no message of it stays."""
 
@@ -615,9 +625,9 @@ class _Work:
 def _judge(records: Sequence[Record], outcome: InvocationOutcome, *, reports: bool, is_clean: bool) -> _Result:
     """Say what is to be deleted after a run. What failed stays hidden until its time is over, and is read again."""
     if outcome.error is not None:
-        return _Result(has_run=True, is_clean=False)
+        return _Result(has_run=True, is_cold=outcome.is_cold, is_clean=False)
     failed: Set[str] = frozenset()
     if reports:
         failed = failed_items(outcome.payload, {record.id for record in records})
     done = [record for record in records if record.id not in failed]
-    return _Result(done=done, has_run=True, is_clean=is_clean and not failed)
+    return _Result(done=done, has_run=True, is_cold=outcome.is_cold, is_clean=is_clean and not failed)

@@ -1,7 +1,9 @@
 """
-What all queues hold, and what became of event source mappings' records: for the operator's command, and for metrics.
+What all queues hold: for the operator's command, and for metrics, which also tell what became of deliveries and of the
+records of event source mappings.
 
-In: the event queue. Out: figures, messages as they wait, the text form of metrics. Never: a message claimed.
+In: the event queue, counts of deliveries. Out: figures, messages as they wait, the text form of metrics. Never: a
+message claimed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +13,7 @@ import msgspec
 
 from lambent.domain.queue_message import unpack
 from lambent.store.contract import Depth, EventQueue, QueueKind, QueueName, WaitingEvent
+from lambent.telemetry.deliveries import DeliveryCounts
 
 SHOWN_MAX = 1_000
 """Queues in one answer; beyond it the emptiest are left out, and metrics add them up under no name."""
@@ -54,11 +57,18 @@ class QueueView:
     Looks at the queues of all accounts.
 
     Args:
+        deliveries: what became of records and dead letters.
         mappings: returns, by UUID of a mapping that asks for them and by name, its counts.
     """
 
-    def __init__(self, events: EventQueue, mappings: Callable[[], Mapping[str, Mapping[str, int]]] = dict) -> None:
+    def __init__(
+        self,
+        events: EventQueue,
+        deliveries: DeliveryCounts,
+        mappings: Callable[[], Mapping[str, Mapping[str, int]]] = dict,
+    ) -> None:
         self._events = events
+        self._deliveries = deliveries
         self._mappings = mappings
 
     async def figures(self) -> list[QueueFigures]:
@@ -92,7 +102,7 @@ class QueueView:
         from prometheus_client import CollectorRegistry, generate_latest
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Snapshot(await self._summed(), self._mappings()))
+        registry.register(_Snapshot(await self._summed(), self._deliveries, self._mappings()))
         return generate_latest(registry)
 
     async def _summed(self) -> list[QueueFigures]:
@@ -115,8 +125,11 @@ class QueueView:
 class _Snapshot:
     """What Prometheus's library collects: figures that were gathered before it asked."""
 
-    def __init__(self, queues: Sequence[QueueFigures], mappings: Mapping[str, Mapping[str, int]]) -> None:
+    def __init__(
+        self, queues: Sequence[QueueFigures], deliveries: DeliveryCounts, mappings: Mapping[str, Mapping[str, int]]
+    ) -> None:
         self._queues = queues
+        self._deliveries = deliveries
         self._mappings = mappings
 
     def collect(self) -> list[Any]:
@@ -137,15 +150,23 @@ class _Snapshot:
                 events.add_metric([*named, state], getattr(queue, state))
             if queue.oldest_age_s is not None:
                 oldest.add_metric(named, queue.oldest_age_s)
+        deliveries = CounterMetricFamily(
+            "lambent_deliveries",
+            "Attempts to deliver records and dead letters since the start, by what came of them.",
+            labels=["account", "region", "destination", "outcome"],
+        )
+        for (scope, arn), counts in self._deliveries.all().items():
+            for outcome, count in counts.items():
+                deliveries.add_metric([scope.account, scope.region, arn, outcome.value], count)
         records = CounterMetricFamily(
             "lambent_event_source_mapping_events",
             "What became of the records of mappings with MetricsConfig, by AWS's names, since their pollers began.",
             labels=["mapping", "metric"],
         )
-        for uuid, counts in self._mappings.items():
-            for name, count in counts.items():
+        for uuid, by_metric in self._mappings.items():
+            for name, count in by_metric.items():
                 records.add_metric([uuid, name], count)
-        return [events, oldest, records]
+        return [events, oldest, deliveries, records]
 
 
 def _figures(name: QueueName, depth: Depth) -> QueueFigures:

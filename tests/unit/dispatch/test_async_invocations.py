@@ -20,6 +20,26 @@ async def fail(invocation: Invocation) -> InvocationOutcome:
     return FAILED
 
 
+async def hang_with_more_claimed(bench: Bench, *ids: str) -> asyncio.Event:
+    """Let the first of these events hang in its function's one execution, and claim the others; return what ends it."""
+    await bench.create("f")
+    await bench.reserve("f", 1)
+    await bench.send("f", "quick")
+    # In no time at all.
+    await bench.settled()
+    ends = asyncio.Event()
+
+    async def hang(invocation: Invocation) -> InvocationOutcome:
+        await ends.wait()
+        return InvocationOutcome(b"{}", "1")
+
+    bench.fleet.does = hang
+    await bench.send("f", *ids)
+    held = bench.server.events._claimer
+    await bench.until(lambda: bench.fleet.running == 1 and held.held_count == len(ids), step_s=0.05)
+    return ends
+
+
 def test_an_event_runs_once_and_is_gone(tmp_path: Path) -> None:
     """With its request id, its payload and the ARN as invoked; nothing is told where nobody wants to know."""
 
@@ -201,6 +221,45 @@ def test_a_long_backlog_delays_no_other_function(tmp_path: Path) -> None:
     tell(tmp_path, story, most=10)
 
 
+def test_several_long_backlogs_delay_no_other_function(tmp_path: Path) -> None:
+    """Each takes a part of what the others leave, and as those end, equal parts: a further one's event runs at once."""
+
+    async def story(bench: Bench) -> None:
+        for name in ("first", "second", "quick"):
+            await bench.create(name)
+        ends = {"first": asyncio.Semaphore(0), "second": asyncio.Semaphore(0)}
+        running = dict.fromkeys(ends, 0)
+
+        async def by_name(invocation: Invocation) -> InvocationOutcome:
+            name = invocation.invoked_arn.rsplit(":", 1)[1]
+            if name in ends:
+                running[name] += 1
+                await ends[name].acquire()
+                running[name] -= 1
+            return InvocationOutcome(b"{}", "1")
+
+        bench.fleet.does = by_name
+        await bench.send("first", *(f"f{number}" for number in range(100)))
+        await bench.until(lambda: running["first"] == 30, step_s=0.2)
+        await bench.send("second", *(f"s{number}" for number in range(100)))
+        await bench.until(lambda: running["second"] == 8, step_s=0.2)
+        await bench.send("quick", "q1")
+        await bench.until(lambda: bench.ids("quick") == ["q1"])
+        # Those of the first that end make room for the second: in the end they have the same.
+        for _ in range(40):
+            at = bench.clock.monotonic()
+            ends["first"].release()
+            await bench.until(lambda at=at: bench.clock.monotonic() > at + 1, step_s=0.5)  # type: ignore[misc]
+        assert abs(running["first"] - running["second"]) <= 3, running
+        assert sum(running.values()) < 40
+        for _ in range(200):
+            ends["first"].release()
+            ends["second"].release()
+        await bench.settled()
+
+    tell(tmp_path, story, most=40)
+
+
 def test_callers_who_are_refused_get_room(tmp_path: Path) -> None:
     """Half as many run once a synchronous caller was refused, and again as many half a minute later."""
 
@@ -290,21 +349,7 @@ def test_events_claimed_ahead_run_when_synchronous_callers_have_left_room(tmp_pa
     """Also where the store holds no more of them: a caller took the execution that they were claimed for."""
 
     async def story(bench: Bench) -> None:
-        await bench.create("f")
-        await bench.reserve("f", 1)
-        await bench.send("f", "quick")
-        # In no time at all.
-        await bench.settled()
-        ends = asyncio.Event()
-
-        async def hang(invocation: Invocation) -> InvocationOutcome:
-            await ends.wait()
-            return InvocationOutcome(b"{}", "1")
-
-        bench.fleet.does = hang
-        await bench.send("f", "first", "a", "b")
-        held = bench.server.events._claimer
-        await bench.until(lambda: bench.fleet.running == 1 and held.held_count == 3, step_s=0.05)
+        ends = await hang_with_more_claimed(bench, "first", "a", "b")
         bench.clock.advance(1)
         account = await bench.server.dispatcher.slots(SCOPE)
         pool = account._functions[FunctionName("f")].share.pool
@@ -355,21 +400,7 @@ def test_a_server_stops_though_its_disk_fails(tmp_path: Path) -> None:
     """What cannot be given back now is given back at the next start, and the rest of the server ends as it should."""
 
     async def story(bench: Bench) -> None:
-        await bench.create("f")
-        await bench.reserve("f", 1)
-        await bench.send("f", "quick")
-        # In no time at all.
-        await bench.settled()
-        ends = asyncio.Event()
-
-        async def hang(invocation: Invocation) -> InvocationOutcome:
-            await ends.wait()
-            return FAILED
-
-        bench.fleet.does = hang
-        await bench.send("f", "first", "a")
-        held = bench.server.events._claimer
-        await bench.until(lambda: bench.fleet.running == 1 and held.held_count == 2, step_s=0.05)
+        await hang_with_more_claimed(bench, "first", "a")
         apply = bench._queue._apply
 
         async def failing(calls: Any) -> Any:

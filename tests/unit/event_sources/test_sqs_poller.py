@@ -486,8 +486,8 @@ def test_those_that_wait_for_others_have_turns(tmp_path: Path) -> None:
             done.append(body)
             gate.let_go(body)
             await bench.until(lambda: gate.waiting or len(done) == 18, step_s=0.01)
-        # Nobody is done before everybody had a turn.
-        assert {body[0] for body in done[:6]} == {"f", "g", "h"}
+        # Nobody is done before everybody had a turn. Those who have to read first get theirs a little later.
+        assert {body[0] for body in done[:9]} == {"f", "g", "h"}
 
     tell(tmp_path, story, batches_max=2)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -455,3 +456,64 @@ def test_a_callback_that_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
     asyncio.run(run())
     assert "queue.callback_failed" in caplog.text
+
+
+def test_a_start_reads_no_event_that_waits(tmp_path: Path) -> None:
+    """
+    What a start and its first sweep ask takes as many steps of SQLite's machine with thousands of events as with a few,
+    and no step goes over all of them, as one that counts them would: a million that wait cost a start nothing.
+    """
+    steps = 0
+    asked: set[str] = set()
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    class Counted(Database):
+        def _open(self) -> sqlite3.Connection:
+            connection = super()._open()
+            connection.set_progress_handler(count, 1)
+            connection.set_trace_callback(asked.add)
+            return connection
+
+    queues = [QueueName(SCOPE, kind, f"{kind.value}-queue") for kind in QueueKind]
+
+    async def fill(folder: Path, waiting: int) -> None:
+        async with (
+            Database(folder / "state.db") as database,
+            open_queue(database, folder / "payloads", VirtualClock()) as opened,
+        ):
+            for queue in queues:
+                await opened.queue.define(queue, QueueRules(retention_s=3600))
+                await opened.queue.put([NewEvent(queue, f"{number}", b"x") for number in range(waiting)])
+                claimed = await opened.queue.claim({queue: 2}, 600)
+                assert len(claimed.claims) == 2
+
+    async def start(folder: Path) -> None:
+        async with (
+            Counted(folder / "state.db") as database,
+            open_queue(database, folder / "payloads", VirtualClock()) as opened,
+        ):
+            for kind in (QueueKind.ASYNC, QueueKind.DESTINATION):
+                assert await opened.queue.give_back(kind) == 2
+            for kind in QueueKind:
+                assert len(await opened.queue.filled(kind)) == 1
+            await opened.queue.sweep()
+
+    taken = []
+    for name, waiting in (("few", 10), ("many", 2_000)):
+        folder = tmp_path / name
+        folder.mkdir()
+        make_sqlite(folder / "state.db")
+        asyncio.run(fill(folder, waiting))
+        steps = 0
+        asyncio.run(start(folder))
+        taken.append(steps)
+    assert taken[0] == taken[1] > 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "many" / "state.db")) as connection:
+        for statement in asked:
+            if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+                plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+                assert not [step for step in plan if step.startswith("SCAN queued_events")], (statement, plan)
