@@ -11,11 +11,14 @@ lasts would only take memory. Assumed: about what `make bench` measures on small
 _UNKNOWN_MOST = 4
 """At once, while none has ended in an environment that was there, and so nobody knows how long they take."""
 
+_DOUBLE_UNKNOWN_S, _DOUBLE_KNOWN_S = 1.0, 5.0
+"""
+After how long without an end twice as many may run: of a function that nobody knows, and of one that was quicker before
+and now waits for something slow, which leaves the processors alone. Assumed: on a machine that only has much to do, one
+of them ends within the second time.
+"""
 _DOUBLINGS_MAX = 20
-"""
-Twice as many may run after each second in which none has ended, however quick they were before: a function that waits
-for something slow today leaves the processors alone. No more doublings than that: it is a number still.
-"""
+"""No more than that: it is a number still."""
 
 _QUICK_S = 0.1
 """
@@ -107,7 +110,8 @@ class AsyncRoom:
     def most(self, now: float) -> int:
         """Return how many may be claimed and not ended at once, as far as the function's own running goes."""
         stalled_s = max(now - self._since, 0.0) if self.running else 0.0
-        most = self._useful() * 2 ** int(min(stalled_s, _DOUBLINGS_MAX))
+        after_s = _DOUBLE_UNKNOWN_S if self._quickest_s is None else _DOUBLE_KNOWN_S
+        most = self._useful() * 2 ** int(min(stalled_s / after_s, _DOUBLINGS_MAX))
         return int(min(most, self._limit_now(now)))
 
     def ahead(self, now: float) -> int:
