@@ -133,8 +133,13 @@ def run(suites: Sequence[Suite], arguments: Sequence[str], environ: Mapping[str,
         return [suite.title for suite in suites if _run(suite, arguments, environ, None) not in _FINE]
     failed = []
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        for part in [threads.submit(_run_apart, part, environ) for part in parts_of(suites)]:
-            failed += part.result()
+        try:
+            for part in [threads.submit(_run_apart, part, environ) for part in parts_of(suites)]:
+                failed += part.result()
+        except KeyboardInterrupt:
+            # What runs has been told by the terminal; what has not begun is not to begin.
+            threads.shutdown(cancel_futures=True)
+            raise
     return failed
 
 

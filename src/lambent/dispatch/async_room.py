@@ -9,16 +9,16 @@ Invocations a second that a server gets through at best: more of a function at o
 lasts would only take memory. Assumed: about what `make bench` measures on small machines, generously.
 """
 _UNKNOWN_MOST = 4
-"""At once, while none has ended in an environment that was there, and so nobody knows how long they take."""
+"""
+At once, while none has ended in an environment that was there, and so nobody knows how long they take; twice as many
+after each further second, up to as many as the last one took with its cold start: some never leave an environment.
+"""
 
-_DOUBLE_UNKNOWN_S, _DOUBLE_KNOWN_S = 1.0, 5.0
+_STALLED_S = 5.0
 """
-After how long without an end twice as many may run: of a function that nobody knows, and of one that was quicker before
-and now waits for something slow, which leaves the processors alone. Assumed: on a machine that only has much to do, one
-of them ends within the second time.
+After how long without an end twice as many of a function may run that was quicker before: it waits for something slow
+now, which leaves the processors alone. Assumed: on a machine that only has much to do one of them ends within that time.
 """
-_DOUBLINGS_MAX = 20
-"""No more than that: it is a number still."""
 
 _QUICK_S = 0.1
 """
@@ -56,7 +56,7 @@ class AsyncRoom:
         processors: of the machine.
     """
 
-    __slots__ = ("_limit", "_limited_at", "_processors", "_quickest_s", "_since", "running", "throttles")
+    __slots__ = ("_cold_s", "_limit", "_limited_at", "_processors", "_quickest_s", "_since", "running", "throttles")
 
     def __init__(self, processors: int) -> None:
         self._processors = processors
@@ -65,6 +65,8 @@ class AsyncRoom:
         self.throttles = 0
         """In a row."""
         self._quickest_s: float | None = None
+        self._cold_s = math.inf
+        """What the last one with a cold start took."""
         self._since = 0.0
         """When one ended last that says how long they take, or the first of those that run began."""
         self._limit = math.inf
@@ -91,7 +93,9 @@ class AsyncRoom:
             return
         self.throttles = 0
         self._limit += 1
-        if not is_cold:
+        if is_cold:
+            self._cold_s = took_s
+        else:
             self._since = now
             quickest = self._quickest_s
             self._quickest_s = took_s if quickest is None else min(quickest * _FORGET, took_s)
@@ -109,22 +113,23 @@ class AsyncRoom:
 
     def most(self, now: float) -> int:
         """Return how many may be claimed and not ended at once, as far as the function's own running goes."""
-        stalled_s = max(now - self._since, 0.0) if self.running else 0.0
-        after_s = _DOUBLE_UNKNOWN_S if self._quickest_s is None else _DOUBLE_KNOWN_S
-        most = self._useful() * 2 ** int(min(stalled_s / after_s, _DOUBLINGS_MAX))
+        age_s = max(now - self._since, 0.0) if self.running else 0.0
+        if self._quickest_s is None:
+            most = _UNKNOWN_MOST * 2 ** int(min(age_s, self._cold_s, 20.0))
+        else:
+            most = self._useful(self._quickest_s) * 2 ** int(min(age_s / _STALLED_S, 20.0))
         return int(min(most, self._limit_now(now)))
 
     def ahead(self, now: float) -> int:
         """Return how many more may be claimed to wait here for those to end."""
-        is_quick = self._quickest_s is not None and self._quickest_s < _AHEAD_S
-        return int(_AHEAD * min(self._useful(), self._limit_now(now))) if is_quick else 0
+        if self._quickest_s is None or self._quickest_s >= _AHEAD_S:
+            return 0
+        return int(_AHEAD * min(self._useful(self._quickest_s), self._limit_now(now)))
 
-    def _useful(self) -> int:
-        """Return how many at once gain something over fewer, by how long they take."""
-        if self._quickest_s is None:
-            return _UNKNOWN_MOST
-        most = math.ceil(_RATE_MAX * self._quickest_s) + 1
-        return most if self._quickest_s >= _QUICK_S else min(most, _QUICK_FOR_EACH_PROCESSOR * self._processors)
+    def _useful(self, took_s: float) -> int:
+        """Return how many at once gain something over fewer, where one takes so long."""
+        most = math.ceil(_RATE_MAX * took_s) + 1
+        return most if took_s >= _QUICK_S else min(most, _QUICK_FOR_EACH_PROCESSOR * self._processors)
 
     def _limit_now(self, now: float) -> float:
         return self._limit + (now - self._limited_at) * _BACK_EACH_S
