@@ -17,7 +17,7 @@ after each further second, up to as many as the last one took with its cold star
 _STALLED_S = 5.0
 """
 After how long without an end twice as many of a function may run that was quicker before: it waits for something slow
-now, which leaves the processors alone. Assumed: on a machine that only has much to do one of them ends within that time.
+now, which leaves the processors alone. Assumed: on a machine that only has much to do, one of them ends within that.
 """
 
 _QUICK_S = 0.1

@@ -5,7 +5,6 @@ Nothing here polls. A commit that makes a message claimable wakes the pollers of
 timer for each queue rings when a delay or a lease runs out.
 """
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,17 +15,11 @@ from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.domain.function import FunctionName
 from lambent.domain.quotas import Quotas
 from lambent.event_sources.contract import Counts
-from lambent.event_sources.sqs_poller import Shared, Spawn, SqsPoller
+from lambent.event_sources.sqs_poller import SqsPoller
+from lambent.event_sources.sqs_shared import Shared, Spawn
 from lambent.services.sqs.handles import Handles
 from lambent.services.sqs.source_queues import SourceQueues
-from lambent.store.contract import (
-    EventQueue,
-    FunctionChange,
-    FunctionStore,
-    QueueName,
-)
-
-_log = logging.getLogger("lambent.event_sources")
+from lambent.store.contract import EventQueue, FunctionChange, FunctionStore, QueueName
 
 _NOW_S = 0.001
 """What comes sooner is there by the time that a claim has found it: no timer is as quick."""
@@ -99,7 +92,7 @@ class SqsSource:
         _drop(self._by_queue, poller.queue, uuid)
         if poller.queue not in self._by_queue and (ringing := self._rings.pop(poller.queue, None)) is not None:
             ringing[1].cancel()
-        self._shared.hungry.pop(poller, None)
+        self._shared.budget.leave(poller)
         poller.stop()
 
     def counts(self) -> Mapping[str, Counts]:

@@ -6,21 +6,17 @@ A mapping at rest is one small object, without a task and without a timer.
 Documented: Lambda developer guide, using Lambda with Amazon SQS, for what is read, deleted and left.
 """
 
-import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence, Set
-from typing import Any
+from collections.abc import Sequence, Set
 
 import msgspec
 
-from lambent.clock import Clock, TimerHandle
+from lambent.clock import TimerHandle
 from lambent.dispatch.async_room import AsyncRoom, share
-from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.event_source_mapping import INVOCATIONS_BY_POLLER, EventSourceMapping
 from lambent.domain.invocation import InvocationOutcome
 from lambent.domain.queue_message import unpack
-from lambent.domain.quotas import Quotas
 from lambent.domain.record_filter import compile_filters
 from lambent.errors.families import DependencyError
 from lambent.event_sources.batch_response import failed_items
@@ -28,25 +24,20 @@ from lambent.event_sources.batching import Batch, Lease, Record, payload_of
 from lambent.event_sources.contract import Counts
 from lambent.event_sources.mapped_function import MappedFunction
 from lambent.event_sources.sqs_record import record_of
+from lambent.event_sources.sqs_shared import Shared
 from lambent.services.sqs.attributes import MESSAGE_MAX_BYTES
-from lambent.services.sqs.handles import Handles
 from lambent.services.sqs.naming import is_fifo, queue_of_arn
-from lambent.services.sqs.source_queues import NotAllowed, SourceQueues
+from lambent.services.sqs.source_queues import NotAllowed
 from lambent.store.contract import (
     CLAIMS_MAX,
     Claim,
     Done,
-    EventQueue,
     Extend,
     Hold,
-    QueueName,
     Receipt,
 )
 
 _log = logging.getLogger("lambent.event_sources")
-
-_HELD_MAX_BYTES = 128 << 20
-"""What batches of all mappings take at once, read and not ended; beyond it nothing more is read until some have."""
 
 _LESS_AHEAD = 4
 """
@@ -63,106 +54,7 @@ _LOOK_AGAIN_MAX_S = 1.0
 _NOT_ALLOWED_S = 30.0
 """Between looks at a queue of another account whose policy lets the role in no more."""
 
-_WRITE_DOWN_S = 0.5
-"""For what is left to do at the end of a server, once no function works any more. Assumed: some commits."""
-
 _encode = msgspec.json.Encoder().encode
-
-_GIVING_BACK = "giving back"
-
-Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
-
-
-class Shared:
-    """
-    What the pollers of all mappings have in common: what they work with, and how much of it all of them may take.
-
-    Args:
-        handles: writes the receipt handles in records.
-        batches_max: how many batches run at once.
-        processors: of the machine: no use in running more of what keeps them busy.
-        spawn: runs a task that somebody looks after.
-        ring_in: has the pollers of a queue look in so many seconds, unless they do before anyway.
-    """
-
-    def __init__(
-        self,
-        events: EventQueue,
-        queues: SourceQueues,
-        handles: Handles,
-        dispatcher: Dispatcher,
-        quotas: Quotas,
-        clock: Clock,
-        *,
-        batches_max: int,
-        processors: int,
-        spawn: Spawn,
-        ring_in: Callable[[QueueName, float], None],
-    ) -> None:
-        self.events = events
-        self.queues = queues
-        self.handles = handles
-        self.dispatcher = dispatcher
-        self.clock = clock
-        self.payload_max_bytes = quotas.invoke_payload_max_bytes
-        self.batches_max = batches_max
-        self.processors = processors
-        self.ring_in = ring_in
-        self.running = 0
-        """Batches at work."""
-        self.held_bytes = 0
-        """What they hold, with what waits to be begun and what is being read."""
-        self.hungry: dict[SqsPoller, None] = {}
-        """Pollers that wait for others' batches to end, in the order in which they came."""
-        self._promised: set[SqsPoller] = set()
-        """Those of which the turn has come, and which read for it: nobody else is to have their place meanwhile."""
-        self._spawn = spawn
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def spawn(self, work: Coroutine[Any, Any, None], name: str = "") -> None:
-        """Run something that ends with the server at the latest."""
-        task = self._spawn(work)
-        if name:
-            task.set_name(name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def release(self, released_bytes: int = 0) -> None:
-        """Count what a batch held no more, and give as many turns to those that wait as there is room."""
-        self.held_bytes -= released_bytes
-        for poller in list(self.hungry):
-            if self.is_full_for(poller) or self.held_bytes > _HELD_MAX_BYTES - MESSAGE_MAX_BYTES:
-                break
-            # Whoever takes what there is, and wants more, waits behind the others.
-            self.hungry.pop(poller, None)
-            if poller.look():
-                self._promised.add(poller)
-
-    def is_full_for(self, poller: "SqsPoller") -> bool:
-        """Say whether a poller is to wait for others' batches to end, or for those whose turn it is."""
-        return self.running + len(self._promised - {poller}) >= self.batches_max
-
-    def keep_promise(self, poller: "SqsPoller") -> None:
-        """Promise no more: it has begun a batch, or found nothing to begin."""
-        self._promised.discard(poller)
-
-    async def wait_given_back(self) -> None:
-        """Return when all that is being given back is."""
-        giving_back = [task for task in self._tasks if task.get_name() == _GIVING_BACK]
-        if giving_back:
-            await asyncio.wait(giving_back)
-
-    async def close(self) -> None:
-        """End all tasks. Those whose function has ended get the time to write that down."""
-        if self._tasks:
-            patience = asyncio.ensure_future(self.clock.sleep(_WRITE_DOWN_S))
-            while self._tasks and not patience.done():
-                await asyncio.wait({patience, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
-            patience.cancel()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
 
 
 class SqsPoller:
@@ -256,8 +148,8 @@ class SqsPoller:
         self._ready.clear()
         if unbegun:
             receipts = [record.receipt for batch in unbegun for record in batch.records]
-            self._shared.spawn(self._give_back(receipts), _GIVING_BACK)
-            self._shared.release(sum(batch.payload_bytes for batch in unbegun))
+            self._shared.give_back(self._give_back(receipts))
+            self._shared.budget.release(sum(batch.payload_bytes for batch in unbegun))
 
     # When to read -------------------------------------------------------------------------------------------------
 
@@ -311,9 +203,7 @@ class SqsPoller:
             self._look_again(_LOOK_AGAIN_MAX_S)
         finally:
             self._is_pumping = False
-            # A turn that found nothing is the next one's.
-            self._shared.keep_promise(self)
-            self._shared.release()
+            self._shared.budget.end_turn(self)
 
     async def _read_some(self) -> bool:
         """Read as many messages as there is room for; say whether there is any."""
@@ -335,7 +225,7 @@ class SqsPoller:
         shared, signals = self._shared, self._signals
         # Until it is known what they take.
         reserved = wanted * self._message_bytes
-        shared.held_bytes += reserved
+        shared.budget.hold(reserved)
         try:
             claimed = await shared.events.claim({self.queue: wanted}, lease_s)
             if self._is_stopped:
@@ -343,7 +233,7 @@ class SqsPoller:
                 return
             self._take(claimed.claims, lease)
         finally:
-            shared.release(reserved)
+            shared.budget.release(reserved)
         if len(claimed.claims) < wanted:
             # It has given all that it can give, unless more came meanwhile.
             self._has_due = signals != self._signals
@@ -353,10 +243,10 @@ class SqsPoller:
 
     async def _wanted(self) -> int:
         """Return how many messages to read now."""
-        shared, now = self._shared, self._shared.clock.monotonic()
-        left = (_HELD_MAX_BYTES - shared.held_bytes) // self._message_bytes
-        if left <= 0 or shared.is_full_for(self):
-            shared.hungry[self] = None
+        budget, now = self._shared.budget, self._shared.clock.monotonic()
+        left = budget.left_bytes // self._message_bytes
+        if left <= 0 or budget.is_full_for(self):
+            budget.stand_in_line(self)
             return 0
         # The window's batch waits to be filled, not to be begun.
         filled = 0 if self._open is None else len(self._open.records)
@@ -388,12 +278,11 @@ class SqsPoller:
         most = self._room.most(now)
         if self.mapping.provisioned is not None:
             most = max(most, INVOCATIONS_BY_POLLER * self.mapping.provisioned.minimum)
-        left_by_others = self._shared.batches_max - self._shared.running + self._room.running
-        return min(most, self._cap(), share(left_by_others))
+        return min(most, self._cap(), share(self._shared.budget.left_by_others(self._room.running)))
 
     def _cap(self) -> int:
         """Return how many may at the most, whatever was learnt and others leave."""
-        mapping, cap = self.mapping, self._shared.batches_max
+        mapping, cap = self.mapping, self._shared.budget.batches_max
         if mapping.concurrency_max is not None:
             cap = min(cap, mapping.concurrency_max)
         if mapping.provisioned is not None:
@@ -417,12 +306,12 @@ class SqsPoller:
                 closed.append(self._close())
             if self._open is None:
                 self._open = Batch(self.mapping.batch_size, self._shared.payload_max_bytes)
-                self._shared.held_bytes += self._open.payload_bytes
+                self._shared.budget.hold(self._open.payload_bytes)
                 if self.mapping.window_s:
                     self._window_timer = self._shared.clock.call_later(self.mapping.window_s, self._on_window)
             before = self._open.payload_bytes
             self._open.add(record)
-            self._shared.held_bytes += self._open.payload_bytes - before
+            self._shared.budget.hold(self._open.payload_bytes - before)
             if self._open.is_full:
                 closed.append(self._close())
         if self._open is not None and not self.mapping.window_s:
@@ -465,8 +354,8 @@ class SqsPoller:
         shared, began = self._shared, False
         while self._ready and not self._is_stopped:
             now = shared.clock.monotonic()
-            if shared.is_full_for(self):
-                shared.hungry[self] = None
+            if shared.budget.is_full_for(self):
+                shared.budget.stand_in_line(self)
                 break
             most = self._most(now)
             if self._room.running >= most:
@@ -478,8 +367,7 @@ class SqsPoller:
             batches = self._ready.popleft()
             self._room.begin(now)
             self._starting += 1
-            shared.running += 1
-            shared.keep_promise(self)
+            shared.budget.begin(self)
             shared.spawn(self._work(batches))
             began = True
         return began
@@ -505,9 +393,9 @@ class SqsPoller:
         finally:
             work.begun()
             self._room.end(took_s, shared.clock.monotonic(), is_cold=is_cold)
-            shared.running -= 1
-            if shared.hungry and not self._is_stopped:
-                shared.hungry.setdefault(self)
+            shared.budget.end()
+            if shared.budget.has_line and not self._is_stopped:
+                shared.budget.stand_in_line(self)
             elif self._is_fifo:
                 # Its group has nothing more to give before the deletion.
                 self._begin_ready()
@@ -515,7 +403,7 @@ class SqsPoller:
                 # Now, and not after the deletion: an environment that falls idle is frozen, and the next claim shares
                 # the commit.
                 self.look()
-            shared.release(sum(batch.payload_bytes for batch in batches))
+            shared.budget.release(sum(batch.payload_bytes for batch in batches))
         await self._settle(result, expires_at)
         self.look()
 
