@@ -151,7 +151,7 @@ def check_source(request: Mapping[str, Any]) -> str:
     """
     arn: str = request.get("EventSourceArn") or ""
     if "SelfManagedEventSource" in request:
-        raise _not_offered("A self-managed event source", _COMING["kafka"])
+        raise _not_offered("SelfManagedEventSource", _COMING["kafka"])
     target = parse_target(arn)
     if target is None or target.service not in {"sqs", *_COMING}:
         # Observed.

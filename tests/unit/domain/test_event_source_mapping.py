@@ -60,7 +60,7 @@ def refusal(request: dict[str, Any], *, before: dict[str, Any] | None = None, is
         ),
         (
             {"SelfManagedEventSource": {"Endpoints": {}}},
-            "A self-managed event source is not offered by this version of Lambent: Kafka clusters come with a later "
+            "SelfManagedEventSource is not offered by this version of Lambent: Kafka clusters come with a later "
             "version; use an SQS queue",
         ),
     ],
