@@ -2,7 +2,8 @@
 Build the environments that a checkout works in, each completely or not at all.
 
     core      .venv: what Lambent needs to run, and Lambent itself
-    dev       .venv: core, and what the checks and the tests of the project need
+    neighbours  .venv: core, and the embedded stand-in for other AWS services
+    dev       .venv: both, and what the checks and the tests of the project need
     clients   .cache/clients: boto3 and pytest, for the tests that speak to a server over HTTP
     awscli1   .cache/awscli1: AWS CLI v1
     ansible   .cache/ansible: Ansible with its collections, for tests/iac
@@ -60,7 +61,8 @@ class Environment:
 
 ENVIRONMENTS = {
     "core": Environment(ROOT / ".venv", ("core.txt", "build.txt"), holds_project=True),
-    "dev": Environment(ROOT / ".venv", ("core.txt", "build.txt", "dev.txt"), holds_project=True),
+    "neighbours": Environment(ROOT / ".venv", ("core.txt", "build.txt", "neighbours.txt"), holds_project=True),
+    "dev": Environment(ROOT / ".venv", ("core.txt", "build.txt", "neighbours.txt", "dev.txt"), holds_project=True),
     "clients": Environment(ROOT / ".cache" / "clients", ("clients.txt",)),
     "awscli1": Environment(ROOT / ".cache" / "awscli1", ("awscli.txt",)),
     # Half a hundred collections, of which the tests use one.

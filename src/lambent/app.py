@@ -13,7 +13,7 @@ import os
 import pwd
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,15 @@ from lambent.execution.pool import EnvironmentPool
 from lambent.execution.provisioned import InitialisedKeeper
 from lambent.execution.starting import plan_start
 from lambent.fleet.local import LocalFleet
+from lambent.function_user import find_function_user
 from lambent.gateway.admission import Admission
 from lambent.gateway.own_paths import OwnPaths
 from lambent.gateway.pipeline import Identity, Pipeline
+from lambent.gateway.proxy import Proxy
 from lambent.gateway.server import Gateway, GatewayServer, bound_port
+from lambent.neighbours import endpoints
+from lambent.neighbours.client import Neighbours
+from lambent.neighbours.embedded import EmbeddedServer
 from lambent.protocol.service import Protocols
 from lambent.runtimes.contract import InvalidEntrypoint, RuntimeUnavailable
 from lambent.runtimes.registry import HostRuntimes
@@ -100,8 +105,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(_open_folder(settings.data.data_dir))
         _check_folder(folder, settings.sandbox.function_user)
-        listener = _bind(settings.server)
-        stack.callback(listener.close)
+        listener = stack.enter_context(contextlib.closing(_bind(settings.server)))
         endpoint = f"http://{_url_host(settings.server.host)}:{bound_port(listener)}"
 
         # Beside the database: probing the machine and starting a spawner take as long as opening it.
@@ -116,6 +120,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         queue = await stack.enter_async_context(
             DurableEventQueue(database, FileBlobs(folder.payloads), clock, events_max=settings.data.queue_events_max)
         )
+
+        neighbours = await stack.enter_async_context(_neighbours(settings, folder, clock))
 
         function_logs = FunctionLogs(Segments(folder.segments, clock), LogRepository(database, clock), clock)
         await function_logs.recover()
@@ -198,6 +204,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
                 Identity(settings.api.account, settings.api.region),
+                Proxy(neighbours, clock),
             ),
             OwnPaths(
                 blobs,
@@ -292,6 +299,26 @@ class _Asynchronous:
         """Leave what still goes on to the next start."""
         await self.events.close()
         await self.outbox.close()
+
+
+@contextlib.asynccontextmanager
+async def _neighbours(settings: Settings, folder: DataFolder, clock: Clock) -> AsyncIterator[Neighbours]:
+    """Reach the other AWS services; the stand-in for those that have no URL starts with the first request to one."""
+    table = endpoints.load(settings.neighbours.neighbour, settings.neighbours.neighbour_credentials)
+    embedded = EmbeddedServer(
+        folder.neighbours,
+        folder.run,
+        find_function_user(settings.sandbox.function_user),
+        table.embedded(),
+        clock,
+        state_max_bytes=settings.neighbours.embedded_max_mib << 20,
+    )
+    neighbours = Neighbours(table, embedded)
+    try:
+        yield neighbours
+    finally:
+        await neighbours.close()
+        await embedded.close()
 
 
 def _stop_on_signals(server: GatewayServer, release: Callable[[], None]) -> None:

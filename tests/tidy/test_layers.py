@@ -22,7 +22,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"fleet"}),
     frozenset({"execution", "destinations"}),
     frozenset({"sandbox", "runtime_api", "runtimes"}),
-    frozenset({"telemetry", "access"}),
+    frozenset({"telemetry", "access", "neighbours"}),
     frozenset({"store"}),
     frozenset({"protocol"}),
     frozenset({"domain"}),

@@ -9,6 +9,7 @@ The folder that everything lasting lives in: its format, its lock, its layout.
     packages/   the same, unpacked; functions read their code here
     runtimes/   clients of the runtimes; functions read them, too
     segments/   log segments that are being written
+    neighbours/ what the embedded stand-in for other services keeps, its own user's
     payloads/   bodies of queued events that are too long for state.db
     run/        execution environments, written down before they start
 """
@@ -31,7 +32,15 @@ FORMAT = 6
 
 _ROOT_MODE = 0o711
 """Functions may run as another user: it may pass through to their code, but see no list."""
-_FOLDERS = {"blobs": 0o700, "packages": 0o755, "runtimes": 0o755, "segments": 0o700, "payloads": 0o700, "run": 0o700}
+_FOLDERS = {
+    "blobs": 0o700,
+    "packages": 0o755,
+    "runtimes": 0o755,
+    "segments": 0o700,
+    "payloads": 0o700,
+    "run": 0o700,
+    "neighbours": 0o700,
+}
 _FORMAT_FILE = "FORMAT"
 _FORMAT_TEXT = re.compile(rb"lambent ([1-9][0-9]{0,8})\n?")
 _LOCK_FILE = "lock"
@@ -126,6 +135,10 @@ class DataFolder:
     @property
     def payloads(self) -> Path:
         return self.path / "payloads"
+
+    @property
+    def neighbours(self) -> Path:
+        return self.path / "neighbours"
 
     @property
     def run(self) -> Path:

@@ -27,9 +27,9 @@ from lambent.domain.invocation import Invocation, InvocationOutcome
 from lambent.domain.quotas import Quotas
 from lambent.execution.environment import InitFailure
 from lambent.fleet.contract import Slot
-from lambent.gateway.pipeline import BodyTooLarge, Identity, Pipeline
+from lambent.gateway.pipeline import Identity, Pipeline
 from lambent.protocol.service import Protocols
-from lambent.protocol.wire import WireRequest, WireResponse
+from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Runtimes
 from lambent.services import lambda_, logs
