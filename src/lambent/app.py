@@ -57,6 +57,7 @@ from lambent.sandbox.probe import choose, gather
 from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.door import Door
 from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
@@ -191,6 +192,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 provisioned=keeper,
                 events=asynchronous.events,
                 destinations=asynchronous.destinations,
+                objects=S3Objects(neighbours, folder.run),
                 links=links,
                 quotas=quotas,
                 clock=clock,
