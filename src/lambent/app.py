@@ -41,9 +41,11 @@ from lambent.execution.starting import plan_start
 from lambent.fleet.local import LocalFleet
 from lambent.function_user import find_function_user
 from lambent.gateway.admission import Admission
+from lambent.gateway.bucket_events import BucketEvents
 from lambent.gateway.own_paths import OwnPaths
 from lambent.gateway.pipeline import Identity, Pipeline
 from lambent.gateway.proxy import Proxy
+from lambent.gateway.s3_events_door import S3EventsDoor, read_token
 from lambent.gateway.server import Gateway, GatewayServer, bound_port
 from lambent.neighbours import endpoints
 from lambent.neighbours.client import Neighbours
@@ -57,6 +59,7 @@ from lambent.sandbox.probe import choose, gather
 from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.s3.notifications import BucketNotifications
 from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.door import Door
@@ -206,7 +209,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
                 Identity(settings.api.account, settings.api.region),
-                Proxy(neighbours, clock),
+                Proxy(neighbours, BucketEvents(neighbours, asynchronous.notifications, clock), clock),
             ),
             OwnPaths(
                 blobs,
@@ -223,6 +226,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                     clock,
                 ),
                 QueueView(queue),
+                S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
             ),
             admission,
             clock,
@@ -282,6 +286,7 @@ class _Asynchronous:
             "lambda": FunctionDestination(self.events, clock),
             "sqs": QueueDestination(door),
         }
+        self.notifications = BucketNotifications(store, self.destinations, clock)
         self.outbox = Outbox(queue, self.destinations, clock, time_scale=scale, spawn=self._spawn)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":

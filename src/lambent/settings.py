@@ -163,6 +163,11 @@ class NeighbourSettings:
         "File of what requests to neighbours are signed with: a section for each, as in ~/.aws/credentials, mode 0600. "
         "A neighbour without a section gets requests as their callers signed them.",
     )
+    s3_events_token_file: Path | None = _option(
+        None,
+        "File with the token, mode 0600, that opens /_lambent/s3/events to S3 servers that send events of their own; "
+        "closed without it.",
+    )
     embedded_max_mib: int = _option(
         1024, "MiB that the embedded stand-in keeps in all; beyond it writes get 503 SlowDown."
     )

@@ -8,6 +8,7 @@ import msgspec
 
 from lambent.access.links import CodeLinks
 from lambent.domain.caller import Scope
+from lambent.gateway.s3_events_door import S3EventsDoor
 from lambent.protocol.wire import WireRequest, WireResponse, media_type
 from lambent.store.contract import Blobs, QueueKind, QueueName
 from lambent.telemetry.queues import CONTENT_TYPE, QueueView
@@ -19,23 +20,28 @@ _JSON = (b"content-type", b"application/json")
 
 class OwnPaths:
     """
-    Health, metrics, queues, and downloads of deployment packages by signed link.
+    Health, metrics, queues, events of S3 servers, and downloads of deployment packages by signed link.
 
     Args:
         health: returns what `/_lambent/health` shows, awaited.
     """
 
-    def __init__(self, blobs: Blobs, links: CodeLinks, health: Callable[[], Any], queues: QueueView) -> None:
+    def __init__(
+        self, blobs: Blobs, links: CodeLinks, health: Callable[[], Any], queues: QueueView, s3_events: S3EventsDoor
+    ) -> None:
         self._blobs = blobs
         self._links = links
         self._health = health
         self._queues = queues
+        self._s3_events = s3_events
 
     async def answer(self, request: WireRequest) -> WireResponse:
         """Answer a request whose path begins with `/_lambent/`."""
         rest = request.path[len(PREFIX) :]
         if rest == "queues/purge":
             return await self._purge(request)
+        if rest == "s3/events":
+            return await self._s3_events.answer(request)
         if request.method not in {"GET", "HEAD"}:
             return _problem(405, "only GET is answered here")
         if rest == "health":

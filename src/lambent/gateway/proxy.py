@@ -1,22 +1,24 @@
 """
 Requests for other AWS services, passed on to the neighbour that answers them.
 
-Bodies go through piece by piece, both ways.
+Bodies go through piece by piece, both ways. Of S3, the notifications of buckets stay here (`bucket_events`).
 """
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
 from lambent.errors.families import ApiError, FrameworkError, NotImplementedException, RequestEntityTooLargeException
+from lambent.gateway.bucket_events import BucketEvents
 from lambent.gateway.presigned import check_expiry
 from lambent.neighbours.aws_chunked import MalformedBody
 from lambent.neighbours.client import Neighbours
 from lambent.neighbours.endpoints import Neighbour
 from lambent.neighbours.message import Incoming, Outgoing, without_hops
 from lambent.protocol.errors import error_response_without_model
-from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
+from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
 from lambent.services.s3.addressing import address
 
 _log = logging.getLogger("lambent.gateway")
@@ -36,6 +38,9 @@ _NOT_PASSED_ON = {
 """Operations that the embedded server would answer, and do nothing, or something else than it says."""
 
 
+ReadBody = Callable[[int], Awaitable[bytes]]
+
+
 class IncompleteBody(FrameworkError):
     """The body is not framed as the request's headers say."""
 
@@ -49,10 +54,12 @@ class Proxy:
 
     Args:
         neighbours: what there is, and how to get there.
+        buckets: what is done for S3's notifications.
     """
 
-    def __init__(self, neighbours: Neighbours, clock: Clock) -> None:
+    def __init__(self, neighbours: Neighbours, buckets: BucketEvents, clock: Clock) -> None:
         self._neighbours = neighbours
+        self._buckets = buckets
         self._clock = clock
 
     def neighbour(self, service: str) -> Neighbour | None:
@@ -63,7 +70,7 @@ class Proxy:
         self,
         neighbour: Neighbour,
         request: WireRequest,
-        read_body: Callable[[int], Awaitable[bytes]],
+        read_body: ReadBody,
         caller: Caller,
         *,
         is_signed: bool,
@@ -83,7 +90,7 @@ class Proxy:
         self,
         neighbour: Neighbour,
         request: WireRequest,
-        read_body: Callable[[int], Awaitable[bytes]],
+        read_body: ReadBody,
         caller: Caller,
         *,
         is_signed: bool,
@@ -91,16 +98,35 @@ class Proxy:
         if neighbour.url is None:
             _check_embedded(neighbour.service, request)
         if neighbour.service == "s3":
-            check_expiry(request.query, self._clock.now())
+            return await self._answer_s3(neighbour, request, read_body, caller, is_signed=is_signed)
         outgoing = await self._outgoing(neighbour, request, read_body, is_signed=is_signed)
         incoming = await self._neighbours.send(neighbour, outgoing, caller.scope)
         return await _response(request, incoming)
+
+    async def _answer_s3(
+        self, neighbour: Neighbour, request: WireRequest, read_body: ReadBody, caller: Caller, *, is_signed: bool
+    ) -> WireResponse:
+        check_expiry(request.query, self._clock.now())
+        where = address(request.headers.get("host", ""), request.path)
+        if where.bucket is not None and where.key is None and _is_notification(request.query):
+            return await self._buckets.configure(neighbour, request, read_body, where.bucket, caller)
+        watch = await self._buckets.watch(neighbour, request, where, caller)
+        outgoing = await self._outgoing(neighbour, request, read_body, is_signed=is_signed)
+        if watch is not None:
+            await watch.before(outgoing, read_body)
+        incoming = await self._neighbours.send(neighbour, outgoing, caller.scope)
+        # From here on the request has happened: what follows does not depend on the client any more.
+        with contextlib.suppress(ClientGone):
+            await request.discard()
+        if watch is not None:
+            return await watch.after(incoming)
+        return WireResponse(incoming.status, incoming.headers, incoming)
 
     async def _outgoing(
         self,
         neighbour: Neighbour,
         request: WireRequest,
-        read_body: Callable[[int], Awaitable[bytes]],
+        read_body: ReadBody,
         *,
         is_signed: bool,
     ) -> Outgoing:
@@ -154,6 +180,10 @@ def _check_embedded(service: str, request: WireRequest) -> None:
     operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
     if reason := _NOT_PASSED_ON.get((service, operation)):
         raise NotImplementedException(f"{operation} is not offered by this version of Lambent: {reason}")
+
+
+def _is_notification(query: str) -> bool:
+    return any(pair.partition("=")[0] == "notification" for pair in query.split("&"))
 
 
 async def _response(request: WireRequest, incoming: Incoming) -> WireResponse:

@@ -78,6 +78,7 @@ class Gateway:
             path=scope["raw_path"].decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),
             headers=_headers(scope["headers"]),
+            client=(scope.get("client") or ("127.0.0.1", 0))[0],
             inside=scope["state"].get("inside"),
         )
         request_id = self._clock.new_id()

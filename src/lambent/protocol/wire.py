@@ -37,6 +37,8 @@ class WireRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     """By lower-case name; repeated headers joined with `, `."""
     body: bytes = b""
+    client: str = "127.0.0.1"
+    """Address of whoever sent it."""
     inside: Inside | None = None
     """The execution environment that it comes from; None: from outside."""
     wait_gone: Callable[[], Awaitable[None]] | None = None

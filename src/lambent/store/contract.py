@@ -17,6 +17,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from lambent.domain.alias import Alias
+from lambent.domain.bucket_notification import BucketNotification
 from lambent.domain.caller import Scope
 from lambent.domain.concurrency import Claims, ProvisionedConcurrency
 from lambent.domain.event_invoke import EventInvokeConfig
@@ -138,6 +139,20 @@ class LayerRows(Protocol):
         ...
 
 
+class BucketNotificationRows(Protocol):
+    """Notification configurations of buckets, whose names are unique: of all scopes, whatever the transaction's."""
+
+    async def get(self, bucket: str) -> BucketNotification | None: ...
+
+    async def save(self, notification: BucketNotification) -> None:
+        """Store a bucket's configuration in the place of what it had."""
+        ...
+
+    async def delete(self, bucket: str) -> bool:
+        """Drop a bucket's configuration; say whether it had one."""
+        ...
+
+
 class FunctionTransaction(Protocol):
     """
     Reads and writes of one scope that happen together or not at all.
@@ -153,6 +168,9 @@ class FunctionTransaction(Protocol):
 
     @property
     def event_invoke_configs(self) -> EventInvokeConfigRows: ...
+
+    @property
+    def bucket_notifications(self) -> BucketNotificationRows: ...
 
     @property
     def layers(self) -> LayerRows: ...

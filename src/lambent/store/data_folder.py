@@ -27,7 +27,7 @@ from typing import Self
 from lambent.clock import Clock, SystemClock
 from lambent.errors.families import DependencyError, SettingsError
 
-FORMAT = 6
+FORMAT = 7
 """The number of the schema that this version reads and writes: the same as `store.tables.SCHEMA`."""
 
 _ROOT_MODE = 0o711
