@@ -49,7 +49,7 @@ from lambent.gateway.s3_events_door import S3EventsDoor, read_token
 from lambent.gateway.server import Gateway, GatewayServer, bound_port
 from lambent.neighbours import endpoints
 from lambent.neighbours.client import Neighbours
-from lambent.neighbours.embedded import EmbeddedServer
+from lambent.neighbours.embedded import EmbeddedServer, describe
 from lambent.protocol.service import Protocols
 from lambent.runtimes.contract import InvalidEntrypoint, RuntimeUnavailable
 from lambent.runtimes.registry import HostRuntimes
@@ -306,6 +306,12 @@ class _Asynchronous:
         """Leave what still goes on to the next start."""
         await self.events.close()
         await self.outbox.close()
+
+
+def about_neighbours(settings: Settings) -> str:
+    """Return a line on what the embedded stand-in is and is not, where it may be used; else nothing."""
+    table = endpoints.load(settings.neighbours.neighbour, settings.neighbours.neighbour_credentials)
+    return describe(table.embedded()) if EmbeddedServer.is_installed() else ""
 
 
 @contextlib.asynccontextmanager

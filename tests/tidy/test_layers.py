@@ -57,6 +57,8 @@ CLI_MODULES_MAY_IMPORT = {
     "lambent.cli.conformance": {"lambent.services.conformance.markdown", "lambent.services.conformance.report"},
     "lambent.cli.demo": {"lambent.runtimes.contract"},
     "lambent.cli.host_facts": {
+        "lambent.neighbours.embedded",
+        "lambent.neighbours.endpoints",
         "lambent.runtimes.contract",
         "lambent.function_user",
         "lambent.sandbox",

@@ -48,6 +48,15 @@ _SOCKET_PATH_MAX = 100
 _MODULE = "lambent.neighbours.embedded_process"
 
 
+def describe(services: list[str]) -> str:
+    """Return a line on what the embedded server answers, for the start and for `lambent doctor`; empty for nothing."""
+    if not services:
+        return ""
+    return (
+        f"an embedded stand-in for development answers {', '.join(services)}; --neighbour NAME=URL names a real server"
+    )
+
+
 class EmbeddedServer:
     """
     Starts the process, watches it, ends it.
