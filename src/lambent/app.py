@@ -64,6 +64,7 @@ from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.door import Door
 from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
+from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import EventQueue
 from lambent.store.data_folder import DataFolder, check_reachable
@@ -73,6 +74,7 @@ from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
 from lambent.store.tables import SCHEMA
+from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.queues import QueueView
 from lambent.telemetry.segments import Segments
@@ -225,7 +227,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                     admission,
                     clock,
                 ),
-                QueueView(queue),
+                QueueView(queue, asynchronous.deliveries),
+                FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
             ),
             admission,
@@ -287,7 +290,8 @@ class _Asynchronous:
             "sqs": QueueDestination(door),
         }
         self.notifications = BucketNotifications(store, self.destinations, clock)
-        self.outbox = Outbox(queue, self.destinations, clock, time_scale=scale, spawn=self._spawn)
+        self.deliveries = DeliveryCounts()
+        self.outbox = Outbox(queue, self.destinations, self.deliveries, clock, time_scale=scale, spawn=self._spawn)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         return self._tasks.create_task(_logged(work))
@@ -449,6 +453,9 @@ async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Cloc
     while True:
         try:
             await work()
+        except DependencyError as error:
+            # Such as a disk that is full: it comes again each second, and where it was raised tells nothing.
+            _log.error("task.failed name=%s reason=%s", name, error)
         except Exception:
             _log.exception("task.failed name=%s", name)
         await clock.sleep(_RESTART_S)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from lambent.store.database import Database
 from lambent.store.postgres import QUEUE_TABLES, PostgresDatabase
@@ -54,3 +55,20 @@ class TestOnPostgres(EventQueueConformance):
                 yield queue
 
         return opened
+
+    def test_partial_indexes_are_partial_here_too(self, opener: QueueOpener, postgres_url: str) -> None:
+        """What a start looks at does not list the queues in which nothing waits, on either database."""
+        wanted = {
+            index.name
+            for table in QUEUE_TABLES
+            for index in table.indexes
+            if index.dialect_options["sqlite"]["where"] is not None
+        }
+        assert "event_queues_filled" in wanted
+
+        async def found() -> set[str]:
+            async with PostgresDatabase(postgres_url) as database:
+                query = text("SELECT indexname FROM pg_indexes WHERE indexdef LIKE '% WHERE %'")
+                return set(await database.look(lambda connection: connection.execute(query).scalars().all()))
+
+        assert wanted <= asyncio.run(found())

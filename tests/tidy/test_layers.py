@@ -56,6 +56,7 @@ CLI_MODULES_MAY_IMPORT = {
     },
     "lambent.cli.conformance": {"lambent.services.conformance.markdown", "lambent.services.conformance.report"},
     "lambent.cli.demo": {"lambent.runtimes.contract"},
+    "lambent.cli.restore": {"lambent.store.backup_format", "lambent.store.restore"},
     "lambent.cli.host_facts": {
         "lambent.neighbours.embedded",
         "lambent.neighbours.endpoints",
@@ -68,7 +69,8 @@ CLI_MODULES_MAY_IMPORT = {
 }
 """
 What single commands import beyond that: one starts the server, one reports what the services do with their
-models, of which no server can be asked, the others probe this machine or add runtimes to it.
+models, of which no server can be asked, one fills a data folder without a server, the others probe this machine or add
+runtimes to it.
 """
 
 

@@ -16,7 +16,10 @@ HEAVY = (
     "typer",
     "asyncpg",
     "psycopg",
+    "sqlalchemy.dialects.postgresql",
     "nats",
+    "http.client",
+    "urllib.request",
 )
 
 
@@ -32,7 +35,7 @@ def test_the_server_imports_nothing_heavy() -> None:
     assert _imported_by("import lambent.app", HEAVY) == []
 
 
-@pytest.mark.parametrize("candidate", ["botocore", "sqlalchemy", "uvicorn", "asyncio", "lambent.app"])
+@pytest.mark.parametrize("candidate", ["botocore", "sqlalchemy", "uvicorn", "asyncio", "http.client", "lambent.app"])
 def test_the_command_line_starts_light(candidate: str) -> None:
     """`lambent --help` waits for no library that only a command uses."""
     assert _imported_by("import lambent.cli.main", (candidate,)) == []

@@ -64,6 +64,8 @@ def zip_of(entries, modes=None, links=None):
 class Server:
     """One `lambent serve` process on a data folder of its own."""
 
+    command = (LAMBENT, "serve")
+
     def __init__(self, data_dir=None, *options, env=None):
         if data_dir is None:
             data_dir = Path(tempfile.mkdtemp(prefix="lambent-test-"))
@@ -80,7 +82,7 @@ class Server:
         environ = {key: value for key, value in os.environ.items() if not key.startswith(("LAMBENT_", "AWS_"))}
         environ.update(self.env)
         command = [
-            LAMBENT, "serve", "--port", "0", "--data-dir", str(self.data_dir),
+            *self.command, "--port", "0", "--data-dir", str(self.data_dir),
             "--runtimes-dir", str(RUNTIMES_DIR), *self.options,
         ]  # fmt: skip
         self.process = subprocess.Popen(

@@ -1,16 +1,21 @@
-"""botocore clients for a Lambent server, and what their failures look like on the command line."""
+"""Clients for a Lambent server, botocore's and one for its own paths, and how their failures look as one line."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode, urlsplit
 
 import typer
 
 from lambent.cli.failure import CommandFailed
 
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
 INVOKE_TIMEOUT_MAX_S = 900
+OWN_PATH_TIMEOUT_S = 60
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 Endpoint = Annotated[
@@ -102,3 +107,53 @@ def _line_for(endpoint: str, error: Exception) -> str:
     if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
         return f"no server at {endpoint}: start one with `lambent serve`"
     return f"{endpoint}: the connection broke: {' '.join(str(error).split())}"
+
+
+def open_own_path(
+    endpoint: str,
+    path: str,
+    query: Mapping[str, str] | None = None,
+    *,
+    posts: bool = False,
+    timeout_s: float = OWN_PATH_TIMEOUT_S,
+) -> "HTTPResponse":
+    """
+    Ask one of the server's own paths; return its answer, still to be read.
+
+    Args:
+        endpoint: where the server listens.
+        path: what follows `/_lambent/`.
+        query: its parameters.
+        posts: whether something is to be done, not only looked at.
+        timeout_s: how long to wait for each piece of the answer.
+
+    Raises:
+        CommandFailed: nobody answers, or the answer is a refusal.
+    """
+    from http.client import HTTPException
+    from urllib.request import ProxyHandler, Request, build_opener
+
+    host = _host_of(endpoint)
+    url = f"{endpoint.rstrip('/')}/_lambent/{path}?{urlencode(query or {})}"
+    request = Request(
+        url, b"{}" if posts else None, {"Content-Type": "application/json"}, method="POST" if posts else "GET"
+    )
+    # As botocore's clients have it.
+    proxies = [ProxyHandler({})] if host in LOOPBACK else []
+    try:
+        answer: HTTPResponse = build_opener(*proxies).open(request, timeout=timeout_s)
+    except OSError as error:
+        if hasattr(error, "read"):
+            said = error.read().decode(errors="replace")
+            raise CommandFailed(_message(said) or str(error), exit_code=2) from error
+        raise CommandFailed(f"no server at {endpoint}: start one with `lambent serve`") from error
+    except (HTTPException, ValueError) as error:
+        raise CommandFailed(f"{endpoint}: this is no Lambent server") from error
+    return answer
+
+
+def _message(text: str) -> str:
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -15,6 +15,7 @@ import typer
 from typer.main import get_command
 
 from lambent import __version__
+from lambent.cli.backup import backup
 from lambent.cli.conformance import conformance
 from lambent.cli.demo import demo
 from lambent.cli.deploy import deploy
@@ -24,6 +25,7 @@ from lambent.cli.invoke import invoke
 from lambent.cli.logs import logs
 from lambent.cli.ls import ls
 from lambent.cli.queue import depth, oldest, peek, purge, redrive
+from lambent.cli.restore import restore
 from lambent.cli.runtimes import runtimes
 from lambent.cli.runtimes_install import install
 from lambent.cli.serve import serve
@@ -58,7 +60,8 @@ runtimes_app.callback(invoke_without_command=True)(runtimes)
 runtimes_app.command(help=_help_of(install))(install)
 app.add_typer(runtimes_app, name="runtimes", help=_help_of(runtimes), rich_help_panel=SERVER_PANEL)
 app.command(help=_help_of(conformance), rich_help_panel=SERVER_PANEL)(conformance)
-for command in (deploy, invoke, logs, ls):
+app.command(help=_help_of(restore), rich_help_panel=SERVER_PANEL)(restore)
+for command in (deploy, invoke, logs, ls, backup):
     app.command(help=_help_of(command), rich_help_panel=CLIENT_PANEL)(command)
 queue_app = typer.Typer(add_completion=False, no_args_is_help=True)
 for command in (depth, oldest, peek, redrive, purge):

@@ -2,18 +2,14 @@
 
 import json as json_
 from collections.abc import Mapping
-from http.client import HTTPException
 from typing import Annotated, Any
-from urllib.parse import urlencode
-from urllib.request import ProxyHandler, Request, build_opener
 
 import typer
 
-from lambent.cli.client import DEFAULT_ENDPOINT, Endpoint, answers, connect
+from lambent.cli.client import DEFAULT_ENDPOINT, Endpoint, answers, connect, open_own_path
 from lambent.cli.failure import CommandFailed
 from lambent.cli.terminal import AsJson, print_json, print_table
 
-_TIMEOUT_S = 60
 _SHOWN_CHARACTERS = 100
 
 KINDS = {"sqs": "SQS", "async": "function", "destination": "to deliver"}
@@ -178,29 +174,13 @@ def _ask(endpoint: str, path: str, query: Mapping[str, str] | None = None, *, po
     Raises:
         CommandFailed: nobody answers, or the answer is a refusal.
     """
-    # Checks the endpoint as every command does.
-    connect("sqs", endpoint)
-    url = f"{endpoint.rstrip('/')}/_lambent/{path}?{urlencode(query or {})}"
-    request = Request(
-        url, b"{}" if posts else None, {"Content-Type": "application/json"}, method="POST" if posts else "GET"
-    )
+    from http.client import HTTPException
+
     try:
-        with build_opener(ProxyHandler({})).open(request, timeout=_TIMEOUT_S) as answer:
+        with open_own_path(endpoint, path, query, posts=posts) as answer:
             return json_.load(answer)
-    except OSError as error:
-        if hasattr(error, "read"):
-            said = error.read().decode(errors="replace")
-            raise CommandFailed(_message(said) or str(error), exit_code=2) from error
-        raise CommandFailed(f"no server at {endpoint}: start one with `lambent serve`") from error
-    except (HTTPException, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         raise CommandFailed(f"{endpoint}: this is no Lambent server") from error
-
-
-def _message(text: str) -> str:
-    try:
-        return str(json_.loads(text)["message"])
-    except (ValueError, KeyError, TypeError):
-        return ""
 
 
 def _age(seconds: float | None) -> str:

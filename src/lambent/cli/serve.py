@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from lambent.cli.setting_options import settings_from, with_settings
+from lambent.settings import Settings
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
+
+    from lambent.clock import Clock
 
 _OPEN_FILES_MAX = 1_048_576
 """What most Linux distributions allow at most: far beyond the environments that a machine's memory holds."""
@@ -24,8 +27,19 @@ def serve(**given: Any) -> None:
     Prints one line, `ready` and the endpoint, once it listens, and one on the stand-in for other services. Every option
     is also LAMBENT_<OPTION> in the environment and a line of lambent.toml; the command line wins, then the environment.
     """
-    settings = settings_from(given)
+    run_server(settings_from(given))
 
+
+def run_server(settings: Settings, clock: "Clock | None" = None) -> None:
+    """
+    Be a server until SIGINT or SIGTERM.
+
+    Args:
+        clock: the machine's when absent; for tests (lambent.testing.wall_server).
+
+    Raises:
+        SettingsError: a setting cannot be obeyed on this machine.
+    """
     import asyncio
 
     from lambent import app
@@ -39,7 +53,7 @@ def serve(**given: Any) -> None:
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
-            runner.run(app.run(settings, ready=ready))
+            runner.run(app.run(settings, ready=ready, clock=clock))
         except KeyboardInterrupt:
             # One that came before the server had its own handler in place: there is nothing to finish yet.
             raise typer.Exit(130) from None

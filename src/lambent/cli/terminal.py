@@ -1,7 +1,8 @@
 """What is printed: tables for people, JSON for programs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Annotated, Any
 
@@ -46,3 +47,27 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
+
+
+@contextmanager
+def progress_of(what: str) -> Iterator[Callable[[str, int, int | None], None]]:
+    """
+    Show on stderr how far something is, where that is a terminal.
+
+    Args:
+        what: what goes on before anything is known.
+
+    Yields: what to call with what goes on now, how many bytes are done, and of how many.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=None)
+
+        def show(now: str, done_bytes: int, total_bytes: int | None) -> None:
+            progress.update(task, description=now, completed=done_bytes, total=total_bytes)
+
+        yield show

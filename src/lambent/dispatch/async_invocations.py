@@ -22,7 +22,7 @@ from lambent.dispatch.async_event import (
     function_of,
     queue_of,
 )
-from lambent.dispatch.async_room import AsyncRoom
+from lambent.dispatch.async_room import AsyncRoom, share, shared
 from lambent.dispatch.claiming import Claimer
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.dispatch.recent import Recent
@@ -61,9 +61,6 @@ _SHARED_LIMIT = "ConcurrentInvocationLimitExceeded"
 
 _RECOVERY_S = 30.0
 """How long it takes until as many run at once again as before synchronous callers were refused. Assumed."""
-
-_KEPT_FREE = 4
-"""A part of what may run at once, a fourth, that no function fills alone: its events may last a quarter of an hour."""
 
 _FUNCTIONS_MIN = 1024
 """Functions that are remembered before those without events are forgotten."""
@@ -296,12 +293,12 @@ class AsyncInvocations:
             want -= len(function.waiting)
             if want > 0:
                 wants[queue] = want
-        return _shared(wants, max(left, 0)), look_again_s
+        return shared(wants, max(left, 0)), look_again_s
 
     def _most_of(self, function: _Function, now: float) -> int:
         """Return how many events of one function may run at once, apart from its slots."""
-        limit = int(self._limit_now(now))
-        return min(function.room.most(now), limit - limit // _KEPT_FREE)
+        others = self._at_work - function.room.running
+        return min(function.room.most(now), share(int(self._limit_now(now)) - others))
 
     def _limit_now(self, now: float) -> float:
         return min(self._limit + (now - self._limit_at) * self._most / _RECOVERY_S, float(self._most))
@@ -359,16 +356,16 @@ class AsyncInvocations:
 
     async def _run(self, function: _Function, claim: Claim, claimed_at: float) -> None:
         """Make one attempt at an event, and write down what came of it."""
-        began, took_s = self._clock.monotonic(), None
+        began, took_s, is_cold = self._clock.monotonic(), None, False
         event = decode_event(claim.attributes)
         starting = _Starting(function)
         try:
             attempt = await self._attempt(function, claim, event, claimed_at, starting)
             if attempt is not None and isinstance(attempt.result, InvocationOutcome):
-                took_s = self._clock.monotonic() - began
+                took_s, is_cold = self._clock.monotonic() - began, attempt.result.is_cold
         finally:
             starting.end()
-            function.room.end(took_s)
+            function.room.end(took_s, is_cold=is_cold)
             self._at_work -= 1
             if function.waiting and not self._is_stopping:
                 # Now, and not when the loop gets there: an environment that falls idle is frozen.
@@ -565,24 +562,3 @@ class _Attempt(msgspec.Struct, frozen=True):
 def _outgoing(scope: Scope, target: str, request_id: str, body: bytes, message: OutgoingMessage) -> NewEvent:
     # A queue for each target: one that hangs delays no other.
     return NewEvent(QueueName(scope, QueueKind.DESTINATION, target), request_id, body, encode(message))
-
-
-def _shared(wants: dict[QueueName, int], left: int) -> dict[QueueName, int]:
-    """Return how many each of several queues gets where they want more than there is: equal parts, those first that
-    come first."""
-    if sum(wants.values()) <= left:
-        return wants
-    shares: dict[QueueName, int] = {}
-    hungry = dict(wants)
-    while left > 0 and hungry:
-        part = max(left // len(hungry), 1)
-        for queue, want in list(hungry.items()):
-            given = min(part, want, left)
-            if not given:
-                break
-            shares[queue] = shares.get(queue, 0) + given
-            left -= given
-            hungry[queue] = want - given
-            if not hungry[queue]:
-                del hungry[queue]
-    return shares

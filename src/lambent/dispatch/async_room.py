@@ -1,6 +1,7 @@
-"""How many asynchronous invocations of one function may run at once: arithmetic that needs no count of what waits."""
+"""How many asynchronous invocations may run at once, of one function and beside others: arithmetic without a queue."""
 
 import math
+from typing import TypeVar
 
 _RATE_MAX = 5_000.0
 """
@@ -8,7 +9,10 @@ Invocations a second that a server gets through at best: more of a function at o
 lasts would only take memory. Assumed: about what `make bench` measures on small machines, generously.
 """
 _UNKNOWN_MOST = 4
-"""At once, while none has ended and so nobody knows how long they take; twice as many after each further second."""
+"""
+At once, while none has ended in an environment that was there, and so nobody knows how long they take; twice as many
+after each further second.
+"""
 
 _QUICK_S = 0.1
 """
@@ -32,6 +36,10 @@ a quarter of an hour, and the machine had no room for a moment only.
 
 _FORGET = 1.02
 """By how much the quickest invocation fades with each one, so that one of an empty event does not count for ever."""
+
+_KEPT_FREE = 4
+
+_K = TypeVar("_K")
 
 
 class AsyncRoom:
@@ -62,19 +70,23 @@ class AsyncRoom:
             self._since = now
         self.running += 1
 
-    def end(self, took_s: float | None) -> None:
+    def end(self, took_s: float | None, *, is_cold: bool = False) -> None:
         """
         Count one less.
 
         Args:
             took_s: how long it ran; None where it did not.
+            is_cold: whether a cold start was part of it, which on a machine that has much to do takes seconds: by that
+                measure hundreds of environments would be started for a quick function.
         """
         self.running -= 1
-        if took_s is not None:
+        if took_s is None:
+            return
+        self.throttles = 0
+        self._limit += 1
+        if not is_cold:
             quickest = self._quickest_s
             self._quickest_s = took_s if quickest is None else min(quickest * _FORGET, took_s)
-            self.throttles = 0
-            self._limit += 1
 
     def throttle(self, now: float) -> float:
         """
@@ -105,3 +117,35 @@ class AsyncRoom:
 
     def _limit_now(self, now: float) -> float:
         return self._limit + (now - self._limited_at) * _BACK_EACH_S
+
+
+def share(left_by_others: int) -> int:
+    """
+    Return how many of one function may run at once beside what the others run: three fourths of what those leave.
+
+    Events may last a quarter of an hour. So one function never takes all, two that are slow come to a little less than
+    half each, and the next one still finds room.
+    """
+    left = max(left_by_others, 0)
+    return left - left // _KEPT_FREE
+
+
+def shared(wants: dict[_K, int], left: int) -> dict[_K, int]:
+    """Return how many each of several queues gets where they want more than there is: equal parts, those first that
+    come first."""
+    if sum(wants.values()) <= left:
+        return wants
+    shares: dict[_K, int] = {}
+    hungry = dict(wants)
+    while left > 0 and hungry:
+        part = max(left // len(hungry), 1)
+        for queue, want in list(hungry.items()):
+            given = min(part, want, left)
+            if not given:
+                break
+            shares[queue] = shares.get(queue, 0) + given
+            left -= given
+            hungry[queue] = want - given
+            if not hungry[queue]:
+                del hungry[queue]
+    return shares

@@ -20,6 +20,7 @@ from lambent.domain.destination import parse_target
 from lambent.domain.event_invoke import AGE_MAX_S
 from lambent.errors.families import DependencyError
 from lambent.store.contract import Claim, Done, EventQueue, QueueKind, QueueName, Retry
+from lambent.telemetry.deliveries import Delivery, DeliveryCounts
 
 _log = logging.getLogger("lambent.dispatch")
 
@@ -37,6 +38,7 @@ class Outbox:
 
     Args:
         destinations: by the service in a target's ARN.
+        counts: what comes of each attempt is counted there.
         time_scale: factor on the times between attempts and on the age that a message may reach.
         spawn: runs a task that somebody looks after.
     """
@@ -45,20 +47,20 @@ class Outbox:
         self,
         queue: EventQueue,
         destinations: Destinations,
+        counts: DeliveryCounts,
         clock: Clock,
         *,
         time_scale: float,
         spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
     ) -> None:
         self._destinations = destinations
+        self._counts = counts
         self._clock = clock
         self._time_scale = time_scale
         self._spawn = spawn
         self._claimer = Claimer(queue, QueueKind.DESTINATION, clock)
         self._running: dict[QueueName, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.failures = 0
-        """Messages that were given up since the start."""
 
     async def run(self) -> None:
         """Deliver for ever. What is being delivered goes on when this is cancelled."""
@@ -155,12 +157,13 @@ class Outbox:
 
     def _step(self, claim: Claim, failure: "_Failure | None") -> Done | Retry:
         if failure is None:
+            self._count(claim, Delivery.DELIVERED)
             return Done(claim.receipt)
         sent = decode_message(claim.attributes)
         # Assumed: what is tried as long as events are at most can be given up (test_outbox).
         left_s = AGE_MAX_S * self._time_scale - claim.age_s
         if failure.is_final or left_s <= 0:
-            self.failures += 1
+            self._count(claim, Delivery.GIVEN_UP)
             _log.error(
                 "destination.given_up arn=%s function=%s request_id=%s failures=%d reason=%s",
                 claim.queue.name,
@@ -170,6 +173,7 @@ class Outbox:
                 failure.reason,
             )
             return Done(claim.receipt)
+        self._count(claim, Delivery.FAILED)
         delay_s = min(BACKOFF_MIN_S * 2 ** min(sent.failures, 10), BACKOFF_MAX_S) * self._time_scale
         _log.warning(
             "destination.failed arn=%s request_id=%s again_in_s=%.1f reason=%s",
@@ -180,6 +184,9 @@ class Outbox:
         )
         again = msgspec.structs.replace(sent, failures=sent.failures + 1)
         return Retry(claim.receipt, min(delay_s, left_s), encode(again))
+
+    def _count(self, claim: Claim, outcome: Delivery) -> None:
+        self._counts.count(claim.queue.scope, claim.queue.name, outcome)
 
 
 class _Failure(msgspec.Struct, frozen=True):

@@ -108,6 +108,8 @@ class InvocationOutcome(msgspec.Struct, frozen=True):
     content_type: str = "application/json"
     log_tail: bytes | None = None
     """The last 4 KB of the invocation's log, when it was asked for."""
+    is_cold: bool = False
+    """Whether its environment was started for it: that it took long says nothing of the next one."""
     restore_failure: RestoreFailure | None = None
     """Set when there is no payload because the environment could not be restored."""
     stream: ResponseStream | None = None

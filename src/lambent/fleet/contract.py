@@ -72,7 +72,8 @@ class Workers(Protocol):
 
     async def invoke(self, slot: Slot, invocation: Invocation) -> InvocationOutcome:
         """
-        Run one invocation and return its outcome; where that is a stream, when its first byte is here.
+        Run one invocation and return its outcome; where that is a stream, when its first byte is here. The outcome says
+        whether its environment was started for it.
 
         A cancelled caller changes nothing: the invocation finishes and the slot returns.
 

@@ -49,7 +49,7 @@ class LocalFleet:
         if is_new:
             self._pool.start(environment)
         try:
-            return await answer
+            outcome = await answer
         except BaseException:
             # The caller was cancelled when its answer was there already: nobody is left to read what is streamed.
             if answer.done() and not answer.cancelled() and answer.exception() is None:
@@ -57,6 +57,7 @@ class LocalFleet:
                 if stream is not None:
                     stream.close()
             raise
+        return msgspec.structs.replace(outcome, is_cold=True) if is_new else outcome
 
 
 def _environment_of(slot: Slot) -> ExecutionEnvironment:

@@ -1,5 +1,7 @@
 """The gateway's own paths, below `/_lambent/`."""
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -8,10 +10,13 @@ import msgspec
 
 from lambent.access.links import CodeLinks
 from lambent.domain.caller import Scope
+from lambent.errors.families import DependencyError
 from lambent.gateway.s3_events_door import S3EventsDoor
-from lambent.protocol.wire import WireRequest, WireResponse, media_type
-from lambent.store.contract import Blobs, QueueKind, QueueName
+from lambent.protocol.wire import ClientGone, WireRequest, WireResponse, media_type
+from lambent.store.contract import BackupInProgress, Backups, Blobs, QueueKind, QueueName
 from lambent.telemetry.queues import CONTENT_TYPE, QueueView
+
+_log = logging.getLogger("lambent.gateway")
 
 PREFIX = "/_lambent/"
 
@@ -20,20 +25,29 @@ _JSON = (b"content-type", b"application/json")
 
 class OwnPaths:
     """
-    Health, metrics, queues, events of S3 servers, and downloads of deployment packages by signed link.
+    Health, metrics, queues, events of S3 servers, backups, and downloads of deployment packages by signed link.
 
     Args:
         health: returns what `/_lambent/health` shows, awaited.
     """
 
     def __init__(
-        self, blobs: Blobs, links: CodeLinks, health: Callable[[], Any], queues: QueueView, s3_events: S3EventsDoor
+        self,
+        blobs: Blobs,
+        links: CodeLinks,
+        health: Callable[[], Any],
+        queues: QueueView,
+        backups: Backups,
+        s3_events: S3EventsDoor,
     ) -> None:
         self._blobs = blobs
         self._links = links
         self._health = health
         self._queues = queues
         self._s3_events = s3_events
+        self._backups = backups
+        self._leaving: set[asyncio.Task[None]] = set()
+        """Each waits until the client of a backup has left; a response that is over ends it, too."""
 
     async def answer(self, request: WireRequest) -> WireResponse:
         """Answer a request whose path begins with `/_lambent/`."""
@@ -42,6 +56,8 @@ class OwnPaths:
             return await self._purge(request)
         if rest == "s3/events":
             return await self._s3_events.answer(request)
+        if rest == "backup":
+            return await self._backup(request)
         if request.method not in {"GET", "HEAD"}:
             return _problem(405, "only GET is answered here")
         if rest == "health":
@@ -65,15 +81,42 @@ class OwnPaths:
         return WireResponse(200, [_JSON], msgspec.json.encode(await self._queues.peek(queue, int(limit))))
 
     async def _purge(self, request: WireRequest) -> WireResponse:
-        # No page of the web can have a browser send this on its own: it would ask for leave first, and get none.
-        if request.method != "POST" or media_type(request) != "application/json":
-            return _problem(405, "only POST with Content-Type: application/json is answered here")
+        if not _is_deliberate(request):
+            return _problem(405, _POST_WANTED)
         queue, _ = _queue_of(request)
         if queue is None:
             return _problem(400, _QUEUE_WANTED)
         if not await self._queues.purge(queue):
             return _problem(404, f"there is no queue {queue.name}")
         return WireResponse(200, [_JSON], b"{}")
+
+    async def _backup(self, request: WireRequest) -> WireResponse:
+        if not _is_deliberate(request):
+            return _problem(405, _POST_WANTED)
+        if request.inside is not None:
+            # It holds every function's variables.
+            return _problem(403, "functions get no backup")
+        is_there = self._presence(request)
+        try:
+            backup = await self._backups.begin(is_there)
+        except BackupInProgress as error:
+            return _problem(409, str(error), code="BackupInProgressException")
+        except DependencyError as error:
+            if not is_there():
+                raise ClientGone from error
+            _log.error("backup.failed reason=%s", error)
+            return _problem(503, str(error), code="BackupFailedException")
+        length = (b"content-length", str(backup.size_bytes).encode())
+        return WireResponse(200, [(b"content-type", b"application/x-tar"), length], backup)
+
+    def _presence(self, request: WireRequest) -> Callable[[], bool]:
+        """Return what says whether a request's client is still there."""
+        if request.wait_gone is None:
+            return lambda: True
+        leaving = asyncio.ensure_future(request.wait_gone())
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        return lambda: not leaving.done()
 
     async def _code(self, sha256: str, request: WireRequest) -> WireResponse:
         if not self._links.verify(sha256, request.query):
@@ -89,6 +132,7 @@ class OwnPaths:
         return WireResponse(200, [(b"content-type", b"application/zip")], body)
 
 
+_POST_WANTED = "only POST with Content-Type: application/json is answered here"
 _QUEUE_WANTED = "name a queue by kind, account, region and queue, as /_lambent/queues shows them"
 
 
@@ -110,5 +154,11 @@ async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerato
         yield chunk
 
 
-def _problem(status: int, text: str) -> WireResponse:
-    return WireResponse(status, [_JSON], msgspec.json.encode({"message": text}))
+def _is_deliberate(request: WireRequest) -> bool:
+    # No page of the web can have a browser send this on its own: it would ask for leave first, and get none.
+    return request.method == "POST" and media_type(request) == "application/json"
+
+
+def _problem(status: int, text: str, *, code: str | None = None) -> WireResponse:
+    said = {"message": text} if code is None else {"code": code, "message": text}
+    return WireResponse(status, [_JSON], msgspec.json.encode(said))

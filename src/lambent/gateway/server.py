@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lambent.clock import Clock
 from lambent.domain.caller import Inside
-from lambent.errors.families import ApiError
+from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.admission import Admission, TooManyRequests
 from lambent.gateway.own_paths import PREFIX, OwnPaths
 from lambent.gateway.pipeline import Pipeline
@@ -121,6 +121,9 @@ class Gateway:
         except ApiError as error:
             # The head has left: the connection breaks off as well, so that nobody takes a part for the whole.
             _log.warning("response.broke_off reason=%s", error.message)
+        except DependencyError as error:
+            # Too late for another status. The server drops the connection, by which the client knows.
+            _log.error("response.broken_off reason=%s", error)
         finally:
             await body.aclose()
 

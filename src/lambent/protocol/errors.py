@@ -1,12 +1,11 @@
 """An error's form when no service model is at hand: the request itself shows which protocol it speaks."""
 
-from xml.sax.saxutils import escape
-
 import cbor2
 import msgspec
 
 from lambent.errors.families import ApiError
 from lambent.protocol.wire import WireRequest, WireResponse
+from lambent.protocol.xml import escape
 
 
 def error_response_without_model(

@@ -50,7 +50,10 @@ class WireRequest:
 
 
 class BodyStream(Protocol):
-    """A body that is sent as it comes, chunked. Whoever sends it iterates over it once, and closes it in any case."""
+    """
+    A body that is sent as it comes, chunked where no content-length is given. Whoever sends it iterates over it once,
+    and closes it in any case.
+    """
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
@@ -65,7 +68,7 @@ class WireResponse:
 
     status: int
     headers: list[tuple[bytes, bytes]]
-    """Lower-case names. No content-length: the gateway adds it."""
+    """Lower-case names. No content-length: the gateway adds it, but for a stream whose length is known."""
     body: bytes | BodyStream = b""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lambent.errors.families import DependencyError
 from lambent.store.contract import Archive, Blob
+from lambent.store.data_folder import sync_folder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNFINISHED_PREFIX = ".new-"
@@ -87,14 +88,14 @@ class FileBlobs:
                 self._write(path, body)
             # Also when the file was there already: whoever renamed it may have been killed before this line,
             # and our caller is about to commit a row that relies on it.
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         return Blob(sha256=sha256, size_bytes=len(body))
 
     def _make_shard(self, shard: Path) -> None:
         if shard.name in self._lasting_shards:
             return
         shard.mkdir(mode=0o700, exist_ok=True)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         self._lasting_shards.add(shard.name)
 
     def _write(self, path: Path, body: Archive) -> None:
@@ -126,14 +127,6 @@ async def _stream(path: Path) -> AsyncIterator[bytes]:
                 yield chunk
         finally:
             stream.close()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

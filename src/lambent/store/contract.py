@@ -961,3 +961,48 @@ class EventQueue(Protocol):
         deduplication ids whose time is over, bodies that no event refers to. To be called every few seconds to minutes.
         """
         ...
+
+
+class BackupInProgress(Exception):
+    """One backup at a time."""
+
+
+class BackupStream(Protocol):
+    """A backup as it is read, by one reader. Closed by whoever began it; also when nothing was read."""
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes it has, to the end."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """
+        Iterate over the bytes, in pieces. Ends early when it is no longer wanted.
+
+        Raises:
+            DependencyError: a file is damaged or cannot be read. What was read so far is no backup.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Leave nothing of it on the disk, and let the next one begin. Idempotent."""
+        ...
+
+
+class Backups(Protocol):
+    """Copies of all that lasts, taken while the server runs."""
+
+    async def begin(self, is_wanted: Callable[[], bool]) -> BackupStream:
+        """
+        Begin a backup of the state at some moment between call and return: what was committed before is in it.
+
+        Cancelled, it leaves nothing behind.
+
+        Args:
+            is_wanted: asked now and then, on any thread; False ends the work.
+
+        Raises:
+            BackupInProgress: another one has begun and is not closed.
+            DependencyError: the store fails, the disk is full, or a file that the state needs is lost.
+        """
+        ...

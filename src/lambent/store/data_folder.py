@@ -11,7 +11,9 @@ The folder that everything lasting lives in: its format, its lock, its layout.
     segments/   log segments that are being written
     neighbours/ what the embedded stand-in for other services keeps, its own user's
     payloads/   bodies of queued events that are too long for state.db
+    backup/     the copy of state.db that a backup under way is made from
     run/        execution environments, written down before they start
+    RESTORING   in FORMAT's place while `lambent restore` fills the folder; becomes FORMAT
 """
 
 import fcntl
@@ -30,7 +32,7 @@ from lambent.errors.families import DependencyError, SettingsError
 FORMAT = 7
 """The number of the schema that this version reads and writes: the same as `store.tables.SCHEMA`."""
 
-_ROOT_MODE = 0o711
+ROOT_MODE = 0o711
 """Functions may run as another user: it may pass through to their code, but see no list."""
 _FOLDERS = {
     "blobs": 0o700,
@@ -38,26 +40,36 @@ _FOLDERS = {
     "runtimes": 0o755,
     "segments": 0o700,
     "payloads": 0o700,
+    "backup": 0o700,
     "run": 0o700,
     "neighbours": 0o700,
 }
-_FORMAT_FILE = "FORMAT"
+FORMAT_FILE = "FORMAT"
+RESTORING_FILE = "RESTORING"
 _FORMAT_TEXT = re.compile(rb"lambent ([1-9][0-9]{0,8})\n?")
 _LOCK_FILE = "lock"
 _LOCK_TEXT = re.compile(rb"(?:lambent (?P<pid>[0-9]{1,10})\n?)?")
 _SECRET_FILE = "secret"
 _SECRET_BYTES = 32
-_SECRET_TEXT = re.compile(rb"[0-9a-f]{64}\n?")
+SECRET_TEXT = re.compile(rb"[0-9a-f]{64}\n?")
 _DATABASE = "state.db"
 _DATABASE_FILES = (_DATABASE, "state.db-wal", "state.db-shm", "state.db-journal")
 _DATABASE_MAGIC = b"SQLite format 3\0"
 """Documented: sqlite.org, Database File Format, section 1.3."""
 _NEW_SUFFIX = ".new"
-_OURS = frozenset(
-    {_LOCK_FILE, _SECRET_FILE, _SECRET_FILE + _NEW_SUFFIX, _FORMAT_FILE + _NEW_SUFFIX, *_DATABASE_FILES, *_FOLDERS}
+OURS = frozenset(
+    {
+        RESTORING_FILE,
+        _LOCK_FILE,
+        _SECRET_FILE,
+        _SECRET_FILE + _NEW_SUFFIX,
+        FORMAT_FILE + _NEW_SUFFIX,
+        *_DATABASE_FILES,
+        *_FOLDERS,
+    }
 )
-"""What a preparation that was interrupted may have left, besides the FORMAT it never wrote."""
-_NOT_CONTENT = frozenset({"lost+found"})
+"""What a preparation or restore that was interrupted may have left, besides the FORMAT it never wrote."""
+NOT_CONTENT = frozenset({"lost+found"})
 """A fresh file system, mounted here, counts as an empty folder."""
 _MIGRATE_MODULE = "lambent.store.migrate"
 
@@ -100,16 +112,16 @@ class DataFolder:
             try:
                 # Again, now that nobody else is changing it.
                 found = _read_format(path)
-                _make_layout(path)
+                make_layout(path)
                 secret = _read_or_make_secret(path, clock or SystemClock())
                 if found != FORMAT:
                     _migrate(path)
-                    _write_durably(path / _FORMAT_FILE, f"lambent {FORMAT}\n".encode())
+                    _write_durably(path / FORMAT_FILE, f"lambent {FORMAT}\n".encode())
             except BaseException:
                 os.close(lock)
                 raise
         except OSError as error:
-            raise _refusal(path, f"cannot be used: {error.strerror or error}") from error
+            raise refusal(path, f"cannot be used: {error.strerror or error}") from error
         return cls(path, lock, secret)
 
     @property
@@ -139,6 +151,10 @@ class DataFolder:
     @property
     def neighbours(self) -> Path:
         return self.path / "neighbours"
+
+    @property
+    def backup(self) -> Path:
+        return self.path / "backup"
 
     @property
     def run(self) -> Path:
@@ -189,14 +205,15 @@ def check_reachable(path: Path, uid: int) -> None:
             is_open = status.st_mode & stat.S_IXOTH
         if not is_open:
             mode = f"{stat.S_IMODE(status.st_mode):04o}"
-            raise _refusal(
+            raise refusal(
                 path,
                 f"is out of reach of the functions' user {user}, who may not enter {folder} (mode {mode}); "
                 f"run `chmod o+x {folder}` or choose another folder",
             )
 
 
-def _refusal(path: Path, reason: str) -> SettingsError:
+def refusal(path: Path, reason: str) -> SettingsError:
+    """Return the error that says why a folder is not used."""
     return SettingsError(f"--data-dir: {path} {reason}")
 
 
@@ -208,29 +225,31 @@ def _read_format(path: Path) -> int | None:
         SettingsError: not a folder that this version may use.
     """
     try:
-        names = {entry.name for entry in os.scandir(path)} - _NOT_CONTENT
+        names = {entry.name for entry in os.scandir(path)} - NOT_CONTENT
     except FileNotFoundError:
         return None
     except NotADirectoryError:
-        raise _refusal(path, "is not a folder") from None
-    if _FORMAT_FILE not in names:
+        raise refusal(path, "is not a folder") from None
+    if RESTORING_FILE in names:
+        raise refusal(path, "was not restored to the end: run `lambent restore` once more")
+    if FORMAT_FILE not in names:
         if names and not _is_unfinished(path, names):
-            raise _refusal(path, "is not a Lambent data folder: it has files and no FORMAT")
+            raise refusal(path, "is not a Lambent data folder: it has files and no FORMAT")
         _check_database(path, may_be_new=True)
         return None
-    match = _FORMAT_TEXT.fullmatch(_read_start(path / _FORMAT_FILE))
+    match = _FORMAT_TEXT.fullmatch(_read_start(path / FORMAT_FILE))
     if match is None:
-        raise _refusal(path, "has a FORMAT that cannot be read; it is damaged or not a Lambent data folder")
+        raise refusal(path, "has a FORMAT that cannot be read; it is damaged or not a Lambent data folder")
     found = int(match[1])
     if found > FORMAT:
-        raise _refusal(path, f"has format {found}, of a newer Lambent; this version reads up to {FORMAT}")
+        raise refusal(path, f"has format {found}, of a newer Lambent; this version reads up to {FORMAT}")
     _check_database(path, may_be_new=False)
     return found
 
 
 def _is_unfinished(path: Path, names: set[str]) -> bool:
     """Tell a preparation that was interrupted, whose first file is the lock, from somebody else's folder."""
-    return names <= _OURS and _LOCK_FILE in names and _LOCK_TEXT.fullmatch(_read_start(path / _LOCK_FILE)) is not None
+    return names <= OURS and _LOCK_FILE in names and _LOCK_TEXT.fullmatch(_read_start(path / _LOCK_FILE)) is not None
 
 
 def _check_database(path: Path, *, may_be_new: bool) -> None:
@@ -239,11 +258,11 @@ def _check_database(path: Path, *, may_be_new: bool) -> None:
     except FileNotFoundError:
         if may_be_new:
             return
-        raise _refusal(path, "has lost its state.db") from None
+        raise refusal(path, "has lost its state.db") from None
     if start == b"" and may_be_new:
         return
     if not start.startswith(_DATABASE_MAGIC):
-        raise _refusal(path, "has a state.db that is not an SQLite database; it is damaged")
+        raise refusal(path, "has a state.db that is not an SQLite database; it is damaged")
 
 
 def _read_start(path: Path) -> bytes:
@@ -254,7 +273,7 @@ def _read_start(path: Path) -> bytes:
 def _make_root(path: Path) -> None:
     if not path.is_dir():
         path.mkdir(parents=True)
-        _set_mode(path, _ROOT_MODE)
+        set_mode(path, ROOT_MODE)
 
 
 def _take_lock(path: Path) -> int:
@@ -266,7 +285,7 @@ def _take_lock(path: Path) -> int:
             match = _LOCK_TEXT.fullmatch(os.pread(lock, 100, 0))
             # Between its lock and its note, the other server's pid is unknown.
             pid = match["pid"].decode() if match and match["pid"] else "unknown"
-            raise _refusal(path, f"is used by another server (pid {pid})") from None
+            raise refusal(path, f"is used by another server (pid {pid})") from None
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"lambent {os.getpid()}\n".encode(), 0)
     except BaseException:
@@ -275,20 +294,22 @@ def _take_lock(path: Path) -> int:
     return lock
 
 
-def _make_layout(path: Path) -> None:
-    _set_mode(path, _ROOT_MODE)
+def make_layout(path: Path) -> None:
+    """Make the folders and the database file that are missing, and give each its mode."""
+    set_mode(path, ROOT_MODE)
     for name, mode in _FOLDERS.items():
         (path / name).mkdir(mode=0o700, exist_ok=True)
-        _set_mode(path / name, mode)
+        set_mode(path / name, mode)
     # The root lets everybody pass, so each file must close its own door. SQLite gives its side files the mode of
     # the database.
     os.close(os.open(path / _DATABASE, os.O_RDWR | os.O_CREAT, 0o600))
     for name in _DATABASE_FILES:
         if (path / name).exists():
-            _set_mode(path / name, 0o600)
+            set_mode(path / name, 0o600)
 
 
-def _set_mode(path: Path, mode: int) -> None:
+def set_mode(path: Path, mode: int) -> None:
+    """Give a file or folder a mode, if it has another."""
     # mkdir and open obey the umask. Nothing is changed without need: the folder may be another user's, set up rightly.
     if stat.S_IMODE(path.stat().st_mode) != mode:
         path.chmod(mode)
@@ -299,8 +320,8 @@ def _read_or_make_secret(path: Path, clock: Clock) -> bytes:
     if not file.exists():
         _write_durably(file, f"{clock.token_hex(_SECRET_BYTES)}\n".encode())
     text = _read_start(file)
-    if _SECRET_TEXT.fullmatch(text) is None:
-        raise _refusal(path, "has a secret that cannot be read; remove the file `secret` to get a new one")
+    if SECRET_TEXT.fullmatch(text) is None:
+        raise refusal(path, "has a secret that cannot be read; remove the file `secret` to get a new one")
     return bytes.fromhex(text.decode())
 
 
@@ -313,11 +334,16 @@ def _write_durably(path: Path, body: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     unfinished.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _migrate(path: Path) -> None:

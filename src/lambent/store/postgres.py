@@ -110,6 +110,10 @@ def _engine(url: str, isolation_level: str) -> Engine:
 def _prepare(connection: Connection) -> None:
     # Any number, the same for all of us: two that create one table at once would fail.
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({tables.APPLICATION_ID})")
+    for table in QUEUE_TABLES:
+        for index in table.indexes:
+            # Said here and not in `tables`, where it would have every server load this dialect at its start.
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
     tables.metadata.create_all(connection, tables=QUEUE_TABLES)
     if connection.execute(select(tables.event_numbers.c.id)).first() is None:
         connection.execute(insert(tables.event_numbers).values(id=1, next_number=1, latest_us=0))

@@ -8,7 +8,8 @@ next. What they do to the tables is in `queue_batch`; here they are gathered, to
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -124,6 +125,8 @@ class DurableEventQueue:
         # Blobs that may have lost their last reference; None: not looked yet at what an earlier server left.
         self._unreferred: set[str] = set()
         self._has_looked = False
+        self._holds = 0
+        """How many want that no blob goes. Changed on the event loop, read by the thread that deletes."""
         self._is_closed = False
 
     async def __aenter__(self) -> "DurableEventQueue":
@@ -267,6 +270,18 @@ class DurableEventQueue:
         await self._sweep_retention()
         await self._sweep_blobs()
 
+    @contextmanager
+    def hold_bodies(self) -> Iterator[None]:
+        """
+        Delete no body that lies in a file until the block ends, so that whoever looks at the database in it finds the
+        bodies of all events that it shows. Other than deleting, everything goes on.
+        """
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+
     # Group commit
 
     async def _with_bodies(self, events: Sequence[NewEvent], call: Callable[[tuple[Addition, ...]], Call]) -> Any:
@@ -400,6 +415,11 @@ class DurableEventQueue:
         return self._batch(connection, 0).expire(queue, queue_sweep.ROWS_AT_ONCE)
 
     async def _sweep_blobs(self) -> None:
+        if self._holds:
+            # They would pile up here, so they are forgotten, and found on the disk when they may go.
+            self._unreferred.clear()
+            self._has_looked = False
+            return
         if not self._has_looked:
             # What was stored when an earlier server died, and never referred to.
             self._unreferred.update(await asyncio.to_thread(self._payloads.names))
@@ -408,11 +428,24 @@ class DurableEventQueue:
             names = [self._unreferred.pop() for _ in range(min(_BLOBS_AT_ONCE, len(self._unreferred)))]
             try:
                 await self._database.apply(
-                    partial(queue_sweep.unlink_unreferred, names=names, unlink=self._payloads.remove)
+                    partial(queue_sweep.unlink_unreferred, names=names, unlink=self._remove_unless_held)
                 )
             except BaseException:
                 self._unreferred.update(names)
                 raise
+
+    def _remove_unless_held(self, sha256: str) -> None:
+        """
+        Delete a blob that no event refers to. Called inside the transaction that found so.
+
+        A hold that begins before this look keeps the blob. One that begins after it sees no state in which an event
+        has it: the transaction alone may write, and its own state is the newest that there is.
+        """
+        if self._holds:
+            # Looked for again by a later sweep.
+            self._has_looked = False
+        else:
+            self._payloads.remove(sha256)
 
 
 def _weight(call: Call) -> tuple[int, int]:

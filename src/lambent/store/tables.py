@@ -61,7 +61,6 @@ Index(
     functions.c.name,
     functions.c.reserved_executions,
     sqlite_where=HAS_RESERVATION,
-    postgresql_where=HAS_RESERVATION,
 )
 
 function_versions = Table(
@@ -111,7 +110,6 @@ Index(
     function_versions.c.name,
     function_versions.c.number,
     sqlite_where=IS_UNSETTLED,
-    postgresql_where=IS_UNSETTLED,
 )
 
 IS_SNAP_STARTED = function_versions.c.snap_start.is_not(None)
@@ -124,7 +122,6 @@ Index(
     function_versions.c.name,
     function_versions.c.number,
     sqlite_where=IS_SNAP_STARTED,
-    postgresql_where=IS_SNAP_STARTED,
 )
 
 provisioned_concurrency = Table(
@@ -361,7 +358,7 @@ HOLDS_EVENTS = event_queues.c.event_count > literal_column("0")
 """True of the queues that are not empty."""
 
 # What a start looks at: not the many queues in which nothing waits.
-Index("event_queues_filled", event_queues.c.path, sqlite_where=HOLDS_EVENTS, postgresql_where=HOLDS_EVENTS)
+Index("event_queues_filled", event_queues.c.path, sqlite_where=HOLDS_EVENTS)
 
 queued_events = Table(
     "queued_events",
@@ -407,13 +404,12 @@ Index(
     queued_events.c.group_key,
     queued_events.c.sequence,
     sqlite_where=IN_GROUP,
-    postgresql_where=IN_GROUP,
 )
 
 HAS_BLOB = queued_events.c.body_sha256.is_not(None)
 """True of the events whose body is a blob."""
 
-Index("queued_events_with_blob", queued_events.c.body_sha256, sqlite_where=HAS_BLOB, postgresql_where=HAS_BLOB)
+Index("queued_events_with_blob", queued_events.c.body_sha256, sqlite_where=HAS_BLOB)
 
 event_groups = Table(
     "event_groups",

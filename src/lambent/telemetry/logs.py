@@ -7,8 +7,10 @@ position behind it are one commit.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -259,6 +261,26 @@ class FunctionLogs:
             run = self._run
             # A run that is over but whose callback has not come yet would be awaited without ever yielding.
             await asyncio.shield(self._begin_fold() if run is None or run.done() else run)
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep what is folded until the block ends: `copy_unfolded` may be asked for a place that has passed."""
+        with self._segments.hold():
+            yield
+
+    async def copy_unfolded(self, position: LogPosition, folder: Path) -> None:
+        """
+        Copy all that is written by now and lies behind a place, for a store that has everything up to there.
+
+        Args:
+            position: what such a store says; within a `hold` that began before it was read.
+            folder: an empty one; becomes the folder of segments beside that store.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        until = self._segments.end()
+        await asyncio.to_thread(self._segments.copy, position, until, folder)
 
     async def close(self) -> None:
         """Fold and sync what is left; nothing may be written afterwards. A store that fails loses nothing."""

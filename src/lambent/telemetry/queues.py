@@ -1,7 +1,8 @@
 """
-What all queues hold: for the operator's command, and for metrics.
+What all queues hold: for the operator's command, and for metrics, which also tell what became of deliveries.
 
-In: the event queue. Out: figures, messages as they wait, the text form of metrics. Never: a message claimed.
+In: the event queue, counts of deliveries. Out: figures, messages as they wait, the text form of metrics. Never: a
+message claimed.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import msgspec
 
 from lambent.domain.queue_message import unpack
 from lambent.store.contract import Depth, EventQueue, QueueKind, QueueName, WaitingEvent
+from lambent.telemetry.deliveries import DeliveryCounts
 
 SHOWN_MAX = 1_000
 """Queues in one answer; beyond it the emptiest are left out, and metrics add them up under no name."""
@@ -52,8 +54,9 @@ class Peeked(msgspec.Struct, frozen=True):
 class QueueView:
     """Looks at the queues of all accounts."""
 
-    def __init__(self, events: EventQueue) -> None:
+    def __init__(self, events: EventQueue, deliveries: DeliveryCounts) -> None:
         self._events = events
+        self._deliveries = deliveries
 
     async def figures(self) -> list[QueueFigures]:
         """
@@ -86,7 +89,7 @@ class QueueView:
         from prometheus_client import CollectorRegistry, generate_latest
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Snapshot(await self._summed()))
+        registry.register(_Snapshot(await self._summed(), self._deliveries))
         return generate_latest(registry)
 
     async def _summed(self) -> list[QueueFigures]:
@@ -109,11 +112,12 @@ class QueueView:
 class _Snapshot:
     """What Prometheus's library collects: figures that were gathered before it asked."""
 
-    def __init__(self, queues: Sequence[QueueFigures]) -> None:
+    def __init__(self, queues: Sequence[QueueFigures], deliveries: DeliveryCounts) -> None:
         self._queues = queues
+        self._deliveries = deliveries
 
     def collect(self) -> list[Any]:
-        from prometheus_client.core import GaugeMetricFamily
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         labels = ["kind", "account", "region", "queue"]
         events = GaugeMetricFamily(
@@ -130,7 +134,15 @@ class _Snapshot:
                 events.add_metric([*named, state], getattr(queue, state))
             if queue.oldest_age_s is not None:
                 oldest.add_metric(named, queue.oldest_age_s)
-        return [events, oldest]
+        deliveries = CounterMetricFamily(
+            "lambent_deliveries",
+            "Attempts to deliver records and dead letters since the start, by what came of them.",
+            labels=["account", "region", "destination", "outcome"],
+        )
+        for (scope, arn), counts in self._deliveries.all().items():
+            for outcome, count in counts.items():
+                deliveries.add_metric([scope.account, scope.region, arn, outcome.value], count)
+        return [events, oldest, deliveries]
 
 
 def _figures(name: QueueName, depth: Depth) -> QueueFigures:

@@ -32,6 +32,8 @@ SYNC_AFTER_S: Final = 1.0
 RECORD_BYTES_MAX: Final = 256 * 1024 * 1024
 """Longest record; a length beyond it is a damaged one."""
 
+_COPY_BYTES: Final = 1024 * 1024
+
 _FRAME: Final = struct.Struct("<II")
 _NAME: Final = re.compile(r"(\d{16})\.segment")
 
@@ -73,6 +75,8 @@ class Segments:
         self._sync_timer: TimerHandle | None = None
         self._syncing: asyncio.Future[None] | None = None
         self._has_failed = False
+        self._holds = 0
+        """How many want that no file goes."""
         self.appended_bytes = 0
         """Bytes appended since the start, frames included."""
         self.dropped_records = 0
@@ -223,8 +227,37 @@ class Segments:
                 start += _FRAME.size + len(payload)
                 yield Record(payload, LogPosition(number, start))
 
+    def copy(self, position: LogPosition, until: LogPosition, folder: Path) -> None:
+        """
+        Copy what lies between two places into an empty folder, so that whoever reads there from `position` on reads it.
+
+        The copies have numbers that are one higher: the first then begins at the place, and holds nothing of what is
+        before it. May run in a thread, beside the writer, while no file may go.
+
+        Args:
+            position: where to begin.
+            until: where to stop, at most what `end` gave before the call.
+        """
+        for number in sorted(self._numbers()):
+            if position.segment <= number <= until.segment:
+                start = position.offset if number == position.segment else 0
+                stop = until.offset if number == until.segment else self._size(number)
+                if start < stop:
+                    _copy_part(self._path(number), start, stop, folder / f"{number + 1:016d}.segment")
+
+    @contextlib.contextmanager
+    def hold(self) -> Generator[None]:
+        """Let no file go until the block ends; what is folded in it goes with a later fold."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+
     def drop_folded(self, position: LogPosition) -> None:
         """Delete the segments that end at or before `position`, except the one being written to."""
+        if self._holds:
+            return
         for number in self._numbers():
             if self._descriptor is not None and number == self._number:
                 continue
@@ -263,6 +296,16 @@ def _sync(descriptors: Sequence[int], folder: Path | None) -> None:
             os.fsync(entry)
         finally:
             os.close(entry)
+
+
+def _copy_part(source: Path, start: int, stop: int, target: Path) -> None:
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    # A segment is small, but for one that a single record fills.
+    with source.open("rb") as reading, os.fdopen(descriptor, "wb") as writing:
+        reading.seek(start)
+        while start < stop and (chunk := reading.read(min(_COPY_BYTES, stop - start))):
+            writing.write(chunk)
+            start += len(chunk)
 
 
 def _read_payload(file: BinaryIO, bytes_left: int) -> bytes | None:

@@ -24,6 +24,7 @@ from lambent.store.contract import EventQueue, QueueKind
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
 from lambent.store.queue import DurableEventQueue
+from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -96,7 +97,8 @@ class Server:
             queue, bench.store, self.dispatcher, clock, most=bench.most, processors=2, time_scale=1.0, spawn=self._spawn
         )
         destinations: Destinations = {"sqs": bench.target}
-        self.outbox = Outbox(queue, destinations, clock, time_scale=1.0, spawn=self._spawn)
+        self.deliveries = DeliveryCounts()
+        self.outbox = Outbox(queue, destinations, self.deliveries, clock, time_scale=1.0, spawn=self._spawn)
         self._loops = [
             asyncio.create_task(work())
             for work in (self.events.run, self.events.keep_leases, self.outbox.run, self.outbox.keep_leases)

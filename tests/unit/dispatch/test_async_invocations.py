@@ -201,6 +201,45 @@ def test_a_long_backlog_delays_no_other_function(tmp_path: Path) -> None:
     tell(tmp_path, story, most=10)
 
 
+def test_several_long_backlogs_delay_no_other_function(tmp_path: Path) -> None:
+    """Each takes a part of what the others leave, and as those end, equal parts: a further one's event runs at once."""
+
+    async def story(bench: Bench) -> None:
+        for name in ("first", "second", "quick"):
+            await bench.create(name)
+        ends = {"first": asyncio.Semaphore(0), "second": asyncio.Semaphore(0)}
+        running = dict.fromkeys(ends, 0)
+
+        async def by_name(invocation: Invocation) -> InvocationOutcome:
+            name = invocation.invoked_arn.rsplit(":", 1)[1]
+            if name in ends:
+                running[name] += 1
+                await ends[name].acquire()
+                running[name] -= 1
+            return InvocationOutcome(b"{}", "1")
+
+        bench.fleet.does = by_name
+        await bench.send("first", *(f"f{number}" for number in range(100)))
+        await bench.until(lambda: running["first"] == 30, step_s=0.2)
+        await bench.send("second", *(f"s{number}" for number in range(100)))
+        await bench.until(lambda: running["second"] == 8, step_s=0.2)
+        await bench.send("quick", "q1")
+        await bench.until(lambda: bench.ids("quick") == ["q1"])
+        # Those of the first that end make room for the second: in the end they have the same.
+        for _ in range(40):
+            at = bench.clock.monotonic()
+            ends["first"].release()
+            await bench.until(lambda at=at: bench.clock.monotonic() > at + 1, step_s=0.5)  # type: ignore[misc]
+        assert abs(running["first"] - running["second"]) <= 3, running
+        assert sum(running.values()) < 40
+        for _ in range(200):
+            ends["first"].release()
+            ends["second"].release()
+        await bench.settled()
+
+    tell(tmp_path, story, most=40)
+
+
 def test_callers_who_are_refused_get_room(tmp_path: Path) -> None:
     """Half as many run once a synchronous caller was refused, and again as many half a minute later."""
 

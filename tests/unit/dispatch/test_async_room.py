@@ -1,6 +1,8 @@
 """How many asynchronous invocations of one function run at once."""
 
-from lambent.dispatch.async_room import AsyncRoom
+import pytest
+
+from lambent.dispatch.async_room import AsyncRoom, share, shared
 
 
 def ran(*seconds: float) -> AsyncRoom:
@@ -28,10 +30,27 @@ def test_no_more_than_a_server_can_begin_meanwhile() -> None:
     # What keeps processors busy gains nothing from being more than they can use.
     assert ran(0.01).most(0.0) == 8
     assert ran(0.1).most(0.0) == 501
-    # The quickest says what a run takes; a cold start before it does not.
+    # The quickest says what a run takes.
     assert ran(2.0, 0.001).most(0.0) == 6
     # It fades: one quick run among long ones is no measure for ever.
     assert ran(0.001, *[1.0] * 400).most(0.0) > 1000
+
+
+def test_a_cold_start_is_no_measure() -> None:
+    """One that took seconds does not have hundreds started for a function of which nothing else is known."""
+    room = AsyncRoom(2)
+    for _ in range(2):
+        room.begin(0.0)
+    room.end(2.5, is_cold=True)
+    assert room.most(2.5) == 16
+    room.end(0.001)
+    assert room.most(2.5) == 6
+    # It is a success, though: refusals are over.
+    room.begin(3.0)
+    room.throttle(3.0)
+    assert (room.most(3.0), room.throttles) == (1, 1)
+    room.end(2.5, is_cold=True)
+    assert (room.most(3.0), room.throttles) == (2, 0)
 
 
 def test_quick_ones_are_claimed_ahead() -> None:
@@ -68,3 +87,26 @@ def test_refusals_are_forgotten_with_time() -> None:
     assert (room.most(5.0), room.most(35.0)) == (1, 31)
     room.throttle(35.0)
     assert room.most(35.0) == 15
+
+
+def test_each_function_leaves_a_part_of_what_the_others_leave() -> None:
+    """The first takes three fourths, the second the same of the rest; of few places one function may have all."""
+    taken: list[int] = []
+    for _ in range(4):
+        taken.append(share(250 - sum(taken)))
+    assert taken == [188, 47, 12, 3]
+    assert [share(left) for left in (-1, 0, 1, 3, 4)] == [0, 0, 1, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("wants", "left", "expected"),
+    [
+        ({"a": 3, "b": 4}, 10, {"a": 3, "b": 4}),
+        ({"a": 100, "b": 2, "c": 100}, 10, {"a": 4, "b": 2, "c": 4}),
+        ({"a": 5, "b": 5, "c": 5}, 2, {"a": 1, "b": 1}),
+        ({"a": 5}, 0, {}),
+    ],
+)
+def test_what_is_too_little_is_shared(wants: dict[str, int], left: int, expected: dict[str, int]) -> None:
+    """Equal parts, those first that come first; what one does not want the others get."""
+    assert shared(wants, left) == expected

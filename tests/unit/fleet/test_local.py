@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
+from lambent.domain.invocation import InvocationOutcome
 from lambent.execution.pool import PoolFull
 from lambent.fleet.contract import Throttled
 from lambent.fleet.local import LocalFleet
 
 DEPLOYMENT: Any = object()
 INVOCATION: Any = object()
+OUTCOME = InvocationOutcome(b"{}", "1")
 
 
 class Environment:
-    """Answers what it is asked."""
+    """Answers the same to whatever it is asked."""
 
     def __init__(self, *, is_new: bool) -> None:
         self.is_new = is_new
@@ -23,7 +25,7 @@ class Environment:
     def invoke(self, invocation: object) -> "asyncio.Future[object]":
         self.is_new = False
         answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        answer.set_result(invocation)
+        answer.set_result(OUTCOME)
         return answer
 
 
@@ -69,14 +71,14 @@ def test_a_machine_without_room_throttles() -> None:
 
 
 def test_a_new_environment_is_started_with_its_first_invocation() -> None:
-    """Once: the second finds it running."""
+    """Once, and its outcome says so: the second finds it running."""
 
     async def story() -> None:
         pool = Pool(Environment(is_new=True))
         fleet = fleet_of(pool)
-        for _ in range(2):
-            slot = await fleet.acquire(DEPLOYMENT, nothing)
-            assert await fleet.invoke(slot, INVOCATION) is INVOCATION
+        outcomes = [await fleet.invoke(await fleet.acquire(DEPLOYMENT, nothing), INVOCATION) for _ in range(2)]
+        assert [outcome.is_cold for outcome in outcomes] == [True, False]
+        assert outcomes[1] is OUTCOME
         assert pool.started == [pool.environment]
 
     asyncio.run(story())

@@ -81,6 +81,7 @@ def test_an_absent_folder_is_made(tmp_path: Path) -> None:
                 "runtimes": 0o755,
                 "segments": 0o700,
                 "payloads": 0o700,
+                "backup": 0o700,
                 "run": 0o700,
                 "neighbours": 0o700,
             }

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import sqlite3
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 import pytest
@@ -309,22 +310,6 @@ def test_closing_waits_for_what_was_taken(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path, leave_out: Callable[[str, str], NoReturn]) -> Iterator[Path]:
-    """Give a file system of eight megabytes of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "lambent-test", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        leave_out("mount", "run the tests as root where file systems can be mounted")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 def grow(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
 
@@ -351,6 +336,34 @@ def test_a_full_disk(small_disk: Path, body_bytes: int) -> None:
             assert set(await queue.settle([Done(claim.receipt) for claim in found])) == {Outcome.HAPPENED}
             await queue.sweep()
             assert list((small_disk / "payloads").glob("*/*")) == []
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("begins_in_commit", [False, True])
+def test_a_hold_keeps_bodies(tmp_path: Path, begins_in_commit: bool) -> None:
+    """While they are held no body goes, also where the sweep has begun before; afterwards what is unused goes."""
+
+    async def run() -> None:
+        async with failing_queue(tmp_path) as (queue, database):
+            await queue.put([new("a", bytes(BODY_INLINE_MAX_BYTES + 1))])
+            ((claim,), _) = msgspec.structs.astuple(await queue.claim({STANDARD: 1}, 30))
+            await queue.settle([Done(claim.receipt)])
+            with contextlib.ExitStack() as held:
+
+                def hold(_: int) -> None:
+                    database.fails = lambda _: None
+                    held.enter_context(queue.hold_bodies())
+
+                if begins_in_commit:
+                    database.fails = hold
+                else:
+                    hold(0)
+                for _ in range(2):
+                    await queue.sweep()
+                    assert len(list((tmp_path / "payloads").glob("*/*"))) == 1
+            await queue.sweep()
+            assert list((tmp_path / "payloads").glob("*/*")) == []
 
     asyncio.run(run())
 
@@ -443,3 +456,64 @@ def test_a_callback_that_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
     asyncio.run(run())
     assert "queue.callback_failed" in caplog.text
+
+
+def test_a_start_reads_no_event_that_waits(tmp_path: Path) -> None:
+    """
+    What a start and its first sweep ask takes as many steps of SQLite's machine with thousands of events as with a few,
+    and no step goes over all of them, as one that counts them would: a million that wait cost a start nothing.
+    """
+    steps = 0
+    asked: set[str] = set()
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    class Counted(Database):
+        def _open(self) -> sqlite3.Connection:
+            connection = super()._open()
+            connection.set_progress_handler(count, 1)
+            connection.set_trace_callback(asked.add)
+            return connection
+
+    queues = [QueueName(SCOPE, kind, f"{kind.value}-queue") for kind in QueueKind]
+
+    async def fill(folder: Path, waiting: int) -> None:
+        async with (
+            Database(folder / "state.db") as database,
+            open_queue(database, folder / "payloads", VirtualClock()) as opened,
+        ):
+            for queue in queues:
+                await opened.queue.define(queue, QueueRules(retention_s=3600))
+                await opened.queue.put([NewEvent(queue, f"{number}", b"x") for number in range(waiting)])
+                claimed = await opened.queue.claim({queue: 2}, 600)
+                assert len(claimed.claims) == 2
+
+    async def start(folder: Path) -> None:
+        async with (
+            Counted(folder / "state.db") as database,
+            open_queue(database, folder / "payloads", VirtualClock()) as opened,
+        ):
+            for kind in (QueueKind.ASYNC, QueueKind.DESTINATION):
+                assert await opened.queue.give_back(kind) == 2
+            for kind in QueueKind:
+                assert len(await opened.queue.filled(kind)) == 1
+            await opened.queue.sweep()
+
+    taken = []
+    for name, waiting in (("few", 10), ("many", 2_000)):
+        folder = tmp_path / name
+        folder.mkdir()
+        make_sqlite(folder / "state.db")
+        asyncio.run(fill(folder, waiting))
+        steps = 0
+        asyncio.run(start(folder))
+        taken.append(steps)
+    assert taken[0] == taken[1] > 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "many" / "state.db")) as connection:
+        for statement in asked:
+            if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+                plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+                assert not [step for step in plan if step.startswith("SCAN queued_events")], (statement, plan)

@@ -262,3 +262,38 @@ def test_files_are_private(tmp_path: Path) -> None:
         await segments.close()
 
     run(story)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 30), min_size=1, max_size=12),
+    read=st.integers(0, 12),
+    copied=st.integers(0, 12),
+    is_dropped=st.booleans(),
+)
+def test_a_copy_holds_what_lies_between(sizes: list[int], read: int, copied: int, is_dropped: bool) -> None:
+    """
+    Whoever had read up to a record reads in the copy what came after it, once; also where all has been folded since,
+    as long as the files are held.
+    """
+
+    async def story() -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            segments = Segments(folder / "from", VirtualClock(), segment_bytes_max=60)
+            written = [bytes([number + 1]) * size for number, size in enumerate(sizes)]
+            places = [START]
+            for payload in written:
+                assert segments.append(payload)
+                places.append(segments.end())
+            start, stop = min(read, len(sizes)), min(copied, len(sizes))
+            with segments.hold():
+                if is_dropped:
+                    segments.drop_folded(segments.end())
+                (folder / "to").mkdir()
+                segments.copy(places[start], places[stop], folder / "to")
+            assert payloads(Segments(folder / "to", VirtualClock()), places[start]) == written[start:stop]
+            segments.drop_folded(segments.end())
+            assert len(files(folder / "from")) == 1
+            await segments.close()
+
+    run(story)

@@ -50,6 +50,9 @@ async function rehearse() {
   const api = new RuntimeApi(`127.0.0.1:${server.address().port}`);
   await api.next();
   await api.respond('rehearsal', '{}');
+  const response = api.stream('rehearsal');
+  response.stream.end('{}');
+  await response.answered;
   server.closeAllConnections?.();
   server.close();
   for (let turn = 0; turn < TURNS_MAX && process.getActiveResourcesInfo().length > 0; turn++) {

@@ -1,9 +1,10 @@
-/* The Runtime API, over one connection that is kept. */
+/* The Runtime API, over one connection that is kept; streamed responses have one of their own. */
 'use strict';
 
 // Kept as it is now: what functions put in its place, to trace their own requests, is for functions.
 const { Agent, request } = require('http');
 
+const { Connection } = require('./connection.cjs');
 const { ResponseStream } = require('./streaming.cjs');
 
 const PREFIX = '/2018-06-01/runtime/';
@@ -13,14 +14,17 @@ class RuntimeApi {
   /** @param {string} address `host:port` */
   constructor(address) {
     const colon = address.lastIndexOf(':');
-    // While it is unused its socket does not keep the process: so an event loop without work is seen to be empty.
+    this._host = address.slice(0, colon);
+    this._port = Number(address.slice(colon + 1));
+    this._connection = undefined;
+    // Handlers write to the very stream that Node.js makes of a request. Unused, its socket does not keep the process.
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    this._place = { host: address.slice(0, colon), port: Number(address.slice(colon + 1)), agent };
+    this._streaming = { host: this._host, port: this._port, agent };
   }
 
   /** Set how much of a streamed response may wait on the connection. Before the first request. */
   set highWaterMark(bytes) {
-    this._place.highWaterMark = bytes;
+    this._streaming.highWaterMark = bytes;
   }
 
   /** Return the next event, however long it takes: `{headers, body}`, names in lower case, the body as text. */
@@ -37,7 +41,7 @@ class RuntimeApi {
   stream(id) {
     const path = `${PREFIX}invocation/${encodeURIComponent(id)}/response`;
     return new ResponseStream((headers, answered) =>
-      request({ ...this._place, method: 'POST', path, headers }, answered),
+      request({ ...this._streaming, method: 'POST', path, headers }, answered),
     );
   }
 
@@ -49,27 +53,16 @@ class RuntimeApi {
   /** Post that the function could not be loaded. */
   failInit(body) {
     // Names of errors are the function's to choose; headers do not take every character.
-    const type = /^[\x20-\x7e]+$/.test(body.errorType) ? { [ERROR_TYPE]: body.errorType } : {};
+    const type = /^[\x20-\x7e]+$/.test(body.errorType) ? `${ERROR_TYPE}: ${body.errorType}\r\n` : '';
     return this._send('POST', 'init/error', JSON.stringify(body), type);
   }
 
-  _send(method, path, text, headers = {}) {
-    const bytes = text === undefined ? undefined : Buffer.from(text, 'utf8');
-    const fields = { ...headers };
-    if (bytes !== undefined) {
-      fields['Content-Type'] = 'application/json';
-      fields['Content-Length'] = bytes.length;
+  _send(method, path, text, headers = '') {
+    if (this._connection === undefined || this._connection.isClosed) {
+      this._connection = new Connection(this._host, this._port);
     }
-    return new Promise((resolve, reject) => {
-      const sent = request({ ...this._place, method, path: PREFIX + path, headers: fields }, (answer) => {
-        const parts = [];
-        answer.on('data', (part) => parts.push(part));
-        answer.on('error', reject);
-        answer.on('end', () => resolve({ headers: answer.headers, body: Buffer.concat(parts).toString('utf8') }));
-      });
-      sent.on('error', reject);
-      sent.end(bytes);
-    });
+    const type = text === undefined ? '' : 'Content-Type: application/json\r\n';
+    return this._connection.send(`${method} ${PREFIX}${path} HTTP/1.1\r\n${type}${headers}`, text);
   }
 }
 

@@ -195,7 +195,8 @@ class _Shown:
             "SenderId": message.sender,
             "SentTimestamp": str(claim.sent_ms),
             "ApproximateReceiveCount": str(claim.receive_count),
-            "ApproximateFirstReceiveTimestamp": str(claim.first_claimed_ms),
+            # Both by the wall clock, which may have gone back in between: nothing is received before it is sent.
+            "ApproximateFirstReceiveTimestamp": str(max(claim.first_claimed_ms, claim.sent_ms)),
             "AWSTraceHeader": message.trace_header,
             "MessageGroupId": claim.group or message.group,
             "MessageDeduplicationId": claim.deduplication_id or message.deduplication_id,
