@@ -37,7 +37,7 @@ def test_a_function_of_a_bucket(lambda_client, runtime, unique_name, bucket, put
     """Created from an object, updated from another, and from an older version of it."""
     first, second = put("dir/my code.zip", "one"), put("dir/my code.zip", "two")
     assert first != second
-    create(lambda_client, unique_name, runtime, S3Bucket=bucket, S3Key="dir/my code.zip")
+    create(lambda_client, unique_name, runtime, S3Bucket=bucket, S3Key="dir/my code.zip", S3ObjectVersion=second)
     wait_updated(lambda_client, unique_name)
     assert invoke(lambda_client, unique_name)[1] == "two"
     answer = lambda_client.update_function_code(

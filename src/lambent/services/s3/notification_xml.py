@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
 from lambent.domain.bucket_notification import EVENT_TYPES, Rule
 from lambent.domain.destination import Target, parse_target
 from lambent.errors.families import NotImplementedException
+from lambent.protocol.xml import escape
 from lambent.services.s3.errors import InvalidArgument, MalformedXML
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
