@@ -125,7 +125,7 @@ def test_an_unknown_target_is_an_unknown_operation(server, target):
     ("service", "operation", "arguments"),
     [
         ("events", "list_rules", {}),
-        ("s3control", "list_access_points", {"AccountId": "000000000000"}),
+        ("firehose", "list_delivery_streams", {}),
         ("sns", "list_topics", {}),
         ("sts", "get_caller_identity", {}),
         ("apigateway", "get_rest_apis", {}),

@@ -293,6 +293,16 @@ def test_motos_own_doors_are_closed(server, bucket, s3, path):
     s3.head_bucket(Bucket=bucket)
 
 
+def test_s3_control_is_another_service(server):
+    """It signs as S3; a bucket called v20180820 is not what is meant."""
+    request = urllib.request.Request(f"{server.endpoint}/v20180820/accesspoint", headers=signed_headers("s3"))
+    with pytest.raises(urllib.error.HTTPError) as excinfo:
+        urllib.request.urlopen(request, timeout=30)
+    with excinfo.value as refused:
+        assert refused.status == 501
+        assert "s3control is not offered by this version of Lambent" in refused.read().decode()
+
+
 def test_a_function_reaches_s3(server, make_function, s3, bucket):
     """By AWS_ENDPOINT_URL, as everything else, with whatever it has: here HTTP alone."""
     source = f"""
