@@ -157,6 +157,20 @@ def test_a_chunked_request_and_one_that_waits_for_leave(server, s3, bucket):
     assert read_all(s3.get_object(Bucket=bucket, Key="waited")) == b"hello"
 
 
+def test_a_client_that_leaves_half_way(server, s3, bucket):
+    """Nothing of its object is there, and the server goes on."""
+    authorization = signed_headers("s3")["Authorization"]
+    with socket.create_connection(("127.0.0.1", server.port), 30) as connection:
+        connection.sendall(
+            f"PUT /{bucket}/half HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n"
+            f"Content-Length: {MIB}\r\n\r\n".encode()
+            + bytes(1000)
+        )
+    s3.put_object(Bucket=bucket, Key="after", Body=b"")
+    with pytest.raises(ClientError):
+        s3.head_object(Bucket=bucket, Key="half")
+
+
 def test_presigned_urls(server, s3, bucket):
     """Of both versions; one whose time is over is refused."""
     old, new = server.client("s3", signature_version="s3"), server.client("s3", signature_version="s3v4")

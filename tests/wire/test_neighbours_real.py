@@ -136,6 +136,25 @@ def test_framed_bodies(signing, s3, kind, is_signed, has_trailer):
         excinfo.value.close()
 
 
+def test_a_frame_that_is_broken(signing, s3):
+    """The caller hears that it is, and the server has nothing of it."""
+    headers = {
+        "Authorization": "AWS4-HMAC-SHA256 Credential=test/20200101/us-east-1/s3/aws4_request, "
+        "SignedHeaders=host, Signature=00",
+        "x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        "x-amz-decoded-content-length": "10",
+    }
+    request = urllib.request.Request(
+        f"{signing.endpoint}/media/broken", b"5;chunk-signature=0\r\nhello and more\r\n", headers, method="PUT"
+    )
+    with pytest.raises(urllib.error.HTTPError) as excinfo:
+        urllib.request.urlopen(request, timeout=30)
+    with excinfo.value as refused:
+        assert (refused.status, b"<Code>IncompleteBody</Code>" in refused.read()) == (400, True)
+    with pytest.raises(ClientError):
+        s3.head_object(Bucket="media", Key="broken")
+
+
 def test_presigned_urls_and_what_nobody_signed(signing, s3):
     """A presigned URL is signed anew, and no longer than it was good; what nobody signed stays so, and is refused."""
     s3.put_object(Bucket="media", Key="given", Body=b"hello")
@@ -175,6 +194,22 @@ def test_without_credentials_a_request_passes_as_it_was_signed(real, own_server)
     mine.create_bucket(Bucket="passed")
     mine.put_object(Bucket="passed", Key="a b+c", Body=b"hello")
     assert mine.get_object(Bucket="passed", Key="a b+c")["Body"].read() == b"hello"
+    sqs = made.client("sqs")
+    url = sqs.create_queue(QueueName="passed")["QueueUrl"]
+    rule = {"QueueArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:passed", "Events": ["s3:ObjectCreated:*"]}
+    mine.put_bucket_notification_configuration(
+        Bucket="passed", NotificationConfiguration={"QueueConfigurations": [rule]}
+    )
+    mine.put_object(Bucket="passed", Key="told", Body=b"hello")
+    bodies = []
+    for _ in range(20):
+        for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []):
+            bodies.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        if len(bodies) == 2:
+            break
+    (told,) = [body["Records"][0]["s3"]["object"] for body in bodies if "Records" in body]
+    assert (told["key"], told["size"]) == ("told", 5)
 
 
 def test_code_and_notifications_of_a_real_server(signing, s3):

@@ -171,8 +171,11 @@ class EmbeddedServer:
             os.rmdir(self._own_run)  # noqa: PTH106
 
     async def _start(self) -> None:
-        listener = self._listen()
-        self._prepare_folder()
+        try:
+            listener = self._listen()
+            self._prepare_folder()
+        except OSError as error:
+            raise NeighbourUnavailable(f"the embedded server cannot be started: {error}") from error
         configuration = {
             "socket": listener.fileno(),
             "folder": str(self._folder),

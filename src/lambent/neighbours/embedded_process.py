@@ -267,6 +267,8 @@ def main() -> None:
     for work in (keeper.keep, serve):
         threading.Thread(target=work, daemon=True).start()
     print("ready", flush=True)
+    # What moto prints now and then is for the log, too, and nobody reads the pipe any more.
+    os.dup2(2, 1)
     # Whatever ends the server ends its end of the pipe.
     while os.read(0, 1024):
         pass
