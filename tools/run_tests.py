@@ -5,14 +5,15 @@ Two environments: the project's own, and one that holds the official clients and
 tests over HTTP cannot take a short cut. With LAMBENT_REQUIRE=all whatever is left out is a failure.
 """
 
-import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -52,15 +53,27 @@ CLIENTS = Suite(
     ROOT / ".cache" / "clients" / "bin" / "python",
     ("tests/wire", "tests/iac", "tests/acceptance"),
 )
+_AT_ONCE = (os.cpu_count() or 1) + 1
+"""How many parts of the suites run beside each other: each waits for a while now and then."""
 
 
-def halves(suite: Suite) -> list[Suite]:
-    """Part a suite in two that take about as long: every other file of its first folder, and the rest."""
-    files = sorted(f"{suite.folders[0]}/{path.name}" for path in (ROOT / suite.folders[0]).glob("test_*.py"))
-    return [
-        Suite(f"{suite.title}, one half", suite.python, tuple(files[::2])),
-        Suite(f"{suite.title}, the other half", suite.python, (*files[1::2], *suite.folders[1:])),
-    ]
+def parts_of(suites: Sequence[Suite]) -> list[Suite]:
+    """
+    Part suites so that what runs beside each other ends together, those that take longest first.
+
+    Each part of the clients' suite starts the servers that its tests share: many small ones would cost more.
+    """
+    parts = [_part(OWN, "tests/conformance"), _part(CLIENTS, "tests/iac", "tests/acceptance"), _part(OWN, "tests/unit")]
+    files = sorted(f"tests/wire/{path.name}" for path in (ROOT / "tests" / "wire").glob("test_*.py"))
+    parts += [_part(CLIENTS, *files[first::3]) for first in range(3)]
+    parts.append(_part(OWN, "tests/tidy", "tests/simulation"))
+    covered = {name.partition("/test_")[0] for part in parts for name in part.folders}
+    assert covered == {*OWN.folders, *CLIENTS.folders}, "each folder is in a part"
+    return [part for part in parts if part.title in {suite.title for suite in suites}]
+
+
+def _part(suite: Suite, *folders: str) -> Suite:
+    return replace(suite, folders=folders)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -87,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
         observed = environ["LAMBENT_TEST_OBSERVED"] = str(Path(scratch) / "observed.jsonl")
         suites = [OWN]
         if environments.main(["clients"]) == 0:
-            suites += [CLIENTS] if arguments else halves(CLIENTS)
+            suites.append(CLIENTS)
         else:
             left_out.append(LeftOut("clients", "make test where pip reaches a package index"))
         failed += run(suites, arguments, environ)
@@ -113,33 +126,46 @@ def run(suites: Sequence[Suite], arguments: Sequence[str], environ: Mapping[str,
     """
     Run suites; return the titles of those that failed.
 
-    Whole suites run beside each other, since each mostly waits: the first shows its progress, the output of the others
-    follows in one piece. A selection by ARGS runs one after the other, so that a debugger has the terminal.
+    Whole suites run in parts, some beside each other, and the output of a part follows in one piece when it ends. A
+    selection by ARGS runs one after the other, so that a debugger has the terminal.
     """
     if arguments:
-        return [suite.title for suite in suites if _start(suite, arguments, environ, None).wait() not in _FINE]
+        return [suite.title for suite in suites if _run(suite, arguments, environ, None) not in _FINE]
     failed = []
-    with contextlib.ExitStack() as stack:
-        started = []
-        for number, suite in enumerate(suites):
-            output = stack.enter_context(tempfile.TemporaryFile("w+", errors="replace")) if number else None
-            started.append((suite, _start(suite, arguments, environ, output), output))
-        for suite, process, output in started:
-            if process.wait() != 0:
-                failed.append(suite.title)
-            if output is not None:
-                output.seek(0)
-                print(f"\ntest: {suite.title}: what it said\n{output.read()}", flush=True)
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        try:
+            for part in [threads.submit(_run_apart, part, environ) for part in parts_of(suites)]:
+                failed += part.result()
+        except KeyboardInterrupt:
+            # What runs has been told by the terminal; what has not begun is not to begin.
+            threads.shutdown(cancel_futures=True)
+            raise
     return failed
 
 
-def _start(
-    suite: Suite, arguments: Sequence[str], environ: Mapping[str, str], output: IO[str] | None
-) -> subprocess.Popen[bytes]:
+def _run_apart(part: Suite, environ: Mapping[str, str]) -> list[str]:
+    """Run a part, print what it says when it has ended, and return its title if it failed."""
+    with tempfile.TemporaryFile("w+", errors="replace") as output:
+        began = time.monotonic()
+        status = _run(part, (), environ, output)
+        took_s = time.monotonic() - began
+        output.seek(0)
+        print(f"\ntest: {_shown(part)}: what it said, after {took_s:.0f} s\n{output.read()}", flush=True)
+    return [] if status == 0 else [f"{_shown(part)}: {part.title}"]
+
+
+def _run(suite: Suite, arguments: Sequence[str], environ: Mapping[str, str], output: IO[str] | None) -> int:
+    """Run pytest and return its exit status."""
     folders = [folder for folder in suite.folders if (ROOT / folder).exists()]
-    print(f"\ntest: {', '.join(sorted({part.partition('/test_')[0] for part in folders}))}: {suite.title}", flush=True)
+    print(f"\ntest: {_shown(suite)}: {suite.title}", flush=True)
     command = [str(suite.python), "-m", "pytest", *arguments, *([] if _names_a_file(arguments) else folders)]
-    return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output)
+    return subprocess.run(command, cwd=ROOT, env=environ, stdout=output, stderr=output, check=False).returncode
+
+
+def _shown(suite: Suite) -> str:
+    """Return folders, and of files in a folder the first and how many there are."""
+    first, *others = suite.folders
+    return first + f" and {len(others)} more files" if first.endswith(".py") and others else ", ".join(suite.folders)
 
 
 def _names_a_file(arguments: Sequence[str]) -> bool:

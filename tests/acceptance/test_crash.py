@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +12,9 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from wire.support import ROLE, invoke, newest_python, wait_for, zip_of
 from wire.traces import below, command_of, living
 
-CREATES = 1000
-KILL_AFTER = 500
+CREATES = int(os.environ.get("LAMBENT_CRASH_CREATES", "400"))
+"""Enough for all of them to be busy at any moment; `make soak` makes a thousand."""
+KILL_AFTER = CREATES // 2
 AT_ONCE = 8
 
 QUICK = """
@@ -73,7 +75,7 @@ def listed(client):
 
 
 def test_every_answered_create_survives_kill_9(own_server, runtime):
-    """kill -9 in the middle of a thousand creates: each 201 stands, each function is whole and becomes Active."""
+    """kill -9 in the middle of hundreds of creates: each 201 stands, each function is whole and becomes Active."""
     server = own_server().start()
     creates = Creates(server.client("lambda"), runtime)
     with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -96,7 +98,7 @@ def test_every_answered_create_survives_kill_9(own_server, runtime):
             lambda name=name: client.get_function_configuration(FunctionName=name)["State"] == "Active", within_s=60
         )
     # What is there is whole: its archive, and the folder that it unpacked to.
-    for name in {*sorted(there)[::25], *unanswered}:
+    for name in {*sorted(there)[::10], *unanswered}:
         assert invoke(client, name)[1] == name
     # `.boot` says since when the folders here can be trusted.
     folders = [path for path in (server.data_dir / "packages").iterdir() if path.name != ".boot"]

@@ -1,9 +1,10 @@
-"""A PostgreSQL server that all suites of a run share."""
+"""What all suites of a run share: a PostgreSQL server, and a folder of runtimes' clients."""
 
 import importlib.util
 from collections.abc import Iterator
 
 import pytest
+from conformance.machine import RuntimesHome
 
 from lambent.testing.postgres import find_server, running_server
 
@@ -18,3 +19,11 @@ def postgres_url() -> Iterator[str]:
         pytest.skip("needs:psycopg:pip install 'lambent[postgres]'")
     with running_server(programs) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def runtimes_home() -> Iterator[RuntimesHome]:
+    """Give a folder in which each client is installed once."""
+    home = RuntimesHome()
+    yield home
+    home.remove()

@@ -1,5 +1,5 @@
 """
-A function that tells all that it sees of its process. `test_runtime.py` runs it on several paths and compares.
+A function that tells all that it sees of its process. `test_runtime_python.py` runs it on several paths and compares.
 
 Runs in functions, on every Python from 3.9 on.
 """

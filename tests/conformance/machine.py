@@ -28,8 +28,10 @@ class RuntimesHome:
         self._folder = Path(tempfile.mkdtemp(prefix="lambent-runtimes-"))
         self._folder.chmod(0o711)
 
-    def runtimes(self, fallback: str, has_own_root: bool) -> HostRuntimes:
-        return HostRuntimes(self._folder / "runtimes", "nobody", fallback, SystemClock(), has_own_root=has_own_root)
+    def runtimes(self, fallback: str, has_own_root: bool, preload: tuple[str, ...] = ()) -> HostRuntimes:
+        return HostRuntimes(
+            self._folder / "runtimes", "nobody", fallback, SystemClock(), has_own_root=has_own_root, preload=preload
+        )
 
     def remove(self) -> None:
         shutil.rmtree(self._folder)

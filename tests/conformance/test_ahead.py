@@ -1,28 +1,23 @@
 """
 A function behaves in a process that was started before there was a function as it does after exec.
 
-`test_runtime.py` says what is right; here only one thing is, that both ways give the same.
+`test_runtime_nodejs.py` says what is right; here only one thing is, that both ways give the same.
 """
 
 import asyncio
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conformance.machine import RuntimesHome
+from conformance.nodejs import NodejsFunctions
 
-from lambent.clock import SystemClock
-from lambent.runtimes.contract import Runtimes, RuntimeUnavailable
-from lambent.runtimes.registry import HostRuntimes
+from lambent.runtimes.contract import RuntimeUnavailable
 from lambent.sandbox.probe import gather, lacks_of
-from lambent.testing.conformance.runtime import Answered, RuntimeConformance
-
-_RUNTIME = "nodejs22.x"
-"""Or the nearest that this machine has."""
+from lambent.testing.conformance.runtime import Answered
 
 _FINGERPRINT = Path(__file__).with_name("fingerprint.js").read_text()
 
@@ -51,23 +46,6 @@ _PROBE = {"app.js": "exports.handler = async () => require('fs').readFileSync('/
 
 _VOLATILE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
-_HOME: list[Path] = []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _runtimes_dir() -> Iterator[None]:
-    """Copy the client once for all tests of this file, where functions can read it."""
-    folder = Path(tempfile.mkdtemp(prefix="lambent-runtimes-"))
-    folder.chmod(0o711)
-    _HOME.append(folder)
-    yield
-    shutil.rmtree(folder)
-    _HOME.clear()
-
-
-def _runtimes(has_own_root: bool) -> HostRuntimes:
-    return HostRuntimes(_HOME[0] / "runtimes", "nobody", "nearest", SystemClock(), has_own_root=has_own_root)
-
 
 def _comparable(answer: Answered) -> list[Any]:
     body = json.loads(answer.body) if answer.kind == "response" else answer.body.decode()
@@ -75,27 +53,17 @@ def _comparable(answer: Answered) -> list[Any]:
     return [answer.kind, answer.error_type, answer.how, body, messages]
 
 
-class _Functions(RuntimeConformance):
-    """Runs functions; its own tests are `test_runtime.py`'s."""
-
-    __test__ = False
-    runtime = _RUNTIME
-
-    def make_runtimes(self, has_own_root: bool) -> Runtimes:
-        return _runtimes(has_own_root)
-
-
 @pytest.fixture(scope="module")
-def functions(request: pytest.FixtureRequest) -> Iterator[_Functions]:
+def functions(request: pytest.FixtureRequest, runtimes_home: RuntimesHome) -> Iterator[NodejsFunctions]:
     """Give what runs functions behind one driver's walls."""
     if lacks := lacks_of(gather(), request.param):
         pytest.skip(f"needs:{request.param}:{lacks[0].what}")
     try:
-        asyncio.run(_runtimes(True).prepare(_RUNTIME))
+        asyncio.run(runtimes_home.runtimes("nearest", True).prepare(NodejsFunctions.runtime))
     except RuntimeUnavailable:
         pytest.skip("needs:nodejs:apt install nodejs")
     # Of a class of its own, for classes hold the running driver.
-    made = type("_Behind", (_Functions,), {"driver": request.param})
+    made = type("_Behind", (NodejsFunctions,), {"driver": request.param, "home": runtimes_home})
     made.setup_class()
     yield made()
     made.teardown_class()
@@ -107,7 +75,7 @@ def functions(request: pytest.FixtureRequest) -> Iterator[_Functions]:
     [*(("namespace", story) for story in _STORIES), ("rootless", "has-variables"), ("rootless", "killed")],
     indirect=["functions"],
 )
-def test_what_was_started_ahead_does_what_exec_does(functions: _Functions, story: str) -> None:
+def test_what_was_started_ahead_does_what_exec_does(functions: NodejsFunctions, story: str) -> None:
     """Answers, output and end are the same, and what a function sees of its process."""
     files, variables = _STORIES[story]
     told = []
@@ -134,7 +102,7 @@ def test_what_was_started_ahead_does_what_exec_does(functions: _Functions, story
     ids=["harmless", "options", "language", "library"],
 )
 def test_what_acts_at_start_is_executed(
-    functions: _Functions, files: dict[str, str], variables: dict[str, str], is_ahead: bool
+    functions: NodejsFunctions, files: dict[str, str], variables: dict[str, str], is_ahead: bool
 ) -> None:
     """Where a function's variables or files would have changed what runs already, its command is executed."""
     functions.starts_ahead = True

@@ -1,24 +1,20 @@
 """
 A function behaves in a fork of a zygote as it does after exec: what it answers, what it writes, how it ends.
 
-`test_runtime.py` says what is right; here only one thing is, that both ways give the same.
+`test_runtime_python.py` says what is right; here only one thing is, that both ways give the same.
 """
 
 import asyncio
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from conformance.machine import RuntimesHome
 
-from lambent.clock import SystemClock
 from lambent.runtimes.contract import Runtimes, RuntimeUnavailable
-from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox.probe import gather, lacks_of
-from lambent.testing.conformance.runtime import Answered, RuntimeConformance
+from lambent.testing.conformance.runtime import Answered, FunctionRunner
 
 _RUNTIME = "python3.13"
 """Or the nearest that this machine has."""
@@ -240,25 +236,6 @@ _VOLATILE = (
     (re.compile(r"\ufffdZ\x00.*?(?=\[(?:INFO|WARNING|ERROR)\]|\{\")", re.DOTALL), "FRAME"),
 )
 
-_home: list[Path] = []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _runtimes_dir() -> Iterator[None]:
-    """Install the client once for all tests of this file, where functions can read it."""
-    folder = Path(tempfile.mkdtemp(prefix="lambent-runtimes-"))
-    folder.chmod(0o711)
-    _home.append(folder)
-    yield
-    shutil.rmtree(folder)
-    _home.clear()
-
-
-def _runtimes(has_own_root: bool) -> HostRuntimes:
-    preload = ("boto3",) if has_own_root else ()
-    folder = _home[0] / "runtimes"
-    return HostRuntimes(folder, "nobody", "nearest", SystemClock(), has_own_root=has_own_root, preload=preload)
-
 
 def _settled(text: str) -> str:
     for pattern, name in _VOLATILE:
@@ -270,27 +247,27 @@ def _comparable(answer: Answered) -> list[Any]:
     return [answer.kind, answer.error_type, answer.how, _settled(answer.body.decode()), _settled(answer.output)]
 
 
-class _Functions(RuntimeConformance):
-    """Runs functions; its own tests are `test_runtime.py`'s."""
+class _Functions(FunctionRunner):
+    """Runs functions; its own tests are `test_runtime_python.py`'s."""
 
-    __test__ = False
     runtime = _RUNTIME
+    home: ClassVar[RuntimesHome]
 
     def make_runtimes(self, has_own_root: bool) -> Runtimes:
-        return _runtimes(has_own_root)
+        return self.home.runtimes("nearest", has_own_root, preload=("boto3",) if has_own_root else ())
 
 
 @pytest.fixture(scope="module", params=["namespace", "rootless"])
-def functions(request: pytest.FixtureRequest) -> Iterator[_Functions]:
+def functions(request: pytest.FixtureRequest, runtimes_home: RuntimesHome) -> Iterator[_Functions]:
     """Give what runs functions behind one driver's walls."""
     if lacks := lacks_of(gather(), request.param):
         pytest.skip(f"needs:{request.param}:{lacks[0].what}")
     try:
-        asyncio.run(_runtimes(True).prepare(_RUNTIME))
+        asyncio.run(runtimes_home.runtimes("nearest", True).prepare(_RUNTIME))
     except RuntimeUnavailable as error:
         pytest.skip(f"needs:runtime-client:make test where pip reaches a package index ({error})")
     # Of a class of its own, for classes hold the running driver.
-    made = type("_Behind", (_Functions,), {"driver": request.param})
+    made = type("_Behind", (_Functions,), {"driver": request.param, "home": runtimes_home})
     made.setup_class()
     yield made()
     made.teardown_class()

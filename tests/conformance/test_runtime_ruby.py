@@ -16,9 +16,9 @@ from lambent.testing.conformance.runtime import REQUEST_ID, Answered, ManagedRun
 @pytest.fixture(scope="module", autouse=True)
 def _home() -> Iterator[None]:
     """Leave the tests out that need a Ruby, of whatever version; copy the client once."""
-    TestRuby.home = home = RuntimesHome()
+    RubyConformance.home = home = RuntimesHome()
     try:
-        asyncio.run(home.runtimes("nearest", True).prepare(TestRuby.runtime))
+        asyncio.run(home.runtimes("nearest", True).prepare(RubyConformance.runtime))
     except RuntimeUnavailable:
         pytest.skip("needs:ruby:apt install ruby")
     else:
@@ -32,7 +32,7 @@ def _rb(body: str, before: str = "") -> dict[str, str]:
     return {"app.rb": f"{before}\ndef handler(event:, context:)\n{body}\nend\n"}
 
 
-class TestRuby(ManagedRuntimeConformance):
+class RubyConformance(ManagedRuntimeConformance):
     """Some Ruby of this machine with our client: the version is asked for as one that may not be here."""
 
     home: ClassVar[RuntimesHome]
@@ -102,97 +102,11 @@ class TestRuby(ManagedRuntimeConformance):
         answer = self.answer(files, handler=handler)
         assert (answer.kind, answer.body) == ("response", b"42"), answer
 
-    @pytest.mark.parametrize(
-        ("files", "handler", "told", "header"),
-        [
-            ({"app.rb": "def handler(\n"}, "app.handler", "Init<SyntaxError>", "Function<UserException>"),
-            ({"app.rb": "require 'no_such_gem'\n"}, "app.handler", "Init<LoadError>", "Init<LoadError>"),
-            ({"app.rb": ""}, "app", "Init<ArgumentError>", "Init<ArgumentError>"),
-            ({"app.rb": ""}, "app.a.b.c", "Init<ArgumentError>", "Init<ArgumentError>"),
-            ({"app.rb": "exit\n"}, "app.handler", "Init<SystemExit>", "Init<SystemExit>"),
-            ({"app.rb": "Own = Class.new(StandardError)\nraise Own\n"}, "app.handler", "Init<Own>", ""),
-        ],
-        ids=["syntax", "gem", "short", "long", "exit", "own"],
-    )
-    def test_what_fails_while_loading(self, files: dict[str, str], handler: str, told: str, header: str) -> None:
-        """Each kind of failure has its class in the body; the header has those that are Ruby's own."""
-        answer = self.answer(files, handler=handler)
-        assert (answer.kind, answer.json()["errorType"]) == ("init error", told), answer
-        assert answer.error_type == (header or "Function<UserException>")
-        assert f"Init error when loading handler {handler}" in answer.output
-        assert f'"errorType": "{told}"' in answer.output
-
-    @pytest.mark.parametrize(
-        ("body", "told", "status"),
-        [
-            ("raise 'boom'", ["Function<RuntimeError>", "boom"], None),
-            ("JSON.parse('{')", ["Function<JSON::ParserError>", None], None),
-            ("Float::NAN", ["Function<JSON::GeneratorError>", None], None),
-            ("raise Class.new(StandardError) { def message = raise('no') }", [None, None], None),
-            ("exit 0", ["Function<SystemExit>", "exit"], 255),
-            ("def again = again\nagain", ["Function<SystemStackError>", "stack level too deep"], 255),
-            ("not_defined", ["Function<NameError>", None], 255),
-        ],
-    )
-    def test_errors(self, body: str, told: list[str | None], status: int | None) -> None:
-        """After an error the function serves on; after what no handler should rescue the process ends."""
-        failed, then = self.run_files(_rb(f"return 1 if event['again']\n{body}"), {}, {"again": True})
-        assert failed.kind == "error", failed
-        body_told = failed.json()
-        assert list(body_told) == ["errorMessage", "errorType", "stackTrace"]
-        for wanted, found in zip(told, (body_told["errorType"], body_told["errorMessage"]), strict=True):
-            assert wanted is None or found == wanted
-        assert (then.kind, then.how and then.how.status) == ("response" if status is None else "exit", status), then
-
     def test_traces_end_at_the_handler(self) -> None:
         """The frames are the function's; those of the client say nothing to its author."""
         told = self.answer(self.packages["nested_error"]).json()
         assert len(told["stackTrace"]) == 2
         assert re.fullmatch(r"/.*/app\.rb:2:in [`'](Object#)?inner'", told["stackTrace"][0])
-
-    def test_an_event_beyond_ruby_fails_alone(self) -> None:
-        """An event nested more deeply than Ruby's JSON allows is that invocation's error."""
-        failed, then = self.run_files(self.packages["echo"], b"[" * 200 + b"]" * 200, {"n": 1})
-        assert (failed.kind, failed.json()["errorType"]) == ("error", "Function<JSON::NestingError>")
-        assert then.json() == {"n": 1}
-
-    def test_log_lines_are_lambdas(self) -> None:
-        """Time, process, level and request id; lines of one call are one message; a format of one's own stays."""
-        body = (
-            "l = Logger.new($stdout, progname: 'p')\nl.info(\"a\\nb\")\nputs ['c', ['d']], 'e'\nputs\n"
-            "l.formatter = proc { |*, m| \"own #{m}\\n\" }\nl.warn('f')\nLogger.new('/dev/null').error('g')"
-        )
-        messages = self.answer(_rb(body)).messages()
-        assert re.fullmatch(
-            rf"I, \[\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{6}} #\d+\]  INFO {REQUEST_ID} -- p: a\nb\n", messages[0]
-        )
-        assert messages[1:] == ["c\nd\ne\n", "\n", "own f\n"]
-
-    def test_json_records_hold_what_was_logged(self) -> None:
-        """PL-03: an exception with class, message and trace; a failure of the handler is a record as well."""
-        body = "begin\n  raise ArgumentError, 'd'\nrescue => e\n  Logger.new($stdout).error(e)\nend\nraise 'boom'"
-        answer = self.answer(_rb(body), variables={"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "TRACE"})
-        logged, failed = (json.loads(message) for message in answer.messages())
-        assert (logged["level"], logged["message"], logged["errorType"]) == ("ERROR", "d", "ArgumentError")
-        assert "app.rb:" in logged["stackTrace"][0]
-        assert (failed["level"], failed["requestId"]) == ("ERROR", REQUEST_ID)
-        assert (failed["message"], failed["errorMessage"]) == ("Error raised from handler method", "boom")
-
-    def test_text_is_utf_8(self) -> None:
-        """PL-02: variables, files and answers, although the machine may not have the locale; what is not is marked."""
-        body = (
-            'puts event\nputs "\\xff".b\n'
-            "[ENV['OWN'], File.read('own.txt'), File.read('own.txt').encoding.name, __method__.to_s.encoding.name]"
-        )
-        answer = self.answer({**_rb(body), "own.txt": "愛"}, "é ’", variables={"OWN": "é"})
-        assert answer.json()[:3] == ["é", "愛", "UTF-8"]
-        assert answer.messages() == ["é ’\n", "\ufffd\n"]
-
-    def test_the_client_context_arrives(self) -> None:
-        """RT-03: what the caller sent, characters and all; nil where nothing was."""
-        body = "[context.client_context, context.identity, context.tenant_id, context.deadline_ms.class.name]"
-        answer = self.answer(_rb(body), client_context='{"custom":{"a":"愛"}}')
-        assert answer.json() == [{"custom": {"a": "愛"}}, None, None, "Integer"]
 
     def test_gems_and_libraries_are_found(self) -> None:
         """LY-02: gems of the package come first, then those of layers; libraries of layers lie in ruby/lib."""
@@ -254,6 +168,96 @@ class TestRuby(ManagedRuntimeConformance):
         # The three, what the pipe of the answer needs, and the folder that is read.
         assert descriptors <= 6
 
+
+class TestRuby(RubyConformance):
+    """Where environments see the machine; here also what is the client's affair, which is the same everywhere."""
+
+    @pytest.mark.parametrize(
+        ("files", "handler", "told", "header"),
+        [
+            ({"app.rb": "def handler(\n"}, "app.handler", "Init<SyntaxError>", "Function<UserException>"),
+            ({"app.rb": "require 'no_such_gem'\n"}, "app.handler", "Init<LoadError>", "Init<LoadError>"),
+            ({"app.rb": ""}, "app", "Init<ArgumentError>", "Init<ArgumentError>"),
+            ({"app.rb": ""}, "app.a.b.c", "Init<ArgumentError>", "Init<ArgumentError>"),
+            ({"app.rb": "exit\n"}, "app.handler", "Init<SystemExit>", "Init<SystemExit>"),
+            ({"app.rb": "Own = Class.new(StandardError)\nraise Own\n"}, "app.handler", "Init<Own>", ""),
+        ],
+        ids=["syntax", "gem", "short", "long", "exit", "own"],
+    )
+    def test_what_fails_while_loading(self, files: dict[str, str], handler: str, told: str, header: str) -> None:
+        """Each kind of failure has its class in the body; the header has those that are Ruby's own."""
+        answer = self.answer(files, handler=handler)
+        assert (answer.kind, answer.json()["errorType"]) == ("init error", told), answer
+        assert answer.error_type == (header or "Function<UserException>")
+        assert f"Init error when loading handler {handler}" in answer.output
+        assert f'"errorType": "{told}"' in answer.output
+
+    @pytest.mark.parametrize(
+        ("body", "told", "status"),
+        [
+            ("raise 'boom'", ["Function<RuntimeError>", "boom"], None),
+            ("JSON.parse('{')", ["Function<JSON::ParserError>", None], None),
+            ("Float::NAN", ["Function<JSON::GeneratorError>", None], None),
+            ("raise Class.new(StandardError) { def message = raise('no') }", [None, None], None),
+            ("exit 0", ["Function<SystemExit>", "exit"], 255),
+            ("def again = again\nagain", ["Function<SystemStackError>", "stack level too deep"], 255),
+            ("not_defined", ["Function<NameError>", None], 255),
+        ],
+    )
+    def test_errors(self, body: str, told: list[str | None], status: int | None) -> None:
+        """After an error the function serves on; after what no handler should rescue the process ends."""
+        failed, then = self.run_files(_rb(f"return 1 if event['again']\n{body}"), {}, {"again": True})
+        assert failed.kind == "error", failed
+        body_told = failed.json()
+        assert list(body_told) == ["errorMessage", "errorType", "stackTrace"]
+        for wanted, found in zip(told, (body_told["errorType"], body_told["errorMessage"]), strict=True):
+            assert wanted is None or found == wanted
+        assert (then.kind, then.how and then.how.status) == ("response" if status is None else "exit", status), then
+
+    def test_an_event_beyond_ruby_fails_alone(self) -> None:
+        """An event nested more deeply than Ruby's JSON allows is that invocation's error."""
+        failed, then = self.run_files(self.packages["echo"], b"[" * 200 + b"]" * 200, {"n": 1})
+        assert (failed.kind, failed.json()["errorType"]) == ("error", "Function<JSON::NestingError>")
+        assert then.json() == {"n": 1}
+
+    def test_log_lines_are_lambdas(self) -> None:
+        """Time, process, level and request id; lines of one call are one message; a format of one's own stays."""
+        body = (
+            "l = Logger.new($stdout, progname: 'p')\nl.info(\"a\\nb\")\nputs ['c', ['d']], 'e'\nputs\n"
+            "l.formatter = proc { |*, m| \"own #{m}\\n\" }\nl.warn('f')\nLogger.new('/dev/null').error('g')"
+        )
+        messages = self.answer(_rb(body)).messages()
+        assert re.fullmatch(
+            rf"I, \[\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{6}} #\d+\]  INFO {REQUEST_ID} -- p: a\nb\n", messages[0]
+        )
+        assert messages[1:] == ["c\nd\ne\n", "\n", "own f\n"]
+
+    def test_json_records_hold_what_was_logged(self) -> None:
+        """PL-03: an exception with class, message and trace; a failure of the handler is a record as well."""
+        body = "begin\n  raise ArgumentError, 'd'\nrescue => e\n  Logger.new($stdout).error(e)\nend\nraise 'boom'"
+        answer = self.answer(_rb(body), variables={"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "TRACE"})
+        logged, failed = (json.loads(message) for message in answer.messages())
+        assert (logged["level"], logged["message"], logged["errorType"]) == ("ERROR", "d", "ArgumentError")
+        assert "app.rb:" in logged["stackTrace"][0]
+        assert (failed["level"], failed["requestId"]) == ("ERROR", REQUEST_ID)
+        assert (failed["message"], failed["errorMessage"]) == ("Error raised from handler method", "boom")
+
+    def test_text_is_utf_8(self) -> None:
+        """PL-02: variables, files and answers, although the machine may not have the locale; what is not is marked."""
+        body = (
+            'puts event\nputs "\\xff".b\n'
+            "[ENV['OWN'], File.read('own.txt'), File.read('own.txt').encoding.name, __method__.to_s.encoding.name]"
+        )
+        answer = self.answer({**_rb(body), "own.txt": "愛"}, "é ’", variables={"OWN": "é"})
+        assert answer.json()[:3] == ["é", "愛", "UTF-8"]
+        assert answer.messages() == ["é ’\n", "\ufffd\n"]
+
+    def test_the_client_context_arrives(self) -> None:
+        """RT-03: what the caller sent, characters and all; nil where nothing was."""
+        body = "[context.client_context, context.identity, context.tenant_id, context.deadline_ms.class.name]"
+        answer = self.answer(_rb(body), client_context='{"custom":{"a":"愛"}}')
+        assert answer.json() == [{"custom": {"a": "愛"}}, None, None, "Integer"]
+
     def test_events_and_answers_may_be_marshalled_otherwise(self) -> None:
         """What a function puts in the place of AwsLambda::Marshaller's methods acts."""
         before = (
@@ -263,8 +267,8 @@ class TestRuby(ManagedRuntimeConformance):
         assert self.answer(_rb("event", before)).body == b"<application/json UTF-8>"
 
 
-class TestRubyWalled(TestRuby):
-    """The same behind walls, where environments have Lambda's own paths."""
+class TestRubyWalled(RubyConformance):
+    """Behind walls, where environments have Lambda's own paths."""
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod

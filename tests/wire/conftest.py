@@ -5,13 +5,13 @@ import re
 import shutil
 
 import pytest
-from wire.support import FunctionMaker, Server, newest_python
+from wire.support import FunctionMaker, Server, new_data_dir, newest_python, wait_for
 
 
 @pytest.fixture(scope="session")
 def server():
     """The server that most tests share."""
-    shared = Server().start()
+    shared = Server(new_data_dir(is_empty=True)).start()
     yield shared
     code = shared.stop()
     shutil.rmtree(shared.data_dir, ignore_errors=True)
@@ -32,6 +32,37 @@ def own_server():
     for made in servers:
         with contextlib.suppress(ProcessLookupError):
             made.discard()
+
+
+@pytest.fixture(scope="session")
+def server_in_turns():
+    """The server that tests of `lone_server` have in turn."""
+    made = Server()
+    yield made
+    made.discard()
+
+
+_accounts = iter(range(900_000_000_001, 1_000_000_000_000))
+
+
+@pytest.fixture
+def lone_server(server_in_turns):
+    """
+    A server that a test has for itself while it runs, and may end or kill: no other test's function is on it.
+
+    It is the same one for all of them, since a start is what costs most; each has an account of its own.
+    """
+    lone = server_in_turns
+    lone.account = str(next(_accounts))
+    if not lone.is_running:
+        lone.restart()
+    yield lone
+    if lone.is_running:
+        client = lone.client("lambda")
+        for page in client.get_paginator("list_functions").paginate():
+            for function in page["Functions"]:
+                client.delete_function(FunctionName=function["FunctionName"])
+        wait_for(lambda: lone.health()["environments"]["total"] == 0)
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,15 @@
 
 import atexit
 import base64
+import contextlib
+import functools
 import io
 import json
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -42,6 +45,38 @@ def _runtimes_dir():
 RUNTIMES_DIR = _runtimes_dir()
 
 
+@functools.cache
+def _new_database():
+    """
+    Return a database as a first start leaves it, and its schema; nothing where that cannot be had.
+
+    A first start migrates in a process of its own, which is a third of what all of a start costs. `test_start.py` and
+    the server that most tests share start from nothing.
+    """
+    python = Path(LAMBENT).with_name("python")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state.db"
+        done = subprocess.run([str(python), "-m", "lambent.store.migrate", str(path)], check=False)
+        if done.returncode != 0:
+            return None
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            (schema,) = connection.execute("PRAGMA user_version").fetchone()
+        return path.read_bytes(), schema
+
+
+def new_data_dir(*, is_empty=False):
+    """Make a data folder for a server: as a first start leaves it, or empty."""
+    folder = Path(tempfile.mkdtemp(prefix="lambent-test-"))
+    # Functions run as another user when the server is root: the way to their code must be open.
+    folder.chmod(0o711)
+    if not is_empty and (made := _new_database()) is not None:
+        content, schema = made
+        (folder / "state.db").write_bytes(content)
+        (folder / "state.db").chmod(0o600)
+        (folder / "FORMAT").write_text(f"lambent {schema}\n")
+    return folder
+
+
 def zip_of(entries, modes=None, links=None):
     """Return a zip of name -> text or bytes; `modes` gives unix modes (0644 otherwise), `links` symlinks."""
     stream = io.BytesIO()
@@ -67,15 +102,13 @@ class Server:
     command = (LAMBENT, "serve")
 
     def __init__(self, data_dir=None, *options, env=None):
-        if data_dir is None:
-            data_dir = Path(tempfile.mkdtemp(prefix="lambent-test-"))
-            # Functions run as another user when the server is root: the way to their code must be open.
-            data_dir.chmod(0o711)
-        self.data_dir = data_dir
+        self.data_dir = new_data_dir() if data_dir is None else data_dir
         self.options = options
         self.env = env or {}
         self.process = None
         self.endpoint = None
+        self.account = "test"
+        """Whose clients are, where nothing else is said."""
         self.log = []
 
     def start(self):
@@ -137,30 +170,40 @@ class Server:
         """What the server says of its sandbox driver: `driver`, `why`, and `task_root` as functions see it."""
         return self.health()["sandbox"]
 
-    def client(self, service, *, account="test", region=REGION, retries=1, **config):
+    def client(self, service, *, account=None, region=REGION, retries=1, **config):
         """Return an unmodified boto3 client without hidden retries."""
         client = boto3.client(
             service,
             region_name=region,
             endpoint_url=self.endpoint,
-            aws_access_key_id=account,
+            aws_access_key_id=account or self.account,
             aws_secret_access_key="test",
             config=Config(retries={"total_max_attempts": retries}, read_timeout=120, max_pool_connections=50, **config),
         )
         return observed(client)
 
+    @property
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
     def discard(self):
-        if self.process is not None and self.process.poll() is None:
+        if self.is_running:
             self.stop()
         shutil.rmtree(self.data_dir, ignore_errors=True)
 
 
+@functools.cache
+def listed_runtimes(sandbox="auto"):
+    """Return what `lambent runtimes` says with a driver, by identifier: asked once, since nothing of it changes."""
+    environ = {**os.environ, "LAMBENT_SANDBOX": sandbox, "LAMBENT_RUNTIMES_DIR": str(RUNTIMES_DIR)}
+    listing = subprocess.run([LAMBENT, "runtimes", "--json"], capture_output=True, check=True, env=environ)
+    return {row["runtime"]: row for row in json.loads(listing.stdout)}
+
+
 def newest_python(sandbox="auto"):
     """Return the newest Python runtime that a driver can run here: without walls a private home is out of reach."""
-    environ = {**os.environ, "LAMBENT_SANDBOX": sandbox}
-    listing = subprocess.run([LAMBENT, "runtimes", "--json"], capture_output=True, check=True, env=environ)
-    listed = json.loads(listing.stdout)
-    found = [row["runtime"] for row in listed if row["available"] and row["runtime"].startswith("python3.")]
+    listed = listed_runtimes(sandbox)
+    found = [name for name, row in listed.items() if row["available"] and name.startswith("python3.")]
     assert found, f"no Python runtime is available on this machine: {listed}"
     return max(found, key=lambda name: int(name.split(".")[1]))
 
@@ -206,7 +249,7 @@ def tail_of(answer):
     return base64.b64decode(answer["LogResult"]).decode()
 
 
-def wait_for(condition, *, within_s=10.0, every_s=0.05):
+def wait_for(condition, *, within_s=30.0, every_s=0.05):
     """Return the first true value of `condition()`; fail when it stays false for `within_s`."""
     end = time.monotonic() + within_s
     while True:

@@ -444,10 +444,9 @@ def test_versions_and_functions_that_aliases_hold(lambda_client, two_versions, m
     assert client.list_aliases(FunctionName=name)["Aliases"] == []
 
 
-def test_aliases_outlive_a_restart(own_server, runtime):
+def test_aliases_outlive_a_restart(lone_server, runtime):
     """Alias, weights, description and revision are there after a crash, and route."""
-    server = own_server().start()
-    client = server.client("lambda")
+    client = lone_server.client("lambda")
     client.create_function(
         FunctionName="f", Runtime=runtime, Handler="app.handler", Role=ROLE, Publish=True,
         Code={"ZipFile": zip_of({"app.py": SOURCE})},
@@ -461,8 +460,8 @@ def test_aliases_outlive_a_restart(own_server, runtime):
             FunctionName="f", Name="a", FunctionVersion="1", Description="d", RoutingConfig=weights(v2=1.0)
         )
     )
-    server.kill()
-    client = server.restart().client("lambda")
+    lone_server.kill()
+    client = lone_server.restart().client("lambda")
     assert shown(client.get_alias(FunctionName="f", Name="a")) == before
     assert invoke(client, "f:a", {})[0]["ExecutedVersion"] == "2"
 

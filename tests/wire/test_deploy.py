@@ -9,7 +9,7 @@ import subprocess
 import zipfile
 
 import pytest
-from wire.support import LAMBENT, ROOT, invoke, tail_of, wait_updated
+from wire.support import LAMBENT, ROOT, invoke, listed_runtimes, tail_of, wait_updated
 
 EXAMPLES = ROOT / "examples"
 BUILDS = ROOT / ".cache" / "deploy"
@@ -206,9 +206,7 @@ def shell():
 @pytest.fixture(scope="session")
 def node():
     """The newest Node.js runtime here, and npm beside it."""
-    listing = subprocess.run([LAMBENT, "runtimes", "--json"], capture_output=True, check=True)
-    found = [row["runtime"] for row in json.loads(listing.stdout) if row["available"]]
-    found = [name for name in found if name.startswith("nodejs")]
+    found = [name for name, row in listed_runtimes().items() if row["available"] and name.startswith("nodejs")]
     if not found or shutil.which("npm") is None:
         pytest.skip("needs:nodejs:apt install nodejs npm")
     return max(found)

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import urllib.request
+from functools import partial
 
 import pytest
 from botocore.exceptions import ClientError
@@ -17,8 +18,8 @@ def handler(e, c):
 """
 
 
-def arn(name, qualifier=None, region=REGION):
-    base = f"arn:aws:lambda:{region}:{ACCOUNT}:function:{name}"
+def arn(name, qualifier=None, region=REGION, account=ACCOUNT):
+    base = f"arn:aws:lambda:{region}:{account}:function:{name}"
     return base if qualifier is None else f"{base}:{qualifier}"
 
 
@@ -73,9 +74,10 @@ def test_fn01_publish_on_create_and_update(lambda_client, runtime, make_function
     assert [invoke(client, name, Qualifier=number)[1] for number in ("1", "2", "3")] == ["hello", 2, 3]
 
 
-def test_fn03_list_shapes(own_server, runtime):
+def test_fn03_list_shapes(lone_server, runtime):
     """FN-03: one entry per function by default, every version with ALL, and never a State."""
-    client = own_server().start().client("lambda")
+    client = lone_server.client("lambda")
+    mine = partial(arn, account=lone_server.account)
     for name, publish in (("a", True), ("b", False)):
         client.create_function(
             FunctionName=name,
@@ -87,11 +89,11 @@ def test_fn03_list_shapes(own_server, runtime):
         )
     default = client.list_functions()["Functions"]
     assert [(item["FunctionArn"], item["Version"]) for item in default] == [
-        (arn("a"), "$LATEST"),
-        (arn("b"), "$LATEST"),
+        (mine("a"), "$LATEST"),
+        (mine("b"), "$LATEST"),
     ]
     every = client.list_functions(FunctionVersion="ALL")["Functions"]
-    assert [item["FunctionArn"] for item in every] == [arn("a", "$LATEST"), arn("a", "1"), arn("b", "$LATEST")]
+    assert [item["FunctionArn"] for item in every] == [mine("a", "$LATEST"), mine("a", "1"), mine("b", "$LATEST")]
     for item in (*default, *every, *client.list_versions_by_function(FunctionName="a")["Versions"]):
         assert not {key for key in item if key.startswith(("State", "LastUpdateStatus"))}
     assert refused(client.list_functions, FunctionVersion="LATEST")[:2] == (400, "ValidationException")
@@ -292,9 +294,10 @@ def test_dry_run_of_an_update_stores_nothing(lambda_client, make_function):
     assert (after["CodeSha256"], after["RevisionId"]) == (before["CodeSha256"], before["RevisionId"])
 
 
-def test_tags_and_account_settings(own_server, runtime):
+def test_tags_and_account_settings(lone_server, runtime):
     """Tags are kept and limited; the account's numbers count every version's copy of the code."""
-    client = own_server().start().client("lambda")
+    client = lone_server.client("lambda")
+    mine = partial(arn, account=lone_server.account)
     archive = zip_of({"app.py": HELLO})
     client.create_function(
         FunctionName="f",
@@ -305,15 +308,17 @@ def test_tags_and_account_settings(own_server, runtime):
         Publish=True,
         Tags={"a": "1"},
     )
-    client.tag_resource(Resource=arn("f"), Tags={"b": "2"})
-    client.untag_resource(Resource=arn("f"), TagKeys=["a", "unknown"])
-    assert client.list_tags(Resource=arn("f"))["Tags"] == {"b": "2"}
+    client.tag_resource(Resource=mine("f"), Tags={"b": "2"})
+    client.untag_resource(Resource=mine("f"), TagKeys=["a", "unknown"])
+    assert client.list_tags(Resource=mine("f"))["Tags"] == {"b": "2"}
     assert client.get_function(FunctionName="f")["Tags"] == {"b": "2"}
-    assert refused(client.list_tags, Resource=arn("f", "1"))[2] == (
+    assert refused(client.list_tags, Resource=mine("f", "1"))[2] == (
         "Tags on function aliases and versions are not supported. Please specify a function ARN."
     )
     many = {str(number): "x" for number in range(50)}
-    assert refused(client.tag_resource, Resource=arn("f"), Tags=many)[2] == "Number of tags exceeds resource tag limit."
+    assert (
+        refused(client.tag_resource, Resource=mine("f"), Tags=many)[2] == "Number of tags exceeds resource tag limit."
+    )
     settings = client.get_account_settings()
     assert settings["AccountUsage"] == {"TotalCodeSize": 2 * len(archive), "FunctionCount": 1}
     assert settings["AccountLimit"]["ConcurrentExecutions"] == 1000

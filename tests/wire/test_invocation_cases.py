@@ -385,10 +385,9 @@ def test_beyond_the_environments_there_are_is_a_429(own_server, runtime):
     assert invoke(client, "f", {"s": 0})[1] is None
 
 
-def test_logs_survive_a_crash_and_obey_retention(own_server, runtime):
+def test_logs_survive_a_crash_and_obey_retention(lone_server, runtime):
     """Log lines are there after kill -9; groups can be listed, given a retention and deleted."""
-    server = own_server().start()
-    client = server.client("lambda")
+    client = lone_server.client("lambda")
     client.create_function(
         FunctionName="f",
         Runtime=runtime,
@@ -398,9 +397,9 @@ def test_logs_survive_a_crash_and_obey_retention(own_server, runtime):
     )
     client.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
     invoke(client, "f", LogType="Tail")
-    server.kill()
-    server.restart()
-    logs = server.client("logs")
+    lone_server.kill()
+    lone_server.restart()
+    logs = lone_server.client("logs")
     events = events_of(logs, "f")
     assert [event["message"].split(" ")[0].rstrip("\n") for event in events] == [
         "INIT_START",

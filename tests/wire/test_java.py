@@ -2,14 +2,13 @@
 
 import base64
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from wire.support import LAMBENT, ROLE, ROOT, RUNTIMES_DIR, error_of, invoke, tail_of, wait_for, wait_updated, zip_of
+from wire.support import ROLE, ROOT, error_of, invoke, listed_runtimes, tail_of, wait_for, wait_updated, zip_of
 
 SOURCES = Path(__file__).with_name("java")
 OFFICIAL_CLIENT = Path(__file__).with_name("java_official") / "pom.xml"
@@ -20,9 +19,7 @@ LIBRARIES = ROOT / ".cache" / "java"
 @pytest.fixture(scope="module")
 def listed():
     """What `lambent runtimes` says of Java, by identifier."""
-    environ = {**os.environ, "LAMBENT_RUNTIMES_DIR": str(RUNTIMES_DIR)}
-    listing = subprocess.run([LAMBENT, "runtimes", "--json"], capture_output=True, check=True, env=environ)
-    return {row["runtime"]: row for row in json.loads(listing.stdout) if row["runtime"].startswith("java")}
+    return {name: row for name, row in listed_runtimes().items() if name.startswith("java")}
 
 
 @pytest.fixture(scope="module")

@@ -134,20 +134,19 @@ def test_the_setting_is_merged_and_shown(lambda_client, make_function):
     )
 
 
-def test_a_lost_invocation_is_reported_in_its_format(own_server, runtime):
+def test_a_lost_invocation_is_reported_in_its_format(lone_server, runtime):
     """The REPORT that the next server writes for an invocation that the killed one did not finish is a record, too."""
-    server = own_server().start()
-    client = server.client("lambda")
+    client = lone_server.client("lambda")
     maker = FunctionMaker(client, runtime, "lost")
     name = maker(SOURCE, Timeout=60, LoggingConfig={"LogFormat": "JSON"})
-    logs = server.client("logs")
+    logs = lone_server.client("logs")
     caller = threading.Thread(target=lambda: _call_and_lose(client, name), daemon=True)
     caller.start()
     messages_of(logs, f"/aws/lambda/{name}", lambda line: "a plain line" in line)
-    server.kill()
+    lone_server.kill()
     caller.join(30)
-    server.restart()
-    lines = messages_of(server.client("logs"), f"/aws/lambda/{name}", lambda line: "platform.report" in line)
+    lone_server.restart()
+    lines = messages_of(lone_server.client("logs"), f"/aws/lambda/{name}", lambda line: "platform.report" in line)
     (report,) = [record["record"] for record in records_of(lines) if record.get("type") == "platform.report"]
     assert (report["status"], report["errorType"]) == ("error", "Sandbox.Failure")
     assert not any(line.startswith("REPORT") for line in lines)

@@ -529,10 +529,9 @@ def test_code_and_layers_share_250_mb(lambda_client, make_function, unique_name)
     assert [arn for arn, _ in layers_of(client.get_function_configuration(FunctionName=name))] == [layer]
 
 
-def test_layers_outlive_a_restart(own_server):
+def test_layers_outlive_a_restart(lone_server):
     """Versions, policies and the next number are there after a crash."""
-    server = own_server().start()
-    client = server.client("lambda")
+    client = lone_server.client("lambda")
     publish(client, "a", Description="d", CompatibleRuntimes=["python3.13"])
     publish(client, "a")
     client.delete_layer_version(LayerName="a", VersionNumber=2)
@@ -541,8 +540,8 @@ def test_layers_outlive_a_restart(own_server):
         shown(client.list_layers()),
         shown(client.get_layer_version_policy(LayerName="a", VersionNumber=1)),
     ]
-    server.kill()
-    client = server.restart().client("lambda")
+    lone_server.kill()
+    client = lone_server.restart().client("lambda")
     assert [
         shown(client.list_layers()),
         shown(client.get_layer_version_policy(LayerName="a", VersionNumber=1)),

@@ -180,24 +180,23 @@ def handler(event, context):
     assert invoke(lambda_client, other)[1] == ["B", BOTH]
 
 
-def test_a_deleted_layer_goes_on_working(own_server, runtime, unique_name):
+def test_a_deleted_layer_goes_on_working(lone_server, runtime, unique_name):
     """Functions that use a layer version keep it when it is deleted, also over a restart and on a new disk cache."""
-    server = own_server().start()
-    client = server.client("lambda")
+    client = lone_server.client("lambda")
     layers, make_function = Layers(client, unique_name), FunctionMaker(client, runtime, unique_name)
     name = make_function(WHO, Layers=[layers(LAYER_A, "a"), layers(LAYER_B, "b")])
     layers.delete()
     assert invoke(client, name)[1] == ["B", BOTH]
     # As a crash leaves it, which may take every unpacked tree along.
-    server.kill()
-    server.restart()
-    assert invoke(server.client("lambda"), name)[1] == ["B", BOTH]
-    server.stop()
-    for tree in (server.data_dir / "packages").iterdir():
+    lone_server.kill()
+    lone_server.restart()
+    assert invoke(lone_server.client("lambda"), name)[1] == ["B", BOTH]
+    lone_server.stop()
+    for tree in (lone_server.data_dir / "packages").iterdir():
         if tree.is_dir():
             shutil.rmtree(tree)
-    server.restart()
-    assert invoke(server.client("lambda"), name)[1] == ["B", BOTH]
+    lone_server.restart()
+    assert invoke(lone_server.client("lambda"), name)[1] == ["B", BOTH]
 
 
 def test_rt04_a_bootstrap_may_come_from_a_layer(lambda_client, make_function, make_layer):

@@ -209,23 +209,22 @@ def test_a_deleted_group_comes_back_with_the_next_call(lambda_client, logs_clien
     assert "retentionInDays" not in made
 
 
-def test_a_crash_keeps_lines_ids_and_tokens(own_server, runtime, unique_name):
+def test_a_crash_keeps_lines_ids_and_tokens(lone_server, runtime, unique_name):
     """After kill -9 and a restart the same events have the same ids, and a reader goes on with its old token."""
-    server = own_server().start()
-    name = FunctionMaker(server.client("lambda"), runtime, unique_name)(COUNTING)
-    stream = invoke(server.client("lambda"), name, {"lines": 5}, LogType="Tail")[1]
+    name = FunctionMaker(lone_server.client("lambda"), runtime, unique_name)(COUNTING)
+    stream = invoke(lone_server.client("lambda"), name, {"lines": 5}, LogType="Tail")[1]
     asked = {"logGroupName": f"/aws/lambda/{name}", "logStreamName": stream, "startFromHead": True}
     group = {"logGroupName": asked["logGroupName"]}
-    events = server.client("logs").filter_log_events(**group)["events"]
+    events = lone_server.client("logs").filter_log_events(**group)["events"]
     assert len(events) == 9
-    token = server.client("logs").get_log_events(**asked)["nextForwardToken"]
-    server.kill()
-    server.restart()
-    assert server.client("logs").filter_log_events(**group)["events"] == events
+    token = lone_server.client("logs").get_log_events(**asked)["nextForwardToken"]
+    lone_server.kill()
+    lone_server.restart()
+    assert lone_server.client("logs").filter_log_events(**group)["events"] == events
 
-    assert invoke(server.client("lambda"), name, {"lines": 1}, LogType="Tail")[1] != stream
-    wait_for(lambda: len(server.client("logs").filter_log_events(**group)["events"]) == 14)
-    assert server.client("logs").get_log_events(**asked, nextToken=token)["events"] == []
+    assert invoke(lone_server.client("lambda"), name, {"lines": 1}, LogType="Tail")[1] != stream
+    wait_for(lambda: len(lone_server.client("logs").filter_log_events(**group)["events"]) == 14)
+    assert lone_server.client("logs").get_log_events(**asked, nextToken=token)["events"] == []
 
 
 def test_logs_of_accounts_are_separate(server, logs_client, written):

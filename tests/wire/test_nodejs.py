@@ -17,9 +17,9 @@ from wire.support import (
     LAMBENT,
     REGION,
     ROLE,
-    RUNTIMES_DIR,
     FunctionMaker,
     invoke,
+    listed_runtimes,
     tail_of,
     wait_for,
     wait_updated,
@@ -31,10 +31,8 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "nodejs" / "index.m
 
 def listed_versions(sandbox="auto"):
     """Return what `lambent runtimes` says of Node.js, by identifier."""
-    environ = {**os.environ, "LAMBENT_SANDBOX": sandbox, "LAMBENT_RUNTIMES_DIR": str(RUNTIMES_DIR)}
-    listing = subprocess.run([LAMBENT, "runtimes", "--json"], capture_output=True, check=True, env=environ)
-    rows = {row["runtime"]: row for row in json.loads(listing.stdout)}
-    return {name: row for name, row in rows.items() if name.startswith("nodejs") and row["provider"] == "host"}
+    rows = listed_runtimes(sandbox).items()
+    return {name: row for name, row in rows if name.startswith("nodejs") and row["provider"] == "host"}
 
 
 def newest_with_callbacks(sandbox="auto"):
@@ -462,16 +460,15 @@ def test_an_idle_environment_may_say_goodbye(lambda_client, logs_client, make_no
     wait_for(lambda: count() == 2)
 
 
-def test_a_server_that_stops_lets_functions_say_goodbye(own_server, node):
+def test_a_server_that_stops_lets_functions_say_goodbye(lone_server, node):
     """It waits for them, but not for one that does not go, and the next server has what they said."""
-    server = own_server().start()
-    client = server.client("lambda")
+    client = lone_server.client("lambda")
     maker = FunctionMaker(client, node, "leaving")
     polite = maker(entries={"index.js": GOODBYE}, Handler="index.handler")
     stubborn = "process.on('SIGTERM', () => {}); exports.handler = async () => 1;"
     for name in (polite, maker(entries={"index.js": stubborn}, Handler="index.handler")):
         invoke_warm(client, name, {})
-    assert server.stop() == 0
-    server.restart()
-    found = messages_of(server.client("logs"), polite, lambda message: "goodbye" in message)
+    assert lone_server.stop() == 0
+    lone_server.restart()
+    found = messages_of(lone_server.client("logs"), polite, lambda message: "goodbye" in message)
     assert found[-1].endswith(f"goodbye of {polite}\n")

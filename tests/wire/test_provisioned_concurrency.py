@@ -159,57 +159,54 @@ def test_a_new_number_acts(lambda_client, version, server):
     assert invoke(lambda_client, f"{name}:1", {})[1][2] == first[2] == "provisioned-concurrency"
 
 
-def test_delete_ends_what_is_kept(own_server, runtime):
+def test_delete_ends_what_is_kept(lone_server, runtime):
     """The configuration is gone at once, its environments soon after; the version serves on demand."""
-    server = own_server().start()
-    client = server.client("lambda")
+    client = lone_server.client("lambda")
     name = FunctionMaker(client, runtime, "f")(SOURCE, Publish=True)
     put(client, name, 2)
     wait_for_status(client, name, "READY")
-    assert server.health()["environments"]["total"] == 2
+    assert lone_server.health()["environments"]["total"] == 2
     answer = client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 204
     assert refused(client.get_provisioned_concurrency_config, FunctionName=name, Qualifier="1") == (
         404, "ProvisionedConcurrencyConfigNotFoundException", NOT_FOUND,
     )  # fmt: skip
     assert client.list_provisioned_concurrency_configs(FunctionName=name)["ProvisionedConcurrencyConfigs"] == []
-    wait_for(lambda: server.health()["environments"]["total"] == 0)
+    wait_for(lambda: lone_server.health()["environments"]["total"] == 0)
     assert invoke(client, f"{name}:1", {})[1][2] == "on-demand"
     # Once more changes nothing.
     client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
 
 
-def test_deleting_version_or_function_ends_it(own_server, runtime):
+def test_deleting_version_or_function_ends_it(lone_server, runtime):
     """Nothing is kept of what is gone, and a function of the same name begins without."""
-    server = own_server().start()
-    client = server.client("lambda")
+    client = lone_server.client("lambda")
     make = FunctionMaker(client, runtime, "f")
     make(SOURCE, Publish=True)
     put(client, "f", 1)
     wait_for_status(client, "f", "READY")
     client.delete_function(FunctionName="f", Qualifier="1")
-    wait_for(lambda: server.health()["environments"]["total"] == 0)
+    wait_for(lambda: lone_server.health()["environments"]["total"] == 0)
     make(SOURCE, name="g", Publish=True)
     put(client, "g", 1)
     wait_for_status(client, "g", "READY")
     client.delete_function(FunctionName="g")
-    wait_for(lambda: server.health()["environments"]["total"] == 0)
+    wait_for(lambda: lone_server.health()["environments"]["total"] == 0)
     make(SOURCE, name="g", Publish=True)
     assert client.list_provisioned_concurrency_configs(FunctionName="g")["ProvisionedConcurrencyConfigs"] == []
     assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 1000
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_lf04_a_restart_keeps_it(own_server, runtime, end):
+def test_lf04_a_restart_keeps_it(lone_server, runtime, end):
     """LF-04: after a restart or a crash it is there, LastModified and all, and environments are made again."""
-    server = own_server().start()
-    client = server.client("lambda")
+    client = lone_server.client("lambda")
     name = FunctionMaker(client, runtime, "f")(SOURCE, Publish=True)
     put(client, name, 1)
     before = wait_for_status(client, name, "READY")
-    getattr(server, end)()
-    server.restart()
-    client = server.client("lambda")
+    getattr(lone_server, end)()
+    lone_server.restart()
+    client = lone_server.client("lambda")
     after = wait_for_status(client, name, "READY")
     for answer in (before, after):
         del answer["ResponseMetadata"]
@@ -252,9 +249,9 @@ def test_qualifiers(lambda_client, version):
     )  # fmt: skip
 
 
-def test_limits(own_server, runtime):
+def test_limits(lone_server, runtime):
     """Not more than the function's reservation, nor than the account can spare; a reservation may not sink below."""
-    client = own_server().start().client("lambda")
+    client = lone_server.client("lambda")
     name = FunctionMaker(client, runtime, "f")(SOURCE, Publish=True)
 
     def put_refused(count):
@@ -279,9 +276,9 @@ def test_limits(own_server, runtime):
     )
 
 
-def test_counting(own_server, runtime):
+def test_counting(lone_server, runtime):
     """What is provisioned leaves the account's unreserved; where all of a reservation is, `$LATEST` is throttled."""
-    client = own_server().start().client("lambda")
+    client = lone_server.client("lambda")
     name = FunctionMaker(client, runtime, "f")(SOURCE, Publish=True)
 
     def unreserved():
@@ -365,10 +362,9 @@ def test_version_and_alias_do_not_both_provision(lambda_client, aliased):
     assert [arn.rpartition(":")[2] for (arn,) in arns] == ["live", "other"]
 
 
-def test_it_follows_its_alias(own_server, runtime):
+def test_it_follows_its_alias(lone_server, runtime):
     """Pointed at another version, the alias takes what it has provisioned along: made there, ended here."""
-    server = own_server().start()
-    client = server.client("lambda")
+    client = lone_server.client("lambda")
     name = FunctionMaker(client, runtime, "f")(SOURCE, Publish=True)
     client.update_function_configuration(FunctionName=name, Description="second")
     wait_updated(client, name)
@@ -381,12 +377,12 @@ def test_it_follows_its_alias(own_server, runtime):
     assert listed(client, name) == {"live": [1, 1, 1]}
     answer, (_, count, kind, _) = invoke(client, f"{name}:live", {})
     assert (answer["ExecutedVersion"], count, kind) == ("2", 1, "provisioned-concurrency")
-    wait_for(lambda: server.health()["environments"]["total"] == 1)
+    wait_for(lambda: lone_server.health()["environments"]["total"] == 1)
     # What stays where it is keeps its environments.
     client.update_alias(FunctionName=name, Name="live", Description="again")
     assert invoke(client, f"{name}:live", {})[1][1:3] == [2, "provisioned-concurrency"]
     client.delete_alias(FunctionName=name, Name="live")
-    wait_for(lambda: server.health()["environments"]["total"] == 0)
+    wait_for(lambda: lone_server.health()["environments"]["total"] == 0)
     assert listed(client, name) == {}
     assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 1000
 

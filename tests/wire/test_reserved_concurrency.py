@@ -317,10 +317,9 @@ def test_the_accounts_limit_is_a_setting(own_server, runtime, unique_name):
     assert isinstance(invoke(client, one, {})[1], list)
 
 
-def test_reservations_survive_a_crash_of_the_server(own_server, runtime):
+def test_reservations_survive_a_crash_of_the_server(lone_server, runtime):
     """What PutFunctionConcurrency answered is there after kill -9, and acts."""
-    server = own_server().start()
-    client = server.client("lambda")
+    client = lone_server.client("lambda")
     for name in ("off", "on"):
         client.create_function(
             FunctionName=name,
@@ -332,8 +331,8 @@ def test_reservations_survive_a_crash_of_the_server(own_server, runtime):
         client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
     reserve(client, "off", 0)
     reserve(client, "on", 9)
-    server.kill()
-    client = server.restart().client("lambda")
+    lone_server.kill()
+    client = lone_server.restart().client("lambda")
     assert (reserved(client, "off"), reserved(client, "on")) == (0, 9)
     assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 991
     assert reason(client, "off") == RESERVED

@@ -218,19 +218,18 @@ def test_provisioned_concurrency_is_refused(lambda_client, make_function):
     assert error_of(excinfo)[:2] == (400, "InvalidParameterValueException")
 
 
-def test_lf04_a_restart_initialises_again(own_server, runtime):
+def test_lf04_a_restart_initialises_again(lone_server, runtime):
     """LF-04: what a restart ended is made again, without a call; deleting the version ends it."""
-    server = own_server().start()
-    client = server.client("lambda")
+    client = lone_server.client("lambda")
     name = FunctionMaker(client, runtime, "f")(SOURCE, SnapStart=PUBLISHED)
     before = publish(client, name)
-    server.kill()
-    server.restart()
-    client = server.client("lambda")
-    wait_for(lambda: server.health()["environments"]["total"] == 1, within_s=30)
+    lone_server.kill()
+    lone_server.restart()
+    client = lone_server.client("lambda")
+    wait_for(lambda: lone_server.health()["environments"]["total"] == 1, within_s=30)
     after = client.get_function_configuration(FunctionName=name, Qualifier="1")
     for answer in (before, after):
         del answer["ResponseMetadata"]
     assert after == before
     client.delete_function(FunctionName=name, Qualifier="1")
-    wait_for(lambda: server.health()["environments"]["total"] == 0)
+    wait_for(lambda: lone_server.health()["environments"]["total"] == 0)

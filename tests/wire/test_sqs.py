@@ -344,17 +344,16 @@ def test_errors_have_their_old_codes(server, sqs, make_queue, unique_name):
         assert refusal(call, **arguments) in {(status, code, shape), (status, code, shape or code)}, code
 
 
-def test_what_was_answered_is_kept(own_server):
+def test_what_was_answered_is_kept(lone_server):
     """kill -9: every message that was answered is there again, hidden ones when their time is over; handles hold."""
-    first = own_server().start()
-    sqs = first.client("sqs")
+    sqs = lone_server.client("sqs")
     url = sqs.create_queue(QueueName="kept", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
     for number in range(5):
         sqs.send_message(QueueUrl=url, MessageBody=str(number))
     (held,) = received(sqs, url)
-    first.kill()
-    first.restart()
-    sqs = first.client("sqs")
+    lone_server.kill()
+    lone_server.restart()
+    sqs = lone_server.client("sqs")
     url = sqs.get_queue_url(QueueName="kept")["QueueUrl"]
     sqs.delete_message(QueueUrl=url, ReceiptHandle=held["ReceiptHandle"])
     rest = received(sqs, url, MaxNumberOfMessages=10)
@@ -362,8 +361,8 @@ def test_what_was_answered_is_kept(own_server):
     # A long poll does not hold the end of the server up.
     poll = threading.Thread(target=lambda: received(sqs, url, WaitTimeSeconds=20))
     poll.start()
-    wait_for(lambda: first.health()["requests_in_flight"] >= 1)
+    wait_for(lambda: lone_server.health()["requests_in_flight"] >= 1)
     begun = time.monotonic()
-    assert first.stop() == 0
+    assert lone_server.stop() == 0
     poll.join()
     assert time.monotonic() - begun < 10

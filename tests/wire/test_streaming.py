@@ -20,8 +20,9 @@ const { Readable } = require('stream');
 const { setTimeout: sleep } = require('timers/promises');
 const tagsOf = (context) =>
   `${process.env.AWS_ENDPOINT_URL}/2017-03-31/tags/${encodeURIComponent(context.invokedFunctionArn)}`;
+const tags = async (context) => (await (await fetch(tagsOf(context))).json()).Tags;
 const told = async (context, key) => {
-  while (!(await (await fetch(tagsOf(context))).json()).Tags?.[key]) {
+  while (!(await tags(context))?.[key]) {
     await sleep(10);
   }
 };
@@ -346,21 +347,24 @@ def test_a_client_that_leaves_changes_nothing(server, lambda_client, make_stream
     assert wait_for(again) == (b"first", {})
 
 
-def test_a_slow_reader_slows_the_function_down(server, lambda_client, make_streaming):
+def test_a_slow_reader_slows_the_function_down(server, lambda_client, make_streaming, tag):
     """Of 64 MiB a fraction is taken while the client does not read; then all of it arrives."""
+    # What the sockets of both sides take, in the kernel, is most of what goes ahead of the reader: far from a half.
     name = make_streaming(
         "let sent = 0; while (sent < 1024) { sent += 1;"
+        "  if (sent === 512 && !(await tags(context))?.reads) throw new Error('half of it, and nobody reads');"
         "  if (!stream.write(Buffer.alloc(2 ** 16, 'x'))) {"
         "    const drained = new Promise((go) => stream.once('drain', go));"
         "    const timer = setTimeout(() => tell(context, 'stalled', sent), 300);"
         "    await drained; clearTimeout(timer);"
         "  }"
-        "} stream.end();"
+        "} stream.end();",
+        Timeout=120,
     )
     with bare_stream(server, name, receive_bytes=65_536) as connection:
-        stalled = int(wait_for(lambda: tags_of(lambda_client, name).get("stalled")))
-        # What the sockets of both sides take, in the kernel, is most of it.
-        assert 0 < stalled < 512, stalled
+        # A busy machine may be slow and not stalled: no number of what was sent is right, but the half of it is wrong.
+        wait_for(lambda: tags_of(lambda_client, name).get("stalled"), within_s=60)
+        tag(name, "reads")
         received = 0
         while some := connection.recv(MIB):
             received += some.count(b"x")

@@ -11,7 +11,7 @@ lasts would only take memory. Assumed: about what `make bench` measures on small
 _UNKNOWN_MOST = 4
 """
 At once, while none has ended in an environment that was there, and so nobody knows how long they take; twice as many
-after each further second.
+after each further second, up to as many as the last one took with its cold start: some never leave an environment.
 """
 
 _QUICK_S = 0.1
@@ -50,7 +50,7 @@ class AsyncRoom:
         processors: of the machine.
     """
 
-    __slots__ = ("_limit", "_limited_at", "_processors", "_quickest_s", "_since", "running", "throttles")
+    __slots__ = ("_cold_s", "_limit", "_limited_at", "_processors", "_quickest_s", "_since", "running", "throttles")
 
     def __init__(self, processors: int) -> None:
         self._processors = processors
@@ -59,6 +59,8 @@ class AsyncRoom:
         self.throttles = 0
         """In a row."""
         self._quickest_s: float | None = None
+        self._cold_s = math.inf
+        """What the last one with a cold start took."""
         self._since = 0.0
         self._limit = math.inf
         """What refusals have taught; it grows back with each success, and with time."""
@@ -84,7 +86,9 @@ class AsyncRoom:
             return
         self.throttles = 0
         self._limit += 1
-        if not is_cold:
+        if is_cold:
+            self._cold_s = took_s
+        else:
             quickest = self._quickest_s
             self._quickest_s = took_s if quickest is None else min(quickest * _FORGET, took_s)
 
@@ -103,7 +107,7 @@ class AsyncRoom:
         """Return how many may be claimed and not ended at once, as far as the function's own running goes."""
         if self._quickest_s is None:
             age_s = now - self._since if self.running else 0.0
-            most = _UNKNOWN_MOST * 2 ** int(min(age_s, 20.0))
+            most = _UNKNOWN_MOST * 2 ** int(min(age_s, self._cold_s, 20.0))
         else:
             most = math.ceil(_RATE_MAX * self._quickest_s) + 1
             if self._quickest_s < _QUICK_S:

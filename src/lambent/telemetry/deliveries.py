@@ -49,7 +49,3 @@ class DeliveryCounts:
     def all(self) -> Mapping[tuple[Scope, str], Mapping[Delivery, int]]:
         """Return the counts by the functions' scope and the destination's ARN; what has no name comes under ""."""
         return self._counts
-
-    def total(self, outcome: Delivery) -> int:
-        """Return how often this came of an attempt, over all destinations."""
-        return sum(counts[outcome] for counts in self._counts.values())

@@ -20,6 +20,26 @@ async def fail(invocation: Invocation) -> InvocationOutcome:
     return FAILED
 
 
+async def hang_with_more_claimed(bench: Bench, *ids: str) -> asyncio.Event:
+    """Let the first of these events hang in its function's one execution, and claim the others; return what ends it."""
+    await bench.create("f")
+    await bench.reserve("f", 1)
+    await bench.send("f", "quick")
+    # In no time at all.
+    await bench.settled()
+    ends = asyncio.Event()
+
+    async def hang(invocation: Invocation) -> InvocationOutcome:
+        await ends.wait()
+        return InvocationOutcome(b"{}", "1")
+
+    bench.fleet.does = hang
+    await bench.send("f", *ids)
+    held = bench.server.events._claimer
+    await bench.until(lambda: bench.fleet.running == 1 and held.held_count == len(ids), step_s=0.05)
+    return ends
+
+
 def test_an_event_runs_once_and_is_gone(tmp_path: Path) -> None:
     """With its request id, its payload and the ARN as invoked; nothing is told where nobody wants to know."""
 
@@ -329,21 +349,7 @@ def test_events_claimed_ahead_run_when_synchronous_callers_have_left_room(tmp_pa
     """Also where the store holds no more of them: a caller took the execution that they were claimed for."""
 
     async def story(bench: Bench) -> None:
-        await bench.create("f")
-        await bench.reserve("f", 1)
-        await bench.send("f", "quick")
-        # In no time at all.
-        await bench.settled()
-        ends = asyncio.Event()
-
-        async def hang(invocation: Invocation) -> InvocationOutcome:
-            await ends.wait()
-            return InvocationOutcome(b"{}", "1")
-
-        bench.fleet.does = hang
-        await bench.send("f", "first", "a", "b")
-        held = bench.server.events._claimer
-        await bench.until(lambda: bench.fleet.running == 1 and held.held_count == 3, step_s=0.05)
+        ends = await hang_with_more_claimed(bench, "first", "a", "b")
         bench.clock.advance(1)
         account = await bench.server.dispatcher.slots(SCOPE)
         pool = account._functions[FunctionName("f")].share.pool
@@ -394,21 +400,7 @@ def test_a_server_stops_though_its_disk_fails(tmp_path: Path) -> None:
     """What cannot be given back now is given back at the next start, and the rest of the server ends as it should."""
 
     async def story(bench: Bench) -> None:
-        await bench.create("f")
-        await bench.reserve("f", 1)
-        await bench.send("f", "quick")
-        # In no time at all.
-        await bench.settled()
-        ends = asyncio.Event()
-
-        async def hang(invocation: Invocation) -> InvocationOutcome:
-            await ends.wait()
-            return FAILED
-
-        bench.fleet.does = hang
-        await bench.send("f", "first", "a")
-        held = bench.server.events._claimer
-        await bench.until(lambda: bench.fleet.running == 1 and held.held_count == 2, step_s=0.05)
+        await hang_with_more_claimed(bench, "first", "a")
         apply = bench._queue._apply
 
         async def failing(calls: Any) -> Any:

@@ -53,6 +53,19 @@ def test_a_cold_start_is_no_measure() -> None:
     assert (room.most(3.0), room.throttles) == (2, 0)
 
 
+def test_who_only_ever_starts_cold_is_not_taken_for_slow() -> None:
+    """Who ends its environment with each event is never measured warm: what one took bounds the doubling."""
+    room = AsyncRoom(2)
+    for _ in range(2):
+        room.begin(0.0)
+    assert room.most(10.0) == 4096
+    room.end(0.05, is_cold=True)
+    assert room.most(10.0) == 4
+    room.begin(10.0)
+    room.end(2.0, is_cold=True)
+    assert room.most(12.0) == 16
+
+
 def test_quick_ones_are_claimed_ahead() -> None:
     """Where a claim takes as long as several runs, some wait at hand for each that runs."""
     assert ran(0.001).ahead(0.0) == 96

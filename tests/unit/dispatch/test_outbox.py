@@ -9,7 +9,12 @@ from lambent.destinations.contract import NoSuchTarget
 from lambent.dispatch.outbox import DELIVERY_MAX_S
 from lambent.errors.families import DependencyError
 from lambent.store.contract import QueueKind, QueueName
-from lambent.telemetry.deliveries import Delivery
+from lambent.telemetry.deliveries import Delivery, DeliveryCounts
+
+
+def total(counts: DeliveryCounts, outcome: Delivery) -> int:
+    """Return how often this came of an attempt, over all destinations."""
+    return sum(of_one[outcome] for of_one in counts.all().values())
 
 
 @pytest.mark.parametrize("failure", [NoSuchTarget(), DependencyError("full", retryable=True), ValueError("a defect")])
@@ -26,9 +31,9 @@ def test_a_target_that_fails_is_tried_until_it_takes_it(tmp_path: Path, failure:
         await bench.until(lambda: bench.target.got, step_s=20.0)
         await bench.settled()
         counts = bench.server.deliveries
-        assert counts.total(Delivery.GIVEN_UP) == 0
-        assert counts.total(Delivery.FAILED) > 1
-        assert counts.total(Delivery.DELIVERED) == 1
+        assert total(counts, Delivery.GIVEN_UP) == 0
+        assert total(counts, Delivery.FAILED) > 1
+        assert total(counts, Delivery.DELIVERED) == 1
         assert bench.ids() == ["r1"]
 
     tell(tmp_path, story)
@@ -41,7 +46,7 @@ def test_what_nobody_takes_is_given_up_counted_and_logged(tmp_path: Path, caplog
         await bench.create("f", on_success="gone")
         bench.target.failure = NoSuchTarget()
         await bench.send("f", "r1")
-        await bench.until(lambda: bench.server.deliveries.total(Delivery.GIVEN_UP), step_s=100.0)
+        await bench.until(lambda: total(bench.server.deliveries, Delivery.GIVEN_UP), step_s=100.0)
         assert 21_600 <= bench.clock.monotonic() < 24_000
         await bench.settled()
 
@@ -85,7 +90,7 @@ def test_a_target_of_no_kind_we_know_is_given_up(tmp_path: Path) -> None:
                 type(config)(SCOPE, config.name, config.qualifier, 0.0, on_success="arn:aws:s3:::b")
             )
         await bench.send("f", "r1")
-        await bench.until(lambda: bench.server.deliveries.total(Delivery.GIVEN_UP) == 1)
+        await bench.until(lambda: total(bench.server.deliveries, Delivery.GIVEN_UP) == 1)
         queue = QueueName(SCOPE, QueueKind.DESTINATION, "arn:aws:s3:::b")
         await bench.settled()
         assert queue not in await bench.server.queue.filled(QueueKind.DESTINATION)

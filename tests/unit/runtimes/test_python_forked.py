@@ -2,7 +2,7 @@
 What a fork of a zygote makes of itself, on an interpreter of this machine without walls.
 
 A small forker stands in for the one inside the walls, and brings a file of the package as a mount would.
-tests/conformance/test_runtime.py runs the real one.
+tests/conformance/test_runtime_python.py runs the real one.
 """
 
 import json

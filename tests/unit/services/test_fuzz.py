@@ -381,7 +381,7 @@ def examples() -> settings:
     is_deep = settings.get_current_profile_name() == "deep"
     return settings(
         # Fifty operations times the profile's own number would take most of an hour.
-        max_examples=800 if is_deep else 40,
+        max_examples=800 if is_deep else 20,
         derandomize=not is_deep,
         deadline=None,
         suppress_health_check=list(HealthCheck),

@@ -90,15 +90,15 @@ class Connection {
   }
 
   _answer(answer) {
-    const { resolve } = this._waiting.shift();
+    const { resolve } = this._waiting.shift() ?? {};
     if (this._waiting.length === 0) {
       this._socket.unref();
     }
-    if (answer.headers.connection === 'close') {
+    if (answer.headers.connection === 'close' || resolve === undefined) {
       this._socket.destroy();
       this._close();
     }
-    resolve(answer);
+    resolve?.(answer);
   }
 
   _close() {

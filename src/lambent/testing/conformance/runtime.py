@@ -220,16 +220,8 @@ def _written(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     return folder
 
 
-class RuntimeConformance:
-    """
-    The suite. A subclass names the runtime and the path, and writes the functions.
-
-    `packages` maps these names to files (path to text; `bootstrap` becomes executable):
-    `echo` returns its event, and prints `said ` and the event's member `say` when there is one;
-    `error` fails each invocation with the message `boom`; `init_error` fails while it is loaded; `exit` ends its
-    process with status 3 when it is invoked; `goodbye` answers, prints `goodbye` when it gets SIGTERM, and ends with
-    status 0.
-    """
+class FunctionRunner:
+    """Runs functions of one runtime on one path by which it is started; a subclass names both."""
 
     runtime = ""
     handler = "app.handler"
@@ -380,7 +372,17 @@ class RuntimeConformance:
             stage.runtimes = self.make_runtimes(stage.sandbox.has_own_root)
         return stage
 
-    # -- what all runtimes do -----------------------------------------------------------------------------------
+
+class RuntimeConformance(FunctionRunner):
+    """
+    The suite. A subclass names the runtime and the path, and writes the functions.
+
+    `packages` maps these names to files (path to text; `bootstrap` becomes executable):
+    `echo` returns its event, and prints `said ` and the event's member `say` when there is one;
+    `error` fails each invocation with the message `boom`; `init_error` fails while it is loaded; `exit` ends its
+    process with status 3 when it is invoked; `goodbye` answers, prints `goodbye` when it gets SIGTERM, and ends with
+    status 0.
+    """
 
     def test_it_answers_one_invocation_after_another(self) -> None:
         """The event comes back, and the environment serves the next one."""
