@@ -367,8 +367,8 @@ def test_the_stand_ins_life(own_server):
 
 def test_the_state_outlives_the_server(own_server):
     """
-    Whole: versions of objects, streams, keys; after a clean stop, and after a crash, upon which the stand-in saves and ends
-    by itself. What another version saved is put aside with a line in the log: it is not read, and not lost.
+    Whole: versions of objects, streams, keys; after a clean stop, and after a crash, upon which the stand-in saves and
+    ends by itself. What another version saved is put aside with a line in the log: it is not read, and not lost.
     """
     made = own_server().start()
     s3 = made.client("s3")

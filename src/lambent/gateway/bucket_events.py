@@ -25,6 +25,7 @@ from lambent.services.s3.events import (
     Occurrence,
     Origin,
     is_error,
+    is_of_the_bucket,
     key_of_form,
     kind_of,
     removed,
@@ -93,7 +94,7 @@ class BucketEvents:
         """Return what is to be done about a request's events, None where there will be none."""
         if where.bucket is None:
             return None
-        if where.key is None and request.method == "DELETE" and not request.query:
+        if where.key is None and request.method == "DELETE" and is_of_the_bucket(request.query):
             return Watch(self, neighbour, request, where, caller, None, None)
         kind = kind_of(request.method, request.query, request.headers, has_key=where.key is not None)
         if kind is None:
@@ -133,7 +134,7 @@ class BucketEvents:
 
     async def head(self, neighbour: Neighbour, path: str, version: str | None, caller: Caller) -> Incoming | None:
         """Ask for an object's head; None where it cannot be had."""
-        query = "" if version is None else f"versionId={version}"
+        query = "" if version is None else f"versionId={quote(version, safe='')}"
         try:
             answer = await self._neighbours.send(neighbour, Outgoing("HEAD", path, query), caller.scope)
         except NeighbourUnavailable:

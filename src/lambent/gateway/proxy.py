@@ -20,6 +20,7 @@ from lambent.neighbours.message import Incoming, Outgoing, without_hops
 from lambent.protocol.errors import error_response_without_model
 from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
 from lambent.services.s3.addressing import address
+from lambent.services.s3.events import is_notification
 
 _log = logging.getLogger("lambent.gateway")
 
@@ -108,7 +109,7 @@ class Proxy:
     ) -> WireResponse:
         check_expiry(request.query, self._clock.now())
         where = address(request.headers.get("host", ""), request.path)
-        if where.bucket is not None and where.key is None and _is_notification(request.query):
+        if where.bucket is not None and where.key is None and is_notification(request.query):
             return await self._buckets.configure(neighbour, request, read_body, where.bucket, caller)
         watch = await self._buckets.watch(neighbour, request, where, caller)
         outgoing = await self._outgoing(neighbour, request, read_body, is_signed=is_signed)
@@ -180,10 +181,6 @@ def _check_embedded(service: str, request: WireRequest) -> None:
     operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
     if reason := _NOT_PASSED_ON.get((service, operation)):
         raise NotImplementedException(f"{operation} is not offered by this version of Lambent: {reason}")
-
-
-def _is_notification(query: str) -> bool:
-    return any(pair.partition("=")[0] == "notification" for pair in query.split("&"))
 
 
 async def _response(request: WireRequest, incoming: Incoming) -> WireResponse:

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import socket
+import stat
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
@@ -279,8 +280,11 @@ class EmbeddedServer:
         """Give the folder to the user, with what is in it: it may have been another one's."""
         if os.geteuid() != 0:
             return
-        for path in (self._folder, *self._folder.iterdir()):
-            os.chown(path, self._user.uid, self._user.gid, follow_symlinks=False)
+        os.chown(self._folder, self._user.uid, self._user.gid)
+        for path in self._folder.iterdir():
+            # The user could have put another name of somebody else's file here.
+            if (found := path.lstat()).st_nlink == 1 and stat.S_ISREG(found.st_mode):
+                os.chown(path, self._user.uid, self._user.gid, follow_symlinks=False)
 
 
 def _environment(folder: Path) -> dict[str, Any]:

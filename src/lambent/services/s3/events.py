@@ -99,7 +99,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 def kind_of(method: str, query: str, headers: Mapping[str, str], *, has_key: bool) -> Kind | None:
     """Return what a request is, None for one from which no event follows."""
-    names = {name for name, _ in parse_qsl(query, keep_blank_values=True)}
+    names = _names(query)
     if method == "POST":
         if not has_key:
             if "delete" in names:
@@ -119,6 +119,16 @@ def kind_of(method: str, query: str, headers: Mapping[str, str], *, has_key: boo
     if method == "DELETE":
         return Kind.UNTAG if "tagging" in names else Kind.DELETE
     return None
+
+
+def is_notification(query: str) -> bool:
+    """Say whether a request on a bucket is for its notifications, however its query spells that."""
+    return "notification" in _names(query)
+
+
+def is_of_the_bucket(query: str) -> bool:
+    """Say whether a request on a bucket is for the bucket itself, and not for something that is kept with it."""
+    return not {name for name in _names(query) if name != "x-id" and not name.lower().startswith("x-amz-")}
 
 
 def removed(key: str, query: str, headers: Mapping[str, str]) -> Occurrence:
@@ -284,6 +294,10 @@ def _one_of_many(fields: Mapping[str, str], *, puts_markers: bool) -> Occurrence
     if version is None and (told == "true" or (told is None and puts_markers)):
         return Occurrence(_REMOVED + "DeleteMarkerCreated", fields["Key"], version=fields.get("DeleteMarkerVersionId"))
     return Occurrence(_REMOVED + "Delete", fields["Key"], version=version)
+
+
+def _names(query: str) -> set[str]:
+    return {name for name, _ in parse_qsl(query, keep_blank_values=True)}
 
 
 def _objects(request: bytes) -> list[dict[str, str]]:

@@ -15,6 +15,8 @@ from lambent.services.s3.events import (
     decoded,
     encoded,
     is_error,
+    is_notification,
+    is_of_the_bucket,
     key_of_form,
     kind_of,
     occurrences_of,
@@ -62,6 +64,24 @@ MARKER = "s3:ObjectRemoved:DeleteMarkerCreated"
 def test_what_a_request_is(method: str, query: str, headers: dict[str, str], has_key: bool, kind: Kind | None) -> None:
     """By method, parameters and headers alone."""
     assert kind_of(method, query, headers, has_key=has_key) is kind
+
+
+@pytest.mark.parametrize(
+    ("query", "is_it"),
+    [("notification", True), ("notification=", True), ("a=b&%6Eotification", True), ("acl", False), ("", False)],
+)
+def test_what_is_for_notifications(query: str, is_it: bool) -> None:
+    """However it is spelled: none reaches the server behind."""
+    assert is_notification(query) is is_it
+
+
+@pytest.mark.parametrize(
+    ("query", "is_it"),
+    [("", True), ("x-id=DeleteBucket", True), ("X-Amz-Signature=00&X-Amz-Date=a", True), ("policy", False)],
+)
+def test_what_is_for_the_bucket_itself(query: str, is_it: bool) -> None:
+    """A presigned deletion of it as well."""
+    assert is_of_the_bucket(query) is is_it
 
 
 @pytest.mark.parametrize(
