@@ -54,7 +54,7 @@ class PackageIntake:
                 f"Unzipped size must be smaller than {self._quotas.code_unzipped_max_bytes} bytes"
             ) from None
         except S3Error as error:
-            # Observed: widely reported text, e.g. localstack tests/aws/services/lambda_/test_lambda_api.py (recorded).
+            # Observed: widely reported text of CreateFunction.
             raise InvalidParameterValueException(
                 f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: {error.text}"
             ) from None
