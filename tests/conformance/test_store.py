@@ -6,6 +6,7 @@ import pytest
 
 from lambent.testing.conformance.aliases_layers_policies import (
     AliasStoreConformance,
+    BucketNotificationStoreConformance,
     EventInvokeConfigStoreConformance,
     LayerStoreConformance,
     PolicyStoreConformance,
@@ -36,6 +37,10 @@ class TestAliasesOnSqlite(AliasStoreConformance):
 
 class TestEventInvokeConfigsOnSqlite(EventInvokeConfigStoreConformance):
     """Event invoke configs in a SQLite file."""
+
+
+class TestBucketNotificationsOnSqlite(BucketNotificationStoreConformance):
+    """Notification configurations of buckets in a SQLite file."""
 
 
 class TestPoliciesOnSqlite(PolicyStoreConformance):

@@ -24,7 +24,7 @@ from sqlalchemy import (
     or_,
 )
 
-SCHEMA = 6
+SCHEMA = 7
 """The schema number that this release reads and writes; the newest migration's number. Rises with each migration."""
 
 APPLICATION_ID = 0x4C616D62
@@ -200,6 +200,17 @@ event_invoke_configs = Table(
         name="event_invoke_configs_function",
         ondelete="CASCADE",
     ),
+)
+
+bucket_notifications = Table(
+    "bucket_notifications",
+    metadata,
+    # Unique over all accounts and regions.
+    Column("bucket", _NAME, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
 )
 
 layers = Table(

@@ -76,7 +76,7 @@ def test_a_restored_folder_is_as_serve_makes_it(tmp_path: Path, backup: Path, is
         header = restore(backup, path, read.append)
     finally:
         os.umask(umask)
-    assert header.schema == 6
+    assert header.schema == SCHEMA
     assert read == sorted(read)
     assert read[-1] == backup.stat().st_size
     made, original = everything_in(path), everything_in(tmp_path / "data")
@@ -201,14 +201,17 @@ SECRET = ("secret", b"a" * 64 + b"\n")
 @pytest.mark.parametrize(
     ("members", "text"),
     [
-        ([_header(7)], "was made by a newer Lambent, 9.9.9: its state has schema 7, this version reads up to 6"),
-        ([_header(6), SECRET], "lacks state.db"),
-        ([_header(6), ("state.db", b"")], "lacks secret"),
-        ([_header(6), ("state.db", b""), ("secret", b"guess")], "has a secret that cannot be read"),
-        ([_header(6), ("state.db", b""), SECRET], "has a state.db of schema 0, and says 6"),
-        ([_header(6), ("state.db", b"x" * 100), SECRET], "has a state.db that cannot be read"),
-        ([_header(6), SECRET, SECRET], "has a member twice: secret"),
-        ([_header(6), ("../escaped", b"x")], "leads out of the folder"),
+        (
+            [_header(SCHEMA + 1)],
+            f"was made by a newer Lambent, 9.9.9: its state has schema {SCHEMA + 1}, this version reads up to {SCHEMA}",
+        ),
+        ([_header(SCHEMA), SECRET], "lacks state.db"),
+        ([_header(SCHEMA), ("state.db", b"")], "lacks secret"),
+        ([_header(SCHEMA), ("state.db", b""), ("secret", b"guess")], "has a secret that cannot be read"),
+        ([_header(SCHEMA), ("state.db", b""), SECRET], f"has a state.db of schema 0, and says {SCHEMA}"),
+        ([_header(SCHEMA), ("state.db", b"x" * 100), SECRET], "has a state.db that cannot be read"),
+        ([_header(SCHEMA), SECRET, SECRET], "has a member twice: secret"),
+        ([_header(SCHEMA), ("../escaped", b"x")], "leads out of the folder"),
     ],
 )
 def test_what_no_server_wrote_is_refused(tmp_path: Path, members: list[tuple[str, bytes]], text: str) -> None:
