@@ -2,12 +2,14 @@
 Build the environments that a checkout works in, each completely or not at all.
 
     core      .venv: what Lambent needs to run, and Lambent itself
-    dev       .venv: core, and what the checks and the tests of the project need
+    neighbours  .venv: core, and the embedded stand-in for other AWS services
+    dev       .venv: both, and what the checks and the tests of the project need
     clients   .cache/clients: boto3 and pytest, for the tests that speak to a server over HTTP
     awscli1   .cache/awscli1: AWS CLI v1
     ansible   .cache/ansible: Ansible with its collections, for tests/iac
     celery    .cache/celery: Celery with its SQS transport
     javascript  .cache/javascript: AWS's SDK for JavaScript, where there is npm
+    versitygw .cache/versitygw: an S3 server in Go, where there is Go
     peers     .cache/peers: what `make bench-peers` compares with
     dotnet    .cache/dotnet: a .NET and what calls its compiler, for tools/dotnet.py
     system    Debian packages that tests use, where this is root on Debian
@@ -60,7 +62,8 @@ class Environment:
 
 ENVIRONMENTS = {
     "core": Environment(ROOT / ".venv", ("core.txt", "build.txt"), holds_project=True),
-    "dev": Environment(ROOT / ".venv", ("core.txt", "build.txt", "dev.txt"), holds_project=True),
+    "neighbours": Environment(ROOT / ".venv", ("core.txt", "build.txt", "neighbours.txt"), holds_project=True),
+    "dev": Environment(ROOT / ".venv", ("core.txt", "build.txt", "neighbours.txt", "dev.txt"), holds_project=True),
     "clients": Environment(ROOT / ".cache" / "clients", ("clients.txt",)),
     "awscli1": Environment(ROOT / ".cache" / "awscli1", ("awscli.txt",)),
     # Half a hundred collections, of which the tests use one.
@@ -73,6 +76,10 @@ ENVIRONMENTS = {
 JAVASCRIPT = ROOT / ".cache" / "javascript"
 JAVASCRIPT_LOCKS = ("package.json", "package-lock.json")
 """Below requirements/javascript. The lock names no registry: npm takes the one that it is set to."""
+
+VERSITYGW = ROOT / ".cache" / "versitygw"
+VERSITYGW_MODULE = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+"""Go checks what it gets against its own database of checksums."""
 
 SYSTEM_COMMANDS = {
     "curl": ("curl",),
@@ -100,7 +107,7 @@ def say(line: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Build the environments of this checkout.")
-    parser.add_argument("names", nargs="+", choices=[*ENVIRONMENTS, "javascript", "system"])
+    parser.add_argument("names", nargs="+", choices=[*ENVIRONMENTS, "javascript", "system", "versitygw"])
     parser.add_argument("--python", default=str(Path(sys.executable).resolve()), help="interpreter to build with")
     parser.add_argument("--chosen", action="store_true", help="the interpreter was asked for by name")
     given = parser.parse_args(arguments)
@@ -111,6 +118,8 @@ def main(arguments: Sequence[str]) -> int:
                     install_system_packages()
                 elif name == "javascript":
                     complete_javascript()
+                elif name == "versitygw":
+                    complete_versitygw()
                 else:
                     complete(ENVIRONMENTS[name], given.python, is_chosen=given.chosen)
     except SetupError as error:
@@ -206,6 +215,35 @@ def complete_javascript() -> None:
         raise SetupError("\n".join(["npm failed; its last words:", *("    " + line for line in last)]))
     stamp.write_text(json.dumps(locks))
     say(f"{_name(JAVASCRIPT)}: complete")
+
+
+def complete_versitygw() -> None:
+    """
+    Build the S3 server, unless this very version is there.
+
+    Raises:
+        SetupError: there is no Go, or it failed. Nothing half-made is left.
+    """
+    stamp = VERSITYGW / ".complete"
+    if stamp.is_file() and stamp.read_text() == VERSITYGW_MODULE:
+        return
+    go = shutil.which("go")
+    if go is None:
+        raise SetupError("there is no go: apt install golang-go")
+    _remove(VERSITYGW)
+    VERSITYGW.mkdir(parents=True)
+    say(f"{_name(VERSITYGW)}: go install {VERSITYGW_MODULE} (some minutes)")
+    environ = {**os.environ, "GOBIN": str(VERSITYGW), "GOFLAGS": "-mod=mod"}
+    with LOG.open("w") as log:
+        done = subprocess.run(
+            [go, "install", VERSITYGW_MODULE], cwd=VERSITYGW, env=environ, stdout=log, stderr=log, check=False
+        )
+    if done.returncode != 0:
+        _remove(VERSITYGW)
+        last = LOG.read_text(errors="replace").splitlines()[-15:]
+        raise SetupError("\n".join(["go install failed; its last words:", *("    " + line for line in last)]))
+    stamp.write_text(VERSITYGW_MODULE)
+    say(f"{_name(VERSITYGW)}: complete")
 
 
 def _stamp_of(environment: Environment) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import os
 import pwd
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,17 @@ from lambent.execution.pool import EnvironmentPool
 from lambent.execution.provisioned import InitialisedKeeper
 from lambent.execution.starting import plan_start
 from lambent.fleet.local import LocalFleet
+from lambent.function_user import find_function_user
 from lambent.gateway.admission import Admission
+from lambent.gateway.bucket_events import BucketEvents
 from lambent.gateway.own_paths import OwnPaths
 from lambent.gateway.pipeline import Identity, Pipeline
+from lambent.gateway.proxy import Proxy
+from lambent.gateway.s3_events_door import S3EventsDoor, read_token
 from lambent.gateway.server import Gateway, GatewayServer, bound_port
+from lambent.neighbours import endpoints
+from lambent.neighbours.client import Neighbours
+from lambent.neighbours.embedded import EmbeddedServer, describe
 from lambent.protocol.service import Protocols
 from lambent.runtimes.contract import InvalidEntrypoint, RuntimeUnavailable
 from lambent.runtimes.registry import HostRuntimes
@@ -55,6 +62,8 @@ from lambent.sandbox.probe import choose, gather
 from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.s3.notifications import BucketNotifications
+from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.door import Door
 from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
@@ -105,8 +114,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(_open_folder(settings.data.data_dir))
         _check_folder(folder, settings.sandbox.function_user)
-        listener = _bind(settings.server)
-        stack.callback(listener.close)
+        listener = stack.enter_context(contextlib.closing(_bind(settings.server)))
         endpoint = f"http://{_url_host(settings.server.host)}:{bound_port(listener)}"
 
         # Beside the database: probing the machine and starting a spawner take as long as opening it.
@@ -121,6 +129,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         queue = await stack.enter_async_context(
             DurableEventQueue(database, FileBlobs(folder.payloads), clock, events_max=settings.data.queue_events_max)
         )
+
+        neighbours = await stack.enter_async_context(_neighbours(settings, folder, clock))
 
         function_logs = FunctionLogs(Segments(folder.segments, clock), LogRepository(database, clock), clock)
         await function_logs.recover()
@@ -192,6 +202,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 events=asynchronous.events,
                 destinations=asynchronous.destinations,
                 queues=queues.sources,
+                objects=S3Objects(neighbours, folder.run),
                 links=links,
                 quotas=quotas,
                 clock=clock,
@@ -205,6 +216,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
                 Identity(settings.api.account, settings.api.region),
+                Proxy(neighbours, BucketEvents(neighbours, asynchronous.notifications, clock), clock),
             ),
             OwnPaths(
                 blobs,
@@ -222,6 +234,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 ),
                 QueueView(queue, asynchronous.deliveries, sources.counts),
                 FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
+                S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
             ),
             admission,
             clock,
@@ -278,6 +291,7 @@ class _Asynchronous:
             "lambda": FunctionDestination(self.events, clock),
             "sqs": QueueDestination(door),
         }
+        self.notifications = BucketNotifications(store, self.destinations, clock)
         self.deliveries = DeliveryCounts()
         self.outbox = Outbox(queue, self.destinations, self.deliveries, clock, time_scale=scale, spawn=self._spawn)
 
@@ -367,6 +381,32 @@ async def _end(
     await pool.close(grace_s)
     await sources.close()
     await asynchronous.close()
+
+
+def about_neighbours(settings: Settings) -> str:
+    """Return a line on what the embedded stand-in is and is not, where it may be used; else nothing."""
+    table = endpoints.load(settings.neighbours.neighbour, settings.neighbours.neighbour_credentials)
+    return describe(table.embedded()) if EmbeddedServer.is_installed() else ""
+
+
+@contextlib.asynccontextmanager
+async def _neighbours(settings: Settings, folder: DataFolder, clock: Clock) -> AsyncIterator[Neighbours]:
+    """Reach the other AWS services; the stand-in for those that have no URL starts with the first request to one."""
+    table = endpoints.load(settings.neighbours.neighbour, settings.neighbours.neighbour_credentials)
+    embedded = EmbeddedServer(
+        folder.neighbours,
+        folder.run,
+        find_function_user(settings.sandbox.function_user),
+        table.embedded(),
+        clock,
+        state_max_bytes=settings.neighbours.embedded_max_mib << 20,
+    )
+    neighbours = Neighbours(table, embedded)
+    try:
+        yield neighbours
+    finally:
+        await neighbours.close()
+        await embedded.close()
 
 
 def _stop_on_signals(server: GatewayServer, release: Callable[[], None]) -> None:

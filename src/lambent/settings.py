@@ -8,6 +8,7 @@ that `LAMBENT_CONFIG` names), then the default. `docs/settings.md` lists the sam
 import dataclasses
 import ipaddress
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -16,6 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from lambent.errors.families import SettingsError
+
+_SERVICE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_SERVER_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
+"""Without a path: what a request's own path is signed with has to be what the server sees."""
+_OWN_SERVICES = frozenset({"lambda", "logs", "sqs"})
 
 
 def _option(default: Any, help_text: str) -> Any:
@@ -147,6 +153,31 @@ class ApiSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NeighbourSettings:
+    """The other AWS services, which requests are passed on to."""
+
+    neighbour: tuple[str, ...] = _option(
+        (),
+        "Servers of other AWS services, as NAME=URL, e.g. s3=http://127.0.0.1:9000; NAME=none offers none. May be "
+        "repeated; a table in lambent.toml. Without it s3, dynamodb, dynamodbstreams, kinesis, ssm, secretsmanager and "
+        "kms are answered by an embedded stand-in for development.",
+    )
+    neighbour_credentials: Path | None = _option(
+        None,
+        "File of what requests to neighbours are signed with: a section for each, as in ~/.aws/credentials, mode 0600. "
+        "A neighbour without a section gets requests as their callers signed them.",
+    )
+    s3_events_token_file: Path | None = _option(
+        None,
+        "File with the token, mode 0600, that opens /_lambent/s3/events to S3 servers that send events of their own; "
+        "closed without it.",
+    )
+    embedded_max_mib: int = _option(
+        1024, "MiB that the embedded stand-in keeps in all; beyond it writes get 503 SlowDown."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All settings, by section. Options are flat: their names are unique over all sections."""
 
@@ -154,6 +185,7 @@ class Settings:
     data: DataSettings = field(default_factory=DataSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
+    neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
 
 
 @dataclass(frozen=True)
@@ -221,6 +253,7 @@ def load_settings(given: Mapping[str, Any], environ: Mapping[str, str] = os.envi
         data=DataSettings(**sections["data"]),
         sandbox=SandboxSettings(**sections["sandbox"]),
         api=ApiSettings(**sections["api"]),
+        neighbours=NeighbourSettings(**sections["neighbours"]),
     )
     _check(settings)
     return settings
@@ -270,11 +303,17 @@ def _convert(option: Option, value: Any, where: str) -> Any:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    """Return the items of a list: of TOML, of an option that is repeated, or of a text with commas."""
+    """Return the items of a list: of TOML, of an option that is repeated, or of a text with commas; of a table k=v."""
+    if isinstance(value, dict):
+        value = [f"{key}={item}" for key, item in value.items() if isinstance(item, str) or _refuse(item)]
     items = list(value) if isinstance(value, list | tuple) else [value]
     if any(isinstance(item, bool) or not isinstance(item, str | int) for item in items):
         raise ValueError(value)
     return tuple(part.strip() for item in items for part in str(item).split(",") if part.strip())
+
+
+def _refuse(value: Any) -> bool:
+    raise ValueError(value)
 
 
 def _boolean(value: Any) -> bool:
@@ -319,6 +358,7 @@ def _check(settings: Settings) -> None:
             f"--sandbox: {sandbox.sandbox!r} is not offered by this version; use auto, namespace, rootless or process"
         )
     _check_network(sandbox)
+    _check_neighbours(settings.neighbours)
     _check_range("--sqs-receivers-max", api.sqs_receivers_max, 1, 1_000_000)
     _check_range("--sqs-purge-wait-s", api.sqs_purge_wait_s, 0, 3600)
     _check_range("--sqs-recreate-wait-s", api.sqs_recreate_wait_s, 0, 3600)
@@ -332,6 +372,22 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"--account: {api.account!r} is not twelve digits")
     if not api.region or not all(part.isalnum() for part in api.region.split("-")):
         raise SettingsError(f"--region: {api.region!r} is not a region name")
+
+
+def _check_neighbours(neighbours: NeighbourSettings) -> None:
+    seen = set()
+    for item in neighbours.neighbour:
+        name, equals, url = item.partition("=")
+        if not (_SERVICE_NAME.fullmatch(name) and equals and (url == "none" or _SERVER_URL.fullmatch(url))):
+            raise SettingsError(
+                f"--neighbour: {item!r} is not of the form NAME=http://host:port, NAME=https://host or NAME=none"
+            )
+        if name in _OWN_SERVICES:
+            raise SettingsError(f"--neighbour: {name} is answered by Lambent itself")
+        if name in seen:
+            raise SettingsError(f"--neighbour: {name} is named twice")
+        seen.add(name)
+    _check_range("--embedded-max-mib", neighbours.embedded_max_mib, 1, 1 << 20)
 
 
 def _check_network(sandbox: SandboxSettings) -> None:

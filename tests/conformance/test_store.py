@@ -6,6 +6,7 @@ import pytest
 
 from lambent.testing.conformance.aliases_layers_policies import (
     AliasStoreConformance,
+    BucketNotificationStoreConformance,
     EventInvokeConfigStoreConformance,
     LayerStoreConformance,
     PolicyStoreConformance,
@@ -41,6 +42,10 @@ class TestEventInvokeConfigsOnSqlite(EventInvokeConfigStoreConformance):
 
 class TestEventSourceMappingsOnSqlite(EventSourceMappingStoreConformance):
     """Event source mappings in a SQLite file."""
+
+
+class TestBucketNotificationsOnSqlite(BucketNotificationStoreConformance):
+    """Notification configurations of buckets in a SQLite file."""
 
 
 class TestPoliciesOnSqlite(PolicyStoreConformance):

@@ -22,7 +22,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"fleet"}),
     frozenset({"execution", "destinations"}),
     frozenset({"sandbox", "runtime_api", "runtimes"}),
-    frozenset({"telemetry", "access"}),
+    frozenset({"telemetry", "access", "neighbours"}),
     frozenset({"store"}),
     frozenset({"protocol"}),
     frozenset({"domain"}),
@@ -58,6 +58,8 @@ CLI_MODULES_MAY_IMPORT = {
     "lambent.cli.demo": {"lambent.runtimes.contract"},
     "lambent.cli.restore": {"lambent.store.backup_format", "lambent.store.restore"},
     "lambent.cli.host_facts": {
+        "lambent.neighbours.embedded",
+        "lambent.neighbours.endpoints",
         "lambent.runtimes.contract",
         "lambent.function_user",
         "lambent.sandbox",

@@ -165,3 +165,41 @@ def test_a_network_that_cannot_be_had_is_asked_of_a_driver() -> None:
     assert [why_not_obeyed(closed, driver) for driver in ("namespace", "rootless")] == ["", ""]
     opened = load({"sandbox": "process", "egress": "nat", "allow_host": "80"}).sandbox
     assert why_not_obeyed(opened, "process") == ""
+
+
+def test_neighbours_are_a_table_in_the_file(tmp_path: Path) -> None:
+    """Service to URL, as on the command line."""
+    file = tmp_path / "lambent.toml"
+    file.write_text('[neighbour]\ns3 = "http://127.0.0.1:9000"\nkms = "none"\n')
+    found = load_settings({}, {"LAMBENT_CONFIG": str(file)}).neighbours.neighbour
+    assert found == ("s3=http://127.0.0.1:9000", "kms=none")
+    assert load_settings({"neighbour": ["s3=https://s3", "sns=http://[::1]:1"]}, {}).neighbours.neighbour[1] == (
+        "sns=http://[::1]:1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("items", "reason"),
+    [
+        (["s3"], "is not of the form"),
+        (["s3=ftp://s3"], "is not of the form"),
+        (["s3=http://s3/path"], "is not of the form"),
+        (["s3=http://user@s3"], "is not of the form"),
+        (["S3=http://s3"], "is not of the form"),
+        (["lambda=http://s3"], "lambda is answered by Lambent itself"),
+        (["sqs=none"], "sqs is answered by Lambent itself"),
+        (["s3=http://a", "s3=http://b"], "s3 is named twice"),
+    ],
+)
+def test_neighbours_that_cannot_be(items: list[str], reason: str) -> None:
+    """A bad one stops the start, naming the setting."""
+    with pytest.raises(SettingsError, match=f"--neighbour: .*{reason}"):
+        load_settings({"neighbour": items}, {})
+
+
+def test_a_table_of_other_things_is_none(tmp_path: Path) -> None:
+    """A number is no URL."""
+    file = tmp_path / "lambent.toml"
+    file.write_text("[neighbour]\ns3 = 9000\n")
+    with pytest.raises(SettingsError, match="is not a list"):
+        load_settings({}, {"LAMBENT_CONFIG": str(file)})

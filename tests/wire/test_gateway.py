@@ -124,8 +124,8 @@ def test_an_unknown_target_is_an_unknown_operation(server, target):
 @pytest.mark.parametrize(
     ("service", "operation", "arguments"),
     [
-        ("dynamodb", "list_tables", {}),
-        ("s3", "list_buckets", {}),
+        ("events", "list_rules", {}),
+        ("firehose", "list_delivery_streams", {}),
         ("sns", "list_topics", {}),
         ("sts", "get_caller_identity", {}),
         ("apigateway", "get_rest_apis", {}),
@@ -137,7 +137,10 @@ def test_a_service_that_is_not_offered_says_so(server, service, operation, argum
         getattr(server.client(service), operation)(**arguments)
     status, code, message = error_of(excinfo)
     assert (status, code) == (501, "NotImplementedException")
-    assert message == f"{service} is not offered by this version of Lambent: this version answers lambda, logs and sqs"
+    assert message == (
+        f"{service} is not offered by this version of Lambent: this version answers lambda, logs and sqs; "
+        f"--neighbour {service}=URL passes {service} on to a server"
+    )
 
 
 def test_an_unsigned_request_that_names_no_service_says_what_to_do(server):

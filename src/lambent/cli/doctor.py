@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lambent.cli.host_facts import Fact
 
 
-@with_settings("host", "port", "insecure", "sandbox", "egress", *RUNTIME_SETTINGS)
+@with_settings("host", "port", "insecure", "sandbox", "egress", "neighbour", "neighbour_credentials", *RUNTIME_SETTINGS)
 def doctor(json: AsJson = False, **given: Any) -> None:
     """
     Probe this machine: what it can do, what is missing, how to add it.

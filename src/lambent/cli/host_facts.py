@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING
 from lambent.cli.runtimes import probe as probe_runtimes
 from lambent.errors.families import SettingsError
 from lambent.function_user import FunctionUser, find_function_user
+from lambent.neighbours.embedded import EmbeddedServer, describe
+from lambent.neighbours.endpoints import load
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.probe import Choice, Facts, Place, choose, gather, lacks_of, remedy_for
 from lambent.sandbox.walls import Wall
-from lambent.settings import SandboxSettings, Settings, why_not_obeyed
+from lambent.settings import NeighbourSettings, SandboxSettings, Settings, why_not_obeyed
 
 if TYPE_CHECKING:
     from lambent.runtimes.contract import Availability
@@ -87,6 +89,7 @@ def probe_host(settings: Settings) -> list[Fact]:
         _egress(driver, found, settings.sandbox),
         _seccomp(driver, found),
         *_open_walls(driver),
+        *_neighbours(settings.neighbours),
         _aws_cli(),
     ]
     return facts
@@ -352,6 +355,23 @@ def _memory_accounting() -> Fact:
         return Fact(what, State.NO, "/proc/self/smaps_rollup holds no Pss", "a kernel with CONFIG_PROC_PAGE_MONITOR")
     detail = "memory is read from /proc every 50 ms: it may be exceeded for that long; no processor share"
     return Fact(what, State.LIMITED, detail)
+
+
+def _neighbours(settings: NeighbourSettings) -> list[Fact]:
+    """Say what other services are answered by, and that the stand-in is one."""
+    what = "other AWS services"
+    try:
+        table = load(settings.neighbour, settings.neighbour_credentials)
+    except SettingsError as error:
+        return [Fact(what, State.NO, str(error), "correct the file", is_needed=True)]
+    facts = [Fact(f"{name} elsewhere", State.YES, f"passed on to {url}") for name, url in table.elsewhere().items()]
+    embedded = table.embedded()
+    if not embedded:
+        return facts
+    if EmbeddedServer.is_installed():
+        return [*facts, Fact(what, State.LIMITED, describe(embedded))]
+    remedy = "make serve, or pip install 'lambent[neighbours]', or --neighbour NAME=URL"
+    return [*facts, Fact(what, State.NO, f"{', '.join(embedded)}: the stand-in is not installed", remedy)]
 
 
 def _aws_cli() -> Fact:

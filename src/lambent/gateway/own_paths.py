@@ -11,8 +11,8 @@ import msgspec
 from lambent.access.links import CodeLinks
 from lambent.domain.caller import Scope
 from lambent.errors.families import DependencyError
-from lambent.gateway.pipeline import ClientGone
-from lambent.protocol.wire import WireRequest, WireResponse, media_type
+from lambent.gateway.s3_events_door import S3EventsDoor
+from lambent.protocol.wire import ClientGone, WireRequest, WireResponse, media_type
 from lambent.store.contract import BackupInProgress, Backups, Blobs, QueueKind, QueueName
 from lambent.telemetry.queues import CONTENT_TYPE, QueueView
 
@@ -25,19 +25,26 @@ _JSON = (b"content-type", b"application/json")
 
 class OwnPaths:
     """
-    Health, metrics, queues, backups, and downloads of deployment packages by signed link.
+    Health, metrics, queues, events of S3 servers, backups, and downloads of deployment packages by signed link.
 
     Args:
         health: returns what `/_lambent/health` shows, awaited.
     """
 
     def __init__(
-        self, blobs: Blobs, links: CodeLinks, health: Callable[[], Any], queues: QueueView, backups: Backups
+        self,
+        blobs: Blobs,
+        links: CodeLinks,
+        health: Callable[[], Any],
+        queues: QueueView,
+        backups: Backups,
+        s3_events: S3EventsDoor,
     ) -> None:
         self._blobs = blobs
         self._links = links
         self._health = health
         self._queues = queues
+        self._s3_events = s3_events
         self._backups = backups
         self._leaving: set[asyncio.Task[None]] = set()
         """Each waits until the client of a backup has left; a response that is over ends it, too."""
@@ -47,6 +54,8 @@ class OwnPaths:
         rest = request.path[len(PREFIX) :]
         if rest == "queues/purge":
             return await self._purge(request)
+        if rest == "s3/events":
+            return await self._s3_events.answer(request)
         if rest == "backup":
             return await self._backup(request)
         if request.method not in {"GET", "HEAD"}:

@@ -22,24 +22,18 @@ from lambent.errors.families import (
     NotImplementedException,
     RequestEntityTooLargeException,
 )
+from lambent.gateway.proxy import Proxy, service_of
 from lambent.gateway.service_selection import Credential, read_credential, region_of_host, select_service
+from lambent.neighbours.signing import is_presigned
 from lambent.protocol.errors import error_response_without_model
 from lambent.protocol.service import Protocols, ServiceProtocol
-from lambent.protocol.wire import WireRequest, WireResponse
+from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
 from lambent.services.operation import Service
 
 _log = logging.getLogger("lambent.gateway")
 
 ReadBody = Callable[[int], Awaitable[bytes]]
 """Reads the request's body, at most so many bytes; raises BodyTooLarge beyond."""
-
-
-class BodyTooLarge(Exception):
-    """The body is beyond the operation's limit. It has been read and thrown away."""
-
-
-class ClientGone(Exception):
-    """The client left before its body was complete."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -57,12 +51,16 @@ class Pipeline:
         services: by signing name.
         protocols: reads a service's model at its first request.
         default: account and region of requests that name none.
+        proxy: passes on what is for other services; None: nothing is.
     """
 
-    def __init__(self, services: Mapping[str, Service], protocols: Protocols, default: Identity) -> None:
+    def __init__(
+        self, services: Mapping[str, Service], protocols: Protocols, default: Identity, proxy: Proxy | None = None
+    ) -> None:
         self._services = services
         self._protocols = protocols
         self._default = default
+        self._proxy = proxy
 
     async def answer(self, request: WireRequest, read_body: ReadBody, request_id: str, endpoint: str) -> WireResponse:
         """
@@ -77,13 +75,22 @@ class Pipeline:
         """
         headers = request.headers
         credential = read_credential(headers.get("authorization", ""), request.query)
-        name = select_service(credential, headers, request.path)
+        name = select_service(credential, headers, request.path, request.query)
+        if name is not None:
+            name = service_of(name, request)
         service = self._services.get(name) if name is not None else None
+        if service is None and name is not None and self._proxy is not None:
+            neighbour = self._proxy.neighbour(name)
+            if neighbour is not None:
+                caller = self._caller(credential, request, request_id, endpoint)
+                await authorize(caller, f"{neighbour.service}:*", "*")
+                is_signed = credential is not None or is_presigned(request.query)
+                return await self._proxy.answer(neighbour, request, read_body, caller, is_signed=is_signed)
         if service is None:
             await _discard(read_body)
             label = name or "This request"
             reason = (
-                "this version answers lambda, logs and sqs"
+                f"this version answers lambda, logs and sqs; --neighbour {name}=URL passes {name} on to a server"
                 if name
                 else "it names no service: sign it, or send X-Amz-Target"
             )

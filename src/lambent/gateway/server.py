@@ -4,7 +4,7 @@ import contextlib
 import logging
 import math
 from asyncio import AbstractServer, Event, TimerHandle, get_running_loop
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from email.utils import formatdate
 from socket import SHUT_RDWR, socket
 from typing import Any
@@ -14,12 +14,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lambent.clock import Clock
 from lambent.domain.caller import Inside
-from lambent.errors.families import DependencyError
+from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.admission import Admission, TooManyRequests
 from lambent.gateway.own_paths import PREFIX, OwnPaths
-from lambent.gateway.pipeline import BodyTooLarge, ClientGone, Pipeline
+from lambent.gateway.pipeline import Pipeline
 from lambent.protocol.errors import error_response_without_model
-from lambent.protocol.wire import WireRequest, WireResponse
+from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
 
 _log = logging.getLogger("lambent.gateway")
 
@@ -78,11 +78,14 @@ class Gateway:
             path=scope["raw_path"].decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),
             headers=_headers(scope["headers"]),
+            client=(scope.get("client") or ("127.0.0.1", 0))[0],
             inside=scope["state"].get("inside"),
         )
         request_id = self._clock.new_id()
         body = _Body(receive, self._admission, request.headers.get("content-length"))
         request.wait_gone = body.wait_gone
+        request.stream = body.stream
+        request.discard = body.discard
         try:
             self._admission.enter()
         except TooManyRequests as error:
@@ -115,6 +118,9 @@ class Gateway:
                 # Returns when the client's connection has room; at once, and without effect, when the client has left.
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
+        except ApiError as error:
+            # The head has left: the connection breaks off as well, so that nobody takes a part for the whole.
+            _log.warning("response.broke_off reason=%s", error.message)
         except DependencyError as error:
             # Too late for another status. The server drops the connection, by which the client knows.
             _log.error("response.broken_off reason=%s", error)
@@ -132,12 +138,14 @@ class Gateway:
 class _Body:
     """One request's body, read when its limit is known."""
 
-    __slots__ = ("_admission", "_declared", "_receive", "counted_bytes")
+    __slots__ = ("_admission", "_declared", "_is_left", "_receive", "counted_bytes")
 
     def __init__(self, receive: _Receive, admission: Admission, declared: str | None) -> None:
         self._receive = receive
         self._admission = admission
         self._declared = declared
+        self._is_left = declared is None or declared != "0"
+        """Whether there is a body of which `read` or `stream` have not seen the end."""
         self.counted_bytes = 0
 
     async def read(self, most_bytes: int) -> bytes:
@@ -149,6 +157,7 @@ class _Body:
             ClientGone: the client left before its end.
             TooManyRequests: too many bytes of bodies are in memory.
         """
+        self._is_left = False
         declared = int(self._declared) if self._declared is not None and self._declared.isdigit() else None
         if declared is not None and declared > most_bytes:
             await self._throw_away()
@@ -178,6 +187,28 @@ class _Body:
                 return chunk if not chunks else b"".join((*chunks, chunk))
             chunks.append(chunk)
             message = await self._receive()
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """
+        Yield the body as it comes. Nothing of it is counted: the server holds a piece at a time.
+
+        Raises:
+            ClientGone: the client left before its end.
+        """
+        self._is_left = True
+        while self._is_left:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            self._is_left = bool(message.get("more_body"))
+            if piece := message.get("body", b""):
+                yield piece
+
+    async def discard(self) -> None:
+        """Read away what `stream` did not take, up to a limit. Fine where there is nothing left."""
+        if self._is_left:
+            self._is_left = False
+            await self._throw_away()
 
     async def wait_gone(self) -> None:
         """Return when the client has left. Nobody may be reading the body."""

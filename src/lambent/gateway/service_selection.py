@@ -11,6 +11,8 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from lambent.services.s3.addressing import is_s3_host
+
 
 class Credential(msgspec.Struct, frozen=True):
     """What a signature says about its maker; nothing of it is verified yet."""
@@ -33,6 +35,10 @@ _QUEUE_PATH = re.compile(r"/\d{12}/[A-Za-z0-9_-]{1,80}(?:\.fifo)?/?")
 """A queue's URL is an endpoint, also for requests that nobody signed. Observed: curl on a queue's URL."""
 
 _HOST = re.compile(r"(?:lambda|logs|sqs)\.((?:[a-z]{2,4}-)+[a-z]+-\d)\.")
+
+
+_OLD_SIGNATURE = re.compile(r"&AWSAccessKeyId=[^&]+")
+"""In a URL that is presigned by version 2, which nothing but S3 still takes."""
 
 
 def read_credential(authorization: str, query: str) -> Credential | None:
@@ -58,7 +64,7 @@ def read_credential(authorization: str, query: str) -> Credential | None:
     return Credential(access_key, region, service)
 
 
-def select_service(credential: Credential | None, headers: Mapping[str, str], path: str) -> str | None:
+def select_service(credential: Credential | None, headers: Mapping[str, str], path: str, query: str = "") -> str | None:
     """Return the signing name of the service that a request is for, None when nothing tells."""
     if credential is not None:
         return credential.service
@@ -71,9 +77,14 @@ def select_service(credential: Credential | None, headers: Mapping[str, str], pa
     first_label = headers.get("host", "").partition(".")[0]
     if first_label in {"lambda", "logs", "sqs"}:
         return first_label
+    if is_s3_host(headers.get("host", "")) or _OLD_SIGNATURE.search(f"&{query}"):
+        return "s3"
     if _QUEUE_PATH.fullmatch(path):
         return "sqs"
-    return "lambda" if _LAMBDA_PATH.match(path) else None
+    if _LAMBDA_PATH.match(path):
+        return "lambda"
+    # A form that a browser posts is signed in one of its fields.
+    return "s3" if headers.get("content-type", "").startswith("multipart/form-data") else None
 
 
 def region_of_host(host: str) -> str | None:

@@ -34,7 +34,11 @@ def error_response_without_model(
     code, message = escape(error.code), escape(error.message)
     if signing_name in {"s3", "s3express"}:
         headers.append((b"content-type", b"application/xml"))
-        body = f"<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{request_id}</RequestId></Error>"
+        fields = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in error.fields.items())
+        body = (
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message>{fields}'
+            f"<RequestId>{request_id}</RequestId></Error>"
+        )
         return WireResponse(error.status, headers, body.encode())
     if content_type.startswith("application/x-www-form-urlencoded"):
         headers.append((b"content-type", b"text/xml"))

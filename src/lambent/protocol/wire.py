@@ -7,9 +7,27 @@ from typing import Protocol
 from lambent.domain.caller import Inside
 
 
+class BodyTooLarge(Exception):
+    """The body is beyond the operation's limit. It has been read and thrown away."""
+
+
+class ClientGone(Exception):
+    """The client left before its body was complete."""
+
+
+async def _no_body() -> AsyncIterator[bytes]:
+    nothing: tuple[bytes, ...] = ()
+    for piece in nothing:
+        yield piece
+
+
+async def _nothing() -> None:
+    return
+
+
 @dataclass(slots=True)
 class WireRequest:
-    """One HTTP request. The body has been read whole, within the operation's limit."""
+    """One HTTP request. The body has been read whole, within the operation's limit, or is taken by `stream`."""
 
     method: str
     path: str
@@ -19,10 +37,16 @@ class WireRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     """By lower-case name; repeated headers joined with `, `."""
     body: bytes = b""
+    client: str = "127.0.0.1"
+    """Address of whoever sent it."""
     inside: Inside | None = None
     """The execution environment that it comes from; None: from outside."""
     wait_gone: Callable[[], Awaitable[None]] | None = None
     """Returns when the client has left. To be called once the body is read; None: nobody can tell."""
+    stream: Callable[[], AsyncIterator[bytes]] = _no_body
+    """Returns the body as it comes, instead of reading it; once. Raises ClientGone."""
+    discard: Callable[[], Awaitable[None]] = _nothing
+    """Reads away what is left of the body, so that a client which is still sending gets to see an answer."""
 
 
 class BodyStream(Protocol):

@@ -28,11 +28,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, NoReturn, Self
+from typing import Any, BinaryIO, NoReturn, Self
 
 import msgspec
 
-from lambent.store.contract import PackageRefused
+from lambent.store.contract import Archive, PackageRefused
 
 CANNOT_UNZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
 """Observed: localstack test_create_lambda_exceptions (recorded), getmoto/moto#4943."""
@@ -111,7 +111,7 @@ class ArchiveIndex(msgspec.Struct, frozen=True):
         return [_readable(file.path) for file in self.files if not file.mode & stat.S_IROTH]
 
 
-def inspect(archive: bytes, limits: ArchiveLimits) -> ArchiveIndex:
+def inspect(archive: Archive, limits: ArchiveLimits) -> ArchiveIndex:
     """
     Decide whether a zip may be unpacked, from its directory alone.
 
@@ -141,7 +141,7 @@ def inspect(archive: bytes, limits: ArchiveLimits) -> ArchiveIndex:
         return plan.index(unzipped_bytes)
 
 
-def verify(archive: bytes, index: ArchiveIndex) -> None:
+def verify(archive: Archive, index: ArchiveIndex) -> None:
     """
     Read every file of a zip and check its size and checksum; write nothing.
 
@@ -154,7 +154,7 @@ def verify(archive: bytes, index: ArchiveIndex) -> None:
                 pass
 
 
-def extract(archive: bytes, index: ArchiveIndex, folder: Path) -> None:
+def extract(archive: Archive, index: ArchiveIndex, folder: Path) -> None:
     """
     Unpack a zip into a new folder.
 
@@ -310,7 +310,7 @@ class _Tree:
         return self._near, name
 
 
-def _check_entry_count(archive: bytes, entries_max: int) -> None:
+def _check_entry_count(archive: Archive, entries_max: int) -> None:
     """
     Refuse too many entries before `zipfile` makes an object for each.
 
@@ -378,9 +378,11 @@ def _contents(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes
 
 
 @contextlib.contextmanager
-def _open(archive: bytes) -> Iterator[zipfile.ZipFile]:
+def _open(archive: Archive) -> Iterator[zipfile.ZipFile]:
     with _broken_zips():
-        opened = zipfile.ZipFile(io.BytesIO(archive))
+        # A mapping has all that is asked of a file here, though not all that a file has.
+        readable: Any = io.BytesIO(archive) if isinstance(archive, bytes) else archive
+        opened = zipfile.ZipFile(readable)
     with opened:
         yield opened
 

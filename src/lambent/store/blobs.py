@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from lambent.errors.families import DependencyError
-from lambent.store.contract import Blob
+from lambent.store.contract import Archive, Blob
 from lambent.store.data_folder import sync_folder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -40,7 +40,7 @@ class FileBlobs:
             for leftover in folder.glob(f"*/{_UNFINISHED_PREFIX}*"):
                 leftover.unlink()
 
-    async def put(self, body: bytes) -> Blob:
+    async def put(self, body: Archive) -> Blob:
         return await asyncio.to_thread(self._put, body)
 
     def open(self, sha256: str) -> AsyncIterator[bytes]:
@@ -79,7 +79,7 @@ class FileBlobs:
             raise KeyError(sha256)
         return self._folder / sha256[:2] / sha256
 
-    def _put(self, body: bytes) -> Blob:
+    def _put(self, body: Archive) -> Blob:
         sha256 = hashlib.sha256(body).hexdigest()
         path = self._path(sha256)
         with _file_failures("store"):
@@ -98,7 +98,7 @@ class FileBlobs:
         sync_folder(self._folder)
         self._lasting_shards.add(shard.name)
 
-    def _write(self, path: Path, body: bytes) -> None:
+    def _write(self, path: Path, body: Archive) -> None:
         unfinished = path.with_name(f"{_UNFINISHED_PREFIX}{next(self._numbers)}-{path.name}")
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:

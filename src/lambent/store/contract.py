@@ -7,6 +7,7 @@ whole or not at all; nothing here relies on an in-process lock for being correct
 database arrive as `DependencyError`.
 """
 
+import mmap
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum, StrEnum
@@ -16,6 +17,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from lambent.domain.alias import Alias
+from lambent.domain.bucket_notification import BucketNotification
 from lambent.domain.caller import Scope
 from lambent.domain.concurrency import Claims, ProvisionedConcurrency
 from lambent.domain.event_invoke import EventInvokeConfig
@@ -176,6 +178,20 @@ class LayerRows(Protocol):
         ...
 
 
+class BucketNotificationRows(Protocol):
+    """Notification configurations of buckets, whose names are unique: of all scopes, whatever the transaction's."""
+
+    async def get(self, bucket: str) -> BucketNotification | None: ...
+
+    async def save(self, notification: BucketNotification) -> None:
+        """Store a bucket's configuration in the place of what it had."""
+        ...
+
+    async def delete(self, bucket: str) -> bool:
+        """Drop a bucket's configuration; say whether it had one."""
+        ...
+
+
 class FunctionTransaction(Protocol):
     """
     Reads and writes of one scope that happen together or not at all.
@@ -194,6 +210,9 @@ class FunctionTransaction(Protocol):
 
     @property
     def event_source_mappings(self) -> EventSourceMappingRows: ...
+
+    @property
+    def bucket_notifications(self) -> BucketNotificationRows: ...
 
     @property
     def layers(self) -> LayerRows: ...
@@ -340,7 +359,7 @@ class Blob(msgspec.Struct, frozen=True):
 class Blobs(Protocol):
     """Immutable byte strings by SHA-256."""
 
-    async def put(self, body: bytes) -> Blob:
+    async def put(self, body: "Archive") -> Blob:
         """Store `body`; on return it is synced to disk. Storing the same bytes again is cheap and fine."""
         ...
 
@@ -370,10 +389,43 @@ class PackageRefused(Exception):
         self.too_large_zipped = too_large_zipped
 
 
+class MappedArchive(mmap.mmap):
+    """
+    A zip in a file, mapped into memory: read where it lies, so that a large one is nowhere whole.
+
+    With what `bytes` has and a mapping lacks, as far as archives are looked at by it. Reading it as a file is for one
+    reader at a time.
+    """
+
+    def __new__(cls, descriptor: int, size_bytes: int) -> "MappedArchive":
+        return super().__new__(cls, descriptor, size_bytes, access=mmap.ACCESS_READ)
+
+    def count(self, part: bytes, begin: int = 0, end: int | None = None) -> int:
+        """Return how often a part occurs, without overlap."""
+        end = len(self) if end is None else end
+        found, at = 0, self.find(part, begin, end)
+        while at >= 0:
+            found, at = found + 1, self.find(part, at + len(part), end)
+        return found
+
+    def startswith(self, part: bytes, begin: int = 0) -> bool:
+        return self[begin : begin + len(part)] == part
+
+    def endswith(self, part: bytes) -> bool:
+        return self[-len(part) :] == part
+
+    def seekable(self) -> bool:
+        return True
+
+
+Archive: TypeAlias = bytes | MappedArchive
+"""A zip: as it came in a request, or read from elsewhere, where its zipped size has no limit of its own."""
+
+
 class Packages(Protocol):
     """Deployment packages: a blob and, beside it, the folder that it unpacks to."""
 
-    async def add(self, archive: bytes) -> Blob:
+    async def add(self, archive: Archive) -> Blob:
         """
         Check a zip, keep it and unpack it.
 
@@ -384,7 +436,7 @@ class Packages(Protocol):
         """
         ...
 
-    async def check(self, archive: bytes) -> Blob:
+    async def check(self, archive: Archive) -> Blob:
         """Check a zip like `add`, keep nothing. Raises PackageRefused."""
         ...
 

@@ -9,6 +9,7 @@ The folder that everything lasting lives in: its format, its lock, its layout.
     packages/   the same, unpacked; functions read their code here
     runtimes/   clients of the runtimes; functions read them, too
     segments/   log segments that are being written
+    neighbours/ what the embedded stand-in for other services keeps, its own user's
     payloads/   bodies of queued events that are too long for state.db
     backup/     the copy of state.db that a backup under way is made from
     run/        execution environments, written down before they start
@@ -28,7 +29,7 @@ from typing import Self
 from lambent.clock import Clock, SystemClock
 from lambent.errors.families import DependencyError, SettingsError
 
-FORMAT = 7
+FORMAT = 8
 """The number of the schema that this version reads and writes: the same as `store.tables.SCHEMA`."""
 
 ROOT_MODE = 0o711
@@ -41,6 +42,7 @@ _FOLDERS = {
     "payloads": 0o700,
     "backup": 0o700,
     "run": 0o700,
+    "neighbours": 0o700,
 }
 FORMAT_FILE = "FORMAT"
 RESTORING_FILE = "RESTORING"
@@ -145,6 +147,10 @@ class DataFolder:
     @property
     def payloads(self) -> Path:
         return self.path / "payloads"
+
+    @property
+    def neighbours(self) -> Path:
+        return self.path / "neighbours"
 
     @property
     def backup(self) -> Path:

@@ -11,6 +11,7 @@ from lambent.domain.caller import Scope
 from lambent.domain.concurrency import Claims, ProvisionedConcurrency
 from lambent.domain.function import LATEST, Function, FunctionName, FunctionVersion
 from lambent.store.aliases import StoredAliases, StoredPolicies
+from lambent.store.bucket_notifications import StoredBucketNotifications
 from lambent.store.contract import Conflict, FunctionChange, MappingChange, ScopeUsage
 from lambent.store.database import Database, Statements
 from lambent.store.event_invoke_configs import StoredEventInvokeConfigs
@@ -192,6 +193,7 @@ class FunctionRows:
         self.aliases = StoredAliases(statements, scope, self._write, self.event_invoke_configs)
         self.policies = StoredPolicies(statements, scope, self._write)
         self.event_source_mappings = StoredEventSourceMappings(statements, scope, self._write_mapping)
+        self.bucket_notifications = StoredBucketNotifications(statements, may_write=changed is not None)
         self.layers = StoredLayers(statements, scope, may_write=changed is not None)
 
     async def function(self, name: FunctionName) -> Function | None:

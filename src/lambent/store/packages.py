@@ -17,7 +17,7 @@ from typing import NoReturn
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError
 from lambent.store import archive as zips
-from lambent.store.contract import Blob, Blobs, PackageRefused
+from lambent.store.contract import Archive, Blob, Blobs, PackageRefused
 
 _log = logging.getLogger("lambent.store")
 
@@ -66,6 +66,7 @@ class FilePackages:
         self._new_limits = zips.ArchiveLimits(
             zipped_max_bytes=quotas.code_zipped_max_bytes, unzipped_max_bytes=quotas.code_unzipped_max_bytes
         )
+        self._read_limits = zips.ArchiveLimits(unzipped_max_bytes=quotas.code_unzipped_max_bytes)
         self._stored_limits = zips.ArchiveLimits(unzipped_max_bytes=quotas.code_unzipped_max_bytes)
         self._slots = asyncio.Semaphore(_UNPACKING_MAX)
         self._flights: dict[str, asyncio.Task[None]] = {}
@@ -77,7 +78,7 @@ class FilePackages:
         except OSError as error:
             raise DependencyError(f"cannot prepare the packages: {error}", retryable=False) from error
 
-    async def add(self, archive: bytes) -> Blob:
+    async def add(self, archive: Archive) -> Blob:
         sha256 = await asyncio.to_thread(_sha256, archive)
         while sha256 not in self._unpacked:
             flight = self._flights.get(sha256)
@@ -88,7 +89,7 @@ class FilePackages:
             await asyncio.wait([flight])
         return await self._blobs.put(archive)
 
-    async def check(self, archive: bytes) -> Blob:
+    async def check(self, archive: Archive) -> Blob:
         sha256 = await asyncio.to_thread(_sha256, archive)
         if sha256 not in self._unpacked:
             async with self._slots:
@@ -142,9 +143,9 @@ class FilePackages:
         flight.add_done_callback(lambda _: self._flights.pop(sha256))
         return flight
 
-    async def _unpack_new(self, sha256: str, archive: bytes) -> None:
+    async def _unpack_new(self, sha256: str, archive: Archive) -> None:
         async with self._slots:
-            tree = await asyncio.to_thread(self._unpack, sha256, archive, self._new_limits)
+            tree = await asyncio.to_thread(self._unpack, sha256, archive, self._limits_of(archive))
             try:
                 # The blob comes after the tree: a zip that does not unpack is never kept.
                 await self._blobs.put(archive)
@@ -176,10 +177,14 @@ class FilePackages:
             await asyncio.to_thread(self._finish, key, merged)
         self._unpacked.add(key)
 
-    def _check(self, archive: bytes) -> None:
-        zips.verify(archive, zips.inspect(archive, self._new_limits))
+    def _limits_of(self, archive: Archive) -> zips.ArchiveLimits:
+        """Return the limits of a new zip: only what came in a request has one of its zipped size."""
+        return self._new_limits if isinstance(archive, bytes) else self._read_limits
 
-    def _unpack(self, sha256: str, archive: bytes, limits: zips.ArchiveLimits) -> Path:
+    def _check(self, archive: Archive) -> None:
+        zips.verify(archive, zips.inspect(archive, self._limits_of(archive)))
+
+    def _unpack(self, sha256: str, archive: Archive, limits: zips.ArchiveLimits) -> Path:
         index = zips.inspect(archive, limits)
         tree = self._folder / f"{_UNPACKING_PREFIX}{next(self._numbers)}-{sha256}"
         try:
@@ -190,7 +195,7 @@ class FilePackages:
         except BaseException:
             _remove(tree)
             raise
-        if limits is self._new_limits:
+        if limits is not self._stored_limits:
             _warn(sha256, index)
         return tree
 
@@ -364,5 +369,5 @@ def _warn(sha256: str, index: zips.ArchiveIndex) -> None:
             _log.warning("%s sha256=%s more=%d", event, sha256, len(names) - _WARNINGS_MAX)
 
 
-def _sha256(archive: bytes) -> str:
+def _sha256(archive: Archive) -> str:
     return hashlib.sha256(archive).hexdigest()

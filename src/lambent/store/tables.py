@@ -24,7 +24,7 @@ from sqlalchemy import (
     or_,
 )
 
-SCHEMA = 7
+SCHEMA = 8
 """The schema number that this release reads and writes; the newest migration's number. Rises with each migration."""
 
 APPLICATION_ID = 0x4C616D62
@@ -225,6 +225,17 @@ Index(
     event_source_mappings.c.region,
     event_source_mappings.c.function_arn,
     event_source_mappings.c.uuid,
+)
+
+bucket_notifications = Table(
+    "bucket_notifications",
+    metadata,
+    # Unique over all accounts and regions.
+    Column("bucket", _NAME, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
 )
 
 layers = Table(

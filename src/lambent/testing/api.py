@@ -28,15 +28,20 @@ from lambent.domain.invocation import Invocation, InvocationOutcome
 from lambent.domain.quotas import Quotas
 from lambent.execution.environment import InitFailure
 from lambent.fleet.contract import Slot
-from lambent.gateway.pipeline import BodyTooLarge, Identity, Pipeline
+from lambent.function_user import own_user
+from lambent.gateway.pipeline import Identity, Pipeline
+from lambent.neighbours.client import Neighbours
+from lambent.neighbours.embedded import EmbeddedServer
+from lambent.neighbours.endpoints import EMBEDDED, Endpoints
 from lambent.protocol.service import Protocols
-from lambent.protocol.wire import WireRequest, WireResponse
+from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Runtimes
 from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.operation import Service
+from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import LogPosition, NewLogEvent
@@ -108,6 +113,12 @@ class KeptAsAsked:
         return ProvisionedState(requested, ProvisionedStatus.READY)
 
 
+def no_neighbours(folder: Path, clock: VirtualClock) -> Neighbours:
+    """Return a table in which no other service is offered."""
+    table = Endpoints(dict.fromkeys(EMBEDDED, "none"))
+    return Neighbours(table, EmbeddedServer(folder, folder, own_user(), [], clock))
+
+
 class InProcessApi:
     """
     An open API. `open_api` makes one.
@@ -153,6 +164,7 @@ class InProcessApi:
                 events=events,
                 destinations=destinations,
                 queues=self.queues.sources,
+                objects=S3Objects(no_neighbours(folder, clock), folder),
                 links=CodeLinks(bytes(32), clock),
                 quotas=quotas,
                 clock=clock,

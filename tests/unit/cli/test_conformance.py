@@ -22,5 +22,5 @@ def test_json_for_programs(lambent: Run) -> None:
     services = {service["name"]: service for service in json.loads(finished.out)["services"]}
     operations = {operation["name"]: operation for operation in services["lambda"]["operations"]}
     verdicts = {member["path"]: member["verdict"] for member in operations["UpdateFunctionCode"]["members"]}
-    assert (verdicts["ZipFile"], verdicts["S3Bucket"]) == ("acts", "refused")
+    assert (verdicts["ZipFile"], verdicts["ImageUri"]) == ("acts", "refused")
     assert operations["CreateCapacityProvider"]["is_offered"] is False

@@ -10,6 +10,7 @@ import pytest
 
 from lambent.store import backup_format as form
 from lambent.store.backup_format import Header
+from lambent.store.tables import SCHEMA
 from lambent.testing.backups import pack
 from lambent.testing.stores import make_sqlite
 
@@ -20,7 +21,7 @@ Run = Callable[..., Any]
 def backup(tmp_path: Path) -> Path:
     """A backup of a server that kept nothing yet."""
     make_sqlite(tmp_path / "state.db")
-    header = Header(form.FORMAT, "0.1.0", 6, "2026-11-30T08:00:00+00:00")
+    header = Header(form.FORMAT, "0.1.0", SCHEMA, "2026-11-30T08:00:00+00:00")
     members = [
         (form.HEADER_NAME, msgspec.json.encode(header)),
         ("state.db", (tmp_path / "state.db").read_bytes()),
@@ -36,7 +37,7 @@ def test_it_says_what_it_made(lambent: Run, backup: Path, tmp_path: Path) -> Non
     done = lambent("restore", "b", "--data-dir", "new")
     assert (done.code, done.err) == (0, "")
     assert done.out == "new: restored from b, made 2026-11-30T08:00:00+00:00 by Lambent 0.1.0\n"
-    assert (tmp_path / "new" / "FORMAT").read_text() == "lambent 6\n"
+    assert (tmp_path / "new" / "FORMAT").read_text() == f"lambent {SCHEMA}\n"
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,11 @@ def test_settings_reach_the_server_and_ready_is_printed(lambent: Run, monkeypatc
 
     monkeypatch.setattr("lambent.app.run", run)
     finished = lambent("serve", "--port", "1234", "--accept-inert")
-    assert (finished.code, finished.out) == (0, "ready http://127.0.0.1:1234\n")
+    ready, about = finished.out.splitlines()
+    assert (finished.code, ready) == (0, "ready http://127.0.0.1:1234")
+    # Whoever starts it is told once that it is one.
+    assert about.startswith("an embedded stand-in for development answers dynamodb, ")
+    assert about.endswith("--neighbour NAME=URL names a real server")
     assert (served[0].server.port, served[0].api.accept_inert, served[0].sandbox.environments_max) == (1234, True, 1000)
 
 

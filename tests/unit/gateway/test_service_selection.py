@@ -76,3 +76,23 @@ def test_a_signature_wins() -> None:
     """A signed request says itself what it is for."""
     credential = Credential("AKID", "us-east-1", "sqs")
     assert select_service(credential, {"x-amz-target": "Logs_20140328.X"}, "/2015-03-31/functions") == "sqs"
+
+
+@pytest.mark.parametrize(
+    ("headers", "path", "query"),
+    [
+        ({"host": "s3.localhost:4566"}, "/bucket/key", ""),
+        ({"host": "bucket.s3.eu-west-1.localhost:4566"}, "/key", ""),
+        ({"host": "127.0.0.1:4566"}, "/bucket/key", "AWSAccessKeyId=a&Signature=b&Expires=1"),
+        ({"host": "127.0.0.1:4566", "content-type": "multipart/form-data; boundary=x"}, "/bucket", ""),
+    ],
+)
+def test_s3_without_a_signature_of_version_4(headers: dict[str, str], path: str, query: str) -> None:
+    """By its host, the older signature, or the form of a browser."""
+    assert select_service(None, headers, path, query) == "s3"
+
+
+def test_other_names_of_hosts_are_not_s3() -> None:
+    """Nor is a path alone."""
+    assert select_service(None, {"host": "a.lambda-url.us-east-1.localhost"}, "/bucket/key") is None
+    assert select_service(None, {"host": "127.0.0.1:4566"}, "/bucket/key") is None

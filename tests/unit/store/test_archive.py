@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambent.store.archive import CANNOT_UNZIP, EMPTY, ArchiveLimits, extract, inspect, verify
-from lambent.store.contract import PackageRefused
+from lambent.store.contract import MappedArchive, PackageRefused
 
 LIMITS = ArchiveLimits(zipped_max_bytes=52_428_800, unzipped_max_bytes=262_144_000)
 UNIX, DOS = 3, 0
@@ -485,3 +485,30 @@ def test_a_damaged_zip_is_refused_or_unpacked_and_never_a_crash(changes: list[tu
     for archive in (bytes(damaged), bytes(damaged[:cut])):
         with tempfile.TemporaryDirectory() as folder, contextlib.suppress(PackageRefused):
             unpack(archive, Path(folder))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_a_mapped_zip_is_like_one_in_memory(tmp_path: Path, compression: int) -> None:
+    """Read where it lies: inspected, verified and unpacked to the same."""
+    archive = make_zip(Entry("a/b.txt", b"hello"), Entry("c", os.urandom(100_000)), compression=compression)
+    with tempfile.TemporaryFile() as file:
+        file.write(archive)
+        file.flush()
+        mapped = MappedArchive(file.fileno(), len(archive))
+    assert mapped.startswith(b"PK") and mapped.endswith(archive[-5:])
+    assert mapped.count(b"PK\x01\x02") == archive.count(b"PK\x01\x02")
+    index = inspect(mapped, LIMITS)
+    verify(mapped, index)
+    extract(mapped, index, tmp_path / "tree")
+    assert (tmp_path / "tree" / "a" / "b.txt").read_bytes() == b"hello"
+    assert index.unzipped_bytes == inspect(archive, LIMITS).unzipped_bytes
+
+
+def test_a_mapped_file_that_is_no_zip() -> None:
+    """It is refused like any other."""
+    with tempfile.TemporaryFile() as file:
+        file.write(b"no zip")
+        file.flush()
+        mapped = MappedArchive(file.fileno(), 6)
+    with pytest.raises(PackageRefused, match="Could not unzip"):
+        inspect(mapped, LIMITS)

@@ -35,6 +35,7 @@ from lambent.services.lambda_.runtime_management import RuntimeManagement
 from lambent.services.lambda_.tags import Tags
 from lambent.services.lambda_.versions import Versions
 from lambent.services.operation import BodyLimit, Service, collect_handlers
+from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs.source_queues import SourceQueues
 from lambent.store.contract import FunctionStore, Packages
 
@@ -50,6 +51,7 @@ def service(
     provisioned: ProvisionedStates,
     destinations: Destinations,
     queues: SourceQueues,
+    objects: S3Objects,
     links: CodeLinks,
     quotas: Quotas,
     clock: Clock,
@@ -64,15 +66,16 @@ def service(
         # Observed: `InvokeFunction` is how the service calls the operation here (field reports).
         "InvokeFunction",
     )
+    intake = PackageIntake(packages, objects, quotas)
     return Service(
         name="lambda",
         handlers=CrossAccount(store).open(
             collect_handlers(
-                Functions(store, packages, rules, activation, destinations, links, quotas, clock),
+                Functions(store, packages, intake, rules, activation, destinations, links, quotas, clock),
                 Versions(store, activation, quotas, clock),
                 Aliases(store, clock),
                 Permissions(store, clock),
-                Layers(store, PackageIntake(packages), links, quotas, clock),
+                Layers(store, intake, links, quotas, clock),
                 LayerPermissions(store, clock),
                 RuntimeManagement(store, clock),
                 FunctionConcurrency(store, quotas),

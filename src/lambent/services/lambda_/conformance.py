@@ -23,7 +23,7 @@ _MAPPING = (
 )
 """Members of both CreateEventSourceMapping and UpdateEventSourceMapping."""
 
-_NOT_FROM_S3 = "code from S3 comes with a later version"
+_NO_REFERENCE = "code is copied from S3; nothing but COPY is taken"
 _NO_IMAGES = "container images come with a later version; deployment packages are zips"
 _NO_KEYS = "there are no keys here: nothing is encrypted with one"
 _NO_VPC = "there is no VPC here: where functions may go, the server's egress setting says"
@@ -44,7 +44,8 @@ JUDGEMENTS = Judgements(
         "CreateAlias": f"{_NAME} Name FunctionVersion RoutingConfig.AdditionalVersionWeights",
         "CreateEventSourceMapping": f"EventSourceArn Tags {_MAPPING}",
         "CreateFunction": (
-            f"{_NAME} {_SETTINGS} Code.ZipFile Publish PackageType Tags Architectures TenancyConfig.TenantIsolationMode"
+            f"{_NAME} {_SETTINGS} Code.ZipFile Code.S3Bucket Code.S3Key Code.S3ObjectVersion Publish PackageType Tags "
+            "Architectures TenancyConfig.TenantIsolationMode"
         ),
         "DeleteAlias": f"{_NAME} Name",
         "DeleteEventSourceMapping": "UUID",
@@ -82,7 +83,10 @@ JUDGEMENTS = Judgements(
         "ListProvisionedConcurrencyConfigs": f"{_NAME} Marker MaxItems",
         "ListTags": "Resource",
         "ListVersionsByFunction": f"{_NAME} Marker MaxItems",
-        "PublishLayerVersion": "LayerName Content.ZipFile CompatibleArchitectures CompatibleRuntimes",
+        "PublishLayerVersion": (
+            "LayerName Content.ZipFile Content.S3Bucket Content.S3Key Content.S3ObjectVersion CompatibleArchitectures "
+            "CompatibleRuntimes"
+        ),
         "PublishVersion": f"{_NAME} CodeSha256 RevisionId",
         "PutFunctionConcurrency": f"{_NAME} ReservedConcurrentExecutions",
         "PutFunctionEventInvokeConfig": f"{_NAME} Qualifier {_EVENTS}",
@@ -96,7 +100,9 @@ JUDGEMENTS = Judgements(
         "UntagResource": "Resource TagKeys",
         "UpdateAlias": f"{_NAME} Name FunctionVersion RoutingConfig.AdditionalVersionWeights RevisionId",
         "UpdateEventSourceMapping": f"UUID {_MAPPING}",
-        "UpdateFunctionCode": f"{_NAME} ZipFile Architectures Publish DryRun RevisionId",
+        "UpdateFunctionCode": (
+            f"{_NAME} ZipFile S3Bucket S3Key S3ObjectVersion Architectures Publish DryRun RevisionId"
+        ),
         "UpdateFunctionEventInvokeConfig": f"{_NAME} Qualifier {_EVENTS}",
         "UpdateFunctionConfiguration": f"{_NAME} {_SETTINGS} RevisionId",
     },
@@ -143,18 +149,9 @@ JUDGEMENTS = Judgements(
     },
     taken={},
     refused={
-        "Code.S3Bucket": _NOT_FROM_S3,
-        "Code.S3Key": _NOT_FROM_S3,
-        "Code.S3ObjectVersion": _NOT_FROM_S3,
-        "Code.S3ObjectStorageMode": _NOT_FROM_S3,
-        "Content.S3Bucket": _NOT_FROM_S3,
-        "Content.S3Key": _NOT_FROM_S3,
-        "Content.S3ObjectVersion": _NOT_FROM_S3,
-        "Content.S3ObjectStorageMode": _NOT_FROM_S3,
-        "UpdateFunctionCode:S3Bucket": _NOT_FROM_S3,
-        "UpdateFunctionCode:S3Key": _NOT_FROM_S3,
-        "UpdateFunctionCode:S3ObjectVersion": _NOT_FROM_S3,
-        "UpdateFunctionCode:S3ObjectStorageMode": _NOT_FROM_S3,
+        "Code.S3ObjectStorageMode": _NO_REFERENCE,
+        "Content.S3ObjectStorageMode": _NO_REFERENCE,
+        "UpdateFunctionCode:S3ObjectStorageMode": _NO_REFERENCE,
         "Code.ImageUri": _NO_IMAGES,
         "UpdateFunctionCode:ImageUri": _NO_IMAGES,
         "ImageConfig": f"{_NO_IMAGES}; stored with `--accept-inert`",

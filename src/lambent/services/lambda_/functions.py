@@ -59,6 +59,7 @@ class Functions:
         self,
         store: FunctionStore,
         packages: Packages,
+        intake: PackageIntake,
         rules: ConfigurationRules,
         activation: Activation,
         destinations: Destinations,
@@ -68,7 +69,7 @@ class Functions:
     ) -> None:
         self._store = store
         self._packages = packages
-        self._intake = PackageIntake(packages)
+        self._intake = intake
         self._rules = rules
         self._activation = activation
         self._destinations = destinations
@@ -94,7 +95,7 @@ class Functions:
         tags = dict(request.get("Tags") or {})
         if tags:
             check_tags(tags, self._quotas)
-        package = await self._intake.add(request["Code"])
+        package = await self._intake.add(target.scope, request["Code"])
         await check_unzipped(self._packages, package.sha256, configuration.layers, self._quotas)
         function = Function(scope=target.scope, name=target.name, function_id=self._clock.new_id(), tags=tags)
         latest = FunctionVersion(
@@ -203,7 +204,7 @@ class Functions:
             raise InvalidParameterValueException("PublishTo is not offered by this version of Lambent")
         architectures = self._rules.architectures(request.get("Architectures"))
         is_dry_run = bool(request.get("DryRun"))
-        package = await (self._intake.check(request) if is_dry_run else self._intake.add(request))
+        package = await (self._intake.check if is_dry_run else self._intake.add)(target.scope, request)
         code = Code(package.sha256, package.size_bytes)
         if not is_dry_run:
             await check_unzipped(self._packages, code.sha256, before.configuration.layers, self._quotas)

@@ -47,7 +47,7 @@ class Layers:
     @operation("PublishLayerVersion")
     async def publish(self, caller: Caller, request: PublishLayerVersionRequest) -> Mapping[str, Any]:
         scope, name = own_layer(caller, request["LayerName"], "lambda:PublishLayerVersion")
-        package = await self._packages.add(request["Content"])
+        package = await self._packages.add(scope, request["Content"])
         runtimes = request.get("CompatibleRuntimes")
         architectures = request.get("CompatibleArchitectures")
         async with self._store.transaction(scope) as tx:

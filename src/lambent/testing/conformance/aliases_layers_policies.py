@@ -1,5 +1,5 @@
 """
-What every store must do with aliases, event invoke configs, resource policies and layers.
+What every store must do with aliases, event invoke configs, notifications of buckets, resource policies and layers.
 
 A subclass of each needs a fixture `adapter` that gives a `StoreAdapter` over an empty store.
 """
@@ -7,6 +7,7 @@ A subclass of each needs a fixture `adapter` that gives a `StoreAdapter` over an
 import msgspec
 
 from lambent.domain.alias import Alias
+from lambent.domain.bucket_notification import BucketNotification, Rule
 from lambent.domain.caller import Scope
 from lambent.domain.event_invoke import EventInvokeConfig
 from lambent.domain.function import LATEST, FunctionName
@@ -214,6 +215,31 @@ class EventInvokeConfigStoreConformance:
             await tx.delete_function(F)
             assert await tx.event_invoke_configs.list(F) == []
             assert len(await tx.event_invoke_configs.list(G)) == 1
+
+
+class BucketNotificationStoreConformance:
+    """Promises of `BucketNotificationRows`."""
+
+    @with_stores
+    async def test_a_bucket_has_one_under_its_name_alone(self, stores: Stores) -> None:
+        """Whichever scope the transaction is of; saved again it is replaced, deleted it is gone."""
+        rules = (Rule("a", "arn", ("s3:ObjectCreated:*",), "in/", None), Rule("b", "other", ("s3:ObjectAcl:Put",)))
+        first = BucketNotification("media", SCOPE, rules)
+        async with stores.functions.transaction(SCOPE) as tx:
+            assert await tx.bucket_notifications.get("media") is None
+            await tx.bucket_notifications.save(first)
+            assert await tx.bucket_notifications.get("media") == first
+        second = BucketNotification("media", OTHER_REGION, rules[1:])
+        async with stores.functions.transaction(OTHER_REGION) as tx:
+            assert await tx.bucket_notifications.get("media") == first
+            await tx.bucket_notifications.save(second)
+        async with stores.functions.snapshot(SCOPE) as reading:
+            assert await reading.bucket_notifications.get("media") == second
+            assert await reading.bucket_notifications.get("Media") is None
+        async with stores.functions.transaction(SCOPE) as tx:
+            assert await tx.bucket_notifications.delete("media")
+            assert not await tx.bucket_notifications.delete("media")
+            assert await tx.bucket_notifications.get("media") is None
 
 
 class PolicyStoreConformance:

@@ -1,15 +1,21 @@
 """Code as requests bring it: what is taken in, and the words for what is not."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from lambent.domain.caller import Scope
 from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import CodeStorageExceededException, InvalidParameterValueException
 from lambent.errors.families import RequestEntityTooLargeException
 from lambent.services.lambda_.code import PackageIntake, check_storage
+from lambent.services.s3.objects import ObjectTooLarge, S3Error
 from lambent.store.contract import Blob, PackageRefused, ScopeUsage
+
+SCOPE = Scope("000000000000", "us-east-1")
 
 
 class FakePackages:
@@ -29,14 +35,64 @@ class FakePackages:
         return Blob("0" * 64, len(archive))
 
 
+class FakeObjects:
+    """S3 with one object, or one error."""
+
+    def __init__(self, raised: Exception | None = None) -> None:
+        self.raised = raised
+        self.asked: list[tuple[Any, ...]] = []
+
+    @contextlib.asynccontextmanager
+    async def open(self, *asked: Any) -> AsyncIterator[bytes]:
+        self.asked.append(asked)
+        if self.raised is not None:
+            raise self.raised
+        yield b"from s3"
+
+
+def intake_of(packages: Any, objects: Any = None) -> PackageIntake:
+    return PackageIntake(packages, objects or FakeObjects(), Quotas())
+
+
 def test_a_zip_is_kept_or_only_checked() -> None:
     """`add` keeps it, `check` does not; both say what it is."""
     packages: Any = FakePackages()
-    intake = PackageIntake(packages)
-    assert asyncio.run(intake.check({"ZipFile": b"zip"})) == Blob("0" * 64, 3)
+    intake = intake_of(packages)
+    assert asyncio.run(intake.check(SCOPE, {"ZipFile": b"zip"})) == Blob("0" * 64, 3)
     assert packages.kept == []
-    assert asyncio.run(intake.add({"ZipFile": b"zip"})) == Blob("0" * 64, 3)
+    assert asyncio.run(intake.add(SCOPE, {"ZipFile": b"zip"})) == Blob("0" * 64, 3)
     assert packages.kept == [b"zip"]
+
+
+@pytest.mark.parametrize("version", [None, "v1"])
+def test_code_is_read_from_s3(version: str | None) -> None:
+    """Up to the size that a package may have unzipped."""
+    packages: Any = FakePackages()
+    objects = FakeObjects()
+    code = {"S3Bucket": "bkt", "S3Key": "k", "S3ObjectVersion": version, "S3ObjectStorageMode": "COPY"}
+    given = {name: value for name, value in code.items() if value is not None}
+    assert asyncio.run(intake_of(packages, objects).add(SCOPE, given)) == Blob("0" * 64, 7)
+    assert packages.kept == [b"from s3"]
+    assert objects.asked == [(SCOPE, "bkt", "k", version, 262_144_000)]
+
+
+@pytest.mark.parametrize(
+    ("raised", "text"),
+    [
+        (
+            S3Error("NoSuchKey", "The specified key does not exist."),
+            "Error occurred while GetObject. S3 Error Code: NoSuchKey. "
+            "S3 Error Message: The specified key does not exist.",
+        ),
+        (ObjectTooLarge(), "Unzipped size must be smaller than 262144000 bytes"),
+    ],
+)
+def test_what_s3_says_goes_to_the_caller(raised: Exception, text: str) -> None:
+    """In Lambda's words."""
+    packages: Any = FakePackages()
+    with pytest.raises(InvalidParameterValueException) as excinfo:
+        asyncio.run(intake_of(packages, FakeObjects(raised)).add(SCOPE, {"S3Bucket": "bkt", "S3Key": "k"}))
+    assert excinfo.value.message == text
 
 
 @pytest.mark.parametrize(
@@ -44,17 +100,25 @@ def test_a_zip_is_kept_or_only_checked() -> None:
     [
         ({}, "Please provide a source for function code."),
         ({"ImageUri": "x"}, "Please don't provide ImageUri when updating a function with packageType Zip."),
-        ({"ZipFile": b"zip", "S3Bucket": "bkt"}, "S3Bucket is not offered by this version of Lambent"),
-        ({"S3Key": "k"}, "S3Key is not offered by this version of Lambent"),
+        (
+            {"ZipFile": b"zip", "S3Bucket": "bkt"},
+            "Please do not provide other FunctionCode parameters when providing a ZipFile.",
+        ),
+        ({"S3Key": "k"}, "Please provide both S3Bucket and S3Key: S3Bucket is missing."),
+        ({"S3Bucket": "bkt"}, "Please provide both S3Bucket and S3Key: S3Key is missing."),
+        (
+            {"S3Bucket": "b", "S3Key": "k", "S3ObjectStorageMode": "REFERENCE"},
+            "S3ObjectStorageMode is not offered by this version of Lambent",
+        ),
         ({"ZipFile": b"zip", "SourceKMSKeyArn": "k"}, "SourceKMSKeyArn is not offered by this version of Lambent"),
     ],
 )
 def test_sources_that_are_not_taken(code: dict[str, Any], text: str) -> None:
     """Each is refused by name, and nothing is kept."""
     packages: Any = FakePackages()
-    for take in (PackageIntake(packages).add, PackageIntake(packages).check):
+    for take in (intake_of(packages).add, intake_of(packages).check):
         with pytest.raises(InvalidParameterValueException) as excinfo:
-            asyncio.run(take(code))
+            asyncio.run(take(SCOPE, code))
         assert excinfo.value.message == text
     assert packages.kept == []
 
@@ -65,9 +129,9 @@ def test_sources_that_are_not_taken(code: dict[str, Any], text: str) -> None:
 def test_packages_that_cannot_be_used(too_large: bool, error: type[Exception]) -> None:
     """What the store says goes to the caller; a zip that is too large is 413, all else 400."""
     packages: Any = FakePackages(PackageRefused("why", too_large_zipped=too_large))
-    for take in (PackageIntake(packages).add, PackageIntake(packages).check):
+    for take in (intake_of(packages).add, intake_of(packages).check):
         with pytest.raises(error, match=r"^why$"):
-            asyncio.run(take({"ZipFile": b"zip"}))
+            asyncio.run(take(SCOPE, {"ZipFile": b"zip"}))
 
 
 def test_storage_is_full_to_the_byte() -> None:

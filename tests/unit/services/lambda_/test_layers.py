@@ -28,7 +28,7 @@ Story = Callable[[Callable[[Layers, FunctionStore], Awaitable[None]]], None]
 class Intake:
     """Takes in everything, as ten bytes."""
 
-    async def add(self, content: Any) -> Blob:
+    async def add(self, scope: Scope, content: Any) -> Blob:
         return Blob("0" * 64, 10)
 
 

@@ -1,0 +1,293 @@
+"""
+The embedded server for a few neighbours: moto, in a process of its own.
+
+A development stand-in, started when somebody asks for the first time. The process is never root, ends with the server
+however that ends, and is watched: one that has ended, or does not answer, is started again by the next request that
+wants it, sooner or later according to how often that happened.
+"""
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+import logging
+import os
+import socket
+import stat
+import sys
+import tempfile
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+from typing import Any
+
+from lambent.clock import Clock
+from lambent.domain.caller import Scope
+from lambent.function_user import FunctionUser
+from lambent.neighbours.message import NeighbourUnavailable, Outgoing
+
+_log = logging.getLogger("lambent.neighbours")
+
+STATE_MAX_BYTES = 1 << 30
+"""What it keeps in all. Beyond it writes get 503."""
+
+NOT_INSTALLED = "the embedded server is not installed; `pip install lambent[neighbours]` (`make serve`) adds it"
+
+_SAVE_EVERY_S = 30.0
+_READY_S = 120.0
+"""Loading moto takes a second or two, reading a full state several; on a busy machine many times as much."""
+_STOP_S = 60.0
+"""What saving a full state may take on a slow disk."""
+_PING_EVERY_S = 15.0
+_PING_S = 60.0
+"""Writing a full state holds everybody up, the answer to a ping does not wait for it. Assumed."""
+_BACKOFF_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+_HEALTHY_S = 60.0
+"""After so long the failures before are forgotten."""
+_SOCKET_PATH_MAX = 100
+"""Documented: unix(7), 108 bytes; macOS has 104."""
+
+_MODULE = "lambent.neighbours.embedded_process"
+
+
+def describe(services: list[str]) -> str:
+    """Return a line on what the embedded server answers, for the start and for `lambent doctor`; empty for nothing."""
+    if not services:
+        return ""
+    return (
+        f"an embedded stand-in for development answers {', '.join(services)}; --neighbour NAME=URL names a real server"
+    )
+
+
+class EmbeddedServer:
+    """
+    Starts the process, watches it, ends it.
+
+    Args:
+        folder: for its state; this class makes it the user's.
+        run: for its socket.
+        user: whom the process becomes where the server is root.
+        services: that it answers.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        run: Path,
+        user: FunctionUser,
+        services: list[str],
+        clock: Clock,
+        *,
+        state_max_bytes: int = STATE_MAX_BYTES,
+    ) -> None:
+        self._folder = folder
+        self._run = run
+        self._user = user
+        self._services = services
+        self._clock = clock
+        self._state_max_bytes = state_max_bytes
+        self._listener: socket.socket | None = None
+        self._own_run: str | None = None
+        self._socket = ""
+        self._process: Process | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._is_closed = False
+        self._failures = 0
+        self._not_before = 0.0
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Say whether this machine has what it needs; nothing is loaded."""
+        return importlib.util.find_spec("moto") is not None and importlib.util.find_spec("flask") is not None
+
+    @property
+    def socket_path(self) -> str:
+        """Where it listens. Only after `ensure_running`."""
+        assert self._socket
+        return self._socket
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that runs now."""
+        return None if self._process is None else self._process.pid
+
+    async def ensure_running(self) -> None:
+        """
+        Return when the process takes requests; start it where there is none. Concurrent calls start one.
+
+        Raises:
+            NeighbourUnavailable: it does not start, or failed so recently that it is not tried again yet.
+        """
+        if self._process is not None:
+            return
+        if self._starting is None:
+            if self._is_closed:
+                raise NeighbourUnavailable("the server is stopping")
+            if (wait_s := self._not_before - self._clock.monotonic()) > 0:
+                raise NeighbourUnavailable(
+                    f"the embedded server has failed and is started again in {wait_s:.0f} s",
+                    headers={"retry-after": str(int(wait_s) + 1)},
+                )
+            self._starting = asyncio.create_task(self._start(), name="start of the embedded server")
+            self._starting.add_done_callback(self._started)
+        # A caller that gives up leaves the others' start alone.
+        await asyncio.shield(self._starting)
+
+    def addressed(self, request: Outgoing, service: str, scope: Scope) -> Outgoing:
+        """Return a request as the process takes it: with its service, and the account and region that it is for."""
+        headers = {name: value for name, value in request.headers.items() if not name.startswith("x-moto-")}
+        headers["x-lambent-service"] = service
+        headers["x-moto-account-id"] = scope.account
+        headers["host"] = f"{service}.{scope.region}.amazonaws.com" if service == "s3" else "localhost"
+        if request.is_signed:
+            signing = "dynamodb" if service == "dynamodbstreams" else service
+            headers["authorization"] = (
+                f"AWS4-HMAC-SHA256 Credential={scope.account}/20200101/{scope.region}/{signing}/aws4_request, "
+                "SignedHeaders=host, Signature=0"
+            )
+        request.headers = headers
+        return request
+
+    async def close(self) -> None:
+        """Let the process save its state and end."""
+        self._is_closed = True
+        if self._starting is not None:
+            with contextlib.suppress(NeighbourUnavailable):
+                await self._starting
+        process = self._process
+        if process is not None:
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                async with asyncio.timeout(_STOP_S):
+                    await process.wait()
+            except TimeoutError:
+                _log.error("neighbours.embedded_killed reason=%s", "it did not end")
+                process.kill()
+                await process.wait()
+        if self._watching is not None:
+            await self._watching
+        self._stop_listening()
+        if self._own_run is not None:
+            os.rmdir(self._own_run)  # noqa: PTH106
+
+    async def _start(self) -> None:
+        try:
+            listener = self._listen()
+            self._prepare_folder()
+        except OSError as error:
+            raise NeighbourUnavailable(f"the embedded server cannot be started: {error}") from error
+        configuration = {
+            "socket": listener.fileno(),
+            "folder": str(self._folder),
+            "services": self._services,
+            "uid": self._user.uid,
+            "gid": self._user.gid,
+            "most_bytes": self._state_max_bytes,
+            "every_s": _SAVE_EVERY_S,
+        }
+        began = self._clock.monotonic()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", _MODULE, json.dumps(configuration),
+            stdin=PIPE, stdout=PIPE, stderr=None, pass_fds=[listener.fileno()], start_new_session=True,
+            cwd="/", env=_environment(self._folder),
+        )  # fmt: skip
+        assert process.stdout is not None
+        line = b""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_READY_S):
+                line = await process.stdout.readline()
+        if line.strip() != b"ready":
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            code = await process.wait()
+            self._stop_listening()
+            raise NeighbourUnavailable(f"the embedded server did not start (exit code {code}): see the server's log")
+        took_s = self._clock.monotonic() - began
+        _log.info("neighbours.embedded_started pid=%d took_s=%.1f", process.pid, took_s)
+        self._process = process
+        self._watching = asyncio.create_task(self._watch(process), name="watch of the embedded server")
+
+    def _started(self, starting: "asyncio.Task[None]") -> None:
+        self._starting = None
+        if not starting.cancelled() and starting.exception() is not None:
+            self._failed()
+
+    def _failed(self) -> None:
+        self._failures += 1
+        wait_s = _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
+        self._not_before = self._clock.monotonic() + wait_s
+        _log.error("neighbours.embedded_failed failures=%d again_in_s=%.0f", self._failures, wait_s)
+
+    async def _watch(self, process: Process) -> None:
+        """Return when the process has ended; kill it when it does not answer."""
+        began = self._clock.monotonic()
+        ending = asyncio.create_task(process.wait())
+        while not ending.done():
+            await asyncio.wait([ending], timeout=_PING_EVERY_S)
+            if not ending.done() and not self._is_closed and not await self._answers():
+                _log.error("neighbours.embedded_killed reason=%s", "it does not answer")
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+        self._process = None
+        # Whoever has connected meanwhile hears that nobody is there, instead of waiting for the next start.
+        self._stop_listening()
+        if self._is_closed:
+            return
+        _log.error("neighbours.embedded_ended pid=%d code=%s", process.pid, ending.result())
+        if self._clock.monotonic() - began > _HEALTHY_S:
+            self._failures = 0
+        self._failed()
+
+    async def _answers(self) -> bool:
+        try:
+            async with asyncio.timeout(_PING_S):
+                reader, writer = await asyncio.open_unix_connection(self._socket)
+                try:
+                    writer.write(b"GET / HTTP/1.0\r\nHost: localhost\r\nX-Lambent-Service: ping\r\n\r\n")
+                    return b" 204 " in await reader.readline()
+                finally:
+                    writer.close()
+        except (OSError, TimeoutError):
+            return False
+
+    def _listen(self) -> socket.socket:
+        """Return the listening socket, which is as old as the process, and a little older."""
+        if self._listener is None:
+            path = str(self._run / "neighbours.sock")
+            if len(os.fsencode(path)) > _SOCKET_PATH_MAX:
+                self._own_run = self._own_run or tempfile.mkdtemp(prefix="lambent-")
+                path = f"{self._own_run}/neighbours.sock"
+            Path(path).unlink(missing_ok=True)
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                listener.bind(path)
+                Path(path).chmod(0o600)
+                listener.listen(512)
+            except BaseException:
+                listener.close()
+                raise
+            self._listener, self._socket = listener, path
+        return self._listener
+
+    def _stop_listening(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+            Path(self._socket).unlink(missing_ok=True)
+
+    def _prepare_folder(self) -> None:
+        """Give the folder to the user, with what is in it: it may have been another one's."""
+        if os.geteuid() != 0:
+            return
+        os.chown(self._folder, self._user.uid, self._user.gid)
+        for path in self._folder.iterdir():
+            # The user could have put another name of somebody else's file here.
+            if (found := path.lstat()).st_nlink == 1 and stat.S_ISREG(found.st_mode):
+                os.chown(path, self._user.uid, self._user.gid, follow_symlinks=False)
+
+
+def _environment(folder: Path) -> dict[str, Any]:
+    # Nothing of the server's own: it may hold credentials, and settings of moto and boto3.
+    kept = {name: value for name in ("PATH", "LANG", "LC_ALL") if (value := os.environ.get(name)) is not None}
+    return {**kept, "HOME": str(folder), "TMPDIR": str(folder), "AWS_EC2_METADATA_DISABLED": "true"}

@@ -1,0 +1,424 @@
+"""
+The embedded server's own process: moto's applications for a few services, behind one door.
+
+Started by `embedded.py` with its configuration as JSON in the only argument, a listening socket, and a pipe as its
+standard input, whose end means: save and go. Where it is started as root it becomes another user once everything is
+loaded, before it reads or serves anything. Says `ready` on its standard output, and nothing else there.
+"""
+
+import contextlib
+import fcntl
+import io
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lambent.neighbours import embedded_state
+
+SERVICE_HEADER = "HTTP_X_LAMBENT_SERVICE"
+PING = "ping"
+
+_FORM = "application/x-www-form-urlencoded"
+_BODY_IN_MEMORY_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 18
+_MEASURE_EVERY_S = 5.0
+"""A full state is measured by writing it: not for each request that is refused."""
+_LAST_REQUESTS_S = 20.0
+"""What requests in flight get before the last save."""
+
+_StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+_Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+FULL = (
+    "The embedded server holds {limit} bytes at most, and would hold more. Delete something, or use a real server: "
+    "--neighbour {service}=URL"
+)
+
+
+class SharedLock:
+    """Requests hold it together; a save holds it alone."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._is_alone = False
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_alone)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def alone(self, timeout_s: float | None = None) -> Iterator[None]:
+        with self._changed:
+            # Who waits keeps newcomers out: a busy server is saved, too.
+            self._changed.wait_for(lambda: not self._is_alone)
+            self._is_alone = True
+            self._changed.wait_for(lambda: not self._inside, timeout_s)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._is_alone = False
+                self._changed.notify_all()
+
+
+class Keeper:
+    """
+    Saves the state when it has changed, and says when it is full.
+
+    Args:
+        write: writes the state, returns its bytes.
+        size_bytes: of the state as it was loaded.
+    """
+
+    def __init__(self, write: Callable[[], int], size_bytes: int, *, most_bytes: int, every_s: float) -> None:
+        self.lock = SharedLock()
+        self._write = write
+        self._most_bytes = most_bytes
+        self._every_s = every_s
+        self._saved_bytes = size_bytes
+        self._more_bytes = 0
+        """What has come since, at most."""
+        self._changes = threading.Event()
+        self._measured_at = -_MEASURE_EVERY_S
+        self._guard = threading.Lock()
+
+    @property
+    def limit_bytes(self) -> int:
+        return self._most_bytes
+
+    def changed(self, more_bytes: int) -> None:
+        """Note a change, and what it may have added."""
+        with self._guard:
+            self._more_bytes += more_bytes
+        self._changes.set()
+
+    def has_room(self, more_bytes: int) -> bool:
+        """Say whether so much more may come in. May take as long as a save."""
+        with self._guard:
+            if self._saved_bytes + self._more_bytes + more_bytes <= self._most_bytes:
+                return True
+            now = time.monotonic()
+            if now - self._measured_at < _MEASURE_EVERY_S:
+                return False
+            self._measured_at = now
+        # What was deleted or written over meanwhile is known only when all is written.
+        self.save()
+        with self._guard:
+            return self._saved_bytes + self._more_bytes + more_bytes <= self._most_bytes
+
+    def save(self, timeout_s: float | None = None) -> None:
+        """Write the state, if it has changed."""
+        with self.lock.alone(timeout_s):
+            if not self._changes.is_set():
+                return
+            self._changes.clear()
+            try:
+                size = self._write()
+            except Exception as error:
+                self._changes.set()
+                say(f"neighbours.state_not_saved reason={f'{type(error).__name__}: {error}'!r}")
+                return
+            with self._guard:
+                self._saved_bytes, self._more_bytes = size, 0
+
+    def keep(self) -> None:
+        """Save from time to time, for ever."""
+        while True:
+            self._changes.wait()
+            time.sleep(self._every_s)
+            self.save()
+
+
+class Door:
+    """
+    The WSGI application: takes bodies in, keeps the state from growing, and asks the application of the service.
+
+    Args:
+        applications: by service.
+        size_of_copy: returns how much a request adds that has no body.
+    """
+
+    def __init__(
+        self, applications: dict[str, _Application], keeper: Keeper, size_of_copy: Callable[[dict[str, Any]], int]
+    ) -> None:
+        self._applications = applications
+        self._keeper = keeper
+        self._size_of_copy = size_of_copy
+
+    def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
+        service = environ.pop(SERVICE_HEADER, "")
+        if service == PING:
+            start_response("204 No Content", [])
+            return [b""]
+        application = self._applications.get(service)
+        if application is None:
+            return _refuse(start_response, "501 Not Implemented", service, "NotImplemented", "There is no such service")
+        with tempfile.SpooledTemporaryFile(_BODY_IN_MEMORY_BYTES) as body:
+            # Whole, before anything is decided: a client that is refused while it sends would see a broken connection.
+            size = _take_in(environ, body, self._keeper.limit_bytes)
+            is_read = environ["REQUEST_METHOD"] in {"GET", "HEAD", "OPTIONS"}
+            is_delete = environ["REQUEST_METHOD"] == "DELETE" or "delete" in environ.get("QUERY_STRING", "").split("&")
+            more = size + (0 if is_read else self._size_of_copy(environ))
+            is_growing = not is_read and not is_delete and not _is_json_read(environ)
+            if is_growing and not self._keeper.has_room(more):
+                text = FULL.format(limit=self._keeper.limit_bytes, service=service)
+                return _refuse(start_response, "503 Slow Down", service, "SlowDown", text)
+            body.seek(0)
+            environ["wsgi.input"] = body
+            environ["wsgi.input_terminated"] = False
+            environ["CONTENT_LENGTH"] = str(size)
+            environ.pop("HTTP_TRANSFER_ENCODING", None)
+            if service == "s3" and environ["REQUEST_METHOD"] == "PUT":
+                # A type that clients of other things send by default, at which the framework takes the body for a form.
+                kind = environ.get("CONTENT_TYPE", "")
+                environ["CONTENT_TYPE"] = "binary/octet-stream" if kind.startswith(_FORM) else kind
+            try:
+                with self._keeper.lock.together():
+                    # The answer is made whole here, since the lock is not held while it is sent.
+                    return list(application(environ, start_response))
+            except Exception as error:
+                say(f"neighbours.failed service={service} reason={f'{type(error).__name__}: {error}'!r}")
+                return _refuse(start_response, "500 Internal Server Error", service, "InternalError", str(error))
+            finally:
+                if not is_read:
+                    self._keeper.changed(more)
+
+
+def _is_json_read(environ: dict[str, Any]) -> bool:
+    """Say whether a request of a JSON protocol only reads, or makes room."""
+    operation: str = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+    return operation.startswith(("Get", "List", "Describe", "Query", "Scan", "BatchGet", "Delete"))
+
+
+def _take_in(environ: dict[str, Any], body: Any, most_bytes: int) -> int:
+    """Read a request's body; beyond the limit it is counted and thrown away. Return its size."""
+    source: BinaryIO = environ["wsgi.input"]
+    declared = environ.get("CONTENT_LENGTH") or ""
+    is_chunked = bool(environ.get("wsgi.input_terminated"))
+    left = None if is_chunked else int(declared) if declared.isdigit() else 0
+    size = 0
+    while left is None or left > 0:
+        piece = source.read(_PIECE_BYTES if left is None else min(left, _PIECE_BYTES))
+        if not piece:
+            break
+        size += len(piece)
+        if left is not None:
+            left -= len(piece)
+        if size <= most_bytes:
+            body.write(piece)
+    return size
+
+
+def _refuse(start_response: _StartResponse, status: str, service: str, code: str, text: str) -> list[bytes]:
+    if service == "s3":
+        kind = "application/xml"
+        shown = text.replace("&", "&amp;").replace("<", "&lt;")
+        answer = f"<Error><Code>{code}</Code><Message>{shown}</Message></Error>".encode()
+    else:
+        kind = "application/x-amz-json-1.1"
+        answer = json.dumps({"__type": code, "message": text}).encode()
+    start_response(status, [("Content-Type", kind), ("Content-Length", str(len(answer)))])
+    return [answer]
+
+
+def say(line: str) -> None:
+    """Put a line into the server's log."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Be the process."""
+    configuration = json.loads(sys.argv[1])
+    # Both come to the whole group of a terminal: the server says when it is over.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    folder = Path(configuration["folder"])
+    moto = _Moto(configuration["services"])
+    _become(configuration["uid"], configuration["gid"])
+    # An earlier process may still be writing its last state.
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    stamp = embedded_state.stamp_of(moto.version)
+    state, size_bytes = embedded_state.load(folder, stamp, say)
+    moto.restore(state)
+    keeper = Keeper(
+        lambda: embedded_state.save(folder, stamp, moto.state()),
+        size_bytes,
+        most_bytes=configuration["most_bytes"],
+        every_s=configuration["every_s"],
+    )
+    serve = moto.server(configuration["socket"], Door(moto.applications, keeper, moto.size_of_copy))
+    for work in (keeper.keep, serve):
+        threading.Thread(target=work, daemon=True).start()
+    print("ready", flush=True)
+    # What moto prints now and then is for the log, too, and nobody reads the pipe any more.
+    os.dup2(2, 1)
+    # Whatever ends the server ends its end of the pipe.
+    while os.read(0, 1024):
+        pass
+    keeper.save(_LAST_REQUESTS_S)
+    os._exit(0)
+
+
+def _become(uid: int, gid: int) -> None:
+    if os.geteuid() != uid:
+        if sys.platform == "linux":
+            _keep_modules_in_reach()
+        os.setgroups([gid])
+        os.setgid(gid)
+        os.setuid(uid)
+    assert os.geteuid() != 0 or uid == 0
+
+
+def _keep_modules_in_reach() -> None:
+    """
+    Let what is imported later, in the midst of requests, be found by descriptors of the folders that hold it.
+
+    The other user may not get there by their paths: this interpreter, and its packages, may well lie in root's home.
+    """
+    roots: dict[str, str] = {}
+    for folder in sorted({sys.prefix, sys.base_prefix, *filter(os.path.isabs, sys.path)}, key=len, reverse=True):
+        with contextlib.suppress(OSError):
+            roots[folder] = f"/proc/self/fd/{os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)}"
+
+    def reachable(path: str) -> str:
+        for folder, descriptor in roots.items():
+            if path == folder or path.startswith(folder + "/"):
+                return descriptor + path[len(folder) :]
+        return path
+
+    sys.path[:] = [reachable(path) for path in sys.path]
+    for module in list(sys.modules.values()):
+        # The same list as that of the module's spec.
+        if isinstance(folders := getattr(module, "__path__", None), list):
+            folders[:] = [reachable(path) for path in folders]
+        # Both lead to files beside a module.
+        for holder, name in ((module, "__file__"), (getattr(module, "__loader__", None), "path")):
+            if isinstance(path := getattr(holder, name, None), str):
+                with contextlib.suppress(AttributeError):
+                    setattr(holder, name, reachable(path))
+
+
+class _Moto:
+    """Moto, as far as it is served."""
+
+    def __init__(self, services: list[str]) -> None:
+        os.environ |= {
+            "MOTO_DISABLE_GLOBAL_CORS": "true",
+            "MOTO_ALLOW_NONEXISTENT_REGION": "true",
+            "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true",
+        }
+        import moto
+        from moto.backends import get_backend
+        from moto.moto_server.werkzeug_app import create_backend_app
+
+        self.version: str = moto.__version__
+        self.applications: dict[str, _Application] = {name: create_backend_app(name) for name in services}  # type: ignore[arg-type]
+        self._backends: dict[str, Any] = {name: get_backend(name) for name in services}  # type: ignore[call-overload]
+        for name in services:
+            self._warm(name)
+
+    def _warm(self, service: str) -> None:
+        """Ask once: moto reads the models of a service at its first request."""
+        targets = {
+            "dynamodb": "DynamoDB_20120810.ListTables",
+            "dynamodbstreams": "DynamoDBStreams_20120810.ListStreams",
+            "kinesis": "Kinesis_20131202.ListStreams",
+            "ssm": "AmazonSSM.GetParameter",
+            "secretsmanager": "secretsmanager.ListSecrets",
+            "kms": "TrentService.ListKeys",
+        }
+        is_json = service in targets
+        body = b"" if not is_json else b'{"Name": "/aws/service/none"}' if service == "ssm" else b"{}"
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": "POST" if is_json else "GET",
+            "PATH_INFO": "/",
+            "QUERY_STRING": "",
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "80",
+            "HTTP_HOST": "localhost",
+            "HTTP_X_MOTO_ACCOUNT_ID": "000000000000",
+            "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential=x/20200101/us-east-1/{service}/aws4_request, "
+            "SignedHeaders=host, Signature=0",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.errors": sys.stderr,
+            "CONTENT_TYPE": "application/x-amz-json-1.1",
+            "CONTENT_LENGTH": str(len(body)),
+        }
+        if is_json:
+            environ["HTTP_X_AMZ_TARGET"] = targets[service]
+        list(self.applications[service](environ, lambda *_: None))
+
+    def state(self) -> Any:
+        """Return all that is to be kept, not copied."""
+        return {
+            "backends": {
+                name: {account: dict(regions) for account, regions in dict.items(backends)}
+                for name, backends in self._backends.items()
+            },
+            "buckets": self._backends["s3"].bucket_accounts if "s3" in self._backends else {},
+        }
+
+    def restore(self, state: Any) -> None:
+        """Take over what was kept."""
+        if state is None:
+            return
+        for name, accounts in state["backends"].items():
+            if name not in self._backends:
+                continue
+            for account, regions in accounts.items():
+                for region, backend in regions.items():
+                    self._backends[name][account][region] = backend
+        if "s3" in self._backends:
+            self._backends["s3"].bucket_accounts.update(state["buckets"])
+
+    def size_of_copy(self, environ: dict[str, Any]) -> int:
+        """Return the size of the object that a request copies, 0 where it copies none."""
+        from urllib.parse import unquote
+
+        source = unquote(environ.get("HTTP_X_AMZ_COPY_SOURCE", "")).partition("?")[0].lstrip("/")
+        bucket, _, key = source.partition("/")
+        if not key or "s3" not in self._backends:
+            return 0
+        try:
+            partition, account = self._backends["s3"].bucket_accounts[bucket]
+            found = self._backends["s3"][account][partition].buckets[bucket].keys[key]
+            return int(found.size)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return 0
+
+    def server(self, socket: int, door: Door) -> Callable[[], None]:
+        """Return what serves a listening socket, for ever."""
+        from moto.moto_server.werkzeug_app import MotoRequestHandler
+        from werkzeug.serving import make_server
+
+        class Handler(MotoRequestHandler):
+            def log(self, *_: Any) -> None:
+                """Say nothing of requests: the server has a log of its own."""
+
+            def address_string(self) -> str:
+                return "lambent"
+
+        made = make_server("unix://embedded", 0, door, threaded=True, request_handler=Handler, fd=socket)
+        return lambda: made.serve_forever(poll_interval=3600)
+
+
+if __name__ == "__main__":
+    main()
