@@ -291,8 +291,8 @@ class _Asynchronous:
             "lambda": FunctionDestination(self.events, clock),
             "sqs": QueueDestination(door),
         }
-        self.notifications = BucketNotifications(store, self.destinations, clock)
         self.deliveries = DeliveryCounts()
+        self.notifications = BucketNotifications(store, self.destinations, self.deliveries, clock)
         self.outbox = Outbox(queue, self.destinations, self.deliveries, clock, time_scale=scale, spawn=self._spawn)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
