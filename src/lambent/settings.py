@@ -52,7 +52,11 @@ class ServerSettings:
     port: int = _option(4566, "Port to listen on; 0 picks a free one.")
     insecure: bool = _option(False, "Listen beyond loopback although anyone who reaches the port may then do anything.")
     connections_max: int = _option(4096, "Open connections at once; one more gets 503.")
-    requests_max: int = _option(2048, "Requests in flight at once; one more gets 429.")
+    requests_max: int = _option(
+        2048,
+        "Requests in flight at once; one more gets 429. A fourth of them may be for neighbours; one more of those gets "
+        "503.",
+    )
     body_bytes_max: int = _option(536_870_912, "Bytes of request bodies in memory at once; beyond it 429.")
     shutdown_grace_s: float = _option(30.0, "Seconds that requests in flight get to finish when the server stops.")
 
