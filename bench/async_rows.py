@@ -75,7 +75,7 @@ def measure_start(plan: "Plan") -> list[Line]:
         started: dict[int, float] = {}
 
         def all_told() -> bool:
-            started.update(_stamps(target, "bench-stamp"))
+            started.update(stamps(target, "bench-stamp"))
             return set(started) >= set(range(count))
 
         wait_for(all_told, "the log of all events")
@@ -105,9 +105,9 @@ def measure_drain(plan: "Plan") -> list[Line]:
             _reserve(target, "bench-hello", 1)
             run_load(target.url, [event], concurrency=_CLIENTS, count=_BACKLOG)
             # The others' rates and claims are read anew.
-            waiting, begin = _waiting(target), time.perf_counter()
+            waiting, begin = waiting_events(target), time.perf_counter()
             _reserve(target, "bench-hello", None)
-            while _waiting(target):
+            while waiting_events(target):
                 time.sleep(0.005)
             return waiting / (time.perf_counter() - begin)
 
@@ -135,7 +135,7 @@ def _reserve(target: Target, name: str, executions: int | None) -> None:
     run_load(target.url, [build_request(target.url, method, path, body)], concurrency=1, count=1)
 
 
-def _waiting(target: Target) -> int:
+def waiting_events(target: Target) -> int:
     """Return how many events the queues hold, from the database beside the server: asking the server would cost it."""
     with sqlite3.connect(f"file:{_database(target)}?mode=ro", uri=True) as connection:
         return int(connection.execute("SELECT coalesce(sum(event_count), 0) FROM event_queues").fetchone()[0])
@@ -146,7 +146,7 @@ def _database(target: Target) -> Path:
     return Path(command[command.index("--data-dir") + 1]) / "state.db"
 
 
-def _stamps(target: Target, name: str) -> dict[int, float]:
+def stamps(target: Target, name: str) -> dict[int, float]:
     """Return when each numbered event's handler started, as its log has it."""
     body: dict[str, Any] = {"logGroupName": f"/aws/lambda/{name}", "limit": 10_000}
     request = build_request(

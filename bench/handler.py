@@ -40,3 +40,10 @@ def sleep(event: Any, context: Any) -> None:
 def stamp(event: Any, context: Any) -> None:
     """Write when it began."""
     print("STAMP", event["number"], time.time())
+
+
+def stamp_records(event: Any, context: Any) -> None:
+    """Write when it began, for each message of a queue."""
+    now = time.time()
+    for record in event["Records"]:
+        print("STAMP", record["body"], now)

@@ -16,9 +16,10 @@ An invocation crosses these packages in order:
     store/         9  what is remembered: functions, versions, packages, logs
 
 Beside them: `domain` (the vocabulary, no I/O), `errors`, `clock` and `settings`
-at the bottom; `destinations` (where the news of asynchronous invocations goes);
-`access` (who may); `cli` (a client like any other); `testing` (fakes and suites
-that are shipped). Start reading at `app.py`.
+at the bottom; `event_sources` (the other way in: pollers of queues);
+`destinations` (where the news of asynchronous invocations goes); `access` (who
+may); `cli` (a client like any other); `testing` (fakes and suites that are
+shipped). Start reading at `app.py`.
 """
 
 __version__ = "0.1.0"

@@ -13,7 +13,7 @@ import os
 import pwd
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ from lambent.domain.caller import Inside, Scope
 from lambent.domain.function import Deployment, State
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError, SettingsError
+from lambent.event_sources.contract import EventSources
+from lambent.event_sources.sqs import SqsSource
+from lambent.event_sources.supervisor import Supervisor
 from lambent.execution.driver import ExecutionEnvironment, Surroundings
 from lambent.execution.host_memory import HostMemory
 from lambent.execution.parked import ParkedPool
@@ -184,6 +187,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             recreate_wait_s=settings.api.sqs_recreate_wait_s,
         )
         asynchronous = _Asynchronous(settings.api, queue, queues.door, store, dispatcher, tasks, clock)
+        sources = _EventSources(settings.api, queue, queues, store, dispatcher, quotas, tasks, clock)
         keeper = InitialisedKeeper(store, pool, clock)
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
@@ -197,6 +201,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 provisioned=keeper,
                 events=asynchronous.events,
                 destinations=asynchronous.destinations,
+                queues=queues.sources,
                 objects=S3Objects(neighbours, folder.run),
                 links=links,
                 quotas=quotas,
@@ -227,7 +232,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                     admission,
                     clock,
                 ),
-                QueueView(queue, asynchronous.deliveries),
+                QueueView(queue, asynchronous.deliveries, sources.counts),
                 FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
             ),
@@ -245,6 +250,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_supervise("keeping initialised", keeper.run, clock)),
             tasks.create_task(_supervise("queue sweep", partial(_sweep, queue, clock), clock)),
             tasks.create_task(_supervise("move tasks", queues.move_tasks.run, clock)),
+            sources.start(),
             *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
         ]
@@ -253,11 +259,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         try:
             await server.serve(sockets=[listener])
         finally:
-            for task in background:
-                task.cancel()
-            await asynchronous.events.stop()
-            await pool.close(settings.server.shutdown_grace_s)
-            await asynchronous.close()
+            await _end(background, asynchronous, sources, pool, settings.server.shutdown_grace_s)
 
 
 class _Asynchronous:
@@ -310,6 +312,75 @@ class _Asynchronous:
         """Leave what still goes on to the next start."""
         await self.events.close()
         await self.outbox.close()
+
+
+class _EventSources:
+    """What reads the sources of event source mappings, by the service in a source's ARN."""
+
+    def __init__(
+        self,
+        settings: ApiSettings,
+        queue: EventQueue,
+        queues: SimpleQueues,
+        store: FunctionRepository,
+        dispatcher: Dispatcher,
+        quotas: Quotas,
+        tasks: asyncio.TaskGroup,
+        clock: Clock,
+    ) -> None:
+        self._tasks, self._clock = tasks, clock
+        self._sources: EventSources = {
+            "sqs": SqsSource(
+                queue,
+                queues.sources,
+                queues.handles,
+                store,
+                dispatcher,
+                quotas,
+                clock,
+                batches_max=settings.event_source_batches_max,
+                processors=os.cpu_count() or 1,
+                spawn=lambda work: tasks.create_task(_logged(work)),
+            )
+        }
+        self._supervisor = Supervisor(store, self._sources)
+
+    def start(self) -> "asyncio.Task[None]":
+        """Begin to follow the mappings, for as long as the server runs."""
+        return self._tasks.create_task(_supervise("event source mappings", self._supervisor.run, self._clock))
+
+    def counts(self) -> dict[str, Mapping[str, int]]:
+        """Return what became of the records of each mapping that has them counted, by AWS's names."""
+        return {
+            uuid: counts.by_metric() for source in self._sources.values() for uuid, counts in source.counts().items()
+        }
+
+    async def stop(self) -> None:
+        """Read no more."""
+        for source in self._sources.values():
+            await source.stop()
+
+    async def close(self) -> None:
+        """Leave what still goes on to the next start."""
+        for source in self._sources.values():
+            await source.close()
+
+
+async def _end(
+    background: Iterable["asyncio.Task[None]"],
+    asynchronous: _Asynchronous,
+    sources: _EventSources,
+    pool: EnvironmentPool,
+    grace_s: float,
+) -> None:
+    """Begin nothing more, let functions end for a while, and leave what they still work on to the next start."""
+    for task in background:
+        task.cancel()
+    await asynchronous.events.stop()
+    await sources.stop()
+    await pool.close(grace_s)
+    await sources.close()
+    await asynchronous.close()
 
 
 def about_neighbours(settings: Settings) -> str:

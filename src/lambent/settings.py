@@ -139,6 +139,10 @@ class ApiSettings:
     async_invocations_max: int = _option(
         250, "Asynchronous invocations that run at once, over all functions; what is left is for synchronous ones."
     )
+    event_source_batches_max: int = _option(
+        250,
+        "Batches of event source mappings that run at once; one fills three fourths of what the others leave.",
+    )
     async_time_scale: float = _option(
         1.0,
         "Factor on the times of asynchronous invocations: 1 and 2 minutes before retries, the backoff from 1 second to "
@@ -362,6 +366,7 @@ def _check(settings: Settings) -> None:
     _check_range("--sqs-recreate-wait-s", api.sqs_recreate_wait_s, 0, 3600)
     _check_range("--concurrent-executions", api.concurrent_executions, 1, 1_000_000)
     _check_range("--async-invocations-max", api.async_invocations_max, 1, 1_000_000)
+    _check_range("--event-source-batches-max", api.event_source_batches_max, 1, 1_000_000)
     _check_range("--async-time-scale", api.async_time_scale, 0.0001, 1)
     if api.runtime_fallback not in {"none", "nearest"}:
         raise SettingsError(f"--runtime-fallback: {api.runtime_fallback!r} is neither none nor nearest")

@@ -11,6 +11,7 @@ from lambent.testing.conformance.aliases_layers_policies import (
     LayerStoreConformance,
     PolicyStoreConformance,
 )
+from lambent.testing.conformance.event_source_mappings import EventSourceMappingStoreConformance
 from lambent.testing.conformance.store import FunctionStoreConformance, LogStoreConformance, StoreAdapter
 from lambent.testing.stores import make_sqlite
 
@@ -37,6 +38,10 @@ class TestAliasesOnSqlite(AliasStoreConformance):
 
 class TestEventInvokeConfigsOnSqlite(EventInvokeConfigStoreConformance):
     """Event invoke configs in a SQLite file."""
+
+
+class TestEventSourceMappingsOnSqlite(EventSourceMappingStoreConformance):
+    """Event source mappings in a SQLite file."""
 
 
 class TestBucketNotificationsOnSqlite(BucketNotificationStoreConformance):

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from wire.support import ROLE, zip_of
+from wire.support import ACCOUNT, REGION, ROLE, zip_of
 
 FIRST = "def handler(event, context):\n    return {'code': 'first', 'got': event}\n"
 SECOND = "import os\n\ndef handler(event, context):\n    return {'code': 'second', 'colour': os.environ['COLOUR']}\n"
@@ -319,3 +319,33 @@ def test_policies(ansible, lambda_client, make_function):
     assert [statement["sid"] for statement in statements] == ["from-a-bucket"]
     with pytest.raises(lambda_client.exceptions.ResourceNotFoundException):
         lambda_client.get_policy(FunctionName=name)
+
+
+def test_event_source_mappings(ansible, lambda_client, make_function, server, unique_name):
+    """`lambda_event` maps a queue, sees one change of the batch, and takes the mapping away; again is nothing."""
+    name = make_function(FIRST)
+    queue = unique_name[:80]
+    server.client("sqs").create_queue(QueueName=queue)
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"
+    source = {"source_arn": arn, "enabled": True, "batch_size": 5}
+    given = {"lambda_function_arn": name, "event_source": "sqs", "source_params": source}
+    changed = {**given, "source_params": {**source, "batch_size": 7}}
+    tasks = [
+        ("create", "lambda_event", given),
+        ("create once more", "lambda_event", given),
+        ("change", "lambda_event", changed),
+        ("read", "lambda_info", {"function_name": name, "query": "mappings"}),
+        ("delete", "lambda_event", {**changed, "state": "absent"}),
+        ("delete once more", "lambda_event", {**changed, "state": "absent"}),
+    ]
+    results = ansible.run(*tasks)
+    assert changes(tasks, results) == [
+        ("create", True),
+        ("create once more", False),
+        ("change", True),
+        ("read", False),
+        ("delete", True),
+        ("delete once more", False),
+    ]
+    (mapping,) = results[3]["functions"][0]["mappings"] if "functions" in results[3] else results[3]["mappings"]
+    assert (mapping["event_source_arn"], mapping["batch_size"]) == (arn, 7)

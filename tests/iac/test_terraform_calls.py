@@ -271,12 +271,10 @@ def test_ic01_the_reads_after_a_create(provider, function):
 SIGNING_PROFILE = f"arn:aws:signer:{REGION}:{ACCOUNT}:/signing-profiles/p/1"
 
 # Each row leaves with the version that offers its operations. What IC-01 then expects of the reads: 404
-# ResourceNotFoundException of the first, and no mappings.
+# ResourceNotFoundException of the first.
 NOT_OFFERED_YET = [
     ("get_function_url_config", {"FunctionName": "NAME"}),
-    ("list_event_source_mappings", {"FunctionName": "NAME"}),
     ("create_function_url_config", {"FunctionName": "NAME", "AuthType": "NONE"}),
-    ("create_event_source_mapping", {"FunctionName": "NAME", "EventSourceArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"}),
     ("create_code_signing_config", {"AllowedPublishers": {"SigningProfileVersionArns": [SIGNING_PROFILE]}}),
 ]
 
@@ -287,6 +285,7 @@ def test_ic01_what_was_never_set_is_read_as_nothing(provider, function):
     name = function.name
     assert is_gone(provider.get_function_event_invoke_config, FunctionName=name)
     assert provider.get_function_recursion_config(FunctionName=name)["RecursiveLoop"] == "Terminate"
+    assert provider.list_event_source_mappings(FunctionName=name)["EventSourceMappings"] == []
     provider.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0, MaximumEventAgeInSeconds=60)
     for _ in range(2):
         found = provider.get_function_event_invoke_config(FunctionName=name)
@@ -776,6 +775,106 @@ def test_aliases_show_no_drift(provider, function):
     alias.delete()
     # The provider takes a 404 for done.
     assert is_gone(provider.get_alias, **alias.named)
+
+
+class Mapping:
+    """aws_lambda_event_source_mapping, of a queue."""
+
+    LEFT_OUT: ClassVar = {
+        "batch_size": 10,
+        "enabled": True,
+        "filter_criteria": None,
+        "function_response_types": set(),
+        "maximum_batching_window_in_seconds": 0,
+        "scaling_config": None,
+        "tags": {},
+    }
+
+    def __init__(self, client, function_name, queue_arn):
+        self.client = client
+        self.named = {"FunctionName": function_name, "EventSourceArn": queue_arn}
+        self.uuid = None
+
+    def create(self, **request):
+        self.uuid = self.client.create_event_source_mapping(**self.named, **request)["UUID"]
+        self.wait({"Creating", "Disabling", "Enabling"})
+
+    def update(self, **request):
+        self.client.update_event_source_mapping(UUID=self.uuid, FunctionName=self.named["FunctionName"], **request)
+        self.wait({"Disabling", "Enabling", "Updating"})
+
+    def wait(self, pending):
+        """Poll as the provider does: any state but these and the two settled ones is an error."""
+
+        def settled():
+            state = self.client.get_event_source_mapping(UUID=self.uuid)["State"]
+            assert state in pending | {"Enabled", "Disabled"}
+            return state not in pending
+
+        wait_for(settled)
+
+    def delete(self):
+        self.client.delete_event_source_mapping(UUID=self.uuid)
+
+        def gone():
+            try:
+                # Enabled, for however short a while, is an error.
+                assert self.client.get_event_source_mapping(UUID=self.uuid)["State"] == "Deleting"
+            except self.client.exceptions.ResourceNotFoundException:
+                return True
+
+        wait_for(gone)
+
+    def read(self):
+        answer = self.client.get_event_source_mapping(UUID=self.uuid)
+        return {
+            "arn": answer["EventSourceMappingArn"],
+            "batch_size": answer["BatchSize"],
+            "enabled": answer["State"] == "Enabled",
+            "event_source_arn": answer["EventSourceArn"],
+            # Empty objects are blocks that every plan wants to remove.
+            "filter_criteria": answer.get("FilterCriteria"),
+            "function_arn": answer["FunctionArn"],
+            "function_response_types": set(answer["FunctionResponseTypes"]),
+            "maximum_batching_window_in_seconds": answer["MaximumBatchingWindowInSeconds"],
+            "scaling_config": answer.get("ScalingConfig"),
+            "tags": self.client.list_tags(Resource=answer["EventSourceMappingArn"])["Tags"],
+            "uuid": answer["UUID"],
+        }
+
+
+def test_event_source_mappings_show_no_drift(provider, function, server):
+    """aws_lambda_event_source_mapping: blocks come and go, empty objects clear them; delete passes through Deleting."""
+    function.create()
+    name = f"{function.name[:70]}-q"
+    server.client("sqs").create_queue(QueueName=name)
+    mapping = Mapping(provider, function.name, f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
+    mapping.create(Enabled=True, Tags={"a": "1"})
+    expected = {
+        "arn": mapping.read()["arn"],
+        "uuid": mapping.uuid,
+        "event_source_arn": mapping.named["EventSourceArn"],
+        "function_arn": function.read()["arn"],
+        "tags": {"a": "1"},
+    }
+    settled(mapping, **expected)
+    filters = {"Filters": [{"Pattern": '{"body":{"a":[1]}}'}]}
+    mapping.update(
+        Enabled=False, BatchSize=5, FilterCriteria=filters, ScalingConfig={"MaximumConcurrency": 3},
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+    )  # fmt: skip
+    settled(
+        mapping,
+        **expected,
+        enabled=False,
+        batch_size=5,
+        filter_criteria=filters,
+        scaling_config={"MaximumConcurrency": 3},
+        function_response_types={"ReportBatchItemFailures"},
+    )
+    mapping.update(Enabled=True, FilterCriteria={}, ScalingConfig={}, FunctionResponseTypes=[], BatchSize=10)
+    settled(mapping, **expected)
+    mapping.delete()
 
 
 class Layer:

@@ -16,7 +16,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
     frozenset({"cli"}),
     frozenset({"app"}),
-    frozenset({"gateway"}),
+    frozenset({"gateway", "event_sources"}),
     frozenset({"services"}),
     frozenset({"dispatch"}),
     frozenset({"fleet"}),

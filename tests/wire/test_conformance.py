@@ -6,12 +6,15 @@ import subprocess
 import pytest
 from botocore.exceptions import ClientError
 from wire.observing import members_in_use
-from wire.support import LAMBENT, ROLE, error_of, zip_of
+from wire.support import ACCOUNT, LAMBENT, REGION, ROLE, error_of, wait_for, zip_of
 
 ZIP = zip_of({"app.py": "def handler(event, context):\n    return event\n"})
 KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000"
 
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:refused"
+
 REQUESTS = {
+    "CreateEventSourceMapping": {"FunctionName": "refused", "EventSourceArn": f"{QUEUE}-too"},
     "CreateFunction": {
         "FunctionName": "refused",
         "Handler": "app.handler",
@@ -22,12 +25,33 @@ REQUESTS = {
     "Invoke": {"FunctionName": "refused"},
     "PublishLayerVersion": {"LayerName": "refused", "Content": {"ZipFile": ZIP}},
     "PublishVersion": {"FunctionName": "refused"},
+    "UpdateEventSourceMapping": {},
     "UpdateFunctionCode": {"FunctionName": "refused", "ZipFile": ZIP},
     "UpdateFunctionConfiguration": {"FunctionName": "refused"},
 }
 """A request of each operation that has refused members, with nothing in it to refuse."""
 
 VALUES = {
+    "BisectBatchOnFunctionError": True,
+    "CollectionName": "collection",
+    "ConsumerGroupId": "group",
+    "DatabaseName": "database",
+    "DestinationConfig.OnSuccess": {"Destination": QUEUE},
+    "Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["127.0.0.1:9092"]},
+    "FullDocument": "UpdateLookup",
+    "LoggingConfig.SystemLogLevel": "DEBUG",
+    "MaximumRecordAgeInSeconds": 60,
+    "MaximumRetryAttempts": 3,
+    "ParallelizationFactor": 2,
+    "PollerGroupName": "pollers",
+    "Queues": ["queue"],
+    "SchemaRegistryConfig": {"SchemaRegistryURI": "http://127.0.0.1"},
+    "SourceAccessConfigurations[].Type": "BASIC_AUTH",
+    "SourceAccessConfigurations[].URI": "arn:aws:secretsmanager:us-east-1:000000000000:secret:s",
+    "StartingPosition": "LATEST",
+    "StartingPositionTimestamp": 1_795_000_000,
+    "Topics": ["topic"],
+    "TumblingWindowInSeconds": 5,
     "LambdaManagedInstancesCapacityProviderConfig": {
         "CapacityProviderArn": "arn:aws:lambda:us-east-1:000000000000:capacity-provider:p"
     },
@@ -74,7 +98,7 @@ def refused_members(service):
     return [
         (operation, path)
         for operation, path in found
-        if not any(other == operation and inner.startswith(path + ".") for other, inner in found)
+        if not any(other == operation and inner.startswith((f"{path}.", f"{path}[].")) for other, inner in found)
     ]
 
 
@@ -85,6 +109,8 @@ def with_member(operation, path):
     value = VALUES.get(path, VALUES.get(leaf))
     if outer == "FileSystemConfigs[]":
         return {**request, "FileSystemConfigs": [{**FILE_SYSTEM, leaf: value}]}
+    if outer.endswith("[]"):
+        return {**request, outer[:-2]: [{leaf: value}]}
     if outer:
         return {**request, outer: {**request.get(outer, {}), leaf: value}}
     return {**request, leaf: value}
@@ -95,11 +121,22 @@ def called(client, operation):
     return getattr(client, next(name for name, api in client.meta.method_to_api_mapping.items() if api == operation))
 
 
+def disabled_mapping(server, function):
+    """Make a queue and a mapping that a request may change; return its UUID."""
+    client, sqs = server.client("lambda"), server.client("sqs")
+    for queue in ("refused", "refused-too"):
+        sqs.create_queue(QueueName=queue)
+    uuid = client.create_event_source_mapping(FunctionName=function, EventSourceArn=QUEUE, Enabled=False)["UUID"]
+    wait_for(lambda: client.get_event_source_mapping(UUID=uuid)["State"] == "Disabled")
+    return uuid
+
+
 @pytest.mark.parametrize("name", ["lambda", "logs"])
 def test_what_is_refused_is_refused_by_name(server, make_function, runtime, services, name):
     """Each member by itself, beside what would be answered: 400, and the text names it or what holds it."""
     made = make_function("def handler(event, context):\n    return event\n", name="refused")
     client, faults = server.client(name), []
+    uuid = disabled_mapping(server, made) if name == "lambda" else ""
     refused = refused_members(services[name])
     assert refused
     for operation, path in refused:
@@ -108,6 +145,8 @@ def test_what_is_refused_is_refused_by_name(server, make_function, runtime, serv
         assert path in members_in_use(request, shape), f"{operation}: {path} is not what the test sends"
         if operation == "CreateFunction":
             request.update(FunctionName=f"{made}-not", Runtime=runtime)
+        if operation == "UpdateEventSourceMapping":
+            request.update(UUID=uuid)
         try:
             called(client, operation)(**request)
             faults.append(f"{operation}: {path} was taken")

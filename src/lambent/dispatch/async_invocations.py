@@ -365,7 +365,7 @@ class AsyncInvocations:
                 took_s, is_cold = self._clock.monotonic() - began, attempt.result.is_cold
         finally:
             starting.end()
-            function.room.end(took_s, is_cold=is_cold)
+            function.room.end(took_s, self._clock.monotonic(), is_cold=is_cold)
             self._at_work -= 1
             if function.waiting and not self._is_stopping:
                 # Now, and not when the loop gets there: an environment that falls idle is frozen.

@@ -14,6 +14,12 @@ At once, while none has ended in an environment that was there, and so nobody kn
 after each further second, up to as many as the last one took with its cold start: some never leave an environment.
 """
 
+_STALLED_S = 5.0
+"""
+After how long without an end twice as many of a function may run that was quicker before: it waits for something slow
+now, which leaves the processors alone. Assumed: on a machine that only has much to do, one of them ends within that.
+"""
+
 _QUICK_S = 0.1
 """
 What takes less keeps the machine itself busy: of such a function no more run at once than its processors can use, for
@@ -62,6 +68,7 @@ class AsyncRoom:
         self._cold_s = math.inf
         """What the last one with a cold start took."""
         self._since = 0.0
+        """When one ended last that says how long they take, or the first of those that run began."""
         self._limit = math.inf
         """What refusals have taught; it grows back with each success, and with time."""
         self._limited_at = 0.0
@@ -72,7 +79,7 @@ class AsyncRoom:
             self._since = now
         self.running += 1
 
-    def end(self, took_s: float | None, *, is_cold: bool = False) -> None:
+    def end(self, took_s: float | None, now: float, *, is_cold: bool = False) -> None:
         """
         Count one less.
 
@@ -89,6 +96,7 @@ class AsyncRoom:
         if is_cold:
             self._cold_s = took_s
         else:
+            self._since = now
             quickest = self._quickest_s
             self._quickest_s = took_s if quickest is None else min(quickest * _FORGET, took_s)
 
@@ -105,19 +113,23 @@ class AsyncRoom:
 
     def most(self, now: float) -> int:
         """Return how many may be claimed and not ended at once, as far as the function's own running goes."""
+        age_s = max(now - self._since, 0.0) if self.running else 0.0
         if self._quickest_s is None:
-            age_s = now - self._since if self.running else 0.0
             most = _UNKNOWN_MOST * 2 ** int(min(age_s, self._cold_s, 20.0))
         else:
-            most = math.ceil(_RATE_MAX * self._quickest_s) + 1
-            if self._quickest_s < _QUICK_S:
-                most = min(most, _QUICK_FOR_EACH_PROCESSOR * self._processors)
+            most = self._useful(self._quickest_s) * 2 ** int(min(age_s / _STALLED_S, 20.0))
         return int(min(most, self._limit_now(now)))
 
     def ahead(self, now: float) -> int:
         """Return how many more may be claimed to wait here for those to end."""
-        is_quick = self._quickest_s is not None and self._quickest_s < _AHEAD_S
-        return _AHEAD * self.most(now) if is_quick else 0
+        if self._quickest_s is None or self._quickest_s >= _AHEAD_S:
+            return 0
+        return int(_AHEAD * min(self._useful(self._quickest_s), self._limit_now(now)))
+
+    def _useful(self, took_s: float) -> int:
+        """Return how many at once gain something over fewer, where one takes so long."""
+        most = math.ceil(_RATE_MAX * took_s) + 1
+        return most if took_s >= _QUICK_S else min(most, _QUICK_FOR_EACH_PROCESSOR * self._processors)
 
     def _limit_now(self, now: float) -> float:
         return self._limit + (now - self._limited_at) * _BACK_EACH_S

@@ -1,6 +1,6 @@
 """
-What a store promises. The suites in `lambent.testing.conformance` (`store`, `aliases_layers_policies`, `event_queue`)
-run on every adapter. A table of promises: it stays whole.
+What a store promises. The suites in `lambent.testing.conformance` (`store`, `aliases_layers_policies`,
+`event_source_mappings`, `event_queue`) run on every adapter. A table of promises: it stays whole.
 
 Common to all methods: a write that returned is on disk (full sync); a cancelled call either happened
 whole or not at all; nothing here relies on an in-process lock for being correct; failures of the
@@ -21,6 +21,7 @@ from lambent.domain.bucket_notification import BucketNotification
 from lambent.domain.caller import Scope
 from lambent.domain.concurrency import Claims, ProvisionedConcurrency
 from lambent.domain.event_invoke import EventInvokeConfig
+from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.domain.function import Function, FunctionName, FunctionVersion
 from lambent.domain.layer import LayerName, LayerVersion
 from lambent.domain.resource_policy import ResourcePolicy
@@ -113,6 +114,44 @@ class EventInvokeConfigRows(Protocol):
         ...
 
 
+class EventSourceMappingRows(Protocol):
+    """
+    The event source mappings of one scope. A write tells `on_mapping_change` of the mapping.
+
+    They outlive their functions.
+    """
+
+    async def get(self, uuid: str) -> EventSourceMapping | None: ...
+
+    async def find(self, source_arn: str, function_arn: str) -> EventSourceMapping | None:
+        """Return the one mapping of a source to a function, qualified as it is."""
+        ...
+
+    async def save(self, mapping: EventSourceMapping) -> None:
+        """
+        Insert or replace one.
+
+        Raises:
+            Conflict: its source and function have another one.
+        """
+        ...
+
+    async def delete(self, uuid: str) -> bool:
+        """Remove one; False when there was none."""
+        ...
+
+    async def list(
+        self,
+        *,
+        source_arn: str | None = None,
+        function_arn: str | None = None,
+        after: str | None = None,
+        limit: int,
+    ) -> Sequence[EventSourceMapping]:
+        """Return mappings by UUID, those of a source or a function where one is given."""
+        ...
+
+
 class LayerRows(Protocol):
     """The layers of one scope."""
 
@@ -168,6 +207,9 @@ class FunctionTransaction(Protocol):
 
     @property
     def event_invoke_configs(self) -> EventInvokeConfigRows: ...
+
+    @property
+    def event_source_mappings(self) -> EventSourceMappingRows: ...
 
     @property
     def bucket_notifications(self) -> BucketNotificationRows: ...
@@ -256,6 +298,13 @@ class FunctionChange(msgspec.Struct, frozen=True):
     name: FunctionName
 
 
+class MappingChange(msgspec.Struct, frozen=True):
+    """A notice that an event source mapping's row changed, or went. It carries no data: whoever follows reads again."""
+
+    scope: Scope
+    uuid: str
+
+
 class FunctionStore(Protocol):
     """Functions and versions of all scopes."""
 
@@ -281,6 +330,14 @@ class FunctionStore(Protocol):
 
     def on_change(self, callback: Callable[[FunctionChange], None]) -> None:
         """Call back, on the event loop, after every commit that changed a function. In order of commits."""
+        ...
+
+    def on_mapping_change(self, callback: Callable[[MappingChange], None]) -> None:
+        """Call back, on the event loop, after every commit that changed an event source mapping."""
+        ...
+
+    async def mappings(self, *, after: MappingChange | None, limit: int) -> Sequence[MappingChange]:
+        """Name the event source mappings of all scopes, by scope and UUID."""
         ...
 
     async def some(self, limit: int) -> Sequence[FunctionVersion]:

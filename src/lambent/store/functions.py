@@ -12,9 +12,10 @@ from lambent.domain.concurrency import Claims, ProvisionedConcurrency
 from lambent.domain.function import LATEST, Function, FunctionName, FunctionVersion
 from lambent.store.aliases import StoredAliases, StoredPolicies
 from lambent.store.bucket_notifications import StoredBucketNotifications
-from lambent.store.contract import Conflict, FunctionChange, ScopeUsage
+from lambent.store.contract import Conflict, FunctionChange, MappingChange, ScopeUsage
 from lambent.store.database import Database, Statements
 from lambent.store.event_invoke_configs import StoredEventInvokeConfigs
+from lambent.store.event_source_mappings import StoredEventSourceMappings, name_all
 from lambent.store.layers import StoredLayers
 from lambent.store.tables import (
     HAS_RESERVATION,
@@ -110,17 +111,20 @@ class FunctionRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._callbacks: list[Callable[[FunctionChange], None]] = []
+        self._mapping_callbacks: list[Callable[[MappingChange], None]] = []
 
     @asynccontextmanager
     async def transaction(self, scope: Scope) -> AsyncIterator["FunctionRows"]:
         """Open a transaction that may write; see the contract."""
-        # A dict for its order: the names that the transaction writes to.
-        changed: dict[FunctionName, None] = {}
+        changed = Changed()
 
         def committed() -> None:
-            for name in changed:
+            for name in changed.functions:
                 for callback in self._callbacks:
                     callback(FunctionChange(scope=scope, name=name))
+            for uuid in changed.mappings:
+                for tell in self._mapping_callbacks:
+                    tell(MappingChange(scope, uuid))
 
         async with self._database.write(committed) as statements:
             yield FunctionRows(statements, scope, changed)
@@ -146,6 +150,14 @@ class FunctionRepository:
         """Call back after every commit that changed a function. The callback must not raise."""
         self._callbacks.append(callback)
 
+    def on_mapping_change(self, callback: Callable[[MappingChange], None]) -> None:
+        """Call back after every commit that changed an event source mapping. The callback must not raise."""
+        self._mapping_callbacks.append(callback)
+
+    async def mappings(self, *, after: MappingChange | None, limit: int) -> Sequence[MappingChange]:
+        """Name the event source mappings of all scopes, by scope and UUID."""
+        return await name_all(self._database, after, limit)
+
     async def some(self, limit: int) -> Sequence[FunctionVersion]:
         """Return `$LATEST` of some functions, at most so many, over all scopes."""
         return [_decode_version(row[0]) for row in await self._database.rows(_SOME, {"at_most": limit})]
@@ -156,15 +168,23 @@ class FunctionRepository:
         return int(row[0])
 
 
+class Changed:
+    """What a transaction writes to: names of functions and UUIDs of mappings, in dicts for their order."""
+
+    def __init__(self) -> None:
+        self.functions: dict[FunctionName, None] = {}
+        self.mappings: dict[str, None] = {}
+
+
 class FunctionRows:
     """
     The rows of one scope inside one transaction: the `FunctionTransaction` of the contract.
 
     Args:
-        changed: collects the names that are written to; None forbids writing.
+        changed: collects what is written to; None forbids writing.
     """
 
-    def __init__(self, statements: Statements, scope: Scope, changed: dict[FunctionName, None] | None) -> None:
+    def __init__(self, statements: Statements, scope: Scope, changed: Changed | None) -> None:
         self._statements = statements
         self._scope = scope
         self._changed = changed
@@ -172,6 +192,7 @@ class FunctionRows:
         self.event_invoke_configs = StoredEventInvokeConfigs(statements, scope, self._write)
         self.aliases = StoredAliases(statements, scope, self._write, self.event_invoke_configs)
         self.policies = StoredPolicies(statements, scope, self._write)
+        self.event_source_mappings = StoredEventSourceMappings(statements, scope, self._write_mapping)
         self.bucket_notifications = StoredBucketNotifications(statements, may_write=changed is not None)
         self.layers = StoredLayers(statements, scope, may_write=changed is not None)
 
@@ -316,7 +337,12 @@ class FunctionRows:
     def _write(self, scope: Scope, name: FunctionName) -> None:
         assert self._changed is not None, "a snapshot is for reading"
         assert scope == self._scope, "a transaction writes to its own scope"
-        self._changed[name] = None
+        self._changed.functions[name] = None
+
+    def _write_mapping(self, scope: Scope, uuid: str) -> None:
+        assert self._changed is not None, "a snapshot is for reading"
+        assert scope == self._scope, "a transaction writes to its own scope"
+        self._changed.mappings[uuid] = None
 
     async def _page(self, query: Select[tuple[str]], limit: int) -> list[FunctionVersion]:
         rows = await self._statements.rows(query.limit(limit), self._of_scope)

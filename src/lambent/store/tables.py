@@ -24,7 +24,7 @@ from sqlalchemy import (
     or_,
 )
 
-SCHEMA = 7
+SCHEMA = 8
 """The schema number that this release reads and writes; the newest migration's number. Rises with each migration."""
 
 APPLICATION_ID = 0x4C616D62
@@ -200,6 +200,31 @@ event_invoke_configs = Table(
         name="event_invoke_configs_function",
         ondelete="CASCADE",
     ),
+)
+
+event_source_mappings = Table(
+    "event_source_mappings",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("uuid", _NAME, primary_key=True),
+    Column("source_arn", _NAME, nullable=False),
+    # Qualified as the mapping is. No foreign key: a mapping outlives its function.
+    Column("function_arn", _NAME, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    # By which the mappings of a source are found as well.
+    UniqueConstraint(
+        "account", "region", "source_arn", "function_arn", name="event_source_mappings_source_and_function"
+    ),
+)
+
+Index(
+    "event_source_mappings_function",
+    event_source_mappings.c.account,
+    event_source_mappings.c.region,
+    event_source_mappings.c.function_arn,
+    event_source_mappings.c.uuid,
 )
 
 bucket_notifications = Table(

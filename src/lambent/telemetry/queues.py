@@ -1,11 +1,12 @@
 """
-What all queues hold: for the operator's command, and for metrics, which also tell what became of deliveries.
+What all queues hold: for the operator's command, and for metrics, which also tell what became of deliveries and of the
+records of event source mappings.
 
 In: the event queue, counts of deliveries. Out: figures, messages as they wait, the text form of metrics. Never: a
 message claimed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -52,11 +53,23 @@ class Peeked(msgspec.Struct, frozen=True):
 
 
 class QueueView:
-    """Looks at the queues of all accounts."""
+    """
+    Looks at the queues of all accounts.
 
-    def __init__(self, events: EventQueue, deliveries: DeliveryCounts) -> None:
+    Args:
+        deliveries: what became of records and dead letters.
+        mappings: returns, by UUID of a mapping that asks for them and by name, its counts.
+    """
+
+    def __init__(
+        self,
+        events: EventQueue,
+        deliveries: DeliveryCounts,
+        mappings: Callable[[], Mapping[str, Mapping[str, int]]] = dict,
+    ) -> None:
         self._events = events
         self._deliveries = deliveries
+        self._mappings = mappings
 
     async def figures(self) -> list[QueueFigures]:
         """
@@ -89,7 +102,7 @@ class QueueView:
         from prometheus_client import CollectorRegistry, generate_latest
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Snapshot(await self._summed(), self._deliveries))
+        registry.register(_Snapshot(await self._summed(), self._deliveries, self._mappings()))
         return generate_latest(registry)
 
     async def _summed(self) -> list[QueueFigures]:
@@ -112,9 +125,12 @@ class QueueView:
 class _Snapshot:
     """What Prometheus's library collects: figures that were gathered before it asked."""
 
-    def __init__(self, queues: Sequence[QueueFigures], deliveries: DeliveryCounts) -> None:
+    def __init__(
+        self, queues: Sequence[QueueFigures], deliveries: DeliveryCounts, mappings: Mapping[str, Mapping[str, int]]
+    ) -> None:
         self._queues = queues
         self._deliveries = deliveries
+        self._mappings = mappings
 
     def collect(self) -> list[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -142,7 +158,15 @@ class _Snapshot:
         for (scope, arn), counts in self._deliveries.all().items():
             for outcome, count in counts.items():
                 deliveries.add_metric([scope.account, scope.region, arn, outcome.value], count)
-        return [events, oldest, deliveries]
+        records = CounterMetricFamily(
+            "lambent_event_source_mapping_events",
+            "What became of the records of mappings with MetricsConfig, by AWS's names, since their pollers began.",
+            labels=["mapping", "metric"],
+        )
+        for uuid, by_metric in self._mappings.items():
+            for name, count in by_metric.items():
+                records.add_metric([uuid, name], count)
+        return [events, oldest, deliveries, records]
 
 
 def _figures(name: QueueName, depth: Depth) -> QueueFigures:

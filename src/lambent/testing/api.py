@@ -22,6 +22,7 @@ from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.concurrency import ProvisionedState, ProvisionedStatus
+from lambent.domain.event_source_mapping import settled
 from lambent.domain.function import Deployment, FunctionName
 from lambent.domain.invocation import Invocation, InvocationOutcome
 from lambent.domain.quotas import Quotas
@@ -138,7 +139,7 @@ class InProcessApi:
     ) -> None:
         self._database_path = folder / "state.db"
         self.logs = LogRepository(database, clock)
-        store = FunctionRepository(database)
+        self._store = store = FunctionRepository(database)
         quotas = Quotas()
         runtimes = cast("Runtimes", ReadyRuntimes())
         dispatcher = Dispatcher(store, fleet := EchoFleet(), fleet, quotas, clock)
@@ -162,6 +163,7 @@ class InProcessApi:
                 provisioned=KeptAsAsked(),
                 events=events,
                 destinations=destinations,
+                queues=self.queues.sources,
                 objects=S3Objects(no_neighbours(folder, clock), folder),
                 links=CodeLinks(bytes(32), clock),
                 quotas=quotas,
@@ -197,6 +199,17 @@ class InProcessApi:
         pending = await self._activation.settle(SCOPE, FunctionName(name))
         for version in pending:
             await self._activation.initialise(version)
+
+    async def settle_mappings(self) -> None:
+        """Have each event source mapping's state settle, as those do who follow them; nobody reads its source here."""
+        for change in await self._store.mappings(after=None, limit=1_000):
+            async with self._store.transaction(change.scope) as tx:
+                mapping = await tx.event_source_mappings.get(change.uuid)
+                assert mapping is not None
+                if (after := settled(mapping)) is None:
+                    await tx.event_source_mappings.delete(change.uuid)
+                else:
+                    await tx.event_source_mappings.save(after)
 
     async def write_logs(self, group: str, stream: str, *messages: str) -> None:
         """Store log events, as functions that ran would have."""
@@ -312,8 +325,9 @@ class Stage:
         return Answer(response.status, dict(response.headers), body, self.api.commits() != before)
 
     def settle(self, name: str) -> None:
-        """Take a function to Active, as the server does in the background; nothing where there is none."""
+        """Take a function to Active, and mappings to their ends, as the server does in the background."""
         self._runner.run(self.api.settle(name))
+        self._runner.run(self.api.settle_mappings())
 
     def restore(self) -> None:
         """Put the state back, if anything changed it."""

@@ -9,7 +9,7 @@ def ran(*seconds: float) -> AsyncRoom:
     room = AsyncRoom(2)
     for took_s in seconds:
         room.begin(0.0)
-        room.end(took_s)
+        room.end(took_s, 0.0)
     return room
 
 
@@ -41,15 +41,15 @@ def test_a_cold_start_is_no_measure() -> None:
     room = AsyncRoom(2)
     for _ in range(2):
         room.begin(0.0)
-    room.end(2.5, is_cold=True)
+    room.end(2.5, 2.5, is_cold=True)
     assert room.most(2.5) == 16
-    room.end(0.001)
+    room.end(0.001, 2.5)
     assert room.most(2.5) == 6
     # It is a success, though: refusals are over.
     room.begin(3.0)
     room.throttle(3.0)
     assert (room.most(3.0), room.throttles) == (1, 1)
-    room.end(2.5, is_cold=True)
+    room.end(2.5, 2.5, is_cold=True)
     assert (room.most(3.0), room.throttles) == (2, 0)
 
 
@@ -59,10 +59,10 @@ def test_who_only_ever_starts_cold_is_not_taken_for_slow() -> None:
     for _ in range(2):
         room.begin(0.0)
     assert room.most(10.0) == 4096
-    room.end(0.05, is_cold=True)
+    room.end(0.05, 10.0, is_cold=True)
     assert room.most(10.0) == 4
     room.begin(10.0)
-    room.end(2.0, is_cold=True)
+    room.end(2.0, 12.0, is_cold=True)
     assert room.most(12.0) == 16
 
 
@@ -82,10 +82,10 @@ def test_refusals_halve_and_pause() -> None:
     assert [room.throttle(0.0) for _ in range(3)] == [0.1, 0.2, 0.4]
     assert room.most(0.0) == 1
     assert [room.throttle(0.0) for _ in range(9)][-1] == 1.0
-    room.end(None)
+    room.end(None, 0.0)
     assert room.most(0.0) == 1
     for _ in range(15):
-        room.end(0.1)
+        room.end(0.1, 0.0)
     assert room.most(0.0) == 16
     assert room.throttle(0.0) == 0.05
 
@@ -100,6 +100,17 @@ def test_refusals_are_forgotten_with_time() -> None:
     assert (room.most(5.0), room.most(35.0)) == (1, 31)
     room.throttle(35.0)
     assert room.most(35.0) == 15
+
+
+def test_a_quick_function_that_hangs_today_may_run_more() -> None:
+    """Where none ends any more, what was learnt of quicker days binds no longer; the next end says it anew."""
+    room = ran(0.001)
+    for _ in range(6):
+        room.begin(100.0)
+    assert [room.most(100.0 + age) for age in (4.9, 5.0, 20.0)] == [6, 12, 96]
+    assert room.ahead(120.0) == 96
+    room.end(20.0, 120.0)
+    assert room.most(120.5) == 7
 
 
 def test_each_function_leaves_a_part_of_what_the_others_leave() -> None:

@@ -127,6 +127,9 @@ async def set_up(api: InProcessApi) -> None:
     for body in ("a", "b"):
         await api.call("SendMessage", "sqs", QueueUrl="q", MessageBody=body)
     HANDLES.append((await api.call("ReceiveMessage", "sqs", QueueUrl="q"))["Messages"][0]["ReceiptHandle"])
+    mapping = await api.call("CreateEventSourceMapping", FunctionName="f:live", EventSourceArn=QUEUE_ARN + "q")
+    MAPPINGS.append(mapping["UUID"])
+    await api.settle_mappings()
     TASKS.append((await api.call("StartMessageMoveTask", "sqs", SourceArn=QUEUE_ARN + "dead"))["TaskHandle"])
 
 
@@ -213,6 +216,7 @@ def marker(text: str) -> str:
 
 
 HANDLES: list[str] = []
+MAPPINGS: list[str] = ["0" * 36]
 TASKS: list[str] = []
 """A receipt handle, and a task's, as soon as the stage is set."""
 
@@ -253,6 +257,29 @@ WORDS: dict[str, dict[str, list[Any]]] = {
             f"{operation}FunctionEventInvokeConfigRequest.Qualifier": ["live", *QUALIFIERS]
             for operation in ("Get", "Update", "Delete")
         },
+        **{f"{operation}EventSourceMappingRequest.UUID": MAPPINGS for operation in ("Get", "Update", "Delete")},
+        **{
+            f"{operation}Request.EventSourceArn": [
+                *(QUEUE_ARN + name for name in ("q", "f.fifo", "missing")),
+                "arn:aws:sqs:us-east-1:111122223333:q",
+                "arn:aws:sqs:eu-west-1:000000000000:q",
+                "arn:aws:sqs:us-east-1:000000000000:x:y",
+                "arn:aws:kinesis:us-east-1:000000000000:stream/s",
+            ]
+            for operation in ("CreateEventSourceMapping", "ListEventSourceMappings")
+        },
+        "Pattern": [
+            '{"body": {"a": [{"numeric": [">", 0]}]}}',
+            '{"$or": [{"body": ["x"]}, {"a.b": [{"exists": false}]}]}',
+            '{"body": "x"}',
+            '{"a":' * 800 + "1",
+            "[]",
+            '{"": [""]}',
+            '{"$or": {}}',
+            '{"body": [{"wildcard": "\\\\"}]}',
+        ],
+        "BatchSize": [1, 10, 11, 10_000],
+        "MaximumBatchingWindowInSeconds": [0, 1, 300],
         "TaggableResource": [ARN, f"{ARN}:live", *(name for name in FUNCTIONS if name.startswith("arn"))],
         "PolicyResourceArn": [ARN, f"{ARN}:live", f"{ARN}:1", f"{ARN}:$LATEST", LAYER_ARN],
         **dict.fromkeys(("Qualifier", "NumericLatestPublishedOrAliasQualifier"), QUALIFIERS),

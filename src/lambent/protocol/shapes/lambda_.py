@@ -72,6 +72,11 @@ class AliasRoutingConfiguration(TypedDict, total=False):
     AdditionalVersionWeights: dict[str, float]
 
 
+class AmazonManagedKafkaEventSourceConfig(TypedDict, total=False):
+    ConsumerGroupId: str
+    SchemaRegistryConfig: KafkaSchemaRegistryConfig
+
+
 class CapacityProviderConfig(TypedDict, total=False):
     LambdaManagedInstancesCapacityProviderConfig: Required[LambdaManagedInstancesCapacityProviderConfig]
 
@@ -86,6 +91,37 @@ class CreateAliasRequest(TypedDict, total=False):
     FunctionVersion: Required[str]
     Description: str
     RoutingConfig: AliasRoutingConfiguration
+
+
+class CreateEventSourceMappingRequest(TypedDict, total=False):
+    EventSourceArn: str
+    FunctionName: Required[str]
+    Enabled: bool
+    BatchSize: int
+    FilterCriteria: FilterCriteria
+    KMSKeyArn: str
+    MetricsConfig: EventSourceMappingMetricsConfig
+    LoggingConfig: EventSourceMappingLoggingConfig
+    ScalingConfig: ScalingConfig
+    MaximumBatchingWindowInSeconds: int
+    ParallelizationFactor: int
+    StartingPosition: str
+    StartingPositionTimestamp: datetime
+    DestinationConfig: DestinationConfig
+    MaximumRecordAgeInSeconds: int
+    BisectBatchOnFunctionError: bool
+    MaximumRetryAttempts: int
+    Tags: dict[str, str]
+    TumblingWindowInSeconds: int
+    Topics: list[str]
+    Queues: list[str]
+    SourceAccessConfigurations: list[SourceAccessConfiguration]
+    SelfManagedEventSource: SelfManagedEventSource
+    FunctionResponseTypes: list[str]
+    AmazonManagedKafkaEventSourceConfig: AmazonManagedKafkaEventSourceConfig
+    SelfManagedKafkaEventSourceConfig: SelfManagedKafkaEventSourceConfig
+    DocumentDBEventSourceConfig: DocumentDBEventSourceConfig
+    ProvisionedPollerConfig: ProvisionedPollerConfig
 
 
 class CreateFunctionRequest(TypedDict, total=False):
@@ -128,6 +164,10 @@ class DeleteAliasRequest(TypedDict, total=False):
     Name: Required[str]
 
 
+class DeleteEventSourceMappingRequest(TypedDict, total=False):
+    UUID: Required[str]
+
+
 class DeleteFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
 
@@ -166,6 +206,12 @@ class DestinationConfig(TypedDict, total=False):
     OnFailure: OnFailure
 
 
+class DocumentDBEventSourceConfig(TypedDict, total=False):
+    DatabaseName: str
+    CollectionName: str
+    FullDocument: str
+
+
 class DurableConfig(TypedDict, total=False):
     KMSKeyArn: str
     RetentionPeriodInDays: int
@@ -190,10 +236,67 @@ class EphemeralStorage(TypedDict, total=False):
     Size: Required[int]
 
 
+class EventSourceMappingConfiguration(TypedDict, total=False):
+    UUID: str
+    StartingPosition: str
+    StartingPositionTimestamp: datetime
+    BatchSize: int
+    MaximumBatchingWindowInSeconds: int
+    ParallelizationFactor: int
+    EventSourceArn: str
+    FilterCriteria: FilterCriteria
+    FilterCriteriaError: FilterCriteriaError
+    KMSKeyArn: str
+    MetricsConfig: EventSourceMappingMetricsConfig
+    LoggingConfig: EventSourceMappingLoggingConfig
+    ScalingConfig: ScalingConfig
+    FunctionArn: str
+    LastModified: datetime
+    LastProcessingResult: str
+    State: str
+    StateTransitionReason: str
+    DestinationConfig: DestinationConfig
+    Topics: list[str]
+    Queues: list[str]
+    SourceAccessConfigurations: list[SourceAccessConfiguration]
+    SelfManagedEventSource: SelfManagedEventSource
+    MaximumRecordAgeInSeconds: int
+    BisectBatchOnFunctionError: bool
+    MaximumRetryAttempts: int
+    TumblingWindowInSeconds: int
+    FunctionResponseTypes: list[str]
+    AmazonManagedKafkaEventSourceConfig: AmazonManagedKafkaEventSourceConfig
+    SelfManagedKafkaEventSourceConfig: SelfManagedKafkaEventSourceConfig
+    DocumentDBEventSourceConfig: DocumentDBEventSourceConfig
+    EventSourceMappingArn: str
+    ProvisionedPollerConfig: ProvisionedPollerConfig
+
+
+class EventSourceMappingLoggingConfig(TypedDict, total=False):
+    SystemLogLevel: str
+
+
+class EventSourceMappingMetricsConfig(TypedDict, total=False):
+    Metrics: list[str]
+
+
 class FileSystemConfig(TypedDict, total=False):
     Arn: Required[str]
     LocalMountPath: Required[str]
     S3FilesConfig: S3FilesConfig
+
+
+class Filter(TypedDict, total=False):
+    Pattern: str
+
+
+class FilterCriteria(TypedDict, total=False):
+    Filters: list[Filter]
+
+
+class FilterCriteriaError(TypedDict, total=False):
+    ErrorCode: str
+    Message: str
 
 
 class FunctionCode(TypedDict, total=False):
@@ -284,6 +387,10 @@ class GetAccountSettingsResponse(TypedDict, total=False):
 class GetAliasRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Name: Required[str]
+
+
+class GetEventSourceMappingRequest(TypedDict, total=False):
+    UUID: Required[str]
 
 
 class GetFunctionCodeSigningConfigRequest(TypedDict, total=False):
@@ -486,6 +593,22 @@ class InvokeWithResponseStreamResponseEvent(TypedDict, total=False):
     InvokeComplete: InvokeWithResponseStreamCompleteEvent
 
 
+class KafkaSchemaRegistryAccessConfig(TypedDict, total=False):
+    Type: str
+    URI: str
+
+
+class KafkaSchemaRegistryConfig(TypedDict, total=False):
+    SchemaRegistryURI: str
+    EventRecordFormat: str
+    AccessConfigs: list[KafkaSchemaRegistryAccessConfig]
+    SchemaValidationConfigs: list[KafkaSchemaValidationConfig]
+
+
+class KafkaSchemaValidationConfig(TypedDict, total=False):
+    Attribute: str
+
+
 class LambdaManagedInstancesCapacityProviderConfig(TypedDict, total=False):
     CapacityProviderArn: Required[str]
     PerExecutionEnvironmentMaxConcurrency: int
@@ -542,6 +665,18 @@ class ListAliasesRequest(TypedDict, total=False):
 class ListAliasesResponse(TypedDict, total=False):
     NextMarker: str
     Aliases: list[AliasConfiguration]
+
+
+class ListEventSourceMappingsRequest(TypedDict, total=False):
+    EventSourceArn: str
+    FunctionName: str
+    Marker: str
+    MaxItems: int
+
+
+class ListEventSourceMappingsResponse(TypedDict, total=False):
+    NextMarker: str
+    EventSourceMappings: list[EventSourceMappingConfiguration]
 
 
 class ListFunctionEventInvokeConfigsRequest(TypedDict, total=False):
@@ -645,6 +780,12 @@ class ProvisionedConcurrencyConfigListItem(TypedDict, total=False):
     Status: str
     StatusReason: str
     LastModified: str
+
+
+class ProvisionedPollerConfig(TypedDict, total=False):
+    MinimumPollers: int
+    MaximumPollers: int
+    PollerGroupName: str
 
 
 class PublishLayerVersionRequest(TypedDict, total=False):
@@ -771,6 +912,19 @@ class S3FilesConfig(TypedDict, total=False):
     DirectS3Read: str
 
 
+class ScalingConfig(TypedDict, total=False):
+    MaximumConcurrency: int
+
+
+class SelfManagedEventSource(TypedDict, total=False):
+    Endpoints: dict[str, list[str]]
+
+
+class SelfManagedKafkaEventSourceConfig(TypedDict, total=False):
+    ConsumerGroupId: str
+    SchemaRegistryConfig: KafkaSchemaRegistryConfig
+
+
 class SnapStart(TypedDict, total=False):
     ApplyOn: str
 
@@ -778,6 +932,11 @@ class SnapStart(TypedDict, total=False):
 class SnapStartResponse(TypedDict, total=False):
     ApplyOn: str
     OptimizationStatus: str
+
+
+class SourceAccessConfiguration(TypedDict, total=False):
+    Type: str
+    URI: str
 
 
 class TagResourceRequest(TypedDict, total=False):
@@ -814,6 +973,31 @@ class UpdateAliasRequest(TypedDict, total=False):
     Description: str
     RoutingConfig: AliasRoutingConfiguration
     RevisionId: str
+
+
+class UpdateEventSourceMappingRequest(TypedDict, total=False):
+    UUID: Required[str]
+    FunctionName: str
+    Enabled: bool
+    BatchSize: int
+    FilterCriteria: FilterCriteria
+    KMSKeyArn: str
+    MetricsConfig: EventSourceMappingMetricsConfig
+    LoggingConfig: EventSourceMappingLoggingConfig
+    ScalingConfig: ScalingConfig
+    MaximumBatchingWindowInSeconds: int
+    ParallelizationFactor: int
+    DestinationConfig: DestinationConfig
+    MaximumRecordAgeInSeconds: int
+    BisectBatchOnFunctionError: bool
+    MaximumRetryAttempts: int
+    TumblingWindowInSeconds: int
+    SourceAccessConfigurations: list[SourceAccessConfiguration]
+    FunctionResponseTypes: list[str]
+    AmazonManagedKafkaEventSourceConfig: AmazonManagedKafkaEventSourceConfig
+    SelfManagedKafkaEventSourceConfig: SelfManagedKafkaEventSourceConfig
+    DocumentDBEventSourceConfig: DocumentDBEventSourceConfig
+    ProvisionedPollerConfig: ProvisionedPollerConfig
 
 
 class UpdateFunctionCodeRequest(TypedDict, total=False):

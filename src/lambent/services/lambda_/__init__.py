@@ -22,6 +22,7 @@ from lambent.services.lambda_.concurrency import FunctionConcurrency
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.cross_account import CrossAccount
 from lambent.services.lambda_.event_invoke_configs import EventInvokeConfigs
+from lambent.services.lambda_.event_source_mappings import EventSourceMappings
 from lambent.services.lambda_.functions import Functions
 from lambent.services.lambda_.invoke import Invoke
 from lambent.services.lambda_.layer_permissions import LayerPermissions
@@ -35,6 +36,7 @@ from lambent.services.lambda_.tags import Tags
 from lambent.services.lambda_.versions import Versions
 from lambent.services.operation import BodyLimit, Service, collect_handlers
 from lambent.services.s3.objects import S3Objects
+from lambent.services.sqs.source_queues import SourceQueues
 from lambent.store.contract import FunctionStore, Packages
 
 
@@ -48,6 +50,7 @@ def service(
     events: AsyncInvocations,
     provisioned: ProvisionedStates,
     destinations: Destinations,
+    queues: SourceQueues,
     objects: S3Objects,
     links: CodeLinks,
     quotas: Quotas,
@@ -78,6 +81,7 @@ def service(
                 FunctionConcurrency(store, quotas),
                 ProvisionedConcurrencyConfigs(store, provisioned, quotas, clock),
                 EventInvokeConfigs(store, destinations, clock),
+                EventSourceMappings(store, queues, quotas, clock),
                 RecursionConfigs(store),
                 Tags(store, activation, quotas, clock),
                 AccountSettings(store, quotas),

@@ -16,6 +16,13 @@ _SETTINGS = (
 
 _EVENTS = "MaximumRetryAttempts MaximumEventAgeInSeconds DestinationConfig.OnSuccess DestinationConfig.OnFailure"
 
+_MAPPING = (
+    "FunctionName Enabled BatchSize FilterCriteria.Filters MetricsConfig.Metrics ScalingConfig.MaximumConcurrency "
+    "MaximumBatchingWindowInSeconds DestinationConfig.OnFailure FunctionResponseTypes "
+    "ProvisionedPollerConfig.MinimumPollers ProvisionedPollerConfig.MaximumPollers"
+)
+"""Members of both CreateEventSourceMapping and UpdateEventSourceMapping."""
+
 _NO_REFERENCE = "code is copied from S3; nothing but COPY is taken"
 _NO_IMAGES = "container images come with a later version; deployment packages are zips"
 _NO_KEYS = "there are no keys here: nothing is encrypted with one"
@@ -24,6 +31,8 @@ _NO_URLS = "a condition of the statement that no caller meets: function URLs com
 _NO_DURABLE = "durable executions are not offered"
 _NO_SIGNING = "code signing is not offered"
 _NO_MANAGED = "managed instances are not offered"
+_OF_STREAMS = "of streams, which come with a later version; with a queue AWS refuses it as well"
+_OF_BROKERS = "of Kafka, Amazon MQ and DocumentDB, which are not offered; with a queue AWS refuses it as well"
 _FOR_PEOPLE = "text for people, as on AWS"
 
 JUDGEMENTS = Judgements(
@@ -33,11 +42,13 @@ JUDGEMENTS = Judgements(
             f"{_NAME} StatementId Action Principal SourceArn SourceAccount Qualifier RevisionId PrincipalOrgID"
         ),
         "CreateAlias": f"{_NAME} Name FunctionVersion RoutingConfig.AdditionalVersionWeights",
+        "CreateEventSourceMapping": f"EventSourceArn Tags {_MAPPING}",
         "CreateFunction": (
             f"{_NAME} {_SETTINGS} Code.ZipFile Code.S3Bucket Code.S3Key Code.S3ObjectVersion Publish PackageType Tags "
             "Architectures TenancyConfig.TenantIsolationMode"
         ),
         "DeleteAlias": f"{_NAME} Name",
+        "DeleteEventSourceMapping": "UUID",
         "DeleteFunction": f"{_NAME} Qualifier",
         "DeleteFunctionConcurrency": _NAME,
         "DeleteFunctionEventInvokeConfig": f"{_NAME} Qualifier",
@@ -46,6 +57,7 @@ JUDGEMENTS = Judgements(
         "DeleteResourcePolicy": "ResourceArn RevisionId",
         "GetAccountSettings": "",
         "GetAlias": f"{_NAME} Name",
+        "GetEventSourceMapping": "UUID",
         "GetFunction": f"{_NAME} Qualifier",
         "GetFunctionCodeSigningConfig": _NAME,
         "GetFunctionConcurrency": _NAME,
@@ -63,6 +75,7 @@ JUDGEMENTS = Judgements(
         "InvokeAsync": f"{_NAME} InvokeArgs",
         "InvokeWithResponseStream": (f"{_NAME} InvocationType LogType ClientContext Payload Qualifier TenantId"),
         "ListAliases": f"{_NAME} FunctionVersion Marker MaxItems",
+        "ListEventSourceMappings": f"EventSourceArn {_NAME} Marker MaxItems",
         "ListFunctionEventInvokeConfigs": f"{_NAME} Marker MaxItems",
         "ListFunctions": "MasterRegion FunctionVersion Marker MaxItems",
         "ListLayerVersions": "LayerName CompatibleArchitecture CompatibleRuntime Marker MaxItems",
@@ -86,6 +99,7 @@ JUDGEMENTS = Judgements(
         "TagResource": "Resource Tags",
         "UntagResource": "Resource TagKeys",
         "UpdateAlias": f"{_NAME} Name FunctionVersion RoutingConfig.AdditionalVersionWeights RevisionId",
+        "UpdateEventSourceMapping": f"UUID {_MAPPING}",
         "UpdateFunctionCode": (
             f"{_NAME} ZipFile S3Bucket S3Key S3ObjectVersion Architectures Publish DryRun RevisionId"
         ),
@@ -105,7 +119,11 @@ JUDGEMENTS = Judgements(
         "OrganizationId": "no caller is of an organization here: such a grant lets nobody in",
         "PackageType": "Zip; Image is refused",
         "PrincipalOrgID": "no caller is of an organization here: such a grant lets nobody in",
-        "Resource": "of a function; other resources are refused",
+        "Resource": "of a function or an event source mapping; other resources are refused",
+        "EventSourceArn": "of an SQS queue; the other sources are refused until they come",
+        "CreateEventSourceMapping:DestinationConfig.OnFailure": "empty only, as AWS has it for queues",
+        "UpdateEventSourceMapping:DestinationConfig.OnFailure": "empty only, as AWS has it for queues",
+        "MetricsConfig.Metrics": "EventCount, shown by `/_lambent/metrics`; the groups of Kafka mappings are refused",
         "ResourceArn": "of a function; runtimes are refused",
         "Runtime": "those that `lambent runtimes` lists; the others are refused",
         "SourceAccount": "evaluated when somebody calls; no AWS service does in this version",
@@ -146,14 +164,34 @@ JUDGEMENTS = Judgements(
         "CodeSigningConfigArn": f"{_NO_SIGNING}; stored with `--accept-inert`",
         "DurableConfig": f"{_NO_DURABLE}; stored with `--accept-inert`",
         "Invoke:DurableExecutionName": _NO_DURABLE,
+        "StartingPosition": _OF_STREAMS,
+        "StartingPositionTimestamp": _OF_STREAMS,
+        "ParallelizationFactor": _OF_STREAMS,
+        "BisectBatchOnFunctionError": _OF_STREAMS,
+        "MaximumRecordAgeInSeconds": _OF_STREAMS,
+        "TumblingWindowInSeconds": _OF_STREAMS,
+        "CreateEventSourceMapping:MaximumRetryAttempts": _OF_STREAMS,
+        "CreateEventSourceMapping:DestinationConfig.OnSuccess": "AWS refuses it for every source",
+        "CreateEventSourceMapping:LoggingConfig": _OF_BROKERS,
+        "UpdateEventSourceMapping:MaximumRetryAttempts": _OF_STREAMS,
+        "UpdateEventSourceMapping:DestinationConfig.OnSuccess": "AWS refuses it for every source",
+        "UpdateEventSourceMapping:LoggingConfig": _OF_BROKERS,
+        "Topics": _OF_BROKERS,
+        "Queues": _OF_BROKERS,
+        "SourceAccessConfigurations": _OF_BROKERS,
+        "SelfManagedEventSource": _OF_BROKERS,
+        "AmazonManagedKafkaEventSourceConfig": _OF_BROKERS,
+        "SelfManagedKafkaEventSourceConfig": _OF_BROKERS,
+        "DocumentDBEventSourceConfig": _OF_BROKERS,
+        "ProvisionedPollerConfig.PollerGroupName": _OF_BROKERS,
         "TracingConfig": "traces come with a later version, PassThrough is taken; stored with `--accept-inert`",
     },
     given=(
         "CodeStorageExceededException InvalidParameterValueException InvalidRequestContentException "
         "PolicyLengthExceededException PreconditionFailedException ProvisionedConcurrencyConfigNotFoundException "
-        "RecursiveInvocationException RequestTooLargeException ResourceConflictException ResourceNotFoundException "
-        "ServiceException SnapStartException SnapStartTimeoutException TooManyRequestsException "
-        "UnsupportedMediaTypeException"
+        "RecursiveInvocationException RequestTooLargeException ResourceConflictException ResourceInUseException "
+        "ResourceNotFoundException ServiceException SnapStartException SnapStartTimeoutException "
+        "TooManyRequestsException UnsupportedMediaTypeException"
     ),
     never={
         "no quota on aliases": "AliasLimitExceededException",
@@ -186,7 +224,6 @@ JUDGEMENTS = Judgements(
         "every function can be invoked in each mode that is offered": "ModeNotSupportedException",
         "`$LATEST` can be invoked without a published version": "NoPublishedVersionException",
         "access is never blocked for being public: whom a policy lets in, it lets in": "PublicPolicyException",
-        "event source mappings come with a later version": "ResourceInUseException",
         "a payload has one limit, and RequestTooLargeException tells of it": "SerializedRequestEntityTooLargeException",
         "a version that is not ready yet answers ResourceConflictException": "SnapStartNotReadyException",
         "environments stay initialised instead of being restored from a snapshot that ages": (
@@ -196,6 +233,8 @@ JUDGEMENTS = Judgements(
     shown_otherwise={
         # Its quota is not a setting.
         "CodeStorageExceededException": "unit/services/lambda_/test_code.py",
+        # A state on its way is over before a client can ask again.
+        "ResourceInUseException": "unit/services/lambda_/test_event_source_mappings.py",
         # No client sends another content type.
         "UnsupportedMediaTypeException": "wire/test_gateway.py",
     },

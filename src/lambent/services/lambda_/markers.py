@@ -15,9 +15,9 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 """What the store takes for the number of a version."""
 
 
-def page_size(request: Mapping[str, Any]) -> int:
+def page_size(request: Mapping[str, Any], most: int = _PAGE_MAX) -> int:
     """Return how many items a page of the answer holds at most."""
-    return min(int(request.get("MaxItems", _PAGE_MAX)), _PAGE_MAX)
+    return min(int(request.get("MaxItems", most)), most)
 
 
 def encode_marker(text: str) -> str:

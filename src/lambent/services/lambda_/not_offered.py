@@ -5,10 +5,6 @@ A test proves that the handlers and this table together are the service model, n
 """
 
 _LATER = {
-    "event source mappings come with a later version": (
-        "CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping ListEventSourceMappings "
-        "UpdateEventSourceMapping"
-    ),
     "function URLs come with a later version": (
         "CreateFunctionUrlConfig DeleteFunctionUrlConfig GetFunctionUrlConfig ListFunctionUrlConfigs "
         "UpdateFunctionUrlConfig"

@@ -1,4 +1,4 @@
-"""Tags of functions."""
+"""Tags of functions and of event source mappings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +7,11 @@ import msgspec
 
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
+from lambent.domain.event_source_mapping import EventSourceMapping, mapping_arn
 from lambent.domain.function import LATEST, Function, FunctionVersion
 from lambent.domain.quotas import Quotas
 from lambent.domain.tags import allows_egress, check_tags
-from lambent.errors.api.lambda_ import InvalidParameterValueException
+from lambent.errors.api.lambda_ import InvalidParameterValueException, ResourceNotFoundException
 from lambent.protocol.shapes.lambda_ import ListTagsRequest, TagResourceRequest, UntagResourceRequest
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.naming import Target, resolve_target
@@ -20,7 +21,7 @@ from lambent.store.contract import FunctionStore, FunctionTransaction
 
 class Tags:
     """
-    Tags by resource ARN. Functions are the only taggable resource that this version offers.
+    Tags by resource ARN, of functions and event source mappings.
 
     `lambent:egress` acts: changing what it says makes new deployments, so that the environments of the old ones retire.
     """
@@ -33,6 +34,10 @@ class Tags:
 
     @operation("ListTags")
     async def list(self, caller: Caller, request: ListTagsRequest) -> Mapping[str, Any]:
+        if (uuid := _mapping(caller, request["Resource"])) is not None:
+            async with self._store.snapshot(caller.scope) as reading:
+                mapping = await _existing_mapping(reading, request["Resource"], uuid)
+            return {"Tags": dict(mapping.tags)}
         target = _taggable(caller, request["Resource"])
         async with self._store.snapshot(target.scope) as reading:
             function = await _existing(reading, target)
@@ -40,6 +45,14 @@ class Tags:
 
     @operation("TagResource")
     async def tag(self, caller: Caller, request: TagResourceRequest) -> Mapping[str, Any]:
+        if (uuid := _mapping(caller, request["Resource"])) is not None:
+            async with self._store.transaction(caller.scope) as tx:
+                mapping = await _existing_mapping(tx, request["Resource"], uuid)
+                tags = {**mapping.tags, **request["Tags"]}
+                check_tags(request["Tags"], self._quotas)
+                check_tags(tags, self._quotas)
+                await tx.event_source_mappings.save(msgspec.structs.replace(mapping, tags=tags))
+            return {}
         target = _taggable(caller, request["Resource"])
         async with self._store.transaction(target.scope) as tx:
             function = await _existing(tx, target)
@@ -53,10 +66,16 @@ class Tags:
 
     @operation("UntagResource")
     async def untag(self, caller: Caller, request: UntagResourceRequest) -> Mapping[str, Any]:
+        gone = set(request["TagKeys"])
+        if (uuid := _mapping(caller, request["Resource"])) is not None:
+            async with self._store.transaction(caller.scope) as tx:
+                mapping = await _existing_mapping(tx, request["Resource"], uuid)
+                left = {key: value for key, value in mapping.tags.items() if key not in gone}
+                await tx.event_source_mappings.save(msgspec.structs.replace(mapping, tags=left))
+            return {}
         target = _taggable(caller, request["Resource"])
         async with self._store.transaction(target.scope) as tx:
             function = await _existing(tx, target)
-            gone = set(request["TagKeys"])
             left = {key: value for key, value in function.tags.items() if key not in gone}
             is_redeployed = await self._save(tx, function, left)
         if is_redeployed:
@@ -87,6 +106,33 @@ class Tags:
         if serving is not None:
             serving = msgspec.structs.replace(serving, egress=egress, deployment_id=self._clock.new_id())
         return msgspec.structs.replace(version, egress=egress, deployment_id=self._clock.new_id(), serving=serving)
+
+
+def _mapping(caller: Caller, resource: str) -> str | None:
+    """
+    Return the UUID in a mapping's ARN; None for the ARN of something else.
+
+    Raises:
+        ResourceNotFoundException: it is another scope's.
+    """
+    if ":event-source-mapping:" not in resource:
+        return None
+    uuid = resource.rpartition(":")[2]
+    if resource != mapping_arn(caller.scope, uuid):
+        raise _no_mapping(resource)
+    return uuid
+
+
+async def _existing_mapping(reading: FunctionTransaction, resource: str, uuid: str) -> EventSourceMapping:
+    mapping = await reading.event_source_mappings.get(uuid)
+    if mapping is None:
+        raise _no_mapping(resource)
+    return mapping
+
+
+def _no_mapping(resource: str) -> ResourceNotFoundException:
+    # Observed: localstack/localstack tests/aws/services/lambda_/test_lambda_api.py (recorded).
+    return ResourceNotFoundException(f"Event source mapping not found: {resource}")
 
 
 def _taggable(caller: Caller, resource: str) -> Target:

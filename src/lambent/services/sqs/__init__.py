@@ -23,6 +23,7 @@ from lambent.services.sqs.queues import Queues
 from lambent.services.sqs.receivers import Receivers
 from lambent.services.sqs.receiving import Receiving
 from lambent.services.sqs.sending import Sending
+from lambent.services.sqs.source_queues import SourceQueues
 from lambent.services.sqs.tags import QueueTags
 from lambent.services.sqs.visibility import Visibility
 from lambent.store.contract import EventQueue
@@ -56,7 +57,8 @@ class SimpleQueues:
         self.directory = Directory(events, self.receivers.changed)
         self.move_tasks = MoveTasks(events, self.directory, clock)
         self.door = Door(events, self.directory, clock)
-        handles = Handles(secret)
+        self.handles = handles = Handles(secret)
+        self.sources = SourceQueues(self.directory)
         handlers = collect_handlers(
             Queues(events, self.directory, clock, purge_wait_s=purge_wait_s, recreate_wait_s=recreate_wait_s),
             QueueTags(self.directory),

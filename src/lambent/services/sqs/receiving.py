@@ -191,23 +191,27 @@ class _Shown:
     def _system_of(self, claim: Claim, message: QueueMessage) -> dict[str, str]:
         if not self._system:
             return {}
-        found = {
-            "SenderId": message.sender,
-            "SentTimestamp": str(claim.sent_ms),
-            "ApproximateReceiveCount": str(claim.receive_count),
-            # Both by the wall clock, which may have gone back in between: nothing is received before it is sent.
-            "ApproximateFirstReceiveTimestamp": str(max(claim.first_claimed_ms, claim.sent_ms)),
-            "AWSTraceHeader": message.trace_header,
-            "MessageGroupId": claim.group or message.group,
-            "MessageDeduplicationId": claim.deduplication_id or message.deduplication_id,
-        }
-        if claim.group is not None:
-            found["SequenceNumber"] = sequence_text(claim.sequence)
-        if claim.redriven_from is not None:
-            found["DeadLetterQueueSourceArn"] = queue_arn(claim.redriven_from)
-        return {
-            name: value for name, value in found.items() if value and ("All" in self._system or name in self._system)
-        }
+        found = system_attributes(claim, message)
+        return {name: value for name, value in found.items() if "All" in self._system or name in self._system}
+
+
+def system_attributes(claim: Claim, message: QueueMessage) -> dict[str, str]:
+    """Return the attributes that a message has by being received: those that exist of it, all as texts."""
+    found = {
+        "SenderId": message.sender,
+        "SentTimestamp": str(claim.sent_ms),
+        "ApproximateReceiveCount": str(claim.receive_count),
+        # Both by the wall clock, which may have gone back in between: nothing is received before it is sent.
+        "ApproximateFirstReceiveTimestamp": str(max(claim.first_claimed_ms, claim.sent_ms)),
+        "AWSTraceHeader": message.trace_header,
+        "MessageGroupId": claim.group or message.group,
+        "MessageDeduplicationId": claim.deduplication_id or message.deduplication_id,
+    }
+    if claim.group is not None:
+        found["SequenceNumber"] = sequence_text(claim.sequence)
+    if claim.redriven_from is not None:
+        found["DeadLetterQueueSourceArn"] = queue_arn(claim.redriven_from)
+    return {name: value for name, value in found.items() if value}
 
 
 def _attribute(value: MessageAttribute) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""The function that a mapping feeds: whether it can run now, how many more of it may, and a run of it."""
+
+import msgspec
+
+from lambent.clock import Clock
+from lambent.dispatch.dispatcher import Dispatcher
+from lambent.domain.arn import function_arn
+from lambent.domain.event_source_mapping import EventSourceMapping
+from lambent.domain.function import FunctionVersion, State
+from lambent.domain.invocation import Invocation, InvocationOutcome
+from lambent.domain.trace import PASSES_MAX, next_trace
+from lambent.errors.families import DependencyError
+from lambent.fleet.contract import Throttled
+
+
+class NotRun(msgspec.Struct, frozen=True):
+    """The function was not run, and that is not its fault."""
+
+    is_throttled: bool
+
+
+class MappedFunction:
+    """One mapping's function. It goes the way of all invocations."""
+
+    __slots__ = ("_clock", "_dispatcher", "_mapping")
+
+    def __init__(self, dispatcher: Dispatcher, clock: Clock, mapping: EventSourceMapping) -> None:
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._mapping = mapping
+
+    async def version(self) -> FunctionVersion | None:
+        """
+        Return the version that a batch would run now; None while there is none, or it is not ready.
+
+        Raises:
+            DependencyError: the store failed.
+        """
+        mapping = self._mapping
+        version = await self._dispatcher.resolve(mapping.scope, mapping.function_name, mapping.qualifier)
+        return version if version is not None and version.state is State.ACTIVE else None
+
+    async def room(self) -> int:
+        """
+        Return how many more invocations of the function would be let through now; 0 where a reservation closes it.
+
+        Raises:
+            DependencyError: the store failed.
+        """
+        slots = await self._dispatcher.slots(self._mapping.scope)
+        return slots.room(self._mapping.function_name, self._clock.monotonic())
+
+    def room_nowait(self) -> int:
+        """Return the same, with claims as they were when they were last read."""
+        slots = self._dispatcher.slots_nowait(self._mapping.scope)
+        return slots.room(self._mapping.function_name, self._clock.monotonic())
+
+    def passes(self, trace_header: str) -> int:
+        """Return how often a chain of invocations will have passed the function, once it runs for this header."""
+        # Only services write a lineage, and most messages have none.
+        return next_trace(trace_header, 0, "", "", self._arn).passes if "Lineage=" in trace_header else 1
+
+    async def may_run(self, passes: int) -> bool:
+        """Say whether a chain may pass the function that often. Documented: recursive loop detection, for SQS too."""
+        mapping = self._mapping
+        return passes <= PASSES_MAX or await self._dispatcher.may_recurse(mapping.scope, mapping.function_name)
+
+    async def run(self, version: FunctionVersion, payload: bytes, trace_header: str) -> InvocationOutcome | NotRun:
+        """
+        Run the function once, synchronously, under a request id of its own.
+
+        Args:
+            trace_header: of what it runs for; empty without one.
+        """
+        random_hex = self._clock.token_hex(20)
+        trace = next_trace(trace_header, self._clock.now(), random_hex[:24], random_hex[24:], self._arn)
+        invocation = Invocation(
+            request_id=self._clock.new_id(),
+            invoked_arn=self._mapping.function_arn,
+            payload=payload,
+            trace_header=trace.header,
+        )
+        try:
+            outcome = await self._dispatcher.run(version, invocation)
+        except Throttled:
+            return NotRun(is_throttled=True)
+        except DependencyError:
+            return NotRun(is_throttled=False)
+        # The handler did not run where its environment could not be restored.
+        return outcome if outcome.restore_failure is None else NotRun(is_throttled=False)
+
+    @property
+    def _arn(self) -> str:
+        return function_arn(self._mapping.scope, self._mapping.function_name)

@@ -1,0 +1,150 @@
+"""
+The pollers of queues: our own ones, straight from the event queue that keeps them.
+
+Nothing here polls. A commit that makes a message claimable wakes the pollers of its queue, as it wakes receivers; one
+timer for each queue rings when a delay or a lease runs out.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lambent.clock import Clock, TimerHandle
+from lambent.dispatch.dispatcher import Dispatcher
+from lambent.domain.caller import Scope
+from lambent.domain.event_source_mapping import EventSourceMapping
+from lambent.domain.function import FunctionName
+from lambent.domain.quotas import Quotas
+from lambent.event_sources.contract import Counts
+from lambent.event_sources.sqs_poller import SqsPoller
+from lambent.event_sources.sqs_shared import Shared, Spawn
+from lambent.services.sqs.handles import Handles
+from lambent.services.sqs.source_queues import SourceQueues
+from lambent.store.contract import EventQueue, FunctionChange, FunctionStore, QueueName
+
+_NOW_S = 0.001
+"""What comes sooner is there by the time that a claim has found it: no timer is as quick."""
+
+
+class SqsSource:
+    """
+    Implements `EventSource` for queues.
+
+    Args:
+        handles: writes the receipt handles in records.
+        batches_max: how many batches run at once, over all mappings.
+        processors: of the machine: no use in running more of what keeps them busy.
+        spawn: runs a task that somebody looks after.
+    """
+
+    def __init__(
+        self,
+        events: EventQueue,
+        queues: SourceQueues,
+        handles: Handles,
+        store: FunctionStore,
+        dispatcher: Dispatcher,
+        quotas: Quotas,
+        clock: Clock,
+        *,
+        batches_max: int,
+        processors: int,
+        spawn: Spawn,
+    ) -> None:
+        self._clock = clock
+        self._shared = Shared(
+            events,
+            queues,
+            handles,
+            dispatcher,
+            quotas,
+            clock,
+            batches_max=batches_max,
+            processors=processors,
+            spawn=spawn,
+            ring_in=self._ring_in,
+        )
+        self._pollers: dict[str, SqsPoller] = {}
+        self._by_queue: dict[QueueName, dict[str, SqsPoller]] = {}
+        self._by_function: dict[tuple[Scope, FunctionName], dict[str, SqsPoller]] = {}
+        self._rings: dict[QueueName, tuple[float, TimerHandle]] = {}
+        events.on_due(self._on_due)
+        store.on_change(self._on_function_change)
+
+    def begin(self, mapping: EventSourceMapping) -> None:
+        """Read for a mapping from now on, or go on under its new settings; see the contract."""
+        poller = self._pollers.get(mapping.uuid)
+        if poller is None:
+            poller = self._pollers[mapping.uuid] = SqsPoller(self._shared, mapping)
+            self._by_queue.setdefault(poller.queue, {})[mapping.uuid] = poller
+        else:
+            _drop(self._by_function, _function_of(poller.mapping), mapping.uuid)
+            poller.change(mapping)
+        self._by_function.setdefault(_function_of(mapping), {})[mapping.uuid] = poller
+        # What is there is not told: the first look finds it, and begins what was read before.
+        poller.poke()
+
+    def end(self, uuid: str) -> None:
+        """Read no more for a mapping; see the contract."""
+        poller = self._pollers.pop(uuid, None)
+        if poller is None:
+            return
+        _drop(self._by_function, _function_of(poller.mapping), uuid)
+        _drop(self._by_queue, poller.queue, uuid)
+        if poller.queue not in self._by_queue and (ringing := self._rings.pop(poller.queue, None)) is not None:
+            ringing[1].cancel()
+        self._shared.budget.leave(poller)
+        poller.stop()
+
+    def counts(self) -> Mapping[str, Counts]:
+        """Return, by UUID, the counts of mappings that ask for them."""
+        return {uuid: poller.counts for uuid, poller in self._pollers.items() if poller.mapping.metrics}
+
+    async def stop(self) -> None:
+        """End all; return when what was only read is given back."""
+        for uuid in list(self._pollers):
+            self.end(uuid)
+        await self._shared.wait_given_back()
+
+    async def close(self) -> None:
+        """Leave what functions still work on to the next start: its messages come back in their time."""
+        await self._shared.close()
+
+    def _ring_in(self, queue: QueueName, delay_s: float) -> None:
+        pollers = self._by_queue.get(queue)
+        if pollers is None:
+            return
+        if delay_s <= _NOW_S:
+            for poller in list(pollers.values()):
+                poller.poke()
+            return
+        at = self._clock.monotonic() + delay_s
+        if (ringing := self._rings.get(queue)) is not None:
+            if ringing[0] <= at:
+                return
+            ringing[1].cancel()
+
+        def ring() -> None:
+            del self._rings[queue]
+            self._ring_in(queue, 0)
+
+        self._rings[queue] = at, self._clock.call_later(delay_s, ring)
+
+    def _on_due(self, queue: QueueName, due_s: float) -> None:
+        if queue in self._by_queue:
+            self._ring_in(queue, due_s)
+
+    def _on_function_change(self, change: FunctionChange) -> None:
+        # It may have become able to run, or faster.
+        for poller in list(self._by_function.get((change.scope, change.name), {}).values()):
+            poller.look()
+
+
+def _function_of(mapping: EventSourceMapping) -> tuple[Scope, FunctionName]:
+    return mapping.scope, mapping.function_name
+
+
+def _drop(index: dict[Any, dict[str, SqsPoller]], key: Any, uuid: str) -> None:
+    found = index[key]
+    del found[uuid]
+    if not found:
+        del index[key]

@@ -1,0 +1,89 @@
+"""What the pollers of all queues work with, and the tasks that they begin."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from lambent.clock import Clock
+from lambent.dispatch.dispatcher import Dispatcher
+from lambent.domain.quotas import Quotas
+from lambent.event_sources.budget import Budget
+from lambent.services.sqs.attributes import MESSAGE_MAX_BYTES
+from lambent.services.sqs.handles import Handles
+from lambent.services.sqs.source_queues import SourceQueues
+from lambent.store.contract import EventQueue, QueueName
+
+_WRITE_DOWN_S = 0.5
+"""For what is left to do at the end of a server, once no function works any more. Assumed: some commits."""
+
+Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+
+
+class Shared:
+    """
+    What the pollers of all mappings work with.
+
+    Args:
+        handles: writes the receipt handles in records.
+        batches_max: how many batches run at once.
+        processors: of the machine: no use in running more of what keeps them busy.
+        spawn: runs a task that somebody looks after.
+        ring_in: has the pollers of a queue look in so many seconds, unless they do before anyway.
+    """
+
+    def __init__(
+        self,
+        events: EventQueue,
+        queues: SourceQueues,
+        handles: Handles,
+        dispatcher: Dispatcher,
+        quotas: Quotas,
+        clock: Clock,
+        *,
+        batches_max: int,
+        processors: int,
+        spawn: Spawn,
+        ring_in: Callable[[QueueName, float], None],
+    ) -> None:
+        self.events = events
+        self.queues = queues
+        self.handles = handles
+        self.dispatcher = dispatcher
+        self.clock = clock
+        self.payload_max_bytes = quotas.invoke_payload_max_bytes
+        self.processors = processors
+        self.ring_in = ring_in
+        self.budget = Budget(batches_max, MESSAGE_MAX_BYTES)
+        self._spawn = spawn
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._giving_back: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Run something that ends with the server at the latest."""
+        task = self._spawn(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def give_back(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something that a server which stops is to wait for."""
+        task = self.spawn(work)
+        self._giving_back.add(task)
+        task.add_done_callback(self._giving_back.discard)
+
+    async def wait_given_back(self) -> None:
+        """Return when all that is being given back is."""
+        if self._giving_back:
+            await asyncio.wait(self._giving_back)
+
+    async def close(self) -> None:
+        """End all tasks. Those whose function has ended get the time to write that down."""
+        if self._tasks:
+            patience = asyncio.ensure_future(self.clock.sleep(_WRITE_DOWN_S))
+            while self._tasks and not patience.done():
+                await asyncio.wait({patience, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+            patience.cancel()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)

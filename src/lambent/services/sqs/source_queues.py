@@ -1,0 +1,67 @@
+"""Queues as event sources: what a mapping has to know of one, and whether a function's role may read it."""
+
+import msgspec
+
+from lambent.domain.caller import Scope
+from lambent.domain.resource_policy import Decision, Requester, decide
+from lambent.services.sqs.attributes import number, read_policy
+from lambent.services.sqs.directory import Directory, Queue
+from lambent.services.sqs.naming import is_fifo, queue_arn, queue_of_arn
+from lambent.store.contract import QueueName
+
+_ACTIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+"""What a function's role needs of a queue. Documented: Lambda developer guide, SQS, execution role permissions."""
+
+
+class SourceQueue(msgspec.Struct, frozen=True):
+    """One queue that a mapping reads."""
+
+    name: QueueName
+    is_fifo: bool
+    visibility_s: int
+
+
+class NotAllowed(Exception):
+    """The role may not read the queue. The message names the first action that it lacks."""
+
+
+class SourceQueues:
+    """Looks queues up for mappings. What was looked at lately costs no look at the store."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    async def find(self, arn: str, scope: Scope, role: str) -> SourceQueue | None:
+        """
+        Return the queue that an ARN names; None when there is none.
+
+        Args:
+            scope: of the function.
+            role: that it runs with.
+
+        Raises:
+            NotAllowed: the queue is another account's, and its policy does not let the role in.
+        """
+        name = queue_of_arn(arn)
+        if name is None:
+            return None
+        queue = await self._directory.find(name)
+        if name.scope.account != scope.account:
+            # In the same words whether there is such a queue or not.
+            _check_access(name, queue, scope, role)
+        if queue is None:
+            return None
+        return SourceQueue(name, is_fifo(name), number(queue.document.attributes, "VisibilityTimeout"))
+
+
+def _check_access(name: QueueName, queue: Queue | None, scope: Scope, role: str) -> None:
+    text = "" if queue is None else queue.document.attributes.get("Policy", "")
+    policy = read_policy(text) if text else None
+    requester = Requester(
+        account=scope.account,
+        principal=role,
+        context={"aws:principalaccount": scope.account, "aws:principalarn": role},
+    )
+    for action in _ACTIONS:
+        if decide(policy, requester, f"sqs:{action}", queue_arn(name)) is not Decision.ALLOWED:
+            raise NotAllowed(action)
