@@ -13,7 +13,7 @@ import os
 import pwd
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(_open_folder(settings.data.data_dir))
         _check_folder(folder, settings.sandbox.function_user)
-        listener = stack.enter_context(contextlib.closing(_bind(settings.server)))
+        listener = stack.enter_context(contextlib.closing(_bind(settings.server, settings.sandbox.allow_host)))
         endpoint = f"http://{_url_host(settings.server.host)}:{bound_port(listener)}"
 
         # Beside the database: probing the machine and starting a spawner take as long as opening it.
@@ -570,7 +570,17 @@ def _check_folder(folder: DataFolder, function_user: str) -> None:
         check_reachable(folder.path, _uid_of(function_user))
 
 
-def _bind(server: ServerSettings) -> socket.socket:
+def _bind(server: ServerSettings, allow_host: Sequence[str]) -> socket.socket:
+    """
+    Listen.
+
+    Args:
+        allow_host: ports that functions may reach. The server's must not be one: what comes there bears no sign of the
+            environment that it left, and may do everything.
+
+    Raises:
+        SettingsError: the address cannot be had, or functions would reach it.
+    """
     family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -580,6 +590,11 @@ def _bind(server: ServerSettings) -> socket.socket:
     except OSError as error:
         listener.close()
         raise SettingsError(f"--port: cannot listen on {server.host}:{server.port}: {error.strerror}") from error
+    if (port := bound_port(listener)) in map(int, allow_host):
+        listener.close()
+        raise SettingsError(
+            f"--allow-host: {port} is this server's own port; functions reach the server by AWS_ENDPOINT_URL without it"
+        )
     listener.setblocking(False)
     return listener
 

@@ -92,7 +92,9 @@ class SandboxSettings:
         "Load boto3 in zygotes: Python functions that use it start sooner, and all of them take more memory.",
     )
     allow_host: tuple[str, ...] = _option(
-        (), "Ports of this machine that functions may reach, at host.lambent.internal; commas between several."
+        (),
+        "Ports of this machine that functions may reach, at host.lambent.internal; commas between several. "
+        "Not the server's own.",
     )
     allow_net: tuple[str, ...] = _option(
         (), "Private networks that functions may reach, e.g. 10.0.0.0/8; commas between several."

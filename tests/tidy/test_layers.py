@@ -41,6 +41,7 @@ CLI_MAY_IMPORT = frozenset({"cli", "errors", "clock", "settings"})
 """What every command may import: it is a client like any other."""
 
 CLI_MODULES_MAY_IMPORT = {
+    "lambent.cli.backup": {"lambent.store.data_folder"},
     "lambent.cli.serve": {"lambent.app"},
     "lambent.cli.runtimes": {
         "lambent.runtimes.catalogue",
@@ -69,7 +70,8 @@ CLI_MODULES_MAY_IMPORT = {
 }
 """
 What single commands import beyond that: one starts the server, one reports what the services do with their
-models, of which no server can be asked, one fills a data folder without a server, the others probe this machine or add
+models, of which no server can be asked, one fills a data folder without a server, one has its own file on disk as the
+store has those of a data folder, the others probe this machine or add
 runtimes to it.
 """
 

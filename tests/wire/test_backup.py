@@ -100,9 +100,9 @@ def handler(event, context):
 def test_one_at_a_time_and_a_client_that_leaves(own_server, unique_name, tmp_path):
     """
     While one is read a second is refused by name; a client that leaves in the middle ends its backup and leaves no
-    file; what a killed server left goes with its next start.
+    file; what a killed server left goes with its next start; a server that is told to stop waits for none.
     """
-    server = own_server().start()
+    server = own_server(None, "--shutdown-grace-s", "3600").start()
     create(server, unique_name, LARGE_BYTES)
     with begin(server):
         status, body = ask(server)
@@ -123,6 +123,7 @@ def test_one_at_a_time_and_a_client_that_leaves(own_server, unique_name, tmp_pat
         assert left(server) != []
     wait_for(lambda: left(server) == [])
     assert list(tmp_path.iterdir()) == []
+    wait_for(lambda: any("backup.broken_off" in line for line in server.log))
 
     with begin(server):
         server.kill()
@@ -132,6 +133,12 @@ def test_one_at_a_time_and_a_client_that_leaves(own_server, unique_name, tmp_pat
     status, body = ask(server)
     assert status == 200
     assert len(body) > LARGE_BYTES
+
+    # Who has all of it knows so before the server has tidied up.
+    wait_for(lambda: server.health()["requests_in_flight"] == 1)
+    with begin(server):
+        assert server.stop() == 0
+    assert left(server) == []
 
 
 def test_a_package_that_is_damaged_breaks_it_off(own_server, unique_name, tmp_path):

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,35 +57,52 @@ def _check(file: Path, force: bool) -> None:
 @contextmanager
 def _partial(file: Path) -> Iterator[BinaryIO]:
     """Open a file that gets the name that is wanted when the block ends, and goes away when the block raises."""
+    from lambent.store.data_folder import sync_folder
+
     path = file.with_name(file.name + _PARTIAL_SUFFIX)
     try:
-        # One that an earlier command left, killed, is taken over.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        # One that an earlier command left, killed, is taken over. A pipe would keep us until somebody reads it.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     except OSError as error:
         raise CommandFailed(f"{path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "wb") as partial:
-        try:
-            fcntl.flock(partial, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # The other one may have come to its end in between, and this be its file, which has its name by now.
-            is_ours = path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor))
-        except BlockingIOError:
-            is_ours = False
-        if not is_ours:
-            raise CommandFailed(f"{path} is being written by another `lambent backup`")
-        try:
-            os.fchmod(descriptor, 0o600)
-            partial.truncate()
-            yield partial
-            partial.flush()
-            os.fsync(descriptor)
-            path.rename(file)
-            _sync_folder(file.parent)
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            raise CommandFailed(f"{file}: {error.strerror}: nothing was kept") from error
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+    try:
+        with os.fdopen(descriptor, "wb") as partial:
+            _take(path, descriptor)
+            try:
+                yield partial
+                partial.flush()
+                os.fsync(descriptor)
+                path.rename(file)
+                sync_folder(file.parent)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        # Also that of the end of the block, which writes once more what could not be written.
+        raise CommandFailed(f"{file}: {error.strerror}: nothing was kept") from error
+
+
+def _take(path: Path, descriptor: int) -> None:
+    """
+    Make an open file an empty one that is written and read by us alone.
+
+    Raises:
+        CommandFailed: it is another's, or has another name by which it can be read.
+        OSError: the disk refuses.
+    """
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink > 1:
+        raise CommandFailed(f"{path} is there already and is no file of yours alone: remove it, or name another FILE")
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The other one may have come to its end in between, and this be its file, which has its name by now.
+        is_ours = path.exists() and os.path.samestat(path.stat(), found)
+    except BlockingIOError:
+        is_ours = False
+    if not is_ours:
+        raise CommandFailed(f"{path} is being written by another `lambent backup`")
+    os.fchmod(descriptor, 0o600)
+    os.ftruncate(descriptor, 0)
 
 
 def _download(
@@ -117,11 +135,3 @@ def _read(answer: "HTTPResponse", endpoint: str) -> bytes:
         return answer.read(_CHUNK_BYTES)
     except (OSError, HTTPException) as error:
         raise CommandFailed(f"{endpoint}: the connection broke: nothing was kept") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,6 +12,7 @@ from lambent.cli.failure import CommandFailed
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
+    from urllib.error import HTTPError
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
 INVOKE_TIMEOUT_MAX_S = 900
@@ -128,9 +129,10 @@ def open_own_path(
         timeout_s: how long to wait for each piece of the answer.
 
     Raises:
-        CommandFailed: nobody answers, or the answer is a refusal.
+        CommandFailed: nobody answers, the connection breaks, or the answer is a refusal.
     """
     from http.client import HTTPException
+    from urllib.error import HTTPError
     from urllib.request import ProxyHandler, Request, build_opener
 
     host = _host_of(endpoint)
@@ -142,18 +144,31 @@ def open_own_path(
     proxies = [ProxyHandler({})] if host in LOOPBACK else []
     try:
         answer: HTTPResponse = build_opener(*proxies).open(request, timeout=timeout_s)
+    except HTTPError as error:
+        raise CommandFailed(_message(error) or str(error), exit_code=2) from error
     except OSError as error:
-        if hasattr(error, "read"):
-            said = error.read().decode(errors="replace")
-            raise CommandFailed(_message(said) or str(error), exit_code=2) from error
-        raise CommandFailed(f"no server at {endpoint}: start one with `lambent serve`") from error
+        raise CommandFailed(_line_for_own_path(endpoint, error, timeout_s)) from error
     except (HTTPException, ValueError) as error:
         raise CommandFailed(f"{endpoint}: this is no Lambent server") from error
     return answer
 
 
-def _message(text: str) -> str:
+def _line_for_own_path(endpoint: str, error: OSError, timeout_s: float) -> str:
+    # What fails before the whole request is sent, urllib wraps; what fails later comes as it is.
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, ConnectionRefusedError):
+        return f"no server at {endpoint}: start one with `lambent serve`"
+    if isinstance(reason, TimeoutError):
+        return f"{endpoint}: no answer within {timeout_s:g} seconds"
+    said = getattr(reason, "strerror", None) or reason
+    broke = isinstance(reason, ConnectionError)
+    return f"{endpoint}: {'the connection broke' if broke else 'cannot be reached'}: {' '.join(str(said).split())}"
+
+
+def _message(refusal: "HTTPError") -> str:
+    from http.client import HTTPException
+
     try:
-        return str(json.loads(text)["message"])
-    except (ValueError, KeyError, TypeError):
+        return str(json.loads(refusal.read())["message"])
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return ""

@@ -19,6 +19,7 @@ from lambent.telemetry.queues import CONTENT_TYPE, QueueView
 _log = logging.getLogger("lambent.gateway")
 
 PREFIX = "/_lambent/"
+BACKUP_PATH = PREFIX + "backup"
 
 _JSON = (b"content-type", b"application/json")
 
@@ -70,7 +71,7 @@ class OwnPaths:
             return await self._purge(request)
         if rest == "s3/events":
             return await self._s3_events.answer(request)
-        if rest == "backup":
+        if request.path == BACKUP_PATH:
             return await self._backup(request)
         if request.method not in {"GET", "HEAD"}:
             return _problem(405, "only GET is answered here")
@@ -117,6 +118,7 @@ class OwnPaths:
             return _problem(409, str(error), code="BackupInProgressException")
         except DependencyError as error:
             if not is_there():
+                _log.warning("backup.broken_off reason=%s", error)
                 raise ClientGone from error
             _log.error("backup.failed reason=%s", error)
             return _problem(503, str(error), code="BackupFailedException")

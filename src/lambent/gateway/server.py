@@ -17,7 +17,7 @@ from lambent.clock import Clock
 from lambent.domain.caller import Inside
 from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.admission import Admission, TooManyRequests
-from lambent.gateway.own_paths import PREFIX, OwnPaths
+from lambent.gateway.own_paths import BACKUP_PATH, PREFIX, OwnPaths
 from lambent.gateway.pipeline import Pipeline
 from lambent.protocol.errors import error_response_without_model
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
@@ -310,6 +310,9 @@ class GatewayServer(uvicorn.Server):
         # Like the listeners outside: what comes now would keep the server from its end.
         for opened in self._inside:
             opened.refuse()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, _Connection):
+                connection.drop_backup()
         await super().shutdown(sockets)
         for opened in list(self._inside):
             opened.close()
@@ -454,6 +457,17 @@ class _Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_stall()
         super().connection_lost(exc)
+
+    def drop_backup(self) -> None:
+        """
+        Drop the connection if its answer is a backup, which may last far beyond what a stopping server waits.
+
+        Dropped, not closed: a client that takes nothing would keep what has been written for it. For the backup it is a
+        client that leaves.
+        """
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and cycle.scope["path"] == BACKUP_PATH:
+            self.transport.abort()
 
     def _end_stall(self) -> None:
         if self._stalled is not None:

@@ -41,6 +41,15 @@ _SEGMENTS = "segments"
 _LOOK_EVERY = 1_000
 """Files named between two such looks."""
 
+_RESERVE_MIN_BYTES = 64 << 20
+_RESERVE_MAX_BYTES = 1 << 30
+"""
+What has to stay free beside the copy: a tenth of it, within these bounds.
+
+Assumed: it holds the list of files, log records that are copied, and what the server writes meanwhile, of which there
+is more the longer the copy takes. The least is four segments of the log; the most lets a large disk be filled well.
+"""
+
 _encode = msgspec.json.encode
 _decode_version = msgspec.json.Decoder(FunctionVersion).decode
 _decode_layer = msgspec.json.Decoder(LayerVersion).decode
@@ -82,8 +91,7 @@ class FolderBackups:
         logs: the functions' log, of which the database has a part.
         hold_bodies: while it is entered, no body of an event is deleted.
 
-    Raises:
-        DependencyError: what an earlier server left cannot be removed.
+    What an earlier server left there and cannot be removed is logged: a server starts all the same.
     """
 
     def __init__(
@@ -101,8 +109,7 @@ class FolderBackups:
         self._logs = logs
         self._hold_bodies = hold_bodies
         self._is_under_way = False
-        with _failures():
-            _empty(folder.backup)
+        _empty_quietly(folder.backup)
 
     async def begin(self, is_wanted: Callable[[], bool]) -> BackupStream:
         """Copy the database and return the backup's bytes; see the contract."""
@@ -125,7 +132,7 @@ class FolderBackups:
 
     async def _copy(self, is_wanted: Callable[[], bool]) -> "_Copy":
         # Only so that little is left to copy. Who else folds logs a failure.
-        with suppress(DependencyError, Conflict):
+        with suppress(DependencyError, Conflict, OSError):
             await self._logs.fold()
         with self._logs.hold():
             # Whoever is cancelled leaves no thread behind that still writes.
@@ -151,6 +158,7 @@ class _Stream:
         self._opened = opened
         self._is_wanted = is_wanted
         self._pieces: Generator[bytes] | None = copy.pieces()
+        self._read_bytes = 0
 
     @property
     def size_bytes(self) -> int:
@@ -160,9 +168,14 @@ class _Stream:
         return self
 
     async def __anext__(self) -> bytes:
-        if self._pieces is None or not self._is_wanted():
+        if self._pieces is None:
+            raise StopAsyncIteration
+        # Who has all may leave before we hear that there is no more.
+        if self._read_bytes < self.size_bytes and not self._is_wanted():
+            _log.warning("backup.broken_off bytes=%d of=%d", self._read_bytes, self.size_bytes)
             raise StopAsyncIteration
         piece = await uninterrupted(asyncio.to_thread(next, self._pieces, b""))
+        self._read_bytes += len(piece)
         if not piece:
             _log.info("backup.done bytes=%d", self.size_bytes)
             raise StopAsyncIteration
@@ -270,7 +283,7 @@ def _copy_database(folder: DataFolder, is_wanted: Callable[[], bool]) -> LogPosi
     Copy the database into the folder `backup`; return up to where the copy has the log.
 
     Raises:
-        DependencyError: the disk refuses or is full; or nobody waits any more.
+        DependencyError: the disk refuses or has too little room; or nobody waits any more.
     """
     with _failures():
         _empty(folder.backup)
@@ -281,11 +294,34 @@ def _copy_database(folder: DataFolder, is_wanted: Callable[[], bool]) -> LogPosi
             # anew.
             reading.execute("BEGIN")
             segment, offset = reading.execute("SELECT segment, offset FROM log_position").fetchone()
+            _check_room(reading, folder.backup)
             # A copy that was interrupted is thrown away.
             writing.execute("PRAGMA journal_mode = OFF")
             writing.execute("PRAGMA synchronous = OFF")
             reading.backup(writing, pages=_PAGES_AT_ONCE, progress=lambda *_: _look(is_wanted))
     return LogPosition(segment, offset)
+
+
+def _check_room(database: sqlite3.Connection, folder: Path) -> None:
+    """
+    Refuse a copy that would fill the disk: the server itself could write nothing until it is gone.
+
+    Args:
+        database: in the transaction that is going to be copied.
+        folder: where to.
+
+    Raises:
+        DependencyError: too little is free.
+    """
+    (pages,) = database.execute("PRAGMA page_count").fetchone()
+    (page_bytes,) = database.execute("PRAGMA page_size").fetchone()
+    copy_bytes = pages * page_bytes
+    needed = copy_bytes + min(max(copy_bytes // 10, _RESERVE_MIN_BYTES), _RESERVE_MAX_BYTES)
+    found = os.statvfs(folder)
+    free = found.f_bavail * found.f_frsize
+    if free < needed:
+        reason = f"the copy of state.db needs {needed / 1e6:.1f} MB free, {free / 1e6:.1f} MB is free in {folder}"
+        raise DependencyError(f"cannot back up: {reason}", retryable=True)
 
 
 def _list_files(folder: DataFolder, header: form.Header, is_wanted: Callable[[], bool]) -> "_Copy":

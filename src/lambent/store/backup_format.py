@@ -111,11 +111,14 @@ class BackupReader:
     to fit what was read and the file to end where it should.
 
     Args:
-        file: at its beginning; stays the caller's.
+        file: at its beginning, a pipe as well; reads as much as it is asked for, if there is so much. Stays the
+            caller's.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self.read_bytes = 0
+        """How much of the file has been read: a pipe could not say."""
         self._manifest = hashlib.sha256()
         """Of the lines that the manifest must have."""
 
@@ -184,25 +187,30 @@ class BackupReader:
             digest.update(chunk)
         if digest.digest() != self._manifest.digest():
             raise BadBackup("is damaged: its members are not what its manifest says")
-        end = self._file.read(len(END) + 1)
+        end = self._read(len(END) + 1)
         if end != END:
             raise BadBackup("is cut short" if END.startswith(end) else "is damaged: something follows its manifest")
 
     def _content(self, member: Member) -> Iterator[bytes]:
         left = member.size_bytes
         while left:
-            chunk = self._file.read(min(left, CHUNK_BYTES))
+            chunk = self._read(min(left, CHUNK_BYTES))
             if not chunk:
                 raise BadBackup(f"is cut short: it ends within {member.name}")
             left -= len(chunk)
             yield chunk
         padding = padding_after(member.size_bytes)
-        if self._file.read(len(padding)) != padding:
+        if self._read(len(padding)) != padding:
             raise BadBackup(f"is damaged or cut short after {member.name}")
+
+    def _read(self, most_bytes: int) -> bytes:
+        found = self._file.read(most_bytes)
+        self.read_bytes += len(found)
+        return found
 
     def _member(self) -> Member | None:
         """Read the block before a member; None where the tar ends."""
-        block = self._file.read(tarfile.BLOCKSIZE)
+        block = self._read(tarfile.BLOCKSIZE)
         try:
             info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]

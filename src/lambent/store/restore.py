@@ -39,7 +39,7 @@ def restore(file: Path, path: Path, progress: Callable[[int], None]) -> Header:
     Make a data folder of a backup, or leave things as they were.
 
     Args:
-        file: the backup.
+        file: the backup; may be a pipe.
         path: the folder; absent, empty, or left by a restore that was cut short.
         progress: called with how many bytes of the file have been read, now and then.
 
@@ -62,8 +62,8 @@ def restore(file: Path, path: Path, progress: Callable[[int], None]) -> Header:
                 )
             with _filling(path) as lock:
                 while (member := reader.next()) is not None:
-                    _unpack(reader, member, path / member.name, lambda: progress(stream.tell()))
-                progress(stream.tell())
+                    _unpack(reader, member, path / member.name, lambda: progress(reader.read_bytes))
+                progress(reader.read_bytes)
                 _check(path, header)
                 make_layout(path)
                 _finish(path, lock, header.schema)
@@ -92,8 +92,8 @@ def _filling(path: Path) -> Iterator[int]:
     Raises:
         SettingsError: the folder holds something, or another restore fills it.
     """
-    is_new = not path.exists()
-    if is_new:
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    if new:
         path.mkdir(parents=True)
         set_mode(path, ROOT_MODE)
     elif not path.is_dir():
@@ -103,8 +103,10 @@ def _filling(path: Path) -> Iterator[int]:
         raise refusal(path, "is not empty: a backup is restored into a new folder")
     in_use = refusal(path, "is being restored by another process")
     with ExitStack() as opened:
-        if is_new:
+        if new:
             opened.callback(_remove_if_empty, path)
+        for folder in new:
+            sync_folder(folder.parent)
         try:
             # Never made where one was seen, and made where none was: else it is another's, or a whole folder by now.
             flags = os.O_RDWR | os.O_NOFOLLOW | (0 if found else os.O_CREAT | os.O_EXCL)
@@ -113,11 +115,11 @@ def _filling(path: Path) -> Iterator[int]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (FileExistsError, FileNotFoundError, BlockingIOError):
             raise in_use from None
-        if not {RESTORING_FILE} <= _names(path) <= OURS:
-            # Another restore came to its end since the look above.
+        if not {RESTORING_FILE} <= _names(path) <= (OURS if found else {RESTORING_FILE}):
+            # Since the look above another restore came to its end, or a server began to prepare the folder.
             if not found:
                 (path / RESTORING_FILE).unlink()
-            raise in_use
+            raise refusal(path, "is in use by another process")
         os.ftruncate(lock, 0)
         os.pwrite(lock, _RESTORING_TEXT, 0)
         # Before anything else has a name there, also after a power cut.
@@ -163,6 +165,8 @@ def _unpack(reader: BackupReader, member: Member, target: Path, progress: Callab
         for chunk in reader.chunks(member):
             file.write(chunk)
             progress()
+        file.flush()
+        os.fsync(descriptor)
 
 
 def _check(path: Path, header: Header) -> None:
@@ -182,8 +186,8 @@ def _check(path: Path, header: Header) -> None:
 
 def _finish(path: Path, lock: int, schema: int) -> None:
     """Make a filled folder a data folder, in one step that comes after all else is on disk."""
-    # One call for all files: each by itself would take longer than to write them.
-    os.sync()
+    for folder, _, _ in os.walk(path):
+        sync_folder(Path(folder))
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"lambent {schema}\n".encode(), 0)
     os.fsync(lock)

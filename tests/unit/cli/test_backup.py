@@ -3,8 +3,11 @@
 import fcntl
 import os
 import resource
+import socket
 import stat
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +105,58 @@ def test_no_server(lambent: Run, tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
+@pytest.fixture
+def rude() -> Iterator[Callable[[bool], str]]:
+    """Listen; drop each connection once it has asked, or leave it without an answer. Return the address."""
+    with ExitStack() as opened:
+
+        def listen(drops: bool) -> str:
+            listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+            def serve() -> None:
+                connection, _ = listener.accept()
+                while not connection.recv(65_536).endswith(b"{}"):
+                    pass
+                if not drops:
+                    connection.recv(1)
+                connection.close()
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            opened.callback(thread.join)
+            return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+        yield listen
+
+
+def test_a_server_that_breaks_the_connection(lambent: Run, rude: Callable[[bool], str], tmp_path: Path) -> None:
+    """There is a server: to start one would be no help."""
+    endpoint = rude(True)
+    done = lambent("backup", "b", "--endpoint", endpoint)
+    line = f"lambent: {endpoint}: the connection broke: Remote end closed connection without response\n"
+    assert (done.code, done.err) == (1, line)
+    assert files(tmp_path) == []
+
+
+def test_a_server_that_says_nothing(
+    lambent: Run, rude: Callable[[bool], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told from one that is not there."""
+    monkeypatch.setattr("lambent.cli.backup._TIMEOUT_S", 0.2)
+    endpoint = rude(False)
+    done = lambent("backup", "b", "--endpoint", endpoint)
+    assert (done.code, done.err) == (1, f"lambent: {endpoint}: no answer within 0.2 seconds\n")
+    assert files(tmp_path) == []
+
+
+def test_a_host_that_is_not_there(lambent: Run, tmp_path: Path) -> None:
+    """A name that leads nowhere is no server that could be started."""
+    done = lambent("backup", "b", "--endpoint", "http://nowhere.invalid:4566")
+    assert done.code == 1
+    assert done.err.startswith("lambent: http://nowhere.invalid:4566: cannot be reached: ")
+    assert done.err.count("\n") == 1
+
+
 def test_what_a_killed_command_left_is_taken_over(lambent: Run, stand_in: Any, answer: Any, tmp_path: Path) -> None:
     """However long it is, and whoever could read it."""
     answer()
@@ -110,6 +165,44 @@ def test_what_a_killed_command_left_is_taken_over(lambent: Run, stand_in: Any, a
     assert lambent("backup", "b", "--endpoint", stand_in.endpoint).code == 0
     assert (tmp_path / "b").read_bytes() == BODY
     assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == 0o600
+
+
+NOT_OURS = " is there already and is no file of yours alone: remove it, or name another FILE"
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("a file of another user", NOT_OURS),
+        ("a second name", NOT_OURS),
+        ("a pipe with a reader", NOT_OURS),
+        ("a pipe", ": No such device or address"),
+    ],
+)
+def test_no_file_of_another_is_written(
+    lambent: Run, stand_in: Any, answer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, line: str
+) -> None:
+    """Who laid it there before us could read the secrets that we write into it."""
+    answer()
+    partial, reader = tmp_path / "b.partial", None
+    if kind.startswith("a pipe"):
+        os.mkfifo(partial)
+        reader = os.open(partial, os.O_RDONLY | os.O_NONBLOCK) if kind == "a pipe with a reader" else None
+    else:
+        partial.write_bytes(b"theirs")
+    if kind == "a second name":
+        (tmp_path / "theirs").hardlink_to(partial)
+    if kind == "a file of another user":
+        monkeypatch.setattr(os, "geteuid", lambda: partial.stat().st_uid + 1)
+    before = partial.stat()
+    done = lambent("backup", "b", "--endpoint", stand_in.endpoint)
+    if reader is not None:
+        os.close(reader)
+    assert (done.code, done.err) == (1, f"lambent: b.partial{line}\n")
+    assert stand_in.requests == []
+    assert os.path.samestat(partial.stat(), before)
+    if partial.is_file():
+        assert partial.read_bytes() == b"theirs"
 
 
 def test_two_that_write_one_file(lambent: Run, stand_in: Any, answer: Any, tmp_path: Path) -> None:
@@ -134,9 +227,10 @@ def short_files() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("short_files")
-def test_a_file_that_cannot_be_written(lambent: Run, stand_in: Any, answer: Any, tmp_path: Path) -> None:
-    """Without room nothing is kept."""
-    answer()
+@pytest.mark.parametrize("body", [BODY, bytes((1 << 20) + 100)], ids=["in the middle", "at the tail"])
+def test_a_file_that_cannot_be_written(lambent: Run, stand_in: Any, answer: Any, tmp_path: Path, body: bytes) -> None:
+    """Without room nothing is kept, also where only the last bytes, written when the file is closed, find none."""
+    answer(body)
     done = lambent("backup", "b", "--endpoint", stand_in.endpoint)
     assert (done.code, done.err) == (1, "lambent: b: File too large: nothing was kept\n")
     assert files(tmp_path) == []

@@ -1,6 +1,7 @@
 """`lambent restore`: what is said, and with which exit code."""
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,17 @@ def test_it_says_what_it_made(lambent: Run, backup: Path, tmp_path: Path) -> Non
     assert (done.code, done.err) == (0, "")
     assert done.out == "new: restored from b, made 2026-11-30T08:00:00+00:00 by Lambent 0.1.0\n"
     assert (tmp_path / "new" / "FORMAT").read_text() == f"lambent {SCHEMA}\n"
+
+
+def test_a_pipe_is_read(lambent: Run, backup: Path, tmp_path: Path) -> None:
+    """So does a backup that comes from another machine need no room for itself."""
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(backup.read_bytes(),))
+    writer.start()
+    done = lambent("restore", "pipe", "--data-dir", "new")
+    writer.join()
+    assert (done.code, done.err) == (0, "")
+    assert (tmp_path / "new" / "FORMAT").exists()
 
 
 @pytest.mark.parametrize(

@@ -243,8 +243,9 @@ def test_nobody_waits_for_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     asyncio.run(run())
 
 
-def test_nobody_reads_on(tmp_path: Path) -> None:
-    """A client that leaves in the middle ends the stream, and leaves no file."""
+def test_nobody_reads_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A client that leaves in the middle ends the stream, and leaves no file and a line in the log."""
+    caplog.set_level(logging.INFO, "lambent.store.backup")
 
     async def run() -> None:
         async with running(tmp_path / "data") as server:
@@ -262,6 +263,24 @@ def test_nobody_reads_on(tmp_path: Path) -> None:
             assert leftovers(server.folder) == []
 
     asyncio.run(run())
+    assert [record.message.split()[0] for record in caplog.records] == ["backup.begun", "backup.broken_off"]
+
+
+def test_who_has_all_may_leave(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A client that knows the length and is gone before the stream says that it is over has a whole backup."""
+    caplog.set_level(logging.INFO, "lambent.store.backup")
+
+    async def run() -> None:
+        async with running(tmp_path / "data") as server:
+            left = 1
+            stream = await server.backups.begin(lambda: left > 0)
+            left = stream.size_bytes
+            async for piece in stream:
+                left -= len(piece)
+            await stream.aclose()
+
+    asyncio.run(run())
+    assert [record.message.split()[0] for record in caplog.records] == ["backup.begun", "backup.done"]
 
 
 def test_cancelled_it_leaves_nothing(tmp_path: Path) -> None:
@@ -284,8 +303,30 @@ def test_cancelled_it_leaves_nothing(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_a_full_disk(small_disk: Path) -> None:
-    """Without room for the copy it fails, leaves nothing, and works again when there is room."""
+def test_a_copy_that_would_fill_the_disk_is_not_begun(small_disk: Path) -> None:
+    """The server has to go on writing: a copy leaves it room, or is refused before its first page."""
+    looks = 0
+
+    def look() -> bool:
+        nonlocal looks
+        looks += 1
+        return True
+
+    async def run() -> None:
+        async with running(small_disk / "data") as server:
+            with pytest.raises(
+                DependencyError, match=r"needs 67\.[0-9] MB free, [0-9]\.[0-9] MB is free in /.*backup$"
+            ):
+                await server.backups.begin(look)
+            assert leftovers(server.folder) == []
+
+    asyncio.run(run())
+    assert looks == 0
+
+
+def test_a_full_disk(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fills up all the same ends it; it leaves nothing, and works again when there is room."""
+    monkeypatch.setattr(module, "_check_room", lambda *_: None)
 
     async def run() -> None:
         async with running(small_disk / "data") as server:
@@ -316,6 +357,44 @@ def test_what_a_killed_server_left_goes(tmp_path: Path) -> None:
             FolderBackups(server.folder, "1", VirtualClock(), logs=server.logs, hold_bodies=server.queue.hold_bodies)
             assert leftovers(server.folder) == []
             await stream.aclose()
+
+    asyncio.run(run())
+
+
+def test_what_cannot_be_removed_keeps_no_server_from_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged; a backup, which finds it in its way, says so."""
+
+    def refuse(_: Path) -> None:
+        raise PermissionError(1, "not yours")
+
+    async def run() -> None:
+        async with running(tmp_path / "data") as server:
+            (server.folder.backup / "left").touch()
+            monkeypatch.setattr(Path, "unlink", refuse)
+            FolderBackups(server.folder, "1", VirtualClock(), logs=server.logs, hold_bodies=server.queue.hold_bodies)
+            assert [record.message.split()[0] for record in caplog.records] == ["backup.left_files"]
+            with pytest.raises(DependencyError, match="not yours"):
+                await server.backups.begin(always)
+            monkeypatch.undo()
+
+    asyncio.run(run())
+
+
+def test_a_fold_that_the_disk_refuses_stops_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It only makes the copy of segments short."""
+
+    async def refuse() -> None:
+        raise OSError(5, "Input/output error")
+
+    async def run() -> None:
+        async with running(tmp_path / "data") as server:
+            server.logs.open_stream(SCOPE, "/aws/lambda/f", "s").output(["a line"])
+            monkeypatch.setattr(server.logs, "fold", refuse)
+            _, found = await read(await server.backups.begin(always))
+            assert [name for name in found if name.startswith("segments/")] != []
+            monkeypatch.undo()
 
     asyncio.run(run())
 

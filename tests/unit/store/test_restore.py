@@ -1,6 +1,7 @@
 """Restoring: a data folder that is whole, or the folder as it was."""
 
 import asyncio
+import errno
 import os
 import signal
 import stat
@@ -161,6 +162,65 @@ def test_one_that_came_to_its_end_meanwhile_is_left_alone(
         restore(backup, path, ignore)
     with DataFolder.open(path, SystemClock()):
         assert not (path / "RESTORING").exists()
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_server_that_starts_meanwhile_is_left_alone(
+    tmp_path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    """Between the look at an empty folder and the mark, a server begins to prepare it: what it laid there stays."""
+    path = tmp_path / "restored"
+    if is_there:
+        path.mkdir()
+    real = os.open
+
+    def late(file: object, *rest: object) -> int:
+        if str(file).endswith("RESTORING"):
+            monkeypatch.setattr(os, "open", real)
+            (path / "lock").write_bytes(b"lambent 17\n")
+            (path / "secret").write_bytes(b"a" * 64)
+        return real(file, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", late)
+    with pytest.raises(SettingsError, match="is in use by another process"):
+        restore(backup, path, ignore)
+    assert {entry.name for entry in path.iterdir()} == {"lock", "secret"}
+
+
+def test_all_is_on_disk_before_it_is_a_data_folder(
+    tmp_path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file and each folder, those above a new one too, and then the name FORMAT."""
+    path = Path(os.path.realpath(tmp_path)) / "deep" / "restored"
+    synced: list[str] = []
+    real = os.fsync
+
+    def watched(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    restore(backup, path, ignore)
+    assert synced[-2:] == [str(path / "RESTORING"), str(path)]
+    everything = {str(path.parent.parent), str(path.parent), str(path)}
+    everything |= {str(entry) for entry in path.rglob("*") if entry.name != "FORMAT"}
+    assert everything <= set(synced[:-2])
+
+
+@pytest.mark.parametrize("where", ["state.db", "blobs"])
+def test_a_disk_that_fails_to_write_back_ends_it(
+    tmp_path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """What the disk says only when it is asked is an error like any other."""
+    real = os.fsync
+
+    def failing(descriptor: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name == where:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    check_refused(backup, tmp_path / "restored", DependencyError, "Input/output error")
 
 
 def _cut(body: bytes) -> bytes:
