@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
-from xml.etree import ElementTree
 
 from lambent.domain.caller import Scope
 from lambent.neighbours.client import Neighbours
@@ -142,6 +141,9 @@ async def _error(answer: Incoming) -> S3Error:
 
 def error_of(body: bytes) -> tuple[str, str]:
     """Return code and message of an error in XML, empty where it is none."""
+    # Here, since a server at rest has no use for it.
+    from xml.etree import ElementTree
+
     try:
         root = ElementTree.fromstring(body)
     except ElementTree.ParseError:
