@@ -18,7 +18,7 @@ from bench.load import run_load
 from bench.processes import ROOT
 from bench.table import Bound, Line
 from bench.targets import RUNTIMES_DIR, Target, lambent, newest_runtime, package_of, scratch_folder
-from bench.yardsticks import InterpreterStart, interleave
+from bench.yardsticks import QUIET_S, InterpreterStart, after_quiet, interleave
 
 _WARM_UP = 3000
 """Requests before the first round: compilers in the runtime have seen the code often enough by then."""
@@ -54,7 +54,10 @@ class BenchLanguage:
     cold: Bound | None = None
     """How a cold start may compare with the start of the least program."""
     cold_beyond_ms: float | None = None
-    """How much longer than that it may take, for programs that start in no time."""
+    """
+    How much longer than that it may take, after some quiet, for programs that start in no time: one after the other,
+    more is taken than can be kept ready.
+    """
 
 
 def measure_language(language: BenchLanguage, python: str, rounds: int, say: Callable[[str], None]) -> list[Line]:
@@ -67,21 +70,33 @@ def measure_language(language: BenchLanguage, python: str, rounds: int, say: Cal
             return []
         yardstick = InterpreterStart(*made.start)
         say(f"  yardstick: {yardstick.command}")
-        names = [f"bench-cold-{number:03d}" for number in range(rounds)]
+        names = [f"bench-cold-{number:03d}" for number in range(2 * rounds)]
         with lambent(made.runtime, *made.options) as target, lambent(python) as of_python:
             target.package = package_of(made.package)
             target.create(["bench-first", "bench-warm", *names], made.handler)
             of_python.create(["bench-warm"])
             run_load(target.url, [target.invoke("bench-first")], concurrency=1, count=1)
             requests = iter([target.invoke(name) for name in names])
-            cold, start = interleave(
-                lambda: run_load(target.url, [next(requests)], concurrency=1, count=1).p50_s,
-                yardstick.one,
-                rounds=rounds,
-            )
+
+            def first_call() -> float:
+                return run_load(target.url, [next(requests)], concurrency=1, count=1).p50_s
+
+            cold, start = interleave(first_call, yardstick.one, rounds=rounds)
+            lines = []
+            if language.cold_beyond_ms is not None:
+                quiet, start_of_quiet = interleave(after_quiet(first_call), after_quiet(yardstick.one), rounds=rounds)
+                title = f"cold start, {language.title}, after {QUIET_S:g} s of quiet, p50"
+                lines.append(_quick_line(title, language.cold_beyond_ms, quiet, start_of_quiet, made.start_text))
             warm, by_python = interleave(_warm(target), _warm(of_python), rounds=rounds)
     return [
-        _cold_line(language, statistics.median(cold), statistics.median(start), made.start_text),
+        *lines,
+        Line.of_times(
+            f"cold start, {language.title}, {'one after the other, ' if lines else ''}p50",
+            statistics.median(cold),
+            statistics.median(start),
+            made.start_text,
+            required=language.cold,
+        ),
         Line.of_times(
             f"warm invoke, {language.title}, p50",
             statistics.median(warm),
@@ -92,12 +107,10 @@ def measure_language(language: BenchLanguage, python: str, rounds: int, say: Cal
     ]
 
 
-def _cold_line(language: BenchLanguage, cold_s: float, start_s: float, start_text: str) -> Line:
-    line = Line.of_times(f"cold start, {language.title}, p50", cold_s, start_s, start_text, required=language.cold)
-    if language.cold_beyond_ms is None:
-        return line
-    is_met = (cold_s - start_s) * 1000 <= language.cold_beyond_ms
-    return replace(line, is_met=is_met, required_text=f"+ {language.cold_beyond_ms:g} ms")
+def _quick_line(title: str, beyond_ms: float, cold: list[float], start: list[float], start_text: str) -> Line:
+    cold_s, start_s = statistics.median(cold), statistics.median(start)
+    line = Line.of_times(title, cold_s, start_s, start_text)
+    return replace(line, is_met=(cold_s - start_s) * 1000 <= beyond_ms, required_text=f"+ {beyond_ms:g} ms")
 
 
 def _warm(target: Target) -> Callable[[], float]:

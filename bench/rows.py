@@ -39,7 +39,16 @@ from bench.targets import (
     start_lambent,
     task_folder,
 )
-from bench.yardsticks import PAIRS_MIN, InterpreterStart, interleave, start_echo, start_floor, start_stream
+from bench.yardsticks import (
+    PAIRS_MIN,
+    QUIET_S,
+    InterpreterStart,
+    after_quiet,
+    interleave,
+    start_echo,
+    start_floor,
+    start_stream,
+)
 
 _WARM_UP = 200
 """Requests before the first round: connections, caches and the interpreter's specialisations settle."""
@@ -47,7 +56,6 @@ _BURST = 50
 _LARGE_EVENT = b'"' + b"a" * 6_000_000 + b'"'
 _PIECES = 763
 """Of 64 KiB: fifty megabytes."""
-_QUIET_S = 0.5
 _READS = 50
 """Requests of one sample where functions are read."""
 _FREEZE_MAX_S = 100e-6
@@ -123,15 +131,15 @@ def measure_cold_node(plan: Plan) -> list[Line]:
     runtime = newest_runtime("nodejs")
     yardstick = InterpreterStart(runtime_facts(runtime).interpreter, "-e", "0")
     with lambent(runtime) as target:
-        measured, held_against = _sample_cold(plan, target, yardstick, quiet_s=_QUIET_S)
+        measured, held_against = _sample_cold(plan, target, yardstick, quiet_s=QUIET_S)
         # The stock is refilled after the last start.
-        time.sleep(_QUIET_S)
+        time.sleep(QUIET_S)
         kept_ready = [memory_bytes(pid)[0] for pid in _at_rest(target.server.pid)[1]]
     with lambent(runtime) as target:
         hurried, held_against_hurried = _sample_cold(plan, target, yardstick)
     return [
         Line.of_times(
-            f"cold start, Node.js hello, after {_QUIET_S:g} s of quiet, p50",
+            f"cold start, Node.js hello, after {QUIET_S:g} s of quiet, p50",
             statistics.median(measured),
             statistics.median(held_against),
             "`node -e 0`",
@@ -157,16 +165,9 @@ def _sample_cold(plan: Plan, target: Target, yardstick: InterpreterStart, quiet_
     run_load(target.url, [target.invoke("bench-cold-first")], concurrency=1, count=1)
     yardstick.one()
 
-    def after_quiet(sample: Callable[[], float]) -> Callable[[], float]:
-        def wait_and_sample() -> float:
-            time.sleep(quiet_s)
-            return sample()
-
-        return wait_and_sample
-
     return interleave(
-        after_quiet(lambda: run_load(target.url, [next(requests)], concurrency=1, count=1).p50_s),
-        after_quiet(yardstick.one),
+        after_quiet(lambda: run_load(target.url, [next(requests)], concurrency=1, count=1).p50_s, quiet_s),
+        after_quiet(yardstick.one, quiet_s),
         rounds=plan.rounds,
     )
 
@@ -175,8 +176,8 @@ def measure_gaps(plan: Plan) -> list[Line]:
     """Time cold starts with half a second of quiet before each: what an idle machine has put to sleep counts, too."""
     yardstick = InterpreterStart(plan.facts.interpreter)
     with lambent(plan.runtime) as target:
-        measured, held_against = _sample_cold(plan, target, yardstick, quiet_s=_QUIET_S)
-    what = f"cold start after {_QUIET_S:g} s of quiet, p50"
+        measured, held_against = _sample_cold(plan, target, yardstick, quiet_s=QUIET_S)
+    what = f"cold start after {QUIET_S:g} s of quiet, p50"
     return [
         Line.of_times(what, statistics.median(measured), statistics.median(held_against), "interpreter `-I -c pass`")
     ]

@@ -17,6 +17,20 @@ PAIRS_MIN = 30
 """Fewer pairs than this are printed with a warning: their median moves from run to run."""
 
 
+QUIET_S = 0.5
+"""The pace of people: what was used up in the background is there again."""
+
+
+def after_quiet(sample: Callable[[], float], quiet_s: float = QUIET_S) -> Callable[[], float]:
+    """Return a sampler that waits before each sample."""
+
+    def wait_and_sample() -> float:
+        time.sleep(quiet_s)
+        return sample()
+
+    return wait_and_sample
+
+
 def interleave(*samplers: Callable[[], float], rounds: int) -> list[list[float]]:
     """
     Call the samplers in turn, `rounds` times; return the samples of each.
