@@ -267,6 +267,24 @@ def test_a_window_gathers(tmp_path: Path) -> None:
     tell(tmp_path, story)
 
 
+@pytest.mark.parametrize(("visibility_s", "window_s", "timeout_s"), [(30, 3, 27), (30, 20, 10), (60, 30, 30)])
+def test_a_window_may_end_as_late_as_the_queue_allows(
+    tmp_path: Path, visibility_s: int, window_s: int, timeout_s: int
+) -> None:
+    """Where window and timeout together are the visibility timeout, what was gathered is invoked all the same."""
+
+    async def story(bench: Bench) -> None:
+        await bench.function(timeout_s=timeout_s)
+        await bench.queue(VisibilityTimeout=str(visibility_s))
+        await bench.mapping(MaximumBatchingWindowInSeconds=window_s)
+        await bench.send("a")
+        await bench.until_depth(0, 1, 0)
+        await bench.pass_time(window_s + 1, step_s=0.5)
+        assert bench.bodies() == [["a"]]
+
+    tell(tmp_path, story)
+
+
 def test_a_batch_fits_into_a_payload(tmp_path: Path) -> None:
     """Messages of a mebibyte: six mebibytes of event are the most, whatever the batch size; none is lost."""
 
