@@ -23,7 +23,7 @@ meant to.
 """
 
 _MISSING: Any = object()
-_NOTHING: Mapping[str, Any] = {}
+_NOTHING: dict[str, Any] = {}
 _ADDRESS_MAX = 64
 """The longest text of an address with a scope is not much longer: no time is spent on what cannot be one."""
 _OPERATORS = frozenset(
@@ -155,13 +155,11 @@ class _Looks:
         has = self._has.get(path)
         if has is None:
             *before, last = path
-            objects = [self._event]
+            objects: list[Mapping[str, Any]] = [self._event]
             for name in before:
                 within = (_items(self.fields(one).get(name, _MISSING)) for one in objects)
                 objects = [item for items in within for item in items if isinstance(item, dict)]
-            has = self._has[path] = any(
-                True for one in objects for _ in _scalars(self.fields(one).get(last, _MISSING))
-            )
+            has = self._has[path] = any(True for one in objects for _ in _scalars(self.fields(one).get(last, _MISSING)))
         return has
 
 

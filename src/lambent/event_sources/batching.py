@@ -67,13 +67,17 @@ class Batch:
         bytes_max: how long its payload may be.
     """
 
-    __slots__ = ("_bytes_max", "_records_max", "payload_bytes", "records")
+    __slots__ = ("_bytes_max", "_records_max", "is_tried", "not_before", "payload_bytes", "records")
 
     def __init__(self, records_max: int, bytes_max: int) -> None:
         self._records_max = records_max
         self._bytes_max = bytes_max
         self.records: list[Record] = []
         self.payload_bytes = len(_HEAD) + len(_TAIL)
+        self.is_tried = False
+        """Whether the function was asked to run with it, and did not."""
+        self.not_before = 0.0
+        """When it may be tried again."""
 
     def takes(self, record: Record) -> bool:
         """Say whether a record fits. The first one always does: who should it wait for?"""
