@@ -208,9 +208,12 @@ class SqsPoller:
             return False
         self._looks += 1
         began = self._begin_ready()
-        if self._has_due and not self._is_pumping and self._shared.clock.monotonic() >= self._not_read_before:
-            self._is_pumping = True
-            self._shared.spawn(self._pump())
+        if self._has_due and not self._is_pumping:
+            if (pause_s := self._not_read_before - self._shared.clock.monotonic()) > 0:
+                self._look_again(pause_s)
+            else:
+                self._is_pumping = True
+                self._shared.spawn(self._pump())
         return self._is_pumping and not began
 
     def _look_again(self, delay_s: float) -> None:
