@@ -91,6 +91,9 @@ _EXPECT_MAX = 4
 _EXPECT_AMONG = 200
 """Kinds of environments that are parked at the start, and functions that are looked at for them. Assumed."""
 
+_PASSED_ON_OF = 4
+"""One in so many requests at once may be for a neighbour. Assumed: invocations are what a server is for."""
+
 _SWEEP_EVERY_S = 30.0
 """Assumed: what a sweep deletes takes room until then, and nothing else."""
 
@@ -216,7 +219,12 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
                 Identity(settings.api.account, settings.api.region),
-                Proxy(neighbours, BucketEvents(neighbours, asynchronous.notifications, clock), clock),
+                Proxy(
+                    neighbours,
+                    BucketEvents(neighbours, asynchronous.notifications, clock),
+                    clock,
+                    requests_max=max(1, settings.server.requests_max // _PASSED_ON_OF),
+                ),
             ),
             OwnPaths(
                 blobs,
@@ -291,8 +299,8 @@ class _Asynchronous:
             "lambda": FunctionDestination(self.events, clock),
             "sqs": QueueDestination(door),
         }
-        self.notifications = BucketNotifications(store, self.destinations, clock)
         self.deliveries = DeliveryCounts()
+        self.notifications = BucketNotifications(store, self.destinations, self.deliveries, clock)
         self.outbox = Outbox(queue, self.destinations, self.deliveries, clock, time_scale=scale, spawn=self._spawn)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":

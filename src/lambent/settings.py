@@ -21,6 +21,8 @@ from lambent.errors.families import SettingsError
 _SERVICE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _SERVER_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 """Without a path: what a request's own path is signed with has to be what the server sees."""
+_TABLES = frozenset({"neighbour"})
+"""Lists that may be a table in the file."""
 _OWN_SERVICES = frozenset({"lambda", "logs", "sqs"})
 
 
@@ -52,7 +54,11 @@ class ServerSettings:
     port: int = _option(4566, "Port to listen on; 0 picks a free one.")
     insecure: bool = _option(False, "Listen beyond loopback although anyone who reaches the port may then do anything.")
     connections_max: int = _option(4096, "Open connections at once; one more gets 503.")
-    requests_max: int = _option(2048, "Requests in flight at once; one more gets 429.")
+    requests_max: int = _option(
+        2048,
+        "Requests in flight at once; one more gets 429. A fourth of them may be for neighbours; one more of those gets "
+        "503.",
+    )
     body_bytes_max: int = _option(536_870_912, "Bytes of request bodies in memory at once; beyond it 429.")
     shutdown_grace_s: float = _option(30.0, "Seconds that requests in flight get to finish when the server stops.")
 
@@ -293,7 +299,7 @@ def _convert(option: Option, value: Any, where: str) -> Any:
                 raise ValueError
             return value
         if wanted == tuple[str, ...]:
-            return _texts(value)
+            return _texts(value, takes_table=option.name in _TABLES)
         if not value:
             # The path of nothing is the working directory: hardly what an empty variable was meant to say.
             raise ValueError
@@ -304,9 +310,9 @@ def _convert(option: Option, value: Any, where: str) -> Any:
         raise SettingsError(f"{where}: {value!r} is not {name}") from None
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def _texts(value: Any, *, takes_table: bool) -> tuple[str, ...]:
     """Return the items of a list: of TOML, of an option that is repeated, or of a text with commas; of a table k=v."""
-    if isinstance(value, dict):
+    if takes_table and isinstance(value, dict):
         value = [f"{key}={item}" for key, item in value.items() if isinstance(item, str) or _refuse(item)]
     items = list(value) if isinstance(value, list | tuple) else [value]
     if any(isinstance(item, bool) or not isinstance(item, str | int) for item in items):

@@ -35,6 +35,12 @@ def test_the_server_imports_nothing_heavy() -> None:
     assert _imported_by("import lambent.app", HEAVY) == []
 
 
+def test_no_parser_of_xml_before_a_document() -> None:
+    """The gateway reads XML of notifications, answers and deletions, none of which a server at rest has seen."""
+    statement = "import lambent.gateway.server, lambent.services.s3.notifications"
+    assert _imported_by(statement, ("xml.etree.ElementTree",)) == []
+
+
 @pytest.mark.parametrize("candidate", ["botocore", "sqlalchemy", "uvicorn", "asyncio", "http.client", "lambent.app"])
 def test_the_command_line_starts_light(candidate: str) -> None:
     """`lambent --help` waits for no library that only a command uses."""

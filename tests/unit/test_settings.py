@@ -197,9 +197,10 @@ def test_neighbours_that_cannot_be(items: list[str], reason: str) -> None:
         load_settings({"neighbour": items}, {})
 
 
-def test_a_table_of_other_things_is_none(tmp_path: Path) -> None:
-    """A number is no URL."""
+@pytest.mark.parametrize("text", ["[neighbour]\ns3 = 9000\n", '[allow-net]\na = "b"\n', '[file-system]\na = "/b"\n'])
+def test_a_table_of_other_things_is_none(text: str, tmp_path: Path) -> None:
+    """A number is no URL; and no other list has a name for each of its items."""
     file = tmp_path / "lambent.toml"
-    file.write_text("[neighbour]\ns3 = 9000\n")
+    file.write_text(text)
     with pytest.raises(SettingsError, match="is not a list"):
         load_settings({}, {"LAMBENT_CONFIG": str(file)})

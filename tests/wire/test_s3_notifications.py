@@ -284,6 +284,39 @@ def handler(event, context):
     assert (event["s3"]["configurationId"], event["s3"]["object"]["key"]) == ("f", "a.txt")
 
 
+def test_a_function_that_does_not_let_s3_in_gets_nothing(server, s3, bucket, make_function, lambda_client):
+    """
+    To skip the validation skips the validation: a function is invoked as long as its policy says so, not before and not
+    after. What is dropped is counted.
+    """
+    name = make_function("def handler(event, context): print(event['Records'][0]['s3']['object']['key'])")
+    rules = [{"LambdaFunctionArn": FUNCTION_OF + name, "Events": ["s3:ObjectCreated:*"]}]
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": rules}, SkipDestinationValidation=True
+    )
+
+    def counts():
+        with urllib.request.urlopen(f"{server.endpoint}/_lambent/metrics", timeout=30) as answer:
+            lines = [line for line in answer.read().decode().splitlines() if FUNCTION_OF + name in line]
+        told = (re.fullmatch(r'lambent_deliveries_total\{.*outcome="(\w+)".*\} (\S+)', line) for line in lines)
+        return {found[1]: float(found[2]) for found in told}
+
+    s3.put_object(Bucket=bucket, Key="before", Body=b"")
+    assert counts() == {"delivered": 0, "failed": 0, "given_up": 1}
+    lambda_client.add_permission(
+        FunctionName=name, Action="lambda:InvokeFunction", Principal="s3.amazonaws.com", StatementId="mine",
+        SourceArn=f"arn:aws:s3:::{bucket}",
+    )  # fmt: skip
+    s3.put_object(Bucket=bucket, Key="while", Body=b"")
+    assert counts() == {"delivered": 1, "failed": 0, "given_up": 1}
+    lambda_client.remove_permission(FunctionName=name, StatementId="mine")
+    s3.put_object(Bucket=bucket, Key="after-1", Body=b"")
+    s3.delete_object(Bucket=bucket, Key="after-1")
+    s3.put_object(Bucket=bucket, Key="after-2", Body=b"")
+    assert counts() == {"delivered": 1, "failed": 0, "given_up": 3}
+    assert sum("s3.event_dropped" in line and FUNCTION_OF + name in line for line in server.log) == 3
+
+
 def test_targets_that_are_not_there(s3, bucket, queue):
     """Each is named; a caller who wants may have them not looked for."""
     put = s3.put_bucket_notification_configuration

@@ -68,7 +68,12 @@ class BucketEvents:
         Raises:
             ApiError: S3's.
         """
-        region = await self._region_of(neighbour, bucket, caller)
+        try:
+            region = await self._region_of(neighbour, bucket, caller)
+        except NoSuchBucket:
+            # Whoever deleted it did so round us.
+            await self.forget(bucket)
+            raise
         ids = [
             (b"x-amz-request-id", caller.request_id.encode()),
             (b"x-amz-id-2", host_id_of(caller.request_id).encode()),
@@ -183,7 +188,7 @@ class Watch:
         self._where = where
         self._caller = caller
         self._kind = kind
-        """None: the bucket itself is deleted."""
+        """None: the bucket itself is deleted. Where it was gone already, it was deleted round us."""
         self._notification = notification
         self._body = b""
         """Of DeleteObjects, whole; of a form, its head."""
@@ -212,7 +217,8 @@ class Watch:
         Raises:
             ApiError: it cannot be taken now, or the answer broke off.
         """
-        if not 200 <= incoming.status < 300:
+        is_gone = self._kind is None and incoming.status == 404
+        if not (200 <= incoming.status < 300 or is_gone):
             return WireResponse(incoming.status, incoming.headers, incoming)
         try:
             answer = b""

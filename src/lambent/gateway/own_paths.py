@@ -50,8 +50,22 @@ class OwnPaths:
         self._leaving: set[asyncio.Task[None]] = set()
         """Each waits until the client of a backup has left; a response that is over ends it, too."""
 
-    async def answer(self, request: WireRequest) -> WireResponse:
-        """Answer a request whose path begins with `/_lambent/`."""
+    async def answer(self, request: WireRequest, request_id: str) -> WireResponse:
+        """Answer a request whose path begins with `/_lambent/`. Raises ClientGone alone."""
+        try:
+            return await self._answer(request)
+        except DependencyError as error:
+            _log.error("request.dependency_failed request_id=%s reason=%s", request_id, error)
+            problem = _problem(503, "unavailable now: see the server's log")
+        except ClientGone:
+            raise
+        except Exception:
+            _log.exception("request.failed request_id=%s", request_id)
+            problem = _problem(500, f"a defect: see the server's log for {request_id}")
+        await request.discard()
+        return problem
+
+    async def _answer(self, request: WireRequest) -> WireResponse:
         rest = request.path[len(PREFIX) :]
         if rest == "queues/purge":
             return await self._purge(request)

@@ -6,11 +6,19 @@ Bodies go through piece by piece, both ways. Of S3, the notifications of buckets
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
+from lambent.access.authorize import authorize
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
-from lambent.errors.families import ApiError, FrameworkError, NotImplementedException, RequestEntityTooLargeException
+from lambent.errors.families import (
+    ApiError,
+    DependencyError,
+    FrameworkError,
+    InternalServerError,
+    NotImplementedException,
+    RequestEntityTooLargeException,
+)
 from lambent.gateway.bucket_events import BucketEvents
 from lambent.gateway.presigned import check_expiry
 from lambent.neighbours.aws_chunked import MalformedBody
@@ -18,8 +26,9 @@ from lambent.neighbours.client import Neighbours
 from lambent.neighbours.endpoints import Neighbour
 from lambent.neighbours.message import Incoming, Outgoing, without_hops
 from lambent.protocol.errors import error_response_without_model
-from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
+from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
 from lambent.services.s3.addressing import address
+from lambent.services.s3.errors import InvalidArgument, SlowDown
 from lambent.services.s3.events import is_notification
 
 _log = logging.getLogger("lambent.gateway")
@@ -49,6 +58,13 @@ class IncompleteBody(FrameworkError):
     status = 400
 
 
+class ServiceUnavailable(FrameworkError):
+    """Something of ours failed that an answer needs. SDKs back off and retry."""
+
+    code = "ServiceUnavailable"
+    status = 503
+
+
 class Proxy:
     """
     Passes requests on.
@@ -56,12 +72,16 @@ class Proxy:
     Args:
         neighbours: what there is, and how to get there.
         buckets: what is done for S3's notifications.
+        requests_max: requests at once, until their answers are sent: fewer than the gateway takes in all, so that a
+            neighbour that hangs leaves room for our own services.
     """
 
-    def __init__(self, neighbours: Neighbours, buckets: BucketEvents, clock: Clock) -> None:
+    def __init__(self, neighbours: Neighbours, buckets: BucketEvents, clock: Clock, *, requests_max: int) -> None:
         self._neighbours = neighbours
         self._buckets = buckets
         self._clock = clock
+        self._requests_max = requests_max
+        self.requests = 0
 
     def neighbour(self, service: str) -> Neighbour | None:
         """Return who answers a service's requests; None where nobody does."""
@@ -77,15 +97,50 @@ class Proxy:
         is_signed: bool,
     ) -> WireResponse:
         """Pass a request on and return its answer, whose body is still to come. Raises ClientGone alone."""
+        if self.requests >= self._requests_max:
+            full = SlowDown("Please reduce your request rate.", headers={"retry-after": "1"})
+            return await _refuse(neighbour, request, caller, full)
+        self.requests += 1
         try:
+            response = await self._answer_or_refuse(neighbour, request, read_body, caller, is_signed=is_signed)
+        except BaseException:
+            self._leave()
+            raise
+        if isinstance(response.body, bytes):
+            self._leave()
+        else:
+            response.body = _Passed(response.body, self._leave)
+            response.ends_with_client = True
+        return response
+
+    def _leave(self) -> None:
+        self.requests -= 1
+
+    async def _answer_or_refuse(
+        self,
+        neighbour: Neighbour,
+        request: WireRequest,
+        read_body: ReadBody,
+        caller: Caller,
+        *,
+        is_signed: bool,
+    ) -> WireResponse:
+        try:
+            await authorize(caller, f"{neighbour.service}:*", "*")
             return await self._answer(neighbour, request, read_body, caller, is_signed=is_signed)
         except MalformedBody as malformed:
             error: ApiError = IncompleteBody(f"The request body is not aws-chunked as its headers say: {malformed}")
         except ApiError as refused:
             error = refused
-        await request.discard()
-        _log.warning("neighbours.refused service=%s code=%s reason=%s", neighbour.service, error.code, error.message)
-        return error_response_without_model(request, neighbour.service, error, caller.request_id)
+        except DependencyError as failed:
+            _log.error("request.dependency_failed request_id=%s reason=%s", caller.request_id, failed)
+            error = ServiceUnavailable("Service unavailable: see the server's log")
+        except ClientGone:
+            raise
+        except Exception:
+            _log.exception("request.failed request_id=%s", caller.request_id)
+            error = InternalServerError("Internal error: see the server's log")
+        return await _refuse(neighbour, request, caller, error)
 
     async def _answer(
         self,
@@ -133,7 +188,8 @@ class Proxy:
     ) -> Outgoing:
         is_s3 = neighbour.service == "s3"
         goes_on_as_signed = neighbour.url is not None and neighbour.credentials is None
-        host = request.headers.get("host", "")
+        headers = _as_text(request.headers.items())
+        host = headers.get("host", "")
         path = address(host, request.path).path if is_s3 and not goes_on_as_signed else request.path
         declared = request.headers.get("content-length", "")
         body_bytes = int(declared) if declared.isascii() and declared.isdigit() else None
@@ -148,12 +204,11 @@ class Proxy:
                     ) from None
             else:
                 body = request.stream()
-        headers = without_hops(request.headers.items())
         return Outgoing(
             method=request.method,
             path=path,
             query=request.query,
-            headers=headers,
+            headers=without_hops(headers.items()),
             body=body,
             body_bytes=body_bytes,
             host=host,
@@ -183,7 +238,54 @@ def _check_embedded(service: str, request: WireRequest) -> None:
         raise NotImplementedException(f"{operation} is not offered by this version of Lambent: {reason}")
 
 
+def _as_text(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """
+    Return headers, which came as bytes, so that they are the same bytes in UTF-8, in which they are signed and sent.
+
+    Raises:
+        InvalidArgument: there are none such.
+    """
+    found = {}
+    for name, value in headers:
+        try:
+            found[name] = value if value.isascii() else value.encode("latin-1").decode()
+        except UnicodeDecodeError:
+            raise InvalidArgument(f"The value of the header {name} is not valid UTF-8") from None
+    return found
+
+
 async def _response(request: WireRequest, incoming: Incoming) -> WireResponse:
     # An answer may come before all of the request was read: a client that is still sending would not see it.
-    await request.discard()
+    try:
+        await request.discard()
+    except BaseException:
+        await incoming.aclose()
+        raise
     return WireResponse(incoming.status, incoming.headers, incoming)
+
+
+async def _refuse(neighbour: Neighbour, request: WireRequest, caller: Caller, error: ApiError) -> WireResponse:
+    await request.discard()
+    _log.warning(
+        "neighbours.refused service=%s request_id=%s code=%s reason=%s",
+        neighbour.service, caller.request_id, error.code, error.message,
+    )  # fmt: skip
+    return error_response_without_model(request, neighbour.service, error, caller.request_id)
+
+
+class _Passed:
+    """The body of an answer on its way; calls `leave` once, when it is closed."""
+
+    def __init__(self, body: BodyStream, leave: Callable[[], None]) -> None:
+        self._body = body
+        self._leave = leave
+        self._is_open = True
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._body.__aiter__()
+
+    async def aclose(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._leave()
+        await self._body.aclose()

@@ -3,13 +3,14 @@
 import contextlib
 import logging
 import math
-from asyncio import AbstractServer, Event, TimerHandle, get_running_loop
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from asyncio import FIRST_COMPLETED, AbstractServer, Event, TimerHandle, create_task, gather, get_running_loop, wait
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, MutableMapping
 from email.utils import formatdate
 from socket import SHUT_RDWR, socket
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lambent.clock import Clock
@@ -19,7 +20,7 @@ from lambent.gateway.admission import Admission, TooManyRequests
 from lambent.gateway.own_paths import BACKUP_PATH, PREFIX, OwnPaths
 from lambent.gateway.pipeline import Pipeline
 from lambent.protocol.errors import error_response_without_model
-from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
+from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
 
 _log = logging.getLogger("lambent.gateway")
 
@@ -89,21 +90,21 @@ class Gateway:
         try:
             self._admission.enter()
         except TooManyRequests as error:
-            await self._send(send, error_response_without_model(request, "", error, request_id))
+            await self._send(send, error_response_without_model(request, "", error, request_id), body)
             return
         try:
             if request.path.startswith(PREFIX):
-                response = await self._own_paths.answer(request)
+                response = await self._own_paths.answer(request, request_id)
             else:
                 endpoint = f"{scope['scheme']}://{_host(request, scope)}"
                 response = await self._pipeline.answer(request, body.read, request_id, endpoint)
-            await self._send(send, response)
+            await self._send(send, response, body)
         except ClientGone:
             return
         finally:
             self._admission.leave(body.counted_bytes)
 
-    async def _send(self, send: _Send, response: WireResponse) -> None:
+    async def _send(self, send: _Send, response: WireResponse, request_body: "_Body") -> None:
         headers = response.headers
         headers.append((b"date", self._date_header()))
         body = response.body
@@ -112,12 +113,12 @@ class Gateway:
             await send({"type": "http.response.start", "status": response.status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return
+        sending = _send_stream(send, response.status, headers, body)
         try:
-            await send({"type": "http.response.start", "status": response.status, "headers": headers})
-            async for chunk in body:
-                # Returns when the client's connection has room; at once, and without effect, when the client has left.
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+            if response.ends_with_client:
+                await _unless_gone(sending, request_body.wait_gone)
+            else:
+                await sending
         except ApiError as error:
             # The head has left: the connection breaks off as well, so that nobody takes a part for the whole.
             _log.warning("response.broke_off reason=%s", error.message)
@@ -133,6 +134,27 @@ class Gateway:
             self._date_second = int(now)
             self._date = formatdate(now, usegmt=True).encode()
         return self._date
+
+
+async def _send_stream(send: _Send, status: int, headers: list[tuple[bytes, bytes]], body: BodyStream) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    async for chunk in body:
+        # Returns when the client's connection has room; at once, and without effect, when the client has left.
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _unless_gone(sending: Coroutine[Any, Any, None], wait_gone: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Send until it is done, which is what counts, or until the client has left."""
+    both = (sent := create_task(sending)), create_task(wait_gone())
+    try:
+        await wait(both, return_when=FIRST_COMPLETED)
+    finally:
+        for task in both:
+            task.cancel()
+        await gather(*both, return_exceptions=True)
+    if not sent.cancelled():
+        sent.result()
 
 
 class _Body:
@@ -366,6 +388,20 @@ class InsideListener:
             connection.transport.abort()
 
 
+class _Flow(FlowControl):
+    """Says when a connection is read again, on which so much lay unread that it was not."""
+
+    def __init__(self, transport: Any, resumed: Callable[[], None]) -> None:
+        super().__init__(transport)
+        self._resumed = resumed
+
+    def resume_reading(self) -> None:
+        was_paused = self.read_paused
+        super().resume_reading()
+        if was_paused:
+            self._resumed()
+
+
 class _Connection(HttpToolsProtocol):
     """One connection, on which a request's head has a limit, and silence wherever the client's next bytes are due."""
 
@@ -376,6 +412,7 @@ class _Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.flow = _Flow(transport, self._await_body)
         self._await_client()
 
     def data_received(self, data: bytes) -> None:
@@ -390,10 +427,20 @@ class _Connection(HttpToolsProtocol):
         super().on_response_complete()
         self._await_client()
 
+    def _await_body(self) -> None:
+        # At the end of a response its own limit begins, whatever was unread.
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._await_client()
+
     def _await_client(self) -> None:
-        """Limit the silence if it is the client's turn. Whatever comes ends the limit, as between requests."""
+        """
+        Limit the silence if it is the client's turn. Whatever comes ends the limit, as between requests.
+
+        While nobody takes what has come, as when a neighbour hangs, the client cannot send: it is not its turn.
+        """
         cycle = self.cycle
-        is_clients_turn = cycle is None or cycle.response_complete or (cycle.more_body and not self.pipeline)
+        is_body_due = cycle is not None and cycle.more_body and not self.pipeline and not self.flow.read_paused
+        is_clients_turn = cycle is None or cycle.response_complete or is_body_due
         if is_clients_turn and self.timeout_keep_alive_task is None and not self.transport.is_closing():
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler

@@ -7,7 +7,7 @@ One port serves every API. AWS clients differ in the signing name of their crede
 
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 import msgspec
 
@@ -37,8 +37,13 @@ _QUEUE_PATH = re.compile(r"/\d{12}/[A-Za-z0-9_-]{1,80}(?:\.fifo)?/?")
 _HOST = re.compile(r"(?:lambda|logs|sqs)\.((?:[a-z]{2,4}-)+[a-z]+-\d)\.")
 
 
-_OLD_SIGNATURE = re.compile(r"&AWSAccessKeyId=[^&]+")
-"""In a URL that is presigned by version 2, which nothing but S3 still takes."""
+_OF_OLD_S3 = frozenset({"AWSAccessKeyId", "Signature", "Expires"})
+_OF_OLD_QUERIES = frozenset({"Action", "SignatureVersion"})
+"""
+Parameters of a URL that is presigned by version 2 of S3; and those by which the version 2 of other services, whose
+requests may be a query too, differs. Documented: Amazon S3 user guide, Signing and authenticating REST requests; AWS
+General Reference, Signature version 2 signing process.
+"""
 
 
 def read_credential(authorization: str, query: str) -> Credential | None:
@@ -77,7 +82,7 @@ def select_service(credential: Credential | None, headers: Mapping[str, str], pa
     first_label = headers.get("host", "").partition(".")[0]
     if first_label in {"lambda", "logs", "sqs"}:
         return first_label
-    if is_s3_host(headers.get("host", "")) or _OLD_SIGNATURE.search(f"&{query}"):
+    if is_s3_host(headers.get("host", "")) or _is_presigned_by_version_2(query):
         return "s3"
     if _QUEUE_PATH.fullmatch(path):
         return "sqs"
@@ -91,3 +96,10 @@ def region_of_host(host: str) -> str | None:
     """Return the region in a host name such as `sqs.eu-west-1.localhost`, for requests that nobody signed."""
     found = _HOST.match(host)
     return None if found is None else found[1]
+
+
+def _is_presigned_by_version_2(query: str) -> bool:
+    if "Signature=" not in query:
+        return False
+    names = {name for name, _ in parse_qsl(query, keep_blank_values=True)}
+    return names >= _OF_OLD_S3 and not names & _OF_OLD_QUERIES

@@ -7,17 +7,18 @@ from lambent.domain.caller import Scope
 from lambent.errors.families import NotImplementedException
 from lambent.neighbours.embedded import NOT_INSTALLED, EmbeddedServer
 from lambent.neighbours.endpoints import Endpoints, Neighbour
-from lambent.neighbours.message import AnswerTooLarge, Incoming, NeighbourUnavailable, Outgoing
+from lambent.neighbours.message import AnswerTooLarge, Incoming, NeighbourUnavailable, Outgoing, hops_named
 from lambent.neighbours.signing import sign
 
 if TYPE_CHECKING:
     import aiohttp
 
 _CONNECT_S = 10.0
+"""How long a request waits for a connection: for one to become free, and for it to be made."""
 _SILENCE_S = 300.0
 """How long a neighbour may say nothing. Assumed: putting a large upload together takes minutes, not more."""
 _CONNECTIONS_MAX = 256
-"""To one neighbour at once; what is beyond waits, within the limit of requests."""
+"""To one neighbour at once; what is beyond waits for so long, within the limit of requests."""
 _PIECE_BYTES = 262_144
 
 _DROPPED = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "trailer", "date", "server"})
@@ -140,7 +141,7 @@ def _new_session(socket: str | None) -> "aiohttp.ClientSession":
         connector = aiohttp.UnixConnector(socket, limit=_CONNECTIONS_MAX, force_close=True)
     return aiohttp.ClientSession(
         connector=connector,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_SILENCE_S),
+        timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_S, sock_read=_SILENCE_S),
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         read_bufsize=_PIECE_BYTES,
@@ -171,10 +172,11 @@ class _Answer:
     def __init__(self, response: "aiohttp.ClientResponse") -> None:
         self._response = response
         self.status = response.status
+        dropped = _DROPPED | hops_named(response.headers.getall("connection", []))
         self.headers = [
             (name.lower(), value)
             for name, value in response.raw_headers
-            if name.decode("latin-1").lower() not in _DROPPED
+            if name.decode("latin-1").lower() not in dropped
         ]
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

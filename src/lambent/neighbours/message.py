@@ -45,7 +45,7 @@ class Outgoing:
     query: str = ""
     """Raw, without the question mark."""
     headers: dict[str, str] = field(default_factory=dict)
-    """By lower-case name, without those of one connection."""
+    """By lower-case name, without those of one connection. Sent, and signed, in UTF-8."""
     body: bytes | AsyncIterator[bytes] = b""
     body_bytes: int | None = None
     """Of a body that comes piece by piece; None where nobody knows, and it is sent chunked."""
@@ -83,7 +83,14 @@ class Incoming(Protocol):
 
 def without_hops(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the headers that may go further."""
-    return {name: value for name, value in headers if name not in _HOP_BY_HOP}
+    given = dict(headers)
+    hops = _HOP_BY_HOP | hops_named([given.get("connection", "")])
+    return {name: value for name, value in given.items() if name not in hops}
+
+
+def hops_named(connection: Iterable[str]) -> set[str]:
+    """Return the headers that `Connection` names: they belong to one connection too. Documented: RFC 9110, 7.6.1."""
+    return {name.strip().lower() for value in connection for name in value.split(",")}
 
 
 def header(answer: Incoming, name: str) -> str:

@@ -30,13 +30,11 @@ _OF_A_SIGNED_URL = frozenset(
         "x-amz-security-token",
         "x-amz-signature",
         "x-amz-signedheaders",
-        "awsaccesskeyid",
-        "signature",
-        "expires",
     }
 )
+_OF_A_URL_OF_VERSION_2 = frozenset({"awsaccesskeyid", "signature", "expires"})
 """
-Parameters that belong to a presigned URL; the last three of version 2.
+Parameters that belong to a presigned URL. Those of version 2 are also names of other things, where it is none.
 
 Documented: Amazon S3 user guide, Authenticating requests: using query parameters; signing and authenticating REST
 requests (version 2).
@@ -59,7 +57,7 @@ def sign(request: Outgoing, service: str, url: str, credentials: Credentials, re
         headers.setdefault("x-amz-content-sha256", _UNSIGNED)
     signed = Outgoing(
         method=request.method,
-        path=quote(unquote(request.path), safe="/-_.~"),
+        path=_path(request.path, is_s3=service == "s3"),
         query=_query(request.query),
         headers=headers,
         body=body,
@@ -71,13 +69,28 @@ def sign(request: Outgoing, service: str, url: str, credentials: Credentials, re
 
 def without_signature(query: str) -> str:
     """Return a query without the parameters of a presigned URL."""
-    return "&".join(pair for pair in query.split("&") if _name(pair) not in _OF_A_SIGNED_URL)
+    pairs = query.split("&")
+    dropped = _OF_A_SIGNED_URL
+    if _is_of_version_2({_name(pair) for pair in pairs}):
+        dropped |= _OF_A_URL_OF_VERSION_2
+    return "&".join(pair for pair in pairs if _name(pair) not in dropped)
 
 
 def is_presigned(query: str) -> bool:
     """Say whether a query holds a signature."""
     names = {_name(pair) for pair in query.split("&")}
-    return "x-amz-signature" in names or {"signature", "awsaccesskeyid"} <= names
+    return "x-amz-signature" in names or _is_of_version_2(names)
+
+
+def _is_of_version_2(names: set[str]) -> bool:
+    return {"signature", "awsaccesskeyid"} <= names
+
+
+def _path(path: str, *, is_s3: bool) -> str:
+    """Return a path as every server spells it; a slash in a segment is part of a key in S3 alone."""
+    if is_s3:
+        return quote(unquote(path), safe="/-_.~")
+    return "/".join(quote(unquote(segment), safe="-_.~") for segment in path.split("/"))
 
 
 def _name(pair: str) -> str:

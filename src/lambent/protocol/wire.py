@@ -70,6 +70,8 @@ class WireResponse:
     headers: list[tuple[bytes, bytes]]
     """Lower-case names. No content-length: the gateway adds it, but for a stream whose length is known."""
     body: bytes | BodyStream = b""
+    ends_with_client: bool = False
+    """Whether a stream is closed as soon as its client has left, instead of being read to its end for nobody."""
 
 
 def media_type(request: WireRequest) -> str:

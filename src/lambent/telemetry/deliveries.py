@@ -1,5 +1,5 @@
 """
-What became of attempts to deliver records and dead letters, counted for each destination.
+What became of attempts to deliver records, dead letters and events of buckets, counted for each destination.
 
 In: the outcome of each attempt. Out: counts for metrics. Never: a message.
 """
@@ -37,7 +37,7 @@ class DeliveryCounts:
         Count one attempt.
 
         Args:
-            scope: of the function that the message tells of.
+            scope: of the function or bucket that the message tells of.
             arn: of the destination.
         """
         key = (scope, arn)
@@ -47,5 +47,5 @@ class DeliveryCounts:
         counts[outcome] += 1
 
     def all(self) -> Mapping[tuple[Scope, str], Mapping[Delivery, int]]:
-        """Return the counts by the functions' scope and the destination's ARN; what has no name comes under ""."""
+        """Return the counts by that scope and the destination's ARN; what has no name comes under ""."""
         return self._counts

@@ -57,7 +57,7 @@ class QueueView:
     Looks at the queues of all accounts.
 
     Args:
-        deliveries: what became of records and dead letters.
+        deliveries: what became of records, dead letters and events of buckets.
         mappings: returns, by UUID of a mapping that asks for them and by name, its counts.
     """
 
@@ -152,7 +152,7 @@ class _Snapshot:
                 oldest.add_metric(named, queue.oldest_age_s)
         deliveries = CounterMetricFamily(
             "lambent_deliveries",
-            "Attempts to deliver records and dead letters since the start, by what came of them.",
+            "Attempts to deliver records, dead letters and events of buckets since the start, by what came of them.",
             labels=["account", "region", "destination", "outcome"],
         )
         for (scope, arn), counts in self._deliveries.all().items():

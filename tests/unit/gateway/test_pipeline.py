@@ -54,3 +54,13 @@ def test_where_a_call_acts(key: str | None, inside: Inside | None, scope: Scope)
     assert caller.scope == scope
     assert caller.principal == f"arn:aws:iam::{scope.account}:root"
     assert caller.inside == inside
+
+
+def test_own_services_cost_no_look_at_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of several services one signing name stands for is asked of neighbours alone."""
+
+    def service_of(*_: Any) -> str:
+        raise AssertionError
+
+    monkeypatch.setattr("lambent.gateway.pipeline.service_of", service_of)
+    assert caller_of({"authorization": SIGNED.format(key="AKIAEXAMPLE")}, None)

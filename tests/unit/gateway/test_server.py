@@ -262,6 +262,40 @@ def test_a_client_that_stops_half_way_is_given_up(part: str, answered: bool, mon
     run(story)
 
 
+def test_a_client_whose_body_nobody_takes_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot send while we do not read, as when a neighbour hangs; from when we do, its silence has its limit."""
+    monkeypatch.setattr("lambent.gateway.server._KEEP_ALIVE_S", 0.2)
+
+    async def story(stage: Stage) -> None:
+        take = asyncio.Event()
+
+        async def answer(request: WireRequest, read_body: Callable[[int], Awaitable[bytes]], *_: Any) -> WireResponse:
+            await take.wait()
+            return WireResponse(200, [], msgspec.json.encode({"length": len(await read_body(10_000_000))}))
+
+        stage.pipeline.answer = answer  # type: ignore[method-assign]
+        head = b"POST /x HTTP/1.1\r\ncontent-length: 400000\r\n\r\n"
+        patient, silent = await Connection.to(stage.outside), await Connection.to(stage.outside)
+        for each in (patient, silent):
+            each.writer.write(head + bytes(200_000))
+        await until(lambda: stage.admission.requests == 2)
+        for _ in range(3):
+            # As long as it takes to give up three, one after the other.
+            other = await Connection.to(stage.outside)
+            await asyncio.wait_for(other.reader.read(), 5)
+            await other.close()
+        assert stage.admission.requests == 2
+        patient.writer.write(bytes(200_000))
+        take.set()
+        assert await patient.read() == {"length": 400_000}
+        assert await asyncio.wait_for(silent.reader.read(), 5) == b""
+        await until(lambda: stage.admission.requests == 0)
+        for each in (patient, silent):
+            await each.close()
+
+    run(story)
+
+
 def test_a_long_body_is_no_head() -> None:
     """What becomes part of a body counts as that, however large it is and in whatever pieces it comes."""
 
@@ -345,6 +379,8 @@ class Pieces:
 
     def __init__(self) -> None:
         self.taken = 0
+        self.hold = asyncio.Event()
+        self.hold.set()
         self.is_over = False
         self.is_closed = False
 
@@ -354,6 +390,7 @@ class Pieces:
     async def __anext__(self) -> bytes:
         # As a reader of a function's response: each piece is waited for.
         await asyncio.sleep(0)
+        await self.hold.wait()
         if self.is_over:
             raise StopAsyncIteration
         self.taken += 1
@@ -363,12 +400,12 @@ class Pieces:
         self.is_closed = True
 
 
-def streaming(stage: Stage) -> Pieces:
+def streaming(stage: Stage, *, ends_with_client: bool = False) -> Pieces:
     """Have the next answer be a stream."""
     pieces = Pieces()
 
     async def answer(*_: Any) -> WireResponse:
-        return WireResponse(200, [], pieces)
+        return WireResponse(200, [], pieces, ends_with_client=ends_with_client)
 
     stage.pipeline.answer = answer  # type: ignore[assignment]
     return pieces
@@ -418,5 +455,34 @@ def test_a_client_that_leaves_is_not_waited_for(is_stalled: bool, monkeypatch: p
         await until(lambda: pieces.is_closed)
         await until(lambda: stage.admission.requests == 0)
         connection.writer.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_what_is_for_one_client_alone_ends_with_it(is_silent: bool) -> None:
+    """A download: it is closed when the client leaves, also where nothing more comes; one that stays gets it whole."""
+
+    async def story(stage: Stage) -> None:
+        pieces = streaming(stage, ends_with_client=True)
+        connection = await Connection.to(stage.outside)
+        await connection.send()
+        await until(lambda: pieces.taken > 0)
+        if is_silent:
+            pieces.hold.clear()
+        connection.writer.transport.abort()
+        await until(lambda: pieces.is_closed)
+        await until(lambda: stage.admission.requests == 0)
+        pieces = streaming(stage, ends_with_client=True)
+        connection = await Connection.to(stage.outside)
+        await connection.send()
+        await until(lambda: pieces.taken > 10)
+        pieces.is_over = True
+        received = b""
+        while not received.endswith(b"\r\n0\r\n\r\n"):
+            received += await connection.reader.read(1_000_000)
+        assert received.count(PIECE) == pieces.taken
+        await until(lambda: pieces.is_closed and stage.admission.requests == 0)
+        await connection.close()
 
     run(story)

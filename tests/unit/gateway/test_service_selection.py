@@ -96,3 +96,24 @@ def test_other_names_of_hosts_are_not_s3() -> None:
     """Nor is a path alone."""
     assert select_service(None, {"host": "a.lambda-url.us-east-1.localhost"}, "/bucket/key") is None
     assert select_service(None, {"host": "127.0.0.1:4566"}, "/bucket/key") is None
+
+
+OLD = "AWSAccessKeyId=a&Signature=b&Expires=1"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "expected"),
+    [
+        ("/bucket/key", OLD, "s3"),
+        ("/bucket/key", f"versionId=1&{OLD}", "s3"),
+        ("/111122223333/orders", f"Action=ReceiveMessage&SignatureVersion=2&SignatureMethod=HmacSHA256&{OLD}", "sqs"),
+        ("/111122223333/orders", f"{OLD}&Action=ReceiveMessage", "sqs"),
+        ("/111122223333/orders", f"{OLD}&SignatureVersion=2", "sqs"),
+        ("/bucket/key", "AWSAccessKeyId=a&Expires=1", None),
+        ("/bucket/key", "AWSAccessKeyId=a&Signature=b", None),
+        ("/bucket/key", "Signature=b&Expires=1", None),
+    ],
+)
+def test_the_older_signature_of_a_query(path: str, query: str, expected: str | None) -> None:
+    """S3's URLs have a signature and an end; other services' queries name an action, and the version."""
+    assert select_service(None, {"host": "127.0.0.1:4566"}, path, query) == expected

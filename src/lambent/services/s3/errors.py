@@ -31,7 +31,7 @@ class NoSuchBucket(FrameworkError):
 
 
 class SlowDown(FrameworkError):
-    """An event cannot be taken now. SDKs send the request again, and with it comes the event."""
+    """A request, or the event that it makes, cannot be taken now. SDKs send it again."""
 
     code: ClassVar[str] = "SlowDown"
     status: ClassVar[int] = 503

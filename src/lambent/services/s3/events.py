@@ -9,16 +9,26 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum, auto
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote_plus, unquote
-from xml.etree import ElementTree
 
 import msgspec
 
 from lambent.domain.bucket_notification import BucketNotification, Rule
 
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
+
 FORM_HEAD_BYTES = 65_536
 """How much of a posted form is looked at for its key: all fields come before the file, and are 20 KB at most."""
+
+_KEY_MAX_BYTES = 1_024
+"""Documented: Amazon S3 user guide, Naming objects."""
+
+_KEY_FIELD = re.compile(rb'(?<![^;\s])name=(?:"key"|key)(?![^;\s])', re.IGNORECASE)
+_FILE_FIELD = re.compile(rb'(?<![^;\s])name=(?:"file"|file)(?![^;\s])', re.IGNORECASE)
+_FILE_NAME = re.compile(rb'(?<![^;\s])filename="([^"\r\n]*)"', re.IGNORECASE)
+"""In the headers of a form's part. None of them looks further than one value: a form is read once."""
 
 _REMOVED = "s3:ObjectRemoved:"
 
@@ -147,11 +157,8 @@ def removed_many(request: bytes, answer: bytes, *, puts_markers: bool) -> list[O
         puts_markers: whether the bucket keeps versions: for answers that do not say whether a marker was put.
     """
     asked = _objects(request)
-    try:
-        root = ElementTree.fromstring(answer)
-    except ElementTree.ParseError:
-        return []
-    if _name(root) != "DeleteResult":
+    root = _root(answer)
+    if root is None or _name(root) != "DeleteResult":
         return []
     told = [_fields(element) for element in root if _name(element) == "Deleted"]
     if _is_quiet(request):
@@ -166,30 +173,35 @@ def removed_many(request: bytes, answer: bytes, *, puts_markers: bool) -> list[O
 
 def _is_quiet(request: bytes) -> bool:
     """Say whether DeleteObjects asks to hear of failures alone."""
-    try:
-        root = ElementTree.fromstring(request)
-    except ElementTree.ParseError:
-        return False
-    return any(_name(child) == "Quiet" and (child.text or "").strip().lower() == "true" for child in root)
+    root = _root(request)
+    return root is not None and any(
+        _name(child) == "Quiet" and (child.text or "").strip().lower() == "true" for child in root
+    )
 
 
 def is_error(answer: bytes) -> bool:
     """Say whether the body of a 200 is an error: CopyObject and CompleteMultipartUpload begin to answer too soon."""
-    try:
-        return _name(ElementTree.fromstring(answer)) == "Error"
-    except ElementTree.ParseError:
-        return False
+    root = _root(answer)
+    return root is not None and _name(root) == "Error"
 
 
 def key_of_form(head: bytes) -> str | None:
     """Return the key that a posted form names, None where its head does not show it."""
-    found = re.search(rb'name="?key"?[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n(.*?)\r\n--', head, re.DOTALL | re.IGNORECASE)
-    if found is None:
+    key, name = None, b""
+    parts = head.split(b"\r\n--")
+    for number, part in enumerate(parts, 1):
+        fields, _, value = part.partition(b"\r\n\r\n")
+        if _FILE_FIELD.search(fields):
+            found = _FILE_NAME.search(fields)
+            name = b"" if found is None else found[1]
+            break
+        # What the last one holds may go on beyond the head.
+        if key is None and number < len(parts) and _KEY_FIELD.search(fields):
+            key = value
+    if key is None or len(key) > _KEY_MAX_BYTES:
         return None
-    key = found[1].decode(errors="replace")
-    file = re.search(rb'name="?file"?;[^\r\n]*filename="([^"\r\n]*)"', head, re.IGNORECASE)
-    name = "" if file is None else re.split(r"[\\/]", file[1].decode(errors="replace"))[-1]
-    return key.replace("${filename}", name)
+    file = re.split(r"[\\/]", name.decode(errors="replace"))[-1]
+    return key.decode(errors="replace").replace("${filename}", file)
 
 
 def render(
@@ -302,16 +314,24 @@ def _names(query: str) -> set[str]:
 
 
 def _objects(request: bytes) -> list[dict[str, str]]:
+    root = _root(request)
+    return [] if root is None else [_fields(element) for element in root if _name(element) == "Object"]
+
+
+def _root(document: bytes) -> "ElementTree.Element | None":
+    """Return what a document of XML consists of, None where it is none."""
+    # Loaded with the first document: at rest the server has no parser.
+    from xml.etree import ElementTree
+
     try:
-        root = ElementTree.fromstring(request)
+        return ElementTree.fromstring(document)
     except ElementTree.ParseError:
-        return []
-    return [_fields(element) for element in root if _name(element) == "Object"]
+        return None
 
 
-def _fields(element: ElementTree.Element) -> dict[str, str]:
+def _fields(element: "ElementTree.Element") -> dict[str, str]:
     return {_name(child): child.text or "" for child in element}
 
 
-def _name(element: ElementTree.Element) -> str:
+def _name(element: "ElementTree.Element") -> str:
     return element.tag.rpartition("}")[2]

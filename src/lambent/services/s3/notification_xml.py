@@ -1,13 +1,16 @@
 """Notification configurations as S3's clients write and read them."""
 
 from collections.abc import Callable, Sequence
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING
 
 from lambent.domain.bucket_notification import EVENT_TYPES, Rule
 from lambent.domain.destination import Target, parse_target
 from lambent.errors.families import NotImplementedException
 from lambent.protocol.xml import escape
 from lambent.services.s3.errors import InvalidArgument, MalformedXML
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
@@ -38,6 +41,9 @@ def parse(body: bytes, new_id: Callable[[], str]) -> tuple[Rule, ...]:
         InvalidArgument: it names a target, an event or a filter that there cannot be.
         NotImplementedException: it names a target that is not offered.
     """
+    # Loaded with the first document: at rest the server has no parser.
+    from xml.etree import ElementTree
+
     # Without document types there are no entities to blow up.
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         raise MalformedXML
@@ -88,7 +94,7 @@ def render(rules: Sequence[Rule]) -> bytes:
     return "".join(parts).encode()
 
 
-def _rule(element: ElementTree.Element, kind: str, new_id: Callable[[], str]) -> Rule:
+def _rule(element: "ElementTree.Element", kind: str, new_id: Callable[[], str]) -> Rule:
     identifier, arn, events = "", "", []
     prefix = suffix = None
     for child in element:
@@ -132,7 +138,7 @@ def _check_target(arn: str, kind: str) -> Target:
     return target
 
 
-def _filters(element: ElementTree.Element) -> tuple[str | None, str | None]:
+def _filters(element: "ElementTree.Element") -> tuple[str | None, str | None]:
     found: dict[str, str] = {}
     for keys in element:
         if _name(keys) != "S3Key":
@@ -164,5 +170,5 @@ def _filters(element: ElementTree.Element) -> tuple[str | None, str | None]:
     return found.get("prefix"), found.get("suffix")
 
 
-def _name(element: ElementTree.Element) -> str:
+def _name(element: "ElementTree.Element") -> str:
     return element.tag.rpartition("}")[2]

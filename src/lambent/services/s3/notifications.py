@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lambent.clock import Clock
 from lambent.destinations.contract import Destinations, Message, NoSuchTarget
@@ -17,6 +17,7 @@ from lambent.services.s3.events import Occurrence, Origin, render, test_event
 from lambent.services.s3.notification_xml import parse
 from lambent.services.s3.notification_xml import render as render_configuration
 from lambent.store.contract import FunctionStore
+from lambent.telemetry.deliveries import Delivery, DeliveryCounts
 
 _log = logging.getLogger("lambent.services.s3")
 
@@ -32,9 +33,12 @@ _SERVICE = "s3.amazonaws.com"
 class BucketNotifications:
     """Keeps configurations, and delivers events that have occurred."""
 
-    def __init__(self, store: FunctionStore, destinations: Destinations, clock: Clock) -> None:
+    def __init__(
+        self, store: FunctionStore, destinations: Destinations, deliveries: DeliveryCounts, clock: Clock
+    ) -> None:
         self._store = store
         self._destinations = destinations
+        self._deliveries = deliveries
         self._clock = clock
         self._last_ns = 0
 
@@ -70,7 +74,7 @@ class BucketNotifications:
         scope = Scope(caller.scope.account, region)
         if checks_targets:
             await self._check_targets(scope, bucket, rules)
-        await self._send_tests(bucket, rules, caller.request_id)
+        await self._send_tests(scope, bucket, rules, caller.request_id)
         async with self._store.transaction(scope) as tx:
             if rules:
                 await tx.bucket_notifications.save(BucketNotification(bucket, scope, rules))
@@ -92,7 +96,8 @@ class BucketNotifications:
         """
         Put events where the rules say; they are on disk on return.
 
-        Repeated, it delivers them again. A target that is gone gets none: S3 does not wait for one either.
+        Repeated, it delivers them again. A target that is gone gets none: S3 does not wait for one either. Nor does a
+        function whose policy does not let S3 in, now and not only when the configuration was put.
 
         Raises:
             SlowDown: a queue takes nothing now. Some of the events may have been delivered.
@@ -102,21 +107,50 @@ class BucketNotifications:
             for one in occurrences
             for rule in notification.wanting(one.event, one.key)
         ]
-        for begin in range(0, len(due), _AT_ONCE):
-            sending = [self._send(rule, body, trace_header) for rule, body in due[begin : begin + _AT_ONCE]]
-            failures = [result for result in await asyncio.gather(*sending, return_exceptions=True) if result]
-            for failure in failures:
-                if isinstance(failure, DependencyError):
-                    raise SlowDown(f"The object was changed, but its event cannot be taken now: {failure}") from failure
-                raise failure
+        try:
+            closed = await self._closed(notification, {rule.target_arn for rule, _ in due})
+            for begin in range(0, len(due), _AT_ONCE):
+                sending = [
+                    self._send(notification.scope, rule.target_arn, body, trace_header)
+                    for rule, body in due[begin : begin + _AT_ONCE]
+                    if rule.target_arn not in closed
+                ]
+                for failure in await asyncio.gather(*sending, return_exceptions=True):
+                    if failure is not None:
+                        raise failure
+        except DependencyError as failure:
+            raise SlowDown(f"The object was changed, but its event cannot be taken now: {failure}") from failure
+        for rule, _ in due:
+            if rule.target_arn in closed:
+                self._drop(notification.scope, rule.target_arn, "its policy does not let S3 in for the bucket")
 
-    async def _send(self, rule: Rule, body: bytes, trace_header: str | None) -> None:
-        target = parse_target(rule.target_arn)
+    async def _closed(self, notification: BucketNotification, arns: Iterable[str]) -> set[str]:
+        """Return which targets are functions that do not let S3 in."""
+        # Documented: Amazon S3 user guide, Granting permissions to publish event notifications to a destination.
+        return {
+            arn
+            for arn in arns
+            if (target := parse_target(arn)) is not None
+            and target.service == "lambda"
+            and not await self._is_let_in(notification.scope, notification.bucket, arn)
+        }
+
+    async def _send(self, scope: Scope, arn: str, body: bytes, trace_header: str | None) -> None:
+        target = parse_target(arn)
         assert target is not None
         try:
             await self._destinations[target.service].deliver(target, Message(body, trace_header or ""))
         except NoSuchTarget:
-            _log.warning("s3.event_dropped target=%s reason=%s", rule.target_arn, "it is gone")
+            self._drop(scope, arn, "it is gone")
+        except DependencyError:
+            self._deliveries.count(scope, arn, Delivery.FAILED)
+            raise
+        else:
+            self._deliveries.count(scope, arn, Delivery.DELIVERED)
+
+    def _drop(self, scope: Scope, arn: str, reason: str) -> None:
+        self._deliveries.count(scope, arn, Delivery.GIVEN_UP)
+        _log.warning("s3.event_dropped target=%s reason=%s", arn, reason)
 
     def _sequencer(self) -> str:
         # Grows, over restarts too as long as the machine's time does; of one width, so that texts compare as numbers.
@@ -135,7 +169,8 @@ class BucketNotifications:
             target = parse_target(rule.target_arn)
             assert target is not None
             if target.service == "lambda":
-                if not await self._lets_in(scope, bucket, rule.target_arn):
+                is_there = await self._destinations["lambda"].exists(target)
+                if not (is_there and await self._is_let_in(scope, bucket, rule.target_arn)):
                     refused[rule.target_arn] = f"Not authorized to invoke function [{rule.target_arn}]"
             elif not await self._destinations[target.service].exists(target):
                 # Observed: field reports of the text.
@@ -146,14 +181,18 @@ class BucketNotifications:
                 fields |= {f"ArgumentName{number}": f"{arn}, null", f"ArgumentValue{number}": reason}
             raise InvalidArgument("Unable to validate the following destination configurations", fields=fields)
 
-    async def _lets_in(self, scope: Scope, bucket: str, arn: str) -> bool:
+    async def _is_let_in(self, scope: Scope, bucket: str, arn: str) -> bool:
+        """
+        Say whether a function's policy lets S3 in for a bucket.
+
+        Args:
+            scope: of the bucket.
+        """
         target = parse_target(arn)
         assert target is not None
         try:
             reference = parse_function_reference(arn)
         except ValueError:
-            return False
-        if not await self._destinations["lambda"].exists(target):
             return False
         qualifier = None if reference.qualifier == "$LATEST" else reference.qualifier
         requester = Requester(
@@ -169,13 +208,13 @@ class BucketNotifications:
         resource = function_arn(target.scope, reference.name, qualifier)
         return decide(policy, requester, "lambda:InvokeFunction", resource) is Decision.ALLOWED
 
-    async def _send_tests(self, bucket: str, rules: Sequence[Rule], request_id: str) -> None:
+    async def _send_tests(self, scope: Scope, bucket: str, rules: Sequence[Rule], request_id: str) -> None:
         body = test_event(bucket, self._clock.now(), request_id, host_id_of(request_id))
         for arn in dict.fromkeys(rule.target_arn for rule in rules):
             target = parse_target(arn)
             assert target is not None
             if target.service == "sqs":
-                await self._send(Rule("", arn, ()), body, None)
+                await self._send(scope, arn, body, None)
 
 
 def host_id_of(request_id: str) -> str:

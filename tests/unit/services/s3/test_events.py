@@ -1,6 +1,7 @@
 """From requests to events, and what an event looks like."""
 
 import json
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -160,6 +161,39 @@ def test_the_key_of_a_form(key: str, file: str, expected: str) -> None:
         f'--x\r\nContent-Disposition: form-data; name="file"; {file}\r\n\r\nhel'
     )
     assert key_of_form(head.encode()) == expected
+
+
+FORM = "--x\r\n{}\r\n--x\r\nContent-Disposition: form-data; name={}\r\n\r\nright\r\n--x--"
+
+
+@pytest.mark.parametrize(
+    ("before", "name", "expected"),
+    [
+        ('Content-Disposition: form-data; name="keywords"\r\n\r\nwrong', '"key"', "right"),
+        ('Content-Disposition: form-data; name="x-amz-key"\r\n\r\nwrong', "key", "right"),
+        ("Content-Disposition: form-data; name=keys\r\n\r\nwrong", '"key"; more=1', "right"),
+        ('Content-Disposition: form-data; name="a"; filename="key"\r\n\r\nwrong', '"key"\r\nX: 1', "right"),
+        ('Content-Disposition: form-data; name="a"\r\n\r\nname="key"', '"key"', "right"),
+        (f'Content-Disposition: form-data; name="key"\r\n\r\n{"a" * 1024}', '"other"', "a" * 1024),
+        (f'Content-Disposition: form-data; name="key"\r\n\r\n{"a" * 1025}', '"other"', None),
+        ('Content-Disposition: form-data; name="file"; filename="a"\r\n\r\nwrong', '"key"', None),
+    ],
+)
+def test_which_field_is_the_key(before: str, name: str, expected: str | None) -> None:
+    """The one that is called so, by its own header, before the file; no key is longer than S3's are."""
+    assert key_of_form(FORM.format(before, name).encode()) == expected
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"name=key;", b'name="key"\r\n', b'name="key"\r\n\r\n', b"name=file;", b'name="file"; filename="', b"\r\n--"],
+)
+def test_a_form_is_read_once(piece: bytes) -> None:
+    """However often it says so: the server's loop waits meanwhile."""
+    form = b"--x\r\n" + piece * (1_000_000 // len(piece))
+    begun = process_time()
+    key_of_form(form)
+    assert process_time() - begun < 5
 
 
 def test_a_form_without_a_key() -> None:

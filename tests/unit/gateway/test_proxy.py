@@ -1,0 +1,143 @@
+"""What is passed on to neighbours: how much at once, as which bytes, and what is answered when something fails."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from lambent.clock import SystemClock
+from lambent.domain.caller import Caller, Scope
+from lambent.errors.families import DependencyError
+from lambent.gateway.proxy import Proxy
+from lambent.neighbours.endpoints import Credentials, Neighbour
+from lambent.neighbours.message import Outgoing
+from lambent.neighbours.signing import sign
+from lambent.protocol.wire import WireRequest, WireResponse
+
+CALLER = Caller(Scope("000000000000", "us-east-1"), "arn:aws:iam::000000000000:root", "none", "the-id", "http://x")
+S3 = Neighbour("s3", "http://127.0.0.1:1")
+DYNAMODB = Neighbour("dynamodb", "http://127.0.0.1:1")
+
+
+class Answer:
+    """What a neighbour answers."""
+
+    status = 200
+
+    def __init__(self) -> None:
+        self.headers: list[tuple[bytes, bytes]] = [(b"content-length", b"0")]
+        self.is_closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b""
+
+    async def read(self, most_bytes: int) -> bytes:
+        return b""
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+
+class World:
+    """A proxy between a request and neighbours that keep what they get."""
+
+    def __init__(self, failure: Exception | None = None, requests_max: int = 10) -> None:
+        self.failure = failure
+        self.sent: list[Outgoing] = []
+        self.answers: list[Answer] = []
+        self.discarded = 0
+        nobody: Any = self
+        self.proxy = Proxy(nobody, nobody, SystemClock(), requests_max=requests_max)
+
+    async def send(self, neighbour: Neighbour, request: Outgoing, scope: Scope) -> Answer:
+        self.sent.append(request)
+        self.answers.append(Answer())
+        return self.answers[-1]
+
+    async def watch(self, *_: Any) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+    async def configure(self, *_: Any) -> WireResponse:
+        assert self.failure is not None
+        raise self.failure
+
+    async def ask(self, neighbour: Neighbour = S3, **request: Any) -> WireResponse:
+        async def discard() -> None:
+            self.discarded += 1
+
+        async def read_body(most_bytes: int) -> bytes:
+            return b""
+
+        made = WireRequest(**{"method": "PUT", "path": "/media/key", **request})
+        made.discard = discard
+        return await self.proxy.answer(neighbour, made, read_body, CALLER, is_signed=True)
+
+
+@pytest.mark.parametrize("query", ["", "notification"])
+@pytest.mark.parametrize(
+    ("failure", "status", "code", "logged"),
+    [
+        (DependencyError("database is locked", retryable=True), 503, "ServiceUnavailable", "request.dependency_failed"),
+        (OSError(28, "No space left on device"), 500, "ServiceException", "request.failed"),
+        (ValueError("a defect"), 500, "ServiceException", "request.failed"),
+    ],
+)
+def test_what_fails_here_is_answered_as_s3_does(
+    failure: Exception, status: int, code: str, logged: str, query: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the request's id, in the log too; the body is read away, and what failed inside is not told."""
+    world = World(failure)
+    with caplog.at_level(logging.INFO, "lambent.gateway"):
+        answer = asyncio.run(world.ask(query=query))
+    assert answer.status == status
+    assert isinstance(answer.body, bytes)
+    assert f"<Code>{code}</Code>".encode() in answer.body and b"<RequestId>the-id</RequestId>" in answer.body
+    assert str(failure).encode() not in answer.body
+    assert any(logged in record.message and "the-id" in record.message for record in caplog.records)
+    assert (world.discarded, world.proxy.requests) == (1, 0)
+
+
+def test_so_many_are_passed_on_at_once() -> None:
+    """One counts until its answer has been sent, or was closed; one more gets 503, and then there is room again."""
+    world = World(requests_max=2)
+
+    async def story() -> None:
+        first, second = await world.ask(), await world.ask(DYNAMODB)
+        assert first.ends_with_client
+        refused = await world.ask()
+        assert refused.status == 503
+        assert isinstance(refused.body, bytes) and b"<Code>SlowDown</Code>" in refused.body
+        assert (b"retry-after", b"1") in refused.headers
+        assert len(world.sent) == 2 and world.discarded == 3
+        for answer in (first, second, first):
+            assert not isinstance(answer.body, bytes)
+            await answer.body.aclose()
+        assert all(answer.is_closed for answer in world.answers)
+        assert world.proxy.requests == 0
+        assert (await world.ask()).status == 200
+
+    asyncio.run(story())
+
+
+def test_headers_are_the_bytes_that_came() -> None:
+    """Whatever the gateway takes them for, the neighbour gets, and a signature covers, what the client sent."""
+    world = World()
+    came = "caf\u00e9 \u4e2d".encode()
+    asyncio.run(world.ask(headers={"host": "s3.localhost", "x-amz-meta-who": came.decode("latin-1")}))
+    (sent,) = world.sent
+    assert sent.headers["x-amz-meta-who"].encode() == came
+    signed = sign(sent, "s3", "http://127.0.0.1:1", Credentials("a", "b"), "us-east-1")
+    assert signed.headers["x-amz-meta-who"].encode() == came
+
+
+def test_headers_that_are_no_text_are_refused() -> None:
+    """They would be other bytes behind the gateway."""
+    world = World()
+    answer = asyncio.run(world.ask(headers={"x-amz-meta-who": "caf\u00e9"}))
+    assert answer.status == 400
+    assert isinstance(answer.body, bytes)
+    assert b"<Code>InvalidArgument</Code><Message>The value of the header x-amz-meta-who is" in answer.body
+    assert world.sent == []
