@@ -42,7 +42,6 @@ from lambent.execution.pool import EnvironmentPool
 from lambent.execution.provisioned import InitialisedKeeper
 from lambent.execution.starting import plan_start
 from lambent.fleet.local import LocalFleet
-from lambent.function_user import find_function_user
 from lambent.gateway.admission import Admission
 from lambent.gateway.bucket_events import BucketEvents
 from lambent.gateway.own_paths import OwnPaths
@@ -404,7 +403,6 @@ async def _neighbours(settings: Settings, folder: DataFolder, clock: Clock) -> A
     embedded = EmbeddedServer(
         folder.neighbours,
         folder.run,
-        find_function_user(settings.sandbox.function_user),
         table.embedded(),
         clock,
         state_max_bytes=settings.neighbours.embedded_max_mib << 20,

@@ -20,6 +20,7 @@ HEAVY = (
     "nats",
     "http.client",
     "urllib.request",
+    "xml.etree.ElementTree",
 )
 
 
@@ -33,12 +34,6 @@ def _imported_by(statement: str, candidates: tuple[str, ...]) -> list[str]:
 def test_the_server_imports_nothing_heavy() -> None:
     """Migrations run in a child, neighbours and tracing come when they are used, terminals are the command line's."""
     assert _imported_by("import lambent.app", HEAVY) == []
-
-
-def test_no_parser_of_xml_before_a_document() -> None:
-    """The gateway reads XML of notifications, answers and deletions, none of which a server at rest has seen."""
-    statement = "import lambent.gateway.server, lambent.services.s3.notifications"
-    assert _imported_by(statement, ("xml.etree.ElementTree",)) == []
 
 
 @pytest.mark.parametrize("candidate", ["botocore", "sqlalchemy", "uvicorn", "asyncio", "http.client", "lambent.app"])

@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import json
 import os
+import pwd
 import re
 import signal
 import socket
@@ -50,6 +51,15 @@ def child_of(server):
         if int(parent) == server.process.pid and "lambent.neighbours.embedded_process" in arguments:
             return int(pid), user
     return None
+
+
+def as_nobody(path, mode):
+    """Open a file as functions without walls would."""
+    os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    try:
+        path.open(mode).close()
+    finally:
+        os.seteuid(0)
 
 
 def read_all(answer):
@@ -158,17 +168,24 @@ def test_a_chunked_request_and_one_that_waits_for_leave(server, s3, bucket):
 
 
 def test_a_client_that_leaves_half_way(server, s3, bucket):
-    """Nothing of its object is there, and the server goes on."""
+    """Nothing of its object is there, what was there before is whole, and the server goes on."""
+    s3.put_object(Bucket=bucket, Key="whole", Body=b"whole")
     authorization = signed_headers("s3")["Authorization"]
-    with socket.create_connection(("127.0.0.1", server.port), 30) as connection:
-        connection.sendall(
-            f"PUT /{bucket}/half HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n"
-            f"Content-Length: {MIB}\r\n\r\n".encode()
-            + bytes(1000)
-        )
+    for key, framing, body in (
+        ("half", f"Content-Length: {MIB}", bytes(1000)),
+        ("whole", f"Content-Length: {MIB}", bytes(1000)),
+        ("whole", "Transfer-Encoding: chunked", b"3e8\r\n" + bytes(1000)),
+    ):
+        with socket.create_connection(("127.0.0.1", server.port), 30) as connection:
+            connection.sendall(
+                f"PUT /{bucket}/{key} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n"
+                f"{framing}\r\n\r\n".encode()
+                + body
+            )
     s3.put_object(Bucket=bucket, Key="after", Body=b"")
     with pytest.raises(ClientError):
         s3.head_object(Bucket=bucket, Key="half")
+    assert read_all(s3.get_object(Bucket=bucket, Key="whole")) == b"whole"
 
 
 def test_presigned_urls(server, s3, bucket):
@@ -338,8 +355,8 @@ def handler(event, context):
 
 def test_the_stand_ins_life(own_server):
     """
-    It starts with the first request that wants it, as a user that is not root, and leaves with the server. One that was
-    killed is there again for the next request.
+    It starts with the first request that wants it, as a user that is neither root nor the functions', and leaves with
+    the server. One that was killed is there again for the next request.
     """
     made = own_server().start()
     assert child_of(made) is None
@@ -347,6 +364,12 @@ def test_the_stand_ins_life(own_server):
     made.client("s3").list_buckets()
     first, user = child_of(made)
     assert user != "root"
+    if os.geteuid() == 0:
+        assert user != pwd.getpwnam("nobody").pw_name
+        with pytest.raises(PermissionError):
+            as_nobody(made.data_dir / "neighbours" / "lock", "rb")
+    limit = re.search(r"Max data size +(\d+)", Path(f"/proc/{first}/limits").read_text())
+    assert int(limit[1]) == 4 << 30
     assert memory_kib(made.process.pid) - before < 30_000
     os.kill(first, signal.SIGKILL)
 

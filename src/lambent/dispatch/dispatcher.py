@@ -182,6 +182,8 @@ class Dispatcher:
         try:
             async with self._store.snapshot(scope) as reading:
                 versions = await reading.list_versions(name, after=None, limit=_VERSIONS_MAX)
+            # Whoever changes a function mostly invokes it next: that cold start is to find it read.
+            await self._resolver.resolve(scope, name, None)
         except BaseException:
             self._changed[(scope, name)] = None
             raise

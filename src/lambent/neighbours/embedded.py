@@ -8,6 +8,7 @@ wants it, sooner or later according to how often that happened.
 
 import asyncio
 import contextlib
+import functools
 import importlib.util
 import json
 import logging
@@ -17,12 +18,12 @@ import stat
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lambent.clock import Clock
 from lambent.domain.caller import Scope
-from lambent.function_user import FunctionUser
 from lambent.neighbours.message import NeighbourUnavailable, Outgoing
 
 _log = logging.getLogger("lambent.neighbours")
@@ -30,7 +31,9 @@ _log = logging.getLogger("lambent.neighbours")
 STATE_MAX_BYTES = 1 << 30
 """What it keeps in all. Beyond it writes get 503."""
 
-NOT_INSTALLED = "the embedded server is not installed; `pip install lambent[neighbours]` (`make serve`) adds it"
+NOT_INSTALLED = (
+    "the embedded server is not installed; `pip install lambent[neighbours]` (`make serve`) adds it, for the next start"
+)
 
 _SAVE_EVERY_S = 30.0
 _READY_S = 120.0
@@ -47,6 +50,13 @@ _SOCKET_PATH_MAX = 100
 """Documented: unix(7), 108 bytes; macOS has 104."""
 
 _MODULE = "lambent.neighbours.embedded_process"
+
+USER_NUMBER = 65_525
+"""
+Of the user, and of its group, that the process becomes where the server is root. Not `--function-user`: functions
+without walls run as that one, and would read keys and secrets here, or write what is unpickled. Documented: systemd,
+UIDS-GIDS: 65520 to 65533 are nobody's. Below 65536, beyond which containers often have no users.
+"""
 
 
 def describe(services: list[str]) -> str:
@@ -65,7 +75,6 @@ class EmbeddedServer:
     Args:
         folder: for its state; this class makes it the user's.
         run: for its socket.
-        user: whom the process becomes where the server is root.
         services: that it answers.
     """
 
@@ -73,7 +82,6 @@ class EmbeddedServer:
         self,
         folder: Path,
         run: Path,
-        user: FunctionUser,
         services: list[str],
         clock: Clock,
         *,
@@ -81,7 +89,6 @@ class EmbeddedServer:
     ) -> None:
         self._folder = folder
         self._run = run
-        self._user = user
         self._services = services
         self._clock = clock
         self._state_max_bytes = state_max_bytes
@@ -96,8 +103,9 @@ class EmbeddedServer:
         self._not_before = 0.0
 
     @staticmethod
+    @functools.cache
     def is_installed() -> bool:
-        """Say whether this machine has what it needs; nothing is loaded."""
+        """Say whether this machine has what it needs; nothing is loaded. Looked up once."""
         return importlib.util.find_spec("moto") is not None and importlib.util.find_spec("flask") is not None
 
     @property
@@ -172,26 +180,12 @@ class EmbeddedServer:
             os.rmdir(self._own_run)  # noqa: PTH106
 
     async def _start(self) -> None:
-        try:
-            listener = self._listen()
-            self._prepare_folder()
-        except OSError as error:
-            raise NeighbourUnavailable(f"the embedded server cannot be started: {error}") from error
-        configuration = {
-            "socket": listener.fileno(),
-            "folder": str(self._folder),
-            "services": self._services,
-            "uid": self._user.uid,
-            "gid": self._user.gid,
-            "most_bytes": self._state_max_bytes,
-            "every_s": _SAVE_EVERY_S,
-        }
         began = self._clock.monotonic()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", _MODULE, json.dumps(configuration),
-            stdin=PIPE, stdout=PIPE, stderr=None, pass_fds=[listener.fileno()], start_new_session=True,
-            cwd="/", env=_environment(self._folder),
-        )  # fmt: skip
+        try:
+            process = await self._spawn()
+        except OSError as error:
+            self._stop_listening()
+            raise NeighbourUnavailable(f"the embedded server cannot be started: {error}") from error
         assert process.stdout is not None
         line = b""
         with contextlib.suppress(TimeoutError):
@@ -207,6 +201,27 @@ class EmbeddedServer:
         _log.info("neighbours.embedded_started pid=%d took_s=%.1f", process.pid, took_s)
         self._process = process
         self._watching = asyncio.create_task(self._watch(process), name="watch of the embedded server")
+
+    async def _spawn(self) -> Process:
+        listener = self._listen()
+        uid, gid = os.geteuid(), os.getegid()
+        if uid == 0:
+            uid = gid = USER_NUMBER
+            give(self._folder, uid, gid)
+        configuration = {
+            "socket": listener.fileno(),
+            "folder": str(self._folder),
+            "services": self._services,
+            "uid": uid,
+            "gid": gid,
+            "most_bytes": self._state_max_bytes,
+            "every_s": _SAVE_EVERY_S,
+        }
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", _MODULE, json.dumps(configuration),
+            stdin=PIPE, stdout=PIPE, stderr=None, pass_fds=[listener.fileno()], start_new_session=True,
+            cwd="/", env=_environment(self._folder),
+        )  # fmt: skip
 
     def _started(self, starting: "asyncio.Task[None]") -> None:
         self._starting = None
@@ -225,7 +240,14 @@ class EmbeddedServer:
         ending = asyncio.create_task(process.wait())
         while not ending.done():
             await asyncio.wait([ending], timeout=_PING_EVERY_S)
-            if not ending.done() and not self._is_closed and not await self._answers():
+            if ending.done() or self._is_closed:
+                continue
+            # One that ends while it owes an answer is not waited for: until this returns nobody starts another.
+            answering = asyncio.create_task(self._answers())
+            await asyncio.wait([ending, answering], return_when=asyncio.FIRST_COMPLETED)
+            if ending.done():
+                answering.cancel()
+            elif not answering.result():
                 _log.error("neighbours.embedded_killed reason=%s", "it does not answer")
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
@@ -276,15 +298,35 @@ class EmbeddedServer:
             self._listener = None
             Path(self._socket).unlink(missing_ok=True)
 
-    def _prepare_folder(self) -> None:
-        """Give the folder to the user, with what is in it: it may have been another one's."""
-        if os.geteuid() != 0:
-            return
-        os.chown(self._folder, self._user.uid, self._user.gid)
-        for path in self._folder.iterdir():
-            # The user could have put another name of somebody else's file here.
-            if (found := path.lstat()).st_nlink == 1 and stat.S_ISREG(found.st_mode):
-                os.chown(path, self._user.uid, self._user.gid, follow_symlinks=False)
+
+def give(folder: Path, uid: int, gid: int) -> None:
+    """
+    Give a folder to a user, with those of its files that are its owner's, or root's.
+
+    That owner may put names of other files, links and pipes into it, and change them at any time: what is given is what
+    was looked at.
+
+    Raises:
+        OSError: it cannot be given.
+    """
+    with _opened(folder, os.O_DIRECTORY) as holder:
+        owner = os.fstat(holder).st_uid
+        for name in os.listdir(holder):  # noqa: PTH208
+            # Of a pipe nobody waits for the other end.
+            with contextlib.suppress(OSError), _opened(name, os.O_NOFOLLOW | os.O_NONBLOCK, holder) as file:
+                found = os.fstat(file)
+                if found.st_uid in {owner, 0} and found.st_nlink == 1 and stat.S_ISREG(found.st_mode):
+                    os.fchown(file, uid, gid)
+        os.fchown(holder, uid, gid)
+
+
+@contextlib.contextmanager
+def _opened(path: Path | str, flags: int, folder: int | None = None) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags, dir_fd=folder)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _environment(folder: Path) -> dict[str, Any]:

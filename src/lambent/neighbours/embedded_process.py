@@ -8,9 +8,11 @@ loaded, before it reads or serves anything. Says `ready` on its standard output,
 
 import contextlib
 import fcntl
+import gc
 import io
 import json
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -18,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import Any, BinaryIO
 
 from lambent.neighbours import embedded_state
@@ -25,9 +28,20 @@ from lambent.neighbours import embedded_state
 SERVICE_HEADER = "HTTP_X_LAMBENT_SERVICE"
 PING = "ping"
 
+BODY_MAX_BYTES = 256 << 20
+"""Of one request. Moto makes two copies of a body in memory."""
+BODIES_MAX_BYTES = 512 << 20
+"""Of all requests at once; bodies that stay in memory are not counted, of these the connections are the limit."""
+
 _FORM = "application/x-www-form-urlencoded"
 _BODY_IN_MEMORY_BYTES = 1 << 20
 _PIECE_BYTES = 1 << 18
+_MEMORY_BYTES = 2 << 30
+"""What it may take beside its state: moto itself, copies of bodies, 8 MiB for the stack of each connection's thread."""
+_MEMORY_PER_STATE = 2
+"""Bytes in memory for each byte that is kept. Assumed: a body takes one, a short item of a table several."""
+_OUT_OF_MEMORY_SCORE = "500"
+"""Where it is the machine that has no more, this goes before the server does, and after functions (1000)."""
 _MEASURE_EVERY_S = 5.0
 """A full state is measured by writing it: not for each request that is refused."""
 _LAST_REQUESTS_S = 20.0
@@ -40,6 +54,36 @@ FULL = (
     "The embedded server holds {limit} bytes at most, and would hold more. Delete something, or use a real server: "
     "--neighbour {service}=URL"
 )
+BUSY = (
+    "The embedded server takes {limit} bytes in large bodies at once. Try again, or use a real server: "
+    "--neighbour {service}=URL"
+)
+TOO_LARGE = (
+    "The embedded server takes {limit} bytes in one request at most. Send it in parts, or use a real server: "
+    "--neighbour {service}=URL"
+)
+NO_MEMORY = "The embedded server has no memory left for this. Use a real server: --neighbour {service}=URL"
+
+_READS = ("Get", "List", "Describe", "Query", "Scan", "BatchGet", "TransactGet")
+"""How operations of the JSON protocols begin that change nothing."""
+_STORES_NOTHING = frozenset(
+    {
+        "Decrypt",
+        "DeriveSharedSecret",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateMac",
+        "GenerateRandom",
+        "ReEncrypt",
+        "Sign",
+        "Verify",
+        "VerifyMac",
+    }
+)
+"""Of KMS: they use a key."""
 
 
 class SharedLock:
@@ -94,7 +138,10 @@ class Keeper:
         self._saved_bytes = size_bytes
         self._more_bytes = 0
         """What has come since, at most."""
+        self._reserved_bytes = 0
+        """What requests under way may add."""
         self._changes = threading.Event()
+        self._is_touched = False
         self._measured_at = -_MEASURE_EVERY_S
         self._guard = threading.Lock()
 
@@ -108,10 +155,14 @@ class Keeper:
             self._more_bytes += more_bytes
         self._changes.set()
 
-    def has_room(self, more_bytes: int) -> bool:
-        """Say whether so much more may come in. May take as long as a save."""
+    def touched(self) -> None:
+        """Note what is worth keeping over a clean end, and no save of its own."""
+        self._is_touched = True
+
+    def reserve(self, more_bytes: int) -> bool:
+        """Set room aside for so much more, to be released; False where there is none. May take as long as a save."""
         with self._guard:
-            if self._saved_bytes + self._more_bytes + more_bytes <= self._most_bytes:
+            if self._reserve(more_bytes):
                 return True
             now = time.monotonic()
             if now - self._measured_at < _MEASURE_EVERY_S:
@@ -120,12 +171,17 @@ class Keeper:
         # What was deleted or written over meanwhile is known only when all is written.
         self.save()
         with self._guard:
-            return self._saved_bytes + self._more_bytes + more_bytes <= self._most_bytes
+            return self._reserve(more_bytes)
 
-    def save(self, timeout_s: float | None = None) -> None:
+    def release(self, reserved_bytes: int) -> None:
+        """Give room back that was set aside."""
+        with self._guard:
+            self._reserved_bytes -= reserved_bytes
+
+    def save(self, timeout_s: float | None = None, *, is_last: bool = False) -> None:
         """Write the state, if it has changed."""
         with self.lock.alone(timeout_s):
-            if not self._changes.is_set():
+            if not self._changes.is_set() and not (is_last and self._is_touched):
                 return
             self._changes.clear()
             try:
@@ -144,6 +200,106 @@ class Keeper:
             time.sleep(self._every_s)
             self.save()
 
+    def _reserve(self, more_bytes: int) -> bool:
+        if self._saved_bytes + self._more_bytes + self._reserved_bytes + more_bytes > self._most_bytes:
+            return False
+        self._reserved_bytes += more_bytes
+        return True
+
+
+class Allowance:
+    """Bytes that all requests have together."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self._taken_bytes = 0
+        self._guard = threading.Lock()
+
+    def take(self, more_bytes: int) -> bool:
+        """Take so many, to be given back; False where there are not so many left."""
+        with self._guard:
+            if self._taken_bytes + more_bytes > self.most_bytes:
+                return False
+            self._taken_bytes += more_bytes
+            return True
+
+    def give_back(self, taken_bytes: int) -> None:
+        with self._guard:
+            self._taken_bytes -= taken_bytes
+
+
+class Refused(Exception):
+    """A request is not taken. With status, code and text."""
+
+    def __init__(self, status: str, code: str, text: str) -> None:
+        super().__init__(text)
+        self.status, self.code, self.text = status, code, text
+
+
+class Claim:
+    """
+    What one request takes while it is under way: of bodies in flight, and of the state's room where it adds to it.
+
+    Args:
+        is_growing: whether the state keeps what it brings.
+    """
+
+    def __init__(self, keeper: Keeper, bodies: Allowance, service: str, *, is_growing: bool) -> None:
+        self._keeper = keeper
+        self._bodies = bodies
+        self._service = service
+        self._is_growing = is_growing
+        self._body_bytes = 0
+        self._taken_bytes = 0
+        self.reserved_bytes = 0
+        """What it may add."""
+
+    def __enter__(self) -> "Claim":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bodies.give_back(self._taken_bytes)
+        self._keeper.release(self.reserved_bytes)
+
+    def take(self, more_bytes: int) -> None:
+        """
+        Claim so many more bytes of the body, before they are read or at least before they are put anywhere.
+
+        Raises:
+            Refused: there is no room, or too much is under way, or the body is too long.
+        """
+        self._body_bytes += more_bytes
+        if self._body_bytes > BODY_MAX_BYTES:
+            raise Refused("400 Bad Request", "EntityTooLarge", self._say(TOO_LARGE, BODY_MAX_BYTES))
+        self.add(more_bytes)
+        if self._body_bytes > _BODY_IN_MEMORY_BYTES:
+            if not self._bodies.take(self._body_bytes - self._taken_bytes):
+                raise Refused("503 Slow Down", "SlowDown", self._say(BUSY, self._bodies.most_bytes))
+            self._taken_bytes = self._body_bytes
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the body counts among the large ones."""
+        return self._taken_bytes > 0
+
+    def add(self, more_bytes: int) -> None:
+        """
+        Claim room for so much more, if the request adds anything.
+
+        Raises:
+            Refused: there is none.
+        """
+        if not self._is_growing:
+            return
+        if not self._keeper.reserve(more_bytes):
+            raise Refused("503 Slow Down", "SlowDown", self._say(FULL, self._keeper.limit_bytes))
+        self.reserved_bytes += more_bytes
+
+    def _say(self, text: str, limit: int) -> str:
+        return text.format(limit=limit, service=self._service)
+
 
 class Door:
     """
@@ -155,11 +311,17 @@ class Door:
     """
 
     def __init__(
-        self, applications: dict[str, _Application], keeper: Keeper, size_of_copy: Callable[[dict[str, Any]], int]
+        self,
+        applications: dict[str, _Application],
+        keeper: Keeper,
+        size_of_copy: Callable[[dict[str, Any]], int],
+        *,
+        bodies_max_bytes: int = BODIES_MAX_BYTES,
     ) -> None:
         self._applications = applications
         self._keeper = keeper
         self._size_of_copy = size_of_copy
+        self._bodies = Allowance(bodies_max_bytes)
 
     def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
         service = environ.pop(SERVICE_HEADER, "")
@@ -169,60 +331,130 @@ class Door:
         application = self._applications.get(service)
         if application is None:
             return _refuse(start_response, "501 Not Implemented", service, "NotImplemented", "There is no such service")
-        with tempfile.SpooledTemporaryFile(_BODY_IN_MEMORY_BYTES) as body:
-            # Whole, before anything is decided: a client that is refused while it sends would see a broken connection.
-            size = _take_in(environ, body, self._keeper.limit_bytes)
-            is_read = environ["REQUEST_METHOD"] in {"GET", "HEAD", "OPTIONS"}
-            is_delete = environ["REQUEST_METHOD"] == "DELETE" or "delete" in environ.get("QUERY_STRING", "").split("&")
-            more = size + (0 if is_read else self._size_of_copy(environ))
-            is_growing = not is_read and not is_delete and not _is_json_read(environ)
-            if is_growing and not self._keeper.has_room(more):
-                text = FULL.format(limit=self._keeper.limit_bytes, service=service)
-                return _refuse(start_response, "503 Slow Down", service, "SlowDown", text)
-            body.seek(0)
-            environ["wsgi.input"] = body
-            environ["wsgi.input_terminated"] = False
-            environ["CONTENT_LENGTH"] = str(size)
-            environ.pop("HTTP_TRANSFER_ENCODING", None)
-            if service == "s3" and environ["REQUEST_METHOD"] == "PUT":
-                # A type that clients of other things send by default, at which the framework takes the body for a form.
-                kind = environ.get("CONTENT_TYPE", "")
-                environ["CONTENT_TYPE"] = "binary/octet-stream" if kind.startswith(_FORM) else kind
+        is_read = _is_read(environ, service)
+        claim = Claim(self._keeper, self._bodies, service, is_growing=not is_read and not _is_delete(environ, service))
+        with tempfile.SpooledTemporaryFile(_BODY_IN_MEMORY_BYTES) as body, claim:
             try:
-                with self._keeper.lock.together():
-                    # The answer is made whole here, since the lock is not held while it is sent.
-                    return list(application(environ, start_response))
+                size = _take_in(environ, body, claim, 0 if is_read else self._size_of_copy(environ))
+                body.seek(0)
+                environ["wsgi.input"] = body
+                environ["wsgi.input_terminated"] = False
+                environ["CONTENT_LENGTH"] = str(size)
+                environ.pop("HTTP_TRANSFER_ENCODING", None)
+                if service == "s3" and environ["REQUEST_METHOD"] == "PUT":
+                    # A type that clients of other things send by default, at which the framework takes the body for a
+                    # form.
+                    kind = environ.get("CONTENT_TYPE", "")
+                    environ["CONTENT_TYPE"] = "binary/octet-stream" if kind.startswith(_FORM) else kind
+                return self._ask(application, environ, start_response, None if is_read else claim.reserved_bytes)
+            except Refused as refused:
+                return _refuse(start_response, refused.status, service, refused.code, refused.text)
+            except MemoryError:
+                # It may well suffice for the next.
+                gc.collect()
+                say(f"neighbours.failed service={service} reason='no memory'")
+                text = NO_MEMORY.format(service=service)
+                return _refuse(start_response, "503 Slow Down", service, "SlowDown", text)
             except Exception as error:
                 say(f"neighbours.failed service={service} reason={f'{type(error).__name__}: {error}'!r}")
                 return _refuse(start_response, "500 Internal Server Error", service, "InternalError", str(error))
             finally:
-                if not is_read:
+                # As its handle on an iterator of a table's stream, which moto remembers.
+                if service == "dynamodbstreams":
+                    self._keeper.touched()
+                if claim.is_large:
+                    # Moto leaves the body in a circle of objects, of which Python counts few, however large they are.
+                    gc.collect(1)
+
+    def _ask(
+        self, application: _Application, environ: dict[str, Any], start_response: _StartResponse, more: int | None
+    ) -> list[bytes]:
+        """Return the application's answer; `more` is what it may add, None where it only reads."""
+        with self._keeper.lock.together():
+            try:
+                # The answer is made whole here, since the lock is not held while it is sent.
+                return list(application(environ, start_response))
+            finally:
+                if more is not None:
                     self._keeper.changed(more)
 
 
-def _is_json_read(environ: dict[str, Any]) -> bool:
-    """Say whether a request of a JSON protocol only reads, or makes room."""
-    operation: str = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-    return operation.startswith(("Get", "List", "Describe", "Query", "Scan", "BatchGet", "Delete"))
+def _is_read(environ: dict[str, Any], service: str) -> bool:
+    """Say whether a request changes nothing that is kept."""
+    if environ["REQUEST_METHOD"] in {"GET", "HEAD", "OPTIONS"}:
+        return True
+    operation = _operation(environ, service)
+    return operation.startswith(_READS) or (service == "kms" and operation in _STORES_NOTHING)
 
 
-def _take_in(environ: dict[str, Any], body: Any, most_bytes: int) -> int:
-    """Read a request's body; beyond the limit it is counted and thrown away. Return its size."""
+def _is_delete(environ: dict[str, Any], service: str) -> bool:
+    """Say whether a request makes room."""
+    if environ["REQUEST_METHOD"] == "DELETE" or "delete" in environ.get("QUERY_STRING", "").split("&"):
+        return True
+    return _operation(environ, service).startswith("Delete")
+
+
+def _operation(environ: dict[str, Any], service: str) -> str:
+    """Return the operation of a JSON protocol; S3 has none."""
+    target: str = "" if service == "s3" else environ.get("HTTP_X_AMZ_TARGET", "")
+    return target.rpartition(".")[2]
+
+
+def _take_in(environ: dict[str, Any], body: Any, claim: Claim, copied_bytes: int) -> int:
+    """
+    Read a request's body whole, whatever is decided: a client that is refused while it sends would see a broken
+    connection. What is refused is read and thrown away.
+
+    Args:
+        copied_bytes: what the request adds besides its body.
+
+    Returns:
+        Its size.
+
+    Raises:
+        Refused: it may not come in, or has not come whole.
+    """
     source: BinaryIO = environ["wsgi.input"]
     declared = environ.get("CONTENT_LENGTH") or ""
     is_chunked = bool(environ.get("wsgi.input_terminated"))
     left = None if is_chunked else int(declared) if declared.isdigit() else 0
+    refused: Refused | None = None
+    try:
+        claim.add(copied_bytes)
+        if left is not None:
+            claim.take(left)
+    except Refused as known:
+        refused = known
     size = 0
     while left is None or left > 0:
-        piece = source.read(_PIECE_BYTES if left is None else min(left, _PIECE_BYTES))
+        try:
+            piece = source.read(_PIECE_BYTES if left is None else min(left, _PIECE_BYTES))
+        except (OSError, ValueError):
+            # So ends a chunked body that breaks off.
+            raise _incomplete() from None
         if not piece:
             break
         size += len(piece)
         if left is not None:
             left -= len(piece)
-        if size <= most_bytes:
+        elif refused is None:
+            try:
+                claim.take(len(piece))
+            except Refused as known:
+                refused = known
+        if refused is None:
             body.write(piece)
+    if left:
+        raise _incomplete()
+    if refused is not None:
+        raise refused
     return size
+
+
+def _incomplete() -> Refused:
+    # Documented: Amazon S3 API reference, Error responses.
+    text = "You did not provide the number of bytes specified by the Content-Length HTTP header."
+    return Refused("400 Bad Request", "IncompleteBody", text)
 
 
 def _refuse(start_response: _StartResponse, status: str, service: str, code: str, text: str) -> list[bytes]:
@@ -248,8 +480,11 @@ def main() -> None:
     # Both come to the whole group of a terminal: the server says when it is over.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    folder = Path(configuration["folder"])
     moto = _Moto(configuration["services"])
+    # The other user may not get there by its path.
+    os.chdir(configuration["folder"])
+    folder, tempfile.tempdir = Path(), os.curdir
+    _go_first_without_memory()
     _become(configuration["uid"], configuration["gid"])
     # An earlier process may still be writing its last state.
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -257,8 +492,15 @@ def main() -> None:
     stamp = embedded_state.stamp_of(moto.version)
     state, size_bytes = embedded_state.load(folder, stamp, say)
     moto.restore(state)
+    # Only now: what was kept is read again, however much memory that takes.
+    limit_memory(_MEMORY_BYTES + _MEMORY_PER_STATE * configuration["most_bytes"])
+
+    def write() -> int:
+        with _all_memory():
+            return embedded_state.save(folder, stamp, moto.state())
+
     keeper = Keeper(
-        lambda: embedded_state.save(folder, stamp, moto.state()),
+        write,
         size_bytes,
         most_bytes=configuration["most_bytes"],
         every_s=configuration["every_s"],
@@ -272,8 +514,32 @@ def main() -> None:
     # Whatever ends the server ends its end of the pipe.
     while os.read(0, 1024):
         pass
-    keeper.save(_LAST_REQUESTS_S)
+    keeper.save(_LAST_REQUESTS_S, is_last=True)
     os._exit(0)
+
+
+def _go_first_without_memory() -> None:
+    # Not on macOS, and a sandbox may close it.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_OUT_OF_MEMORY_SCORE)
+
+
+def limit_memory(most_bytes: int) -> None:
+    """Have requests run out of memory before the machine does. On Linux; elsewhere the kernel does not count."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    most_bytes = most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, hard))
+
+
+@contextlib.contextmanager
+def _all_memory() -> Iterator[None]:
+    """Lift the limit: a state that takes all that requests may have is saved nevertheless."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def _become(uid: int, gid: int) -> None:

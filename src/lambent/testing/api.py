@@ -28,7 +28,6 @@ from lambent.domain.invocation import Invocation, InvocationOutcome
 from lambent.domain.quotas import Quotas
 from lambent.execution.environment import InitFailure
 from lambent.fleet.contract import Slot
-from lambent.function_user import own_user
 from lambent.gateway.pipeline import Identity, Pipeline
 from lambent.neighbours.client import Neighbours
 from lambent.neighbours.embedded import EmbeddedServer
@@ -116,7 +115,7 @@ class KeptAsAsked:
 def no_neighbours(folder: Path, clock: VirtualClock) -> Neighbours:
     """Return a table in which no other service is offered."""
     table = Endpoints(dict.fromkeys(EMBEDDED, "none"))
-    return Neighbours(table, EmbeddedServer(folder, folder, own_user(), [], clock))
+    return Neighbours(table, EmbeddedServer(folder, folder, [], clock))
 
 
 class InProcessApi:

@@ -87,6 +87,10 @@ class FakeReading:
             await meanwhile()
         return [version_of(name, scope=self.scope)]
 
+    async def version(self, name: FunctionName, qualifier: str) -> FunctionVersion:
+        self.store.reads += 1
+        return version_of(name, scope=self.scope)
+
 
 class FakeSlot:
     """One invocation as the fleet sees it: it answers, and it is over, when the test says so."""
@@ -365,6 +369,19 @@ async def test_every_change_retires_what_was_before_it(bench: Bench) -> None:
     assert set(changed) == {(SCOPE, F), (OTHER, F), (SCOPE, G), (OTHER, G)}
     assert changed.count((SCOPE, G)) == 2
     assert (SCOPE, F, {"f:$LATEST"}) in bench.fleet.retained
+    retiring.cancel()
+
+
+@with_bench()
+async def test_a_function_that_changed_is_read_before_it_is_called(bench: Bench) -> None:
+    """So that a first invocation does not wait for the store."""
+    retiring = asyncio.ensure_future(bench.dispatcher.retire_old_deployments())
+    bench.store.reserve(F, 1)
+    await settle()
+    reads = bench.store.reads
+    assert reads > 0
+    assert (await bench.dispatcher.resolve(SCOPE, F, None)) is not None
+    assert bench.store.reads == reads
     retiring.cancel()
 
 

@@ -1,12 +1,16 @@
 """The embedded server's door and keeper, without moto: what is let in, when it is saved, what is refused."""
 
 import io
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from werkzeug.serving import DechunkedInput
 
+from lambent.neighbours import embedded_process
 from lambent.neighbours.embedded_process import Door, Keeper, SharedLock
 
 
@@ -52,8 +56,9 @@ def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterabl
     return [environ["wsgi.input"].read(), environ.get("CONTENT_TYPE", "").encode()]
 
 
-def door_of(keeper: Keeper, application: Any = echo, copied: int = 0) -> Door:
-    return Door({"s3": application, "ssm": application}, keeper, lambda environ: copied)
+def door_of(keeper: Keeper, application: Any = echo, copied: int = 0, bodies: int = 1 << 30) -> Door:
+    served = dict.fromkeys(("s3", "ssm", "kms", "kinesis", "dynamodbstreams"), application)
+    return Door(served, keeper, lambda environ: copied, bodies_max_bytes=bodies)
 
 
 def test_a_body_goes_in_whole_and_no_further() -> None:
@@ -63,6 +68,30 @@ def test_a_body_goes_in_whole_and_no_further() -> None:
     chunked = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True, "wsgi.input": io.BytesIO(b"hello")}
     assert call(door, "PUT", **chunked) == ("200 OK", b"hello")
     assert call(door, "GET", CONTENT_LENGTH="") == ("200 OK", b"")
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"CONTENT_LENGTH": "10", "wsgi.input": io.BytesIO(b"hello")},
+        {
+            "CONTENT_LENGTH": "",
+            "wsgi.input": DechunkedInput(io.BytesIO(b"3\r\nhel\r\n")),
+            "wsgi.input_terminated": True,
+        },
+        {"CONTENT_LENGTH": "", "wsgi.input": DechunkedInput(io.BytesIO(b"a\r\nhel")), "wsgi.input_terminated": True},
+    ],
+)
+def test_a_body_that_breaks_off_changes_nothing(environ: dict[str, Any]) -> None:
+    """Before its length, between chunks or in one: what is there under its name stays."""
+    asked: list[Any] = []
+    saves = Saves()
+    keeper = keeper_of(saves)
+    status, body = call(door_of(keeper, lambda environ, start_response: asked.append(environ)), "PUT", **environ)
+    assert status == "400 Bad Request" and b"<Code>IncompleteBody</Code>" in body
+    keeper.save()
+    assert (asked, saves.count) == ([], 0)
+    assert keeper.reserve(100), "its room is free again"
 
 
 def test_an_object_is_never_taken_for_a_form() -> None:
@@ -126,11 +155,139 @@ def test_fullness_is_measured_before_anything_is_refused() -> None:
     keeper = keeper_of(saves)
     keeper.changed(40)
     saves.size = 50
-    assert keeper.has_room(50)
+    assert keeper.reserve(50)
     assert saves.count == 1
     keeper.changed(50)
+    keeper.release(50)
     saves.size = 0
-    assert not keeper.has_room(1), "measured a moment ago"
+    assert not keeper.reserve(1), "measured a moment ago"
+    assert saves.count == 1
+
+
+def test_room_is_given_once() -> None:
+    """What is under way counts as if it were there."""
+    keeper = keeper_of(Saves())
+    assert [keeper.reserve(40) for _ in range(3)] == [True, True, False]
+    keeper.release(40)
+    assert keeper.reserve(40)
+
+
+def test_requests_under_way_share_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that would come beyond it is refused while another is answered, and let in after it."""
+    monkeypatch.setattr(embedded_process, "_MEASURE_EVERY_S", 1e9)
+    inside: list[str] = []
+    keeper = keeper_of(Saves(20))
+    assert not keeper.reserve(81), "measured, for the last time here"
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if not inside:
+            inside.append(call(door, "PUT", b"x" * 50)[0])
+        return echo(environ, start_response)
+
+    door = door_of(keeper, application)
+    assert call(door, "PUT", b"x" * 50)[0] == "200 OK"
+    assert inside == ["503 Slow Down"]
+    assert call(door, "PUT", b"x" * 30)[0] == "200 OK"
+    assert call(door, "PUT", b"x")[0] == "503 Slow Down"
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_large_bodies_under_way_have_a_limit(is_chunked: bool) -> None:
+    """One beyond it is read, thrown away and refused; short ones pass."""
+    mib = 1 << 20
+    inside: list[tuple[str, bytes]] = []
+
+    def put(size: int) -> tuple[str, bytes]:
+        body = b"x" * size
+        chunked = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True, "wsgi.input": io.BytesIO(body)}
+        return call(door, "PUT", body, **(chunked if is_chunked else {}))
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        if not inside:
+            inside.append(put(2 * mib))
+            inside.append(put(mib // 2))
+        return [b""]
+
+    door = door_of(keeper_of(Saves(), 100 * mib), application, bodies=3 * mib)
+    assert put(2 * mib)[0] == "200 OK"
+    assert [status for status, _ in inside] == ["503 Slow Down", "200 OK"]
+    assert b"3145728 bytes in large bodies at once" in inside[0][1] and b"--neighbour s3=URL" in inside[0][1]
+    assert put(2 * mib)[0] == "200 OK", "what was taken is given back"
+
+
+def test_one_body_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which SDKs are told in a way that has them not try again."""
+    monkeypatch.setattr(embedded_process, "BODY_MAX_BYTES", 10)
+    status, body = call(door_of(keeper_of(Saves())), "PUT", b"x" * 11)
+    assert status == "400 Bad Request" and b"<Code>EntityTooLarge</Code>" in body and b"--neighbour s3=URL" in body
+    assert call(door_of(keeper_of(Saves())), "PUT", b"x" * 10)[0] == "200 OK"
+
+
+def test_a_request_that_memory_does_not_suffice_for_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    """By name."""
+
+    def fail(environ: Any, start_response: Any) -> Any:
+        raise MemoryError
+
+    status, body = call(door_of(keeper_of(Saves()), fail), "GET")
+    assert status == "503 Slow Down" and b"no memory left" in body and b"--neighbour s3=URL" in body
+    assert "neighbours.failed service=s3" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not count it elsewhere")
+def test_memory_runs_out_for_requests_and_not_for_saves() -> None:
+    """In a process of its own, which keeps the limit."""
+    program = """
+from lambent.neighbours import embedded_process
+embedded_process.limit_memory(256 << 20)
+def fits():
+    try:
+        return len(bytearray(300 << 20)) > 0
+    except MemoryError:
+        return False
+first = fits()
+with embedded_process._all_memory():
+    saving = fits()
+print(first, saving, fits())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["False", "True", "False"]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "is_saved"),
+    [
+        ("kinesis", "GetRecords", False),
+        ("dynamodbstreams", "GetRecords", False),
+        ("ssm", "GetParameter", False),
+        ("ssm", "PutParameter", True),
+        ("ssm", "DeleteParameter", True),
+        *[("kms", name, False) for name in ("Decrypt", "Encrypt", "ReEncrypt", "Sign", "Verify", "GenerateDataKey")],
+        ("kms", "CreateKey", True),
+        ("ssm", "Sign", True),
+        ("s3", "GetParameter", True),
+    ],
+)
+def test_what_changes_nothing_is_not_saved(service: str, operation: str, is_saved: bool) -> None:
+    """All of the JSON protocols post: the operation says. It is also what a full state lets in."""
+    saves = Saves()
+    keeper = keeper_of(saves)
+    target = {"HTTP_X_LAMBENT_SERVICE": service, "HTTP_X_AMZ_TARGET": f"Any.{operation}"}
+    assert call(door_of(keeper), "POST", b"{}", **target)[0] == "200 OK"
+    keeper.save()
+    assert saves.count == is_saved
+    is_let_in = call(door_of(keeper_of(Saves(100))), "POST", b"{}", **target)[0] == "200 OK"
+    assert is_let_in is (not is_saved or operation.startswith("Delete"))
+
+
+def test_iterators_of_streams_are_kept_over_a_clean_end() -> None:
+    """Not worth a save of their own, which would come every half minute."""
+    saves = Saves()
+    keeper = keeper_of(saves)
+    target = {"HTTP_X_LAMBENT_SERVICE": "dynamodbstreams", "HTTP_X_AMZ_TARGET": "Any.GetShardIterator"}
+    call(door_of(keeper), "POST", b"{}", **target)
+    keeper.save(is_last=True)
     assert saves.count == 1
 
 

@@ -1,19 +1,23 @@
 """Objects that the server itself reads: code of functions and of layers."""
 
+import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
-from xml.etree import ElementTree
 
 from lambent.domain.caller import Scope
 from lambent.neighbours.client import Neighbours
-from lambent.neighbours.message import AnswerTooLarge, Incoming, Outgoing, header
+from lambent.neighbours.message import AnswerTooLarge, Incoming, NeighbourUnavailable, Outgoing, header
 from lambent.store.contract import Archive, MappedArchive
 
 _ERROR_MAX_BYTES = 65_536
+_OBJECTS_MAX = 4
+"""Read at once; each takes up to 250 MB of the disk until it is unzipped. Assumed."""
+_WAIT_S = 30.0
+"""For one of these to end. Assumed: SDKs wait a minute for an answer, and try again at a 503."""
 
 
 class S3Error(Exception):
@@ -46,6 +50,7 @@ class S3Objects:
     def __init__(self, neighbours: Neighbours, folder: Path) -> None:
         self._neighbours = neighbours
         self._folder = folder
+        self._free = asyncio.Semaphore(_OBJECTS_MAX)
 
     @contextlib.asynccontextmanager
     async def open(
@@ -61,29 +66,44 @@ class S3Objects:
         Raises:
             S3Error: S3 said no, or is not offered.
             ObjectTooLarge: it has more than `most_bytes`.
-            NeighbourUnavailable: S3 does not answer.
+            NeighbourUnavailable: S3 does not answer, or as many objects as may be are being read.
         """
         neighbour = self._neighbours.of("s3")
         if neighbour is None:
             raise S3Error("NotImplemented", "s3 is not offered by this server: --neighbour s3=URL")
         path = f"/{quote(bucket, safe='')}/{quote(key, safe='/-_.~')}"
-        if neighbour.url is None:
-            await self._check_region(scope, bucket)
         query = "" if version is None else f"versionId={quote(version, safe='')}"
-        answer = await self._neighbours.send(neighbour, Outgoing("GET", path, query), scope)
+        async with self._turn():
+            if neighbour.url is None:
+                await self._check_region(scope, bucket)
+            answer = await self._neighbours.send(neighbour, Outgoing("GET", path, query), scope)
+            try:
+                if answer.status != 200:
+                    raise await _error(answer)
+                with tempfile.TemporaryFile(dir=self._folder) as file:
+                    size = await _copy(answer, file, most_bytes)
+                    if not size:
+                        yield b""
+                        return
+                    file.flush()
+                    # Not closed here: where the caller left, a thread may be at it still. It goes with its last user.
+                    yield MappedArchive(file.fileno(), size)
+            finally:
+                await answer.aclose()
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
         try:
-            if answer.status != 200:
-                raise await _error(answer)
-            with tempfile.TemporaryFile(dir=self._folder) as file:
-                size = await _copy(answer, file, most_bytes)
-                if not size:
-                    yield b""
-                    return
-                file.flush()
-                # Not closed here: where the caller left, a thread may be at it still. It goes with its last user.
-                yield MappedArchive(file.fileno(), size)
+            async with asyncio.timeout(_WAIT_S):
+                await self._free.acquire()
+        except TimeoutError:
+            raise NeighbourUnavailable(
+                f"{_OBJECTS_MAX} objects with code are being read, and that is as many as may be: try again"
+            ) from None
+        try:
+            yield
         finally:
-            await answer.aclose()
+            self._free.release()
 
     async def _check_region(self, scope: Scope, bucket: str) -> None:
         """Refuse a bucket of another region, as Lambda does; a server by URL says so itself."""
@@ -102,8 +122,8 @@ async def _copy(answer: Incoming, file: BinaryIO, most_bytes: int) -> int:
         size += len(piece)
         if size > most_bytes:
             raise ObjectTooLarge
-        # To the page cache: on the loop as the socket's own bytes are, and no more of them at once.
-        file.write(piece)
+        # Where the caller leaves, closing the file waits for the piece that is being written.
+        await asyncio.to_thread(file.write, piece)
     return size
 
 
@@ -121,6 +141,9 @@ async def _error(answer: Incoming) -> S3Error:
 
 def error_of(body: bytes) -> tuple[str, str]:
     """Return code and message of an error in XML, empty where it is none."""
+    # Here, since a server at rest has no use for it.
+    from xml.etree import ElementTree
+
     try:
         root = ElementTree.fromstring(body)
     except ElementTree.ParseError:
