@@ -350,7 +350,7 @@ class _EventSources:
                 spawn=lambda work: tasks.create_task(_logged(work)),
             )
         }
-        self._supervisor = Supervisor(store, self._sources)
+        self._supervisor = Supervisor(store, self._sources, clock)
 
     def start(self) -> "asyncio.Task[None]":
         """Begin to follow the mappings, for as long as the server runs."""

@@ -68,7 +68,8 @@ class AsyncRoom:
         self._cold_s = math.inf
         """What the last one with a cold start took."""
         self._since = 0.0
-        """When one ended last that says how long they take, or the first of those that run began."""
+        """When one ended last, or the first of those that run began. While nobody knows how long they take, only an end
+        that tells counts."""
         self._limit = math.inf
         """What refusals have taught; it grows back with each success, and with time."""
         self._limited_at = 0.0
@@ -89,6 +90,9 @@ class AsyncRoom:
                 measure hundreds of environments would be started for a quick function.
         """
         self.running -= 1
+        if self._quickest_s is not None:
+            # However it ended: who ends does not wait for something slow.
+            self._since = now
         if took_s is None:
             return
         self.throttles = 0

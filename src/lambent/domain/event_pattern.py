@@ -17,9 +17,15 @@ Test: TypeAlias = Callable[[Any], bool]
 """Says whether one value of an event, which is no list and no object, is one that the pattern wants."""
 
 DEPTH_MAX = 100
-"""Objects within objects. Assumed: a pattern of 4,096 characters could hold hundreds, and none is meant to."""
+"""
+Objects within objects, those of `$or` included. Assumed: a pattern of 4,096 characters could hold hundreds, and none is
+meant to.
+"""
 
 _MISSING: Any = object()
+_NOTHING: dict[str, Any] = {}
+_ADDRESS_MAX = 64
+"""The longest text of an address with a scope is not much longer: no time is spent on what cannot be one."""
 _OPERATORS = frozenset(
     {"anything-but", "cidr", "equals-ignore-case", "exists", "numeric", "prefix", "suffix", "wildcard"}
 )
@@ -38,7 +44,7 @@ def compile_pattern(pattern: Any) -> "Pattern":
     """
     if not isinstance(pattern, dict):
         raise InvalidPattern("Filter is not an object")
-    return Pattern(_compile_object(pattern, ()))
+    return Pattern(_compile_object(pattern, (), 0))
 
 
 def parse_pattern(text: str) -> Any:
@@ -64,7 +70,7 @@ class Pattern:
 
     def matches(self, event: Mapping[str, Any]) -> bool:
         """Say whether an event, decoded from JSON, is one that the pattern chooses."""
-        return self._root.matches(event, event)
+        return self._root.matches(event, _Looks(event))
 
 
 # Structure ----------------------------------------------------------------------------------------------------------
@@ -79,21 +85,32 @@ class _Object:
         self._fields = fields
         self._alternatives = alternatives
 
-    def matches(self, value: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    def matches(self, value: Mapping[str, Any], looks: "_Looks") -> bool:
         """
         Args:
             value: the object in the event that stands where this one stands in the pattern.
-            event: the whole: whether a field is there at all is asked of that.
+            looks: at the whole: whether a field is there at all is asked of that.
         """
+        fields = looks.fields(value)
         for name, wanted in self._fields.items():
-            found = _field(value, name)
+            found = fields.get(name, _MISSING)
             if isinstance(wanted, _Leaf):
-                if not wanted.matches(found, event):
+                if not wanted.matches(found, looks):
                     return False
+                continue
             # Of a list of objects one is enough, which has to match in all.
-            elif not any(wanted.matches(item, event) for item in _objects(found)):
+            for item in _objects(found):
+                if wanted.matches(item, looks):
+                    break
+            else:
                 return False
-        return all(any(one.matches(value, event) for one in any_of) for any_of in self._alternatives)
+        for any_of in self._alternatives:
+            for one in any_of:
+                if one.matches(value, looks):
+                    break
+            else:
+                return False
+        return True
 
 
 class _Leaf:
@@ -107,27 +124,69 @@ class _Leaf:
         self._path = path
         self._or_absent = or_absent
 
-    def matches(self, found: Any, event: Mapping[str, Any]) -> bool:
+    def matches(self, found: Any, looks: "_Looks") -> bool:
         for value in _scalars(found):
             if _exact(value) in self._exact or any(test(value) for test in self._tests):
                 return True
         # Of the whole event: in a list of objects, one that has the field is enough for it to be there.
-        return self._or_absent and not _has(event, self._path)
+        return self._or_absent and not looks.has(self._path)
 
 
-def _field(value: Mapping[str, Any], name: str) -> Any:
-    """
-    Return what an object has under a name, `_MISSING` where nothing.
+class _Looks:
+    """What one event was found to hold: each object is looked through once, and so is the whole for each path."""
 
-    Its keys with a dot stand for objects in objects, as those of patterns do.
-    """
-    found = value.get(name, _MISSING)
-    within = {key[len(name) + 1 :]: value[key] for key in value if key.startswith(f"{name}.")}
-    if not within:
-        return found
-    if found is _MISSING:
-        return within
-    return {**within, **found} if isinstance(found, dict) else [found, within]
+    __slots__ = ("_event", "_fields", "_has")
+
+    def __init__(self, event: Mapping[str, Any]) -> None:
+        self._event = event
+        self._fields: dict[int, Mapping[str, Any]] = {}
+        """By the identity of objects that live as long as the event, or as what is kept here of those."""
+        self._has: dict[tuple[str, ...], bool] = {}
+
+    def fields(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return an object with its names that hold dots taken apart."""
+        fields = self._fields.get(id(value))
+        if fields is None:
+            fields = self._fields[id(value)] = _without_dots(value)
+        return fields
+
+    def has(self, path: tuple[str, ...]) -> bool:
+        """Say whether there is a value at the end of a path that is neither an object nor an empty list."""
+        has = self._has.get(path)
+        if has is None:
+            *before, last = path
+            objects: list[Mapping[str, Any]] = [self._event]
+            for name in before:
+                within = (_items(self.fields(one).get(name, _MISSING)) for one in objects)
+                objects = [item for items in within for item in items if isinstance(item, dict)]
+            has = self._has[path] = any(True for one in objects for _ in _scalars(self.fields(one).get(last, _MISSING)))
+        return has
+
+
+def _without_dots(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an object whose names with a dot stand for objects in objects, as those of patterns do."""
+    if not any("." in key for key in value):
+        return value
+    fields: dict[str, Any] = {}
+    nested: dict[str, dict[str, Any]] = {}
+    for key, found in value.items():
+        if (parts := _parts(key)) is None:
+            fields[key] = found
+        else:
+            nested.setdefault(parts[0], {})[parts[1]] = found
+    for name, within in nested.items():
+        found = fields.get(name, _MISSING)
+        if isinstance(found, dict):
+            fields[name] = {**within, **found}
+        else:
+            fields[name] = within if found is _MISSING else [found, within]
+    return fields
+
+
+def _parts(key: str) -> tuple[str, str] | None:
+    """Return what stands before the first dot of a name and what behind it; None where either is nothing."""
+    head, dot, rest = key.partition(".")
+    return (head, rest) if dot and head and rest else None
 
 
 def _items(value: Any) -> Iterator[Any]:
@@ -148,15 +207,7 @@ def _scalars(value: Any) -> Iterator[Any]:
 def _objects(value: Any) -> Iterator[Any]:
     found = [item for item in _items(value) if isinstance(item, dict)]
     # What is not there is looked into all the same: a pattern may ask for just that.
-    return iter(found or [{}])
-
-
-def _has(value: Mapping[str, Any], path: tuple[str, ...]) -> bool:
-    """Say whether there is a value at the end of a path that is neither an object nor an empty list."""
-    found = _field(value, path[0])
-    if len(path) == 1:
-        return any(True for _ in _scalars(found))
-    return any(_has(item, path[1:]) for item in _items(found) if isinstance(item, dict))
+    return iter(found or [_NOTHING])
 
 
 def _exact(value: Any) -> Any:
@@ -167,14 +218,14 @@ def _exact(value: Any) -> Any:
 # Compilation --------------------------------------------------------------------------------------------------------
 
 
-def _compile_object(pattern: Mapping[str, Any], path: tuple[str, ...]) -> _Object:
-    if len(path) > DEPTH_MAX:
+def _compile_object(pattern: Mapping[str, Any], path: tuple[str, ...], depth: int) -> _Object:
+    if depth > DEPTH_MAX:
         raise InvalidPattern(f"objects are nested deeper than {DEPTH_MAX}")
     fields: dict[str, Any] = {}
     alternatives = []
     for key, wanted in pattern.items():
         if key == "$or" and _is_or(wanted):
-            alternatives.append([_compile_object(one, path) for one in wanted])
+            alternatives.append([_compile_object(one, path, depth + 1) for one in wanted])
         else:
             _nest(fields, key, wanted)
     compiled: dict[str, _Object | _Leaf] = {}
@@ -183,7 +234,7 @@ def _compile_object(pattern: Mapping[str, Any], path: tuple[str, ...]) -> _Objec
         if isinstance(wanted, list):
             compiled[key] = _compile_leaf(wanted, here)
         elif isinstance(wanted, dict):
-            compiled[key] = _compile_object(wanted, here)
+            compiled[key] = _compile_object(wanted, here, depth + 1)
         else:
             raise InvalidPattern(f'"{key}" must be an object or an array')
     return _Object(compiled, alternatives)
@@ -200,11 +251,13 @@ def _is_or(wanted: Any) -> bool:
 
 def _nest(fields: dict[str, Any], key: str, wanted: Any) -> None:
     """Enter a field whose name may hold dots, which stand for objects in objects."""
-    head, dot, rest = key.partition(".")
-    if not (dot and head and rest):
+    if (parts := _parts(key)) is None:
         # Of two spellings of one field the later counts, as of one key given twice.
         fields[key] = {**fields[key], **wanted} if _are_objects(fields.get(key), wanted) else wanted
         return
+    head, rest = parts
+    if rest.count(".") >= DEPTH_MAX:
+        raise InvalidPattern(f"objects are nested deeper than {DEPTH_MAX}")
     within = dict(fields[head]) if isinstance(fields.get(head), dict) else {}
     _nest(within, rest, wanted)
     fields[head] = within
@@ -399,15 +452,14 @@ def _cidr(wanted: Any) -> Test:
     base = _address(address)
     if base is None:
         raise InvalidPattern(f"Nonstandard IP address: {address}")
-    if int(bits[:4]) > base.max_prefixlen:
+    if len(bits) > _ADDRESS_MAX or int(bits) > base.max_prefixlen:
         raise InvalidPattern(f"Malformed CIDR, mask bits must not exceed {base.max_prefixlen}")
     network = ipaddress.ip_network((base, int(bits)), strict=False)
     return _on_text(lambda value: (found := _address(value)) is not None and found in network)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    # The longest text of an address with a scope is not much longer: no time is spent on what cannot be one.
-    if len(text) > 64:
+    if len(text) > _ADDRESS_MAX:
         return None
     try:
         return ipaddress.ip_address(text)

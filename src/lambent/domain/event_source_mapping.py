@@ -57,6 +57,9 @@ _OF_OTHER_SOURCES = (
 )
 """Members that mean nothing for a queue. LoggingConfig: documented for Kafka alone."""
 
+_SET_BY_ZERO = frozenset({"MaximumRecordAgeInSeconds", "MaximumRetryAttempts"})
+"""Those of which 0 is a setting like others, and -1 switches them off."""
+
 
 class MappingState(enum.StrEnum):
     """Where a mapping stands. Those that end in -ing last until its poller has followed."""
@@ -222,7 +225,8 @@ def _check_members(request: Mapping[str, Any]) -> None:
         raise _unsupported("DestinationConfig")
     for member in _OF_OTHER_SOURCES:
         # Tools send what switches a setting off for every source alike.
-        if request.get(member) not in (None, False, 0, -1, [], {}):
+        value = request.get(member)
+        if value not in (None, False, 0, -1, [], {}) or (value == 0 and member in _SET_BY_ZERO):
             # Assumed: the form of the text above (test_event_source_mapping).
             raise _unsupported(member)
 

@@ -9,6 +9,12 @@ from lambent.store.contract import Receipt
 _HEAD, _TAIL = b'{"Records":[', b"]}"
 
 
+_WINDOW_SLACK_S = 5.0
+"""
+What is to be left of the time that messages are hidden, once their window is over and beside the function's own time:
+the window begins after they were read, and its batch may have to wait for room. Assumed.
+"""
+
 _SLACK_MIN_S = 1.0
 """Where a queue hides messages for just as long as the function may take. Assumed."""
 
@@ -26,9 +32,9 @@ class Lease(msgspec.Struct, frozen=True):
         Return the lease of messages that are read now.
 
         Documented: Lambda developer guide, SQS: the queue's own visibility timeout, unless a batching window and the
-        function's timeout are longer; then these and half a minute.
+        function's timeout are longer, or leave next to nothing of it; then these and half a minute.
         """
-        if window_s and window_s + timeout_s > visibility_s:
+        if window_s and window_s + timeout_s + _WINDOW_SLACK_S > visibility_s:
             visibility_s = window_s + timeout_s + 30
         # Assumed: a queue that hides nothing, which no mapping is created for but a queue may become, would be read in
         # a circle.
@@ -61,13 +67,17 @@ class Batch:
         bytes_max: how long its payload may be.
     """
 
-    __slots__ = ("_bytes_max", "_records_max", "payload_bytes", "records")
+    __slots__ = ("_bytes_max", "_records_max", "is_tried", "not_before", "payload_bytes", "records")
 
     def __init__(self, records_max: int, bytes_max: int) -> None:
         self._records_max = records_max
         self._bytes_max = bytes_max
         self.records: list[Record] = []
         self.payload_bytes = len(_HEAD) + len(_TAIL)
+        self.is_tried = False
+        """Whether the function was asked to run with it, and did not."""
+        self.not_before = 0.0
+        """When it may be tried again."""
 
     def takes(self, record: Record) -> bool:
         """Say whether a record fits. The first one always does: who should it wait for?"""

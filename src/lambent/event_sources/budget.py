@@ -13,6 +13,11 @@ HELD_MAX_BYTES = 128 << 20
 class Reader(Protocol):
     """Whoever reads for a mapping."""
 
+    @property
+    def has_ready(self) -> bool:
+        """Whether it holds batches that wait to be begun: these need no more bytes."""
+        ...
+
     def look(self) -> bool:
         """
         Read if there may be something, and begin what was read: there may be room where there was none.
@@ -28,7 +33,7 @@ class Budget:
 
     Args:
         batches_max: how many run at once.
-        record_max_bytes: of one record: so much is kept free, so that whoever has a turn can read one.
+        record_max_bytes: of one record: who has nothing yet gets a turn only where one can be read.
     """
 
     def __init__(self, batches_max: int, record_max_bytes: int) -> None:
@@ -94,8 +99,10 @@ class Budget:
 
     def _give_turns(self) -> None:
         for reader in list(self._line):
-            if self.is_full_for(reader) or self.left_bytes < self._record_max_bytes:
+            if self.is_full_for(reader):
                 break
+            if self.left_bytes < self._record_max_bytes and not reader.has_ready:
+                continue
             # Whoever takes what there is, and wants more, waits behind the others.
             self._line.pop(reader, None)
             if reader.look():

@@ -31,14 +31,27 @@ class MappedFunction:
 
     async def version(self) -> FunctionVersion | None:
         """
-        Return the version that a batch would run now; None while there is none, or it is not ready.
+        Return the version that a batch would run now; None while there is none, or it is not ready, or it takes no
+        events without a tenant.
 
         Raises:
             DependencyError: the store failed.
         """
         mapping = self._mapping
         version = await self._dispatcher.resolve(mapping.scope, mapping.function_name, mapping.qualifier)
-        return version if version is not None and version.state is State.ACTIVE else None
+        if version is None or version.state is not State.ACTIVE or version.configuration.is_tenant_isolated:
+            return None
+        return version
+
+    async def is_closed(self) -> bool:
+        """
+        Say whether a reservation of 0 keeps the function from running at all.
+
+        Raises:
+            DependencyError: the store failed.
+        """
+        slots = await self._dispatcher.slots(self._mapping.scope)
+        return slots.is_closed(self._mapping.function_name)
 
     async def room(self) -> int:
         """

@@ -64,6 +64,8 @@ class SqsSource:
             ring_in=self._ring_in,
         )
         self._pollers: dict[str, SqsPoller] = {}
+        self._ended: dict[str, SqsPoller] = {}
+        """Those of which batches are still at work: should the mapping begin again meanwhile, these count."""
         self._by_queue: dict[QueueName, dict[str, SqsPoller]] = {}
         self._by_function: dict[tuple[Scope, FunctionName], dict[str, SqsPoller]] = {}
         self._rings: dict[QueueName, tuple[float, TimerHandle]] = {}
@@ -74,7 +76,12 @@ class SqsSource:
         """Read for a mapping from now on, or go on under its new settings; see the contract."""
         poller = self._pollers.get(mapping.uuid)
         if poller is None:
-            poller = self._pollers[mapping.uuid] = SqsPoller(self._shared, mapping)
+            poller = self._ended.pop(mapping.uuid, None)
+            if poller is None:
+                poller = SqsPoller(self._shared, mapping)
+            else:
+                poller.resume(mapping)
+            self._pollers[mapping.uuid] = poller
             self._by_queue.setdefault(poller.queue, {})[mapping.uuid] = poller
         else:
             _drop(self._by_function, _function_of(poller.mapping), mapping.uuid)
@@ -94,6 +101,8 @@ class SqsSource:
             ringing[1].cancel()
         self._shared.budget.leave(poller)
         poller.stop()
+        self._ended[uuid] = poller
+        self._ended = {ended: one for ended, one in self._ended.items() if one.is_at_work}
 
     def counts(self) -> Mapping[str, Counts]:
         """Return, by UUID, the counts of mappings that ask for them."""
@@ -136,7 +145,7 @@ class SqsSource:
     def _on_function_change(self, change: FunctionChange) -> None:
         # It may have become able to run, or faster.
         for poller in list(self._by_function.get((change.scope, change.name), {}).values()):
-            poller.look()
+            poller.note_function_change()
 
 
 def _function_of(mapping: EventSourceMapping) -> tuple[Scope, FunctionName]:

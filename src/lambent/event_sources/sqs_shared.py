@@ -6,6 +6,8 @@ from typing import Any
 
 from lambent.clock import Clock
 from lambent.dispatch.dispatcher import Dispatcher
+from lambent.domain.caller import Scope
+from lambent.domain.function import FunctionName
 from lambent.domain.quotas import Quotas
 from lambent.event_sources.budget import Budget
 from lambent.services.sqs.attributes import MESSAGE_MAX_BYTES
@@ -54,9 +56,21 @@ class Shared:
         self.processors = processors
         self.ring_in = ring_in
         self.budget = Budget(batches_max, MESSAGE_MAX_BYTES)
+        self._starting: dict[tuple[Scope, FunctionName], int] = {}
         self._spawn = spawn
         self._tasks: set[asyncio.Task[None]] = set()
         self._giving_back: set[asyncio.Task[None]] = set()
+
+    def starting(self, scope: Scope, name: FunctionName) -> int:
+        """Return how many batches of a function, of whichever mappings, are begun and not in its slots yet."""
+        return self._starting.get((scope, name), 0)
+
+    def note_starting(self, scope: Scope, name: FunctionName, more: int) -> None:
+        """Count one more of these, or one less."""
+        count = self._starting.pop((scope, name), 0) + more
+        assert count >= 0
+        if count:
+            self._starting[scope, name] = count
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run something that ends with the server at the latest."""

@@ -9,6 +9,7 @@ import logging
 
 import msgspec
 
+from lambent.clock import Clock, TimerHandle
 from lambent.domain.event_source_mapping import EventSourceMapping, MappingState, settled
 from lambent.event_sources.contract import EventSources
 from lambent.store.contract import FunctionStore, MappingChange
@@ -18,6 +19,9 @@ _log = logging.getLogger("lambent.event_sources")
 _PAGE = 500
 """Mappings that are named at once at the start."""
 
+_SERVE_AGAIN_S = 30.0
+"""After a source failed to begin or to end for a mapping. Assumed: it is our own fault, and may pass."""
+
 
 class Supervisor:
     """
@@ -25,13 +29,16 @@ class Supervisor:
         sources: by the service in the ARN of a source. The API lets no mapping of another one in.
     """
 
-    def __init__(self, store: FunctionStore, sources: EventSources) -> None:
+    def __init__(self, store: FunctionStore, sources: EventSources, clock: Clock) -> None:
         self._store = store
         self._sources = sources
+        self._clock = clock
         # Names, not settings: however many changes come, what waits here is bounded by the number of mappings.
         self._changed: dict[MappingChange, None] = {}
         self._serving: dict[MappingChange, tuple[str, EventSourceMapping]] = {}
         """Service and mapping, of those whose poller reads."""
+        self._again: dict[MappingChange, TimerHandle] = {}
+        """Those that are to be served again, after a failure."""
         self._wake = asyncio.Event()
         store.on_mapping_change(self._note)
 
@@ -69,9 +76,9 @@ class Supervisor:
         try:
             self._serve(change, after)
         except Exception:
-            # One that cannot be read for is not to keep the others from it.
+            # One that cannot be read for keeps neither the others from it nor its owner from changing or deleting it.
             _log.exception("mapping.not_served uuid=%s", change.uuid)
-            return
+            self._serve_again(change)
         if mapping is None or after == mapping:
             return
         async with self._store.transaction(change.scope) as tx:
@@ -85,6 +92,17 @@ class Supervisor:
                 # Tags may have been changed meanwhile: they are no part of what is followed.
                 await tx.event_source_mappings.save(msgspec.structs.replace(now, state=after.state))
         _log.info("mapping.settled uuid=%s state=%s", change.uuid, "deleted" if after is None else after.state.value)
+
+    def _serve_again(self, change: MappingChange) -> None:
+        """Follow a mapping once more after a while."""
+        if (waiting := self._again.pop(change, None)) is not None:
+            waiting.cancel()
+
+        def follow() -> None:
+            del self._again[change]
+            self._note(change)
+
+        self._again[change] = self._clock.call_later(_SERVE_AGAIN_S, follow)
 
     def _serve(self, change: MappingChange, mapping: EventSourceMapping | None) -> None:
         """Have a mapping's poller be as the mapping is."""

@@ -685,6 +685,9 @@ QUEUE_EVENTS_MAX = 5_000_000
 BODY_INLINE_MAX_BYTES = 32 * 1024
 """Longer bodies are blobs; whoever puts and claims sees no difference."""
 
+BODY_LARGE_BYTES = 1024 * 1024
+"""What a longer body counts as where a claim's bytes are limited: the longest message of SQS."""
+
 ATTRIBUTES_MAX_BYTES = 64 * 1024
 """What does not fit belongs into the body."""
 
@@ -955,7 +958,7 @@ class EventQueue(Protocol):
         """
         ...
 
-    async def claim(self, room: Mapping[QueueName, int], lease_s: float) -> Claimed:
+    async def claim(self, room: Mapping[QueueName, int], lease_s: float, *, bytes_max: int | None = None) -> Claimed:
         """
         Lease events that are due, from each queue at most as many as it has room for.
 
@@ -967,6 +970,8 @@ class EventQueue(Protocol):
         Args:
             room: at most `CLAIMS_MAX` in all is given.
             lease_s: 0 to `LEASE_MAX_S`. With 0 the events are claimed and can be claimed again at once.
+            bytes_max: what bodies and attributes take together at most, each longer body as `BODY_LARGE_BYTES`; one
+                event is given all the same. None: no limit.
         """
         ...
 

@@ -187,11 +187,11 @@ class DurableEventQueue:
             _check_event(event)
         return await self._with_bodies(events, PutCall)  # type: ignore[no-any-return]
 
-    async def claim(self, room: Mapping[QueueName, int], lease_s: float) -> Claimed:
+    async def claim(self, room: Mapping[QueueName, int], lease_s: float, *, bytes_max: int | None = None) -> Claimed:
         """Lease events that are due; see the contract."""
         if not 0 <= lease_s <= LEASE_MAX_S:
             raise ValueError(f"a lease of {lease_s} s: 0 to {LEASE_MAX_S}")
-        rows: ClaimedRows = await self._submit(ClaimCall(room, int(lease_s * SECOND_US)))
+        rows: ClaimedRows = await self._submit(ClaimCall(room, int(lease_s * SECOND_US), bytes_max))
         claims = []
         for claim, sha256 in rows.claims:
             if sha256 is None:

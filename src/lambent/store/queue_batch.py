@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from lambent.store import queue_statements as sql
 from lambent.store.contract import (
+    BODY_LARGE_BYTES,
     CLAIMS_MAX,
     DEDUPLICATION_S,
     MADE_BY_PUT,
@@ -56,6 +57,36 @@ _encode_rules = msgspec.json.encode
 _decode_rules = msgspec.json.Decoder(QueueRules).decode
 _DEFAULT_RULES = QueueRules()
 _DEFAULT_RULES_TEXT = _encode_rules(_DEFAULT_RULES).decode()
+
+
+class _Allowance:
+    """
+    What a claim's events may take.
+
+    Args:
+        bytes_max: None without a limit.
+    """
+
+    __slots__ = ("_has_given", "_left", "is_spent")
+
+    def __init__(self, bytes_max: int | None) -> None:
+        self._left = bytes_max
+        self._has_given = False
+        self.is_spent = False
+        """Whether an event did not fit: none that comes behind it is given, either."""
+
+    def take(self, rows: list[Any]) -> list[Any]:
+        """Return as many of the first of some events as fit; at least one in all."""
+        if self._left is None:
+            return rows
+        for number, row in enumerate(rows):
+            size = len(row.attributes) + (BODY_LARGE_BYTES if row.body is None else len(row.body))
+            if self.is_spent or (self._has_given and size > self._left):
+                self.is_spent = True
+                return rows[:number]
+            self._has_given = True
+            self._left -= size
+        return rows
 
 
 class _Queue:
@@ -551,15 +582,16 @@ class Batch:
     # Claims
 
     def _claim(self, calls: list[tuple[int, ClaimCall]], results: list[Any]) -> None:
-        demands: dict[QueueName, list[tuple[int, int, int]]] = {}
+        demands: dict[QueueName, list[tuple[int, int, int, _Allowance]]] = {}
         for index, call in calls:
             results[index] = ClaimedRows([], {})
             left = CLAIMS_MAX
+            allowance = _Allowance(call.bytes_max)
             for name, room in call.room.items():
                 asked = min(room, left)
                 left -= asked
                 if asked > 0 and name in self._queues:
-                    demands.setdefault(name, []).append((index, asked, call.lease_us))
+                    demands.setdefault(name, []).append((index, asked, call.lease_us, allowance))
         for name, wishes in demands.items():
             queue = self._queues[name]
             short, is_limited = self._claim_queue(queue, wishes, results)
@@ -568,7 +600,7 @@ class Batch:
                     results[index].next_due_s[name] = max(0, due_us - self._now_us) / SECOND_US
 
     def _claim_queue(
-        self, queue: _Queue, wishes: list[tuple[int, int, int]], results: list[Any]
+        self, queue: _Queue, wishes: list[tuple[int, int, int, _Allowance]], results: list[Any]
     ) -> tuple[list[int], bool]:
         """
         Serve what was asked of one queue, in turn.
@@ -577,20 +609,20 @@ class Batch:
             the calls that got less than they asked for, and whether that is for the limit of events in flight.
         """
         limit = queue.rules.in_flight_max
-        allowed = sum(asked for _, asked, _ in wishes)
+        allowed = sum(asked for _, asked, _, _ in wishes)
         if limit is not None:
             key = {"of_content": queue.content_id, "now_us": self._now_us, "most": limit}
             allowed = min(allowed, limit - self._connection.execute(sql.IN_FLIGHT, key).scalar_one())
         # One look for all callers of a standard queue; the groups of a FIFO queue change with every call.
         ready = [] if queue.rules.is_fifo else self._due(queue, allowed)
         short: list[int] = []
-        for index, asked, lease_us in wishes:
+        for index, asked, lease_us, allowance in wishes:
             most = min(asked, allowed)
             if queue.rules.is_fifo:
-                given = self._claim_fifo(queue, most, lease_us)
+                given = self._claim_fifo(queue, most, lease_us, allowance)
             else:
-                given = self._lease(queue, ready[:most], lease_us)
-                del ready[:most]
+                given = self._lease(queue, allowance.take(ready[:most]), lease_us)
+                del ready[: len(given)]
             allowed -= len(given)
             results[index].claims.extend(given)
             if len(given) < asked:
@@ -612,11 +644,13 @@ class Batch:
                 break
         return found
 
-    def _claim_fifo(self, queue: _Queue, most: int, lease_us: int) -> list[tuple[Claim, str | None]]:
+    def _claim_fifo(
+        self, queue: _Queue, most: int, lease_us: int, allowance: _Allowance
+    ) -> list[tuple[Claim, str | None]]:
         now_us = self._tick()
         claims: list[tuple[Claim, str | None]] = []
         key = {"of_content": queue.content_id}
-        while len(claims) < most:
+        while len(claims) < most and not allowance.is_spent:
             groups = (
                 self._connection.execute(sql.DUE_GROUPS, {**key, "now_us": now_us, "most": most - len(claims)})
                 .scalars()
@@ -625,14 +659,14 @@ class Batch:
             if not groups:
                 break
             for group in groups:
-                if len(claims) < most:
-                    claims.extend(self._claim_group(queue, group, most - len(claims), lease_us, now_us))
+                if len(claims) < most and not allowance.is_spent:
+                    claims.extend(self._claim_group(queue, group, most - len(claims), lease_us, now_us, allowance))
             self._write_groups()
             self._settle_groups()
         return claims
 
     def _claim_group(
-        self, queue: _Queue, group: str, most: int, lease_us: int, now_us: int
+        self, queue: _Queue, group: str, most: int, lease_us: int, now_us: int, allowance: _Allowance
     ) -> list[tuple[Claim, str | None]]:
         """Claim from the oldest event on, up to the first that is leased or delayed."""
         self._touched_groups[queue.content_id, group] = queue.name
@@ -652,9 +686,9 @@ class Batch:
                     break
                 if not self._leaves(queue, row, now_us):
                     ready.append(row)
-            claims.extend(self._lease(queue, ready, lease_us))
+            claims.extend(self._lease(queue, allowance.take(ready), lease_us))
             self._write_leases()
-            if is_blocked:
+            if is_blocked or allowance.is_spent:
                 break
         return claims
 

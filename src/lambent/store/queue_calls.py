@@ -28,6 +28,7 @@ class ClaimCall(NamedTuple):
 
     room: Mapping[QueueName, int]
     lease_us: int
+    bytes_max: int | None = None
 
 
 class SettleCall(NamedTuple):

@@ -113,6 +113,19 @@ def test_a_quick_function_that_hangs_today_may_run_more() -> None:
     assert room.most(120.5) == 7
 
 
+@pytest.mark.parametrize("took_s", [0.4, None])
+def test_a_quick_function_that_ends_without_a_measure_is_not_taken_for_slow(took_s: float | None) -> None:
+    """Ends with a cold start, or of what did not run, say that nothing hangs: hundreds would be started otherwise."""
+    room = ran(0.005)
+    now = 0.0
+    room.begin(now)
+    for _ in range(400):
+        now += 0.1
+        room.begin(now)
+        room.end(took_s, now, is_cold=took_s is not None)
+        assert room.most(now) == 8
+
+
 def test_each_function_leaves_a_part_of_what_the_others_leave() -> None:
     """The first takes three fourths, the second the same of the rest; of few places one function may have all."""
     taken: list[int] = []

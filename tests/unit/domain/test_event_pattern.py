@@ -47,6 +47,12 @@ def check(pattern: Any, event: Any) -> bool:
         ({"a.b": [1], "a.c": [2]}, {"a": {"b": 1, "c": 2}}, True),
         ({"a.b": [1], "a.c": [2]}, {"a": {"b": 1, "c": 3}}, False),
         ({"a": {"b": [1], "c": [2]}}, {"a.b": 1, "a": {"c": 2}}, True),
+        ({"a": {"b": [1]}}, {"a.b": 1, "a": 2}, True),
+        ({"a": [2]}, {"a.b": 1, "a": 2}, True),
+        ({"a": {"b": {"c": [1]}}}, {"a.b.c": 1, "a.b": {"d": 2}}, True),
+        ({"a": {"b": [{"exists": False}]}}, {"a.b": 1}, False),
+        ({"a.": [1]}, {"a.": 1}, True),
+        ({".a": [1]}, {".a": 1}, True),
         # A text is never looked into.
         ({"a": {"b": [1]}}, {"a": '{"b": 1}'}, False),
         # Prefix, suffix, case.
@@ -154,6 +160,9 @@ def test_what_matches(pattern: Any, event: Any, expected: bool) -> None:
         ({"a": [{"cidr": "10.0.0.0/x"}]}, "Malformed CIDR, mask bits must be an integer"),
         ({"a": [{"cidr": "10.0.0/8"}]}, "Nonstandard IP address: 10.0.0"),
         ({"a": [{"cidr": 1}]}, "prefix match pattern must be a string"),
+        ({"a": [{"cidr": "1.2.3.4/00009999"}]}, "Malformed CIDR, mask bits must not exceed 32"),
+        ({"a": [{"cidr": "1.2.3.4/" + "0" * 5000}]}, "Malformed CIDR, mask bits must not exceed 32"),
+        ({"a." * 1900 + "a": [1]}, f"objects are nested deeper than {DEPTH_MAX}"),
     ],
 )  # fmt: skip
 def test_what_is_no_pattern(pattern: Any, reason: str) -> None:
@@ -215,6 +224,51 @@ def test_a_deep_event_is_looked_into_without_recursion() -> None:
     for _ in range(100_000):
         value = [value]
     assert check({"a": ["x"]}, {"a": value})
+
+
+def _deep(levels: str, innermost: Any) -> Any:
+    """Return a pattern whose levels, from the outermost on, are a field (a) or alternatives ($)."""
+    pattern = innermost
+    for level in reversed(levels):
+        pattern = {"a": pattern} if level == "a" else {"$or": [pattern, {"b": [1]}]}
+    return pattern
+
+
+@pytest.mark.parametrize("levels", ["a" * 100, "$" * 100, "a$" * 50, "$" * 50 + "a" * 50])
+def test_a_pattern_is_no_deeper_than_can_be_matched(levels: str) -> None:
+    """As deep as a pattern may be, alternatives counted, it matches any event; one level more is refused."""
+    pattern = compile_pattern(_deep(levels, {"c": [{"exists": False}]}))
+    event: Any = {"c": 1}
+    for _ in range(100_000):
+        event = {"a": event}
+    assert pattern.matches({})
+    # Not at the end of this one, which is as deep in objects as in the pattern, or deeper.
+    assert pattern.matches(event)
+    with pytest.raises(InvalidPattern):
+        compile_pattern(_deep(levels + "$", {"c": [1]}))
+
+
+def _in_a_list(count: int) -> dict[str, Any]:
+    return {"items": [{"y": number} for number in range(count)] + [{"x": 1}]}
+
+
+def _wide(count: int) -> dict[str, Any]:
+    return {f"k{number}": 1 for number in range(count)} | {"a.b": 1}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "event"),
+    [
+        ({"items": {"x": [{"exists": False}]}}, _in_a_list(20_000)),
+        ({f"{number:x}": [{"exists": False}] for number in range(0xA00, 0xA96)}, _wide(20_000)),
+    ],
+)
+def test_an_event_is_looked_through_once(pattern: Any, event: Any) -> None:
+    """Not again for each item of a list, or each field of the pattern: that took minutes, or a second."""
+    compiled = compile_pattern(pattern)
+    began = time.process_time()
+    compiled.matches(event)
+    assert time.process_time() - began < 0.5
 
 
 @given(st.text("ab*", max_size=6), st.text("ab", max_size=8))

@@ -150,7 +150,9 @@ LARGE = "Maximum batch window in seconds must be greater than 0 if maximum batch
                 ("ParallelizationFactor", 2),
                 ("BisectBatchOnFunctionError", True),
                 ("MaximumRecordAgeInSeconds", 60),
+                ("MaximumRecordAgeInSeconds", 0),
                 ("MaximumRetryAttempts", 3),
+                ("MaximumRetryAttempts", 0),
                 ("TumblingWindowInSeconds", 5),
                 ("Topics", ["t"]),
                 ("Queues", ["q"]),
@@ -161,6 +163,13 @@ LARGE = "Maximum batch window in seconds must be greater than 0 if maximum batch
             )
         ),
         ({"FilterCriteria": {"Filters": [{"Pattern": "{"}]}}, "Invalid filter pattern definition."),
+        *(
+            ({"FilterCriteria": {"Filters": [{"Pattern": pattern}]}}, "Invalid filter pattern definition.")
+            for pattern in (
+                '{"body": {"a": [{"cidr": "1.2.3.4/00009999"}]}}',
+                '{"body": {"' + "a." * 1900 + 'a": [1]}}',
+            )
+        ),
         ({"FilterCriteria": {"Filters": [{}]}}, "Invalid filter pattern definition."),
         ({"FilterCriteria": {"Filters": [{"Pattern": '{"body": "x"}'}]}}, "Invalid filter pattern definition."),
         (

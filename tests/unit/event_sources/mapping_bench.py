@@ -70,7 +70,7 @@ class Bench:
             spawn=self._spawn,
         )
         self.tasks: set[asyncio.Task[None]] = set()
-        self.supervisor = Supervisor(self.store, {"sqs": self.source})
+        self.supervisor = Supervisor(self.store, {"sqs": self.source}, self.clock)
         self._handlers = {
             **self.queues.service.handlers,
             **collect_handlers(EventSourceMappings(self.store, self.queues.sources, self.quotas, self.clock)),

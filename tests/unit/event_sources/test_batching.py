@@ -46,7 +46,12 @@ def test_a_batch_expires_with_its_first_record() -> None:
     ("visibility_s", "window_s", "timeout_s", "hidden_s", "slack_s"),
     [
         (30, 0, 3, 30, 27),
-        (30, 20, 10, 30, 20),
+        (30, 20, 5, 30, 25),
+        # What would be over with the window, or just after it.
+        (30, 20, 6, 56, 50),
+        (30, 20, 10, 60, 50),
+        (30, 27, 3, 60, 57),
+        (60, 30, 30, 90, 60),
         (30, 20, 11, 61, 50),
         (30, 300, 900, 1230, 330),
         # As long as the function may take, or shorter than that by now.

@@ -8,10 +8,11 @@ RECORD = 1 << 20
 class Turn:
     """A reader that notes its turns; it begins a batch at once, has to read first, or has nothing to do."""
 
-    def __init__(self, budget: Budget, *, begins: bool = False, reads: bool = False) -> None:
+    def __init__(self, budget: Budget, *, begins: bool = False, reads: bool = False, has_ready: bool = False) -> None:
         self.budget = budget
         self.begins = begins
         self.reads = reads
+        self.has_ready = has_ready
         self.turns = 0
 
     def look(self) -> bool:
@@ -72,6 +73,20 @@ def test_bytes_have_their_limit() -> None:
     budget.release(1)
     assert reader.turns == 1
     assert budget.left_bytes == RECORD
+
+
+def test_who_holds_the_bytes_is_not_kept_from_what_it_has_read() -> None:
+    """It needs no more of them, and nobody else can free them; who has nothing keeps its place."""
+    budget = Budget(10, RECORD)
+    empty, holder = Turn(budget), Turn(budget, begins=True, has_ready=True)
+    budget.hold(HELD_MAX_BYTES)
+    budget.stand_in_line(empty)
+    budget.stand_in_line(holder)
+    budget.release(0)
+    assert (empty.turns, holder.turns) == (0, 1)
+    budget.end()
+    budget.release(HELD_MAX_BYTES)
+    assert (empty.turns, holder.turns) == (1, 1)
 
 
 def test_what_others_leave() -> None:

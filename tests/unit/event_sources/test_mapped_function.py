@@ -38,6 +38,9 @@ def test_when_it_can_run(tmp_path: Path) -> None:
         async with bench.store.transaction(SCOPE) as tx:
             await tx.delete_function(FunctionName("f"))
         assert await function.version() is None
+        # Made anew so that its callers name a tenant, which no queue can.
+        await bench.function(for_tenants=True)
+        assert await function.version() is None
 
     tell(tmp_path, story)
 

@@ -13,9 +13,12 @@ from unit.event_sources.mapping_bench import Bench, queue_arn, tell
 from lambent.domain.alias import Alias
 from lambent.domain.function import FunctionName, State
 from lambent.domain.invocation import FunctionError, Invocation, InvocationOutcome
+from lambent.domain.queue_message import unpack
 from lambent.domain.trace import next_trace
 from lambent.errors.families import DependencyError
+from lambent.event_sources.budget import HELD_MAX_BYTES
 from lambent.fleet.contract import Throttled
+from lambent.store.contract import Extend
 
 OK = InvocationOutcome(b"null", "$LATEST")
 FAILED = InvocationOutcome(b'{"errorMessage": "boom"}', "$LATEST", FunctionError())
@@ -39,15 +42,33 @@ class Gate:
 
     def __init__(self, bench: Bench) -> None:
         self.waiting: dict[str, asyncio.Future[InvocationOutcome]] = {}
+        self.is_open = False
         bench.fleet.does = self._does
 
     async def _does(self, invocation: Invocation) -> InvocationOutcome:
+        if self.is_open:
+            return OK
         going: asyncio.Future[InvocationOutcome] = asyncio.get_running_loop().create_future()
         self.waiting[" ".join(bodies_of(invocation))] = going
         return await going
 
     def let_go(self, bodies: str, outcome: InvocationOutcome = OK) -> None:
         self.waiting.pop(bodies).set_result(outcome)
+
+    def let_all_go(self) -> None:
+        for bodies in list(self.waiting):
+            self.let_go(bodies)
+
+
+def fail_on(monkeypatch: pytest.MonkeyPatch, poison: str) -> None:
+    """Have one message be such that looking at it is an error of ours."""
+
+    def unpack_or_fail(body: bytes, attributes: bytes) -> Any:
+        if body == poison.encode():
+            raise RecursionError("a mistake of ours")
+        return unpack(body, attributes)
+
+    monkeypatch.setattr("lambent.event_sources.sqs_poller.unpack", unpack_or_fail)
 
 
 def test_a_message_reaches_its_function_and_is_gone(tmp_path: Path) -> None:
@@ -263,6 +284,24 @@ def test_a_window_gathers(tmp_path: Path) -> None:
         await bench.send(*(str(number) for number in range(100)))
         await bench.until(lambda: len(bench.fleet.ran) == 2)
         assert len(bench.bodies()[1]) == 100
+
+    tell(tmp_path, story)
+
+
+@pytest.mark.parametrize(("visibility_s", "window_s", "timeout_s"), [(30, 3, 27), (30, 20, 10), (60, 30, 30)])
+def test_a_window_may_end_as_late_as_the_queue_allows(
+    tmp_path: Path, visibility_s: int, window_s: int, timeout_s: int
+) -> None:
+    """Where window and timeout together are the visibility timeout, what was gathered is invoked all the same."""
+
+    async def story(bench: Bench) -> None:
+        await bench.function(timeout_s=timeout_s)
+        await bench.queue(VisibilityTimeout=str(visibility_s))
+        await bench.mapping(MaximumBatchingWindowInSeconds=window_s)
+        await bench.send("a")
+        await bench.until_depth(0, 1, 0)
+        await bench.pass_time(window_s + 1, step_s=0.5)
+        assert bench.bodies() == [["a"]]
 
     tell(tmp_path, story)
 
@@ -507,6 +546,247 @@ def test_a_throttled_batch_waits_and_costs_no_receive(tmp_path: Path) -> None:
         bench.fleet.refusal = None
         await bench.until_depth(0, 0, 0, step_s=0.1)
         assert {batch[0]["attributes"]["ApproximateReceiveCount"] for batch in bench.batches()} == {"1"}
+
+    tell(tmp_path, story)
+
+
+def test_a_refused_batch_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """While it waits, what it would have of all that may run is another mapping's."""
+
+    async def story(bench: Bench) -> None:
+        for name in "fg":
+            await bench.function(name)
+            await bench.queue(f"q-{name}")
+            await bench.mapping(f"q-{name}", name)
+        acquire, refused = bench.fleet.acquire, True
+
+        async def refuse(deployment: Any, released: Any) -> Any:
+            if deployment.name == "f" and refused:
+                raise Throttled("ConcurrentInvocationLimitExceeded")
+            return await acquire(deployment, released)
+
+        bench.fleet.acquire = refuse  # type: ignore[method-assign]
+        await bench.send("f", queue="q-f")
+        await bench.until_depth(0, 1, 0, queue="q-f")
+        await bench.pass_time(2)
+        await bench.send("g", queue="q-g")
+        await bench.until_depth(0, 0, 0, queue="q-g")
+        refused = False
+        await bench.until_depth(0, 0, 0, queue="q-f", step_s=0.1)
+        assert bench.batches("f")[0][0]["attributes"]["ApproximateReceiveCount"] == "1"
+
+    tell(tmp_path, story, batches_max=1)
+
+
+def test_several_mappings_of_a_function_begin_no_more_than_it_may_run(tmp_path: Path) -> None:
+    """Each sees what the others are about to begin, so that none is refused."""
+
+    async def story(bench: Bench) -> None:
+        await bench.function(reserved_executions=1)
+        run, refused = bench.dispatcher.run, 0
+
+        async def count(*arguments: Any) -> InvocationOutcome:
+            nonlocal refused
+            try:
+                return await run(*arguments)
+            except Throttled:
+                refused += 1
+                raise
+
+        bench.dispatcher.run = count  # type: ignore[method-assign]
+        gate = Gate(bench)
+        await bench.set_state("f", State.PENDING)
+        for name in "abcdef":
+            await bench.queue(name)
+            await bench.mapping(name, BatchSize=1)
+            await bench.send(name, queue=name)
+        await bench.rest()
+        await bench.set_state("f", State.ACTIVE)
+        for _ in range(6):
+            await bench.until(lambda: gate.waiting, step_s=0.05)
+            (body,) = gate.waiting
+            gate.let_go(body)
+        for name in "abcdef":
+            await bench.until_depth(0, 0, 0, queue=name)
+        assert refused == 0
+
+    tell(tmp_path, story)
+
+
+async def read_ahead(bench: Bench, gate: "Gate") -> None:
+    """Have a quick function hang with as many as may run, while more was read."""
+    await bench.function()
+    await bench.queue()
+    gate.is_open = True
+    await bench.mapping(BatchSize=1, ScalingConfig={"MaximumConcurrency": 2})
+    for number in range(5):
+        await bench.send(f"warm{number}")
+        await bench.until_depth(0, 0, 0)
+    gate.is_open = False
+    await bench.send(*(str(number) for number in range(60)))
+    await bench.until(lambda: len(gate.waiting) == 2, step_s=0.25)
+    await bench.pass_time(0.02, step_s=0.001)
+    assert (await bench.depth())[1] > 2
+
+
+def test_what_was_read_and_never_begun_is_given_back_in_time(tmp_path: Path) -> None:
+    """Once it could not end any more before others may read it; nothing is held for it any longer."""
+
+    async def story(bench: Bench) -> None:
+        gate = Gate(bench)
+        await read_ahead(bench, gate)
+        (poller,) = bench.source._pollers.values()
+        read = [batch for batches in poller._ready for batch in batches]
+        assert read
+        settle, given_back = bench.events.settle, set()
+
+        async def note(steps: Any) -> Any:
+            given_back.update(step.receipt for step in steps if isinstance(step, Extend))
+            return await settle(steps)
+
+        bench.events.settle = note  # type: ignore[method-assign]
+        # The queue hides them for 30 s, and the function may take three.
+        begin_by = min(batch.lease.begin_by for batch in read)
+        await bench.pass_time(begin_by - bench.clock.monotonic() - 0.5, step_s=0.25)
+        assert not given_back
+        await bench.until(lambda: {one.receipt for batch in read for one in batch.records} <= given_back, step_s=0.25)
+        assert bench.clock.monotonic() < begin_by + 10
+        assert not any(batches[0] in read for batches in poller._ready)
+        gate.is_open = True
+        gate.let_all_go()
+        await bench.until_depth(0, 0, 0, step_s=0.1)
+        assert bench.source._shared.budget.left_bytes == HELD_MAX_BYTES
+
+    tell(tmp_path, story)
+
+
+def test_a_function_that_is_closed_gives_back_what_was_read(tmp_path: Path) -> None:
+    """A reservation of 0: only what is at work stays hidden, and no timer looks for room."""
+
+    async def story(bench: Bench) -> None:
+        gate = Gate(bench)
+        await read_ahead(bench, gate)
+        await bench.change_function("f", reserved_executions=0)
+        at_work = len(gate.waiting)
+        await bench.until_depth(60 - at_work, at_work, 0)
+        gate.is_open = True
+        gate.let_all_go()
+        await bench.until_depth(60 - at_work, 0, 0)
+        await bench.rest()
+        assert bench.source._shared.budget.left_bytes == HELD_MAX_BYTES
+        await bench.pass_time(30, step_s=1)
+        timers, tasks = bench.clock.timer_count, len(bench.tasks)
+        await bench.pass_time(30, step_s=1)
+        assert (bench.clock.timer_count, len(bench.tasks)) == (timers, tasks)
+        await bench.change_function("f", reserved_executions=None)
+        await bench.until_depth(0, 0, 0)
+
+    tell(tmp_path, story)
+
+
+def test_no_more_at_once_when_a_mapping_begins_again(tmp_path: Path) -> None:
+    """What it had at work before it was disabled counts in its MaximumConcurrency."""
+
+    async def story(bench: Bench) -> None:
+        await bench.function()
+        await bench.queue(VisibilityTimeout="900")
+        gate = Gate(bench)
+        uuid = await bench.mapping(BatchSize=1, ScalingConfig={"MaximumConcurrency": 2})
+        await bench.send(*"abcdef")
+        await bench.until(lambda: len(gate.waiting) == 2, step_s=0.05)
+        for enabled, state in ((False, "Disabled"), (True, "Enabled")):
+            await bench.call("UpdateEventSourceMapping", UUID=uuid, Enabled=enabled)
+            await bench.until_state(uuid, state)
+        await bench.pass_time(3)
+        assert len(gate.waiting) == 2
+        while gate.waiting or await bench.depth() != (0, 0, 0):
+            gate.let_all_go()
+            await bench.pass_time(0.02, step_s=0.01)
+        assert bench.fleet.most_running == 2
+        # Those that ended and have nothing at work are forgotten.
+        await bench.call("DeleteEventSourceMapping", UUID=uuid)
+        await bench.until_state(uuid, "ResourceNotFoundException")
+        assert bench.source._ended == {}
+
+    tell(tmp_path, story)
+
+
+def test_what_was_read_for_settings_that_changed_meanwhile_is_given_back(tmp_path: Path) -> None:
+    """Its time was measured for another function: it is read again for the new one."""
+
+    async def story(bench: Bench) -> None:
+        await bench.function("f")
+        await bench.function("g", timeout_s=20)
+        await bench.queue()
+        uuid = await bench.mapping()
+        await bench.rest()
+        claim, go_on, reads = bench.events.claim, asyncio.Event(), 0
+
+        async def slow(*arguments: Any, **more: Any) -> Any:
+            nonlocal reads
+            claimed = await claim(*arguments, **more)
+            reads += 1
+            await go_on.wait()
+            return claimed
+
+        bench.events.claim = slow  # type: ignore[method-assign]
+        await bench.send("a")
+        await bench.until(lambda: reads == 1)
+        await bench.call("UpdateEventSourceMapping", UUID=uuid, FunctionName="g")
+        await bench.until_state(uuid, "Enabled")
+        go_on.set()
+        await bench.until_depth(0, 0, 0)
+        assert bench.bodies("g") == [["a"]]
+        assert bench.batches()[0][0]["attributes"]["ApproximateReceiveCount"] == "2"
+
+    tell(tmp_path, story)
+
+
+def test_what_follows_too_late_in_its_group_is_given_back(tmp_path: Path) -> None:
+    """FIFO: the second batch of a read, for which the first left no time, is read again at once."""
+
+    async def story(bench: Bench) -> None:
+        await bench.function()
+        await bench.queue("q.fifo", VisibilityTimeout="5")
+        await bench.send(*("a-" + str(number) + "x" * 1_040_000 for number in range(7)), queue="q.fifo")
+        gate = Gate(bench)
+        await bench.mapping("q.fifo")
+        await bench.until(lambda: gate.waiting)
+        await bench.pass_time(3, step_s=0.5)
+        gate.let_all_go()
+        await bench.until(lambda: gate.waiting)
+        (bodies,) = gate.waiting
+        assert bodies.startswith("a-6")
+        assert bench.batches()[-1][0]["attributes"]["ApproximateReceiveCount"] == "2"
+        gate.let_all_go()
+        await bench.until_depth(0, 0, 0, queue="q.fifo")
+
+    tell(tmp_path, story)
+
+
+def test_a_queue_that_lets_nobody_in_is_looked_at_now_and_then(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not with each message that is put into it; half a minute later its policy counts."""
+    owner = "111122223333"
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": SCOPE.account}, "Action": "sqs:*", "Resource": "*"}],
+    }
+
+    async def story(bench: Bench) -> None:
+        await bench.function()
+        await bench.call("CreateQueue", owner, QueueName="q", Attributes={"Policy": json.dumps(policy)})
+        made = await bench.call("CreateEventSourceMapping", EventSourceArn=queue_arn("q", owner), FunctionName="f")
+        await bench.until_state(made["UUID"], "Enabled")
+        await bench.rest()
+        await bench.call("SetQueueAttributes", owner, QueueUrl="q", Attributes={"Policy": ""})
+        for _ in range(5):
+            await bench.call("SendMessage", owner, QueueUrl="q", MessageBody="a")
+            await bench.rest()
+        assert caplog.text.count("mapping.denied") == 1
+        await bench.call("SetQueueAttributes", owner, QueueUrl="q", Attributes={"Policy": json.dumps(policy)})
+        await bench.until(lambda: sum(len(batch) for batch in bench.bodies()) == 5, step_s=1)
 
     tell(tmp_path, story)
 
@@ -831,11 +1111,11 @@ def test_a_store_that_fails_loses_nothing(tmp_path: Path) -> None:
         claim, settle = bench.events.claim, bench.events.settle
         failures = {"claim": 1, "settle": 2}
 
-        async def fail_claim(*arguments: Any) -> Any:
+        async def fail_claim(*arguments: Any, **more: Any) -> Any:
             if failures["claim"]:
                 failures["claim"] -= 1
                 raise DependencyError("disk full", retryable=True)
-            return await claim(*arguments)
+            return await claim(*arguments, **more)
 
         async def fail_settle(*arguments: Any) -> Any:
             if failures["settle"]:
@@ -848,6 +1128,101 @@ def test_a_store_that_fails_loses_nothing(tmp_path: Path) -> None:
         await bench.until_depth(0, 0, 0, step_s=0.25)
         assert bench.bodies() == [["a"]]
         assert failures == {"claim": 0, "settle": 0}
+
+    tell(tmp_path, story)
+
+
+def test_one_message_that_nobody_understands_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others of its read are invoked, and it comes back when its time is over, as after a failure."""
+    fail_on(monkeypatch, "poison")
+
+    async def story(bench: Bench) -> None:
+        await bench.function()
+        await bench.queue(VisibilityTimeout="10")
+        await bench.send(*"abcdefg", "poison", *"hijklmn")
+        await bench.mapping()
+        await bench.until_depth(0, 1, 0)
+        assert sorted(body for batch in bench.bodies() for body in batch) == list("abcdefghijklmn")
+        assert bench.source._shared.budget.left_bytes == HELD_MAX_BYTES
+        monkeypatch.undo()
+        await bench.until_depth(0, 0, 0, step_s=0.5)
+        assert bench.batches()[-1][0]["attributes"]["ApproximateReceiveCount"] == "2"
+
+    tell(tmp_path, story)
+
+
+def test_one_message_that_nobody_understands_is_not_overtaken_in_its_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FIFO: what follows it waits with it; other groups go on."""
+    fail_on(monkeypatch, "a-2")
+
+    async def story(bench: Bench) -> None:
+        await bench.function()
+        await bench.queue("q.fifo", VisibilityTimeout="10")
+        await bench.send("a-1", "a-2", "a-3", "b-1", queue="q.fifo")
+        await bench.mapping("q.fifo")
+        await bench.until_depth(0, 2, 0, queue="q.fifo")
+        assert sorted(body for batch in bench.bodies() for body in batch) == ["a-1", "b-1"]
+        monkeypatch.undo()
+        await bench.until_depth(0, 0, 0, queue="q.fifo", step_s=0.5)
+        assert [body for batch in bench.bodies() for body in batch][-2:] == ["a-2", "a-3"]
+
+    tell(tmp_path, story)
+
+
+def test_whatever_fails_is_not_the_end_of_a_mapping(tmp_path: Path) -> None:
+    """It reads again a second later."""
+
+    async def story(bench: Bench) -> None:
+        await bench.function()
+        await bench.queue()
+        await bench.mapping()
+        await bench.rest()
+        claim, failures = bench.events.claim, 1
+
+        async def fail(*arguments: Any, **more: Any) -> Any:
+            nonlocal failures
+            if failures:
+                failures -= 1
+                raise RuntimeError("a mistake of ours")
+            return await claim(*arguments, **more)
+
+        bench.events.claim = fail  # type: ignore[method-assign]
+        await bench.send("a")
+        await bench.until_depth(0, 0, 0, step_s=0.25)
+        assert bench.bodies() == [["a"]]
+        assert bench.source._shared.budget.left_bytes == HELD_MAX_BYTES
+
+    tell(tmp_path, story)
+
+
+def test_no_more_is_read_than_there_is_room_for(tmp_path: Path) -> None:
+    """However short the messages were before: long ones that follow are within what is kept free for them."""
+
+    async def story(bench: Bench) -> None:
+        await bench.function()
+        await bench.queue()
+        await bench.mapping()
+        for body in "abcdef":
+            await bench.send(body)
+            await bench.until_depth(0, 0, 0)
+        await bench.rest()
+        claim, budget = bench.events.claim, bench.source._shared.budget
+
+        async def watched(*arguments: Any, **more: Any) -> Any:
+            kept_free = HELD_MAX_BYTES - budget.left_bytes
+            claimed = await claim(*arguments, **more)
+            assert sum(len(one.body) for one in claimed.claims) <= kept_free
+            return claimed
+
+        await bench.set_state("f", State.PENDING)
+        await bench.send(*("x" * 1_000_000 for _ in range(9)))
+        bench.events.claim = watched  # type: ignore[method-assign]
+        await bench.set_state("f", State.ACTIVE)
+        await bench.until_depth(0, 0, 0)
+        assert sum(len(batch) for batch in bench.bodies()) == 15
+        assert budget.left_bytes == HELD_MAX_BYTES
 
     tell(tmp_path, story)
 

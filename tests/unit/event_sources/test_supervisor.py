@@ -95,7 +95,7 @@ def test_a_poller_hears_of_what_concerns_it(tmp_path: Path) -> None:
 
     async def story(bench: Bench) -> None:
         source = Recorder()
-        bench.supervisor = Supervisor(bench.store, {"sqs": source})
+        bench.supervisor = Supervisor(bench.store, {"sqs": source}, bench.clock)
         bench.follow()
         await bench.function()
         await bench.queue()
@@ -116,17 +116,20 @@ def test_a_poller_hears_of_what_concerns_it(tmp_path: Path) -> None:
 
 
 def test_a_mapping_that_cannot_be_served_keeps_no_other_from_it(tmp_path: Path) -> None:
-    """It stays as it is, with a line in the log."""
+    """It settles all the same, so that it can be changed and deleted, and is tried again later."""
 
     class Choosy(Recorder):
+        failures = 2
+
         def begin(self, mapping: EventSourceMapping) -> None:
-            if mapping.batch_size == 1:
+            if mapping.batch_size == 1 and self.failures:
+                self.failures -= 1
                 raise RuntimeError("no poller for this one")
             super().begin(mapping)
 
     async def story(bench: Bench) -> None:
         source = Choosy()
-        bench.supervisor = Supervisor(bench.store, {"sqs": source})
+        bench.supervisor = Supervisor(bench.store, {"sqs": source}, bench.clock)
         await bench.function()
         made = {}
         for name, batch_size in (("a", 1), ("b", 2)):
@@ -138,7 +141,11 @@ def test_a_mapping_that_cannot_be_served_keeps_no_other_from_it(tmp_path: Path) 
             made[name] = answer["UUID"]
         bench.follow()
         await bench.until_state(made["b"], "Enabled")
+        await bench.until_state(made["a"], "Enabled")
         assert source.told == [("begin", 2)]
-        assert await bench.state(made["a"]) == "Creating"
+        await bench.until(lambda: source.told == [("begin", 2), ("begin", 1)], step_s=5)
+        assert source.failures == 0
+        await bench.call("DeleteEventSourceMapping", UUID=made["a"])
+        await bench.until_state(made["a"], "ResourceNotFoundException")
 
     tell(tmp_path, story, follows=False)

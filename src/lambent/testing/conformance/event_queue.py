@@ -16,6 +16,7 @@ from lambent.domain.caller import Scope
 from lambent.store.contract import (
     ATTRIBUTES_MAX_BYTES,
     BODY_INLINE_MAX_BYTES,
+    BODY_LARGE_BYTES,
     CLAIMS_MAX,
     DEDUPLICATION_S,
     Claim,
@@ -449,6 +450,23 @@ class ClaimConformance:
         await queue.put([event(f"{number}") for number in range(CLAIMS_MAX + 5)])
         assert len(await claim(queue, CLAIMS_MAX + 5)) == CLAIMS_MAX
         assert len(await claim(queue, CLAIMS_MAX)) == 5
+
+    @with_queue
+    async def test_bytes_of_a_call_are_bounded(self, queue: EventQueue, clock: VirtualClock) -> None:
+        """One claim gives no more than it was to, but for one event; the rest can be claimed at once, in order."""
+        await queue.define(ORDERS, FIFO)
+        long = b"x" * (BODY_INLINE_MAX_BYTES + 1)
+        for of, prefix in ((FUNCTION, ""), (ORDERS, "g-")):
+            await queue.put(
+                [event(f"{prefix}{number}", of, long if number == 3 else b"x" * 1000) for number in range(6)]
+            )
+            for bytes_max, expected in ((3_500, "012"), (0, "3"), (BODY_LARGE_BYTES, "45")):
+                found = await queue.claim({of: 10}, 30, bytes_max=bytes_max)
+                assert "".join(one.id[-1] for one in found.claims) == expected
+                if of is FUNCTION and expected != "45":
+                    assert found.next_due_s == {of: 0}
+                # The next of a group waits for those before it.
+                await queue.settle([Done(one.receipt) for one in found.claims])
 
     @with_queue
     async def test_in_flight_is_bounded(self, queue: EventQueue, clock: VirtualClock) -> None:
