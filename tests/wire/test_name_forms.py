@@ -82,11 +82,29 @@ def test_nm01_created_by_each_form(lambda_client, make_function, unique_name, fo
     assert found["FunctionArn"] == FORMS["full"].format(name=unique_name)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_nm01_mapped_by_each_form(server, lambda_client, make_function, unique_name, form):
+    """Mappings take a function's name in any form, and show its ARN."""
+    name = make_function(SOURCE)
+    given, own = FORMS[form].format(name=name), FORMS["full"].format(name=name)
+    sqs = server.client("sqs")
+    url = sqs.create_queue(QueueName=unique_name)["QueueUrl"]
+    source = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    made = lambda_client.create_event_source_mapping(EventSourceArn=source, FunctionName=given, Enabled=False)
+    assert made["FunctionArn"] == own
+    listed = lambda_client.list_event_source_mappings(FunctionName=given)["EventSourceMappings"]
+    assert [mapping["UUID"] for mapping in listed] == [made["UUID"]]
+    wait_for(lambda: lambda_client.get_event_source_mapping(UUID=made["UUID"])["State"] == "Disabled")
+    changed = lambda_client.update_event_source_mapping(UUID=made["UUID"], FunctionName=given, BatchSize=3)
+    assert changed["FunctionArn"] == own
+
+
 def test_nm01_the_story_is_complete(server):
     """An operation that comes to be offered and names a function by FunctionName joins the story."""
     client = server.client("lambda", parameter_validation=False)
     methods = {operation: method for method, operation in client.meta.method_to_api_mapping.items()}
-    told = {operation for operation, method in methods.items() if method in dict(STORY)} | {"CreateFunction"}
+    told = {operation for operation, method in methods.items() if method in dict(STORY)}
+    told |= {"CreateFunction", "CreateEventSourceMapping"}
     missing = set()
     for operation in set(methods) - told:
         shape = client.meta.service_model.operation_model(operation).input_shape
