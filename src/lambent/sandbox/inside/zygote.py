@@ -139,6 +139,9 @@ class _Zygote:
         self._privileged = privileged
         """Whether this is the machine's root; else the root of a user namespace, which has one user and no more."""
         self._is_loaded = is_loaded
+        if privileged:
+            # Once for all that are forked here. A user namespace of its own gives them all back.
+            system_calls.drop_bounding_capabilities()
 
     def park(self, order: Dict[str, Any], descriptors: List[int], link: socket.socket) -> Optional[Dict[str, str]]:
         """
@@ -242,6 +245,7 @@ class _Zygote:
     ) -> NoReturn:
         """Be a runtime whose function is not known yet: all that a runtime is, but for the function."""
         link = _become_leader(given["output"], link, _LINK_DESCRIPTOR)
+        self._limit()
         self._give_up_privileges(order["uid"], order["gid"])
         link.set_inheritable(True)
         _execute({**ahead, "environ": {**ahead["environ"], "LAMBENT_AHEAD": str(link.fileno())}}, link)
@@ -255,7 +259,8 @@ class _Zygote:
         system_calls.set_name("init")
         system_calls.hide_command_line()
         system_calls.set_dumpable(False)
-        system_calls.drop_bounding_capabilities()
+        if not self._privileged:
+            system_calls.drop_bounding_capabilities()
         system_calls.drop_capabilities()
         system_calls.forbid_new_privileges()
         # What has a handler also reaches process 1 from inside, where the function has the same user.
@@ -269,6 +274,8 @@ class _Zygote:
     def _be_runtime(self, order: Dict[str, Any], given: Dict[str, int], orders: socket.socket) -> Dict[str, str]:
         """Be the runtime's process: park, take the one order, give up all privileges, run."""
         orders = _become_leader(given["output"], orders, _ORDERS_DESCRIPTOR)
+        self._limit()
+        _rehearse()
         orders.send(b"R")
         work, descriptors = receive(orders)
         if work is None:
@@ -282,23 +289,29 @@ class _Zygote:
         environ: Dict[str, str] = work["environ"]
         return environ
 
-    def _give_up_privileges(self, uid: int, gid: int) -> None:
+    def _limit(self) -> None:
+        """Do ahead, while nobody waits, what of a runtime's rights does not stand in the way of mounting."""
         _forbid_core_dumps()
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         files = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-        system_calls.drop_bounding_capabilities()
         if self._privileged:
             os.setgroups([])
+        else:
+            system_calls.drop_bounding_capabilities()
+            # The namespace has no other user, and counts processes by itself.
+            resource.setrlimit(resource.RLIMIT_NPROC, (_PROCESSES, _PROCESSES))
+        system_calls.forbid_new_privileges()
+
+    def _give_up_privileges(self, uid: int, gid: int) -> None:
+        """Become the function's user for ever. `_limit` comes first."""
+        if self._privileged:
             os.setresgid(gid, gid, gid)
             os.setresuid(uid, uid, uid)
         else:
-            # The namespace has no other user, and counts processes by itself.
-            resource.setrlimit(resource.RLIMIT_NPROC, (_PROCESSES, _PROCESSES))
             system_calls.drop_capabilities()
         # Another user has made /proc/self root's: functions read their own.
         system_calls.set_dumpable(True)
-        system_calls.forbid_new_privileges()
         if self._program:
             system_calls.load_filter(self._program)
 
@@ -347,6 +360,11 @@ def _become_leader(output: int, link: socket.socket, link_at: int) -> socket.soc
     with open("/proc/self/oom_score_adj", "wb", buffering=0) as score:
         score.write(_OUT_OF_MEMORY_SCORE)
     return socket.socket(fileno=link_at)
+
+
+def _rehearse() -> None:
+    """Read an order that is none: the memory that a fork copies at its first use is there when one comes."""
+    json.loads('{"mounts": ["/var/task"], "environ": {"A": "B"}, "in_zygote": false, "memory": [1, 2.5, null]}')
 
 
 def _mount_function(targets: "List[str]", descriptors: "List[int]") -> None:
