@@ -288,8 +288,11 @@ class AsyncInvocations:
                 most = self._most_of(function, now)
                 if free and most <= room.running and look_again_s is None:
                     look_again_s = 1.0
-                want = min(most - room.running, free)
-                want += room.ahead(now) if free or room.running else 0
+                ahead = room.ahead(now) if free or room.running else 0
+                want = min(most - room.running, free) + ahead
+                if len(function.waiting) > ahead // 2:
+                    # Enough for now: a claim is a commit, and few large ones cost less than many small ones.
+                    continue
             want -= len(function.waiting)
             if want > 0:
                 wants[queue] = want

@@ -35,6 +35,7 @@ from lambent.store.contract import (
     Step,
 )
 from lambent.store.engine_time import SECOND_US
+from lambent.store.prepared import Prepared, padded
 from lambent.store.queue_calls import (
     NAMES_AT_ONCE,
     Addition,
@@ -141,7 +142,8 @@ class Batch:
         room: int,
         holds_blob: Callable[[str], bool],
     ) -> None:
-        self._connection = connection
+        self._core = connection
+        self._connection = Prepared(connection)
         self._tick = tick
         self._now_us = tick()
         self._now_ms = now_ms
@@ -219,7 +221,9 @@ class Batch:
         paths = sorted(by_path)
         for start in range(0, len(paths), NAMES_AT_ONCE):
             chunk = paths[start : start + NAMES_AT_ONCE]
-            for path, content_id, count, revision, rules in self._connection.execute(sql.QUEUES, {"paths": chunk}):
+            asked = padded(chunk, NAMES_AT_ONCE)
+            key = {f"path_{number}": path for number, path in enumerate(asked)}
+            for path, content_id, count, revision, rules in self._connection.execute(sql.queues(len(asked)), key):
                 name = by_path[path]
                 parsed = _DEFAULT_RULES if rules == _DEFAULT_RULES_TEXT else _decode_rules(rules)
                 self._queues[name] = _Queue(name, path, content_id, count, revision, parsed, is_new=False)
@@ -404,7 +408,9 @@ class Batch:
         ordered = sorted(sequences)
         for start in range(0, len(ordered), NAMES_AT_ONCE):
             chunk = ordered[start : start + NAMES_AT_ONCE]
-            for row in self._connection.execute(sql.HELD, {"sequences": chunk}):
+            asked = padded(chunk, NAMES_AT_ONCE)
+            key = {f"sequence_{number}": sequence for number, sequence in enumerate(asked)}
+            for row in self._connection.execute(sql.held(len(asked)), key):
                 found[row[0]] = _Held(row)
         return found
 
@@ -444,7 +450,7 @@ class Batch:
         self._asked.update(unknown)
         for start in range(0, len(unknown), NAMES_AT_ONCE):
             chunk = unknown[start : start + NAMES_AT_ONCE]
-            for content_id, key, sequence, id_ in self._connection.execute(
+            for content_id, key, sequence, id_ in self._core.execute(
                 sql.REMEMBERED, {"keys": chunk, "now_us": self._now_us}
             ):
                 self._remembered[content_id, key] = (sequence, id_)

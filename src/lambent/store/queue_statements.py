@@ -1,5 +1,6 @@
 """What one commit of the event queue asks of the tables. Built once, since building a statement costs more than it."""
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, insert, literal, select, tuple_, update
@@ -19,12 +20,18 @@ _g = event_groups.c
 _d = event_deduplications.c
 _n = event_numbers.c
 
-QUEUES = (
-    select(_q.path, _q.content_id, _q.event_count, _q.revision, _q.rules)
-    .where(_q.path.in_(bindparam("paths", expanding=True)))
-    .order_by(_q.path)
-    .with_for_update()
-)
+
+@cache
+def queues(count: int) -> Any:
+    """Return what reads and locks so many queues, by parameters `path_0` and so on."""
+    return (
+        select(_q.path, _q.content_id, _q.event_count, _q.revision, _q.rules)
+        .where(_q.path.in_([bindparam(f"path_{number}") for number in range(count)]))
+        .order_by(_q.path)
+        .with_for_update()
+    )
+
+
 INSERT_QUEUE = insert(event_queues)
 DELETE_QUEUE = delete(event_queues).where(_q.path == bindparam("of_path"))
 UPDATE_COUNT = (
@@ -45,9 +52,15 @@ SET_LATEST = (
     update(event_numbers).where(_n.id == 1, _n.latest_us < bindparam("now_us")).values(latest_us=bindparam("now_us"))
 )
 
-HELD = select(_e.sequence, _e.content_id, _e.is_leased, _e.due_us, _e.claim_count, _e.group_key, _e.body_sha256).where(
-    _e.sequence.in_(bindparam("sequences", expanding=True))
-)
+
+@cache
+def held(count: int) -> Any:
+    """Return what reads so many events, by parameters `sequence_0` and so on."""
+    return select(
+        _e.sequence, _e.content_id, _e.is_leased, _e.due_us, _e.claim_count, _e.group_key, _e.body_sha256
+    ).where(_e.sequence.in_([bindparam(f"sequence_{number}") for number in range(count)]))
+
+
 INSERT_EVENT = insert(queued_events)
 DELETE_EVENT = delete(queued_events).where(_e.sequence == bindparam("of_sequence"))
 MOVE_DUE = (

@@ -221,15 +221,15 @@ class Bench:
             self.clock.advance(step_s)
         await asyncio.sleep(0.002)
 
-    async def until(self, condition: Callable[[], object], *, step_s: float = 0.0) -> None:
+    async def until(self, condition: Callable[[], object], *, step_s: float = 0.001) -> None:
         """Wait until a condition holds, letting time pass by steps."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(5):
             while not condition():
                 await self._step(step_s)
 
-    async def settled(self, *, step_s: float = 0.0) -> None:
-        """Wait until no queue holds anything."""
-        async with asyncio.timeout(20):
+    async def settled(self, *, step_s: float = 0.001) -> None:
+        """Wait until no queue holds anything, letting time pass by steps: outcomes wait a moment for each other."""
+        async with asyncio.timeout(5):
             while [
                 *await self.server.queue.filled(QueueKind.ASYNC),
                 *await self.server.queue.filled(QueueKind.DESTINATION),

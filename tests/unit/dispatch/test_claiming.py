@@ -56,7 +56,7 @@ def test_a_lease_that_is_extended_takes_the_place_of_no_delay(tmp_path: Path) ->
             settle = queue.settle
             is_back, goes_on, extended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-            async def slow(steps: Any) -> Any:
+            async def slow(steps: Any, *, patience_s: float = 0.0) -> Any:
                 is_retry = isinstance(steps[0], Retry)
                 outcomes = await settle(steps)
                 if is_retry:

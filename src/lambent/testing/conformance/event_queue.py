@@ -386,6 +386,40 @@ class ClaimConformance:
         assert await depth(queue) == (0, 0, 0)
 
     @with_queue
+    async def test_a_patient_step_waits_for_company(self, queue: EventQueue, clock: VirtualClock) -> None:
+        """As long as it may; any call that has no patience takes it along, and so does the queue's end."""
+        await put(queue, "a", "b", "c")
+        first, second, third = await claim(queue)
+
+        def begin(claimed: Claim, patience_s: float) -> "asyncio.Task[Any]":
+            return asyncio.create_task(queue.settle([Done(claimed.receipt)], patience_s=patience_s))
+
+        patient = [begin(first, 10), begin(second, 60)]
+        await asyncio.sleep(0.05)
+        assert await depth(queue) == (0, 3, 0)
+        clock.advance(10)
+        # The first one's patience has ended, and the other shares its commit.
+        assert await asyncio.gather(*patient) == [[Outcome.HAPPENED]] * 2
+        last = begin(third, 60)
+        await asyncio.sleep(0)
+        await put(queue, "d")
+        assert await last == [Outcome.HAPPENED]
+        assert await claim_ids(queue) == "d"
+
+    def test_the_end_takes_the_patient_along(self, opener: QueueOpener) -> None:
+        """What was accepted is on disk when the queue is closed."""
+
+        async def run() -> None:
+            async with opener(VirtualClock()) as opened:
+                await put(opened.queue, "a")
+                (claimed,) = await claim(opened.queue)
+                last = asyncio.create_task(opened.queue.settle([Done(claimed.receipt)], patience_s=60))
+                await asyncio.sleep(0)
+            assert await last == [Outcome.HAPPENED]
+
+        asyncio.run(run())
+
+    @with_queue
     async def test_a_receipt_is_of_its_queue(self, queue: EventQueue, clock: VirtualClock) -> None:
         """A receipt that names another queue than its event's reaches nothing."""
         await put(queue, "a")
