@@ -63,7 +63,9 @@ class Target:
         """Return the bytes of one Invoke, for the load client."""
         return invoke_request(self.url, name, event)
 
-    def create_request(self, name: str, handler: str, runtime: str = "") -> bytes:
+    def create_request(
+        self, name: str, handler: str, runtime: str = "", variables: Mapping[str, str] | None = None
+    ) -> bytes:
         """Return the bytes of one CreateFunction; of the target's own runtime unless another is named."""
         wanted = {
             "FunctionName": name,
@@ -74,12 +76,19 @@ class Target:
             # One whole processor: with less a quota would stop it in each period, and the yardsticks have none.
             "MemorySize": 1769,
             "Code": {"ZipFile": base64.b64encode(self.package).decode()},
+            "Environment": {"Variables": dict(variables or {})},
         }
         return build_request(self.url, "POST", FUNCTIONS_PATH, json.dumps(wanted).encode())
 
-    def create(self, names: Sequence[str], handler: str = "app.hello", runtime: str = "") -> None:
+    def create(
+        self,
+        names: Sequence[str],
+        handler: str = "app.hello",
+        runtime: str = "",
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         """Create functions and wait until all can be invoked."""
-        self._send_all(self.create_request(name, handler, runtime) for name in names)
+        self._send_all(self.create_request(name, handler, runtime, variables) for name in names)
         for name in names:
             self._wait_active(name)
 

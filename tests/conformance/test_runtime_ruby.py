@@ -1,73 +1,42 @@
 """The suite of runtimes in Ruby, on every path by which it is started; below it, what is Ruby's alone."""
 
-import asyncio
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
-from conformance.machine import RuntimesHome, walled_driver
+from conformance.machine import walled_driver
+from conformance.ruby import RubyFunctions, gem, rb
 
-from lambent.runtimes.contract import Runtimes, RuntimeUnavailable
-from lambent.testing.conformance.runtime import REQUEST_ID, Answered, ManagedRuntimeConformance
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _home() -> Iterator[None]:
-    """Leave the tests out that need a Ruby, of whatever version; copy the client once."""
-    RubyConformance.home = home = RuntimesHome()
-    try:
-        asyncio.run(home.runtimes("nearest", True).prepare(RubyConformance.runtime))
-    except RuntimeUnavailable:
-        pytest.skip("needs:ruby:apt install ruby")
-    else:
-        yield
-    finally:
-        home.remove()
+from lambent.testing.conformance.runtime import REQUEST_ID, ManagedRuntimeConformance
 
 
-def _rb(body: str, before: str = "") -> dict[str, str]:
-    """Return a package whose handler has this body."""
-    return {"app.rb": f"{before}\ndef handler(event:, context:)\n{body}\nend\n"}
+class RubyConformance(RubyFunctions, ManagedRuntimeConformance):
+    """The shared suite, and what depends on where things are."""
 
-
-class RubyConformance(ManagedRuntimeConformance):
-    """Some Ruby of this machine with our client: the version is asked for as one that may not be here."""
-
-    home: ClassVar[RuntimesHome]
-    runtime = "ruby3.4"
     error_type = "Function<ArgumentError>"
     packages: ClassVar = {
-        "echo": _rb("puts \"said #{event['say']}\" if event['say']\nevent"),
-        "error": _rb("raise ArgumentError, 'boom'"),
+        "echo": rb("puts \"said #{event['say']}\" if event['say']\nevent"),
+        "error": rb("raise ArgumentError, 'boom'"),
         "init_error": {"app.rb": "raise ArgumentError, 'boom'\n"},
-        "exit": _rb("exit!(3)"),
-        "goodbye": _rb("1", "trap('TERM') do\n  puts 'goodbye'\n  $stdout.flush\n  exit!(0)\nend"),
-        "context": _rb(
+        "exit": rb("exit!(3)"),
+        "goodbye": rb("1", "trap('TERM') do\n  puts 'goodbye'\n  $stdout.flush\n  exit!(0)\nend"),
+        "context": rb(
             "c = context\nleft = c.get_remaining_time_in_millis\nsleep(0.01)\n"
             "[c.aws_request_id, c.invoked_function_arn, c.function_name, c.function_version, c.memory_limit_in_mb,\n"
             " c.log_group_name, c.log_stream_name, left, c.get_remaining_time_in_millis]"
         ),
-        "nested_error": _rb("inner", "def inner\n  raise ArgumentError, 'boom'\nend"),
-        "order": _rb(
+        "nested_error": rb("inner", "def inner\n  raise ArgumentError, 'boom'\nend"),
+        "order": rb(
             "$stdout.puts 'one'\nwarn 'two'\nLogger.new($stdout).warn('three')\nputs 'four'", "require 'logger'"
         ),
-        "logs": _rb("l = Logger.new($stderr)\nl.debug('low')\nl.error('high')\nnil"),
-        "environment": _rb("ENV.to_h"),
-        "left_over": _rb(
+        "logs": rb("l = Logger.new($stderr)\nl.debug('low')\nl.error('high')\nnil"),
+        "environment": rb("ENV.to_h"),
+        "left_over": rb(
             "if event['wait'].nil?\n  $work = Thread.new { sleep(0.05) }\n  return false\nend\n"
             "!$work.join(event['wait'] / 1000.0).nil?"
         ),
     }
-
-    def make_runtimes(self, has_own_root: bool) -> Runtimes:
-        return self.home.runtimes("nearest", has_own_root)
-
-    def answer(self, files: Mapping[str, str], event: object = None, **given: Any) -> Answered:
-        """Return what a function of these files answers."""
-        (answer,) = self.run_files(files, {} if event is None else event, **given)
-        return answer
 
     def test_a_handler_that_is_not_there(self) -> None:
         """Without its file it fails init; without its method the invocation fails, and then the process ends."""
@@ -110,19 +79,12 @@ class RubyConformance(ManagedRuntimeConformance):
 
     def test_gems_and_libraries_are_found(self) -> None:
         """LY-02: gems of the package come first, then those of layers; libraries of layers lie in ruby/lib."""
-        gem = (
-            "Gem::Specification.new { |s| s.name = '%s'; s.version = '1.0'; s.summary = 's'; s.authors = ['a'];"
-            " s.files = ['lib/%s.rb'] }\n"
-        )
 
         def installed(root: str, name: str, of: str) -> dict[str, str]:
-            return {
-                f"{root}/specifications/{name}-1.0.gemspec": gem % (name, name),
-                f"{root}/gems/{name}-1.0/lib/{name}.rb": f"{name.upper()} = '{of}'\n",
-            }
+            return gem(root, name, f"{name.upper()} = '{of}'\n")
 
         files = {
-            **_rb("[OWN, SHARED, OF_LAYER, PLAIN]", "%w[own shared of_layer plain].each { |name| require name }"),
+            **rb("[OWN, SHARED, OF_LAYER, PLAIN]", "%w[own shared of_layer plain].each { |name| require name }"),
             **installed("vendor/bundle/ruby/3.4.0", "own", "package"),
             **installed("vendor/bundle/ruby/3.4.0", "shared", "package"),
         }
@@ -137,7 +99,7 @@ class RubyConformance(ManagedRuntimeConformance):
     def test_paths_of_the_user_count(self) -> None:
         """GEM_PATH and RUBYLIB may be the user's own; the gems that come with Ruby are found all the same."""
         files = {
-            **_rb("[Gem.path.first, Gem.path.include?(Gem.default_dir), OWN]", "require 'own'"),
+            **rb("[Gem.path.first, Gem.path.include?(Gem.default_dir), OWN]", "require 'own'"),
             "sub/own.rb": "OWN = 1\n",
         }
         answer = self.answer(files, variables={"GEM_PATH": "/of/the/user", "RUBYLIB": "./sub"})
@@ -147,12 +109,12 @@ class RubyConformance(ManagedRuntimeConformance):
         """Files named like what the client is made of, in the package or in a layer, are the function's own affair."""
         names = ("json", "logger", "socket", "stringio", "context", "errors", "function", "runtime")
         bad = {f"{name}.rb": "raise 'not this one'\n" for name in names}
-        answer = self.answer({**bad, **_rb("'fine'")}, layers={f"ruby/lib/{name}": text for name, text in bad.items()})
+        answer = self.answer({**bad, **rb("'fine'")}, layers={f"ruby/lib/{name}": text for name, text in bad.items()})
         assert (answer.kind, answer.json()) == ("response", "fine"), answer
 
     def test_wrappers_and_rubyopt_act(self) -> None:
         """RUBYOPT is Ruby's own; a wrapper of a layer gets the command; one that is missing is an exit with 127."""
-        files = {**_rb("[$early, ENV['WRAPPED']]"), "early.rb": "$early = 'ran'\n"}
+        files = {**rb("[$early, ENV['WRAPPED']]"), "early.rb": "$early = 'ran'\n"}
         given = {"RUBYOPT": "-r./early", "AWS_LAMBDA_EXEC_WRAPPER": "wrap"}
         layers = {"bin/wrap": '#!/bin/sh\nexport WRAPPED=yes\nexec "$@"\n'}
         assert self.answer(files, variables=given, layers=layers).json() == ["ran", "yes"]
@@ -163,8 +125,8 @@ class RubyConformance(ManagedRuntimeConformance):
     def test_programs_of_the_function_are_the_runtimes(self) -> None:
         """`ruby` that a function starts is its own, with its libraries, and has no descriptor of the client's."""
         body = '`ruby -e \'require "json"; puts JSON.generate([RUBY_VERSION, Dir.children("/proc/self/fd").size])\'`'
-        version, descriptors = json.loads(self.answer(_rb(body)).json())
-        assert version == self.answer(_rb("RUBY_VERSION")).json()
+        version, descriptors = json.loads(self.answer(rb(body)).json())
+        assert version == self.answer(rb("RUBY_VERSION")).json()
         # The three, what the pipe of the answer needs, and the folder that is read.
         assert descriptors <= 6
 
@@ -206,7 +168,7 @@ class TestRuby(RubyConformance):
     )
     def test_errors(self, body: str, told: list[str | None], status: int | None) -> None:
         """After an error the function serves on; after what no handler should rescue the process ends."""
-        failed, then = self.run_files(_rb(f"return 1 if event['again']\n{body}"), {}, {"again": True})
+        failed, then = self.run_files(rb(f"return 1 if event['again']\n{body}"), {}, {"again": True})
         assert failed.kind == "error", failed
         body_told = failed.json()
         assert list(body_told) == ["errorMessage", "errorType", "stackTrace"]
@@ -226,7 +188,7 @@ class TestRuby(RubyConformance):
             "l = Logger.new($stdout, progname: 'p')\nl.info(\"a\\nb\")\nputs ['c', ['d']], 'e'\nputs\n"
             "l.formatter = proc { |*, m| \"own #{m}\\n\" }\nl.warn('f')\nLogger.new('/dev/null').error('g')"
         )
-        messages = self.answer(_rb(body)).messages()
+        messages = self.answer(rb(body)).messages()
         assert re.fullmatch(
             rf"I, \[\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{6}} #\d+\]  INFO {REQUEST_ID} -- p: a\nb\n", messages[0]
         )
@@ -235,7 +197,7 @@ class TestRuby(RubyConformance):
     def test_json_records_hold_what_was_logged(self) -> None:
         """PL-03: an exception with class, message and trace; a failure of the handler is a record as well."""
         body = "begin\n  raise ArgumentError, 'd'\nrescue => e\n  Logger.new($stdout).error(e)\nend\nraise 'boom'"
-        answer = self.answer(_rb(body), variables={"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "TRACE"})
+        answer = self.answer(rb(body), variables={"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "TRACE"})
         logged, failed = (json.loads(message) for message in answer.messages())
         assert (logged["level"], logged["message"], logged["errorType"]) == ("ERROR", "d", "ArgumentError")
         assert "app.rb:" in logged["stackTrace"][0]
@@ -248,14 +210,14 @@ class TestRuby(RubyConformance):
             'puts event\nputs "\\xff".b\n'
             "[ENV['OWN'], File.read('own.txt'), File.read('own.txt').encoding.name, __method__.to_s.encoding.name]"
         )
-        answer = self.answer({**_rb(body), "own.txt": "愛"}, "é ’", variables={"OWN": "é"})
+        answer = self.answer({**rb(body), "own.txt": "愛"}, "é ’", variables={"OWN": "é"})
         assert answer.json()[:3] == ["é", "愛", "UTF-8"]
         assert answer.messages() == ["é ’\n", "\ufffd\n"]
 
     def test_the_client_context_arrives(self) -> None:
         """RT-03: what the caller sent, characters and all; nil where nothing was."""
         body = "[context.client_context, context.identity, context.tenant_id, context.deadline_ms.class.name]"
-        answer = self.answer(_rb(body), client_context='{"custom":{"a":"愛"}}')
+        answer = self.answer(rb(body), client_context='{"custom":{"a":"愛"}}')
         assert answer.json() == [{"custom": {"a": "愛"}}, None, None, "Integer"]
 
     def test_events_and_answers_may_be_marshalled_otherwise(self) -> None:
@@ -264,7 +226,7 @@ class TestRuby(RubyConformance):
             "def (AwsLambda::Marshaller).marshall_request(raw) = [raw['Content-Type'], raw.body.encoding.name]\n"
             "def (AwsLambda::Marshaller).marshall_response(answer) = ['<' + answer.join(' ') + '>', 'text/plain']"
         )
-        assert self.answer(_rb("event", before)).body == b"<application/json UTF-8>"
+        assert self.answer(rb("event", before)).body == b"<application/json UTF-8>"
 
 
 class TestRubyWalled(RubyConformance):
@@ -277,7 +239,18 @@ class TestRubyWalled(RubyConformance):
 
     def test_the_places_are_lambdas(self) -> None:
         """Documented: the developer guide names them."""
-        told = self.answer(_rb("[Dir.pwd, ENV['LAMBDA_RUNTIME_DIR'], $0, ENV['GEM_PATH']]")).json()
+        told = self.answer(rb("[Dir.pwd, ENV['LAMBDA_RUNTIME_DIR'], $0, ENV['GEM_PATH']]")).json()
         assert told[:3] == ["/var/task", "/var/runtime", "/var/runtime/index.rb"]
         assert told[3].startswith("/var/task/vendor/bundle/ruby/3.4.0:")
         assert ":/opt/ruby/gems/3.4.0:" in told[3]
+
+
+class TestRubyAhead(RubyConformance):
+    """What all runtimes do, in processes that were started before their function was known. See test_ahead.py."""
+
+    starts_ahead = True
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _behind_walls(cls) -> None:
+        cls.driver = walled_driver()

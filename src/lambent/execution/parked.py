@@ -59,8 +59,8 @@ BLANK_MIB: Final = 1.5
 AHEAD_MIB: Final = 12.0
 """
 What a parked environment is taken to cost: a fork of a loaded interpreter, a process that waits, or an interpreter that
-was started ahead. Measured: Node.js 20 has 8 MiB of its own, its process 1 has 1.6; what it maps of files is the same
-for all.
+was started ahead. Measured: Node.js 20 has 8 MiB of its own, Ruby 3.1 has 9.6, their process 1 has 1.6; what they map
+of files is the same for all.
 """
 
 _log = logging.getLogger("lambent.execution")

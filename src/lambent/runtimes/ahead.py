@@ -56,15 +56,12 @@ def brings_libraries(package: Path, layers: LayersAt | None) -> bool:
     return any(_has_libraries(folder) for folder in folders)
 
 
-def started_ahead(command: RuntimeCommand, memory_mib: int) -> Ahead:
-    """Return what may run before the function is known, in environments of this MemorySize."""
-    environ = {
-        **command.environ,
-        "LANG": DEFAULT_LANG,
-        "TZ": DEFAULT_TZ,
+def started_ahead(command: RuntimeCommand, memory_mib: int | None) -> Ahead:
+    """Return what may run before the function is known, in environments of this MemorySize; None: of any."""
+    environ = {**command.environ, "LANG": DEFAULT_LANG, "TZ": DEFAULT_TZ}
+    if memory_mib is not None:
         # What start scripts read: the size of a heap is an argument of interpreters.
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mib),
-    }
+        environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = str(memory_mib)
     return Ahead(tuple(command.argv), tuple(environ.items()))
 
 

@@ -37,6 +37,8 @@ class LanguageRuntimes(ABC):
     """As in the catalogue, and in front of the version in an identifier: `nodejs`."""
     interpreter_name: ClassVar[str]
     """What people call an interpreter: `Node.js`."""
+    starts_with_memory: ClassVar[bool] = False
+    """Whether MemorySize is something that the interpreter has to be told when it starts."""
 
     def __init__(
         self,
@@ -87,8 +89,14 @@ class LanguageRuntimes(ABC):
         """Return what `lambent runtimes` says of the client for an interpreter."""
         return "Lambent's own client"
 
-    def may_start_ahead(self, variables: Mapping[str, str]) -> bool:
-        """Whether the client knows how to wait for its function, and a user's variables do not act before it waits."""
+    def may_start_ahead(self, variables: Mapping[str, str], package: Path, layers: LayersAt | None) -> bool:
+        """
+        Whether the client knows how to wait for its function, and nothing of a user's acts before it waits.
+
+        Args:
+            variables: the user's own.
+            package: on the host, as `layers` are. Libraries of the system's that either has are none of its business.
+        """
         return False
 
     def _version(self, entry: CatalogueEntry) -> str:

@@ -58,6 +58,7 @@ class NodejsRuntimes(LanguageRuntimes):
 
     family = "nodejs"
     interpreter_name = "Node.js"
+    starts_with_memory = True
 
     def __init__(
         self, runtimes_dir: Path, user: FunctionUser, fallback: str, clock: Clock, *, has_own_root: bool = False
@@ -118,7 +119,7 @@ class NodejsRuntimes(LanguageRuntimes):
         """Return e.g. `nodejs:22.v1`. Assumed: the number has no meaning here, AWS counts its own images."""
         return f"nodejs:{_major(entry)}.v1"
 
-    def may_start_ahead(self, variables: Mapping[str, str]) -> bool:
+    def may_start_ahead(self, variables: Mapping[str, str], package: Path, layers: LayersAt | None) -> bool:
         return not acts_at_start(variables, _ACT_AT_START, _ACT_AT_START_PREFIXES)
 
     def _version(self, entry: CatalogueEntry) -> str:

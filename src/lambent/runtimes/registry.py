@@ -92,9 +92,12 @@ class HostRuntimes:
         if provider == "host":
             host = self._hosts[family]
             command = await host.command(runtime, handler, task_root, variables, layers)
-            if not self._has_own_root or not host.may_start_ahead(variables) or brings_libraries(package, layers):
+            if not self._has_own_root or not host.may_start_ahead(variables, package, layers):
                 return command
-            return msgspec.structs.replace(command, ahead=started_ahead(command, memory_mib))
+            if brings_libraries(package, layers):
+                return command
+            ahead = started_ahead(command, memory_mib if host.starts_with_memory else None)
+            return msgspec.structs.replace(command, ahead=ahead)
         if family == "go":
             return await self._go.command(runtime, handler, package, task_root, layers)
         return self._provided.command(package, task_root, layers)

@@ -5,12 +5,16 @@ AWS's client is a gem that opens a connection for every call; this one is a few 
 functions can read them.
 """
 
+import functools
+import os
 import platform
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from lambent.clock import Clock
 from lambent.function_user import FunctionUser
+from lambent.runtimes.ahead import acts_at_start
 from lambent.runtimes.catalogue import CATALOGUE, CatalogueEntry
 from lambent.runtimes.contract import LayersAt, RuntimeCommand
 from lambent.runtimes.interpreters import Interpreter
@@ -29,6 +33,35 @@ from lambent.runtimes.ruby_interpreters import LANGUAGE
 
 _CLIENT = Path(__file__).with_name("ruby_client")
 _ENTRY = "index.rb"
+
+_ACT_AT_START = frozenset({"GEMRC", "HOME"})
+_ACT_AT_START_PREFIXES = ("DEBIAN_", "GEM_", "RUBY", "XDG_")
+"""
+What Ruby, its library and RubyGems read while they start, or keep what they made of it.
+
+Documented: ruby(1), environment; RubyGems, command reference, environment; the latter's defaults by Debian.
+"""
+
+LIBRARIES_AT_START = frozenset(
+    {
+        *("bundled_gems", "did_you_mean", "enc", "error_highlight", "monitor", "rbconfig", "rubygems"),
+        *("ruby2_keywords", "syntax_suggest", "thread"),
+    }
+)
+"""What Ruby loads before the client, if only in some version, and finds in RUBYLIB first."""
+
+GEMS_AT_START = frozenset(
+    {
+        *("did_you_mean", "error_highlight", "etc", "io-wait", "json", "logger", "monitor", "ostruct", "socket"),
+        *("stringio", "syntax_suggest"),
+    }
+)
+"""The gems that are active once the client is loaded, if only in some version: the newest of each that is found."""
+
+_OF_GEM_AT_START = re.compile(rf"(?:{'|'.join(sorted(GEMS_AT_START))})-\d")
+"""How the names of their specifications begin."""
+
+_FOLDERS_MAX = 4096
 
 
 class RubyRuntimes(LanguageRuntimes):
@@ -86,8 +119,35 @@ class RubyRuntimes(LanguageRuntimes):
         """Return e.g. `ruby:3.4.v1`. Assumed: the number has no meaning here, AWS counts its own images."""
         return f"ruby:{entry.version}.v1"
 
+    def may_start_ahead(self, variables: Mapping[str, str], package: Path, layers: LayersAt | None) -> bool:
+        if acts_at_start(variables, _ACT_AT_START, _ACT_AT_START_PREFIXES):
+            return False
+        if _replaces_what_starts(package, package / "vendor" / "bundle" / "ruby"):
+            return False
+        return layers is None or not _replaces_what_starts(
+            layers.folder / "ruby" / "lib", layers.folder / "ruby" / "gems"
+        )
+
     def _version_of(self, interpreter: Interpreter) -> str:
         return interpreter.minor
+
+
+@functools.lru_cache(maxsize=_FOLDERS_MAX)
+def _replaces_what_starts(library: Path, gems: Path) -> bool:
+    """Whether a folder of RUBYLIB, or the gems of any version below one of GEM_PATH, have what Ruby starts with."""
+    # Kept: such a folder never changes, its name is a digest of what is in it.
+    if any(name.partition(".")[0] in LIBRARIES_AT_START for name in _names(library)):
+        return True
+    specifications = (name for version in _names(gems) for name in _names(gems / version / "specifications"))
+    return any(_OF_GEM_AT_START.match(name) for name in specifications)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
+    except OSError:
+        return []
 
 
 def _library_inside(interpreter: Interpreter) -> tuple[str, ...]:

@@ -57,3 +57,9 @@ def test_what_is_started_is_the_command() -> None:
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
     }
     assert ahead != started_ahead(command, 128)
+
+
+def test_what_need_not_know_the_memory_is_the_same_for_all() -> None:
+    """Environments of one kind then serve functions of every MemorySize."""
+    ahead = started_ahead(RuntimeCommand(["/bin/ruby", "index"], {"PATH": "/bin"}, {}), None)
+    assert dict(ahead.environ) == {"PATH": "/bin", "LANG": "en_US.UTF-8", "TZ": ":UTC"}

@@ -160,9 +160,9 @@ def test_a_client_that_functions_cannot_reach(folder: Path) -> None:
 def test_what_acts_when_nodejs_starts(folder: Path) -> None:
     """Node.js is started before its function is known, unless that has variables which would come too late."""
     under_test = runtimes(folder, HERE)
-    assert under_test.may_start_ahead({"TZ": "Asia/Tokyo", "STAGE": "prod", "NO_COLOR": "1"})
+    assert under_test.may_start_ahead({"TZ": "Asia/Tokyo", "STAGE": "prod", "NO_COLOR": "1"}, folder, None)
     for name in ("NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "UV_THREADPOOL_SIZE", "SSL_CERT_FILE", "OPENSSL_CONF", "HOME"):
-        assert not under_test.may_start_ahead({"STAGE": "prod", name: "x"})
+        assert not under_test.may_start_ahead({"STAGE": "prod", name: "x"}, folder, None)
 
 
 def test_the_label_of_init_start(folder: Path) -> None:

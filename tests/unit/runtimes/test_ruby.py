@@ -106,3 +106,52 @@ def test_the_nearest_version_stands_in(folder: Path, runtime: str, expected: str
     """Also across a first number; of two that are as near, the newer."""
     under_test = runtimes(folder, HERE, BUILT, fallback="nearest")
     assert asyncio.run(under_test.command(runtime, "a.b", "/task", {})).argv[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "name", ["RUBYOPT", "RUBYLIB", "RUBY_GC_HEAP_INIT_SLOTS", "GEM_PATH", "GEMRC", "HOME", "XDG_A"]
+)
+def test_variables_that_act_when_ruby_starts(folder: Path, name: str) -> None:
+    """Ruby is started before its function is known, unless that has variables which would come too late."""
+    under_test = runtimes(folder, HERE)
+    assert under_test.may_start_ahead({"TZ": "Asia/Tokyo", "GEMINI": "1", "BUNDLE_PATH": "vendor"}, folder, None)
+    assert not under_test.may_start_ahead({"TZ": "Asia/Tokyo", name: "x"}, folder, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "may"),
+    [
+        ("app.rb", True),
+        ("json.rb", True),
+        ("lib/did_you_mean.rb", True),
+        ("rubygems_of_mine.rb", True),
+        ("did_you_mean.rb", False),
+        ("rubygems/defaults/operating_system.rb", False),
+        ("monitor.so", False),
+        ("vendor/bundle/ruby/3.4.0/specifications/json-schema-5.1.0.gemspec", True),
+        ("vendor/bundle/ruby/3.4.0/gems/json-2.10.1/lib/json.rb", True),
+        ("vendor/bundle/ruby/3.4.0/specifications/json-2.10.1.gemspec", False),
+        ("vendor/bundle/ruby/3.2.0/specifications/stringio-3.1.2-x86_64-linux.gemspec", False),
+    ],
+)
+def test_packages_that_act_when_ruby_starts(folder: Path, name: str, may: bool) -> None:
+    """Nor if the package has another of what is loaded by then: a file in a folder of RUBYLIB, or a gem."""
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).touch()
+    assert runtimes(folder, HERE).may_start_ahead({}, folder, None) is may
+
+
+def test_layers_that_act_when_ruby_starts(folder: Path) -> None:
+    """Likewise, where layers have such files."""
+    under_test = runtimes(folder, HERE)
+    for number, (name, may) in enumerate(
+        [
+            ("monitor.rb", True),
+            ("ruby/lib/monitor.rb", False),
+            ("ruby/gems/3.4.0/specifications/logger-1.7.gemspec", False),
+        ]
+    ):
+        layers = folder / str(number)
+        (layers / name).parent.mkdir(parents=True)
+        (layers / name).touch()
+        assert under_test.may_start_ahead({}, folder, LayersAt(layers, "/opt")) is may
