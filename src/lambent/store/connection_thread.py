@@ -1,8 +1,9 @@
 """
-One synchronous connection on one thread, for work of many statements.
+One synchronous connection on one thread.
 
-Through the asynchronous engine each statement is a trip to a thread and back, which costs more than most statements
-do. Here a function runs whole on the thread, in one transaction: one trip. It knows no database.
+Work of many statements runs whole there, in one transaction: one trip to the thread and back, which costs more than
+most statements do. A transaction that takes its decisions on the event loop makes a trip for each of its steps. It
+knows no database.
 """
 
 import asyncio
@@ -40,25 +41,57 @@ class ConnectionThread:
         """
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, work)
 
+    async def step(self, work: Callable[[Connection], _T]) -> _T:
+        """
+        Run `work` on the connection as it is: one step of a transaction, which is somebody's until `undo` or a commit.
+
+        Cancelling the caller does not stop it; what comes next waits for it.
+
+        Raises:
+            RuntimeError: closed.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._step, work)
+
+    async def undo(self) -> None:
+        """Roll back what there is to roll back. Where that fails the connection goes, and the database does it."""
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._undo)
+
     async def close(self) -> None:
         """Wait for the work that was begun, and close the connection. Repeating it is fine."""
         await asyncio.to_thread(self._close)
 
     def _run(self, work: Callable[[Connection], _T]) -> _T:
-        if self._connection is None:
-            self._connection = self._engine.connect()
         try:
-            with self._connection.begin():
-                return work(self._connection)
+            connection = self._connected()
+            with connection.begin():
+                return work(connection)
         except BaseException:
             # Whatever state it is in, the next work gets a new one.
-            connection, self._connection = self._connection, None
-            connection.close()
+            self._drop()
             raise
+
+    def _step(self, work: Callable[[Connection], _T]) -> _T:
+        return work(self._connected())
+
+    def _undo(self) -> None:
+        if self._connection is None:
+            return
+        try:
+            self._connection.rollback()
+        except Exception:
+            self._drop()
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _close(self) -> None:
         self._executor.shutdown()
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._drop()
         self._engine.dispose()

@@ -1,22 +1,20 @@
 """
 The database under the repositories: connections, transactions, and what its failures become.
 
-SQLite in WAL mode with full sync, through SQLAlchemy's async engine. A commit that returned is on disk;
-readers work on their own connections and wait for no writer. Everything that knows the driver is here.
+SQLite in WAL mode with full sync, through SQLAlchemy. A commit that returned is on disk; readers work on connections of
+their own and wait for no writer. Each connection has a thread. Everything that knows the driver is here.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
-import aiosqlite
 from sqlalchemy import URL, Connection, Engine, Executable, Insert, Row, create_engine, event
 from sqlalchemy import exc as sqlalchemy_errors
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from lambent.errors.families import DependencyError
@@ -28,8 +26,8 @@ from lambent.store.uninterrupted import uninterrupted
 BUSY_TIMEOUT_MS = 10_000
 """How long a statement waits for another process's lock. Beyond it the call fails as retryable."""
 
-CONNECTIONS_MAX = 5
-"""One for the writer, the others for readers: each is a thread, and more of them than cores gain nothing."""
+READERS_MAX = 4
+"""Connections that read at once, beside the one that writes: each is a thread, and more than cores gain nothing."""
 
 CONNECTION_WAIT_S = 30.0
 """How long a call waits for a free connection before it fails as retryable."""
@@ -95,13 +93,13 @@ def schema_of(path: Path) -> int:
 class Statements:
     """What may be done inside one transaction. Failures of the database arrive translated."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, thread: ConnectionThread) -> None:
+        self._thread = thread
 
     async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[AnyRow]:
         """Return all rows of a query."""
         with _translated():
-            return (await self._connection.execute(statement, parameters)).all()
+            return await self._thread.step(lambda connection: connection.execute(statement, parameters).all())
 
     async def change(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
@@ -116,14 +114,16 @@ class Statements:
             Conflict: a constraint of the tables refused it.
         """
         with _translated():
-            result = await self._connection.execute(statement, parameters)
-            return cast("CursorResult[Any]", result).rowcount
+            return await self._thread.step(
+                lambda connection: cast("CursorResult[Any]", connection.execute(statement, parameters)).rowcount
+            )
 
     async def insert(self, statement: Insert) -> int:
         """Insert one row into a table with a serial number; return the number."""
         with _translated():
-            result = await self._connection.execute(statement)
-            key = cast("CursorResult[Any]", result).inserted_primary_key
+            key = await self._thread.step(
+                lambda connection: cast("CursorResult[Any]", connection.execute(statement)).inserted_primary_key
+            )
         assert key is not None
         return int(key[0])
 
@@ -140,25 +140,14 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        engine = create_async_engine(
-            URL.create("sqlite+aiosqlite", database=str(path)),
-            async_creator=self._connect,
-            pool_size=CONNECTIONS_MAX,
-            max_overflow=0,
-            pool_timeout=CONNECTION_WAIT_S,
-            # Every way out of a transaction below ends it; a rollback on return would be one more trip for nothing.
-            pool_reset_on_return=None,
-        )
-        event.listen(engine.sync_engine, "begin", _begin)
-        self._engine = engine
-        self._writing = engine.execution_options(**{_MODE: "BEGIN IMMEDIATE"})
-        self._reading = engine.execution_options(**{_MODE: "BEGIN"})
-        self._glancing = engine.execution_options(**{_MODE: None})
         # For fairness, not for correctness: BEGIN IMMEDIATE serialises writers, over processes as well. But SQLite lets
         # waiting writers poll with growing pauses, first served whoever wakes at the right moment; here they queue.
         self._turn = asyncio.Lock()
-        self._applying = ConnectionThread("store-apply", self._engine_of("BEGIN IMMEDIATE"))
-        self._looking = ConnectionThread("store-look", self._engine_of("BEGIN"))
+        self._writer = ConnectionThread("store-write", self._engine_of("BEGIN IMMEDIATE"))
+        self._readers: list[ConnectionThread] = []
+        self._idle: list[ConnectionThread] = []
+        """Readers that nobody has; the one that was used last is taken first."""
+        self._free = asyncio.Semaphore(READERS_MAX)
 
     async def __aenter__(self) -> "Database":
         return self
@@ -168,9 +157,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections. Repeating it is fine."""
-        await self._applying.close()
-        await self._looking.close()
-        await self._engine.dispose()
+        for thread in (self._writer, *self._readers):
+            await thread.close()
 
     @asynccontextmanager
     async def write(self, committed: Callable[[], None] | None = None) -> AsyncIterator[Statements]:
@@ -185,38 +173,29 @@ class Database:
             DependencyError: the database failed, or another process kept it locked.
         """
         async with self._turn:
-            with _translated():
-                connection = await self._writing.connect()
             try:
-                try:
-                    with _translated():
-                        await connection.begin()
-                    yield Statements(connection)
-                except BaseException:
-                    await uninterrupted(_quietly(connection.rollback()))
-                    raise
-                await uninterrupted(self._commit(connection, committed))
-            finally:
-                await uninterrupted(_quietly(connection.close()))
+                with _translated():
+                    await self._writer.step(Connection.begin)
+                yield Statements(self._writer)
+            except BaseException:
+                await uninterrupted(self._writer.undo())
+                raise
+            await uninterrupted(self._commit(committed))
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Statements]:
         """Open a transaction that reads one state of the database and waits for no writer."""
-        with _translated():
-            connection = await self._reading.connect()
-        try:
-            with _translated():
-                await connection.begin()
-            yield Statements(connection)
-        finally:
-            # One step: a cancellation between the two would keep the connection from the others for ever.
-            await uninterrupted(self._undo_and_close(connection))
+        async with self._reader() as reader:
+            try:
+                with _translated():
+                    await reader.step(Connection.begin)
+                yield Statements(reader)
+            finally:
+                await uninterrupted(reader.undo())
 
     async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[AnyRow]:
-        """Return the rows of one query. A single statement is a snapshot by itself, so it needs no BEGIN."""
-        with _translated():
-            async with self._glancing.connect() as connection:
-                return (await connection.execute(statement, parameters)).all()
+        """Return the rows of one query."""
+        return await self.look(lambda connection: connection.execute(statement, parameters).all())
 
     async def apply(self, work: Callable[[Connection], _T]) -> _T:
         """
@@ -226,31 +205,53 @@ class Database:
         """
         async with self._turn:
             with _translated():
-                return await uninterrupted(self._applying.run(work))
+                return await uninterrupted(self._writer.run(work))
 
     async def look(self, work: Callable[[Connection], _T]) -> _T:
         """Run a function of many queries on a thread, on one state of the database; it waits for no writer."""
-        with _translated():
-            return await self._looking.run(work)
+        async with self._reader() as reader:
+            with _translated():
+                # To its end: whoever has the connection next would wait for it, and not know why.
+                return await uninterrupted(reader.run(work))
 
-    @staticmethod
-    async def _undo_and_close(connection: AsyncConnection) -> None:
-        await _quietly(connection.rollback())
-        await _quietly(connection.close())
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[ConnectionThread]:
+        """
+        Have a connection that reads.
 
-    @staticmethod
-    async def _commit(connection: AsyncConnection, committed: Callable[[], None] | None) -> None:
+        Raises:
+            DependencyError: none became free in time.
+        """
+        try:
+            # Nearly always one is free, and a timer would cost more than taking it.
+            async with asyncio.timeout(CONNECTION_WAIT_S if self._free.locked() else None):
+                await self._free.acquire()
+        except TimeoutError:
+            raise DependencyError(f"no free connection within {CONNECTION_WAIT_S:.0f} s", retryable=True) from None
+        try:
+            if not self._idle:
+                self._idle.append(ConnectionThread("store-read", self._engine_of("BEGIN")))
+                self._readers.append(self._idle[-1])
+            reader = self._idle.pop()
+            try:
+                yield reader
+            finally:
+                self._idle.append(reader)
+        finally:
+            self._free.release()
+
+    async def _commit(self, committed: Callable[[], None] | None) -> None:
         try:
             with _translated():
-                await connection.commit()
+                await self._writer.step(Connection.commit)
         except BaseException:
-            await _quietly(connection.rollback())
+            await self._writer.undo()
             raise
         if committed is not None:
             committed()
 
     def _engine_of(self, begin: str) -> Engine:
-        """Return an engine for a `ConnectionThread`."""
+        """Return an engine for one connection whose transactions begin like that."""
         engine = create_engine(
             URL.create("sqlite", database=str(self._path)),
             creator=self._open,
@@ -259,12 +260,6 @@ class Database:
         )
         event.listen(engine, "begin", _begin)
         return engine
-
-    def _connect(self, *_: object, **__: object) -> "_Driver":
-        driver = _Driver(self._open, iter_chunk_size=64)
-        # A connection that was never closed must not keep the process from ending.
-        driver._thread.daemon = True
-        return driver
 
     def _open(self) -> sqlite3.Connection:
         """Open one connection, on the thread that will serve it."""
@@ -288,90 +283,9 @@ class Database:
         return connection
 
 
-class _Cursor(aiosqlite.Cursor):
-    """
-    A cursor that executes and fetches in one trip to the connection's thread.
-
-    The driver's own takes four (make, execute, fetch, close), each two thread switches; all our results are
-    read whole anyway.
-    """
-
-    def __init__(self, connection: "_Driver") -> None:
-        super().__init__(connection, cast(sqlite3.Cursor, None))
-        self._fetched: list[Any] = []
-
-    async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> "_Cursor":
-        await self._on_thread(self._execute_and_fetch, sql, parameters)
-        return self
-
-    async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> "_Cursor":
-        await self._on_thread(self._execute_many, sql, parameters)
-        return self
-
-    async def fetchall(self) -> Iterable[sqlite3.Row]:
-        rows, self._fetched = self._fetched, []
-        return rows
-
-    async def close(self) -> None:
-        # The statement was read to its end, which is all that closing would do.
-        return
-
-    @property
-    def description(self) -> Any:
-        return None if self._cursor is None else self._cursor.description
-
-    async def _on_thread(self, work: Callable[[str, Any], None], sql: str, parameters: Any) -> None:
-        await self._execute(work, sql, parameters)  # type: ignore[no-untyped-call]
-
-    def _execute_and_fetch(self, sql: str, parameters: Any) -> None:
-        self._cursor = self._conn._conn.cursor()
-        self._cursor.execute(sql, parameters or ())
-        if self._cursor.description is not None:
-            self._fetched = self._cursor.fetchall()
-
-    def _execute_many(self, sql: str, parameters: Any) -> None:
-        self._cursor = self._conn._conn.cursor()
-        self._cursor.executemany(sql, parameters)
-
-
-class _Driver(aiosqlite.Connection):
-    """The driver's connection, without trips to its thread that change nothing, and with one that ends in order."""
-
-    _stopped: "asyncio.Future[Any] | None" = None
-
-    def cursor(self) -> Any:
-        return _Cursor(self)
-
-    async def rollback(self) -> None:
-        if self._conn.in_transaction:
-            await super().rollback()
-
-    def stop(self) -> "asyncio.Future[Any] | None":
-        self._stopped = super().stop()
-        return self._stopped
-
-    async def _connect(self) -> aiosqlite.Connection:
-        # Left half-way, the file would stay open, and the thread would speak to an event loop that may be gone.
-        try:
-            return await uninterrupted(self._connect_or_stop())
-        except asyncio.CancelledError:
-            await uninterrupted(self.close())
-            raise
-
-    async def _connect_or_stop(self) -> aiosqlite.Connection:
-        try:
-            return await super()._connect()
-        except BaseException:
-            if self._stopped is not None:
-                await self._stopped
-            raise
-
-
 def _begin(connection: Connection) -> None:
     """Send the BEGIN that the connection's options ask for, in place of the driver's."""
-    begin = connection.get_execution_options()[_MODE]
-    if begin is not None:
-        connection.exec_driver_sql(begin)
+    connection.exec_driver_sql(connection.get_execution_options()[_MODE])
 
 
 @contextmanager
@@ -381,8 +295,6 @@ def _translated() -> Iterator[None]:
         yield
     except sqlalchemy_errors.IntegrityError as error:
         raise Conflict(str(error.orig)) from error
-    except sqlalchemy_errors.TimeoutError as error:
-        raise DependencyError(f"no free connection within {CONNECTION_WAIT_S:.0f} s", retryable=True) from error
     except sqlalchemy_errors.DBAPIError as error:
         raise _failure(error.orig) from error
     except sqlite3.Error as error:
@@ -397,11 +309,3 @@ def _failure(error: BaseException | None) -> DependencyError:
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return CorruptDatabase(f"database: {error}")
     return DependencyError(f"database: {error}", retryable=code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
-
-
-async def _quietly(step: Coroutine[Any, Any, None]) -> None:
-    """Run a step of tidying up. A failure of it is dropped: the connection is then closed, and SQLite rolls back."""
-    try:
-        await step
-    except (sqlalchemy_errors.SQLAlchemyError, sqlite3.Error):
-        return
