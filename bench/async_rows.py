@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from bench.load import build_request, invoke_request, run_load
 from bench.processes import shown
 from bench.table import Bound, Line, milliseconds
-from bench.targets import EVENT, FUNCTIONS_PATH, Target, TargetFailed, lambent, wait_for
-from bench.yardsticks import interleave, start_echo
+from bench.targets import EVENT, FUNCTIONS_PATH, Target, TargetFailed, lambent, scratch_folder, wait_for
+from bench.yardsticks import interleave, start_durable_echo, start_echo
 
 if TYPE_CHECKING:
     from bench.rows import Plan
@@ -37,25 +37,33 @@ def measure_accept(plan: "Plan") -> list[Line]:
         run_load(url, [request], concurrency=_CLIENTS, count=400)
         return lambda: run_load(url, [request], concurrency=_CLIENTS, count=800).per_second
 
-    with lambent(plan.runtime) as target, start_echo() as echo:
-        plan.say(f"  yardstick: {shown(echo.command)}")
+    with (
+        scratch_folder() as folder,
+        lambent(plan.runtime) as target,
+        start_echo() as echo,
+        start_durable_echo(folder / "events.db") as durable,
+    ):
+        plan.say(f"  yardsticks: {shown(echo.command)}; {shown(durable.command)}")
         # One of them runs all the time: what is measured is taking events, not working them off.
         target.create(["bench-sleep"], "app.sleep")
         _reserve(target, "bench-sleep", 1)
-        measured, by_echo = interleave(
+        samples = interleave(
             sampler(target.url, _event(target.url, "bench-sleep")),
+            sampler(durable.url, invoke_request(durable.url, "bench-sleep", EVENT)),
             sampler(echo.url, invoke_request(echo.url, "bench-sleep", EVENT)),
             rounds=plan.rounds,
         )
-    accepted, echoed = statistics.median(measured), statistics.median(by_echo)
+    accepted, stored, echoed = (statistics.median(sample) for sample in samples)
+    what = f"events accepted (202, on disk), {_CLIENTS} clients"
     return [
         Line(
-            f"events accepted (202, on disk), {_CLIENTS} clients",
+            what,
             f"{accepted:.0f} /s",
-            f"{echoed:.0f} /s, uvicorn echo",
-            accepted / echoed,
+            f"{stored:.0f} /s, uvicorn and SQLite",
+            accepted / stored,
             required=Bound(0.4, is_upper=False),
-        )
+        ),
+        Line(f"{what}, against bare uvicorn", f"{accepted:.0f} /s", f"{echoed:.0f} /s, echo", accepted / echoed),
     ]
 
 

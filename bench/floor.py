@@ -3,20 +3,24 @@ The floor relay: the least program that does the job, and the yardstick of every
 
 A raw ASGI application under uvicorn hands the body of a POST to a runtime that waits in a bare Runtime API and answers
 with what comes back. The runtimes are the official Python client. There is no sandbox, no routing, no validation, no
-log, no limit and no recovery: whoever adds those pays the distance to this program. With `--echo` there is no runtime.
+log, no limit and no recovery: whoever adds those pays the distance to this program. With `--echo` there is no runtime,
+and with `--store` none either: each body is on disk before it is answered, in one commit with the others that wait.
 
 It prints `ready http://127.0.0.1:<port>` once every runtime has asked for its first event.
 """
 
 import argparse
 import asyncio
+import functools
 import os
 import signal
 import socket
+import sqlite3
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections import deque
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import uvicorn
@@ -153,6 +157,52 @@ async def echo_application(scope: Message, receive: Receive, send: Send) -> None
     await _respond(send, 200, await _read_body(receive))
 
 
+class DurableEcho:
+    """
+    Answers each request with its own body once SQLite has it: the least that taking an event durably can cost.
+
+    What comes while a commit is under way shares the next. One table of bodies, the journal and sync of Lambent's.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._committing: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        body = await _read_body(receive)
+        stored = asyncio.get_running_loop().create_future()
+        self._waiting.append((body, stored))
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit())
+        await stored
+        await _respond(send, 202, body)
+
+    async def _commit(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            taken, self._waiting = self._waiting, []
+            await loop.run_in_executor(self._thread, self._store, [(body,) for body, _ in taken])
+            for _, stored in taken:
+                stored.set_result(None)
+        self._committing = None
+
+    @functools.cached_property
+    def _connection(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        connection.executescript(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+            "CREATE TABLE events (sequence INTEGER PRIMARY KEY, body BLOB);"
+        )
+        return connection
+
+    def _store(self, rows: list[tuple[bytes]]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.executemany("INSERT INTO events (body) VALUES (?)", rows)
+        self._connection.execute("COMMIT")
+
+
 async def stream_application(scope: Message, receive: Receive, send: Send) -> None:
     """Answer every request with as many pieces of 64 KiB as its body says: bare uvicorn, sending as fast as it may."""
     pieces = int(await _read_body(receive))
@@ -188,8 +238,10 @@ async def _serve(options: argparse.Namespace) -> None:
     listener = socket.create_server(("127.0.0.1", options.port), backlog=1024)
     runtimes: list[Process] = []
     application: Any = stream_application if options.stream else echo_application
+    if options.store:
+        application = DurableEcho(options.store)
     try:
-        if not options.echo and not options.stream:
+        if not (options.echo or options.stream or options.store):
             relay = Relay(options.runtimes)
             application = relay_application(relay)
             runtimes = await _start_runtimes(relay, options)
@@ -222,14 +274,16 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 picks a free one")
     parser.add_argument("--echo", action="store_true", help="no runtime: answer each request with its own body")
     parser.add_argument("--stream", action="store_true", help="no runtime: answer with pieces, as many as asked for")
+    parser.add_argument("--store", help="no runtime: answer once the body is in this new SQLite file")
     parser.add_argument("--runtimes", type=int, default=1, help="runtime processes to start")
     parser.add_argument("--client", help="folder that holds the installed awslambdaric")
     parser.add_argument("--interpreter", help="Python that runs the function")
     parser.add_argument("--task-root", help="folder of the function")
     parser.add_argument("--handler", default="app.hello", help="module.function")
     options = parser.parse_args()
-    if not options.echo and not options.stream and not (options.client and options.interpreter and options.task_root):
-        parser.error("--client, --interpreter and --task-root are needed unless --echo or --stream is given")
+    has_no_runtime = options.echo or options.stream or options.store
+    if not has_no_runtime and not (options.client and options.interpreter and options.task_root):
+        parser.error("--client, --interpreter and --task-root are needed unless there is no runtime")
     # Before uvicorn installs its own handlers a signal must still unwind, or the runtimes would outlive this process.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

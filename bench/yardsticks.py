@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from bench.processes import ROOT, Server
 
@@ -99,3 +100,8 @@ def start_stream() -> Server:
 def start_echo() -> Server:
     """Start bare uvicorn that answers each request with its own body; the caller stops it."""
     return _start(["--echo"])
+
+
+def start_durable_echo(file: Path) -> Server:
+    """Start bare uvicorn that answers each request once its body is in a new SQLite file; the caller stops it."""
+    return _start(["--store", str(file)])
