@@ -18,14 +18,17 @@ from lambent.domain.quotas import Quotas
 from lambent.errors.families import ApiError
 from lambent.event_sources.sqs import SqsSource
 from lambent.event_sources.supervisor import Supervisor
+from lambent.neighbours.client import Neighbours
 from lambent.services.lambda_.event_source_mappings import EventSourceMappings
 from lambent.services.operation import collect_handlers
 from lambent.services.sqs import SimpleQueues
+from lambent.services.sqs.elsewhere import QueuesElsewhere
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import QueueKind, QueueName
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
 from lambent.store.queue import DurableEventQueue
+from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -53,13 +56,15 @@ class Bench:
         self.store = FunctionRepository(database)
         payloads = FileBlobs(self._folder / "payloads")
         self.events = await self._opened.enter_async_context(DurableEventQueue(database, payloads, self.clock))
+        self.elsewhere = QueuesElsewhere(self.neighbours())
         self.queues = SimpleQueues(
-            self.events, self.clock, bytes(32), receivers_max=4, purge_wait_s=0, recreate_wait_s=0
+            self.events, self.clock, bytes(32), self.elsewhere, receivers_max=4, purge_wait_s=0, recreate_wait_s=0
         )
         self.dispatcher = Dispatcher(self.store, self.fleet, self.fleet, self.quotas, self.clock)  # type: ignore[arg-type]
         self.source = SqsSource(
             self.events,
             self.queues.sources,
+            self.elsewhere,
             self.queues.handles,
             self.store,
             self.dispatcher,
@@ -78,6 +83,10 @@ class Bench:
         self._loops: set[asyncio.Task[None]] = set()
         if follows:
             self.follow()
+
+    def neighbours(self) -> Neighbours:
+        """Return the other services: none."""
+        return no_neighbours(self._folder, self.clock)
 
     def follow(self) -> None:
         """Have somebody follow the mappings, as a server does."""

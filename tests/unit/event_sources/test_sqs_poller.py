@@ -68,7 +68,7 @@ def fail_on(monkeypatch: pytest.MonkeyPatch, poison: str) -> None:
             raise RecursionError("a mistake of ours")
         return unpack(body, attributes)
 
-    monkeypatch.setattr("lambent.event_sources.sqs_poller.unpack", unpack_or_fail)
+    monkeypatch.setattr("lambent.event_sources.sqs_own.unpack", unpack_or_fail)
 
 
 def test_a_message_reaches_its_function_and_is_gone(tmp_path: Path) -> None:
@@ -636,7 +636,7 @@ def test_what_was_read_and_never_begun_is_given_back_in_time(tmp_path: Path) -> 
         gate = Gate(bench)
         await read_ahead(bench, gate)
         (poller,) = bench.source._pollers.values()
-        read = [batch for batches in poller._ready for batch in batches]
+        read = [batch for batches in poller._unbegun._ready for batch in batches]
         assert read
         settle, given_back = bench.events.settle, set()
 
@@ -651,7 +651,7 @@ def test_what_was_read_and_never_begun_is_given_back_in_time(tmp_path: Path) -> 
         assert not given_back
         await bench.until(lambda: {one.receipt for batch in read for one in batch.records} <= given_back, step_s=0.25)
         assert bench.clock.monotonic() < begin_by + 10
-        assert not any(batches[0] in read for batches in poller._ready)
+        assert not any(batches[0] in read for batches in poller._unbegun._ready)
         gate.is_open = True
         gate.let_all_go()
         await bench.until_depth(0, 0, 0, step_s=0.1)
