@@ -284,9 +284,8 @@ class SqsPoller:
         async with self._queue.claim(wanted, lease_s, bytes_max) as claimed:
             self._is_waiting = False
             self._failures = 0
-            is_stale = mapping is not self.mapping and self._queue.tells
-            if self._is_stopped or is_stale:
-                # It was read for settings that hold no more. Who waits long for messages has them for those that hold.
+            if self._is_stopped or self._has_changed(mapping):
+                # It was read for settings that hold no more.
                 await self._runs.give_back([message.receipt for message in claimed.messages])
                 return
             self._take(claimed.messages, Lease.of(claimed.at, lease_s, 0, timeout_s))
@@ -296,6 +295,14 @@ class SqsPoller:
             if claimed.next_due_s is not None:
                 shared.ring_in(self.name, claimed.next_due_s)
         self._begin_ready()
+
+    def _has_changed(self, mapping: EventSourceMapping) -> bool:
+        """Say whether what was read under older settings is of no use under those that hold now."""
+        if mapping is self.mapping:
+            return False
+        # Who waits long for messages has them for new settings, too: to give them back counts as a receive. Their time
+        # was measured for the function.
+        return self._queue.tells or mapping.function_arn != self.mapping.function_arn
 
     async def _wanted(self) -> int:
         """Return how many messages to read now."""

@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import pytest
@@ -42,6 +42,9 @@ def queue_arn(name: str, account: str = SCOPE.account) -> str:
 class Bench:
     """A store, queues, and what reads them, which can end and come again."""
 
+    is_elsewhere = False
+    """Whether queues are at another server."""
+
     def __init__(self, folder: Path, batches_max: int) -> None:
         self._folder = folder
         self._batches_max = batches_max
@@ -56,7 +59,7 @@ class Bench:
         self.store = FunctionRepository(database)
         payloads = FileBlobs(self._folder / "payloads")
         self.events = await self._opened.enter_async_context(DurableEventQueue(database, payloads, self.clock))
-        self.elsewhere = QueuesElsewhere(self.neighbours())
+        self.elsewhere = QueuesElsewhere(await self._neighbours())
         self.queues = SimpleQueues(
             self.events, self.clock, bytes(32), self.elsewhere, receivers_max=4, purge_wait_s=0, recreate_wait_s=0
         )
@@ -84,9 +87,19 @@ class Bench:
         if follows:
             self.follow()
 
-    def neighbours(self) -> Neighbours:
+    async def _neighbours(self) -> Neighbours:
         """Return the other services: none."""
         return no_neighbours(self._folder, self.clock)
+
+    @property
+    def kept_by(self) -> DurableEventQueue:
+        """What keeps the queues that mappings read."""
+        return self.events
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether something is on its way to disk."""
+        return self.events._committing is not None
 
     def follow(self) -> None:
         """Have somebody follow the mappings, as a server does."""
@@ -237,13 +250,13 @@ class Bench:
 
     async def depth(self, queue: str = "q") -> tuple[int, int, int]:
         """Return how many messages are visible, hidden and delayed."""
-        found = (await self.events.depth([name := QueueName(SCOPE, QueueKind.SQS, queue)]))[name]
+        found = (await self.kept_by.depth([name := QueueName(SCOPE, QueueKind.SQS, queue)]))[name]
         return found.waiting, found.in_flight, found.delayed
 
     async def _step(self, step_s: float) -> None:
         self.check()
         # Time stands still while something is on its way to disk: leases would run out on a busy machine.
-        if self.events._committing is None:
+        if not self.is_writing:
             self.clock.advance(step_s)
         await asyncio.sleep(0.002)
 
@@ -262,7 +275,7 @@ class Bench:
     async def rest(self) -> None:
         """Wait until nothing goes on any more."""
         async with asyncio.timeout(20):
-            while any(not task.done() for task in self.tasks) or self.events._committing is not None:
+            while any(not task.done() for task in self.tasks) or self.is_writing:
                 await self._step(0)
 
     async def pass_time(self, seconds: float, step_s: float = 0.25) -> None:
@@ -273,14 +286,32 @@ class Bench:
             passed += step_s
 
 
+class Tell(Protocol):
+    """Runs a story on a bench of its own."""
+
+    def __call__(
+        self,
+        folder: Path,
+        story: Callable[[Bench], Awaitable[None]],
+        *,
+        batches_max: int = 50,
+        follows: bool = True,
+    ) -> None: ...
+
+
 def tell(
-    folder: Path, story: Callable[[Bench], Awaitable[None]], *, batches_max: int = 50, follows: bool = True
+    folder: Path,
+    story: Callable[[Bench], Awaitable[None]],
+    *,
+    batches_max: int = 50,
+    follows: bool = True,
+    kind: type[Bench] = Bench,
 ) -> None:
     """Run a story on a bench of its own."""
     make_sqlite(folder / "state.db")
 
     async def run() -> None:
-        bench = Bench(folder, batches_max)
+        bench = kind(folder, batches_max)
         await bench.open(follows=follows)
         try:
             await story(bench)
