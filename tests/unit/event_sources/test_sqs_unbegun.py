@@ -52,6 +52,7 @@ def test_a_window_may_end_as_late_as_the_queue_allows(
         await bench.send("a")
         await bench.until_depth(0, 1, 0)
         await bench.pass_time(window_s + 1, step_s=0.5)
+        await bench.until(lambda: bench.fleet.ran)
         assert bench.bodies() == [["a"]]
 
     tell(tmp_path, story)
