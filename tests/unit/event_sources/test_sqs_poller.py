@@ -41,7 +41,7 @@ def test_provisioned_pollers_begin_with_what_they_may(tell: Tell, tmp_path: Path
 
     async def story(bench: Bench) -> None:
         await bench.function()
-        await bench.queue()
+        await bench.queue(VisibilityTimeout="3600")
         await bench.send(*(str(number) for number in range(40)))
         gate = Gate(bench)
         await bench.mapping(BatchSize=1, ProvisionedPollerConfig={"MinimumPollers": 2, "MaximumPollers": 3})
