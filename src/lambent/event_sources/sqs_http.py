@@ -37,6 +37,9 @@ Requests for one mapping at once: receives after one that was full, and deletion
 each other.
 """
 
+_LEAST_S = 1.0
+"""Between receives that brought nothing: a server that keeps nobody waiting is not asked all the time. Assumed."""
+
 _ROOM_AGAIN_S = 0.05
 """Between looks whether there is room for an answer, where other mappings hold what may be held. Assumed."""
 
@@ -70,6 +73,7 @@ class HttpQueue:
         shared, held = self._shared, _Held(self._shared)
         try:
             try:
+                began = shared.clock.monotonic()
                 with shared.waiting():
                     first = await self._receive(min(wanted, BATCH_MAX), WAIT_S, lease_s)
                 at = shared.clock.monotonic()
@@ -80,6 +84,9 @@ class HttpQueue:
                 # It may have been deleted, or be elsewhere now.
                 self._found = None
                 raise _translated(error) from error
+            if not messages and (left_s := began + _LEAST_S - shared.clock.monotonic()) > 0:
+                with shared.waiting():
+                    await shared.clock.sleep(left_s)
             yield Claimed(messages, at, is_drained=False)
         finally:
             held.release()
@@ -194,7 +201,8 @@ class _HttpMessage(msgspec.Struct, frozen=True):
     def group(self) -> str | None:
         # On a standard queue it orders nothing.
         attributes = self.raw.get("Attributes")
-        return attributes.get("MessageGroupId") if self.is_fifo and isinstance(attributes, dict) else None
+        group = attributes.get("MessageGroupId") if self.is_fifo and isinstance(attributes, dict) else None
+        return group if isinstance(group, str) else None
 
     @property
     def size_bytes(self) -> int:

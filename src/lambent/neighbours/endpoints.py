@@ -79,7 +79,7 @@ class Endpoints:
     def elsewhere(self) -> dict[str, str]:
         """Return what becomes of the services that have a URL, in words."""
         return {
-            name: f"passed on to {url}" if name != _QUEUES else describe_queues(url)
+            name: f"passed on to {url}" if name != _QUEUES else _describe_queues(url)
             for name, url in sorted(self._table.items())
             if url != "none"
         }
@@ -87,10 +87,10 @@ class Endpoints:
     def about(self) -> list[str]:
         """Return lines for the start: on what the table does beside passing requests on."""
         url = self._table.get(_QUEUES)
-        return [] if url is None else [describe_queues(url)]
+        return [] if url is None else [_describe_queues(url)]
 
 
-def describe_queues(url: str) -> str:
+def _describe_queues(url: str) -> str:
     """Return a line on a server that has more queues, for the start and for `lambent doctor`."""
     return f"event source mappings of queues that this server does not have read them at {url}"
 

@@ -53,6 +53,8 @@ class There:
         self._is_named = is_named
         self.handlers: Mapping[str, Callable[[Caller, Any], Awaitable[Any]]] = {}
         self.is_away = False
+        self.is_hasty = False
+        """Whether it keeps no receiver waiting."""
         self.asked: list[tuple[str, dict[str, Any]]] = []
         """Each request: action and members."""
         self.says: dict[str, Answer] = {}
@@ -70,6 +72,8 @@ class There:
             raise NeighbourUnavailable("sqs: nobody is there")
         if (said := self.says.pop(action, None)) is not None:
             return said
+        if self.is_hasty and "WaitTimeSeconds" in wanted:
+            wanted["WaitTimeSeconds"] = 0
         try:
             answer = await self.handlers[action](_caller(scope), wanted)
         except ApiError as error:

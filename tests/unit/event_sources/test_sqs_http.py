@@ -46,6 +46,22 @@ def test_a_mapping_at_rest_waits_there(tmp_path: Path) -> None:
     tell_there(tmp_path, story)
 
 
+def test_a_server_that_keeps_nobody_waiting_is_asked_once_a_second(tmp_path: Path) -> None:
+    """Whatever it makes of WaitTimeSeconds."""
+
+    async def story(bench: ElsewhereBench) -> None:
+        bench.there.is_hasty = True
+        await bench.function()
+        await bench.queue()
+        await bench.mapping()
+        await bench.pass_time(10)
+        assert 5 <= bench.there.count("ReceiveMessage") <= 11
+        await bench.send("a")
+        await bench.until_depth(0, 0, 0, step_s=0.25)
+
+    tell_there(tmp_path, story)
+
+
 def test_a_full_answer_is_followed_by_many(tmp_path: Path) -> None:
     """A batch of thousands takes receives of ten, some at once; as many deletions follow."""
 
@@ -234,6 +250,7 @@ def test_one_message_that_nobody_understands_stops_nothing(tmp_path: Path) -> No
             message(3, "b", Body="b-1", MessageAttributes={"x": {"DataType": "Binary", "BinaryValue": "?"}}),
             message(4, "c", Body="c-1"),
             {"Body": "without an id"},
+            {**message(6, "e"), "Attributes": {"MessageGroupId": ["e"]}},
             message(5, "d", Body="d-1", MessageAttributes={"x": {"DataType": "String", "StringValue": "y"}}),
         ]
         bench.there.says["ReceiveMessage"] = Answer(200, msgspec.json.encode({"Messages": messages}), has_length=False)

@@ -189,7 +189,7 @@ class EventSourceMappings:
         try:
             queue = await self._queues.find(arn, scope, configuration.role, is_elsewhere=is_elsewhere)
         except Refused as error:
-            # Assumed: as with a queue that is not there (test_event_source_mappings_elsewhere).
+            # Assumed: as with a queue that is not there (test_sqs_http).
             raise InvalidParameterValueException(
                 f"Error occurred while {error.action}. SQS Error Code: {error.code}. SQS Error Message: {error.text}"
             ) from None

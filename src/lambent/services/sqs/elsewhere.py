@@ -29,6 +29,9 @@ ANSWER_MAX_BYTES = 32 << 20
 _SILENCE_S = 10.0
 """How long a server may say nothing beyond what it was asked to wait. Assumed."""
 
+_TEXT_MAX = 1_000
+"""Characters of a server's error that are passed on."""
+
 _MISSING = frozenset({"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 
@@ -225,7 +228,8 @@ async def _said(action: str, answer: Incoming) -> dict[str, Any]:
         raise NeighbourUnavailable(f"sqs: {action}: the neighbour answers {answer.status}, {_short(body)}")
     if answer.status != 200:
         code = str(said.get("__type") or answer.status).rpartition("#")[2]
-        raise Refused(action, code, str(said.get("message") or said.get("Message") or ""))
+        text = str(said.get("message") or said.get("Message") or "")
+        raise Refused(action, code[:100], text[:_TEXT_MAX])
     return said
 
 
