@@ -10,7 +10,7 @@ from bench.load import build_request, run_load
 from bench.processes import cpu_ns, memory_bytes
 from bench.sqs_rows import Caller
 from bench.table import Bound, Line, mebibytes, milliseconds
-from bench.targets import Target, lambent, wait_for
+from bench.targets import Target, lambent, start_elasticmq, wait_for
 
 if TYPE_CHECKING:
     from bench.rows import Plan
@@ -21,6 +21,10 @@ _HIDDEN = {"VisibilityTimeout": "300"}
 """Longer than the functions' timeout."""
 _PAUSE_S = 0.05
 _TRIGGER_MAX_S = 0.015
+_TRIGGER_HTTP_MAX_S = 0.060
+_RESTING_HTTP_CPU_MAX_PERCENT = 0.5
+_WAIT_S = 20
+"""How long a receive waits at a server."""
 _BACKLOG = 10_000
 _AT_ONCE = 8
 """Synchronous clients that the drain is held against."""
@@ -31,28 +35,8 @@ _RESTING_MAX_BYTES = 60 << 20
 
 def measure_trigger(plan: "Plan") -> list[Line]:
     """Send messages one by one to a queue whose function waits; each handler notes when it starts."""
-    count = plan.rounds * 10
     with lambent(plan.runtime) as target:
-        target.create(["bench-stamp"], "app.stamp_records")
-        call = Caller(target.url)
-        call("CreateQueue", QueueName="triggers", Attributes=_HIDDEN)
-        _map(target, "triggers", "bench-stamp")
-        for number in range(-20, 0):
-            call("SendMessage", QueueUrl="triggers", MessageBody=str(number))
-            time.sleep(_PAUSE_S)
-        sent = []
-        for number in range(count):
-            time.sleep(_PAUSE_S)
-            sent.append(time.time())
-            call("SendMessage", QueueUrl="triggers", MessageBody=str(number))
-        started: dict[int, float] = {}
-
-        def all_told() -> bool:
-            started.update(stamps(target, "bench-stamp"))
-            return set(started) >= set(range(count))
-
-        wait_for(all_told, "the log of all messages")
-    trigger_s = statistics.median(started[number] - sent[number] for number in range(count))
+        trigger_s = _trigger_s(target, target.url, plan.rounds * 10)
     return [
         Line(
             "SQS trigger: SendMessage to the handler's start, p50",
@@ -62,6 +46,57 @@ def measure_trigger(plan: "Plan") -> list[Line]:
             required_text="under 15 ms",
         )
     ]
+
+
+def measure_trigger_http(plan: "Plan") -> list[Line]:
+    """Do the same with a queue of another server; then let its mapping rest, for longer than a receive waits there."""
+    with start_elasticmq() as there, lambent(plan.runtime, "--neighbour", f"sqs={there.url}") as target:
+        trigger_s = _trigger_s(target, there.url, plan.rounds * 10)
+        time.sleep(3)
+        before_ns, begin = cpu_ns(target.server.pid), time.monotonic()
+        time.sleep(max(plan.rest_s, _WAIT_S + 1))
+        percent = (cpu_ns(target.server.pid) - before_ns) / 1e7 / (time.monotonic() - begin)
+    return [
+        Line(
+            "SQS trigger over HTTP: SendMessage to ElasticMQ to the handler's start, p50",
+            milliseconds(trigger_s),
+            "-",
+            is_met=trigger_s < _TRIGGER_HTTP_MAX_S,
+            required_text="under 60 ms",
+        ),
+        Line(
+            "one mapping over HTTP at rest, the whole server",
+            f"{percent:.2f} % CPU",
+            "-",
+            is_met=percent < _RESTING_HTTP_CPU_MAX_PERCENT,
+            required_text="under 0.5 % CPU",
+        ),
+    ]
+
+
+def _trigger_s(target: Target, queues_url: str, count: int) -> float:
+    """Return the median of the time from a send to its handler's start."""
+    target.create(["bench-stamp"], "app.stamp_records")
+    call = Caller(queues_url)
+    call("CreateQueue", QueueName="triggers", Attributes=_HIDDEN)
+    queue = f"{queues_url}/000000000000/triggers"
+    _map(target, "triggers", "bench-stamp")
+    for number in range(-20, 0):
+        call("SendMessage", QueueUrl=queue, MessageBody=str(number))
+        time.sleep(_PAUSE_S)
+    sent = []
+    for number in range(count):
+        time.sleep(_PAUSE_S)
+        sent.append(time.time())
+        call("SendMessage", QueueUrl=queue, MessageBody=str(number))
+    started: dict[int, float] = {}
+
+    def all_told() -> bool:
+        started.update(stamps(target, "bench-stamp"))
+        return set(started) >= set(range(count))
+
+    wait_for(all_told, "the log of all messages")
+    return statistics.median(started[number] - sent[number] for number in range(count))
 
 
 def measure_trigger_drain(plan: "Plan") -> list[Line]:

@@ -20,7 +20,7 @@ from bench.async_rows import measure_accept, measure_drain
 from bench.async_rows import measure_start as measure_event_start
 from bench.languages import LANGUAGES, measure_language
 from bench.load import build_request, invoke_request, read_stream, run_load, stream_request
-from bench.mapping_rows import measure_resting_mappings, measure_trigger, measure_trigger_drain
+from bench.mapping_rows import measure_resting_mappings, measure_trigger, measure_trigger_drain, measure_trigger_http
 from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
 from bench.queue_rows import measure_backlog, measure_queue
 from bench.sqs_rows import measure_sqs
@@ -559,6 +559,7 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "queue-backlog": measure_backlog,
     "sqs": measure_sqs,
     "sqs-trigger": measure_trigger,
+    "sqs-http": measure_trigger_http,
     "sqs-drain": measure_trigger_drain,
     "mappings-rest": measure_resting_mappings,
 }

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -227,6 +228,32 @@ def lambent(runtime: str, *options: str) -> Iterator[Target]:
             except (BadAnswer, TargetFailed) as error:
                 said = "\n".join(server.last_lines)
                 raise TargetFailed(f"{error}\nthe server's last lines:\n{said}") from error
+
+
+@contextmanager
+def start_elasticmq() -> Iterator[Server]:
+    """
+    Yield an SQS server that is not ours, with queues in memory, and stop it in the end.
+
+    Raises:
+        TargetFailed: it is not here.
+    """
+    jars, java = ROOT / ".cache" / "elasticmq" / "jars", shutil.which("java")
+    if not (jars.parent / ".complete").is_file() or java is None:
+        raise TargetFailed("ElasticMQ is not here: tools/setup.py elasticmq, which needs Maven")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with scratch_folder() as folder:
+        (folder / "server.conf").write_text(
+            'include classpath("application.conf")\n'
+            f'node-address {{ protocol = http, host = "127.0.0.1", port = {port}, context-path = "" }}\n'
+            f'rest-sqs {{ enabled = true, bind-port = {port}, bind-hostname = "127.0.0.1" }}\n'
+            "rest-stats { enabled = false }\n"
+        )
+        command = [java, f"-Dconfig.file={folder}/server.conf", "-cp", f"{jars}/*", "org.elasticmq.server.Main"]
+        with Server(command, environ=quiet_environ(), cwd=folder) as server:
+            yield server
 
 
 def newest_runtime(family: str) -> str:

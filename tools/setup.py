@@ -10,6 +10,7 @@ Build the environments that a checkout works in, each completely or not at all.
     celery    .cache/celery: Celery with its SQS transport
     javascript  .cache/javascript: AWS's SDK for JavaScript, where there is npm
     versitygw .cache/versitygw: an S3 server in Go, where there is Go
+    elasticmq .cache/elasticmq: an SQS server on the JVM, where there is Maven
     peers     .cache/peers: what `make bench-peers` compares with
     dotnet    .cache/dotnet: a .NET and what calls its compiler, for tools/dotnet.py
     system    Debian packages that tests use, where this is root on Debian
@@ -81,6 +82,11 @@ VERSITYGW = ROOT / ".cache" / "versitygw"
 VERSITYGW_MODULE = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 """Go checks what it gets against its own database of checksums."""
 
+ELASTICMQ = ROOT / ".cache" / "elasticmq"
+ELASTICMQ_LOCK = REQUIREMENTS / "elasticmq" / "pom.xml"
+"""Maven checks what it gets against the repository's checksums."""
+MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies"
+
 SYSTEM_COMMANDS = {
     "curl": ("curl",),
     "gcc": ("gcc", "libc6-dev"),
@@ -107,7 +113,7 @@ def say(line: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Build the environments of this checkout.")
-    parser.add_argument("names", nargs="+", choices=[*ENVIRONMENTS, "javascript", "system", "versitygw"])
+    parser.add_argument("names", nargs="+", choices=[*ENVIRONMENTS, "elasticmq", "javascript", "system", "versitygw"])
     parser.add_argument("--python", default=str(Path(sys.executable).resolve()), help="interpreter to build with")
     parser.add_argument("--chosen", action="store_true", help="the interpreter was asked for by name")
     given = parser.parse_args(arguments)
@@ -120,6 +126,8 @@ def main(arguments: Sequence[str]) -> int:
                     complete_javascript()
                 elif name == "versitygw":
                     complete_versitygw()
+                elif name == "elasticmq":
+                    complete_elasticmq()
                 else:
                     complete(ENVIRONMENTS[name], given.python, is_chosen=given.chosen)
     except SetupError as error:
@@ -244,6 +252,37 @@ def complete_versitygw() -> None:
         raise SetupError("\n".join(["go install failed; its last words:", *("    " + line for line in last)]))
     stamp.write_text(VERSITYGW_MODULE)
     say(f"{_name(VERSITYGW)}: complete")
+
+
+def complete_elasticmq() -> None:
+    """
+    Fetch the SQS server and what it needs, unless just that is there.
+
+    Raises:
+        SetupError: there is no Maven, or it failed. Nothing half-made is left.
+    """
+    stamp = ELASTICMQ / ".complete"
+    wanted = _sha256(ELASTICMQ_LOCK)
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise SetupError("there is no mvn: apt install maven")
+    _remove(ELASTICMQ)
+    ELASTICMQ.mkdir(parents=True)
+    say(f"{_name(ELASTICMQ)}: mvn dependency:copy-dependencies")
+    command = [maven, "--batch-mode", "--quiet", "--strict-checksums", "-f", str(ELASTICMQ_LOCK), MAVEN_COPY]
+    with LOG.open("w") as log:
+        done = subprocess.run(
+            [*command, "-DincludeScope=runtime", f"-DoutputDirectory={ELASTICMQ / 'jars'}"],
+            cwd=ELASTICMQ, stdout=log, stderr=log, check=False,
+        )  # fmt: skip
+    if done.returncode != 0:
+        _remove(ELASTICMQ)
+        last = LOG.read_text(errors="replace").splitlines()[-15:]
+        raise SetupError("\n".join(["mvn failed; its last words:", *("    " + line for line in last)]))
+    stamp.write_text(wanted)
+    say(f"{_name(ELASTICMQ)}: complete")
 
 
 def _stamp_of(environment: Environment) -> dict[str, Any]:

@@ -65,6 +65,7 @@ from lambent.services.s3.notifications import BucketNotifications
 from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.door import Door
+from lambent.services.sqs.elsewhere import QueuesElsewhere
 from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
 from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
@@ -184,12 +185,13 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             queue,
             clock,
             folder.secret,
+            elsewhere := QueuesElsewhere(neighbours),
             receivers_max=settings.api.sqs_receivers_max,
             purge_wait_s=settings.api.sqs_purge_wait_s,
             recreate_wait_s=settings.api.sqs_recreate_wait_s,
         )
         asynchronous = _Asynchronous(settings.api, queue, queues.door, store, dispatcher, tasks, clock)
-        sources = _EventSources(settings.api, queue, queues, store, dispatcher, quotas, tasks, clock)
+        sources = _EventSources(settings.api, queue, queues, elsewhere, store, dispatcher, quotas, tasks, clock)
         keeper = InitialisedKeeper(store, pool, clock)
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
@@ -329,6 +331,7 @@ class _EventSources:
         settings: ApiSettings,
         queue: EventQueue,
         queues: SimpleQueues,
+        elsewhere: QueuesElsewhere,
         store: FunctionRepository,
         dispatcher: Dispatcher,
         quotas: Quotas,
@@ -340,6 +343,7 @@ class _EventSources:
             "sqs": SqsSource(
                 queue,
                 queues.sources,
+                elsewhere,
                 queues.handles,
                 store,
                 dispatcher,
@@ -391,9 +395,10 @@ async def _end(
 
 
 def about_neighbours(settings: Settings) -> str:
-    """Return a line on what the embedded stand-in is and is not, where it may be used; else nothing."""
+    """Return lines on what the embedded stand-in is and is not, where it may be used, and on queues elsewhere."""
     table = endpoints.load(settings.neighbours.neighbour, settings.neighbours.neighbour_credentials)
-    return describe(table.embedded()) if EmbeddedServer.is_installed() else ""
+    embedded = describe(table.embedded()) if EmbeddedServer.is_installed() else ""
+    return "\n".join(line for line in (embedded, *table.about()) if line)
 
 
 @contextlib.asynccontextmanager

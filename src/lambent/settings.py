@@ -23,7 +23,7 @@ _SERVER_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-
 """Without a path: what a request's own path is signed with has to be what the server sees."""
 _TABLES = frozenset({"neighbour"})
 """Lists that may be a table in the file."""
-_OWN_SERVICES = frozenset({"lambda", "logs", "sqs"})
+_OWN_SERVICES = frozenset({"lambda", "logs"})
 
 
 def _option(default: Any, help_text: str) -> Any:
@@ -167,7 +167,8 @@ class NeighbourSettings:
     neighbour: tuple[str, ...] = _option(
         (),
         "Servers of other AWS services, as NAME=URL, e.g. s3=http://127.0.0.1:9000; NAME=none offers none. May be "
-        "repeated; a table in lambent.toml. Without it s3, dynamodb, dynamodbstreams, kinesis, ssm, secretsmanager and "
+        "repeated; a table in lambent.toml. Queues of sqs=URL are read by event source mappings; requests for SQS are "
+        "answered here all the same. Without it s3, dynamodb, dynamodbstreams, kinesis, ssm, secretsmanager and "
         "kms are answered by an embedded stand-in for development.",
     )
     neighbour_credentials: Path | None = _option(
@@ -392,6 +393,10 @@ def _check_neighbours(neighbours: NeighbourSettings) -> None:
             )
         if name in _OWN_SERVICES:
             raise SettingsError(f"--neighbour: {name} is answered by Lambent itself")
+        if name == "sqs" and url == "none":
+            raise SettingsError(
+                "--neighbour: sqs is answered by Lambent itself; sqs=URL names a server with more queues"
+            )
         if name in seen:
             raise SettingsError(f"--neighbour: {name} is named twice")
         seen.add(name)

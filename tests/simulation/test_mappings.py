@@ -1,6 +1,7 @@
 """
-Mappings of queues under everything that goes wrong: functions that fail, hang, are refused and changed, a store that
-fails, mappings that come and go, and servers that are killed. Nothing is lost, and groups keep their order.
+Mappings of queues, ours and another server's, under everything that goes wrong: functions that fail, hang, are refused
+and changed, mappings that come and go, the other server away, and servers that are killed. Nothing is lost, and groups
+keep their order.
 
 A failure names its seed, which repeats it; `LAMBENT_SIMULATION_SEEDS` says how many are tried.
 """
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.event_sources.elsewhere_bench import ElsewhereBench
 from unit.event_sources.mapping_bench import Bench, tell
 
 from lambent.domain.function import State
@@ -104,11 +106,14 @@ class World:
             # What the dead server's function did was done; nobody heard of it.
             self.at_work.clear()
             await bench.open()
+        elif what < 0.8 and isinstance(bench, ElsewhereBench):
+            bench.there.is_away = dice.random() < 0.5
         await bench.pass_time(dice.choice([0.01, 0.3, 3.0]), step_s=0.3)
 
 
+@pytest.mark.parametrize("kind", [Bench, ElsewhereBench])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_nothing_is_lost_and_groups_keep_their_order(tmp_path: Path, seed: int) -> None:
+def test_nothing_is_lost_and_groups_keep_their_order(tmp_path: Path, seed: int, kind: type[Bench]) -> None:
     """Whatever happens on the way, all is dealt with once things are well again, and nothing was overtaken."""
 
     async def story(bench: Bench) -> None:
@@ -126,6 +131,8 @@ def test_nothing_is_lost_and_groups_keep_their_order(tmp_path: Path, seed: int) 
             await world.send()
         world.fault_rate = 0.0
         bench.fleet.refusal = None
+        if isinstance(bench, ElsewhereBench):
+            bench.there.is_away = False
         await bench.set_state("f", State.ACTIVE)
         await bench.change_function("f", reserved_executions=None)
         for uuid in mappings:
@@ -138,4 +145,4 @@ def test_nothing_is_lost_and_groups_keep_their_order(tmp_path: Path, seed: int) 
             in_order = [body for body in world.order if body.startswith(group)]
             assert in_order == sorted(in_order), f"overtaken with seed {seed}"
 
-    tell(tmp_path, story)
+    tell(tmp_path, story, kind=kind)

@@ -176,6 +176,7 @@ def test_neighbours_are_a_table_in_the_file(tmp_path: Path) -> None:
     assert load_settings({"neighbour": ["s3=https://s3", "sns=http://[::1]:1"]}, {}).neighbours.neighbour[1] == (
         "sns=http://[::1]:1"
     )
+    assert load_settings({"neighbour": ["sqs=http://q"]}, {}).neighbours.neighbour == ("sqs=http://q",)
 
 
 @pytest.mark.parametrize(

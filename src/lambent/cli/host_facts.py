@@ -364,7 +364,7 @@ def _neighbours(settings: NeighbourSettings) -> list[Fact]:
         table = load(settings.neighbour, settings.neighbour_credentials)
     except SettingsError as error:
         return [Fact(what, State.NO, str(error), "correct the file", is_needed=True)]
-    facts = [Fact(f"{name} elsewhere", State.YES, f"passed on to {url}") for name, url in table.elsewhere().items()]
+    facts = [Fact(f"{name} elsewhere", State.YES, told) for name, told in table.elsewhere().items()]
     embedded = table.embedded()
     if not embedded:
         return facts

@@ -111,6 +111,8 @@ class EventSourceMapping(msgspec.Struct, frozen=True):
     provisioned: ProvisionedPollers | None = None
     metrics: tuple[str, ...] = ()
     tags: dict[str, str] = {}
+    is_elsewhere: bool = False
+    """Its queue is not ours: it was found at the server that `--neighbour sqs=URL` names."""
 
     @property
     def arn(self) -> str:

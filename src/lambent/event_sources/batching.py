@@ -1,10 +1,9 @@
 """When records are a batch: by number, by bytes, by time. Pure."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
-
-from lambent.store.contract import Receipt
 
 _HEAD, _TAIL = b'{"Records":[', b"]}"
 
@@ -27,7 +26,7 @@ class Lease(msgspec.Struct, frozen=True):
     expires_at: float
 
     @classmethod
-    def of(cls, now: float, visibility_s: int, window_s: int, timeout_s: int) -> "Lease":
+    def of(cls, now: float, visibility_s: float, window_s: int, timeout_s: int) -> "Lease":
         """
         Return the lease of messages that are read now.
 
@@ -46,7 +45,8 @@ class Record(msgspec.Struct, frozen=True):
     """One message, ready for the function."""
 
     id: str
-    receipt: Receipt
+    receipt: Any
+    """What its queue ends it by."""
     encoded: bytes
     """As the function gets it, JSON."""
     lease: Lease

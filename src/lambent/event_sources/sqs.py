@@ -1,8 +1,8 @@
 """
-The pollers of queues: our own ones, straight from the event queue that keeps them.
+The pollers of queues: our own ones, straight from the event queue that keeps them, and those of another server.
 
-Nothing here polls. A commit that makes a message claimable wakes the pollers of its queue, as it wakes receivers; one
-timer for each queue rings when a delay or a lease runs out.
+Of our own nothing is polled. A commit that makes a message claimable wakes the pollers of its queue, as it wakes
+receivers; one timer for each queue rings when a delay or a lease runs out.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,14 @@ from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.domain.function import FunctionName
 from lambent.domain.quotas import Quotas
 from lambent.event_sources.contract import Counts
+from lambent.event_sources.sqs_http import HttpQueue
+from lambent.event_sources.sqs_own import OwnQueue
 from lambent.event_sources.sqs_poller import SqsPoller
+from lambent.event_sources.sqs_queue import ReadQueue
 from lambent.event_sources.sqs_shared import Shared, Spawn
+from lambent.services.sqs.elsewhere import QueuesElsewhere
 from lambent.services.sqs.handles import Handles
+from lambent.services.sqs.naming import queue_of_arn
 from lambent.services.sqs.source_queues import SourceQueues
 from lambent.store.contract import EventQueue, FunctionChange, FunctionStore, QueueName
 
@@ -30,6 +35,7 @@ class SqsSource:
     Implements `EventSource` for queues.
 
     Args:
+        elsewhere: the queues of another server.
         handles: writes the receipt handles in records.
         batches_max: how many batches run at once, over all mappings.
         processors: of the machine: no use in running more of what keeps them busy.
@@ -40,6 +46,7 @@ class SqsSource:
         self,
         events: EventQueue,
         queues: SourceQueues,
+        elsewhere: QueuesElsewhere,
         handles: Handles,
         store: FunctionStore,
         dispatcher: Dispatcher,
@@ -54,6 +61,7 @@ class SqsSource:
         self._shared = Shared(
             events,
             queues,
+            elsewhere,
             handles,
             dispatcher,
             quotas,
@@ -67,6 +75,7 @@ class SqsSource:
         self._ended: dict[str, SqsPoller] = {}
         """Those of which batches are still at work: should the mapping begin again meanwhile, these count."""
         self._by_queue: dict[QueueName, dict[str, SqsPoller]] = {}
+        """Those of our own queues."""
         self._by_function: dict[tuple[Scope, FunctionName], dict[str, SqsPoller]] = {}
         self._rings: dict[QueueName, tuple[float, TimerHandle]] = {}
         events.on_due(self._on_due)
@@ -78,11 +87,12 @@ class SqsSource:
         if poller is None:
             poller = self._ended.pop(mapping.uuid, None)
             if poller is None:
-                poller = SqsPoller(self._shared, mapping)
+                poller = self._new_poller(mapping)
             else:
                 poller.resume(mapping)
             self._pollers[mapping.uuid] = poller
-            self._by_queue.setdefault(poller.queue, {})[mapping.uuid] = poller
+            if not mapping.is_elsewhere:
+                self._by_queue.setdefault(poller.name, {})[mapping.uuid] = poller
         else:
             _drop(self._by_function, _function_of(poller.mapping), mapping.uuid)
             poller.change(mapping)
@@ -96,13 +106,20 @@ class SqsSource:
         if poller is None:
             return
         _drop(self._by_function, _function_of(poller.mapping), uuid)
-        _drop(self._by_queue, poller.queue, uuid)
-        if poller.queue not in self._by_queue and (ringing := self._rings.pop(poller.queue, None)) is not None:
-            ringing[1].cancel()
+        if not poller.mapping.is_elsewhere:
+            _drop(self._by_queue, poller.name, uuid)
+            if poller.name not in self._by_queue and (ringing := self._rings.pop(poller.name, None)) is not None:
+                ringing[1].cancel()
         self._shared.budget.leave(poller)
         poller.stop()
         self._ended[uuid] = poller
         self._ended = {ended: one for ended, one in self._ended.items() if one.is_at_work}
+
+    def _new_poller(self, mapping: EventSourceMapping) -> SqsPoller:
+        name = queue_of_arn(mapping.source_arn)
+        assert name is not None, "the API took it for a queue"
+        queue: ReadQueue = HttpQueue(self._shared, name) if mapping.is_elsewhere else OwnQueue(self._shared, name)
+        return SqsPoller(self._shared, mapping, name, queue)
 
     def counts(self) -> Mapping[str, Counts]:
         """Return, by UUID, the counts of mappings that ask for them."""
@@ -112,6 +129,7 @@ class SqsSource:
         """End all; return when what was only read is given back."""
         for uuid in list(self._pollers):
             self.end(uuid)
+        self._shared.end_waits()
         await self._shared.wait_given_back()
 
     async def close(self) -> None:

@@ -6,30 +6,50 @@ Observed: localstack/localstack test_lambda_integration_sqs.py in tests/aws/serv
 """
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 from lambent.domain.queue_message import MessageAttribute, QueueMessage, md5_of_attributes, md5_of_body
 from lambent.services.sqs.naming import queue_arn
 from lambent.services.sqs.receiving import system_attributes
-from lambent.store.contract import Claim
+from lambent.store.contract import Claim, QueueName
 
 
 def record_of(claim: Claim, message: QueueMessage, receipt_handle: str) -> dict[str, Any]:
-    """Return the record of one message of an event's `Records`."""
-    record: dict[str, Any] = {
-        "messageId": claim.id,
+    """Return the record of one message of ours."""
+    system = system_attributes(claim, message)
+    return record(claim.queue, claim.id, receipt_handle, message.body, system, message.attributes)
+
+
+def record(
+    queue: QueueName,
+    message_id: str,
+    receipt_handle: str,
+    body: str,
+    system: Mapping[str, str],
+    attributes: Mapping[str, MessageAttribute],
+) -> dict[str, Any]:
+    """
+    Return the record of one message of an event's `Records`.
+
+    Args:
+        system: the attributes that it has by being received.
+        attributes: those that its sender gave it.
+    """
+    made: dict[str, Any] = {
+        "messageId": message_id,
         "receiptHandle": receipt_handle,
-        "body": message.body,
-        "attributes": system_attributes(claim, message),
-        "messageAttributes": {name: _attribute(value) for name, value in message.attributes.items()},
-        "md5OfBody": md5_of_body(message.body),
+        "body": body,
+        "attributes": system,
+        "messageAttributes": {name: _attribute(value) for name, value in attributes.items()},
+        "md5OfBody": md5_of_body(body),
         "eventSource": "aws:sqs",
-        "eventSourceARN": queue_arn(claim.queue),
-        "awsRegion": claim.queue.scope.region,
+        "eventSourceARN": queue_arn(queue),
+        "awsRegion": queue.scope.region,
     }
-    if message.attributes:
-        record["md5OfMessageAttributes"] = md5_of_attributes(message.attributes)
-    return record
+    if attributes:
+        made["md5OfMessageAttributes"] = md5_of_attributes(attributes)
+    return made
 
 
 def _attribute(value: MessageAttribute) -> dict[str, Any]:

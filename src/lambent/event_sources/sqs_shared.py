@@ -1,7 +1,8 @@
 """What the pollers of all queues work with, and the tasks that they begin."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lambent.clock import Clock
@@ -11,6 +12,7 @@ from lambent.domain.function import FunctionName
 from lambent.domain.quotas import Quotas
 from lambent.event_sources.budget import Budget
 from lambent.services.sqs.attributes import MESSAGE_MAX_BYTES
+from lambent.services.sqs.elsewhere import QueuesElsewhere
 from lambent.services.sqs.handles import Handles
 from lambent.services.sqs.source_queues import SourceQueues
 from lambent.store.contract import EventQueue, QueueName
@@ -26,6 +28,7 @@ class Shared:
     What the pollers of all mappings work with.
 
     Args:
+        elsewhere: the queues of another server.
         handles: writes the receipt handles in records.
         batches_max: how many batches run at once.
         processors: of the machine: no use in running more of what keeps them busy.
@@ -37,6 +40,7 @@ class Shared:
         self,
         events: EventQueue,
         queues: SourceQueues,
+        elsewhere: QueuesElsewhere,
         handles: Handles,
         dispatcher: Dispatcher,
         quotas: Quotas,
@@ -49,6 +53,7 @@ class Shared:
     ) -> None:
         self.events = events
         self.queues = queues
+        self.elsewhere = elsewhere
         self.handles = handles
         self.dispatcher = dispatcher
         self.clock = clock
@@ -60,6 +65,7 @@ class Shared:
         self._spawn = spawn
         self._tasks: set[asyncio.Task[None]] = set()
         self._giving_back: set[asyncio.Task[None]] = set()
+        self._waiting: set[asyncio.Task[Any]] = set()
 
     def starting(self, scope: Scope, name: FunctionName) -> int:
         """Return how many batches of a function, of whichever mappings, are begun and not in its slots yet."""
@@ -89,6 +95,22 @@ class Shared:
         """Return when all that is being given back is."""
         if self._giving_back:
             await asyncio.wait(self._giving_back)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Have the current task be one that waits for another server's messages, and ends with `end_waits`."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting.add(task)
+        try:
+            yield
+        finally:
+            self._waiting.discard(task)
+
+    def end_waits(self) -> None:
+        """Have nobody wait for messages any more."""
+        for task in self._waiting:
+            task.cancel()
 
     async def close(self) -> None:
         """End all tasks. Those whose function has ended get the time to write that down."""

@@ -19,6 +19,8 @@ _SILENCE_S = 300.0
 """How long a neighbour may say nothing. Assumed: putting a large upload together takes minutes, not more."""
 _CONNECTIONS_MAX = 256
 """To one neighbour at once; what is beyond waits for so long, within the limit of requests."""
+_LONG_POLLS_MAX = 1_000
+"""To one neighbour at once; what is beyond waits for its turn, as long as that takes."""
 _PIECE_BYTES = 262_144
 
 _DROPPED = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "trailer", "date", "server"})
@@ -76,7 +78,7 @@ class Neighbours:
             elif request.host is not None:
                 # The caller's signature covers the host that it named.
                 request.headers["host"] = request.host
-            session = self._session(url)
+            session = self._session(url, is_for_polls=request.is_long_poll)
         try:
             return await self._send(session, url, request)
         except NeighbourUnavailable as error:
@@ -105,6 +107,13 @@ class Neighbours:
             else:
                 headers.pop("content-length", None)
         target = f"{url}{request.path}" + (f"?{request.query}" if request.query else "")
+        timeout = aiohttp.ClientTimeout(
+            total=None,
+            # The turns of long polls take as long as they do.
+            connect=None if request.is_long_poll else _CONNECT_S,
+            sock_connect=_CONNECT_S,
+            sock_read=request.silence_s or _SILENCE_S,
+        )
         try:
             answer = await session.request(
                 request.method,
@@ -114,6 +123,7 @@ class Neighbours:
                 allow_redirects=False,
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
                 chunked=True if upload is not None and request.body_bytes is None else None,
+                timeout=timeout,
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if upload is not None and upload.failure is not None:
@@ -122,26 +132,27 @@ class Neighbours:
             raise NeighbourUnavailable(f"the neighbour does not answer ({error or type(error).__name__})") from error
         return _Answer(answer)
 
-    def _session(self, url: str | None) -> "aiohttp.ClientSession":
-        name = url or ""
+    def _session(self, url: str | None, *, is_for_polls: bool = False) -> "aiohttp.ClientSession":
+        name = f"{url or ''} {is_for_polls}"
         session = self._sessions.get(name)
         if session is None:
-            session = self._sessions[name] = _new_session(None if url is not None else self._embedded.socket_path)
+            most = _LONG_POLLS_MAX if is_for_polls else _CONNECTIONS_MAX
+            socket = None if url is not None else self._embedded.socket_path
+            session = self._sessions[name] = _new_session(socket, most)
         return session
 
 
-def _new_session(socket: str | None) -> "aiohttp.ClientSession":
+def _new_session(socket: str | None, connections_max: int) -> "aiohttp.ClientSession":
     import aiohttp
 
     connector: aiohttp.BaseConnector
     if socket is None:
-        connector = aiohttp.TCPConnector(limit=_CONNECTIONS_MAX)
+        connector = aiohttp.TCPConnector(limit=connections_max)
     else:
         # One request per connection: a process that ends takes no request down with a connection kept open.
-        connector = aiohttp.UnixConnector(socket, limit=_CONNECTIONS_MAX, force_close=True)
+        connector = aiohttp.UnixConnector(socket, limit=connections_max, force_close=True)
     return aiohttp.ClientSession(
         connector=connector,
-        timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_S, sock_read=_SILENCE_S),
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         read_bufsize=_PIECE_BYTES,

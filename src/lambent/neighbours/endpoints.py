@@ -19,6 +19,9 @@ and deliver to queues of its own that nobody reads.
 _SIDE_DOORS = {"dynamodbstreams": "dynamodb"}
 """Services that stand where another does, unless they have a URL of their own."""
 
+_QUEUES = "sqs"
+"""The one service that Lambent answers itself, and may have a neighbour for: more queues that mappings read."""
+
 _CREDENTIALS_MAX_BYTES = 65_536
 
 
@@ -74,8 +77,22 @@ class Endpoints:
         return sorted(name for name in EMBEDDED if (found := self.of(name)) is not None and found.url is None)
 
     def elsewhere(self) -> dict[str, str]:
-        """Return the services that have a URL, with it."""
-        return {name: url for name, url in sorted(self._table.items()) if url != "none"}
+        """Return what becomes of the services that have a URL, in words."""
+        return {
+            name: f"passed on to {url}" if name != _QUEUES else _describe_queues(url)
+            for name, url in sorted(self._table.items())
+            if url != "none"
+        }
+
+    def about(self) -> list[str]:
+        """Return lines for the start: on what the table does beside passing requests on."""
+        url = self._table.get(_QUEUES)
+        return [] if url is None else [_describe_queues(url)]
+
+
+def _describe_queues(url: str) -> str:
+    """Return a line on a server that has more queues, for the start and for `lambent doctor`."""
+    return f"event source mappings of queues that this server does not have read them at {url}"
 
 
 def load(neighbours: Sequence[str], credentials_file: Path | None) -> Endpoints:

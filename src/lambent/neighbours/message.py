@@ -53,6 +53,10 @@ class Outgoing:
     """As the caller sent it: for requests that go on with the caller's own signature."""
     is_signed: bool = True
     """Whether the caller signed it, in whatever way. What nobody signed is not signed here either."""
+    silence_s: float | None = None
+    """How long the neighbour may say nothing; None: as long as any."""
+    is_long_poll: bool = False
+    """Whether the neighbour is to wait with its answer. Such requests have connections of their own."""
 
 
 class Incoming(Protocol):

@@ -62,6 +62,8 @@ def sign(request: Outgoing, service: str, url: str, credentials: Credentials, re
         headers=headers,
         body=body,
         body_bytes=body_bytes,
+        silence_s=request.silence_s,
+        is_long_poll=request.is_long_poll,
     )
     signed.headers |= _signature(signed, service, url, credentials, credentials.region or region)
     return signed

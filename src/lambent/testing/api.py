@@ -29,9 +29,6 @@ from lambent.domain.quotas import Quotas
 from lambent.execution.environment import InitFailure
 from lambent.fleet.contract import Slot
 from lambent.gateway.pipeline import Identity, Pipeline
-from lambent.neighbours.client import Neighbours
-from lambent.neighbours.embedded import EmbeddedServer
-from lambent.neighbours.endpoints import EMBEDDED, Endpoints
 from lambent.protocol.service import Protocols
 from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
 from lambent.runtimes.catalogue import CATALOGUE
@@ -42,6 +39,7 @@ from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.operation import Service
 from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
+from lambent.services.sqs.elsewhere import QueuesElsewhere
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import LogPosition, NewLogEvent
 from lambent.store.database import Database
@@ -49,6 +47,7 @@ from lambent.store.functions import FunctionRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
+from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -112,12 +111,6 @@ class KeptAsAsked:
         return ProvisionedState(requested, ProvisionedStatus.READY)
 
 
-def no_neighbours(folder: Path, clock: VirtualClock) -> Neighbours:
-    """Return a table in which no other service is offered."""
-    table = Endpoints(dict.fromkeys(EMBEDDED, "none"))
-    return Neighbours(table, EmbeddedServer(folder, folder, [], clock))
-
-
 class InProcessApi:
     """
     An open API. `open_api` makes one.
@@ -146,7 +139,16 @@ class InProcessApi:
         events = AsyncInvocations(
             queue, store, dispatcher, clock, most=1, processors=1, time_scale=1.0, spawn=_run_nothing
         )
-        self.queues = SimpleQueues(queue, clock, bytes(32), receivers_max=0, purge_wait_s=60, recreate_wait_s=0)
+        neighbours = no_neighbours(folder, clock)
+        self.queues = SimpleQueues(
+            queue,
+            clock,
+            bytes(32),
+            QueuesElsewhere(neighbours),
+            receivers_max=0,
+            purge_wait_s=60,
+            recreate_wait_s=0,
+        )
         destinations: Destinations = {
             "lambda": FunctionDestination(events, clock),
             "sqs": QueueDestination(self.queues.door),
@@ -163,7 +165,7 @@ class InProcessApi:
                 events=events,
                 destinations=destinations,
                 queues=self.queues.sources,
-                objects=S3Objects(no_neighbours(folder, clock), folder),
+                objects=S3Objects(neighbours, folder),
                 links=CodeLinks(bytes(32), clock),
                 quotas=quotas,
                 clock=clock,

@@ -11,8 +11,10 @@ import pytest
 from lambent.domain.caller import Caller, Scope
 from lambent.errors.families import ApiError
 from lambent.services.sqs import SimpleQueues
+from lambent.services.sqs.elsewhere import QueuesElsewhere
 from lambent.store.contract import QueueKind, QueueName
 from lambent.store.database import Database
+from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite, open_queue
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -36,7 +38,14 @@ class SqsBench:
         database = await self._stack.enter_async_context(Database(self._folder / "state.db"))
         opened = await self._stack.enter_async_context(open_queue(database, self._folder / "payloads", self.clock))
         self.events = opened.queue
-        self.queues = SimpleQueues(self.events, self.clock, bytes(32), **self._settings)  # type: ignore[arg-type]
+        elsewhere = QueuesElsewhere(no_neighbours(self._folder, self.clock))
+        self.queues = SimpleQueues(
+            self.events,
+            self.clock,
+            bytes(32),
+            elsewhere,
+            **self._settings,  # type: ignore[arg-type]
+        )
 
     def reopen(self) -> None:
         """End the service and begin it again on the same folder."""

@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import pytest
@@ -18,14 +18,17 @@ from lambent.domain.quotas import Quotas
 from lambent.errors.families import ApiError
 from lambent.event_sources.sqs import SqsSource
 from lambent.event_sources.supervisor import Supervisor
+from lambent.neighbours.client import Neighbours
 from lambent.services.lambda_.event_source_mappings import EventSourceMappings
 from lambent.services.operation import collect_handlers
 from lambent.services.sqs import SimpleQueues
+from lambent.services.sqs.elsewhere import QueuesElsewhere
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import QueueKind, QueueName
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
 from lambent.store.queue import DurableEventQueue
+from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -38,6 +41,9 @@ def queue_arn(name: str, account: str = SCOPE.account) -> str:
 
 class Bench:
     """A store, queues, and what reads them, which can end and come again."""
+
+    is_elsewhere = False
+    """Whether queues are at another server."""
 
     def __init__(self, folder: Path, batches_max: int) -> None:
         self._folder = folder
@@ -53,13 +59,15 @@ class Bench:
         self.store = FunctionRepository(database)
         payloads = FileBlobs(self._folder / "payloads")
         self.events = await self._opened.enter_async_context(DurableEventQueue(database, payloads, self.clock))
+        self.elsewhere = QueuesElsewhere(await self._neighbours())
         self.queues = SimpleQueues(
-            self.events, self.clock, bytes(32), receivers_max=4, purge_wait_s=0, recreate_wait_s=0
+            self.events, self.clock, bytes(32), self.elsewhere, receivers_max=4, purge_wait_s=0, recreate_wait_s=0
         )
         self.dispatcher = Dispatcher(self.store, self.fleet, self.fleet, self.quotas, self.clock)  # type: ignore[arg-type]
         self.source = SqsSource(
             self.events,
             self.queues.sources,
+            self.elsewhere,
             self.queues.handles,
             self.store,
             self.dispatcher,
@@ -78,6 +86,20 @@ class Bench:
         self._loops: set[asyncio.Task[None]] = set()
         if follows:
             self.follow()
+
+    async def _neighbours(self) -> Neighbours:
+        """Return the other services: none."""
+        return no_neighbours(self._folder, self.clock)
+
+    @property
+    def kept_by(self) -> DurableEventQueue:
+        """What keeps the queues that mappings read."""
+        return self.events
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether something is on its way to disk."""
+        return self.events._committing is not None
 
     def follow(self) -> None:
         """Have somebody follow the mappings, as a server does."""
@@ -228,13 +250,13 @@ class Bench:
 
     async def depth(self, queue: str = "q") -> tuple[int, int, int]:
         """Return how many messages are visible, hidden and delayed."""
-        found = (await self.events.depth([name := QueueName(SCOPE, QueueKind.SQS, queue)]))[name]
+        found = (await self.kept_by.depth([name := QueueName(SCOPE, QueueKind.SQS, queue)]))[name]
         return found.waiting, found.in_flight, found.delayed
 
     async def _step(self, step_s: float) -> None:
         self.check()
         # Time stands still while something is on its way to disk: leases would run out on a busy machine.
-        if self.events._committing is None:
+        if not self.is_writing:
             self.clock.advance(step_s)
         await asyncio.sleep(0.002)
 
@@ -253,7 +275,7 @@ class Bench:
     async def rest(self) -> None:
         """Wait until nothing goes on any more."""
         async with asyncio.timeout(20):
-            while any(not task.done() for task in self.tasks) or self.events._committing is not None:
+            while any(not task.done() for task in self.tasks) or self.is_writing:
                 await self._step(0)
 
     async def pass_time(self, seconds: float, step_s: float = 0.25) -> None:
@@ -264,14 +286,32 @@ class Bench:
             passed += step_s
 
 
+class Tell(Protocol):
+    """Runs a story on a bench of its own."""
+
+    def __call__(
+        self,
+        folder: Path,
+        story: Callable[[Bench], Awaitable[None]],
+        *,
+        batches_max: int = 50,
+        follows: bool = True,
+    ) -> None: ...
+
+
 def tell(
-    folder: Path, story: Callable[[Bench], Awaitable[None]], *, batches_max: int = 50, follows: bool = True
+    folder: Path,
+    story: Callable[[Bench], Awaitable[None]],
+    *,
+    batches_max: int = 50,
+    follows: bool = True,
+    kind: type[Bench] = Bench,
 ) -> None:
     """Run a story on a bench of its own."""
     make_sqlite(folder / "state.db")
 
     async def run() -> None:
-        bench = Bench(folder, batches_max)
+        bench = kind(folder, batches_max)
         await bench.open(follows=follows)
         try:
             await story(bench)

@@ -87,3 +87,40 @@ def test_headers_of_one_connection_stay_on_it() -> None:
         await answer.aclose()
 
     run(story)
+
+
+def test_long_polls_have_connections_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many wait, another request goes out at once; those beyond the limit wait for their turn."""
+    monkeypatch.setattr("lambent.neighbours.client._LONG_POLLS_MAX", 2)
+    monkeypatch.setattr("lambent.neighbours.client._CONNECT_S", 0.1)
+
+    async def story(server: Server, neighbours: Neighbours, neighbour: Neighbour) -> None:
+        server.hold.clear()
+        polls = [
+            asyncio.ensure_future(neighbours.send(neighbour, Outgoing("GET", f"/{n}", is_long_poll=True), SCOPE))
+            for n in range(3)
+        ]
+        while len(server.heads) < 2:  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(0.001)
+        other = asyncio.ensure_future(neighbours.send(neighbour, Outgoing("GET", "/other"), SCOPE))
+        while len(server.heads) < 3:  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(0.001)
+        assert server.heads[2].startswith(b"GET /other ")
+        # Longer than a connection may take.
+        await asyncio.sleep(0.2)
+        server.hold.set()
+        for sent in (other, *polls):
+            await (await sent).aclose()
+
+    run(story)
+
+
+def test_a_neighbour_that_falls_silent_is_given_up() -> None:
+    """As soon as the request says."""
+
+    async def story(server: Server, neighbours: Neighbours, neighbour: Neighbour) -> None:
+        server.hold.clear()
+        with pytest.raises(NeighbourUnavailable, match="s3: the neighbour does not answer"):
+            await neighbours.send(neighbour, Outgoing("GET", "/a", silence_s=0.1, is_long_poll=True), SCOPE)
+
+    run(story)

@@ -77,3 +77,12 @@ def test_a_missing_file_stops_the_start(tmp_path: Path) -> None:
 def test_secrets_are_not_shown() -> None:
     """Whoever prints a table shows no secret."""
     assert "secret" not in repr(Credentials("AKIAEXAMPLE", "secret"))
+
+
+def test_queues_elsewhere_are_told_of() -> None:
+    """Requests for SQS are not passed on: what the URL is for is said, at the start and by doctor."""
+    sentence = "event source mappings of queues that this server does not have read them at http://q"
+    table = load(["sqs=http://q/", "s3=http://s", "kms=none"], None)
+    assert table.elsewhere() == {"s3": "passed on to http://s", "sqs": sentence}
+    assert table.about() == [sentence]
+    assert load([], None).about() == []

@@ -40,6 +40,7 @@ from lambent.protocol.shapes.lambda_ import (
 from lambent.services.lambda_.markers import decode_marker, encode_marker, page_size
 from lambent.services.lambda_.naming import Target, resolve_target
 from lambent.services.operation import operation
+from lambent.services.sqs.elsewhere import Refused
 from lambent.services.sqs.source_queues import NotAllowed, SourceQueues
 from lambent.store.contract import FunctionStore, FunctionTransaction
 
@@ -76,7 +77,7 @@ class EventSourceMappings:
             check_tags(request["Tags"], self._quotas)
         async with self._store.snapshot(target.scope) as reading:
             version = await _existing_version(reading, target)
-        await self._check_queue(source_arn, version)
+        is_elsewhere = await self._check_queue(source_arn, version)
         mapping = EventSourceMapping(
             scope=target.scope,
             uuid=self._clock.new_id(),
@@ -87,6 +88,7 @@ class EventSourceMappings:
             is_enabled=request.get("Enabled", True),
             last_modified=self._clock.now(),
             tags=dict(request.get("Tags", {})),
+            is_elsewhere=is_elsewhere,
             **settings,
         )
         async with self._store.transaction(target.scope) as tx:
@@ -127,7 +129,7 @@ class EventSourceMappings:
             self._changed(before, request, target)
             version = None if target is None else await _existing_version(reading, target)
         if version is not None:
-            await self._check_queue(before.source_arn, version)
+            await self._check_queue(before.source_arn, version, is_elsewhere=before.is_elsewhere)
         async with self._store.transaction(caller.scope) as tx:
             before = await _changeable(tx, request["UUID"], "update")
             mapping = self._changed(before, request, target)
@@ -162,9 +164,12 @@ class EventSourceMappings:
             **settings,
         )
 
-    async def _check_queue(self, arn: str, version: FunctionVersion) -> None:
+    async def _check_queue(self, arn: str, version: FunctionVersion, *, is_elsewhere: bool | None = None) -> bool:
         """
-        Refuse a queue that cannot feed a function.
+        Refuse a queue that cannot feed a function; return whether it is another server's.
+
+        Args:
+            is_elsewhere: whose queue is meant; None: ours where we have it.
 
         Raises:
             InvalidParameterValueException: there is none, the function may not read it, it would show a message again
@@ -182,7 +187,12 @@ class EventSourceMappings:
             # (test_event_source_mappings).
             raise InvalidParameterValueException(f"The event source must be in the function's region, {scope.region}.")
         try:
-            queue = await self._queues.find(arn, scope, configuration.role)
+            queue = await self._queues.find(arn, scope, configuration.role, is_elsewhere=is_elsewhere)
+        except Refused as error:
+            # Assumed: as with a queue that is not there (test_sqs_http).
+            raise InvalidParameterValueException(
+                f"Error occurred while {error.action}. SQS Error Code: {error.code}. SQS Error Message: {error.text}"
+            ) from None
         except NotAllowed as denied:
             # Observed: field reports.
             raise InvalidParameterValueException(
@@ -200,6 +210,7 @@ class EventSourceMappings:
                 f"Queue visibility timeout: {queue.visibility_s} seconds is less than Function timeout: "
                 f"{configuration.timeout_s} seconds"
             )
+        return queue.is_elsewhere
 
 
 async def _existing_version(reading: FunctionTransaction, target: Target) -> FunctionVersion:

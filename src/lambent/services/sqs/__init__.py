@@ -15,6 +15,7 @@ from lambent.services.sqs.cross_account import CrossAccount
 from lambent.services.sqs.dead_letters import DeadLetterSources
 from lambent.services.sqs.directory import Directory
 from lambent.services.sqs.door import Door
+from lambent.services.sqs.elsewhere import QueuesElsewhere
 from lambent.services.sqs.handles import Handles
 from lambent.services.sqs.move_tasks import MoveTasks
 from lambent.services.sqs.not_offered import NOT_OFFERED
@@ -37,6 +38,7 @@ class SimpleQueues:
 
     Args:
         secret: the data folder's; receipt handles are signed with it.
+        elsewhere: the queues of another server, which mappings may read.
         receivers_max: receivers that wait at once.
         purge_wait_s: how soon a queue may be purged again.
         recreate_wait_s: how soon a queue may be made that has the name of a deleted one.
@@ -47,6 +49,7 @@ class SimpleQueues:
         events: EventQueue,
         clock: Clock,
         secret: bytes,
+        elsewhere: QueuesElsewhere,
         *,
         receivers_max: int,
         purge_wait_s: float,
@@ -58,7 +61,7 @@ class SimpleQueues:
         self.move_tasks = MoveTasks(events, self.directory, clock)
         self.door = Door(events, self.directory, clock)
         self.handles = handles = Handles(secret)
-        self.sources = SourceQueues(self.directory)
+        self.sources = SourceQueues(self.directory, elsewhere)
         handlers = collect_handlers(
             Queues(events, self.directory, clock, purge_wait_s=purge_wait_s, recreate_wait_s=recreate_wait_s),
             QueueTags(self.directory),

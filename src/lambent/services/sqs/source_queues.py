@@ -6,6 +6,7 @@ from lambent.domain.caller import Scope
 from lambent.domain.resource_policy import Decision, Requester, decide
 from lambent.services.sqs.attributes import number, read_policy
 from lambent.services.sqs.directory import Directory, Queue
+from lambent.services.sqs.elsewhere import QueuesElsewhere, Refused
 from lambent.services.sqs.naming import is_fifo, queue_arn, queue_of_arn
 from lambent.store.contract import QueueName
 
@@ -19,6 +20,8 @@ class SourceQueue(msgspec.Struct, frozen=True):
     name: QueueName
     is_fifo: bool
     visibility_s: int
+    is_elsewhere: bool = False
+    """It is another server's."""
 
 
 class NotAllowed(Exception):
@@ -26,32 +29,53 @@ class NotAllowed(Exception):
 
 
 class SourceQueues:
-    """Looks queues up for mappings. What was looked at lately costs no look at the store."""
+    """
+    Looks queues up for mappings. What of our own was looked at lately costs no look at the store.
 
-    def __init__(self, directory: Directory) -> None:
+    Args:
+        elsewhere: the queues of another server, where one is named.
+    """
+
+    def __init__(self, directory: Directory, elsewhere: QueuesElsewhere) -> None:
         self._directory = directory
+        self._elsewhere = elsewhere
 
-    async def find(self, arn: str, scope: Scope, role: str) -> SourceQueue | None:
+    async def find(self, arn: str, scope: Scope, role: str, *, is_elsewhere: bool | None = None) -> SourceQueue | None:
         """
         Return the queue that an ARN names; None when there is none.
 
         Args:
             scope: of the function.
             role: that it runs with.
+            is_elsewhere: whose queue is meant; None: ours where we have it, else the other server's, if one is named.
 
         Raises:
-            NotAllowed: the queue is another account's, and its policy does not let the role in.
+            NotAllowed: the queue is another account's, and its policy does not let the role in; or the other server
+                does not let us in.
+            Refused: the other server says no otherwise.
+            NeighbourUnavailable: it does not answer.
         """
         name = queue_of_arn(arn)
         if name is None:
             return None
-        queue = await self._directory.find(name)
+        queue = None if is_elsewhere else await self._directory.find(name)
+        if is_elsewhere or (is_elsewhere is None and queue is None and self._elsewhere.is_named):
+            return await self._find_elsewhere(name)
         if name.scope.account != scope.account:
             # In the same words whether there is such a queue or not.
             _check_access(name, queue, scope, role)
         if queue is None:
             return None
         return SourceQueue(name, is_fifo(name), number(queue.document.attributes, "VisibilityTimeout"))
+
+    async def _find_elsewhere(self, name: QueueName) -> SourceQueue | None:
+        try:
+            found = await self._elsewhere.find(name)
+        except Refused as error:
+            if error.is_denied:
+                raise NotAllowed(error.action) from error
+            raise
+        return None if found is None else SourceQueue(name, is_fifo(name), found.visibility_s, is_elsewhere=True)
 
 
 def _check_access(name: QueueName, queue: Queue | None, scope: Scope, role: str) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lambent.domain.caller import Scope
-from lambent.services.sqs.source_queues import NotAllowed, SourceQueue, SourceQueues
+from lambent.services.sqs.source_queues import NotAllowed, SourceQueue
 from lambent.testing.sqs import SCOPE, SqsBench
 
 ROLE = "arn:aws:iam::444455556666:role/reader"
@@ -17,7 +17,7 @@ def arn_of(name: str) -> str:
 
 
 def find(sqs: SqsBench, arn: str, scope: Scope = SCOPE) -> SourceQueue | None:
-    return sqs.runner.run(SourceQueues(sqs.queues.directory).find(arn, scope, ROLE))
+    return sqs.runner.run(sqs.queues.sources.find(arn, scope, ROLE))
 
 
 def test_a_queue_of_the_own_account(sqs: SqsBench) -> None:

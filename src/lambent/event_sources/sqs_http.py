@@ -1,0 +1,233 @@
+"""
+Queues of another server, over HTTP.
+
+Nobody tells when a message comes: a claim waits at the server for as long as the server lets it, and holds no memory
+meanwhile.
+"""
+
+import asyncio
+import base64
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from lambent.domain.event_source_mapping import EventSourceMapping
+from lambent.domain.queue_message import MessageAttribute
+from lambent.errors.families import DependencyError
+from lambent.event_sources.sqs_queue import Claimed, Message
+from lambent.event_sources.sqs_record import record
+from lambent.event_sources.sqs_shared import Shared
+from lambent.neighbours.message import NeighbourUnavailable
+from lambent.services.sqs.elsewhere import BATCH_MAX, WAIT_S, QueueElsewhere, Receive, Refused
+from lambent.services.sqs.naming import is_fifo, queue_arn
+from lambent.services.sqs.source_queues import NotAllowed
+from lambent.store.contract import QueueName
+
+_log = logging.getLogger("lambent.event_sources")
+
+_KNOWN_S = 30.0
+"""How long a queue's visibility timeout is taken for what it was. Assumed: who changes one knows that it takes time."""
+
+_AT_ONCE = 8
+"""
+Requests for one mapping at once: receives after one that was full, and deletions. Assumed: more would only wait for
+each other.
+"""
+
+_LEAST_S = 1.0
+"""Between receives that brought nothing: a server that keeps nobody waiting is not asked all the time. Assumed."""
+
+_ROOM_AGAIN_S = 0.05
+"""Between looks whether there is room for an answer, where other mappings hold what may be held. Assumed."""
+
+
+class HttpQueue:
+    """Implements `ReadQueue`."""
+
+    tells = False
+    pause_max_s = 16.0
+    """A server that is away is asked for this often. Assumed."""
+
+    def __init__(self, shared: Shared, name: QueueName) -> None:
+        self._shared = shared
+        self._name = name
+        self._found: QueueElsewhere | None = None
+        self._known_until = 0.0
+
+    async def visibility_s(self, mapping: EventSourceMapping, role: str) -> int | None:
+        # With what rights the queue is read, the neighbour's credentials say; the function's role means nothing there.
+        now = self._shared.clock.monotonic()
+        if self._found is None or now >= self._known_until:
+            try:
+                self._found = await self._shared.elsewhere.find(self._name)
+            except (Refused, NeighbourUnavailable) as error:
+                raise _translated(error) from error
+            self._known_until = now + _KNOWN_S
+        return None if self._found is None else self._found.visibility_s
+
+    @asynccontextmanager
+    async def claim(self, wanted: int, lease_s: float, bytes_max: int) -> AsyncIterator[Claimed]:
+        shared, held = self._shared, _Held(self._shared)
+        try:
+            try:
+                began = shared.clock.monotonic()
+                with shared.waiting():
+                    first = await self._receive(min(wanted, BATCH_MAX), WAIT_S, lease_s)
+                at = shared.clock.monotonic()
+                messages = await self._read(first, held)
+                if len(messages) == BATCH_MAX < wanted:
+                    messages += await self._more(wanted - BATCH_MAX, lease_s, held)
+            except (Refused, NeighbourUnavailable) as error:
+                # It may have been deleted, or be elsewhere now.
+                self._found = None
+                raise _translated(error) from error
+            if not messages and (left_s := began + _LEAST_S - shared.clock.monotonic()) > 0:
+                with shared.waiting():
+                    await shared.clock.sleep(left_s)
+            yield Claimed(messages, at, is_drained=False)
+        finally:
+            held.release()
+
+    async def delete(self, receipts: Sequence[str]) -> None:
+        async def delete(queue: QueueElsewhere, handles: Sequence[str]) -> None:
+            if not await self._shared.elsewhere.delete(queue, handles):
+                raise DependencyError(f"sqs: not all of {len(handles)} messages are deleted", retryable=True)
+
+        await self._by_tens(receipts, delete)
+
+    async def give_back(self, receipts: Sequence[str]) -> None:
+        await self._by_tens(receipts, self._shared.elsewhere.give_back)
+
+    async def _receive(self, most: int, wait_s: int, lease_s: float) -> Receive:
+        assert self._found is not None, "the queue is looked up first"
+        return await self._shared.elsewhere.receive(self._found, most, wait_s=wait_s, lease_s=round(lease_s))
+
+    async def _more(self, wanted: int, lease_s: float, held: "_Held") -> list["_HttpMessage"]:
+        """Receive on where one answer was full."""
+
+        async def more(most: int) -> list[_HttpMessage]:
+            return await self._read(await self._receive(most, 0, lease_s), held)
+
+        sizes = [min(BATCH_MAX, wanted - start) for start in range(0, wanted, BATCH_MAX)][:_AT_ONCE]
+        answers = await asyncio.gather(*map(more, sizes), return_exceptions=True)
+        found: list[_HttpMessage] = []
+        for answer in answers:
+            if isinstance(answer, (Refused, NeighbourUnavailable)):
+                # There is the first answer: what ails the server shows again soon.
+                _log.warning("mapping.not_read queue=%s reason=%s", queue_arn(self._name), answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                found += answer
+        return found
+
+    async def _read(self, answer: Receive, held: "_Held") -> list["_HttpMessage"]:
+        try:
+            await held.hold(answer.size_bytes)
+            raw = await answer.read()
+        finally:
+            await answer.aclose()
+        fifo = is_fifo(self._name)
+        found = []
+        for one in raw:
+            message_id, receipt = one.get("MessageId"), one.get("ReceiptHandle")
+            if isinstance(message_id, str) and isinstance(receipt, str):
+                found.append(_HttpMessage(self._name, message_id, receipt, one, fifo))
+            else:
+                _log.error("mapping.not_understood queue=%s message=%s", queue_arn(self._name), message_id)
+        return found
+
+    async def _by_tens(
+        self, receipts: Sequence[str], act: Callable[[QueueElsewhere, Sequence[str]], Awaitable[None]]
+    ) -> None:
+        """Do something with all messages, ten by ten; raise DependencyError when some of it failed."""
+        try:
+            # As its URL is part of each request: it may be that nothing was read since it was forgotten.
+            queue = self._found or await self._shared.elsewhere.find(self._name)
+        except (Refused, NeighbourUnavailable) as error:
+            raise DependencyError(str(error), retryable=True) from error
+        if queue is None:
+            return
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def ten(start: int) -> None:
+            async with turns:
+                try:
+                    await act(queue, receipts[start : start + BATCH_MAX])
+                except Refused as error:
+                    if not error.is_missing:
+                        raise DependencyError(str(error), retryable=True) from error
+                except NeighbourUnavailable as error:
+                    raise DependencyError(str(error), retryable=True) from error
+
+        done = await asyncio.gather(*map(ten, range(0, len(receipts), BATCH_MAX)), return_exceptions=True)
+        for failure in done:
+            if failure is not None:
+                raise failure
+
+
+class _Held:
+    """What the answers of one claim take of the budget."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._bytes = 0
+
+    async def hold(self, size_bytes: int) -> None:
+        """Wait until there is room: what is not read yet takes none."""
+        while self._shared.budget.left_bytes < size_bytes:
+            await self._shared.clock.sleep(_ROOM_AGAIN_S)
+        self._shared.budget.hold(size_bytes)
+        self._bytes += size_bytes
+
+    def release(self) -> None:
+        if self._bytes:
+            self._shared.budget.release(self._bytes)
+
+
+class _HttpMessage(msgspec.Struct, frozen=True):
+    """Implements `Received`."""
+
+    queue: QueueName
+    id: str
+    receipt: str
+    raw: dict[str, Any]
+    is_fifo: bool
+
+    @property
+    def group(self) -> str | None:
+        # On a standard queue it orders nothing.
+        attributes = self.raw.get("Attributes")
+        group = attributes.get("MessageGroupId") if self.is_fifo and isinstance(attributes, dict) else None
+        return group if isinstance(group, str) else None
+
+    @property
+    def size_bytes(self) -> int:
+        body = self.raw.get("Body")
+        return len(body) if isinstance(body, str) else 0
+
+    def read(self) -> Message:
+        body = self.raw["Body"]
+        if not isinstance(body, str):
+            raise TypeError("the body is not a text")
+        system = {name: str(value) for name, value in (self.raw.get("Attributes") or {}).items()}
+        attributes = {name: _attribute(value) for name, value in (self.raw.get("MessageAttributes") or {}).items()}
+        return Message(
+            record(self.queue, self.id, self.receipt, body, system, attributes), body, system.get("AWSTraceHeader", "")
+        )
+
+
+def _attribute(value: dict[str, Any]) -> MessageAttribute:
+    if (data := value.get("BinaryValue")) is not None:
+        return MessageAttribute(value["DataType"], data=base64.b64decode(data, validate=True))
+    return MessageAttribute(value["DataType"], value["StringValue"])
+
+
+def _translated(error: Refused | NeighbourUnavailable) -> Exception:
+    """Return an error as the poller's contract has it."""
+    if isinstance(error, Refused) and error.is_denied:
+        return NotAllowed(error.action)
+    return DependencyError(str(error), retryable=True)

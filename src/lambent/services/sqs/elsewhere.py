@@ -1,0 +1,238 @@
+"""
+Queues of another server: the calls that its readers make, in the JSON protocol that AWS's SDKs speak today.
+
+Documented: SQS API reference, and SQS developer guide, making API requests with the AWS JSON protocol.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from lambent.neighbours.client import Neighbours
+from lambent.neighbours.message import AnswerTooLarge, Incoming, NeighbourUnavailable, Outgoing, header
+from lambent.services.sqs.naming import queue_arn
+from lambent.store.contract import QueueName
+
+_log = logging.getLogger("lambent.services")
+
+BATCH_MAX = 10
+"""Messages that one request receives, deletes or gives back. Documented: SQS API reference."""
+
+WAIT_S = 20
+"""How long a server keeps a receiver waiting at most. Documented: SQS API reference, ReceiveMessage."""
+
+ANSWER_MAX_BYTES = 32 << 20
+"""Ten messages of a mebibyte, of which each character may be escaped: a letter of two bytes becomes six."""
+
+_SILENCE_S = 10.0
+"""How long a server may say nothing beyond what it was asked to wait. Assumed."""
+
+_TEXT_MAX = 1_000
+"""Characters of a server's error that are passed on."""
+
+_MISSING = frozenset({"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"})
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Refused(Exception):
+    """
+    The server said no.
+
+    Args:
+        action: e.g. `ReceiveMessage`.
+        code: e.g. `OverLimit`.
+        text: its message.
+    """
+
+    def __init__(self, action: str, code: str, text: str) -> None:
+        super().__init__(f"{action}: {code}: {text}")
+        self.action = action
+        self.code = code
+        self.text = text
+
+    @property
+    def is_missing(self) -> bool:
+        """There is no such queue."""
+        return self.code in _MISSING
+
+    @property
+    def is_denied(self) -> bool:
+        """The neighbour's credentials do not let us do this."""
+        return self.code in _DENIED
+
+
+class QueueElsewhere(msgspec.Struct, frozen=True):
+    """One queue of the other server."""
+
+    name: QueueName
+    url: str
+    """As that server names it."""
+    visibility_s: int
+
+
+class Receive:
+    """An answer to a receive, of which the head is there. To be read."""
+
+    def __init__(self, answer: Incoming) -> None:
+        self._answer = answer
+        given = header(answer, "content-length")
+        self.size_bytes = int(given) if given.isascii() and given.isdigit() else ANSWER_MAX_BYTES
+        """How long it is, or may be."""
+
+    async def read(self) -> list[dict[str, Any]]:
+        """
+        Return the messages, as the server tells of them.
+
+        Raises:
+            Refused: the server said no.
+            NeighbourUnavailable: it broke off, or nobody understands what it says.
+        """
+        said = await _said("ReceiveMessage", self._answer)
+        messages = said.get("Messages") or []
+        if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+            raise NeighbourUnavailable("sqs: ReceiveMessage: the answer is not a list of messages")
+        return messages
+
+    async def aclose(self) -> None:
+        """Do without it."""
+        await self._answer.aclose()
+
+
+class QueuesElsewhere:
+    """Calls the SQS of the table of neighbours, with the credentials that the table has for it."""
+
+    def __init__(self, neighbours: Neighbours) -> None:
+        self._neighbours = neighbours
+
+    @property
+    def is_named(self) -> bool:
+        """Whether there is such a server."""
+        return self._neighbours.of("sqs") is not None
+
+    async def find(self, name: QueueName) -> QueueElsewhere | None:
+        """
+        Return a queue; None where there is none.
+
+        Raises:
+            Refused: the server said no otherwise.
+            NeighbourUnavailable: it does not answer, or is not named.
+        """
+        try:
+            wanted = {"QueueName": name.name, "QueueOwnerAWSAccountId": name.scope.account}
+            url = (await self._call("GetQueueUrl", name, wanted)).get("QueueUrl")
+            asked = {"QueueUrl": url, "AttributeNames": ["VisibilityTimeout"]}
+            attributes = (await self._call("GetQueueAttributes", name, asked)).get("Attributes") or {}
+        except Refused as error:
+            if error.is_missing:
+                return None
+            raise
+        try:
+            return QueueElsewhere(name, str(url), int(attributes["VisibilityTimeout"]))
+        except (TypeError, KeyError, ValueError):
+            raise NeighbourUnavailable("sqs: GetQueueAttributes: the answer has no VisibilityTimeout") from None
+
+    async def receive(self, queue: QueueElsewhere, most: int, *, wait_s: int, lease_s: int) -> Receive:
+        """
+        Receive messages; return when the server begins to answer, which may take as long as it is to wait.
+
+        Args:
+            most: messages at most, from 1 to 10.
+            lease_s: for how long they are hidden from others.
+
+        Raises:
+            NeighbourUnavailable: it does not answer, or is not named.
+        """
+        wanted = {
+            "QueueUrl": queue.url,
+            "MaxNumberOfMessages": most,
+            "WaitTimeSeconds": wait_s,
+            "VisibilityTimeout": lease_s,
+            # Both names: servers that are older than the second know the first alone.
+            "AttributeNames": ["All"],
+            "MessageSystemAttributeNames": ["All"],
+            "MessageAttributeNames": ["All"],
+        }
+        return Receive(await self._send("ReceiveMessage", queue.name, wanted, wait_s=wait_s))
+
+    async def delete(self, queue: QueueElsewhere, handles: Sequence[str]) -> bool:
+        """
+        Delete at most ten messages; say whether nothing is to be tried again.
+
+        A handle that the server takes no more is logged: its message comes back.
+
+        Raises:
+            Refused, NeighbourUnavailable: none was deleted, as far as is known.
+        """
+        entries = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(handles)]
+        return await self._batch("DeleteMessageBatch", queue, entries)
+
+    async def give_back(self, queue: QueueElsewhere, handles: Sequence[str]) -> None:
+        """
+        Have at most ten messages be visible at once.
+
+        Raises:
+            Refused, NeighbourUnavailable: as with `delete`.
+        """
+        entries = [
+            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+            for number, handle in enumerate(handles)
+        ]
+        await self._batch("ChangeMessageVisibilityBatch", queue, entries)
+
+    async def _batch(self, action: str, queue: QueueElsewhere, entries: Sequence[Mapping[str, Any]]) -> bool:
+        said = await self._call(action, queue.name, {"QueueUrl": queue.url, "Entries": entries})
+        failed = said.get("Failed") or []
+        for failure in failed:
+            _log.warning("queue.entry_failed action=%s queue=%s reason=%s", action, queue_arn(queue.name), failure)
+        return all(isinstance(failure, dict) and failure.get("SenderFault") is True for failure in failed)
+
+    async def _call(self, action: str, name: QueueName, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        return await _said(action, await self._send(action, name, wanted))
+
+    async def _send(self, action: str, name: QueueName, wanted: Mapping[str, Any], wait_s: int = 0) -> Incoming:
+        neighbour = self._neighbours.of("sqs")
+        if neighbour is None:
+            raise NeighbourUnavailable("sqs: the queue is another server's, and none is named: --neighbour sqs=URL")
+        headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": f"AmazonSQS.{action}"}
+        request = Outgoing(
+            "POST",
+            "/",
+            headers=headers,
+            body=_encode(wanted),
+            silence_s=wait_s + _SILENCE_S,
+            is_long_poll=wait_s > 0,
+        )
+        return await self._neighbours.send(neighbour, request, name.scope)
+
+
+async def _said(action: str, answer: Incoming) -> dict[str, Any]:
+    """
+    Return what an answer says.
+
+    Raises:
+        Refused: an error of the request's.
+        NeighbourUnavailable: an error of the server's, or nothing that anybody understands.
+    """
+    try:
+        body = await answer.read(ANSWER_MAX_BYTES)
+        said = msgspec.json.decode(body) if body.strip() else {}
+    except AnswerTooLarge:
+        raise NeighbourUnavailable(f"sqs: {action}: the answer is longer than {ANSWER_MAX_BYTES} bytes") from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        said = None
+    if answer.status >= 500 or not isinstance(said, dict):
+        raise NeighbourUnavailable(f"sqs: {action}: the neighbour answers {answer.status}, {_short(body)}")
+    if answer.status != 200:
+        code = str(said.get("__type") or answer.status).rpartition("#")[2]
+        text = str(said.get("message") or said.get("Message") or "")
+        raise Refused(action, code[:100], text[:_TEXT_MAX])
+    return said
+
+
+def _short(body: bytes) -> str:
+    """Return the beginning of a body, for the log."""
+    return repr(body[:200].decode(errors="replace"))

@@ -1,0 +1,106 @@
+"""Calls to the SQS of another server, as they go out. What comes of odd answers is in test_sqs_http."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from lambent.domain.caller import Scope
+from lambent.neighbours.client import Neighbours
+from lambent.neighbours.endpoints import Credentials, Endpoints
+from lambent.neighbours.message import NeighbourUnavailable
+from lambent.services.sqs.elsewhere import ANSWER_MAX_BYTES, QueueElsewhere, QueuesElsewhere, Refused
+from lambent.store.contract import QueueKind, QueueName
+
+NAME = QueueName(Scope("111122223333", "eu-west-1"), QueueKind.SQS, "orders")
+NOWHERE: Any = None
+
+
+class Server:
+    """Answers by action; keeps what was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, bytes]] = {}
+        self.heads: list[bytes] = []
+        self.bodies: list[dict[str, Any]] = []
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                raw = await reader.readuntil(b"\r\n\r\n")
+                head = raw.lower()
+                size = int(head.partition(b"content-length: ")[2].split()[0])
+                self.heads.append(head)
+                self.bodies.append(json.loads(await reader.readexactly(size)))
+                action = raw.partition(b"AmazonSQS.")[2].split()[0].decode()
+                status, body = self.answers[action]
+                writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+
+def run(story: Callable[[Server, QueuesElsewhere], Awaitable[None]], credentials: Credentials | None = None) -> None:
+    """Tell a story between a server and what calls it."""
+
+    async def tell() -> None:
+        server = Server()
+        listening = await asyncio.start_server(server.talk, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        signing = {} if credentials is None else {"sqs": credentials}
+        neighbours = Neighbours(Endpoints({"sqs": url}, signing), NOWHERE)
+        try:
+            await asyncio.wait_for(story(server, QueuesElsewhere(neighbours)), 20)
+        finally:
+            await neighbours.close()
+            listening.close()
+
+    asyncio.run(tell())
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_a_queue_is_found_by_owner_and_name(is_signed: bool) -> None:
+    """In the queue's own region, signed where there are credentials; the server's own URL goes into later requests."""
+
+    async def story(server: Server, queues: QueuesElsewhere) -> None:
+        server.answers["GetQueueUrl"] = (200, b'{"QueueUrl": "http://x/1/orders"}')
+        server.answers["GetQueueAttributes"] = (200, b'{"Attributes": {"VisibilityTimeout": "7"}}')
+        assert await queues.find(NAME) == QueueElsewhere(NAME, "http://x/1/orders", 7)
+        assert server.bodies == [
+            {"QueueName": "orders", "QueueOwnerAWSAccountId": "111122223333"},
+            {"QueueUrl": "http://x/1/orders", "AttributeNames": ["VisibilityTimeout"]},
+        ]
+        for head in server.heads:
+            assert head.startswith(b"post / http/1.1")
+            assert b"content-type: application/x-amz-json-1.0" in head
+            assert (b"credential=key/" in head and b"/eu-west-1/sqs/aws4_request" in head) is is_signed
+
+    run(story, Credentials("KEY", "secret") if is_signed else None)
+
+
+def test_a_queue_that_is_not_there() -> None:
+    """By either name of the error; another error is one."""
+
+    async def story(server: Server, queues: QueuesElsewhere) -> None:
+        for code in (b"com.amazonaws.sqs#QueueDoesNotExist", b"AWS.SimpleQueueService.NonExistentQueue"):
+            server.answers["GetQueueUrl"] = (400, b'{"__type": "%b", "message": "m"}' % code)
+            assert await queues.find(NAME) is None
+        server.answers["GetQueueUrl"] = (403, b'{"__type": "InvalidClientTokenId", "message": "m"}')
+        with pytest.raises(Refused, match="GetQueueUrl: InvalidClientTokenId: m"):
+            await queues.find(NAME)
+
+    run(story)
+
+
+def test_an_answer_that_is_too_long_is_not_read() -> None:
+    """Whatever a server sends, no more than an answer can be is kept."""
+
+    async def story(server: Server, queues: QueuesElsewhere) -> None:
+        server.answers["ReceiveMessage"] = (200, b" " * (ANSWER_MAX_BYTES + 1))
+        answer = await queues.receive(QueueElsewhere(NAME, "u", 7), 10, wait_s=0, lease_s=7)
+        assert answer.size_bytes == ANSWER_MAX_BYTES + 1
+        with pytest.raises(NeighbourUnavailable, match="the answer is longer than"):
+            await answer.read()
+
+    run(story)
