@@ -21,7 +21,8 @@ from typing import Any
 from lambent import __version__
 from lambent.access.links import CodeLinks
 from lambent.clock import Clock, SystemClock
-from lambent.destinations.contract import Destinations
+from lambent.destinations.bucket import BucketDestination
+from lambent.destinations.contract import Destination, Destinations
 from lambent.destinations.function import FunctionDestination
 from lambent.destinations.queue import QueueDestination
 from lambent.dispatch.async_invocations import AsyncInvocations
@@ -61,6 +62,7 @@ from lambent.sandbox.probe import choose, gather
 from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.notifications import BucketNotifications
 from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
@@ -188,7 +190,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             purge_wait_s=settings.api.sqs_purge_wait_s,
             recreate_wait_s=settings.api.sqs_recreate_wait_s,
         )
-        asynchronous = _Asynchronous(settings.api, queue, queues.door, store, dispatcher, tasks, clock)
+        asynchronous = _Asynchronous(settings.api, queue, queues.door, neighbours, store, dispatcher, tasks, clock)
         sources = _EventSources(settings.api, queue, queues, store, dispatcher, quotas, tasks, clock)
         keeper = InitialisedKeeper(store, pool, clock)
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
@@ -277,6 +279,7 @@ class _Asynchronous:
         settings: ApiSettings,
         queue: EventQueue,
         door: Door,
+        neighbours: Neighbours,
         store: FunctionRepository,
         dispatcher: Dispatcher,
         tasks: asyncio.TaskGroup,
@@ -294,12 +297,14 @@ class _Asynchronous:
             time_scale=scale,
             spawn=self._spawn,
         )
-        self.destinations: Destinations = {
+        targets: dict[str, Destination] = {
             "lambda": FunctionDestination(self.events, clock),
             "sqs": QueueDestination(door),
         }
         self.deliveries = DeliveryCounts()
-        self.notifications = BucketNotifications(store, self.destinations, self.deliveries, clock)
+        self.notifications = BucketNotifications(store, targets, self.deliveries, clock)
+        buckets = BucketDestination(Buckets(neighbours, self.notifications, clock))
+        self.destinations: Destinations = {**targets, "s3": buckets}
         self.outbox = Outbox(queue, self.destinations, self.deliveries, clock, time_scale=scale, spawn=self._spawn)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":

@@ -31,6 +31,9 @@ class OutgoingMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     attributes: Mapping[str, tuple[str, str]] = {}
     """Name to type and value."""
     is_success: bool = False
+    object_key: str = ""
+    """Where the target is a bucket."""
+    ends_chain: bool = False
     failures: int = 0
     """How often it could not be delivered."""
 

@@ -113,7 +113,7 @@ JUDGEMENTS = Judgements(
         "FileSystemConfigs[].Arn": "of which the operator offers a directory; any other is refused",
         "GetFunctionCodeSigningConfig:FunctionName": "answered that the function has none",
         "DeadLetterConfig.TargetArn": "a standard SQS queue; SNS topics come later, stored with `--accept-inert`",
-        "DestinationConfig.OnFailure": "a function or a standard SQS queue; SNS, EventBridge and S3 come later",
+        "DestinationConfig.OnFailure": "a function, a standard SQS queue or a bucket; SNS and EventBridge come later",
         "DestinationConfig.OnSuccess": "a function or a standard SQS queue; SNS and EventBridge come later",
         "ListFunctions:MasterRegion": "anything but ALL lists nothing: there are no replicas of Lambda@Edge functions",
         "OrganizationId": "no caller is of an organization here: such a grant lets nobody in",
