@@ -20,6 +20,7 @@ from lambent.dispatch.async_event import (
     decode_event,
     encode,
     function_of,
+    outgoing,
     queue_of,
 )
 from lambent.dispatch.async_room import AsyncRoom, share, shared
@@ -503,7 +504,7 @@ class AsyncInvocations:
                 outcome=outcome,
             )
             message = OutgoingMessage(trace_header, arn, is_success=is_success)
-            told.append(_outgoing(config.scope, target, claim.id, record, message))
+            told.append(outgoing(config.scope, target, claim.id, record, message))
         dead_letters = "" if attempt.version is None else attempt.version.configuration.dead_letter_arn
         if dead_letters and not is_success:
             # Documented: Lambda developer guide, dead-letter queues, for the three attributes. Assumed: the code and
@@ -515,7 +516,7 @@ class AsyncInvocations:
                 "ErrorMessage": ("String", text or condition.value),
             }
             message = OutgoingMessage(trace_header, arn, attributes)
-            told.append(_outgoing(config.scope, dead_letters, claim.id, claim.body, message))
+            told.append(outgoing(config.scope, dead_letters, claim.id, claim.body, message))
         return tuple(told)
 
     async def _read_config(self, scope: Scope, name: FunctionName, qualifier: str) -> EventInvokeConfig:
@@ -557,8 +558,3 @@ class _Attempt(msgspec.Struct, frozen=True):
     @property
     def is_success(self) -> bool:
         return isinstance(self.result, InvocationOutcome) and self.result.error is None
-
-
-def _outgoing(scope: Scope, target: str, request_id: str, body: bytes, message: OutgoingMessage) -> NewEvent:
-    # A queue for each target: one that hangs delays no other.
-    return NewEvent(QueueName(scope, QueueKind.DESTINATION, target), request_id, body, encode(message))
