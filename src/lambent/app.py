@@ -34,7 +34,12 @@ from lambent.domain.function import Deployment, State
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError, SettingsError
 from lambent.event_sources.contract import EventSources
+from lambent.event_sources.dynamodb_reader import DynamoDBReader
+from lambent.event_sources.kinesis_reader import KinesisReader
 from lambent.event_sources.sqs import SqsSource
+from lambent.event_sources.stream_reader import StreamReader
+from lambent.event_sources.stream_shared import StreamShared
+from lambent.event_sources.stream_source import StreamSource
 from lambent.event_sources.supervisor import Supervisor
 from lambent.execution.driver import ExecutionEnvironment, Surroundings
 from lambent.execution.host_memory import HostMemory
@@ -70,13 +75,14 @@ from lambent.services.sqs.door import Door
 from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
 from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
-from lambent.store.contract import EventQueue
+from lambent.store.contract import EventQueue, StreamPositions
 from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
+from lambent.store.stream_positions import DurableStreamPositions
 from lambent.store.tables import SCHEMA
 from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.logs import FunctionLogs
@@ -191,7 +197,10 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             recreate_wait_s=settings.api.sqs_recreate_wait_s,
         )
         asynchronous = _Asynchronous(settings.api, queue, queues.door, neighbours, store, dispatcher, tasks, clock)
-        sources = _EventSources(settings.api, queue, queues, store, dispatcher, quotas, tasks, clock)
+        positions = DurableStreamPositions(database)
+        sources = _EventSources(
+            settings.api, queue, queues, neighbours, positions, store, dispatcher, quotas, tasks, clock
+        )
         keeper = InitialisedKeeper(store, pool, clock)
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
@@ -206,6 +215,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 events=asynchronous.events,
                 destinations=asynchronous.destinations,
                 queues=queues.sources,
+                streams=sources.streams,
+                positions=positions,
                 objects=S3Objects(neighbours, folder.run),
                 links=links,
                 quotas=quotas,
@@ -334,6 +345,8 @@ class _EventSources:
         settings: ApiSettings,
         queue: EventQueue,
         queues: SimpleQueues,
+        neighbours: Neighbours,
+        positions: StreamPositions,
         store: FunctionRepository,
         dispatcher: Dispatcher,
         quotas: Quotas,
@@ -341,7 +354,22 @@ class _EventSources:
         clock: Clock,
     ) -> None:
         self._tasks, self._clock = tasks, clock
+        readers: Mapping[str, StreamReader] = {
+            "kinesis": KinesisReader(neighbours, clock),
+            "dynamodb": DynamoDBReader(neighbours),
+        }
+        shared = StreamShared(
+            positions,
+            queue,
+            dispatcher,
+            quotas,
+            clock,
+            batches_max=settings.event_source_batches_max,
+            spawn=lambda work: tasks.create_task(_logged(work)),
+        )
+        self.streams = {service: StreamSource(reader, shared, store) for service, reader in readers.items()}
         self._sources: EventSources = {
+            **self.streams,
             "sqs": SqsSource(
                 queue,
                 queues.sources,
@@ -353,7 +381,7 @@ class _EventSources:
                 batches_max=settings.event_source_batches_max,
                 processors=os.cpu_count() or 1,
                 spawn=lambda work: tasks.create_task(_logged(work)),
-            )
+            ),
         }
         self._supervisor = Supervisor(store, self._sources, clock)
 

@@ -312,6 +312,7 @@ def test_filters(stage):
         "InvokedEventCount": 2,
         "FailedInvokeEventCount": 0,
         "DeletedEventCount": 2,
+        "DroppedEventCount": 0,
     }
 
 

@@ -1,14 +1,13 @@
 """What is told of an event that ended, on its way to where it is to be told: its record, and its dead letter."""
 
-from lambent.dispatch.async_event import OutgoingMessage, encode
+from lambent.dispatch.async_event import OutgoingMessage, outgoing
 from lambent.dispatch.settle import Condition
 from lambent.domain.arn import function_arn
-from lambent.domain.caller import Scope
 from lambent.domain.destination import object_key, parse_target
 from lambent.domain.event_invoke import EventInvokeConfig
 from lambent.domain.invocation import InvocationOutcome
 from lambent.domain.invocation_record import error_message, invocation_record
-from lambent.store.contract import Claim, NewEvent, QueueKind, QueueName
+from lambent.store.contract import Claim, NewEvent
 
 
 def told(
@@ -57,7 +56,7 @@ def told(
             object_key=key,
             ends_chain=is_for_bucket and condition is Condition.RECURSION_DETECTED,
         )
-        messages.append(_outgoing(config.scope, target, claim.id, record, message))
+        messages.append(outgoing(config.scope, target, claim.id, record, message))
     if dead_letters and not is_success:
         # Documented: Lambda developer guide, dead-letter queues, for the three attributes. Assumed: the code and
         # the message where the function did not run (test_async_invocations).
@@ -68,10 +67,5 @@ def told(
             "ErrorMessage": ("String", text or condition.value),
         }
         message = OutgoingMessage(trace_header, arn, attributes)
-        messages.append(_outgoing(config.scope, dead_letters, claim.id, claim.body, message))
+        messages.append(outgoing(config.scope, dead_letters, claim.id, claim.body, message))
     return tuple(messages)
-
-
-def _outgoing(scope: Scope, target: str, request_id: str, body: bytes, message: OutgoingMessage) -> NewEvent:
-    # A queue for each target: one that hangs delays no other.
-    return NewEvent(QueueName(scope, QueueKind.DESTINATION, target), request_id, body, encode(message))
