@@ -154,13 +154,22 @@ def test_a_mapping_is_made_read_and_deleted(story):
     story.put("one")
     wait_for(lambda: story.flat() == ["one"])
     wait_for(lambda: story.state()["LastProcessingResult"] == "OK")
+    story.sqs.create_queue(QueueName=f"{story.name}-failed")
+    failed = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{story.name}-failed"
     settings = {
         "BatchSize": 7, "MaximumBatchingWindowInSeconds": 1, "ParallelizationFactor": 3,
         "BisectBatchOnFunctionError": True, "MaximumRecordAgeInSeconds": 60, "MaximumRetryAttempts": 5,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "DestinationConfig": {"OnFailure": {"Destination": failed}},
     }  # fmt: skip
     answer = story.client.update_event_source_mapping(UUID=story.uuid, **settings)
     assert (answer["State"], {name: answer[name] for name in settings}) == ("Updating", settings)
+    story.until_state("Enabled")
+    windows = {"ParallelizationFactor": 1, "TumblingWindowInSeconds": 1}
+    answer = story.client.update_event_source_mapping(UUID=story.uuid, **windows)
+    assert {name: answer[name] for name in windows} == windows
+    story.until_state("Enabled")
+    story.client.update_event_source_mapping(UUID=story.uuid, TumblingWindowInSeconds=0)
     story.until_state("Enabled")
     story.client.update_event_source_mapping(UUID=story.uuid, Enabled=False)
     story.until_state("Disabled")
