@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from unit.dispatch.async_bench import SCOPE
 from unit.event_sources.mapping_bench import Bench, tell
 
 from lambent.domain.event_source_mapping import EventSourceMapping
@@ -20,6 +21,7 @@ from lambent.event_sources.stream_reader import (
     StreamNotFound,
     StreamRecord,
 )
+from lambent.store.contract import QueueKind, QueueName
 from lambent.testing.virtual_clock import VirtualClock
 
 ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
@@ -187,10 +189,6 @@ class StreamBench(Bench):
 
     async def told(self, queue: str = "failed") -> list[dict[str, Any]]:
         """Return the records in the outbox, on their way to a queue."""
-        from unit.dispatch.async_bench import SCOPE
-
-        from lambent.store.contract import QueueKind, QueueName
-
         name = QueueName(SCOPE, QueueKind.DESTINATION, f"arn:aws:sqs:us-east-1:000000000000:{queue}")
         return [json.loads(one.body) for one in await self.events.peek(name, limit=10)]
 
