@@ -1,12 +1,15 @@
 """Changes of tables that start functions: on the embedded stand-in, from the put to the handler."""
 
+import contextlib
 import json
+import os
 import re
+import signal
 import time
 
 import pytest
 from botocore.exceptions import ClientError
-from wire.support import ACCOUNT, REGION, ROOT, FunctionMaker, error_of, newest_python, wait_for
+from wire.support import ACCOUNT, REGION, ROOT, FunctionMaker, child_of, error_of, newest_python, wait_for
 
 # Tells what it got, and fails where an item says so.
 SOURCE = """
@@ -304,6 +307,22 @@ def test_a_destination_that_is_none(stage):
     assert "DestinationConfig" in refused({"OnSuccess": {"Destination": arn}})
 
 
+def test_a_table_that_is_deleted(stage):
+    """The mapping stays and says so: another table of that name has another stream."""
+    stage.table()
+    stage.function()
+    stage.map()
+    stage.put("a")
+    stage.records(1)
+    stage.dynamodb.delete_table(TableName=stage.name)
+    gone = f"PROBLEM: Stream not found: {stage.stream}"
+    wait_for(lambda: stage.shown()["LastProcessingResult"] == gone)
+    stage.table()
+    stage.put("b")
+    stage.map()
+    assert stage.records(2)[1]["eventSourceARN"] == stage.stream
+
+
 def test_a_killed_server_loses_nothing(lone_server, unique_name):
     """What was written before and after arrives in order, and no more comes twice than the last batch."""
     stage = Stage(lone_server, unique_name)
@@ -324,6 +343,34 @@ def test_a_killed_server_loses_nothing(lone_server, unique_name):
     assert len(again) - len(written) <= 5
     first = list(dict.fromkeys(key for ran in stage.said("RAN") for key in keys_of(ran)))
     assert first == written
+    stage.lambda_.delete_event_source_mapping(UUID=stage.uuid)
+
+
+def test_a_stand_in_that_is_killed(lone_server, unique_name):
+    """What it had not saved is gone from the table; what is written later arrives, though reading had gone further."""
+    stage = Stage(lone_server, unique_name)
+    stage.table()
+    lone_server.stop()
+    lone_server.restart()
+    stage.connect(lone_server)
+    stage.function()
+    stage.map()
+    stage.put("lost")
+    wait_for(lambda: stage.did() == ["lost"])
+    wait_for(lambda: stage.shown()["LastProcessingResult"] == "OK")
+    pid, _ = child_of(lone_server)
+    os.kill(pid, signal.SIGKILL)
+
+    def kept():
+        # A request that the process was at when it ended is answered by none.
+        with contextlib.suppress(ClientError):
+            stage.put("kept")
+            return True
+        return False
+
+    wait_for(kept)
+    wait_for(lambda: stage.did() == ["lost", "kept"])
+    assert [item["id"]["S"] for item in stage.dynamodb.scan(TableName=stage.name)["Items"]] == ["kept"]
     stage.lambda_.delete_event_source_mapping(UUID=stage.uuid)
 
 

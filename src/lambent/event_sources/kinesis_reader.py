@@ -5,18 +5,16 @@ Documented: Kinesis API reference, ListShards, GetShardIterator, GetRecords. Obs
 tests/aws/services/lambda_/event_source_mapping (recorded), for the members of a function's record.
 """
 
-import asyncio
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from lambent.clock import Clock
 from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.domain.record_filter import decoded
-from lambent.errors.families import FrameworkError
 from lambent.event_sources.failed_batch import iso_ms
 from lambent.event_sources.stream_reader import (
     Page,
@@ -29,33 +27,15 @@ from lambent.event_sources.stream_reader import (
     StreamRecord,
     StreamUnavailable,
 )
+from lambent.event_sources.stream_service import PAGES_MAX, SHARDS_MAX, Refused, StreamService, parents_first
 from lambent.neighbours.client import Neighbours
-from lambent.neighbours.message import AnswerTooLarge, Outgoing
-
-_ANSWER_S = 30.0
-"""How long an answer may take. Assumed: GetRecords does not wait for records."""
-
-_PAGE_MAX_BYTES = 16 << 20
-"""Of an answer: 10 MB of records, base64, and what is said of them."""
-
-_SHARDS_MAX = 10_000
-_PAGES_MAX = 100
-"""Of one stream, and answers that list them. Assumed: AWS's quotas are hundreds, and as many at once."""
+from lambent.neighbours.message import AnswerTooLarge
 
 _TOO_FAST = frozenset({"ProvisionedThroughputExceededException", "LimitExceededException", "KMSThrottlingException"})
 """Others read the same shard: the next read, a moment later, finds what this one did not."""
 
 _FORGIVEN_S = 1.0
 """What a clock may be ahead of the server's where reading begins at a moment."""
-
-
-_T = TypeVar("_T")
-
-
-class _Code(msgspec.Struct):
-    type: str = msgspec.field(name="__type", default="")
-    message: str = ""
-    Message: str = ""
 
 
 class _Listed(msgspec.Struct):
@@ -89,24 +69,31 @@ class KinesisReader:
     """Implements `StreamReader` for Kinesis."""
 
     def __init__(self, neighbours: Neighbours, clock: Clock) -> None:
-        self._neighbours = neighbours
+        self._service = StreamService(neighbours, "kinesis", "Kinesis_20131202", "1.1")
         self._clock = clock
 
     async def shards(self, mapping: EventSourceMapping) -> Sequence[Shard]:
         """List the shards; see the contract."""
         found: dict[str, Shard] = {}
         request: dict[str, Any] = {"StreamName": _name(mapping)}
-        for _ in range(_PAGES_MAX):
-            page = _decoded(_Shards, await self._ask(mapping, "ListShards", request))
+        for _ in range(PAGES_MAX):
+            try:
+                page = await self._service.ask(mapping, "ListShards", request, _Shards)
+            except Refused as refused:
+                if refused.code == "ResourceNotFoundException":
+                    raise StreamNotFound from None
+                raise StreamUnavailable(str(refused)) from None
+            except AnswerTooLarge:
+                break
             for one in page.shards:
                 parents = tuple(parent for parent in (one.parent, one.adjacent_parent) if parent)
                 found[one.shard_id] = Shard(one.shard_id, parents)
             if not page.next_token:
-                return _parents_first(found)
-            if len(found) > _SHARDS_MAX:
+                return parents_first(found.values())
+            if len(found) > SHARDS_MAX:
                 break
             request = {"NextToken": page.next_token}
-        raise StreamUnavailable(f"The stream has more than {_SHARDS_MAX} shards, or the list of them does not end")
+        raise StreamUnavailable(f"the stream has more than {SHARDS_MAX} shards, or the list of them does not end")
 
     async def iterator(self, mapping: EventSourceMapping, shard_id: str, position: Position) -> str:
         """Return where reading can begin; see the contract."""
@@ -125,8 +112,8 @@ class KinesisReader:
             else:
                 request["Timestamp"] = min(position.at, now - _FORGIVEN_S) if position.at else 0.0
         try:
-            answer = await self._ask(mapping, "GetShardIterator", request)
-        except _Refused as refused:
+            return (await self._service.ask(mapping, "GetShardIterator", request, _Iterator)).iterator
+        except Refused as refused:
             if refused.code == "ResourceNotFoundException":
                 # The shard, or the stream, which is told here.
                 if all(shard.shard_id != shard_id for shard in await self.shards(mapping)):
@@ -138,19 +125,21 @@ class KinesisReader:
             if refused.code == "InvalidArgumentException" and position.sequence:
                 raise PositionExpired from None
             raise StreamUnavailable(str(refused)) from None
-        return _decoded(_Iterator, answer).iterator
+        except AnswerTooLarge:
+            raise StreamUnavailable("kinesis answers more than an iterator") from None
 
     async def read(self, mapping: EventSourceMapping, iterator: str, limit: int) -> Page:
         """Return the next records; see the contract."""
         while True:
             try:
-                answer = await self._ask(mapping, "GetRecords", {"ShardIterator": iterator, "Limit": limit})
+                request = {"ShardIterator": iterator, "Limit": limit}
+                page = await self._service.ask(mapping, "GetRecords", request, _Records)
             except AnswerTooLarge:
                 if limit == 1:
-                    raise StreamUnavailable(f"A record is longer than {_PAGE_MAX_BYTES} bytes") from None
+                    raise StreamUnavailable("kinesis answers a record that is too long") from None
                 limit = max(limit // 8, 1)
                 continue
-            except _Refused as refused:
+            except Refused as refused:
                 if refused.code == "ExpiredIteratorException":
                     raise PositionExpired from None
                 if refused.code in _TOO_FAST:
@@ -160,7 +149,6 @@ class KinesisReader:
                     # whoever asks for another one hears of that.
                     raise PositionExpired from None
                 raise StreamUnavailable(str(refused)) from None
-            page = _decoded(_Records, answer)
             return Page([_record(got) for got in page.records], page.next_iterator)
 
     def record(self, mapping: EventSourceMapping, shard_id: str, record: StreamRecord, role_arn: str) -> dict[str, Any]:
@@ -197,66 +185,9 @@ class KinesisReader:
             "streamArn": mapping.source_arn,
         }
 
-    async def _ask(self, mapping: EventSourceMapping, operation: str, request: Mapping[str, Any]) -> bytes:
-        """
-        Send one request; return the body of its answer.
-
-        Raises:
-            _Refused: the server said no, with a code of its own.
-            AnswerTooLarge: it has more than `_PAGE_MAX_BYTES`.
-            StreamNotFound: there is no such stream; of ListShards alone.
-            StreamUnavailable: it does not answer, or not as Kinesis does.
-        """
-        neighbour = self._neighbours.of("kinesis")
-        if neighbour is None:
-            raise StreamUnavailable("kinesis is not offered by this server: --neighbour kinesis=URL")
-        outgoing = Outgoing(
-            "POST",
-            "/",
-            headers={"content-type": "application/x-amz-json-1.1", "x-amz-target": f"Kinesis_20131202.{operation}"},
-            body=msgspec.json.encode(request),
-            is_own=True,
-        )
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                answer = await self._neighbours.send(neighbour, outgoing, mapping.scope)
-                body = await answer.read(_PAGE_MAX_BYTES)
-        except TimeoutError:
-            raise StreamUnavailable(f"kinesis: no answer within {_ANSWER_S:.0f} s") from None
-        except FrameworkError as error:
-            # NeighbourUnavailable, and that the stand-in is not installed.
-            raise StreamUnavailable(error.message) from error
-        if answer.status == 200:
-            return body
-        try:
-            said = msgspec.json.decode(body, type=_Code)
-        except (msgspec.DecodeError, RecursionError):
-            raise StreamUnavailable(f"kinesis answers {answer.status}, which is not understood") from None
-        code = said.type.rpartition("#")[2]
-        if operation == "ListShards":
-            if code == "ResourceNotFoundException":
-                raise StreamNotFound
-            raise StreamUnavailable(f"{code or answer.status}: {said.message or said.Message}")
-        raise _Refused(code, f"{code or answer.status}: {said.message or said.Message}")
-
-
-class _Refused(Exception):
-    """The server said no."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-
 
 def _name(mapping: EventSourceMapping) -> str:
     return mapping.source_arn.rpartition("/")[2]
-
-
-def _decoded(kind: type[_T], body: bytes) -> _T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise StreamUnavailable(f"kinesis answers what is not understood: {error}") from None
 
 
 def _record(got: _Got) -> StreamRecord:
@@ -276,20 +207,3 @@ def _record(got: _Got) -> StreamRecord:
             "approximateArrivalTimestamp": round(got.arrived_at, 3),
         },
     )
-
-
-def _parents_first(found: Mapping[str, Shard]) -> list[Shard]:
-    """Return shards in an order in which parents come first; servers list them by id, which mostly is one."""
-    ordered: dict[str, Shard] = {}
-    rest = dict(found)
-    while rest:
-        ready = [
-            shard
-            for shard in rest.values()
-            if all(parent in ordered or parent not in found for parent in shard.parents)
-        ]
-        if not ready:
-            raise StreamUnavailable("kinesis answers what is not understood: shards are their own parents")
-        for shard in ready:
-            ordered[shard.shard_id] = rest.pop(shard.shard_id)
-    return list(ordered.values())

@@ -78,6 +78,7 @@ class StreamService:
             "/",
             headers={"content-type": self._type, "x-amz-target": f"{self._target}.{operation}"},
             body=msgspec.json.encode(request),
+            is_own=True,
         )
         try:
             async with asyncio.timeout(_ANSWER_S):

@@ -42,7 +42,9 @@ class Buckets:
         neighbour = self._neighbours.of("s3")
         if neighbour is None:
             raise NotImplementedException(_NOT_OFFERED)
-        answer = await self._neighbours.send(neighbour, Outgoing("HEAD", f"/{quote(bucket, safe='')}"), scope)
+        answer = await self._neighbours.send(
+            neighbour, Outgoing("HEAD", f"/{quote(bucket, safe='')}"), scope
+        )
         await answer.aclose()
         if answer.status == 403:
             raise TargetRefuses(
@@ -71,8 +73,9 @@ class Buckets:
             raise DependencyError(_NOT_OFFERED, retryable=True)
         path = f"/{quote(bucket, safe='')}/{quote(key, safe='/-_.~')}"
         headers = {"content-type": "application/json", "x-amz-content-sha256": hashlib.sha256(body).hexdigest()}
+        request = Outgoing("PUT", path, headers=headers, body=body)
         try:
-            answer = await self._neighbours.send(neighbour, Outgoing("PUT", path, headers=headers, body=body), scope)
+            answer = await self._neighbours.send(neighbour, request, scope)
             try:
                 if answer.status != 200:
                     error = await error_in(answer)
