@@ -360,9 +360,9 @@ def test_a_long_record_and_a_function_that_is_closed(story):
 
 
 def test_shards_are_split_in_order(story):
-    """What was put before a shard was split runs before what its children got."""
+    """What was put before a shard was split runs before what its children got, in lanes as well."""
     story.stream()
-    story.mapping(story.function())
+    story.mapping(story.function(), ParallelizationFactor=2, MaximumRecordAgeInSeconds=3600)
     story.put(*range(5))
     shard = story.described()["Shards"][0]
     half = (int(shard["HashKeyRange"]["StartingHashKey"]) + int(shard["HashKeyRange"]["EndingHashKey"])) // 2
