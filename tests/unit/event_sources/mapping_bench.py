@@ -11,6 +11,8 @@ import msgspec
 import pytest
 from unit.dispatch.async_bench import SCOPE, FakeFleet
 
+from lambent.destinations.bucket import BucketDestination
+from lambent.destinations.contract import TargetRefuses
 from lambent.destinations.queue import QueueDestination
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Caller, Scope
@@ -39,6 +41,18 @@ ROLE = "arn:aws:iam::000000000000:role/reader"
 
 def queue_arn(name: str, account: str = SCOPE.account) -> str:
     return f"arn:aws:sqs:{SCOPE.region}:{account}:{name}"
+
+
+class Buckets:
+    """An S3 with one bucket, and one that lets nobody in."""
+
+    async def exists(self, scope: Scope, bucket: str) -> bool:
+        if bucket == "closed":
+            raise TargetRefuses("it lets nobody in")
+        return scope == SCOPE and bucket == "failed"
+
+    async def put(self, scope: Scope, bucket: str, key: str, body: bytes, trace_header: str | None) -> bool:
+        raise AssertionError("nothing is delivered here")
 
 
 class Bench:
@@ -97,7 +111,7 @@ class Bench:
                     self.queues.sources,
                     self.streams,
                     self.positions,
-                    {"sqs": QueueDestination(self.queues.door)},
+                    {"sqs": QueueDestination(self.queues.door), "s3": BucketDestination(Buckets())},
                     self.quotas,
                     self.clock,
                 )

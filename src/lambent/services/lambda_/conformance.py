@@ -32,7 +32,7 @@ _NO_URLS = "a condition of the statement that no caller meets: function URLs com
 _NO_DURABLE = "durable executions are not offered"
 _NO_SIGNING = "code signing is not offered"
 _NO_MANAGED = "managed instances are not offered"
-_ON_FAILURE = "of a stream: a standard SQS queue; of a queue: empty only, as on AWS"
+_ON_FAILURE = "of a stream: a standard SQS queue or a bucket; of a queue: empty only, as on AWS"
 _OF_BROKERS = "of Kafka, Amazon MQ and DocumentDB, which are not offered; with a queue AWS refuses it as well"
 _FOR_PEOPLE = "text for people, as on AWS"
 
@@ -121,7 +121,7 @@ JUDGEMENTS = Judgements(
         "PackageType": "Zip; Image is refused",
         "PrincipalOrgID": "no caller is of an organization here: such a grant lets nobody in",
         "Resource": "of a function or an event source mapping; other resources are refused",
-        "EventSourceArn": "of an SQS queue or a Kinesis stream; the other sources are refused until they come",
+        "EventSourceArn": "of an SQS queue, a Kinesis stream or a stream of DynamoDB; the others are refused until they come",
         "CreateEventSourceMapping:DestinationConfig.OnFailure": _ON_FAILURE,
         "UpdateEventSourceMapping:DestinationConfig.OnFailure": _ON_FAILURE,
         "MetricsConfig.Metrics": "EventCount, shown by `/_lambent/metrics`; the groups of Kafka mappings are refused",

@@ -42,9 +42,7 @@ class Buckets:
         neighbour = self._neighbours.of("s3")
         if neighbour is None:
             raise NotImplementedException(_NOT_OFFERED)
-        answer = await self._neighbours.send(
-            neighbour, Outgoing("HEAD", f"/{quote(bucket, safe='')}"), scope
-        )
+        answer = await self._neighbours.send(neighbour, Outgoing("HEAD", f"/{quote(bucket, safe='')}"), scope)
         await answer.aclose()
         if answer.status == 403:
             raise TargetRefuses(

@@ -42,17 +42,20 @@ def test_streams_that_cannot_be_sources(tmp_path: Path) -> None:
     [
         *(
             (arn, f"Destination {arn} is not offered by this version of Lambent for event source mappings: use an SQS "
-                  "queue")
-            for arn in ("arn:aws:sns:us-east-1:000000000000:t", "arn:aws:s3:::bucket", "kafka://topic")
+                  "queue or an S3 bucket")
+            for arn in ("arn:aws:sns:us-east-1:000000000000:t", "kafka://topic")
         ),
         *(
-            (arn, f"The destination ARN {arn} is invalid: an event source mapping's is a standard SQS queue.")
+            (arn, f"The destination ARN {arn} is invalid: an event source mapping's is a standard SQS queue or a "
+                  "bucket.")
             for arn in (
                 "arn:aws:lambda:us-east-1:000000000000:function:g", "arn:aws:sqs:us-east-1:000000000000:q.fifo", "x",
             )
         ),
         ("arn:aws:sqs:us-east-1:000000000000:none",
          "The destination ARN arn:aws:sqs:us-east-1:000000000000:none is invalid."),
+        ("arn:aws:s3:::none", "The destination ARN arn:aws:s3:::none is invalid."),
+        ("arn:aws:s3:::closed", "The destination ARN arn:aws:s3:::closed is invalid: it lets nobody in."),
         ("arn:aws:sqs:us-east-1:111122223333:q",
          "The destination ARN arn:aws:sqs:us-east-1:111122223333:q is invalid: it must be of account 000000000000 in "
          "us-east-1, as the function is."),
