@@ -13,15 +13,6 @@ from wire.support import ROOT
 
 FOLDER = ROOT / ".cache" / "kinesis-local" / "node_modules" / "kinesis-local"
 
-# It would listen for everybody.
-LOOPBACK = """
-const net = require("net"), listen = net.Server.prototype.listen
-net.Server.prototype.listen = function (first, ...rest) {
-  return listen.call(this, typeof first === "object" ? { ...first, host: "127.0.0.1" } : first, ...rest)
-}
-require("./main.js")
-"""
-
 
 class KinesisServer:
     """One process on a port of its own. What it holds is in its memory, unless it has a folder."""
@@ -53,7 +44,11 @@ class KinesisServer:
         if self.folder is not None:
             environ |= {"SHOULD_PERSIST_DATA": "true", "PERSIST_PATH": str(self.folder), "PERSIST_INTERVAL": "100ms"}
         self.process = subprocess.Popen(
-            ["node", "-e", LOOPBACK], cwd=FOLDER, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ["node", ROOT / "tools" / "kinesis_local.js"],
+            cwd=FOLDER,
+            env=environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 60
         while True:

@@ -29,20 +29,24 @@ from lambent.event_sources.tumbling import LATE_S, STATE_MAX_BYTES, window_of
 
 _log = logging.getLogger("lambent.event_sources")
 
-_READ_AGAIN_S = 0.2
+_READS_A_SECOND = 5
+"""What a shard allows. Documented: Kinesis API reference, GetRecords. So many at once after a full page."""
+
+_READ_AGAIN_S = 1.0 / _READS_A_SECOND
 """
-From one read of a shard to the next while records come: five a second are what a shard allows. Documented: Kinesis API
-reference, GetRecords. After an empty one it takes twice as long, up to a second, which is AWS's pace. Documented:
-Lambda developer guide, Kinesis.
+From one read of a shard to the next while records come. After an empty one it takes twice as long, up to a second,
+which is AWS's pace. Documented: Lambda developer guide, Kinesis.
 """
 _AT_REST_S = 1.0
 
 _AWAY_MIN_S, _AWAY_MAX_S = 0.5, 10.0
 """Between attempts at a stream that cannot be read, doubled from one to the next. Assumed."""
 
-_LIMIT_FIRST = 16
-_LIMIT_MAX = 10_000
-"""Records of one read: few at first, since nobody knows how long they are, then as many as a batch of each lane has."""
+_LIMIT_FIRST, _LIMIT_USUAL, _LIMIT_MAX = 16, 1000, 10_000
+"""
+Records of one read: few at first, since nobody knows how long they are, then so many, or a batch of each lane. The last
+is what a shard gives. Documented: Kinesis API reference, GetRecords.
+"""
 
 _AHEAD_MAX_BYTES = 6 << 20
 """What of a shard may have been read and not dealt with when more is read: one full batch."""
@@ -95,6 +99,8 @@ class ShardPoller:
         """How often what was read ahead was let go: a page that was asked for before is not what follows now."""
         self._drops_older = False
         self._pace_s = _READ_AGAIN_S
+        self._reads: deque[float] = deque(maxlen=_READS_A_SECOND)
+        """When the last reads began."""
         self._limit = _LIMIT_FIRST
         self._record_bytes = 1024
         self._read_through = 0.0
@@ -156,6 +162,8 @@ class ShardPoller:
         expected = min(max(self._limit * self._record_bytes, _PAGE_MIN_BYTES), _PAGE_MAX_BYTES)
         await self._shared.held.take(expected)
         began, began_wall = clock.monotonic(), clock.now()
+        self._reads.append(began)
+        limit = self._limit
         try:
             if reading.is_stopped:
                 raise Stopped
@@ -178,7 +186,12 @@ class ShardPoller:
         self._begin_lanes()
         if page.next_iterator is None:
             self._is_at_end = True
-        elif (rest_s := began + self._pace_s - clock.monotonic()) > 0:
+            return
+        next_read = began + self._pace_s
+        if len(page.records) >= limit:
+            # There is more.
+            next_read = self._reads[0] + 1.0 if len(self._reads) == _READS_A_SECOND else began
+        if (rest_s := next_read - clock.monotonic()) > 0:
             await reading.pause(rest_s)
 
     def _where(self) -> Position:
@@ -230,7 +243,7 @@ class ShardPoller:
         average = taken_bytes // len(records)
         self._record_bytes = min(max(2 * average, self._record_bytes // 4, 256), _PAGE_MAX_BYTES)
         if len(records) >= self._limit:
-            wanted = max(reading.mapping.batch_size * reading.settings.lanes, 100)
+            wanted = max(reading.mapping.batch_size * reading.settings.lanes, _LIMIT_USUAL)
             self._limit = min(4 * self._limit, wanted, _LIMIT_MAX)
 
     def _is_let_through(self, record: StreamRecord) -> bool:

@@ -121,7 +121,7 @@ JUDGEMENTS = Judgements(
         "PackageType": "Zip; Image is refused",
         "PrincipalOrgID": "no caller is of an organization here: such a grant lets nobody in",
         "Resource": "of a function or an event source mapping; other resources are refused",
-        "EventSourceArn": "of an SQS queue, a Kinesis stream or a stream of DynamoDB; the others are refused until they come",
+        "EventSourceArn": "of an SQS queue, a Kinesis or a DynamoDB stream; the others are refused until they come",
         "CreateEventSourceMapping:DestinationConfig.OnFailure": _ON_FAILURE,
         "UpdateEventSourceMapping:DestinationConfig.OnFailure": _ON_FAILURE,
         "MetricsConfig.Metrics": "EventCount, shown by `/_lambent/metrics`; the groups of Kafka mappings are refused",
