@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from lambent.domain.stream_mapping import AT_TIME
-from lambent.domain.stream_position import ShardPosition, Window
+from lambent.domain.stream_position import ShardPosition, Window, order_of
 from lambent.event_sources.shard_progress import Item, ShardProgress
 from lambent.event_sources.stream_batch import BatchWork, Done, Frame, InWindow, Plain
 from lambent.event_sources.stream_reader import (
@@ -51,6 +51,12 @@ is what a shard gives. Documented: Kinesis API reference, GetRecords.
 _AHEAD_MAX_BYTES = 6 << 20
 """What of a shard may have been read and not dealt with when more is read: one full batch."""
 
+_LONG_S = 3600.0
+"""For what is told: nobody waits until it is over."""
+
+_EMPTY_MAX = 50
+"""Pages without records, one after another, where some have to be. Assumed: a server may give a few."""
+
 _BEHIND_MAX = 20_000
 """Records of other lanes that are dealt with while one lane is not. Assumed."""
 
@@ -87,7 +93,7 @@ class ShardPoller:
         self._progress = ShardProgress(position, reading.settings.lanes)
         self._saved = position
         self._window = position.window
-        self._work = BatchWork(reading, position.shard_id)
+        self._work = BatchWork(reading, position.shard_id, self)
         self._lanes = [_Lane() for _ in range(reading.settings.lanes)]
         self._at_work = 0
         self._moved = asyncio.Event()
@@ -95,6 +101,8 @@ class ShardPoller:
         self._is_at_end = False
         """Whether the shard is closed, and read to its end."""
         self._is_blocked = False
+        self._is_lost = False
+        """Whether a lane has found that the stream is gone."""
         self._letting_go = 0
         """How often what was read ahead was let go: a page that was asked for before is not what follows now."""
         self._drops_older = False
@@ -215,7 +223,12 @@ class ShardPoller:
             or self._progress.behind >= _BEHIND_MAX
             or self._progress.held_bytes >= _AHEAD_MAX_BYTES
         ):
-            await self._reading.wait(self._moved, 3600)
+            await self._wait_moved()
+
+    async def _wait_moved(self) -> None:
+        await self._reading.wait(self._moved, _LONG_S)
+        if self._is_lost:
+            raise StreamNotFound
 
     def _take(self, records: Sequence[StreamRecord], role_arn: str) -> None:
         """Filter records and put them into their lanes."""
@@ -300,7 +313,7 @@ class ShardPoller:
 
     async def _deal(self, items: Sequence[Item], frame: Frame, done: Done) -> None:
         try:
-            await self._work.deal(items, frame, done, self._block)
+            await self._work.deal(items, frame, done)
         finally:
             self._is_blocked = False
             self._moved.set()
@@ -335,17 +348,72 @@ class ShardPoller:
         await self._save()
         self._moved.set()
 
-    def _block(self) -> None:
-        """Have nothing more read while the only lane is going to wait for long, and hold no more than its batch."""
-        if len(self._lanes) > 1 or self._is_at_end:
-            return
-        self._is_blocked = True
-        self._letting_go += 1
+    # What waits for long -------------------------------------------------------------------------------------------
+
+    def let_go(self, items: Sequence[Item]) -> None:
+        """Hold no more of a batch that is going to wait for long than its places, and nothing behind it."""
         before = self._progress.held_bytes
-        self._progress.forget(self._lanes[0].items)
-        self._lanes[0].items.clear()
+        self._progress.let_go(items)
+        # With other lanes what is behind it is theirs as well, and at the end of a shard nobody reads it again.
+        if len(self._lanes) == 1 and not self._is_at_end:
+            self._is_blocked = True
+            self._letting_go += 1
+            self._progress.forget(self._lanes[0].items)
+            self._lanes[0].items.clear()
+            self._iterator = None
         self._shared.held.add(self._progress.held_bytes - before)
-        self._iterator = None
+
+    async def fetch(self, items: Sequence[Item]) -> int:
+        """Read records again that were let go; return how many from the front the stream has no more."""
+        while True:
+            try:
+                return await self._find(items)
+            except ShardGone:
+                return len(items)
+            except StreamNotFound:
+                self._is_lost = True
+                self._moved.set()
+                raise Stopped from None
+            except PositionExpired:
+                pass
+            except StreamUnavailable as error:
+                await self._reading.note_trouble(self.shard_id, str(error))
+            await self._reading.pause(_AWAY_MIN_S)
+
+    async def _find(self, items: Sequence[Item]) -> int:
+        reading, last = self._reading, items[-1].order
+        wanted = {item.order: item for item in items if not item.encoded}
+        reader, mapping, shard_id = reading.reader, reading.mapping, self.shard_id
+        try:
+            iterator = await reader.iterator(mapping, shard_id, Position(Start.AT, items[0].record.sequence))
+        except PositionExpired:
+            iterator = await reader.iterator(mapping, shard_id, Position(Start.OLDEST))
+        role_arn = await reading.role_arn()
+        expected = min(len(wanted) * self._record_bytes, _PAGE_MAX_BYTES)
+        empty = 0
+        at: str | None = iterator
+        await self._shared.held.take(expected)
+        try:
+            while at is not None and empty < _EMPTY_MAX:
+                page = await reader.read(mapping, at, max(len(wanted), _LIMIT_FIRST))
+                for record in page.records:
+                    item = wanted.get(order_of(record.sequence))
+                    if item is not None:
+                        encoded = _encode(reader.record(mapping, shard_id, record, role_arn))
+                        self._shared.held.add(len(encoded) - len(item.encoded))
+                        self._progress.take_again(item, record, encoded)
+                if page.records and order_of(page.records[-1].sequence) >= last:
+                    break
+                empty = 0 if page.records else empty + 1
+                at = page.next_iterator
+        except ValueError as error:
+            raise StreamUnavailable(f"The stream is not understood: {error}") from error
+        finally:
+            self._shared.held.add(-expected)
+        if empty == _EMPTY_MAX:
+            raise StreamUnavailable("The stream does not give the records again that it gave before")
+        await reading.note_trouble(shard_id, None)
+        return next((number for number, item in enumerate(items) if item.encoded), len(items))
 
     async def _drained(self) -> None:
         """Return when all that was read is dealt with, and the last window has ended."""
@@ -358,7 +426,7 @@ class ShardPoller:
         while self._progress.waiting or self._at_work:
             for lane in self._lanes:
                 lane.more.set()
-            await self._reading.wait(self._moved, 3600)
+            await self._wait_moved()
 
     async def _save(self, *, is_done: bool = False) -> None:
         position = self._progress.position(is_done=is_done, window=self._window)

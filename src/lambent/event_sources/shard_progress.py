@@ -1,7 +1,7 @@
 """How far a poller has come in one shard, while batches of several lanes end in whatever order. Pure."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -19,7 +19,7 @@ class Item:
         self.order = order
         self.lane = lane
         self.encoded = encoded
-        """As the function gets it, JSON; empty for one that no filter let through."""
+        """As the function gets it, JSON; empty for one that filters dropped, or of which only the place is kept."""
         self.entered_at = entered_at
         """By the monotonic clock."""
         self.is_done = False
@@ -77,16 +77,26 @@ class ShardProgress:
         self.held_bytes += len(encoded)
         return item
 
-    def done(self, items: Iterable[Item]) -> None:
+    def done(self, items: Sequence[Item]) -> None:
         """Note that records of one lane, the next ones of it, are dealt with."""
         for item in items:
             item.is_done = True
             self.waiting -= 1
-            self.held_bytes -= len(item.encoded)
             self._lanes[item.lane] = item.order
-            # Where it stays until those before it are dealt with, only its place is kept.
-            item.encoded, item.record = b"", msgspec.structs.replace(item.record, content={})
+        # Where they stay until those before them are dealt with, only their places are kept.
+        self.let_go(items)
         self._move()
+
+    def let_go(self, items: Iterable[Item]) -> None:
+        """Keep nothing of some records but their places: they are read again before they are tried again."""
+        for item in items:
+            self.held_bytes -= len(item.encoded)
+            item.encoded, item.record = b"", msgspec.structs.replace(item.record, content={})
+
+    def take_again(self, item: Item, record: StreamRecord, encoded: bytes) -> None:
+        """Take one of these that was read again."""
+        self.held_bytes += len(encoded) - len(item.encoded)
+        item.encoded, item.record = encoded, record
 
     def forget(self, items: Iterable[Item]) -> None:
         """Forget records at the end of all that was read, as if they had not been."""

@@ -24,6 +24,9 @@ from lambent.store.contract import QueueFull
 
 _log = logging.getLogger("lambent.event_sources")
 
+_LONG_S = 1.0
+"""A pause before which a batch is let go: there is one more read for it."""
+
 _TELL_AGAIN_S = 1.0
 """After the outbox took no record of a batch. Assumed."""
 
@@ -91,21 +94,40 @@ class InWindow:
         return True
 
 
+class Holder(Protocol):
+    """Who has read the records."""
+
+    def let_go(self, items: Sequence[Item]) -> None:
+        """Hold no more than the places of records that are going to wait for long."""
+        ...
+
+    async def fetch(self, items: Sequence[Item]) -> int:
+        """
+        Read records again of which only the places are kept.
+
+        Return how many from the front the stream has no more.
+
+        Raises:
+            Stopped: the poller was told to stop, or the stream is gone.
+        """
+        ...
+
+
 class BatchWork:
     """Deals with the batches of one shard."""
 
-    def __init__(self, reading: Reading, shard_id: str) -> None:
+    def __init__(self, reading: Reading, shard_id: str, holder: Holder) -> None:
         self._reading = reading
         self._shard_id = shard_id
+        self._holder = holder
 
-    async def deal(self, items: Sequence[Item], frame: Frame, done: Done, blocked: Callable[[], None]) -> None:
+    async def deal(self, items: Sequence[Item], frame: Frame, done: Done) -> None:
         """
         Return when all of a batch is dealt with, in one way or another.
 
         Args:
             items: in the order of the shard; none at all for the last call of a window.
             done: called with its records, part by part, from the front.
-            blocked: called when they are going to wait for long.
 
         Raises:
             Stopped: the poller was told to stop; what was not done is the next one's.
@@ -119,6 +141,10 @@ class BatchWork:
             piece = pieces.popleft()
             part = items[piece.first : piece.first + piece.count]
             old = too_old([one.record.arrived_at for one in part], reading.shared.clock.now(), settings.age_max_s)
+            if not all(one.encoded for one in part):
+                # Documented: without other limits a batch is tried until its records leave the stream. Assumed: they
+                # are told of like those that are too old (test_stream_batch).
+                old = max(old, await self._holder.fetch(part))
             if old:
                 request_id = reading.shared.clock.new_id()
                 await self._give_up(part[:old], frame, request_id, AGE_EXCEEDED, piece.attempts, None)
@@ -132,7 +158,7 @@ class BatchWork:
                 refusals += 1
                 pieces.appendleft(piece)
                 await reading.note_batch(CALL_FAILED)
-                await self._pause(pause_after_refusals(refusals), blocked)
+                await self._pause(pause_after_refusals(refusals), items[piece.first :])
                 continue
             refusals = 0
             failed_at = self._failed_at(part, frame, outcome)
@@ -146,11 +172,11 @@ class BatchWork:
                 await done(lost)
             pieces.extendleft(reversed(step.pieces))
             if step.pause_s:
-                await self._pause(step.pause_s, blocked)
+                await self._pause(step.pause_s, items[pieces[0].first :])
 
-    async def _pause(self, seconds: float, blocked: Callable[[], None]) -> None:
-        if seconds >= 1:
-            blocked()
+    async def _pause(self, seconds: float, waiting: Sequence[Item]) -> None:
+        if seconds >= _LONG_S:
+            self._holder.let_go(waiting)
         await self._reading.pause(seconds)
 
     async def _run(self, part: Sequence[Item], frame: Frame, request_id: str) -> InvocationOutcome | None:
@@ -210,6 +236,7 @@ class BatchWork:
         if target is None or not items:
             return
         first, last = items[0].record, items[-1].record
+        encoded = [one.encoded for one in items if one.encoded]
         now = reading.shared.clock.now()
         body = failure_record(
             request_id=request_id,
@@ -220,7 +247,7 @@ class BatchWork:
             now=now,
             batch_info=reading.reader.batch_info(mapping, self._shard_id, first, last, len(items)),
             # Documented: Lambda developer guide: S3 gets the whole event, queues and topics only what is about it.
-            payload=frame.payload([one.encoded for one in items]) if target.is_bucket else None,
+            payload=frame.payload(encoded) if target.is_bucket and len(encoded) == len(items) else None,
         )
         key = object_key(f"{mapping.uuid}/{self._shard_id}", now, request_id) if target.is_bucket else ""
         message = OutgoingMessage(trace_header="", function_arn=mapping.function_arn, object_key=key)

@@ -10,6 +10,7 @@ from unit.event_sources.stream_bench import ARN, FAILED, StreamBench, tell_of_st
 from lambent.domain.function import State
 from lambent.domain.invocation import Invocation, InvocationOutcome
 from lambent.errors.families import DependencyError
+from lambent.event_sources.stream_reader import StreamUnavailable
 from lambent.fleet.contract import Throttled
 
 FAILED_QUEUE = {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:000000000000:failed"}}
@@ -226,6 +227,64 @@ def test_a_function_that_cannot_run_uses_up_no_attempt(tmp_path: Path) -> None:
         assert bench.seen() == [1, 2]
         await bench.set_state("f", State.ACTIVE)
         await bench.until_seen(1, 2, 3, step_s=0)
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_a_batch_that_waits_for_long_is_not_held(tmp_path: Path) -> None:
+    """It is read again before each attempt, byte for byte; so is what follows it, once it is dealt with."""
+
+    async def story(bench: StreamBench) -> None:
+        bench.fail_on(*range(4))
+        await bench.stream_mapping(BatchSize=2)
+        bench.reader.put(*range(6))
+        held = bench.streams["kinesis"]._shared.held
+        await bench.until(lambda: len(bench.batches()) == 6, step_s=0.1)
+        await bench.pass_time(1, step_s=0.1)
+        assert held.held == 0
+        await bench.until(lambda: len(bench.batches()) == 9, step_s=0.1)
+        assert all(call.payload == bench.fleet.ran[0][1].payload for _, call in bench.fleet.ran)
+        bench.fleet.does = None
+        await bench.until(lambda: bench.seen()[-6:] == list(range(6)), step_s=0.1)
+        await bench.pass_time(1, step_s=0.1)
+        assert held.held == 0
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_a_batch_is_tried_until_it_leaves_the_stream(tmp_path: Path) -> None:
+    """Documented: where no limit is set. What is left of it runs; in lanes, too."""
+
+    async def story(bench: StreamBench) -> None:
+        await bench.queue("failed")
+        bench.fail_on("k-0", "k-1", "k-2")
+        await bench.stream_mapping(BatchSize=3, ParallelizationFactor=2, DestinationConfig=FAILED_QUEUE)
+        bench.reader.put("k-0", "k-1", "k-2", "k-3")
+        await bench.pass_time(20, step_s=0.1)
+        del bench.reader.streams[ARN]["a"].records[:2]
+        bench.fail_on("k-0", "k-1")
+        await bench.until(lambda: bench.seen()[-2:] == ["k-2", "k-3"], step_s=0.1)
+        (record,) = await bench.told()
+        assert record["requestContext"]["condition"] == "RecordAgeExceeded"
+        assert record["KinesisBatchInfo"]["batchSize"] == 2
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_a_source_that_is_away_while_a_batch_waits(tmp_path: Path) -> None:
+    """The batch waits for it; a stream that is deleted meanwhile takes it along."""
+
+    async def story(bench: StreamBench) -> None:
+        bench.fail_on("bad")
+        uuid = await bench.stream_mapping()
+        bench.reader.put("bad")
+        await bench.until(lambda: len(bench.batches()) == 6, step_s=0.1)
+        bench.reader.failure = StreamUnavailable("nobody answers")
+        await bench.until_result(uuid, "PROBLEM: nobody answers", step_s=0.1)
+        bench.reader.failure = None
+        await bench.until(lambda: len(bench.batches()) == 8, step_s=0.1)
+        del bench.reader.streams[ARN]
+        await bench.until_result(uuid, f"PROBLEM: Stream not found: {ARN}", step_s=0.1)
 
     tell_of_streams(tmp_path, story)
 
