@@ -111,7 +111,9 @@ def _add(shard: Any, old: Any, new: Any) -> None:
         sequence = max(_sequence(shard.items[-1]) + 1 if shard.items else 0, _FIRST + time.time_ns())
         made = StreamRecord(table, view_type, event, old, new, sequence)
         made.record |= {"awsRegion": table.region_name, "eventVersion": "1.1"}
-        del shard.items[: _index(shard, sequence - _KEPT_NS)]
+        if old_ones := _index(shard, sequence - _KEPT_NS):
+            shard.trimmed = _sequence(shard.items[old_ones - 1])
+            del shard.items[:old_ones]
         shard.items.append(made)
 
 
@@ -153,6 +155,20 @@ def _table(backend: Any, arn: str) -> Any:
     if table is None or table.stream_shard is None or table.latest_stream_label != label:
         raise ResourceNotFoundException(f"Requested resource not found: Stream: {arn} not found")
     return table
+
+
+def _check_kept(shard: Any, start: int) -> None:
+    """
+    Refuse to begin with what has been trimmed; 0 is the oldest that there is.
+
+    Raises:
+        JsonRESTError: moto's, as DynamoDB Streams say it.
+    """
+    from moto.core.exceptions import JsonRESTError
+
+    if 0 < start <= getattr(shard, "trimmed", 0):
+        code = "com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException"
+        raise JsonRESTError(code, "The operation tried to read past the oldest stream record in a shard.")
 
 
 def _is_open(table: Any) -> bool:
@@ -209,6 +225,7 @@ def _get_shard_iterator(
         raise MockValidationException(f"SequenceNumber is required for {shard_iterator_type}")
     else:
         start = sequence_number + (shard_iterator_type == "AFTER_SEQUENCE_NUMBER")
+    _check_kept(shard, start)
     return _Iterator(f"{arn}|1|{start}")
 
 
@@ -219,6 +236,7 @@ def _get_records(backend: Any, iterator: str, limit: int) -> dict[str, Any]:
     if not (start.isascii() and start.isdigit()):
         raise MockValidationException("Invalid ShardIterator")
     table = _table(backend, arn)
+    _check_kept(table.stream_shard, int(start))
     items = table.stream_shard.items
     first = _index(table.stream_shard, int(start))
     page: list[dict[str, Any]] = []
