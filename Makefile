@@ -67,7 +67,7 @@ soak: dev ## longer campaigns of the property tests, the simulation and kill -9 
 	@$(setup) clients
 	@LAMBENT_CRASH_RUNS=20 LAMBENT_CRASH_EVENTS=10000 LAMBENT_CRASH_KILLS_MAX=4 LAMBENT_CRASH_CREATES=1000 \
 		.cache/clients/bin/python -m pytest -q -s tests/acceptance/test_async_crash.py tests/acceptance/test_crash.py \
-		tests/acceptance/test_event_source_crash.py
+		tests/acceptance/test_event_source_crash.py tests/acceptance/test_stream_crash.py
 
 .PHONY: conformance
 conformance: dev ## run the clients' tests, write the evidence and docs/conformance.md anew (ARGS=a file: add to it)

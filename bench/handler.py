@@ -1,5 +1,6 @@
 """The functions that are invoked, named `app.py` in the deployment package. handler.js has some of them for Node.js."""
 
+import base64
 import time
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,13 @@ def sleep(event: Any, context: Any) -> None:
 def stamp(event: Any, context: Any) -> None:
     """Write when it began."""
     print("STAMP", event["number"], time.time())
+
+
+def number_records(event: Any, context: Any) -> None:
+    """Write which numbered records of which shard came in a batch, in their order."""
+    shard = event["Records"][0]["eventID"].partition(":")[0]
+    numbers = [base64.b64decode(record["kinesis"]["data"]).decode().strip() for record in event["Records"]]
+    print("BATCH", time.time_ns(), shard, *numbers)
 
 
 def stamp_records(event: Any, context: Any) -> None:

@@ -162,22 +162,22 @@ def measure_resting_mappings(plan: "Plan") -> list[Line]:
 def _map(target: Target, queue: str, function: str, *, waits: bool = True) -> str:
     """Have a queue start a function; return the mapping's UUID."""
     wanted = {"EventSourceArn": _QUEUE_ARN + queue, "FunctionName": function}
-    uuid: str = _send(target, "POST", _MAPPINGS_PATH, wanted)["UUID"]
+    uuid: str = send(target, "POST", _MAPPINGS_PATH, wanted)["UUID"]
     if waits:
-        _wait_state(target, uuid, "Enabled")
+        wait_state(target, uuid, "Enabled")
     return uuid
 
 
 def _enable(target: Target, uuid: str, *, is_enabled: bool) -> None:
-    _send(target, "PUT", f"{_MAPPINGS_PATH}/{uuid}", {"Enabled": is_enabled})
-    _wait_state(target, uuid, "Enabled" if is_enabled else "Disabled")
+    send(target, "PUT", f"{_MAPPINGS_PATH}/{uuid}", {"Enabled": is_enabled})
+    wait_state(target, uuid, "Enabled" if is_enabled else "Disabled")
 
 
-def _wait_state(target: Target, uuid: str, state: str) -> None:
+def wait_state(target: Target, uuid: str, state: str) -> None:
     wait_for(lambda: target.call("GET", f"{_MAPPINGS_PATH}/{uuid}")["State"] == state, f"a mapping to be {state}")
 
 
-def _send(target: Target, method: str, path: str, body: dict[str, Any]) -> Any:
+def send(target: Target, method: str, path: str, body: dict[str, Any]) -> Any:
     request = build_request(target.url, method, path, json.dumps(body).encode())
     answers = run_load(target.url, [request], concurrency=1, count=1, keep_answers=True).answers
     return json.loads(answers[0])

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from bench.async_rows import measure_accept, measure_drain
 from bench.async_rows import measure_start as measure_event_start
+from bench.kinesis_rows import measure_kinesis
 from bench.languages import LANGUAGES, measure_language
 from bench.load import build_request, invoke_request, read_stream, run_load, stream_request
 from bench.mapping_rows import measure_resting_mappings, measure_trigger, measure_trigger_drain, measure_trigger_http
@@ -562,4 +563,5 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "sqs-http": measure_trigger_http,
     "sqs-drain": measure_trigger_drain,
     "mappings-rest": measure_resting_mappings,
+    "kinesis": measure_kinesis,
 }

@@ -9,6 +9,7 @@ Build the environments that a checkout works in, each completely or not at all.
     ansible   .cache/ansible: Ansible with its collections, for tests/iac
     celery    .cache/celery: Celery with its SQS transport
     javascript  .cache/javascript: AWS's SDK for JavaScript, where there is npm
+    kinesis-local .cache/kinesis-local: a Kinesis server in JavaScript, where there is npm
     versitygw .cache/versitygw: an S3 server in Go, where there is Go
     elasticmq .cache/elasticmq: an SQS server on the JVM, where there is Maven
     peers     .cache/peers: what `make bench-peers` compares with
@@ -74,9 +75,9 @@ ENVIRONMENTS = {
     "dotnet": Environment(ROOT / ".cache" / "dotnet", ("dotnet.txt",)),
 }
 
-JAVASCRIPT = ROOT / ".cache" / "javascript"
-JAVASCRIPT_LOCKS = ("package.json", "package-lock.json")
-"""Below requirements/javascript. The lock names no registry: npm takes the one that it is set to."""
+NPM = {name: ROOT / ".cache" / name for name in ("javascript", "kinesis-local")}
+NPM_LOCKS = ("package.json", "package-lock.json")
+"""Below requirements/<name>. The locks name no registry: npm takes the one that it is set to."""
 
 VERSITYGW = ROOT / ".cache" / "versitygw"
 VERSITYGW_MODULE = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
@@ -113,7 +114,7 @@ def say(line: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Build the environments of this checkout.")
-    parser.add_argument("names", nargs="+", choices=[*ENVIRONMENTS, "elasticmq", "javascript", "system", "versitygw"])
+    parser.add_argument("names", nargs="+", choices=[*ENVIRONMENTS, *NPM, "elasticmq", "system", "versitygw"])
     parser.add_argument("--python", default=str(Path(sys.executable).resolve()), help="interpreter to build with")
     parser.add_argument("--chosen", action="store_true", help="the interpreter was asked for by name")
     given = parser.parse_args(arguments)
@@ -122,8 +123,8 @@ def main(arguments: Sequence[str]) -> int:
             for name in given.names:
                 if name == "system":
                     install_system_packages()
-                elif name == "javascript":
-                    complete_javascript()
+                elif name in NPM:
+                    complete_npm(name)
                 elif name == "versitygw":
                     complete_versitygw()
                 elif name == "elasticmq":
@@ -195,34 +196,35 @@ def complete(environment: Environment, python: str, *, is_chosen: bool) -> None:
     say(f"{_name(environment.folder)}: complete")
 
 
-def complete_javascript() -> None:
+def complete_npm(name: str) -> None:
     """
-    Install what requirements/javascript locks, unless it is there.
+    Install what requirements/<name> locks, unless it is there.
 
     Raises:
         SetupError: there is no npm, or it failed. Nothing half-made is left.
     """
-    locks = {name: _sha256(REQUIREMENTS / "javascript" / name) for name in JAVASCRIPT_LOCKS}
-    stamp = JAVASCRIPT / ".complete"
+    folder, requirements = NPM[name], REQUIREMENTS / name
+    locks = {lock: _sha256(requirements / lock) for lock in NPM_LOCKS}
+    stamp = folder / ".complete"
     if stamp.is_file() and stamp.read_text() == json.dumps(locks):
         return
     npm = shutil.which("npm")
     if npm is None:
         raise SetupError("there is no npm: apt install npm")
-    _remove(JAVASCRIPT)
-    JAVASCRIPT.mkdir(parents=True)
-    for name in JAVASCRIPT_LOCKS:
-        shutil.copyfile(REQUIREMENTS / "javascript" / name, JAVASCRIPT / name)
-    say(f"{_name(JAVASCRIPT)}: npm ci")
+    _remove(folder)
+    folder.mkdir(parents=True)
+    for lock in NPM_LOCKS:
+        shutil.copyfile(requirements / lock, folder / lock)
+    say(f"{_name(folder)}: npm ci")
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     with LOG.open("w") as log:
-        done = subprocess.run(command, cwd=JAVASCRIPT, stdout=log, stderr=log, check=False)
+        done = subprocess.run(command, cwd=folder, stdout=log, stderr=log, check=False)
     if done.returncode != 0:
-        _remove(JAVASCRIPT)
+        _remove(folder)
         last = LOG.read_text(errors="replace").splitlines()[-15:]
         raise SetupError("\n".join(["npm failed; its last words:", *("    " + line for line in last)]))
     stamp.write_text(json.dumps(locks))
-    say(f"{_name(JAVASCRIPT)}: complete")
+    say(f"{_name(folder)}: complete")
 
 
 def complete_versitygw() -> None:

@@ -21,7 +21,8 @@ from typing import Any
 from lambent import __version__
 from lambent.access.links import CodeLinks
 from lambent.clock import Clock, SystemClock
-from lambent.destinations.contract import Destinations
+from lambent.destinations.bucket import BucketDestination
+from lambent.destinations.contract import Destination, Destinations
 from lambent.destinations.function import FunctionDestination
 from lambent.destinations.queue import QueueDestination
 from lambent.dispatch.async_invocations import AsyncInvocations
@@ -33,7 +34,12 @@ from lambent.domain.function import Deployment, State
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError, SettingsError
 from lambent.event_sources.contract import EventSources
+from lambent.event_sources.dynamodb_reader import DynamoDBReader
+from lambent.event_sources.kinesis_reader import KinesisReader
 from lambent.event_sources.sqs import SqsSource
+from lambent.event_sources.stream_reader import StreamReader
+from lambent.event_sources.stream_shared import StreamShared
+from lambent.event_sources.stream_source import StreamSource
 from lambent.event_sources.supervisor import Supervisor
 from lambent.execution.driver import ExecutionEnvironment, Surroundings
 from lambent.execution.host_memory import HostMemory
@@ -61,6 +67,7 @@ from lambent.sandbox.probe import choose, gather
 from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.notifications import BucketNotifications
 from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
@@ -69,13 +76,14 @@ from lambent.services.sqs.elsewhere import QueuesElsewhere
 from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
 from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
-from lambent.store.contract import EventQueue
+from lambent.store.contract import EventQueue, StreamPositions
 from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
+from lambent.store.stream_positions import DurableStreamPositions
 from lambent.store.tables import SCHEMA
 from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.logs import FunctionLogs
@@ -190,8 +198,11 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             purge_wait_s=settings.api.sqs_purge_wait_s,
             recreate_wait_s=settings.api.sqs_recreate_wait_s,
         )
-        asynchronous = _Asynchronous(settings.api, queue, queues.door, store, dispatcher, tasks, clock)
-        sources = _EventSources(settings.api, queue, queues, elsewhere, store, dispatcher, quotas, tasks, clock)
+        asynchronous = _Asynchronous(settings.api, queue, queues.door, neighbours, store, dispatcher, tasks, clock)
+        positions = DurableStreamPositions(database)
+        sources = _EventSources(
+            settings.api, queue, queues, elsewhere, neighbours, positions, store, dispatcher, quotas, tasks, clock
+        )
         keeper = InitialisedKeeper(store, pool, clock)
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
@@ -206,6 +217,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 events=asynchronous.events,
                 destinations=asynchronous.destinations,
                 queues=queues.sources,
+                streams=sources.streams,
+                positions=positions,
                 objects=S3Objects(neighbours, folder.run),
                 links=links,
                 quotas=quotas,
@@ -279,6 +292,7 @@ class _Asynchronous:
         settings: ApiSettings,
         queue: EventQueue,
         door: Door,
+        neighbours: Neighbours,
         store: FunctionRepository,
         dispatcher: Dispatcher,
         tasks: asyncio.TaskGroup,
@@ -296,12 +310,14 @@ class _Asynchronous:
             time_scale=scale,
             spawn=self._spawn,
         )
-        self.destinations: Destinations = {
+        targets: dict[str, Destination] = {
             "lambda": FunctionDestination(self.events, clock),
             "sqs": QueueDestination(door),
         }
         self.deliveries = DeliveryCounts()
-        self.notifications = BucketNotifications(store, self.destinations, self.deliveries, clock)
+        self.notifications = BucketNotifications(store, targets, self.deliveries, clock)
+        buckets = BucketDestination(Buckets(neighbours, self.notifications, clock))
+        self.destinations: Destinations = {**targets, "s3": buckets}
         self.outbox = Outbox(queue, self.destinations, self.deliveries, clock, time_scale=scale, spawn=self._spawn)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
@@ -332,6 +348,8 @@ class _EventSources:
         queue: EventQueue,
         queues: SimpleQueues,
         elsewhere: QueuesElsewhere,
+        neighbours: Neighbours,
+        positions: StreamPositions,
         store: FunctionRepository,
         dispatcher: Dispatcher,
         quotas: Quotas,
@@ -339,7 +357,22 @@ class _EventSources:
         clock: Clock,
     ) -> None:
         self._tasks, self._clock = tasks, clock
+        readers: Mapping[str, StreamReader] = {
+            "kinesis": KinesisReader(neighbours, clock),
+            "dynamodb": DynamoDBReader(neighbours),
+        }
+        shared = StreamShared(
+            positions,
+            queue,
+            dispatcher,
+            quotas,
+            clock,
+            batches_max=settings.event_source_batches_max,
+            spawn=lambda work: tasks.create_task(_logged(work)),
+        )
+        self.streams = {service: StreamSource(reader, shared, store) for service, reader in readers.items()}
         self._sources: EventSources = {
+            **self.streams,
             "sqs": SqsSource(
                 queue,
                 queues.sources,
@@ -352,7 +385,7 @@ class _EventSources:
                 batches_max=settings.event_source_batches_max,
                 processors=os.cpu_count() or 1,
                 spawn=lambda work: tasks.create_task(_logged(work)),
-            )
+            ),
         }
         self._supervisor = Supervisor(store, self._sources, clock)
 

@@ -192,6 +192,21 @@ class Server:
         shutil.rmtree(self.data_dir, ignore_errors=True)
 
 
+def child_of(server):
+    """Return the process of the embedded server, None where there is none."""
+    listing = subprocess.run(
+        ["ps", "-eww", "-o", "pid=", "-o", "ppid=", "-o", "user=", "-o", "args="],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for line in listing.stdout.splitlines():
+        pid, parent, user, arguments = line.split(None, 3)
+        if int(parent) == server.process.pid and "lambent.neighbours.embedded_process" in arguments:
+            return int(pid), user
+    return None
+
+
 @functools.cache
 def listed_runtimes(sandbox="auto"):
     """Return what `lambent runtimes` says with a driver, by identifier: asked once, since nothing of it changes."""

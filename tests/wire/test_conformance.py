@@ -32,7 +32,6 @@ REQUESTS = {
 """A request of each operation that has refused members, with nothing in it to refuse."""
 
 VALUES = {
-    "BisectBatchOnFunctionError": True,
     "CollectionName": "collection",
     "ConsumerGroupId": "group",
     "DatabaseName": "database",
@@ -40,18 +39,12 @@ VALUES = {
     "Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["127.0.0.1:9092"]},
     "FullDocument": "UpdateLookup",
     "LoggingConfig.SystemLogLevel": "DEBUG",
-    "MaximumRecordAgeInSeconds": 60,
-    "MaximumRetryAttempts": 3,
-    "ParallelizationFactor": 2,
     "PollerGroupName": "pollers",
     "Queues": ["queue"],
     "SchemaRegistryConfig": {"SchemaRegistryURI": "http://127.0.0.1"},
     "SourceAccessConfigurations[].Type": "BASIC_AUTH",
     "SourceAccessConfigurations[].URI": "arn:aws:secretsmanager:us-east-1:000000000000:secret:s",
-    "StartingPosition": "LATEST",
-    "StartingPositionTimestamp": 1_795_000_000,
     "Topics": ["topic"],
-    "TumblingWindowInSeconds": 5,
     "LambdaManagedInstancesCapacityProviderConfig": {
         "CapacityProviderArn": "arn:aws:lambda:us-east-1:000000000000:capacity-provider:p"
     },

@@ -107,7 +107,6 @@ def test_fn05_what_put_refuses(lambda_client, make_function):
     [
         f"arn:aws:sns:{REGION}:{ACCOUNT}:topic",
         f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default",
-        "arn:aws:s3:::bucket",
         "kafka://topic",
     ],
 )

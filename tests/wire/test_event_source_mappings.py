@@ -219,6 +219,7 @@ def test_filters(stage):
         "InvokedEventCount": 2,
         "FailedInvokeEventCount": 0,
         "DeletedEventCount": 2,
+        "DroppedEventCount": 0,
     }
 
 
@@ -291,7 +292,7 @@ def test_refusals(stage):
     fifo = stage.queue(".fifo")
     create = stage.lambda_.create_event_source_mapping
     large = "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
-    stream = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s"
+    cluster = f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/c/1"
     for parameters, text in (
         ({}, "Unrecognized event source."),
         ({"EventSourceArn": arn, "BatchSize": 11}, large),
@@ -319,8 +320,8 @@ def test_refusals(stage):
             "Unsupported DestinationConfig parameter for given event source mapping type.",
         ),
         (
-            {"EventSourceArn": stream, "StartingPosition": "LATEST"},
-            f"Event source {stream} is not offered by this version of Lambent: Kinesis streams come with a later "
+            {"EventSourceArn": cluster, "StartingPosition": "LATEST"},
+            f"Event source {cluster} is not offered by this version of Lambent: Kafka clusters come with a later "
             "version; use an SQS queue",
         ),
     ):

@@ -9,7 +9,6 @@ import pwd
 import re
 import signal
 import socket
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from wire.support import invoke, wait_for
+from wire.support import child_of, invoke, wait_for
 
 MIB = 1 << 20
 
@@ -36,21 +35,6 @@ def bucket(s3):
 def memory_kib(pid, which="VmRSS"):
     """Return what a process holds, or held at most (VmHWM)."""
     return int(re.search(rf"{which}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
-
-
-def child_of(server):
-    """Return the process of the embedded server, None where there is none."""
-    listing = subprocess.run(
-        ["ps", "-eww", "-o", "pid=", "-o", "ppid=", "-o", "user=", "-o", "args="],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for line in listing.stdout.splitlines():
-        pid, parent, user, arguments = line.split(None, 3)
-        if int(parent) == server.process.pid and "lambent.neighbours.embedded_process" in arguments:
-            return int(pid), user
-    return None
 
 
 def as_nobody(path, mode):

@@ -4,59 +4,28 @@ Neighbours by URL: an S3 server in Go that checks every signature, behind the sa
 `tools/setup.py versitygw` builds it once.
 """
 
-import contextlib
 import hashlib
 import io
 import json
 import os
-import shutil
-import socket
-import subprocess
-import tempfile
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from wire.support import ACCOUNT, REGION, ROLE, ROOT, Server, invoke, newest_python, wait_updated, zip_of
+from wire.real_s3 import real_s3
+from wire.support import ACCOUNT, REGION, ROLE, Server, invoke, newest_python, wait_updated, zip_of
 
-PROGRAM = ROOT / ".cache" / "versitygw" / "versitygw"
 MIB = 1 << 20
 
 
 @pytest.fixture(scope="module")
 def real():
     """An S3 server that is not ours, with credentials that our clients do not have."""
-    if not os.access(PROGRAM, os.X_OK):
-        pytest.skip("needs:versitygw:apt install golang-go, then make test where go reaches its module proxy")
-    folder = Path(tempfile.mkdtemp(prefix="lambent-versitygw-"))
-    for name in ("data", "versions"):
-        (folder / name).mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environ = {**os.environ, "ROOT_ACCESS_KEY": "REALKEY", "ROOT_SECRET_KEY": "real-secret"}
-    process = subprocess.Popen(
-        [PROGRAM, "--port", f"127.0.0.1:{port}", "--quiet", "posix", "--versioning-dir", folder / "versions",
-         folder / "data"],
-        env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    deadline = time.monotonic() + 30
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            break
-        assert time.monotonic() < deadline, "versitygw did not start"
-        time.sleep(0.05)
-    credentials = folder / "credentials"
-    credentials.write_text("[s3]\naws_access_key_id = REALKEY\naws_secret_access_key = real-secret\n")
-    credentials.chmod(0o600)
-    yield f"http://127.0.0.1:{port}", credentials
-    process.terminate()
-    process.wait(30)
-    shutil.rmtree(folder)
+    with real_s3() as made:
+        yield made.url, made.credentials
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import msgspec
 
 from lambent.domain.caller import Scope
 from lambent.domain.function import FunctionName
-from lambent.store.contract import QueueKind, QueueName
+from lambent.store.contract import NewEvent, QueueKind, QueueName
 
 
 class AsyncEvent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -31,6 +31,9 @@ class OutgoingMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     attributes: Mapping[str, tuple[str, str]] = {}
     """Name to type and value."""
     is_success: bool = False
+    object_key: str = ""
+    """Where the target is a bucket."""
+    ends_chain: bool = False
     failures: int = 0
     """How often it could not be delivered."""
 
@@ -49,3 +52,8 @@ def function_of(queue: QueueName) -> tuple[FunctionName, str]:
     """Return a function's name and its id, of the queue of its events."""
     name, _, function_id = queue.name.partition("/")
     return FunctionName(name), function_id
+
+
+def outgoing(scope: Scope, target: str, request_id: str, body: bytes, message: OutgoingMessage) -> NewEvent:
+    """Return what puts a message into the outbox. A queue for each target: one that hangs delays no other."""
+    return NewEvent(QueueName(scope, QueueKind.DESTINATION, target), request_id, body, encode(message))

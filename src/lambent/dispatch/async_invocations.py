@@ -16,7 +16,6 @@ import msgspec
 from lambent.clock import Clock
 from lambent.dispatch.async_event import (
     AsyncEvent,
-    OutgoingMessage,
     decode_event,
     encode,
     function_of,
@@ -27,12 +26,12 @@ from lambent.dispatch.claiming import Claimer
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.dispatch.recent import Recent
 from lambent.dispatch.settle import Condition, GiveUp, Patience, TryAgain
+from lambent.dispatch.telling import told
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Scope
 from lambent.domain.event_invoke import EventInvokeConfig
 from lambent.domain.function import LATEST, FunctionName, FunctionVersion, State
 from lambent.domain.invocation import Invocation, InvocationOutcome
-from lambent.domain.invocation_record import error_message, invocation_record
 from lambent.domain.trace import PASSES_MAX, next_trace
 from lambent.errors.families import DependencyError
 from lambent.fleet.contract import Throttled
@@ -489,37 +488,17 @@ class AsyncInvocations:
         self, claim: Claim, event: AsyncEvent, attempt: "_Attempt", condition: Condition, attempts: int
     ) -> tuple[NewEvent, ...]:
         """Return what is to be told of an event that ended, on its way to where it is to be told."""
-        config = attempt.config
-        outcome = attempt.result if isinstance(attempt.result, InvocationOutcome) else None
-        is_success = condition is Condition.SUCCESS
-        arn = function_arn(config.scope, config.name, config.qualifier)
-        trace_header = attempt.trace_header or event.trace_header
-        told = []
-        if target := config.on_success if is_success else config.on_failure:
-            record = invocation_record(
-                now=self._clock.now(),
-                request_id=claim.id,
-                function_arn=arn,
-                condition=condition.value,
-                attempts=attempts,
-                payload=claim.body,
-                outcome=outcome,
-            )
-            message = OutgoingMessage(trace_header, arn, is_success=is_success)
-            told.append(_outgoing(config.scope, target, claim.id, record, message))
-        dead_letters = "" if attempt.version is None else attempt.version.configuration.dead_letter_arn
-        if dead_letters and not is_success:
-            # Documented: Lambda developer guide, dead-letter queues, for the three attributes. Assumed: the code and
-            # the message where the function did not run (test_async_invocations).
-            code, text = ("429", condition.value) if outcome is None else ("200", error_message(outcome))
-            attributes = {
-                "RequestID": ("String", claim.id),
-                "ErrorCode": ("Number", code),
-                "ErrorMessage": ("String", text or condition.value),
-            }
-            message = OutgoingMessage(trace_header, arn, attributes)
-            told.append(_outgoing(config.scope, dead_letters, claim.id, claim.body, message))
-        return tuple(told)
+        version = attempt.version
+        return told(
+            claim,
+            attempt.config,
+            condition,
+            attempts=attempts,
+            outcome=attempt.result if isinstance(attempt.result, InvocationOutcome) else None,
+            dead_letters="" if version is None else version.configuration.dead_letter_arn,
+            trace_header=attempt.trace_header or event.trace_header,
+            now=self._clock.now(),
+        )
 
     async def _read_config(self, scope: Scope, name: FunctionName, qualifier: str) -> EventInvokeConfig:
         async with self._store.snapshot(scope) as reading:
@@ -560,8 +539,3 @@ class _Attempt(msgspec.Struct, frozen=True):
     @property
     def is_success(self) -> bool:
         return isinstance(self.result, InvocationOutcome) and self.result.error is None
-
-
-def _outgoing(scope: Scope, target: str, request_id: str, body: bytes, message: OutgoingMessage) -> NewEvent:
-    # A queue for each target: one that hangs delays no other.
-    return NewEvent(QueueName(scope, QueueKind.DESTINATION, target), request_id, body, encode(message))

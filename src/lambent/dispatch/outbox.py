@@ -28,6 +28,10 @@ _AT_ONCE = 64
 _AT_ONCE_TO_ONE = 8
 """Deliveries at once, to all targets and to one. Assumed."""
 
+_AT_ONCE_TO_BUCKETS = 8
+_AT_ONCE_TO_ONE_BUCKET = 2
+"""Of these: what goes there holds payloads of some megabytes, which lie in memory meanwhile. Assumed."""
+
 DELIVERY_MAX_S = 30.0
 """A delivery that takes longer has failed. Assumed."""
 
@@ -89,9 +93,15 @@ class Outbox:
 
     def _room(self) -> dict[QueueName, int]:
         left = _AT_ONCE - sum(self._running.values())
+        for_buckets = _AT_ONCE_TO_BUCKETS - sum(count for queue, count in self._running.items() if _is_bucket(queue))
         room = {}
         for queue in self._claimer.due():
-            want = min(_AT_ONCE_TO_ONE - self._running.get(queue, 0), left)
+            running = self._running.get(queue, 0)
+            if _is_bucket(queue):
+                want = min(_AT_ONCE_TO_ONE_BUCKET - running, left, for_buckets)
+                for_buckets -= max(want, 0)
+            else:
+                want = min(_AT_ONCE_TO_ONE - running, left)
             if want > 0:
                 room[queue] = want
                 left -= want
@@ -115,9 +125,17 @@ class Outbox:
         if target is None or destination is None:
             return _Failure("nothing is delivered there by this version", is_final=True)
         attributes = {name: Attribute(*attribute) for name, attribute in sent.attributes.items()}
-        message = Message(claim.body, sent.trace_header, attributes, sent.function_arn, sent.is_success)
+        message = Message(
+            claim.body,
+            sent.trace_header,
+            attributes,
+            sent.function_arn,
+            sent.is_success,
+            sent.object_key,
+            sent.ends_chain,
+        )
         try:
-            await self._within(DELIVERY_MAX_S, destination.deliver(target, message))
+            await self._within(DELIVERY_MAX_S, destination.deliver(target.seen_from(claim.queue.scope), message))
         except NoSuchTarget:
             return _Failure("there is no such target")
         except TimeoutError:
@@ -187,6 +205,11 @@ class Outbox:
 
     def _count(self, claim: Claim, outcome: Delivery) -> None:
         self._counts.count(claim.queue.scope, claim.queue.name, outcome)
+
+
+def _is_bucket(queue: QueueName) -> bool:
+    target = parse_target(queue.name)
+    return target is not None and target.is_bucket
 
 
 class _Failure(msgspec.Struct, frozen=True):

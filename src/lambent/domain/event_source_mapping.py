@@ -6,7 +6,8 @@ localstack/localstack recorded them, in tests/aws/services/lambda_/event_source_
 """
 
 import enum
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -39,6 +40,12 @@ _COMING = {
     "rds": "DocumentDB change streams",
 }
 """By the service in the ARN: what AWS reads for functions and this version does not yet."""
+
+_STREAMS = {
+    "kinesis": re.compile(r"stream/[a-zA-Z0-9_.-]{1,128}"),
+    "dynamodb": re.compile(r"table/[a-zA-Z0-9_.-]{3,255}/stream/[0-9T:.-]+"),
+}
+"""By the service in the ARN: its resource."""
 
 _OF_OTHER_SOURCES = (
     "StartingPositionTimestamp",
@@ -85,8 +92,28 @@ class ProvisionedPollers(msgspec.Struct, frozen=True):
     maximum: int
 
 
+class StreamSettings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a mapping of a stream has beside."""
+
+    starting_position: str
+    """TRIM_HORIZON, LATEST or AT_TIMESTAMP."""
+    starting_at: float | None = None
+    """Of AT_TIMESTAMP: seconds since the epoch."""
+    lanes: int = 1
+    """ParallelizationFactor: batches of a shard that run at once, each key in one of them."""
+    bisects: bool = False
+    age_max_s: int = -1
+    """Of records; -1: as old as the stream keeps them."""
+    retries_max: int = -1
+    """After the first attempt; -1: until it succeeds."""
+    tumbling_s: int = 0
+    """Of the windows over which the function keeps a state; 0: there are none."""
+    on_failure: str = ""
+    """ARN of where records of given-up batches go; empty: nowhere."""
+
+
 class EventSourceMapping(msgspec.Struct, frozen=True):
-    """One mapping of a queue to a function."""
+    """One mapping of a queue or a stream to a function."""
 
     scope: Scope
     """Of the function; a queue may be another account's."""
@@ -113,6 +140,13 @@ class EventSourceMapping(msgspec.Struct, frozen=True):
     tags: dict[str, str] = {}
     is_elsewhere: bool = False
     """Its queue is not ours: it was found at the server that `--neighbour sqs=URL` names."""
+    stream: StreamSettings | None = None
+    """None: the source is a queue."""
+
+    @property
+    def service(self) -> str:
+        """In the source's ARN."""
+        return self.source_arn.split(":")[2]
 
     @property
     def arn(self) -> str:
@@ -147,9 +181,12 @@ def state_after_update(before: EventSourceMapping, *, is_enabled: bool) -> Mappi
 # What a request may say ---------------------------------------------------------------------------------------------
 
 
-def check_source(request: Mapping[str, Any]) -> str:
+def check_source(request: Mapping[str, Any], streams: Collection[str]) -> str:
     """
-    Return the ARN of the queue that a create request names.
+    Return the ARN of the queue or stream that a create request names.
+
+    Args:
+        streams: the services whose streams are read here.
 
     Raises:
         InvalidParameterValueException: it names nothing that can be a source, or nothing that is one in this version.
@@ -161,7 +198,15 @@ def check_source(request: Mapping[str, Any]) -> str:
     if target is None or target.service not in {"sqs", *_COMING}:
         # Observed.
         raise InvalidParameterValueException("Unrecognized event source.")
-    if target.service in _COMING:
+    if target.service == "kinesis" and "/consumer/" in target.resource:
+        raise InvalidParameterValueException(
+            f"Event source {arn} is not offered by this version of Lambent: enhanced fan-out comes with a later "
+            "version; use the stream's own ARN"
+        )
+    if target.service in _STREAMS and _STREAMS[target.service].fullmatch(target.resource) is None:
+        # Observed.
+        raise InvalidParameterValueException("Unrecognized event source.")
+    if target.service not in {"sqs", *streams}:
         raise _not_offered(f"Event source {arn}", _COMING[target.service])
     return arn
 
@@ -185,21 +230,11 @@ def queue_settings(request: Mapping[str, Any], before: Mapping[str, Any], *, is_
     """
     _check_members(request)
     settings = dict(before) or {"batch_size": BATCH_WITHOUT_WINDOW_MAX, "window_s": 0}
-    for member, name in (("BatchSize", "batch_size"), ("MaximumBatchingWindowInSeconds", "window_s")):
-        if member in request:
-            settings[name] = request[member]
-    if "FilterCriteria" in request:
-        settings["filters"] = _filters(request["FilterCriteria"])
-    if "KMSKeyArn" in request:
-        settings["kms_key_arn"] = request["KMSKeyArn"]
-    if "FunctionResponseTypes" in request:
-        settings["reports_failures"] = bool(request["FunctionResponseTypes"])
+    settings.update(shared_settings(request, "body"))
     if "ScalingConfig" in request:
         settings["concurrency_max"] = request["ScalingConfig"].get("MaximumConcurrency")
     if "ProvisionedPollerConfig" in request:
         settings["provisioned"] = _provisioned(request["ProvisionedPollerConfig"])
-    if "MetricsConfig" in request:
-        settings["metrics"] = _metrics(request["MetricsConfig"])
     if is_fifo and settings["window_s"]:
         # Observed: aws/aws-lambda-dotnet#1758.
         raise InvalidParameterValueException("Batching window is not supported for FIFO queues")
@@ -217,6 +252,31 @@ def queue_settings(request: Mapping[str, Any], before: Mapping[str, Any], *, is_
     return settings
 
 
+def shared_settings(request: Mapping[str, Any], payload_key: str) -> dict[str, Any]:
+    """
+    Return what a request sets that all sources have.
+
+    Args:
+        payload_key: of a record, under which filters look for what was sent.
+
+    Raises:
+        InvalidParameterValueException: it cannot be so.
+    """
+    settings: dict[str, Any] = {}
+    for member, name in (("BatchSize", "batch_size"), ("MaximumBatchingWindowInSeconds", "window_s")):
+        if member in request:
+            settings[name] = request[member]
+    if "FilterCriteria" in request:
+        settings["filters"] = _filters(request["FilterCriteria"], payload_key)
+    if "KMSKeyArn" in request:
+        settings["kms_key_arn"] = request["KMSKeyArn"]
+    if "FunctionResponseTypes" in request:
+        settings["reports_failures"] = bool(request["FunctionResponseTypes"])
+    if "MetricsConfig" in request:
+        settings["metrics"] = _metrics(request["MetricsConfig"])
+    return settings
+
+
 def _check_members(request: Mapping[str, Any]) -> None:
     if request.get("StartingPosition"):
         # Observed: motdotla/node-lambda#466.
@@ -224,20 +284,21 @@ def _check_members(request: Mapping[str, Any]) -> None:
     destinations = request.get("DestinationConfig") or {}
     if "OnSuccess" in destinations or (destinations.get("OnFailure") or {}).get("Destination"):
         # Observed for OnSuccess. Assumed for OnFailure: a queue has its own dead-letter queue.
-        raise _unsupported("DestinationConfig")
+        raise unsupported("DestinationConfig")
     for member in _OF_OTHER_SOURCES:
         # Tools send what switches a setting off for every source alike.
         value = request.get(member)
         if value not in (None, False, 0, -1, [], {}) or (value == 0 and member in _SET_BY_ZERO):
             # Assumed: the form of the text above (test_event_source_mapping).
-            raise _unsupported(member)
+            raise unsupported(member)
 
 
-def _unsupported(member: str) -> InvalidParameterValueException:
+def unsupported(member: str) -> InvalidParameterValueException:
+    """Refuse a member that means nothing for a source."""
     return InvalidParameterValueException(f"Unsupported {member} parameter for given event source mapping type.")
 
 
-def _filters(criteria: Mapping[str, Any]) -> tuple[str, ...]:
+def _filters(criteria: Mapping[str, Any], payload_key: str) -> tuple[str, ...]:
     filters = criteria.get("Filters") or []
     if len(filters) > FILTERS_MAX:
         # Assumed: the text (test_event_source_mapping).
@@ -246,7 +307,7 @@ def _filters(criteria: Mapping[str, Any]) -> tuple[str, ...]:
         )
     patterns = tuple(one.get("Pattern", "") for one in filters)
     try:
-        compile_filters(patterns, "body")
+        compile_filters(patterns, payload_key, is_json=payload_key != "body")
     except InvalidPattern:
         # Observed.
         raise InvalidParameterValueException("Invalid filter pattern definition.") from None
@@ -257,7 +318,7 @@ def _provisioned(config: Mapping[str, Any]) -> ProvisionedPollers | None:
     if not config:
         return None
     if config.get("PollerGroupName"):
-        raise _unsupported("PollerGroupName")
+        raise unsupported("PollerGroupName")
     minimum = config.get("MinimumPollers", _POLLERS_MIN)
     maximum = config.get("MaximumPollers", max(_POLLERS_MAX, minimum))
     if not _POLLERS_MIN <= minimum <= maximum:
@@ -272,5 +333,5 @@ def _metrics(config: Mapping[str, Any]) -> tuple[str, ...]:
     metrics = tuple(config.get("Metrics") or ())
     if not {"EventCount"}.issuperset(metrics):
         # Documented: Lambda API reference: the other groups are those of Kafka mappings. Assumed: the text.
-        raise _unsupported("MetricsConfig")
+        raise unsupported("MetricsConfig")
     return metrics

@@ -11,7 +11,7 @@ import msgspec
 from lambent.domain.invocation import InvocationOutcome
 
 RECORD_MAX_BYTES = 1_048_576
-"""What every kind of target takes; a record that is larger loses payloads."""
+"""What every target takes that is no bucket; a record that is larger loses payloads."""
 # Documented: Lambda API reference, OnFailure, for topics: the payload is dropped. Assumed: so it is for others.
 
 _MESSAGE_MAX = 1024
@@ -49,6 +49,7 @@ def invocation_record(
     attempts: int,
     payload: bytes,
     outcome: InvocationOutcome | None,
+    is_whole: bool = False,
 ) -> bytes:
     """
     Return the record of an event that ended.
@@ -59,6 +60,7 @@ def invocation_record(
         attempts: how often the function ran with it.
         payload: the event; JSON.
         outcome: of the last attempt; None where the function did not run.
+        is_whole: whether it keeps its payloads however large they are.
 
     Observed: the members of success and failure (recorded 2025-11). Assumed: without an outcome both members of the
     response are left out.
@@ -76,6 +78,8 @@ def invocation_record(
         response = _as_json(outcome.payload)
         record.responsePayload = msgspec.Raw(response)
     encoded = msgspec.json.encode(record)
+    if is_whole:
+        return encoded
     if len(encoded) > RECORD_MAX_BYTES:
         record.responsePayload = msgspec.UNSET
         encoded = msgspec.json.encode(record)

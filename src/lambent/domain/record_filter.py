@@ -41,14 +41,27 @@ class RecordFilter:
         if not self._patterns:
             return True
         seen = {key: value for key, value in record.items() if key != self._payload_key}
-        value = _decoded(payload)
+        value = decoded(payload)
         seen.update({_TEXT: payload, _FORMAT: "text"} if value is None else {_JSON: value, _FORMAT: "json"})
         return any(pattern.matches(seen) for pattern in self._patterns)
 
+    def lets_through_decoded(self, record: Mapping[str, Any]) -> bool:
+        """Say the same of a record whose payload stands under its key: text, or what JSON it held."""
+        if not self._patterns:
+            return True
+        seen = {key: value for key, value in record.items() if key != self._payload_key}
+        value = record.get(self._payload_key)
+        seen.update({_TEXT: value, _FORMAT: "text"} if isinstance(value, str) else {_JSON: value, _FORMAT: "json"})
+        return any(pattern.matches(seen) for pattern in self._patterns)
 
-def compile_filters(patterns: Sequence[str], payload_key: str) -> RecordFilter:
+
+def compile_filters(patterns: Sequence[str], payload_key: str, *, is_json: bool = False) -> RecordFilter:
     """
     Make the patterns of a FilterCriteria ready to match.
+
+    Args:
+        is_json: whether what they say of the payload has to be for JSON. Documented: Lambda developer guide, event
+            filtering with Kinesis.
 
     Raises:
         InvalidPattern: one is none.
@@ -58,22 +71,24 @@ def compile_filters(patterns: Sequence[str], payload_key: str) -> RecordFilter:
         pattern = parse_pattern(text)
         # Before the payload's key is replaced: reasons name fields as they were written.
         compile_pattern(pattern)
-        compiled.append(compile_pattern(_by_format(pattern, payload_key)))
+        compiled.append(compile_pattern(_by_format(pattern, payload_key, is_json=is_json)))
     return RecordFilter(compiled, payload_key)
 
 
-def _by_format(pattern: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _by_format(pattern: Mapping[str, Any], key: str, *, is_json: bool) -> dict[str, Any]:
     """Return a pattern with what it says of the payload under the key of the format that it is for."""
     if any(not isinstance(one, str) or one.startswith("\0") for one in pattern):
         raise InvalidPattern("a name begins with NUL")
     made: dict[str, Any] = {}
     for name, wanted in pattern.items():
         if name == "$or" and isinstance(wanted, list) and all(isinstance(one, dict) for one in wanted):
-            made[name] = [_by_format(one, key) for one in wanted]
+            made[name] = [_by_format(one, key, is_json=is_json) for one in wanted]
         elif name == key:
-            is_json = isinstance(wanted, dict)
-            made[_JSON if is_json else _TEXT] = wanted
-            made[_FORMAT] = ["json" if is_json else "text"]
+            for_json = isinstance(wanted, dict)
+            if is_json and not for_json:
+                raise InvalidPattern(f"{key} is JSON here")
+            made[_JSON if for_json else _TEXT] = wanted
+            made[_FORMAT] = ["json" if for_json else "text"]
         elif name.startswith(f"{key}."):
             made[f"{_JSON}{name[len(key) :]}"] = wanted
             made[_FORMAT] = ["json"]
@@ -82,7 +97,7 @@ def _by_format(pattern: Mapping[str, Any], key: str) -> dict[str, Any]:
     return made
 
 
-def _decoded(payload: str) -> Any:
+def decoded(payload: str) -> Any:
     """Return what a payload of JSON holds, None for plain text. Assumed: a mere number or string is text."""
     if payload.lstrip()[:1] not in {"{", "["}:
         return None

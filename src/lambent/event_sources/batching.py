@@ -104,4 +104,9 @@ class Batch:
 
 def payload_of(records: Sequence[Record]) -> bytes:
     """Return the event that the function gets."""
-    return _HEAD + b",".join([record.encoded for record in records]) + _TAIL
+    return payload_of_encoded([record.encoded for record in records])
+
+
+def payload_of_encoded(records: Sequence[bytes]) -> bytes:
+    """Return the same of records in JSON."""
+    return _HEAD + b",".join(records) + _TAIL

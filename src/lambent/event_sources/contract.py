@@ -25,6 +25,8 @@ class Counts(msgspec.Struct):
     """Not handed to it, although they were to be."""
     deleted: int = 0
     """Deleted from a queue after they were dealt with; what filters dropped is not counted here."""
+    dropped: int = 0
+    """Of a stream: given up, because they were too old or failed too often."""
 
     def by_metric(self) -> Mapping[str, int]:
         """Return them by the names of AWS's metrics. Documented: Lambda developer guide, metrics of mappings."""
@@ -34,6 +36,7 @@ class Counts(msgspec.Struct):
             "InvokedEventCount": self.invoked,
             "FailedInvokeEventCount": self.failed_invoke,
             "DeletedEventCount": self.deleted,
+            "DroppedEventCount": self.dropped,
         }
 
 

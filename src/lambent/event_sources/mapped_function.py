@@ -78,17 +78,20 @@ class MappedFunction:
         mapping = self._mapping
         return passes <= PASSES_MAX or await self._dispatcher.may_recurse(mapping.scope, mapping.function_name)
 
-    async def run(self, version: FunctionVersion, payload: bytes, trace_header: str) -> InvocationOutcome | NotRun:
+    async def run(
+        self, version: FunctionVersion, payload: bytes, trace_header: str, request_id: str | None = None
+    ) -> InvocationOutcome | NotRun:
         """
-        Run the function once, synchronously, under a request id of its own.
+        Run the function once, synchronously.
 
         Args:
             trace_header: of what it runs for; empty without one.
+            request_id: None: one of its own.
         """
         random_hex = self._clock.token_hex(20)
         trace = next_trace(trace_header, self._clock.now(), random_hex[:24], random_hex[24:], self._arn)
         invocation = Invocation(
-            request_id=self._clock.new_id(),
+            request_id=request_id or self._clock.new_id(),
             invoked_arn=self._mapping.function_arn,
             payload=payload,
             trace_header=trace.header,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from lambent.domain.caller import Scope
 from lambent.errors.families import NotImplementedException
 from lambent.neighbours.embedded import NOT_INSTALLED, EmbeddedServer
-from lambent.neighbours.endpoints import Endpoints, Neighbour
+from lambent.neighbours.endpoints import Credentials, Endpoints, Neighbour
 from lambent.neighbours.message import AnswerTooLarge, Incoming, NeighbourUnavailable, Outgoing, hops_named
 from lambent.neighbours.signing import sign
 
@@ -75,6 +75,10 @@ class Neighbours:
                 if request.is_signed:
                     signing = _SIGNING_NAMES.get(neighbour.service, neighbour.service)
                     request = sign(request, signing, url, neighbour.credentials, scope.region)
+            elif request.is_own:
+                # Some tell accounts apart by the access key.
+                signing = _SIGNING_NAMES.get(neighbour.service, neighbour.service)
+                request = sign(request, signing, url, Credentials(scope.account, "none"), scope.region)
             elif request.host is not None:
                 # The caller's signature covers the host that it named.
                 request.headers["host"] = request.host

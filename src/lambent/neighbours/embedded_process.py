@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from lambent.neighbours import embedded_state
+from lambent.neighbours import embedded_state, embedded_streams
 
 SERVICE_HEADER = "HTTP_X_LAMBENT_SERVICE"
 PING = "ping"
@@ -44,6 +44,8 @@ _OUT_OF_MEMORY_SCORE = "500"
 """Where it is the machine that has no more, this goes before the server does, and after functions (1000)."""
 _MEASURE_EVERY_S = 5.0
 """A full state is measured by writing it: not for each request that is refused."""
+_EXPIRE_EVERY_S = 5.0
+"""Between looks through tables whose items have a time to live. Assumed: AWS takes days, for which nobody waits."""
 _LAST_REQUESTS_S = 20.0
 """What requests in flight get before the last save."""
 
@@ -141,7 +143,6 @@ class Keeper:
         self._reserved_bytes = 0
         """What requests under way may add."""
         self._changes = threading.Event()
-        self._is_touched = False
         self._measured_at = -_MEASURE_EVERY_S
         self._guard = threading.Lock()
 
@@ -154,10 +155,6 @@ class Keeper:
         with self._guard:
             self._more_bytes += more_bytes
         self._changes.set()
-
-    def touched(self) -> None:
-        """Note what is worth keeping over a clean end, and no save of its own."""
-        self._is_touched = True
 
     def reserve(self, more_bytes: int) -> bool:
         """Set room aside for so much more, to be released; False where there is none. May take as long as a save."""
@@ -178,10 +175,10 @@ class Keeper:
         with self._guard:
             self._reserved_bytes -= reserved_bytes
 
-    def save(self, timeout_s: float | None = None, *, is_last: bool = False) -> None:
+    def save(self, timeout_s: float | None = None) -> None:
         """Write the state, if it has changed."""
         with self.lock.alone(timeout_s):
-            if not self._changes.is_set() and not (is_last and self._is_touched):
+            if not self._changes.is_set():
                 return
             self._changes.clear()
             try:
@@ -359,9 +356,6 @@ class Door:
                 say(f"neighbours.failed service={service} reason={f'{type(error).__name__}: {error}'!r}")
                 return _refuse(start_response, "500 Internal Server Error", service, "InternalError", str(error))
             finally:
-                # As its handle on an iterator of a table's stream, which moto remembers.
-                if service == "dynamodbstreams":
-                    self._keeper.touched()
                 if claim.is_large:
                     # Moto leaves the body in a circle of objects, of which Python counts few, however large they are.
                     gc.collect(1)
@@ -370,7 +364,10 @@ class Door:
         self, application: _Application, environ: dict[str, Any], start_response: _StartResponse, more: int | None
     ) -> list[bytes]:
         """Return the application's answer; `more` is what it may add, None where it only reads."""
-        with self._keeper.lock.together():
+        # Moto undoes a transaction by putting whole tables back: what others wrote meanwhile would be gone.
+        lock = self._keeper.lock
+        is_transaction = environ.get("HTTP_X_AMZ_TARGET", "").endswith(".TransactWriteItems")
+        with lock.alone() if is_transaction else lock.together():
             try:
                 # The answer is made whole here, since the lock is not held while it is sent.
                 return list(application(environ, start_response))
@@ -506,7 +503,7 @@ def main() -> None:
         every_s=configuration["every_s"],
     )
     serve = moto.server(configuration["socket"], Door(moto.applications, keeper, moto.size_of_copy))
-    for work in (keeper.keep, serve):
+    for work in (keeper.keep, lambda: _expire(keeper, moto.expire), serve):
         threading.Thread(target=work, daemon=True).start()
     print("ready", flush=True)
     # What moto prints now and then is for the log, too, and nobody reads the pipe any more.
@@ -514,8 +511,19 @@ def main() -> None:
     # Whatever ends the server ends its end of the pipe.
     while os.read(0, 1024):
         pass
-    keeper.save(_LAST_REQUESTS_S, is_last=True)
+    keeper.save(_LAST_REQUESTS_S)
     os._exit(0)
+
+
+def _expire(keeper: Keeper, expire: Callable[[], int]) -> None:
+    """Have items expire, for ever."""
+    while True:
+        time.sleep(_EXPIRE_EVERY_S)
+        # Alone: moto's tables are plain dictionaries, which requests change.
+        with keeper.lock.alone():
+            expired = expire()
+        if expired:
+            keeper.changed(0)
 
 
 def _go_first_without_memory() -> None:
@@ -597,6 +605,8 @@ class _Moto:
         self.version: str = moto.__version__
         self.applications: dict[str, _Application] = {name: create_backend_app(name) for name in services}  # type: ignore[arg-type]
         self._backends: dict[str, Any] = {name: get_backend(name) for name in services}  # type: ignore[call-overload]
+        if "dynamodb" in services:
+            embedded_streams.put_right()
         for name in services:
             self._warm(name)
 
@@ -654,6 +664,10 @@ class _Moto:
                     self._backends[name][account][region] = backend
         if "s3" in self._backends:
             self._backends["s3"].bucket_accounts.update(state["buckets"])
+
+    def expire(self) -> int:
+        """Delete items of tables whose time to live has passed; return how many."""
+        return embedded_streams.expire(self._backends["dynamodb"], time.time()) if "dynamodb" in self._backends else 0
 
     def size_of_copy(self, environ: dict[str, Any]) -> int:
         """Return the size of the object that a request copies, 0 where it copies none."""

@@ -51,6 +51,11 @@ class Outgoing:
     """Of a body that comes piece by piece; None where nobody knows, and it is sent chunked."""
     host: str | None = None
     """As the caller sent it: for requests that go on with the caller's own signature."""
+    is_own: bool = False
+    """
+    Whether the server itself asks, of something that nobody may read unsigned: where the neighbour has no credentials
+    in the table it is signed all the same, for servers for development want a signature and look at none.
+    """
     is_signed: bool = True
     """Whether the caller signed it, in whatever way. What nobody signed is not signed here either."""
     silence_s: float | None = None

@@ -25,6 +25,7 @@ from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.domain.function import Function, FunctionName, FunctionVersion
 from lambent.domain.layer import LayerName, LayerVersion
 from lambent.domain.resource_policy import ResourcePolicy
+from lambent.domain.stream_position import ShardPosition
 
 
 class Conflict(Exception):
@@ -137,7 +138,7 @@ class EventSourceMappingRows(Protocol):
         ...
 
     async def delete(self, uuid: str) -> bool:
-        """Remove one; False when there was none."""
+        """Remove one, and where its poller stands in its stream; False when there was none."""
         ...
 
     async def list(
@@ -149,6 +150,48 @@ class EventSourceMappingRows(Protocol):
         limit: int,
     ) -> Sequence[EventSourceMapping]:
         """Return mappings by UUID, those of a source or a function where one is given."""
+        ...
+
+
+class StreamReading(msgspec.Struct, frozen=True):
+    """Where a mapping's poller begins."""
+
+    epoch: int
+    """To be named when positions are saved."""
+    positions: Sequence[ShardPosition]
+    """By shard; none at all where nothing was ever read."""
+
+
+class StreamPositions(Protocol):
+    """
+    How far the mappings of streams have come.
+
+    Calls that come while a commit is under way share the next one. What a call wrote is on disk when it returns.
+    """
+
+    async def begin(self, scope: Scope, uuid: str) -> StreamReading:
+        """Raise a mapping's epoch, so that whoever read for it before moves nothing any more; return its positions."""
+        ...
+
+    async def save(
+        self,
+        scope: Scope,
+        uuid: str,
+        epoch: int,
+        positions: Sequence[ShardPosition] = (),
+        *,
+        forget: Sequence[str] = (),
+        result: str | None = None,
+    ) -> bool:
+        """
+        Write positions of some shards, drop those of others, write what the last batch came to.
+
+        All or nothing; False, and nothing, where the epoch is not the mapping's any more, or the mapping is gone.
+        """
+        ...
+
+    async def results(self, scope: Scope, uuids: Sequence[str]) -> Mapping[str, str]:
+        """Return what the last batches of mappings came to, of those that had one."""
         ...
 
 

@@ -9,6 +9,7 @@ from lambent.domain.caller import Scope
 from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.store.contract import MappingChange
 from lambent.store.database import Database, Statements
+from lambent.store.stream_positions import forget_mapping
 from lambent.store.tables import event_source_mappings
 
 _encode = msgspec.json.Encoder().encode
@@ -83,6 +84,7 @@ class StoredEventSourceMappings:
 
     async def delete(self, uuid: str) -> bool:
         self._write(self._scope, uuid)
+        await forget_mapping(self._statements, self._scope, uuid)
         return bool(await self._statements.change(_DELETE, {**self._of_scope, "of_uuid": uuid}))
 
     async def list(

@@ -1,7 +1,8 @@
 """
-PostgreSQL under the event queue, through psycopg (the extra `lambent[postgres]`; nothing of the core loads it).
+PostgreSQL under the event queue and positions in streams, through psycopg (the extra `lambent[postgres]`; nothing of
+the core loads it).
 
-The queue's tables and statements are the same as on SQLite. Here several processes may use them at once: each commit
+Their tables and statements are the same as on SQLite. Here several processes may use them at once: each commit
 locks the rows of its queues first, in order.
 """
 
@@ -27,6 +28,9 @@ QUEUE_TABLES: tuple[Table, ...] = (
     tables.event_numbers,
 )
 """What the event queue needs of the schema."""
+
+STREAM_TABLES: tuple[Table, ...] = (tables.stream_readings, tables.stream_positions)
+"""What positions in streams need of it."""
 
 _TRIES = 5
 """How often a transaction is begun that another one's locks or changes ended. Assumed: beyond it something is wrong."""
@@ -69,7 +73,7 @@ class PostgresDatabase:
         await self._looking.close()
 
     async def prepare(self) -> None:
-        """Make the queue's tables where they are not there. Two at once are fine: one of them makes them."""
+        """Make the tables where they are not there. Two at once are fine: one of them makes them."""
         await self.apply(_prepare)
 
     async def apply(self, work: Callable[[Connection], _T]) -> _T:
@@ -114,7 +118,7 @@ def _prepare(connection: Connection) -> None:
         for index in table.indexes:
             # Said here and not in `tables`, where it would have every server load this dialect at its start.
             index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
-    tables.metadata.create_all(connection, tables=QUEUE_TABLES)
+    tables.metadata.create_all(connection, tables=QUEUE_TABLES + STREAM_TABLES)
     if connection.execute(select(tables.event_numbers.c.id)).first() is None:
         connection.execute(insert(tables.event_numbers).values(id=1, next_number=1, latest_us=0))
 

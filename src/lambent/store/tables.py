@@ -24,7 +24,7 @@ from sqlalchemy import (
     or_,
 )
 
-SCHEMA = 8
+SCHEMA = 9
 """The schema number that this release reads and writes; the newest migration's number. Rises with each migration."""
 
 APPLICATION_ID = 0x4C616D62
@@ -225,6 +225,30 @@ Index(
     event_source_mappings.c.region,
     event_source_mappings.c.function_arn,
     event_source_mappings.c.uuid,
+)
+
+stream_readings = Table(
+    "stream_readings",
+    metadata,
+    # One row for each mapping whose stream was ever read. No foreign key: the mappings may be in another database.
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("uuid", _NAME, primary_key=True),
+    # Of its poller: a replaced one has a lower one.
+    Column("epoch", BigInteger, nullable=False),
+    # What the last batch came to; empty before one.
+    Column("result", String, nullable=False),
+)
+
+stream_positions = Table(
+    "stream_positions",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("uuid", _NAME, primary_key=True),
+    Column("shard_id", _NAME, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
 )
 
 bucket_notifications = Table(

@@ -47,6 +47,7 @@ from lambent.store.functions import FunctionRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
+from lambent.store.stream_positions import DurableStreamPositions
 from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
@@ -165,6 +166,9 @@ class InProcessApi:
                 events=events,
                 destinations=destinations,
                 queues=self.queues.sources,
+                # Queues alone are read by this API: what it needs for streams is a server.
+                streams={},
+                positions=DurableStreamPositions(database),
                 objects=S3Objects(neighbours, folder),
                 links=CodeLinks(bytes(32), clock),
                 quotas=quotas,

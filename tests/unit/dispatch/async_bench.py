@@ -96,7 +96,7 @@ class Server:
         self.events = AsyncInvocations(
             queue, bench.store, self.dispatcher, clock, most=bench.most, processors=2, time_scale=1.0, spawn=self._spawn
         )
-        destinations: Destinations = {"sqs": bench.target}
+        destinations: Destinations = {"sqs": bench.target, "s3": bench.target}
         self.deliveries = DeliveryCounts()
         self.outbox = Outbox(queue, destinations, self.deliveries, clock, time_scale=1.0, spawn=self._spawn)
         self._loops = [
@@ -187,7 +187,7 @@ class Bench:
             if config:
                 for on in ("on_success", "on_failure"):
                     if on in config:
-                        config[on] = QUEUE_ARN + config[on]
+                        config[on] = config[on] if config[on].startswith("arn:") else QUEUE_ARN + config[on]
                 await tx.event_invoke_configs.save(EventInvokeConfig(SCOPE, name_, LATEST, 0.0, **config))
 
     async def reserve(self, name: str, executions: int | None) -> None:

@@ -1,5 +1,7 @@
 """Deliveries: each message gets to its target once it takes it, and a target that does not delays no other."""
 
+import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -79,19 +81,53 @@ def test_a_target_that_hangs_delays_no_other(tmp_path: Path) -> None:
     tell(tmp_path, story)
 
 
+def test_buckets_have_few_records_at_once(tmp_path: Path) -> None:
+    """These hold payloads whole, in memory while they are delivered; what goes elsewhere passes by."""
+
+    async def story(bench: Bench) -> None:
+        bench.target.hangs = {"b1", "b2", "b3", "b4", "b5"}
+        for name in sorted(bench.target.hangs):
+            await bench.create(f"f-{name}", on_success=f"arn:aws:s3:::{name}")
+            await bench.send(f"f-{name}", *(f"{name}-{number}" for number in range(10)))
+        await bench.create("g", on_success="good")
+        await bench.send("g", "g1")
+        await bench.until(lambda: [queue for queue, _ in bench.target.got] == ["good"])
+        await bench.until(lambda: bench.clock.monotonic() > DELIVERY_MAX_S / 2, step_s=1.0)
+        assert len(bench.server.outbox._tasks) == 8
+        bench.target.hangs = set()
+        await bench.until(lambda: len(bench.target.got) == 51, step_s=1.0)
+        await bench.settled()
+
+    tell(tmp_path, story)
+
+
+def test_a_record_for_a_bucket_has_a_key(tmp_path: Path) -> None:
+    """The same when it is delivered again: no second object comes of that."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f", on_success="arn:aws:s3:::b")
+        bench.target.failure = DependencyError("away", retryable=True)
+        await bench.send("f", "r1")
+        await bench.until(lambda: total(bench.server.deliveries, Delivery.FAILED) == 2, step_s=1.0)
+        bench.target.failure = None
+        await bench.until(lambda: bench.target.got, step_s=20.0)
+        ((bucket, message),) = bench.target.got
+        assert bucket == "b"
+        written = datetime.fromisoformat(json.loads(message.body)["timestamp"])
+        assert message.object_key == f"aws/lambda/async/f/{written:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-r1"
+        await bench.settled()
+
+    tell(tmp_path, story)
+
+
 def test_a_target_of_no_kind_we_know_is_given_up(tmp_path: Path) -> None:
     """As a record can wait for what a later version configured and an earlier one does not know."""
 
     async def story(bench: Bench) -> None:
-        await bench.create("f", on_success="x")
-        async with bench.store.transaction(SCOPE) as tx:
-            (config,) = await tx.event_invoke_configs.list("f")  # type: ignore[arg-type]
-            await tx.event_invoke_configs.save(
-                type(config)(SCOPE, config.name, config.qualifier, 0.0, on_success="arn:aws:s3:::b")
-            )
+        await bench.create("f", on_success="arn:aws:sns:us-east-1:000000000000:t")
         await bench.send("f", "r1")
         await bench.until(lambda: total(bench.server.deliveries, Delivery.GIVEN_UP) == 1)
-        queue = QueueName(SCOPE, QueueKind.DESTINATION, "arn:aws:s3:::b")
+        queue = QueueName(SCOPE, QueueKind.DESTINATION, "arn:aws:sns:us-east-1:000000000000:t")
         await bench.settled()
         assert queue not in await bench.server.queue.filled(QueueKind.DESTINATION)
 

@@ -52,7 +52,7 @@ def refusal(request: dict[str, Any], *, before: dict[str, Any] | None = None, is
             )
             for arn, what in (
                 ("arn:aws:kinesis:us-east-1:000000000000:stream/s", "Kinesis streams"),
-                ("arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/2026", "DynamoDB streams"),
+                ("arn:aws:dynamodb:us-east-1:000000000000:table/tab/stream/2026", "DynamoDB streams"),
                 ("arn:aws:kafka:us-east-1:000000000000:cluster/c/1", "Kafka clusters"),
                 ("arn:aws:mq:us-east-1:000000000000:broker:b:1", "Amazon MQ brokers"),
                 ("arn:aws:rds:us-east-1:000000000000:cluster:docs", "DocumentDB change streams"),
@@ -68,12 +68,40 @@ def refusal(request: dict[str, Any], *, before: dict[str, Any] | None = None, is
 def test_what_is_no_source(request_: dict[str, Any], text: str) -> None:
     """What AWS reads and this version does not yet is refused by name; what nobody reads, with AWS's text."""
     with pytest.raises(InvalidParameterValueException) as excinfo:
-        check_source(request_)
+        check_source(request_, ())
     assert excinfo.value.message == text
 
 
 def test_a_queue_is_a_source() -> None:
-    assert check_source({"EventSourceArn": QUEUE}) == QUEUE
+    assert check_source({"EventSourceArn": QUEUE}, ()) == QUEUE
+
+
+@pytest.mark.parametrize(
+    ("service", "resource"), [("kinesis", "stream/s"), ("dynamodb", "table/tab/stream/2026-11-20T08:00:00.000")]
+)
+def test_streams_are_sources_where_they_are_read(service: str, resource: str) -> None:
+    """By what the server has readers for."""
+    arn = f"arn:aws:{service}:us-east-1:000000000000:{resource}"
+    assert check_source({"EventSourceArn": arn}, {service}) == arn
+    with pytest.raises(InvalidParameterValueException, match="is not offered by this version"):
+        check_source({"EventSourceArn": arn}, ())
+
+
+def test_what_is_no_stream() -> None:
+    """A table is none, and a consumer's own way into a stream is refused by name."""
+    stream = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
+    for arn, text in (
+        (f"{stream}/x", "Unrecognized event source."),
+        ("arn:aws:dynamodb:us-east-1:000000000000:table/tab", "Unrecognized event source."),
+        (
+            f"{stream}/consumer/c:1",
+            f"Event source {stream}/consumer/c:1 is not offered by this version of Lambent: enhanced fan-out comes "
+            "with a later version; use the stream's own ARN",
+        ),
+    ):
+        with pytest.raises(InvalidParameterValueException) as excinfo:
+            check_source({"EventSourceArn": arn}, {"kinesis", "dynamodb"})
+        assert excinfo.value.message == text
 
 
 def test_defaults_of_a_queue() -> None:

@@ -72,6 +72,22 @@ def test_a_record_fits_every_target() -> None:
     assert found["responseContext"]["executedVersion"] == "$LATEST"
 
 
+def test_a_record_for_a_bucket_is_whole() -> None:
+    """An object may be as large as payloads are."""
+    answer = json.dumps("y" * RECORD_MAX_BYTES).encode()
+    made = invocation_record(
+        now=0.0,
+        request_id="r",
+        function_arn=ARN,
+        condition="RetriesExhausted",
+        attempts=3,
+        payload=b'{"k":1}',
+        outcome=InvocationOutcome(answer, "$LATEST", FunctionError()),
+        is_whole=True,
+    )
+    assert json.loads(made)["responsePayload"] == "y" * RECORD_MAX_BYTES
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [

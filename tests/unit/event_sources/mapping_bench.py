@@ -11,12 +11,18 @@ import msgspec
 import pytest
 from unit.dispatch.async_bench import SCOPE, FakeFleet
 
+from lambent.destinations.bucket import BucketDestination
+from lambent.destinations.contract import TargetRefuses
+from lambent.destinations.queue import QueueDestination
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.function import LATEST, Code, Configuration, Function, FunctionName, FunctionVersion, State
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import ApiError
 from lambent.event_sources.sqs import SqsSource
+from lambent.event_sources.stream_reader import StreamReader
+from lambent.event_sources.stream_shared import StreamShared
+from lambent.event_sources.stream_source import StreamSource
 from lambent.event_sources.supervisor import Supervisor
 from lambent.neighbours.client import Neighbours
 from lambent.services.lambda_.event_source_mappings import EventSourceMappings
@@ -28,6 +34,7 @@ from lambent.store.contract import QueueKind, QueueName
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
 from lambent.store.queue import DurableEventQueue
+from lambent.store.stream_positions import DurableStreamPositions
 from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
@@ -37,6 +44,18 @@ ROLE = "arn:aws:iam::000000000000:role/reader"
 
 def queue_arn(name: str, account: str = SCOPE.account) -> str:
     return f"arn:aws:sqs:{SCOPE.region}:{account}:{name}"
+
+
+class Buckets:
+    """An S3 with one bucket, and one that lets nobody in."""
+
+    async def exists(self, scope: Scope, bucket: str) -> bool:
+        if bucket == "closed":
+            raise TargetRefuses("it lets nobody in")
+        return scope == SCOPE and bucket == "failed"
+
+    async def put(self, scope: Scope, bucket: str, key: str, body: bytes, trace_header: str | None) -> bool:
+        raise AssertionError("nothing is delivered here")
 
 
 class Bench:
@@ -51,6 +70,8 @@ class Bench:
         self.clock = VirtualClock()
         self.fleet = FakeFleet()
         self.quotas = Quotas()
+        self.readers: dict[str, StreamReader] = {}
+        """By service: the streams that there are beside the queues."""
         self._opened = AsyncExitStack()
 
     async def open(self, *, follows: bool = True) -> None:
@@ -77,11 +98,32 @@ class Bench:
             processors=2,
             spawn=self._spawn,
         )
+        self.positions = DurableStreamPositions(database)
         self.tasks: set[asyncio.Task[None]] = set()
-        self.supervisor = Supervisor(self.store, {"sqs": self.source}, self.clock)
+        shared = StreamShared(
+            self.positions,
+            self.events,
+            self.dispatcher,
+            self.quotas,
+            self.clock,
+            batches_max=self._batches_max,
+            spawn=self._spawn,
+        )
+        self.streams = {service: StreamSource(reader, shared, self.store) for service, reader in self.readers.items()}
+        self.supervisor = Supervisor(self.store, {"sqs": self.source, **self.streams}, self.clock)
         self._handlers = {
             **self.queues.service.handlers,
-            **collect_handlers(EventSourceMappings(self.store, self.queues.sources, self.quotas, self.clock)),
+            **collect_handlers(
+                EventSourceMappings(
+                    self.store,
+                    self.queues.sources,
+                    self.streams,
+                    self.positions,
+                    {"sqs": QueueDestination(self.queues.door), "s3": BucketDestination(Buckets())},
+                    self.quotas,
+                    self.clock,
+                )
+            ),
         }
         self._loops: set[asyncio.Task[None]] = set()
         if follows:
@@ -113,11 +155,14 @@ class Bench:
     async def close(self) -> None:
         """End as a server does that stops."""
         await self._end_loops()
-        await self.source.stop()
-        closing = asyncio.create_task(self.source.close())
-        while not closing.done():
-            self.clock.advance(1)
-            await asyncio.sleep(0)
+        sources = [self.source, *self.streams.values()]
+        for source in sources:
+            await source.stop()
+        for source in sources:
+            closing = asyncio.create_task(source.close())
+            while not closing.done():
+                self.clock.advance(1)
+                await asyncio.sleep(0)
         self.check()
         await self._opened.aclose()
 
@@ -305,13 +350,13 @@ def tell(
     *,
     batches_max: int = 50,
     follows: bool = True,
-    kind: type[Bench] = Bench,
+    kind: type["Bench"] | None = None,
 ) -> None:
     """Run a story on a bench of its own."""
     make_sqlite(folder / "state.db")
 
     async def run() -> None:
-        bench = kind(folder, batches_max)
+        bench = (kind or Bench)(folder, batches_max)
         await bench.open(follows=follows)
         try:
             await story(bench)

@@ -168,6 +168,7 @@ def test_filters_drop_messages(tell: Tell, tmp_path: Path) -> None:
             "InvokedEventCount": 1,
             "FailedInvokeEventCount": 0,
             "DeletedEventCount": 1,
+            "DroppedEventCount": 0,
         }
         nothing = {"Filters": [{"Pattern": '{"body": ["no message says so"]}'}]}
         await bench.call("UpdateEventSourceMapping", UUID=uuid, FilterCriteria=nothing)

@@ -281,16 +281,6 @@ def test_what_changes_nothing_is_not_saved(service: str, operation: str, is_save
     assert is_let_in is (not is_saved or operation.startswith("Delete"))
 
 
-def test_iterators_of_streams_are_kept_over_a_clean_end() -> None:
-    """Not worth a save of their own, which would come every half minute."""
-    saves = Saves()
-    keeper = keeper_of(saves)
-    target = {"HTTP_X_LAMBENT_SERVICE": "dynamodbstreams", "HTTP_X_AMZ_TARGET": "Any.GetShardIterator"}
-    call(door_of(keeper), "POST", b"{}", **target)
-    keeper.save(is_last=True)
-    assert saves.count == 1
-
-
 def test_nothing_new_is_not_saved() -> None:
     """And what could not be saved is still to be saved."""
     saves = Saves()

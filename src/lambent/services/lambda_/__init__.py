@@ -32,12 +32,13 @@ from lambent.services.lambda_.permissions import Permissions
 from lambent.services.lambda_.provisioned_concurrency import ProvisionedConcurrencyConfigs, ProvisionedStates
 from lambent.services.lambda_.recursion import RecursionConfigs
 from lambent.services.lambda_.runtime_management import RuntimeManagement
+from lambent.services.lambda_.stream_mappings import StreamLooks
 from lambent.services.lambda_.tags import Tags
 from lambent.services.lambda_.versions import Versions
 from lambent.services.operation import BodyLimit, Service, collect_handlers
 from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs.source_queues import SourceQueues
-from lambent.store.contract import FunctionStore, Packages
+from lambent.store.contract import FunctionStore, Packages, StreamPositions
 
 
 def service(
@@ -51,6 +52,8 @@ def service(
     provisioned: ProvisionedStates,
     destinations: Destinations,
     queues: SourceQueues,
+    streams: StreamLooks,
+    positions: StreamPositions,
     objects: S3Objects,
     links: CodeLinks,
     quotas: Quotas,
@@ -81,7 +84,7 @@ def service(
                 FunctionConcurrency(store, quotas),
                 ProvisionedConcurrencyConfigs(store, provisioned, quotas, clock),
                 EventInvokeConfigs(store, destinations, clock),
-                EventSourceMappings(store, queues, quotas, clock),
+                EventSourceMappings(store, queues, streams, positions, destinations, quotas, clock),
                 RecursionConfigs(store),
                 Tags(store, activation, quotas, clock),
                 AccountSettings(store, quotas),

@@ -19,7 +19,8 @@ _EVENTS = "MaximumRetryAttempts MaximumEventAgeInSeconds DestinationConfig.OnSuc
 _MAPPING = (
     "FunctionName Enabled BatchSize FilterCriteria.Filters MetricsConfig.Metrics ScalingConfig.MaximumConcurrency "
     "MaximumBatchingWindowInSeconds DestinationConfig.OnFailure FunctionResponseTypes "
-    "ProvisionedPollerConfig.MinimumPollers ProvisionedPollerConfig.MaximumPollers"
+    "ProvisionedPollerConfig.MinimumPollers ProvisionedPollerConfig.MaximumPollers ParallelizationFactor "
+    "BisectBatchOnFunctionError MaximumRecordAgeInSeconds MaximumRetryAttempts TumblingWindowInSeconds"
 )
 """Members of both CreateEventSourceMapping and UpdateEventSourceMapping."""
 
@@ -31,7 +32,7 @@ _NO_URLS = "a condition of the statement that no caller meets: function URLs com
 _NO_DURABLE = "durable executions are not offered"
 _NO_SIGNING = "code signing is not offered"
 _NO_MANAGED = "managed instances are not offered"
-_OF_STREAMS = "of streams, which come with a later version; with a queue AWS refuses it as well"
+_ON_FAILURE = "of a stream: a standard SQS queue or a bucket; of a queue: empty only, as on AWS"
 _OF_BROKERS = "of Kafka, Amazon MQ and DocumentDB, which are not offered; with a queue AWS refuses it as well"
 _FOR_PEOPLE = "text for people, as on AWS"
 
@@ -42,7 +43,7 @@ JUDGEMENTS = Judgements(
             f"{_NAME} StatementId Action Principal SourceArn SourceAccount Qualifier RevisionId PrincipalOrgID"
         ),
         "CreateAlias": f"{_NAME} Name FunctionVersion RoutingConfig.AdditionalVersionWeights",
-        "CreateEventSourceMapping": f"EventSourceArn Tags {_MAPPING}",
+        "CreateEventSourceMapping": f"EventSourceArn Tags StartingPosition StartingPositionTimestamp {_MAPPING}",
         "CreateFunction": (
             f"{_NAME} {_SETTINGS} Code.ZipFile Code.S3Bucket Code.S3Key Code.S3ObjectVersion Publish PackageType Tags "
             "Architectures TenancyConfig.TenantIsolationMode"
@@ -113,16 +114,16 @@ JUDGEMENTS = Judgements(
         "FileSystemConfigs[].Arn": "of which the operator offers a directory; any other is refused",
         "GetFunctionCodeSigningConfig:FunctionName": "answered that the function has none",
         "DeadLetterConfig.TargetArn": "a standard SQS queue; SNS topics come later, stored with `--accept-inert`",
-        "DestinationConfig.OnFailure": "a function or a standard SQS queue; SNS, EventBridge and S3 come later",
+        "DestinationConfig.OnFailure": "a function, a standard SQS queue or a bucket; SNS and EventBridge come later",
         "DestinationConfig.OnSuccess": "a function or a standard SQS queue; SNS and EventBridge come later",
         "ListFunctions:MasterRegion": "anything but ALL lists nothing: there are no replicas of Lambda@Edge functions",
         "OrganizationId": "no caller is of an organization here: such a grant lets nobody in",
         "PackageType": "Zip; Image is refused",
         "PrincipalOrgID": "no caller is of an organization here: such a grant lets nobody in",
         "Resource": "of a function or an event source mapping; other resources are refused",
-        "EventSourceArn": "of an SQS queue; the other sources are refused until they come",
-        "CreateEventSourceMapping:DestinationConfig.OnFailure": "empty only, as AWS has it for queues",
-        "UpdateEventSourceMapping:DestinationConfig.OnFailure": "empty only, as AWS has it for queues",
+        "EventSourceArn": "of an SQS queue, a Kinesis or a DynamoDB stream; the others are refused until they come",
+        "CreateEventSourceMapping:DestinationConfig.OnFailure": _ON_FAILURE,
+        "UpdateEventSourceMapping:DestinationConfig.OnFailure": _ON_FAILURE,
         "MetricsConfig.Metrics": "EventCount, shown by `/_lambent/metrics`; the groups of Kafka mappings are refused",
         "ResourceArn": "of a function; runtimes are refused",
         "Runtime": "those that `lambent runtimes` lists; the others are refused",
@@ -164,16 +165,8 @@ JUDGEMENTS = Judgements(
         "CodeSigningConfigArn": f"{_NO_SIGNING}; stored with `--accept-inert`",
         "DurableConfig": f"{_NO_DURABLE}; stored with `--accept-inert`",
         "Invoke:DurableExecutionName": _NO_DURABLE,
-        "StartingPosition": _OF_STREAMS,
-        "StartingPositionTimestamp": _OF_STREAMS,
-        "ParallelizationFactor": _OF_STREAMS,
-        "BisectBatchOnFunctionError": _OF_STREAMS,
-        "MaximumRecordAgeInSeconds": _OF_STREAMS,
-        "TumblingWindowInSeconds": _OF_STREAMS,
-        "CreateEventSourceMapping:MaximumRetryAttempts": _OF_STREAMS,
         "CreateEventSourceMapping:DestinationConfig.OnSuccess": "AWS refuses it for every source",
         "CreateEventSourceMapping:LoggingConfig": _OF_BROKERS,
-        "UpdateEventSourceMapping:MaximumRetryAttempts": _OF_STREAMS,
         "UpdateEventSourceMapping:DestinationConfig.OnSuccess": "AWS refuses it for every source",
         "UpdateEventSourceMapping:LoggingConfig": _OF_BROKERS,
         "Topics": _OF_BROKERS,

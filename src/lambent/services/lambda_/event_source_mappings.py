@@ -1,19 +1,20 @@
 """
-Event source mappings: which queue starts which function, and how.
+Event source mappings: which queue or stream starts which function, and how.
 
 A handler writes down what is wanted, in a state that ends in -ing; the pollers follow the store and settle it. Texts
 marked as observed are AWS's answers as localstack/localstack recorded them, in
 tests/aws/services/lambda_/event_source_mapping and test_lambda_api.py, unless a line says otherwise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from lambent.clock import Clock
-from lambent.domain.caller import Caller
+from lambent.destinations.contract import Destinations
+from lambent.domain.caller import Caller, Scope
 from lambent.domain.event_source_mapping import (
     EventSourceMapping,
     MappingState,
@@ -23,6 +24,7 @@ from lambent.domain.event_source_mapping import (
 )
 from lambent.domain.function import LATEST, FunctionVersion
 from lambent.domain.quotas import Quotas
+from lambent.domain.stream_mapping import stream_settings
 from lambent.domain.tags import check_tags
 from lambent.errors.api.lambda_ import (
     InvalidParameterValueException,
@@ -39,10 +41,11 @@ from lambent.protocol.shapes.lambda_ import (
 )
 from lambent.services.lambda_.markers import decode_marker, encode_marker, page_size
 from lambent.services.lambda_.naming import Target, resolve_target
+from lambent.services.lambda_.stream_mappings import StreamLooks, check_on_failure, check_stream, view_of_stream
 from lambent.services.operation import operation
 from lambent.services.sqs.elsewhere import Refused
 from lambent.services.sqs.source_queues import NotAllowed, SourceQueues
-from lambent.store.contract import FunctionStore, FunctionTransaction
+from lambent.store.contract import FunctionStore, FunctionTransaction, StreamPositions
 
 _PAGE_MAX = 100
 """Documented: Lambda API reference, ListEventSourceMappings: a page holds at most 100."""
@@ -56,28 +59,40 @@ _SETTINGS = (
     "concurrency_max",
     "provisioned",
     "metrics",
+    "stream",
 )
 
 
 class EventSourceMappings:
     """The mappings of one scope. See the Lambda API reference for each operation."""
 
-    def __init__(self, store: FunctionStore, queues: SourceQueues, quotas: Quotas, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: FunctionStore,
+        queues: SourceQueues,
+        streams: StreamLooks,
+        positions: StreamPositions,
+        destinations: Destinations,
+        quotas: Quotas,
+        clock: Clock,
+    ) -> None:
         self._store = store
         self._queues = queues
+        self._streams = streams
+        self._positions = positions
+        self._destinations = destinations
         self._quotas = quotas
         self._clock = clock
 
     @operation("CreateEventSourceMapping")
     async def create(self, caller: Caller, request: CreateEventSourceMappingRequest) -> Mapping[str, Any]:
         target = resolve_target(caller, request["FunctionName"])
-        source_arn = check_source(request)
-        settings = queue_settings(request, {}, is_fifo=source_arn.endswith(".fifo"))
+        source_arn = check_source(request, self._streams)
+        settings = _settings(source_arn, request, {})
         if "Tags" in request:
             check_tags(request["Tags"], self._quotas)
         async with self._store.snapshot(target.scope) as reading:
             version = await _existing_version(reading, target)
-        is_elsewhere = await self._check_queue(source_arn, version)
         mapping = EventSourceMapping(
             scope=target.scope,
             uuid=self._clock.new_id(),
@@ -88,19 +103,23 @@ class EventSourceMappings:
             is_enabled=request.get("Enabled", True),
             last_modified=self._clock.now(),
             tags=dict(request.get("Tags", {})),
-            is_elsewhere=is_elsewhere,
             **settings,
         )
+        is_elsewhere = await self._check_source(mapping, version, is_elsewhere=None)
+        mapping = msgspec.structs.replace(mapping, is_elsewhere=is_elsewhere)
+        if mapping.stream is not None:
+            await check_on_failure(mapping, self._destinations)
         async with self._store.transaction(target.scope) as tx:
             await _existing_version(tx, target)
             await _check_new(tx, mapping)
             await tx.event_source_mappings.save(mapping)
-        return _view(mapping)
+        return await self._view(mapping)
 
     @operation("GetEventSourceMapping")
     async def get(self, caller: Caller, request: GetEventSourceMappingRequest) -> Mapping[str, Any]:
         async with self._store.snapshot(caller.scope) as reading:
-            return _view(await _existing(reading, request["UUID"]))
+            mapping = await _existing(reading, request["UUID"])
+        return await self._view(mapping)
 
     @operation("ListEventSourceMappings")
     async def list(self, caller: Caller, request: ListEventSourceMappingsRequest) -> Mapping[str, Any]:
@@ -116,7 +135,7 @@ class EventSourceMappings:
             found = await reading.event_source_mappings.list(
                 source_arn=request.get("EventSourceArn"), function_arn=function_arn, after=after, limit=limit + 1
             )
-        answer: dict[str, Any] = {"EventSourceMappings": [_view(mapping) for mapping in found[:limit]]}
+        answer: dict[str, Any] = {"EventSourceMappings": await self._views(scope, found[:limit])}
         if len(found) > limit:
             answer["NextMarker"] = encode_marker(found[limit - 1].uuid)
         return answer
@@ -126,10 +145,12 @@ class EventSourceMappings:
         target = resolve_target(caller, request["FunctionName"]) if request.get("FunctionName") else None
         async with self._store.snapshot(caller.scope) as reading:
             before = await _changeable(reading, request["UUID"], "update")
-            self._changed(before, request, target)
+            wanted = self._changed(before, request, target)
             version = None if target is None else await _existing_version(reading, target)
         if version is not None:
-            await self._check_queue(before.source_arn, version, is_elsewhere=before.is_elsewhere)
+            await self._check_source(wanted, version, is_elsewhere=wanted.is_elsewhere)
+        if wanted.stream is not None and "DestinationConfig" in request:
+            await check_on_failure(wanted, self._destinations)
         async with self._store.transaction(caller.scope) as tx:
             before = await _changeable(tx, request["UUID"], "update")
             mapping = self._changed(before, request, target)
@@ -137,7 +158,7 @@ class EventSourceMappings:
                 await _existing_version(tx, target)
                 await _check_new(tx, mapping)
             await tx.event_source_mappings.save(mapping)
-        return _view(mapping)
+        return await self._view(mapping)
 
     @operation("DeleteEventSourceMapping")
     async def delete(self, caller: Caller, request: DeleteEventSourceMappingRequest) -> Mapping[str, Any]:
@@ -145,14 +166,14 @@ class EventSourceMappings:
             before = await _changeable(tx, request["UUID"], "delete")
             mapping = msgspec.structs.replace(before, state=MappingState.DELETING)
             await tx.event_source_mappings.save(mapping)
-        return _view(mapping)
+        return await self._view(mapping)
 
     def _changed(
         self, before: EventSourceMapping, request: UpdateEventSourceMappingRequest, target: Target | None
     ) -> EventSourceMapping:
         """Return a mapping as an update wants it, on its way there. Raises what refuses its settings."""
         settings = {name: getattr(before, name) for name in _SETTINGS}
-        settings = queue_settings(request, settings, is_fifo=before.source_arn.endswith(".fifo"))
+        settings = _settings(before.source_arn, request, settings)
         if target is not None:
             settings.update(function_name=target.name, qualifier=target.qualifier)
         is_enabled = request.get("Enabled", before.is_enabled)
@@ -164,24 +185,47 @@ class EventSourceMappings:
             **settings,
         )
 
-    async def _check_queue(self, arn: str, version: FunctionVersion, *, is_elsewhere: bool | None = None) -> bool:
+    async def _view(self, mapping: EventSourceMapping) -> dict[str, Any]:
+        return (await self._views(mapping.scope, [mapping]))[0]
+
+    async def _views(self, scope: Scope, mappings: Sequence[EventSourceMapping]) -> Sequence[dict[str, Any]]:
+        streams = [mapping.uuid for mapping in mappings if mapping.stream is not None]
+        results = await self._positions.results(scope, streams) if streams else {}
+        return [_view(mapping, results.get(mapping.uuid, "")) for mapping in mappings]
+
+    async def _check_source(
+        self, mapping: EventSourceMapping, version: FunctionVersion, *, is_elsewhere: bool | None
+    ) -> bool:
         """
-        Refuse a queue that cannot feed a function; return whether it is another server's.
+        Refuse a source that cannot feed a function; return whether it is a queue of another server.
 
         Args:
             is_elsewhere: whose queue is meant; None: ours where we have it.
 
         Raises:
-            InvalidParameterValueException: there is none, the function may not read it, it would show a message again
-                while the function works on it, or the function takes no events without a tenant.
+            InvalidParameterValueException: see `_check_queue` and `check_stream`; or the function takes no events
+                without a tenant.
         """
-        scope, configuration = version.scope, version.configuration
-        if configuration.is_tenant_isolated:
+        if version.configuration.is_tenant_isolated:
             # Documented: Lambda developer guide, tenant isolation: what invokes such a function has to name a tenant.
             # Assumed: the text (test_event_source_mappings).
             raise InvalidParameterValueException(
                 "Functions with tenant isolation cannot be invoked by event source mappings."
             )
+        if mapping.stream is None:
+            return await self._check_queue(mapping.source_arn, version, is_elsewhere)
+        await check_stream(self._streams[mapping.service], mapping, version)
+        return False
+
+    async def _check_queue(self, arn: str, version: FunctionVersion, is_elsewhere: bool | None) -> bool:
+        """
+        Refuse a queue that cannot feed a function; return whether it is another server's.
+
+        Raises:
+            InvalidParameterValueException: there is none, the function may not read it, or it would show a message
+                again while the function works on it.
+        """
+        scope, configuration = version.scope, version.configuration
         if arn.split(":")[3] != scope.region:
             # Documented: Lambda developer guide, SQS: of the same region. Assumed: the text
             # (test_event_source_mappings).
@@ -213,6 +257,13 @@ class EventSourceMappings:
         return queue.is_elsewhere
 
 
+def _settings(arn: str, request: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping's settings after a request. Raises what refuses them."""
+    if arn.split(":")[2] == "sqs":
+        return queue_settings(request, before, is_fifo=arn.endswith(".fifo"))
+    return stream_settings(request, before, arn)
+
+
 async def _existing_version(reading: FunctionTransaction, target: Target) -> FunctionVersion:
     """Return the version that a mapping invokes. Raises InvalidParameterValueException where there is none."""
     qualifier = target.qualifier or LATEST
@@ -229,6 +280,12 @@ async def _existing_version(reading: FunctionTransaction, target: Target) -> Fun
 async def _check_new(tx: FunctionTransaction, mapping: EventSourceMapping) -> None:
     """Refuse a mapping whose queue and function have another one. Raises ResourceConflictException."""
     there = await tx.event_source_mappings.find(mapping.source_arn, mapping.function_arn)
+    if there is not None and there.uuid != mapping.uuid and mapping.stream is not None:
+        # Observed, with the blanks.
+        raise ResourceConflictException(
+            f'The event source arn (" {mapping.source_arn} ") and function (" {mapping.function_name} ") provided '
+            f"mapping already exists. Please update or delete the existing mapping with UUID {there.uuid}"
+        )
     if there is not None and there.uuid != mapping.uuid:
         # Observed, with the blanks.
         raise ResourceConflictException(
@@ -255,7 +312,7 @@ async def _changeable(reading: FunctionTransaction, uuid: str, verb: str) -> Eve
     return mapping
 
 
-def _view(mapping: EventSourceMapping) -> dict[str, Any]:
+def _view(mapping: EventSourceMapping, result: str) -> dict[str, Any]:
     view: dict[str, Any] = {
         "UUID": mapping.uuid,
         "EventSourceMappingArn": mapping.arn,
@@ -269,6 +326,8 @@ def _view(mapping: EventSourceMapping) -> dict[str, Any]:
         # Observed: for a queue no LastProcessingResult, whatever was processed.
         "StateTransitionReason": "USER_INITIATED",
     }
+    if mapping.stream is not None:
+        view.update(view_of_stream(mapping, result))
     if mapping.filters:
         view["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in mapping.filters]}
     if mapping.kms_key_arn:

@@ -79,7 +79,7 @@ class S3Objects:
             answer = await self._neighbours.send(neighbour, Outgoing("GET", path, query), scope)
             try:
                 if answer.status != 200:
-                    raise await _error(answer)
+                    raise await error_in(answer)
                 with tempfile.TemporaryFile(dir=self._folder) as file:
                     size = await _copy(answer, file, most_bytes)
                     if not size:
@@ -127,19 +127,20 @@ async def _copy(answer: Incoming, file: BinaryIO, most_bytes: int) -> int:
     return size
 
 
-async def _error(answer: Incoming) -> S3Error:
+async def error_in(answer: Incoming) -> S3Error:
+    """Return what an answer that is no success says."""
     try:
         body = await answer.read(_ERROR_MAX_BYTES)
     except AnswerTooLarge:
         body = b""
     region = header(answer, "x-amz-bucket-region")
-    code, text = error_of(body)
+    code, text = _error_of(body)
     if answer.status == 301 and region:
         return _elsewhere(region)
     return S3Error(code or f"HTTP{answer.status}", text)
 
 
-def error_of(body: bytes) -> tuple[str, str]:
+def _error_of(body: bytes) -> tuple[str, str]:
     """Return code and message of an error in XML, empty where it is none."""
     # Here, since a server at rest has no use for it.
     from xml.etree import ElementTree
