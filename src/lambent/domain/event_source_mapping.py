@@ -43,7 +43,7 @@ _COMING = {
 
 _STREAMS = {
     "kinesis": re.compile(r"stream/[a-zA-Z0-9_.-]{1,128}"),
-    "dynamodb": re.compile(r"table/[a-zA-Z0-9_.-]{3,255}/stream/[0-9T:.-]+"),
+    "dynamodb": re.compile(r"table/[a-zA-Z0-9_.-]{1,255}/stream/[0-9T:.-]+"),
 }
 """By the service in the ARN: its resource."""
 
