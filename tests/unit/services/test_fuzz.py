@@ -265,6 +265,7 @@ WORDS: dict[str, dict[str, list[Any]]] = {
                 "arn:aws:sqs:eu-west-1:000000000000:q",
                 "arn:aws:sqs:us-east-1:000000000000:x:y",
                 "arn:aws:kinesis:us-east-1:000000000000:stream/s",
+                "arn:aws:kinesis:us-east-1:000000000000:stream/missing",
             ]
             for operation in ("CreateEventSourceMapping", "ListEventSourceMappings")
         },
