@@ -147,7 +147,8 @@ class ApiSettings:
     )
     event_source_batches_max: int = _option(
         250,
-        "Batches of event source mappings that run at once; one fills three fourths of what the others leave.",
+        "Batches of event source mappings that run at once, so many of queues and so many of streams; a mapping of a "
+        "queue fills three fourths of what the others leave.",
     )
     async_time_scale: float = _option(
         1.0,

@@ -31,14 +31,22 @@ def backend(request):
         made = Server().start()
         made.is_embedded = True
         yield made
-        made.discard()
+        end(made)
         return
     kinesis = KinesisServer().start()
     made = Server(None, "--neighbour", f"kinesis={kinesis.url}").start()
     made.is_embedded = False
     yield made
-    made.discard()
+    end(made)
     kinesis.stop()
+
+
+def end(server):
+    """Stop a server, and see that nothing of ours has failed on it."""
+    code = server.stop()
+    server.discard()
+    assert code == 0
+    assert [line for line in server.log if "Traceback" in line or "failed" in line] == []
 
 
 class Story:

@@ -22,7 +22,7 @@ from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.concurrency import ProvisionedState, ProvisionedStatus
-from lambent.domain.event_source_mapping import settled
+from lambent.domain.event_source_mapping import EventSourceMapping, settled
 from lambent.domain.function import Deployment, FunctionName
 from lambent.domain.invocation import Invocation, InvocationOutcome
 from lambent.domain.quotas import Quotas
@@ -112,6 +112,13 @@ class KeptAsAsked:
         return ProvisionedState(requested, ProvisionedStatus.READY)
 
 
+class OneStream:
+    """Implements `StreamLook` for streams of which one is there, `s`: nobody reads it."""
+
+    async def why_not(self, mapping: EventSourceMapping) -> str | None:
+        return None if mapping.source_arn.endswith(":stream/s") else f"Stream not found: {mapping.source_arn}"
+
+
 class InProcessApi:
     """
     An open API. `open_api` makes one.
@@ -166,8 +173,7 @@ class InProcessApi:
                 events=events,
                 destinations=destinations,
                 queues=self.queues.sources,
-                # Queues alone are read by this API: what it needs for streams is a server.
-                streams={},
+                streams={"kinesis": OneStream()},
                 positions=DurableStreamPositions(database),
                 objects=S3Objects(neighbours, folder),
                 links=CodeLinks(bytes(32), clock),

@@ -260,11 +260,13 @@ WORDS: dict[str, dict[str, list[Any]]] = {
         **{f"{operation}EventSourceMappingRequest.UUID": MAPPINGS for operation in ("Get", "Update", "Delete")},
         **{
             f"{operation}Request.EventSourceArn": [
-                *(QUEUE_ARN + name for name in ("q", "f.fifo", "missing")),
+                # Most that a request says of a source is wrong for it: as often as not it is to be one that is there.
+                *(QUEUE_ARN + name for name in ("q", "q", "q", "f.fifo", "missing")),
                 "arn:aws:sqs:us-east-1:111122223333:q",
                 "arn:aws:sqs:eu-west-1:000000000000:q",
                 "arn:aws:sqs:us-east-1:000000000000:x:y",
-                "arn:aws:kinesis:us-east-1:000000000000:stream/s",
+                *["arn:aws:kinesis:us-east-1:000000000000:stream/s"] * 3,
+                "arn:aws:kinesis:us-east-1:000000000000:stream/missing",
             ]
             for operation in ("CreateEventSourceMapping", "ListEventSourceMappings")
         },
