@@ -17,6 +17,7 @@ from lambent.clock import Clock
 from lambent.domain.caller import Inside
 from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.admission import Admission, TooManyRequests
+from lambent.gateway.function_url import FunctionUrls, is_for_url
 from lambent.gateway.own_paths import BACKUP_PATH, PREFIX, OwnPaths
 from lambent.gateway.pipeline import Pipeline
 from lambent.protocol.errors import error_response_without_model
@@ -27,6 +28,9 @@ _log = logging.getLogger("lambent.gateway")
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_WITHOUT_LENGTH = frozenset({204, 304})
+"""Statuses that no body follows, whatever would be said of its length. Source: RFC 9110, section 8.6."""
 
 _DISCARD_MAX_BYTES = 268_435_456
 """How much of a refused body is read away before the connection is given up."""
@@ -62,8 +66,16 @@ all connections, to others (test_server).
 class Gateway:
     """The raw ASGI application: no framework, no middleware."""
 
-    def __init__(self, pipeline: Pipeline, own_paths: OwnPaths, admission: Admission, clock: Clock) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        own_paths: OwnPaths,
+        function_urls: FunctionUrls,
+        admission: Admission,
+        clock: Clock,
+    ) -> None:
         self._pipeline = pipeline
+        self._function_urls = function_urls
         self._own_paths = own_paths
         self._admission = admission
         self._clock = clock
@@ -79,6 +91,8 @@ class Gateway:
             path=scope["raw_path"].decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),
             headers=_headers(scope["headers"]),
+            pairs=scope["headers"],
+            protocol=f"HTTP/{scope['http_version']}",
             client=(scope.get("client") or ("127.0.0.1", 0))[0],
             inside=scope["state"].get("inside"),
         )
@@ -93,7 +107,9 @@ class Gateway:
             await self._send(send, error_response_without_model(request, "", error, request_id), body)
             return
         try:
-            if request.path.startswith(PREFIX):
+            if is_for_url(request):
+                response = await self._function_urls.answer(request, body.read, request_id)
+            elif request.path.startswith(PREFIX):
                 response = await self._own_paths.answer(request, request_id)
             else:
                 endpoint = f"{scope['scheme']}://{_host(request, scope)}"
@@ -109,7 +125,8 @@ class Gateway:
         headers.append((b"date", self._date_header()))
         body = response.body
         if isinstance(body, bytes):
-            headers.append((b"content-length", str(len(body)).encode()))
+            if response.status not in _WITHOUT_LENGTH:
+                headers.append((b"content-length", str(len(body)).encode()))
             await send({"type": "http.response.start", "status": response.status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return

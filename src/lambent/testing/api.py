@@ -24,6 +24,7 @@ from lambent.domain.caller import Caller, Scope
 from lambent.domain.concurrency import ProvisionedState, ProvisionedStatus
 from lambent.domain.event_source_mapping import settled
 from lambent.domain.function import Deployment, FunctionName
+from lambent.domain.function_url import UrlDomain
 from lambent.domain.invocation import Invocation, InvocationOutcome
 from lambent.domain.quotas import Quotas
 from lambent.execution.environment import InitFailure
@@ -165,6 +166,7 @@ class InProcessApi:
                 queues=self.queues.sources,
                 objects=S3Objects(no_neighbours(folder, clock), folder),
                 links=CodeLinks(bytes(32), clock),
+                urls=UrlDomain("http", "localhost", ":4566"),
                 quotas=quotas,
                 clock=clock,
             ),
