@@ -395,20 +395,6 @@ def test_accept_inert_stores_and_echoes(own_server, runtime):
     assert any("function.inert_setting" in line and "TracingConfig" in line for line in server.log)
 
 
-@pytest.mark.parametrize(
-    ("operation", "parameters"),
-    [
-        ("get_function_url_config", {}),
-    ],
-)
-def test_operations_that_are_not_offered_say_so(lambda_client, make_function, operation, parameters):
-    """FN-05 and the cases of function URLs and recursion: 501 until the version that offers them."""
-    name = make_function(HELLO, wait=False)
-    status, code, text = refused(getattr(lambda_client, operation), FunctionName=name, **parameters)
-    assert (status, code) == (501, "NotImplementedException")
-    assert "is not offered by this version of Lambent: " in text
-
-
 def test_runtimes_unknown_not_offered_and_not_here(lambda_client, make_function):
     """An unknown identifier is refused, another language too, a version that is not here becomes Failed."""
     with pytest.raises(ClientError) as excinfo:

@@ -10,35 +10,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from wire.support import FunctionMaker, wait_for
-from wire.urls import Reply, ask, connect, id_of, make_url, raw
-
-ECHO = "def handler(e, c): return e"
-
-ANSWERS = """
-import base64, json
-def handler(event, context):
-    path = event["rawPath"]
-    if path == "/raise":
-        raise RuntimeError("secret")
-    if path == "/exit":
-        import os
-        os._exit(3)
-    return json.loads(base64.b64decode(event["headers"]["x-return"]))
-"""
-"""Returns what a request asks it to."""
+from wire.urls import ANSWERS, ECHO, Reply, ask, connect, functions, id_of, make_url, returning
 
 
 @pytest.fixture(scope="module")
 def shared(server, runtime):
-    """Functions that tests of this module share, by what they do, and their URLs."""
-    client = server.client("lambda")
-    maker = FunctionMaker(client, runtime, "url")
-    urls = {}
-    for kind, source in (("echo", ECHO), ("answers", ANSWERS)):
-        urls[kind] = make_url(client, maker(source, name=f"url-{kind}", MemorySize=256))
-    yield urls
-    for _, name in maker.made:
-        client.delete_function(FunctionName=name)
+    """Functions that tests of this module share, by what they do: their URLs."""
+    with functions(server, runtime, "url", echo=ECHO, answers=ANSWERS) as urls:
+        yield urls
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +28,6 @@ def echo(shared):
 @pytest.fixture(scope="module")
 def answers(shared):
     return shared["answers"]
-
-
-def returning(url, value, method="GET"):
-    """Ask for what follows from a value that a function returns."""
-    return ask(url, method, headers=[("X-Return", base64.b64encode(json.dumps(value).encode()).decode())])
 
 
 # Events --------------------------------------------------------------------------------------------------------------
@@ -453,94 +427,6 @@ def test_ur03_cors(with_cors):
     assert cors_of(preflight(url, "https://b.example")) == {"access-control-allow-origin": "*"}
     client.update_function_url_config(FunctionName=name, Cors={})
     assert int(preflight(url, "https://a.example").body) == runs + 3
-
-
-# Requests that are none ----------------------------------------------------------------------------------------------
-
-PROBE = b"GET /smuggled HTTP/1.1\r\nHost: {host}\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        b"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + PROBE,
-        b"POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + PROBE,
-        b"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\n" + PROBE,
-        b"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: +5\r\n\r\nhello" + PROBE,
-        b"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5, 5\r\n\r\nhello" + PROBE,
-        b"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length : 0\r\n\r\n" + PROBE,
-        b"POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + PROBE,
-        b"POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + PROBE,
-        b"POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n" + PROBE,
-        b"POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n" + PROBE,
-        b"POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n2;a\nb\r\nxx\r\n0\r\n\r\n" + PROBE,
-        b"POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n0x2\r\nxx\r\n0\r\n\r\n" + PROBE,
-        b"GET / HTTP/1.1\r\nHost: {host}\r\nHost: other.example\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: other.example\r\nHost: {host}\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: {host}\r\nX-A: a\x00b\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: {host}\r\n X-Folded: a\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: {host}\r\nNo Colon\r\n\r\n",
-        b"GET / HTTP/1.1\nHost: {host}\n\n",
-        b"GET /a b HTTP/1.1\r\nHost: {host}\r\n\r\n",
-        b"GET /\x00 HTTP/1.1\r\nHost: {host}\r\n\r\n",
-        b"GET / HTTP/9.9\r\nHost: {host}\r\n\r\n",
-        b"G\xffT / HTTP/1.1\r\nHost: {host}\r\n\r\n",
-        b"OPTIONS * HTTP/1.1\r\nHost: {host}\r\n\r\n",
-        b"CONNECT other.example:443 HTTP/1.1\r\nHost: {host}\r\n\r\n",
-        b"\x16\x03\x01\x02\x00",
-    ],
-)
-def test_malformed_requests_reach_no_function(counting, request_):
-    """One that two servers could read in two ways is refused, and what comes behind it is not a request."""
-    url, runs = counting
-    before = runs()
-    got = raw(url, request_)
-    assert got.startswith(b"HTTP/1.1 4") or got == b""
-    assert b"smuggled" not in got and got.count(b"HTTP/1.1 ") <= 1
-    assert runs() == before + 1
-
-
-@pytest.fixture(scope="module")
-def counting(server, runtime):
-    """A URL whose function counts its runs, and what asks it for their number, which is one more run."""
-    client = server.client("lambda")
-    maker = FunctionMaker(client, runtime, "url-counting")
-    name = maker("runs = 0\ndef handler(e, c):\n  global runs; runs += 1\n  return [runs, e['rawPath']]")
-    url = make_url(client, name)
-    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
-    # Until an invocation that a test left behind is over, one more is too much.
-    yield url, lambda: wait_for(lambda: (reply := ask(url)).status == 200 and reply.json[0])
-    client.delete_function(FunctionName=name)
-
-
-def test_requests_in_a_row_on_one_connection(echo):
-    """Sent without waiting, each is answered in its turn, with a body of its own that no other begins in."""
-    got = raw(
-        echo,
-        b"POST /1 HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nGET\r\n0\r\n\r\n"
-        b"POST /2 HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5\r\n\r\nhello"
-        b"GET /3 HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n",
-    )
-    assert re.findall(rb'"rawPath":"(/\d)"', got) == [b"/1", b"/2", b"/3"]
-
-
-def test_http_1_0_by_path(echo):
-    """A client of old names no host: the path does."""
-    got = raw(echo, f"GET /_lambent/url/{id_of(echo)}/old HTTP/1.0\r\n\r\n".encode())
-    assert got.startswith(b"HTTP/1.1 200 ") and b'"/old"' in got
-
-
-def test_a_function_cannot_break_the_connection(answers):
-    """An answer whose headers lie about its end is followed by the next one, whole."""
-    connection = connect(answers)
-    lies = {"Content-Length": "1000", "Transfer-Encoding": "chunked", "Connection": "close", "Upgrade": "h2c"}
-    for body in ("first", "second"):
-        value = json.dumps({"statusCode": 200, "headers": lies, "body": body}).encode()
-        headers = {"Host": urlsplit(answers).netloc, "X-Return": base64.b64encode(value).decode()}
-        connection.request("GET", "/", headers=headers)
-        response = connection.getresponse()
-        assert (response.status, response.read()) == (200, body.encode())
-    connection.close()
 
 
 def test_a_client_that_leaves_changes_nothing(lambda_client, make_function):

@@ -1,10 +1,29 @@
 """Function URLs as a client meets them: how tests open one, and how they ask it."""
 
+import base64
 import http.client
 import json
 import socket
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from wire.support import FunctionMaker
+
+ECHO = "def handler(e, c): return e"
+
+ANSWERS = """
+import base64, json
+def handler(event, context):
+    path = event["rawPath"]
+    if path == "/raise":
+        raise RuntimeError("secret")
+    if path == "/exit":
+        import os
+        os._exit(3)
+    return json.loads(base64.b64decode(event["headers"]["x-return"]))
+"""
+"""Returns what a request asks it to."""
 
 
 def open_to_all(client, name, **qualifier):
@@ -25,6 +44,19 @@ def make_url(client, name, **settings):
     url = client.create_function_url_config(FunctionName=name, AuthType="NONE", **settings)["FunctionUrl"]
     open_to_all(client, name, **qualifier)
     return url
+
+
+@contextmanager
+def functions(server, runtime, prefix, **sources):
+    """Make functions from their sources, each with a URL; give the URLs by the sources' names."""
+    client = server.client("lambda")
+    maker = FunctionMaker(client, runtime, prefix)
+    yield {
+        kind: make_url(client, maker(source, name=f"{prefix}-{kind}", MemorySize=256))
+        for kind, source in sources.items()
+    }
+    for _, name in maker.made:
+        client.delete_function(FunctionName=name)
 
 
 def id_of(url):
@@ -83,3 +115,8 @@ def raw(url, request):
     with socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=30) as connection:
         connection.sendall(request.replace(b"{host}", urlsplit(url).netloc.encode()))
         return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def returning(url, value, method="GET"):
+    """Ask for what follows from a value that a function returns."""
+    return ask(url, method, headers=[("X-Return", base64.b64encode(json.dumps(value).encode()).decode())])

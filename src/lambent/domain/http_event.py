@@ -75,13 +75,19 @@ def joined_headers(pairs: Sequence[tuple[bytes, bytes]]) -> tuple[dict[str, str]
     Observed: values of a header that is sent twice are joined by a comma (recorded 2025-11).
     """
     headers: dict[str, str] = {}
+    # Joined once, since a head may be full of one header; parameters are few.
+    repeated: dict[str, list[str]] = {}
     cookies: list[str] = []
     for raw_name, raw_value in pairs:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         if name == "cookie":
             cookies.extend(cookie for part in value.split(";") if (cookie := part.strip()))
+        elif name in headers:
+            repeated.setdefault(name, [headers[name]]).append(value)
         elif name not in _OF_THE_CONNECTION:
-            headers[name] = f"{headers[name]},{value}" if name in headers else value
+            headers[name] = value
+    for name, values in repeated.items():
+        headers[name] = ",".join(values)
     return headers, cookies
 
 

@@ -268,10 +268,17 @@ class _Body:
 
 def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
     headers: dict[str, str] = {}
+    # Joined once: with each value anew, a head full of one header would take a processor for seconds.
+    repeated: dict[str, list[str]] = {}
     for name, value in pairs:
         key = name.decode("latin-1")
         text = value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        if key in headers:
+            repeated.setdefault(key, [headers[key]]).append(text)
+        else:
+            headers[key] = text
+    for key, texts in repeated.items():
+        headers[key] = ", ".join(texts)
     return headers
 
 
