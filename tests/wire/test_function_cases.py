@@ -174,7 +174,13 @@ def test_nm02_other_regions_are_not_reachable(lambda_client, make_function):
         "ResourceNotFoundException",
         "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
     )
-    for call in (lambda_client.get_function, lambda_client.invoke, lambda_client.delete_function):
+    for call in (
+        lambda_client.get_function,
+        lambda_client.invoke,
+        lambda_client.delete_function,
+        lambda_client.get_function_concurrency,
+        lambda_client.get_function_url_config,
+    ):
         assert refused(call, FunctionName=elsewhere) == expected
     assert lambda_client.get_function(FunctionName=name)
 

@@ -151,8 +151,8 @@ def test_by_path_for_clients_that_resolve_no_such_names(server, echo):
     assert ask(echo, target="/_lambent/health").all("content-security-policy") == []
 
 
-def test_lc_the_trace_of_a_request_goes_on(lambda_client, make_function):
-    """A valid X-Amzn-Trace-Id reaches event and environment, with its sampling decision; so does the request's id."""
+def test_lf02_the_trace_of_a_request_goes_on(lambda_client, make_function):
+    """LF-02: a valid X-Amzn-Trace-Id reaches event and environment with its sampling decision, as does the id."""
     name = make_function(
         "import os\ndef handler(e, c):\n"
         "  return [os.environ['_X_AMZN_TRACE_ID'], e['headers']['x-amzn-trace-id'], c.aws_request_id]"
@@ -163,6 +163,22 @@ def test_lc_the_trace_of_a_request_goes_on(lambda_client, make_function):
     inside, header, request_id = reply.json
     assert inside.startswith("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=") and ";Sampled=1" in inside
     assert (header, request_id) == (given, reply.one("x-amzn-requestid"))
+
+
+def test_a_function_reaches_a_url_by_its_path(lambda_client, make_function):
+    """From inside, where no name below localhost leads here; a chain that never ends is stopped, as by Invoke."""
+    name = make_function(
+        "import os, urllib.error, urllib.request\n"
+        "def handler(e, c):\n"
+        "  own = f\"{os.environ['AWS_ENDPOINT_URL']}/_lambent/url/{e['requestContext']['apiId']}/\"\n"
+        "  try:\n"
+        "    return 1 + int(urllib.request.urlopen(own, timeout=25).read())\n"
+        "  except urllib.error.HTTPError as error:\n"
+        "    return 1 if error.code == 502 else -1000",
+        Timeout=30,
+    )
+    # Documented: about 16 times; the function drops the header by which others know a chain.
+    assert ask(make_url(lambda_client, name)).body == b"16"
 
 
 # Answers -------------------------------------------------------------------------------------------------------------
