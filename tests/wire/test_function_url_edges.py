@@ -147,3 +147,36 @@ def status_of(url, request):
         if head.startswith(b"HTTP/1.1 100 "):
             return None
     return int(head.split(b" ", 2)[1]) if head else None
+
+
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("packets", [1, 2])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: %d\r\n\r\n%b" % (len(SMUGGLED), SMUGGLED),
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ],
+)
+def test_an_offer_of_another_protocol_is_not_taken(shared, packets, body):
+    """`Upgrade: h2c`, as curl sends it: the request is the request, and its body is no request, whenever it comes."""
+    url = shared["echo"]
+    netloc = urlsplit(url).netloc.encode()
+    first = b"POST /1 HTTP/1.1\r\nHost: " + netloc + b"\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nX-Own: 1\r\n" + body
+    second = b"GET /2 HTTP/1.1\r\nHost: " + netloc + b"\r\nConnection: close\r\n\r\n"
+    split = first.index(b"\r\n\r\n") + 4 if packets == 2 else len(first)
+    with socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=30) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(first[:split])
+        if packets == 2:
+            # Nothing tells that the server has read the head but that it does not answer.
+            connection.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+            connection.settimeout(30)
+        connection.sendall(first[split:] + second)
+        got = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert re.findall(rb'"rawPath":"(/\w+)"', got) == [b"/1", b"/2"]
+    assert b'"x-own":"1"' in got and b'"body":' in got and b'"upgrade"' not in got

@@ -3,22 +3,21 @@
 import contextlib
 import logging
 import math
-from asyncio import FIRST_COMPLETED, AbstractServer, Event, TimerHandle, create_task, gather, get_running_loop, wait
+from asyncio import FIRST_COMPLETED, AbstractServer, Event, create_task, gather, get_running_loop, wait
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, MutableMapping
 from email.utils import formatdate
 from socket import SHUT_RDWR, socket
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lambent.clock import Clock
 from lambent.domain.caller import Inside
 from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.admission import Admission, TooManyRequests
+from lambent.gateway.connection import Connection
 from lambent.gateway.function_url import FunctionUrls, is_for_url
-from lambent.gateway.own_paths import BACKUP_PATH, PREFIX, OwnPaths
+from lambent.gateway.own_paths import PREFIX, OwnPaths
 from lambent.gateway.pipeline import Pipeline
 from lambent.protocol.errors import error_response_without_model
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
@@ -35,23 +34,10 @@ _WITHOUT_LENGTH = frozenset({204, 304})
 _DISCARD_MAX_BYTES = 268_435_456
 """How much of a refused body is read away before the connection is given up."""
 
-_HEAD_MAX_BYTES = 1_048_576
-"""
-How much of a request may come without becoming part of its body: line, headers, trailers. The parser has no limit.
-
-Assumed: AWS takes less, and nobody means to send so much; it is above what one read of a socket brings (test_server).
-"""
-
 _KEEP_ALIVE_S = 75
 """
 How long a client may keep us waiting, between requests and in the midst of one: else whoever stops half-way holds what
 a request counts for ever. Longer than SDKs' pools keep a connection that they mean to use again.
-"""
-
-_STALLED_S = 900
-"""
-How long a client may leave what we have for it untaken before its connection is dropped. No function that streams to it
-lives longer.
 """
 
 INSIDE_CONNECTIONS_MAX = 256
@@ -302,7 +288,7 @@ class GatewayServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 gateway,
-                http=_Connection,
+                http=Connection,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -335,7 +321,7 @@ class GatewayServer(uvicorn.Server):
         for opened in self._inside:
             opened.refuse()
         for connection in list(self.server_state.connections):
-            if isinstance(connection, _Connection):
+            if isinstance(connection, Connection):
                 connection.drop_backup()
         await super().shutdown(sockets)
         for opened in list(self._inside):
@@ -412,102 +398,7 @@ class InsideListener:
             connection.transport.abort()
 
 
-class _Flow(FlowControl):
-    """Says when a connection is read again, on which so much lay unread that it was not."""
-
-    def __init__(self, transport: Any, resumed: Callable[[], None]) -> None:
-        super().__init__(transport)
-        self._resumed = resumed
-
-    def resume_reading(self) -> None:
-        was_paused = self.read_paused
-        super().resume_reading()
-        if was_paused:
-            self._resumed()
-
-
-class _Connection(HttpToolsProtocol):
-    """One connection, on which a request's head has a limit, and silence wherever the client's next bytes are due."""
-
-    _head_bytes = 0
-    """What has come since the last headers or piece of a body were complete."""
-    _stalled: TimerHandle | None = None
-    """Ends the connection of a client that takes nothing."""
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self.flow = _Flow(transport, self._await_body)
-        self._await_client()
-
-    def data_received(self, data: bytes) -> None:
-        self._head_bytes += len(data)
-        if self._head_bytes > _HEAD_MAX_BYTES:
-            self.send_400_response("Request head is too large.")
-            return
-        super().data_received(data)
-        self._await_client()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._await_client()
-
-    def _await_body(self) -> None:
-        # At the end of a response its own limit begins, whatever was unread.
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._await_client()
-
-    def _await_client(self) -> None:
-        """
-        Limit the silence if it is the client's turn. Whatever comes ends the limit, as between requests.
-
-        While nobody takes what has come, as when a neighbour hangs, the client cannot send: it is not its turn.
-        """
-        cycle = self.cycle
-        is_body_due = cycle is not None and cycle.more_body and not self.pipeline and not self.flow.read_paused
-        is_clients_turn = cycle is None or cycle.response_complete or is_body_due
-        if is_clients_turn and self.timeout_keep_alive_task is None and not self.transport.is_closing():
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._stalled = self.loop.call_later(_STALLED_S, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        self._end_stall()
-        super().resume_writing()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end_stall()
-        super().connection_lost(exc)
-
-    def drop_backup(self) -> None:
-        """
-        Drop the connection if its answer is a backup, which may last far beyond what a stopping server waits.
-
-        Dropped, not closed: a client that takes nothing would keep what has been written for it. For the backup it is a
-        client that leaves.
-        """
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete and cycle.scope["path"] == BACKUP_PATH:
-            self.transport.abort()
-
-    def _end_stall(self) -> None:
-        if self._stalled is not None:
-            self._stalled.cancel()
-            self._stalled = None
-
-    def on_headers_complete(self) -> None:
-        self._head_bytes = 0
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        self._head_bytes = 0
-        super().on_body(body)
-
-
-class _InsideConnection(_Connection):
+class _InsideConnection(Connection):
     """One connection from an execution environment. All connections together count against the same limit."""
 
     def __init__(
