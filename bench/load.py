@@ -230,7 +230,9 @@ class _Connection:
         self._body_start = end + 4
         self._closes = b"\r\nconnection: close" in head
         _, found, after = head.partition(b"\r\ncontent-length:")
-        if found:
+        if head.startswith(b"http/1.1 204"):
+            self._whole = self._body_start
+        elif found:
             self._whole = self._body_start + int(after.partition(b"\r\n")[0])
         elif b"\r\ntransfer-encoding: chunked" in head:
             self._whole = 0

@@ -40,6 +40,7 @@ from bench.targets import (
     start_lambent,
     task_folder,
 )
+from bench.url_rows import measure_url, measure_url_stream
 from bench.yardsticks import (
     PAIRS_MIN,
     QUIET_S,
@@ -546,6 +547,8 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "throughput": measure_throughput,
     "payload": measure_payload,
     "stream": measure_stream,
+    "url": measure_url,
+    "url-stream": measure_url_stream,
     "burst": measure_burst,
     "idle": measure_idle,
     "density": measure_density,

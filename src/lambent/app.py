@@ -27,10 +27,12 @@ from lambent.destinations.function import FunctionDestination
 from lambent.destinations.queue import QueueDestination
 from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
+from lambent.dispatch.function_urls import UrlRouter
 from lambent.dispatch.outbox import Outbox
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Inside, Scope
 from lambent.domain.function import Deployment, State
+from lambent.domain.function_url import parse_url_domain
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError, SettingsError
 from lambent.event_sources.contract import EventSources
@@ -50,6 +52,7 @@ from lambent.execution.starting import plan_start
 from lambent.fleet.local import LocalFleet
 from lambent.gateway.admission import Admission
 from lambent.gateway.bucket_events import BucketEvents
+from lambent.gateway.function_url import FunctionUrls
 from lambent.gateway.own_paths import OwnPaths
 from lambent.gateway.pipeline import Identity, Pipeline
 from lambent.gateway.proxy import Proxy
@@ -67,6 +70,7 @@ from lambent.sandbox.probe import choose, gather
 from lambent.services import lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.lambda_.synchronous import SynchronousInvocations
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.notifications import BucketNotifications
 from lambent.services.s3.objects import S3Objects
@@ -204,6 +208,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             settings.api, queue, queues, elsewhere, neighbours, positions, store, dispatcher, quotas, tasks, clock
         )
         keeper = InitialisedKeeper(store, pool, clock)
+        urls = parse_url_domain(settings.api.url_domain, bound_port(listener))
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
         services = {
@@ -221,6 +226,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 positions=positions,
                 objects=S3Objects(neighbours, folder.run),
                 links=links,
+                urls=urls,
                 quotas=quotas,
                 clock=clock,
             ),
@@ -257,6 +263,14 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 QueueView(queue, asynchronous.deliveries, sources.counts),
                 FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
+            ),
+            FunctionUrls(
+                UrlRouter(store),
+                dispatcher,
+                SynchronousInvocations(dispatcher, asynchronous.events, clock),
+                urls,
+                quotas,
+                clock,
             ),
             admission,
             clock,

@@ -21,6 +21,10 @@ from lambent.errors.families import SettingsError
 _SERVICE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _SERVER_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 """Without a path: what a request's own path is signed with has to be what the server sees."""
+_URL_DOMAIN = re.compile(
+    r"(?:https?://)?(?=[^:]{1,190}(?::|$))[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*"
+    r"(?::[0-9]{1,5})?"
+)
 _TABLES = frozenset({"neighbour"})
 """Lists that may be a table in the file."""
 _OWN_SERVICES = frozenset({"lambda", "logs"})
@@ -129,6 +133,11 @@ class ApiSettings:
 
     region: str = _option("us-east-1", "Region of requests whose credentials name none.")
     account: str = _option("000000000000", "Account of access keys that are not twelve digits.")
+    url_domain: str = _option(
+        "localhost",
+        "Wildcard DNS name that function URLs are below, e.g. fn.example.com; https:// before it and a port behind it "
+        "where clients come by another server. Without either: http and the port that is listened on.",
+    )
     accept_inert: bool = _option(
         False, "Store settings that this version does not act on instead of refusing them; each is logged as a warning."
     )
@@ -376,6 +385,8 @@ def _check(settings: Settings) -> None:
     _check_range("--async-invocations-max", api.async_invocations_max, 1, 1_000_000)
     _check_range("--event-source-batches-max", api.event_source_batches_max, 1, 1_000_000)
     _check_range("--async-time-scale", api.async_time_scale, 0.0001, 1)
+    if _URL_DOMAIN.fullmatch(api.url_domain) is None:
+        raise SettingsError(f"--url-domain: {api.url_domain!r} is not of the form NAME, NAME:PORT or https://NAME")
     if api.runtime_fallback not in {"none", "nearest"}:
         raise SettingsError(f"--runtime-fallback: {api.runtime_fallback!r} is neither none nor nearest")
     if not (len(api.account) == 12 and api.account.isascii() and api.account.isdigit()):

@@ -12,6 +12,7 @@ from lambent.testing.conformance.aliases_layers_policies import (
     PolicyStoreConformance,
 )
 from lambent.testing.conformance.event_source_mappings import EventSourceMappingStoreConformance
+from lambent.testing.conformance.function_urls import FunctionUrlStoreConformance
 from lambent.testing.conformance.store import FunctionStoreConformance, LogStoreConformance, StoreAdapter
 from lambent.testing.stores import make_sqlite
 
@@ -38,6 +39,10 @@ class TestAliasesOnSqlite(AliasStoreConformance):
 
 class TestEventInvokeConfigsOnSqlite(EventInvokeConfigStoreConformance):
     """Event invoke configs in a SQLite file."""
+
+
+class TestFunctionUrlsOnSqlite(FunctionUrlStoreConformance):
+    """Function URLs in a SQLite file."""
 
 
 class TestEventSourceMappingsOnSqlite(EventSourceMappingStoreConformance):

@@ -18,6 +18,7 @@ import re
 import time
 import urllib.parse
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -273,8 +274,6 @@ SIGNING_PROFILE = f"arn:aws:signer:{REGION}:{ACCOUNT}:/signing-profiles/p/1"
 # Each row leaves with the version that offers its operations. What IC-01 then expects of the reads: 404
 # ResourceNotFoundException of the first.
 NOT_OFFERED_YET = [
-    ("get_function_url_config", {"FunctionName": "NAME"}),
-    ("create_function_url_config", {"FunctionName": "NAME", "AuthType": "NONE"}),
     ("create_code_signing_config", {"AllowedPublishers": {"SigningProfileVersionArns": [SIGNING_PROFILE]}}),
 ]
 
@@ -285,6 +284,7 @@ def test_ic01_what_was_never_set_is_read_as_nothing(provider, function):
     name = function.name
     assert is_gone(provider.get_function_event_invoke_config, FunctionName=name)
     assert provider.get_function_recursion_config(FunctionName=name)["RecursiveLoop"] == "Terminate"
+    assert is_gone(provider.get_function_url_config, FunctionName=name)
     assert provider.list_event_source_mappings(FunctionName=name)["EventSourceMappings"] == []
     provider.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0, MaximumEventAgeInSeconds=60)
     for _ in range(2):
@@ -875,6 +875,70 @@ def test_event_source_mappings_show_no_drift(provider, function, server):
     mapping.update(Enabled=True, FilterCriteria={}, ScalingConfig={}, FunctionResponseTypes=[], BatchSize=10)
     settled(mapping, **expected)
     mapping.delete()
+
+
+class Url:
+    """aws_lambda_function_url."""
+
+    LEFT_OUT: ClassVar = {"cors": None, "invoke_mode": "BUFFERED"}
+
+    def __init__(self, client, function_name, qualifier=None):
+        self.client = client
+        self.named = {"FunctionName": function_name, **({"Qualifier": qualifier} if qualifier else {})}
+
+    def create(self, **request):
+        made = self.client.create_function_url_config(**self.named, AuthType="NONE", **request)
+        # Since October 2025 a URL asks for both; the provider takes statements that are there for done.
+        for statement_id, grant in (
+            ("FunctionURLAllowPublicAccess", {"Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"}),
+            ("FunctionURLInvokeAllowPublicAccess", {"Action": INVOKE, "InvokedViaFunctionUrl": True}),
+        ):
+            allowed = {**self.named, "StatementId": statement_id, "Principal": "*", **grant}
+            self.client.add_permission(**allowed)
+            with pytest.raises(ClientError) as excinfo:
+                self.client.add_permission(**allowed)
+            assert f"The statement id ({statement_id}) provided already exists" in error_of(excinfo)[2]
+        return made["FunctionUrl"]
+
+    def update(self, **request):
+        self.client.update_function_url_config(**self.named, AuthType="NONE", **request)
+
+    def delete(self):
+        self.client.delete_function_url_config(**self.named)
+
+    def read(self):
+        answer = self.client.get_function_url_config(**self.named)
+        host = urlsplit(answer["FunctionUrl"]).hostname
+        return {
+            "authorization_type": answer["AuthType"],
+            # An empty object is a block that every plan wants to remove.
+            "cors": answer.get("Cors"),
+            "function_arn": answer["FunctionArn"],
+            "function_url": answer["FunctionUrl"],
+            "invoke_mode": answer["InvokeMode"],
+            "url_id": host.partition(".")[0],
+        }
+
+
+@pytest.mark.parametrize("qualifier", [None, "live"])
+def test_function_urls_show_no_drift(provider, function, qualifier):
+    """aws_lambda_function_url: made with both permissions, changed, its block of CORS taken away, deleted."""
+    function.create(Publish=True)
+    if qualifier:
+        Alias(provider, function.name, qualifier).create("1")
+    url = Url(provider, function.name, qualifier)
+    address = url.create()
+    url_id = re.match(r"http://(\w{32})\.", address)[1]
+    expected = {"authorization_type": "NONE", "function_url": address, "url_id": url_id}
+    settled(url, **expected)
+    cors = {"AllowOrigins": ["https://a.example"], "AllowMethods": ["GET", "POST"], "MaxAge": 60}
+    url.update(Cors=cors, InvokeMode="RESPONSE_STREAM")
+    state = settled(url, **expected, cors=cors, invoke_mode="RESPONSE_STREAM")
+    assert state["function_arn"].endswith(f":{function.name}:{qualifier}" if qualifier else f":{function.name}")
+    url.update(Cors={}, InvokeMode="BUFFERED")
+    settled(url, **expected)
+    url.delete()
+    assert is_gone(provider.get_function_url_config, **url.named)
 
 
 class Layer:

@@ -46,7 +46,7 @@ def test_what_counts(tool: ModuleType) -> None:
         call("GetAlias", "FunctionName", status=404, error="ResourceNotFoundException"),
         call("ListFunctions", "MaxItems", "NewerThanOurModel", test="wire/test_b.py"),
         call("ListFunctions", "Marker", status=400, error="InvalidParameterValueException"),
-        call("CreateFunctionUrlConfig", "FunctionName", status=501, error="NotImplementedException"),
+        call("CreateCapacityProvider", "CapacityProviderName", status=501, error="NotImplementedException"),
         call("DescribeLogGroups", "limit", service="logs"),
         call("GetAccountSettings"),
         call("GetFunction", "FunctionName", test=""),

@@ -174,7 +174,13 @@ def test_nm02_other_regions_are_not_reachable(lambda_client, make_function):
         "ResourceNotFoundException",
         "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
     )
-    for call in (lambda_client.get_function, lambda_client.invoke, lambda_client.delete_function):
+    for call in (
+        lambda_client.get_function,
+        lambda_client.invoke,
+        lambda_client.delete_function,
+        lambda_client.get_function_concurrency,
+        lambda_client.get_function_url_config,
+    ):
         assert refused(call, FunctionName=elsewhere) == expected
     assert lambda_client.get_function(FunctionName=name)
 
@@ -393,20 +399,6 @@ def test_accept_inert_stores_and_echoes(own_server, runtime):
     )
     assert client.get_function_configuration(FunctionName="f")["TracingConfig"] == {"Mode": "Active"}
     assert any("function.inert_setting" in line and "TracingConfig" in line for line in server.log)
-
-
-@pytest.mark.parametrize(
-    ("operation", "parameters"),
-    [
-        ("get_function_url_config", {}),
-    ],
-)
-def test_operations_that_are_not_offered_say_so(lambda_client, make_function, operation, parameters):
-    """FN-05 and the cases of function URLs and recursion: 501 until the version that offers them."""
-    name = make_function(HELLO, wait=False)
-    status, code, text = refused(getattr(lambda_client, operation), FunctionName=name, **parameters)
-    assert (status, code) == (501, "NotImplementedException")
-    assert "is not offered by this version of Lambent: " in text
 
 
 def test_runtimes_unknown_not_offered_and_not_here(lambda_client, make_function):

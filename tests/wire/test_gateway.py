@@ -158,11 +158,11 @@ def test_an_unsigned_request_reaches_lambda_by_its_path(server):
 def test_an_operation_that_is_not_offered_says_why(lambda_client, logs_client):
     """The model knows it, this version does not answer it: 501 with the reason."""
     with pytest.raises(ClientError) as excinfo:
-        lambda_client.get_function_url_config(FunctionName="f")
+        lambda_client.get_capacity_provider(CapacityProviderName="p")
     assert error_of(excinfo) == (
         501,
         "NotImplementedException",
-        "GetFunctionUrlConfig is not offered by this version of Lambent: function URLs come with a later version",
+        "GetCapacityProvider is not offered by this version of Lambent: managed instances are not planned yet",
     )
     with pytest.raises(ClientError) as excinfo:
         logs_client.describe_metric_filters()

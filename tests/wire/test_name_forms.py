@@ -49,6 +49,11 @@ STORY = [
     ("get_alias", {"Name": "live"}),
     ("update_alias", {"Name": "live", "Description": "d"}),
     ("delete_alias", {"Name": "live"}),
+    ("create_function_url_config", {"AuthType": "NONE"}),
+    ("get_function_url_config", {}),
+    ("update_function_url_config", {"InvokeMode": "BUFFERED"}),
+    ("list_function_url_configs", {}),
+    ("delete_function_url_config", {}),
     ("delete_function", {}),
 ]
 """One life of a function: every operation that names one, but CreateFunction, in an order in which each succeeds."""

@@ -14,6 +14,7 @@ import typer
 
 from lambent.cli.client import DEFAULT_ENDPOINT, Endpoint, answers, connect
 from lambent.cli.failure import CommandFailed
+from lambent.cli.open_url import UrlMode, open_url
 
 if TYPE_CHECKING:
     from lambent.cli.build_tool import Builder
@@ -58,6 +59,14 @@ def deploy(
     publish: Annotated[
         bool, typer.Option("--publish", metavar="", help="Publish a version of what has been deployed.")
     ] = False,
+    url: Annotated[
+        UrlMode | None,
+        typer.Option(
+            "--url",
+            help="Give the function a URL that anybody may use, and print it: one that gathers, or one that streams.",
+            metavar="buffered|stream",
+        ),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", metavar="", help="Show what the build prints, also when it is fine.")
     ] = False,
@@ -72,7 +81,8 @@ def deploy(
     `bundle install` into the package. They are looked for in this order; --runtime decides where there are several.
 
     What is not given stays as the function has it, or as AWS has it for a new one; --env and --layer replace all
-    that were there. Prints the ARN and the version once the function is ready to be invoked; progress goes to stderr.
+    that were there. Prints the ARN and the version once the function is ready to be invoked, and with --url a line with
+    that; progress goes to stderr.
 
     Exit code 1 says that the build or the function failed, 2 that the arguments or the API refused.
     """
@@ -94,9 +104,12 @@ def deploy(
     }
     wanted = {member: value for member, value in wanted.items() if value is not None}
     with _terminated_as_by_ctrl_c(), answers(endpoint):
-        target = Target(connect("lambda", endpoint), name, Builder(SystemClock(), verbose))
+        client = connect("lambda", endpoint)
+        target = Target(client, name, Builder(SystemClock(), verbose))
         before = target.configuration()
         print(*target.deploy(folder, language, before, wanted, is_published=publish), flush=True)
+        if url is not None:
+            print(open_url(client, name, url), flush=True)
 
 
 @contextmanager

@@ -80,6 +80,15 @@ def next_trace(given: str | None, now: float, root_hex: str, parent_hex: str, fu
     return Trace(f"{head};Lineage={lineage}", passes)
 
 
+def rooted(given: str | None, now: float, root_hex: str) -> str:
+    """
+    Return a request's header as a front door passes it on: with a new root where it names none.
+
+    The arguments are those of `next_trace_header`. Documented: X-Ray developer guide, tracing header.
+    """
+    return given if given and _fields(given).get("Root") else f"Root=1-{int(now):08x}-{root_hex[:_ROOT_HEX]}"
+
+
 def with_lineage_of(given: str | None, running: str) -> str:
     """
     Return a request's header with the lineage of the invocation that it was sent from.

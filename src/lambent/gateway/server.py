@@ -3,21 +3,21 @@
 import contextlib
 import logging
 import math
-from asyncio import FIRST_COMPLETED, AbstractServer, Event, TimerHandle, create_task, gather, get_running_loop, wait
+from asyncio import FIRST_COMPLETED, AbstractServer, Event, create_task, gather, get_running_loop, wait
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, MutableMapping
 from email.utils import formatdate
 from socket import SHUT_RDWR, socket
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lambent.clock import Clock
 from lambent.domain.caller import Inside
 from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.admission import Admission, TooManyRequests
-from lambent.gateway.own_paths import BACKUP_PATH, PREFIX, OwnPaths
+from lambent.gateway.connection import Connection
+from lambent.gateway.function_url import FunctionUrls, is_for_url
+from lambent.gateway.own_paths import PREFIX, OwnPaths
 from lambent.gateway.pipeline import Pipeline
 from lambent.protocol.errors import error_response_without_model
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
@@ -28,26 +28,16 @@ _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_WITHOUT_LENGTH = frozenset({204, 304})
+"""Statuses that no body follows, whatever would be said of its length. Source: RFC 9110, section 8.6."""
+
 _DISCARD_MAX_BYTES = 268_435_456
 """How much of a refused body is read away before the connection is given up."""
-
-_HEAD_MAX_BYTES = 1_048_576
-"""
-How much of a request may come without becoming part of its body: line, headers, trailers. The parser has no limit.
-
-Assumed: AWS takes less, and nobody means to send so much; it is above what one read of a socket brings (test_server).
-"""
 
 _KEEP_ALIVE_S = 75
 """
 How long a client may keep us waiting, between requests and in the midst of one: else whoever stops half-way holds what
 a request counts for ever. Longer than SDKs' pools keep a connection that they mean to use again.
-"""
-
-_STALLED_S = 900
-"""
-How long a client may leave what we have for it untaken before its connection is dropped. No function that streams to it
-lives longer.
 """
 
 INSIDE_CONNECTIONS_MAX = 256
@@ -62,8 +52,16 @@ all connections, to others (test_server).
 class Gateway:
     """The raw ASGI application: no framework, no middleware."""
 
-    def __init__(self, pipeline: Pipeline, own_paths: OwnPaths, admission: Admission, clock: Clock) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        own_paths: OwnPaths,
+        function_urls: FunctionUrls,
+        admission: Admission,
+        clock: Clock,
+    ) -> None:
         self._pipeline = pipeline
+        self._function_urls = function_urls
         self._own_paths = own_paths
         self._admission = admission
         self._clock = clock
@@ -79,6 +77,8 @@ class Gateway:
             path=scope["raw_path"].decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),
             headers=_headers(scope["headers"]),
+            pairs=scope["headers"],
+            protocol=f"HTTP/{scope['http_version']}",
             client=(scope.get("client") or ("127.0.0.1", 0))[0],
             inside=scope["state"].get("inside"),
         )
@@ -93,7 +93,9 @@ class Gateway:
             await self._send(send, error_response_without_model(request, "", error, request_id), body)
             return
         try:
-            if request.path.startswith(PREFIX):
+            if is_for_url(request):
+                response = await self._function_urls.answer(request, body.read, request_id)
+            elif request.path.startswith(PREFIX):
                 response = await self._own_paths.answer(request, request_id)
             else:
                 endpoint = f"{scope['scheme']}://{_host(request, scope)}"
@@ -109,7 +111,8 @@ class Gateway:
         headers.append((b"date", self._date_header()))
         body = response.body
         if isinstance(body, bytes):
-            headers.append((b"content-length", str(len(body)).encode()))
+            if response.status not in _WITHOUT_LENGTH:
+                headers.append((b"content-length", str(len(body)).encode()))
             await send({"type": "http.response.start", "status": response.status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return
@@ -251,10 +254,17 @@ class _Body:
 
 def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
     headers: dict[str, str] = {}
+    # Joined once: with each value anew, a head full of one header would take a processor for seconds.
+    repeated: dict[str, list[str]] = {}
     for name, value in pairs:
         key = name.decode("latin-1")
         text = value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        if key in headers:
+            repeated.setdefault(key, [headers[key]]).append(text)
+        else:
+            headers[key] = text
+    for key, texts in repeated.items():
+        headers[key] = ", ".join(texts)
     return headers
 
 
@@ -278,7 +288,7 @@ class GatewayServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 gateway,
-                http=_Connection,
+                http=Connection,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -311,7 +321,7 @@ class GatewayServer(uvicorn.Server):
         for opened in self._inside:
             opened.refuse()
         for connection in list(self.server_state.connections):
-            if isinstance(connection, _Connection):
+            if isinstance(connection, Connection):
                 connection.drop_backup()
         await super().shutdown(sockets)
         for opened in list(self._inside):
@@ -388,102 +398,7 @@ class InsideListener:
             connection.transport.abort()
 
 
-class _Flow(FlowControl):
-    """Says when a connection is read again, on which so much lay unread that it was not."""
-
-    def __init__(self, transport: Any, resumed: Callable[[], None]) -> None:
-        super().__init__(transport)
-        self._resumed = resumed
-
-    def resume_reading(self) -> None:
-        was_paused = self.read_paused
-        super().resume_reading()
-        if was_paused:
-            self._resumed()
-
-
-class _Connection(HttpToolsProtocol):
-    """One connection, on which a request's head has a limit, and silence wherever the client's next bytes are due."""
-
-    _head_bytes = 0
-    """What has come since the last headers or piece of a body were complete."""
-    _stalled: TimerHandle | None = None
-    """Ends the connection of a client that takes nothing."""
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self.flow = _Flow(transport, self._await_body)
-        self._await_client()
-
-    def data_received(self, data: bytes) -> None:
-        self._head_bytes += len(data)
-        if self._head_bytes > _HEAD_MAX_BYTES:
-            self.send_400_response("Request head is too large.")
-            return
-        super().data_received(data)
-        self._await_client()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._await_client()
-
-    def _await_body(self) -> None:
-        # At the end of a response its own limit begins, whatever was unread.
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._await_client()
-
-    def _await_client(self) -> None:
-        """
-        Limit the silence if it is the client's turn. Whatever comes ends the limit, as between requests.
-
-        While nobody takes what has come, as when a neighbour hangs, the client cannot send: it is not its turn.
-        """
-        cycle = self.cycle
-        is_body_due = cycle is not None and cycle.more_body and not self.pipeline and not self.flow.read_paused
-        is_clients_turn = cycle is None or cycle.response_complete or is_body_due
-        if is_clients_turn and self.timeout_keep_alive_task is None and not self.transport.is_closing():
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._stalled = self.loop.call_later(_STALLED_S, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        self._end_stall()
-        super().resume_writing()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end_stall()
-        super().connection_lost(exc)
-
-    def drop_backup(self) -> None:
-        """
-        Drop the connection if its answer is a backup, which may last far beyond what a stopping server waits.
-
-        Dropped, not closed: a client that takes nothing would keep what has been written for it. For the backup it is a
-        client that leaves.
-        """
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete and cycle.scope["path"] == BACKUP_PATH:
-            self.transport.abort()
-
-    def _end_stall(self) -> None:
-        if self._stalled is not None:
-            self._stalled.cancel()
-            self._stalled = None
-
-    def on_headers_complete(self) -> None:
-        self._head_bytes = 0
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        self._head_bytes = 0
-        super().on_body(body)
-
-
-class _InsideConnection(_Connection):
+class _InsideConnection(Connection):
     """One connection from an execution environment. All connections together count against the same limit."""
 
     def __init__(

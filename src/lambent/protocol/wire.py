@@ -1,6 +1,6 @@
 """Requests and responses as the engine sees them: HTTP without a server."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -47,6 +47,9 @@ class WireRequest:
     """Returns the body as it comes, instead of reading it; once. Raises ClientGone."""
     discard: Callable[[], Awaitable[None]] = _nothing
     """Reads away what is left of the body, so that a client which is still sending gets to see an answer."""
+    pairs: Sequence[tuple[bytes, bytes]] = ()
+    """The headers as they were sent, names in lower case."""
+    protocol: str = "HTTP/1.1"
 
 
 class BodyStream(Protocol):

@@ -11,6 +11,7 @@ from lambent.domain.function import FunctionName
 from lambent.domain.resource_policy import ResourcePolicy
 from lambent.store.database import Statements
 from lambent.store.event_invoke_configs import StoredEventInvokeConfigs
+from lambent.store.function_urls import StoredFunctionUrls
 from lambent.store.tables import aliases, function_policies
 from lambent.store.version_numbers import number_of
 
@@ -55,7 +56,7 @@ class StoredAliases:
 
     Args:
         write: called with a function's name before anything of it is written.
-        event_invoke_configs: of which an alias's own goes with it.
+        event_invoke_configs: of which an alias's own goes with it, as does its URL.
     """
 
     def __init__(
@@ -64,11 +65,13 @@ class StoredAliases:
         scope: Scope,
         write: Callable[[Scope, FunctionName], None],
         event_invoke_configs: StoredEventInvokeConfigs,
+        function_urls: StoredFunctionUrls,
     ) -> None:
         self._statements = statements
         self._scope = scope
         self._write = write
         self._event_invoke_configs = event_invoke_configs
+        self._function_urls = function_urls
         self._of_scope = {"of_account": scope.account, "of_region": scope.region}
 
     async def get(self, name: FunctionName, alias: str) -> Alias | None:
@@ -100,6 +103,7 @@ class StoredAliases:
         of_name = {**self._of_scope, "of_name": name}
         await self._statements.change(_DELETE_POLICY, {**of_name, "of_qualifier": alias})
         await self._event_invoke_configs.delete(name, alias)
+        await self._function_urls.lose_alias(name, alias)
         return bool(await self._statements.change(_DELETE_ALIAS, {**of_name, "of_alias": alias}))
 
     async def list(

@@ -1,6 +1,6 @@
 """
 What a store promises. The suites in `lambent.testing.conformance` (`store`, `aliases_layers_policies`,
-`event_source_mappings`, `event_queue`) run on every adapter. A table of promises: it stays whole.
+`function_urls`, `event_source_mappings`, `event_queue`) run on every adapter. A table of promises: it stays whole.
 
 Common to all methods: a write that returned is on disk (full sync); a cancelled call either happened
 whole or not at all; nothing here relies on an in-process lock for being correct; failures of the
@@ -23,6 +23,7 @@ from lambent.domain.concurrency import Claims, ProvisionedConcurrency
 from lambent.domain.event_invoke import EventInvokeConfig
 from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.domain.function import Function, FunctionName, FunctionVersion
+from lambent.domain.function_url import FunctionUrl
 from lambent.domain.layer import LayerName, LayerVersion
 from lambent.domain.resource_policy import ResourcePolicy
 from lambent.domain.stream_position import ShardPosition
@@ -54,7 +55,7 @@ class AliasRows(Protocol):
         ...
 
     async def delete(self, name: FunctionName, alias: str) -> bool:
-        """Remove an alias; False when there was none. Its policy and its event invoke config go with it."""
+        """Remove an alias; False when there was none. Its policy, event invoke config and URL go with it."""
         ...
 
     async def list(
@@ -112,6 +113,37 @@ class EventInvokeConfigRows(Protocol):
         self, name: FunctionName, *, after: str | None = None, limit: int = 1_000_000
     ) -> Sequence[EventInvokeConfig]:
         """Return those of a function by qualifier (byte order)."""
+        ...
+
+
+class FunctionUrlRows(Protocol):
+    """
+    The URLs of one scope's functions and aliases. A write tells `on_change` of the function.
+
+    Each goes when its function or alias goes.
+    """
+
+    async def get(self, name: FunctionName, qualifier: str) -> FunctionUrl | None:
+        """Return the URL of an alias, or with an empty qualifier that of the function."""
+        ...
+
+    async def save(self, url: FunctionUrl) -> None:
+        """
+        Insert or replace one.
+
+        Raises:
+            Conflict: there is no such function.
+        """
+        ...
+
+    async def delete(self, name: FunctionName, qualifier: str) -> bool:
+        """Remove one; False when there was none."""
+        ...
+
+    async def list(
+        self, name: FunctionName, *, after: str | None = None, limit: int = 1_000_000
+    ) -> Sequence[FunctionUrl]:
+        """Return those of a function by qualifier (byte order), its own first."""
         ...
 
 
@@ -252,6 +284,9 @@ class FunctionTransaction(Protocol):
     def event_invoke_configs(self) -> EventInvokeConfigRows: ...
 
     @property
+    def function_urls(self) -> FunctionUrlRows: ...
+
+    @property
     def event_source_mappings(self) -> EventSourceMappingRows: ...
 
     @property
@@ -284,7 +319,7 @@ class FunctionTransaction(Protocol):
         ...
 
     async def delete_function(self, name: FunctionName) -> None:
-        """Remove the function with its versions, aliases, policies and event invoke configs; absent is fine."""
+        """Remove the function with its versions, aliases, policies, event invoke configs and URLs; absent is fine."""
         ...
 
     async def delete_version(self, name: FunctionName, version: str) -> None:
@@ -381,6 +416,14 @@ class FunctionStore(Protocol):
 
     async def mappings(self, *, after: MappingChange | None, limit: int) -> Sequence[MappingChange]:
         """Name the event source mappings of all scopes, by scope and UUID."""
+        ...
+
+    async def function_url(self, url_id: str) -> FunctionUrl | None:
+        """
+        Return the URL of an id, whatever its scope; None: there is none.
+
+        Of the aliases that a function has lost, the URL that went last is returned as well, with `is_lost`.
+        """
         ...
 
     async def some(self, limit: int) -> Sequence[FunctionVersion]:

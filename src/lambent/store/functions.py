@@ -10,12 +10,14 @@ from sqlalchemy import Select, and_, bindparam, case, delete, func, insert, sele
 from lambent.domain.caller import Scope
 from lambent.domain.concurrency import Claims, ProvisionedConcurrency
 from lambent.domain.function import LATEST, Function, FunctionName, FunctionVersion
+from lambent.domain.function_url import FunctionUrl
 from lambent.store.aliases import StoredAliases, StoredPolicies
 from lambent.store.bucket_notifications import StoredBucketNotifications
 from lambent.store.contract import Conflict, FunctionChange, MappingChange, ScopeUsage
 from lambent.store.database import Database, Statements
 from lambent.store.event_invoke_configs import StoredEventInvokeConfigs
 from lambent.store.event_source_mappings import StoredEventSourceMappings, name_all
+from lambent.store.function_urls import StoredFunctionUrls, find_url
 from lambent.store.layers import StoredLayers
 from lambent.store.tables import (
     HAS_RESERVATION,
@@ -158,6 +160,10 @@ class FunctionRepository:
         """Name the event source mappings of all scopes, by scope and UUID."""
         return await name_all(self._database, after, limit)
 
+    async def function_url(self, url_id: str) -> FunctionUrl | None:
+        """Return the URL of an id; see the contract."""
+        return await find_url(self._database, url_id)
+
     async def some(self, limit: int) -> Sequence[FunctionVersion]:
         """Return `$LATEST` of some functions, at most so many, over all scopes."""
         return [_decode_version(row[0]) for row in await self._database.rows(_SOME, {"at_most": limit})]
@@ -190,7 +196,8 @@ class FunctionRows:
         self._changed = changed
         self._of_scope = {"of_account": scope.account, "of_region": scope.region}
         self.event_invoke_configs = StoredEventInvokeConfigs(statements, scope, self._write)
-        self.aliases = StoredAliases(statements, scope, self._write, self.event_invoke_configs)
+        self.function_urls = StoredFunctionUrls(statements, scope, self._write)
+        self.aliases = StoredAliases(statements, scope, self._write, self.event_invoke_configs, self.function_urls)
         self.policies = StoredPolicies(statements, scope, self._write)
         self.event_source_mappings = StoredEventSourceMappings(statements, scope, self._write_mapping)
         self.bucket_notifications = StoredBucketNotifications(statements, may_write=changed is not None)

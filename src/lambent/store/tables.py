@@ -24,7 +24,7 @@ from sqlalchemy import (
     or_,
 )
 
-SCHEMA = 9
+SCHEMA = 10
 """The schema number that this release reads and writes; the newest migration's number. Rises with each migration."""
 
 APPLICATION_ID = 0x4C616D62
@@ -198,6 +198,29 @@ event_invoke_configs = Table(
         ["account", "region", "name"],
         ["functions.account", "functions.region", "functions.name"],
         name="event_invoke_configs_function",
+        ondelete="CASCADE",
+    ),
+)
+
+function_urls = Table(
+    "function_urls",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    # An alias; empty for the function.
+    Column("qualifier", _NAME, primary_key=True),
+    # Unique over all accounts and regions.
+    Column("url_id", _NAME, nullable=False),
+    # 1 when the alias is gone, and the URL with it: only its id is still known.
+    Column("lost_alias", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    UniqueConstraint("url_id", name="function_urls_url_id"),
+    ForeignKeyConstraint(
+        ["account", "region", "name"],
+        ["functions.account", "functions.region", "functions.name"],
+        name="function_urls_function",
         ondelete="CASCADE",
     ),
 )

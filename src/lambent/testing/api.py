@@ -24,6 +24,7 @@ from lambent.domain.caller import Caller, Scope
 from lambent.domain.concurrency import ProvisionedState, ProvisionedStatus
 from lambent.domain.event_source_mapping import EventSourceMapping, settled
 from lambent.domain.function import Deployment, FunctionName
+from lambent.domain.function_url import UrlDomain
 from lambent.domain.invocation import Invocation, InvocationOutcome
 from lambent.domain.quotas import Quotas
 from lambent.execution.environment import InitFailure
@@ -177,6 +178,7 @@ class InProcessApi:
                 positions=DurableStreamPositions(database),
                 objects=S3Objects(neighbours, folder),
                 links=CodeLinks(bytes(32), clock),
+                urls=UrlDomain("http", "localhost", ":4566"),
                 quotas=quotas,
                 clock=clock,
             ),

@@ -45,7 +45,7 @@ class Stage:
         nowhere: Any = None
         pipeline: Any = self.pipeline
         self.admission = Admission(100, 10_000_000)
-        gateway = Gateway(pipeline, nowhere, self.admission, SystemClock())
+        gateway = Gateway(pipeline, nowhere, nowhere, self.admission, SystemClock())
         self.server = GatewayServer(gateway, connections_max=connections_max, shutdown_grace_s=5)
         self.outside = listener()
         self.serving = asyncio.create_task(self.server.serve(sockets=[self.outside]))
@@ -439,7 +439,7 @@ def test_a_client_that_does_not_read_is_not_written_for() -> None:
 @pytest.mark.parametrize("is_stalled", [False, True])
 def test_a_client_that_leaves_is_not_waited_for(is_stalled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """It goes, or takes nothing for too long: the body is read to its end, for nobody, and closed."""
-    monkeypatch.setattr("lambent.gateway.server._STALLED_S", 0.2)
+    monkeypatch.setattr("lambent.gateway.connection._STALLED_S", 0.2)
 
     async def story(stage: Stage) -> None:
         pieces = streaming(stage)

@@ -110,6 +110,8 @@ async def set_up(api: InProcessApi) -> None:
     await api.call("PutFunctionConcurrency", FunctionName="f", ReservedConcurrentExecutions=5)
     for qualifier in ({}, {"Qualifier": "live"}):
         await api.call("PutFunctionEventInvokeConfig", FunctionName="f", MaximumRetryAttempts=1, **qualifier)
+    for qualifier in ({}, {"Qualifier": "live"}):
+        await api.call("CreateFunctionUrlConfig", FunctionName="f", AuthType="NONE", **qualifier)
     await api.call(
         "PutProvisionedConcurrencyConfig", FunctionName="f", Qualifier="2", ProvisionedConcurrentExecutions=2
     )
@@ -257,6 +259,13 @@ WORDS: dict[str, dict[str, list[Any]]] = {
             f"{operation}FunctionEventInvokeConfigRequest.Qualifier": ["live", *QUALIFIERS]
             for operation in ("Get", "Update", "Delete")
         },
+        "FunctionUrlFunctionName": FUNCTIONS,
+        "CreateFunctionUrlConfigRequest.FunctionName": ["f:plain", "updating", *FUNCTIONS],
+        "CreateFunctionUrlConfigRequest.Qualifier": ["plain", *QUALIFIERS],
+        "FunctionUrlQualifier": ["live", *QUALIFIERS],
+        "FunctionUrlAuthType": ["NONE", "AWS_IAM"],
+        "AllowMethodsList": [["GET"], ["*"], ["OPTIONS"]],
+        "AllowOriginsList": [["*"], ["https://a.example"], [""], ["\r\n"]],
         **{f"{operation}EventSourceMappingRequest.UUID": MAPPINGS for operation in ("Get", "Update", "Delete")},
         **{
             f"{operation}Request.EventSourceArn": [

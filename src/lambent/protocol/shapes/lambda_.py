@@ -85,6 +85,15 @@ class Concurrency(TypedDict, total=False):
     ReservedConcurrentExecutions: int
 
 
+class Cors(TypedDict, total=False):
+    AllowCredentials: bool
+    AllowHeaders: list[str]
+    AllowMethods: list[str]
+    AllowOrigins: list[str]
+    ExposeHeaders: list[str]
+    MaxAge: int
+
+
 class CreateAliasRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Name: Required[str]
@@ -155,6 +164,23 @@ class CreateFunctionRequest(TypedDict, total=False):
     DurableConfig: DurableConfig
 
 
+class CreateFunctionUrlConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+    AuthType: Required[str]
+    Cors: Cors
+    InvokeMode: str
+
+
+class CreateFunctionUrlConfigResponse(TypedDict, total=False):
+    FunctionUrl: str
+    FunctionArn: str
+    AuthType: str
+    Cors: Cors
+    CreationTime: str
+    InvokeMode: str
+
+
 class DeadLetterConfig(TypedDict, total=False):
     TargetArn: str
 
@@ -184,6 +210,11 @@ class DeleteFunctionRequest(TypedDict, total=False):
 
 class DeleteFunctionResponse(TypedDict, total=False):
     StatusCode: int
+
+
+class DeleteFunctionUrlConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
 
 
 class DeleteLayerVersionRequest(TypedDict, total=False):
@@ -375,6 +406,16 @@ class FunctionEventInvokeConfig(TypedDict, total=False):
     DestinationConfig: DestinationConfig
 
 
+class FunctionUrlConfig(TypedDict, total=False):
+    FunctionUrl: str
+    FunctionArn: str
+    CreationTime: str
+    LastModifiedTime: str
+    Cors: Cors
+    AuthType: str
+    InvokeMode: str
+
+
 class GetAccountSettingsRequest(TypedDict, total=False):
     pass
 
@@ -439,6 +480,21 @@ class GetFunctionResponse(TypedDict, total=False):
     Tags: dict[str, str]
     TagsError: TagsError
     Concurrency: Concurrency
+
+
+class GetFunctionUrlConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+
+
+class GetFunctionUrlConfigResponse(TypedDict, total=False):
+    FunctionUrl: str
+    FunctionArn: str
+    AuthType: str
+    Cors: Cors
+    CreationTime: str
+    LastModifiedTime: str
+    InvokeMode: str
 
 
 class GetLayerVersionByArnRequest(TypedDict, total=False):
@@ -687,6 +743,17 @@ class ListFunctionEventInvokeConfigsRequest(TypedDict, total=False):
 
 class ListFunctionEventInvokeConfigsResponse(TypedDict, total=False):
     FunctionEventInvokeConfigs: list[FunctionEventInvokeConfig]
+    NextMarker: str
+
+
+class ListFunctionUrlConfigsRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Marker: str
+    MaxItems: int
+
+
+class ListFunctionUrlConfigsResponse(TypedDict, total=False):
+    FunctionUrlConfigs: list[FunctionUrlConfig]
     NextMarker: str
 
 
@@ -1046,6 +1113,24 @@ class UpdateFunctionEventInvokeConfigRequest(TypedDict, total=False):
     MaximumRetryAttempts: int
     MaximumEventAgeInSeconds: int
     DestinationConfig: DestinationConfig
+
+
+class UpdateFunctionUrlConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+    AuthType: str
+    Cors: Cors
+    InvokeMode: str
+
+
+class UpdateFunctionUrlConfigResponse(TypedDict, total=False):
+    FunctionUrl: str
+    FunctionArn: str
+    AuthType: str
+    Cors: Cors
+    CreationTime: str
+    LastModifiedTime: str
+    InvokeMode: str
 
 
 class VpcConfig(TypedDict, total=False):

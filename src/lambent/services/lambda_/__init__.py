@@ -11,6 +11,7 @@ from lambent.clock import Clock
 from lambent.destinations.contract import Destinations
 from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
+from lambent.domain.function_url import UrlDomain
 from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import RequestTooLargeException
 from lambent.errors.families import ValidationException
@@ -23,6 +24,7 @@ from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.cross_account import CrossAccount
 from lambent.services.lambda_.event_invoke_configs import EventInvokeConfigs
 from lambent.services.lambda_.event_source_mappings import EventSourceMappings
+from lambent.services.lambda_.function_urls import FunctionUrlConfigs
 from lambent.services.lambda_.functions import Functions
 from lambent.services.lambda_.invoke import Invoke
 from lambent.services.lambda_.layer_permissions import LayerPermissions
@@ -56,6 +58,7 @@ def service(
     positions: StreamPositions,
     objects: S3Objects,
     links: CodeLinks,
+    urls: UrlDomain,
     quotas: Quotas,
     clock: Clock,
 ) -> Service:
@@ -84,6 +87,7 @@ def service(
                 FunctionConcurrency(store, quotas),
                 ProvisionedConcurrencyConfigs(store, provisioned, quotas, clock),
                 EventInvokeConfigs(store, destinations, clock),
+                FunctionUrlConfigs(store, urls, clock),
                 EventSourceMappings(store, queues, streams, positions, destinations, quotas, clock),
                 RecursionConfigs(store),
                 Tags(store, activation, quotas, clock),

@@ -24,11 +24,16 @@ _MAPPING = (
 )
 """Members of both CreateEventSourceMapping and UpdateEventSourceMapping."""
 
+_URL = (
+    "AuthType InvokeMode Cors.AllowCredentials Cors.AllowHeaders Cors.AllowMethods Cors.AllowOrigins "
+    "Cors.ExposeHeaders Cors.MaxAge"
+)
+"""Members of both CreateFunctionUrlConfig and UpdateFunctionUrlConfig."""
+
 _NO_REFERENCE = "code is copied from S3; nothing but COPY is taken"
 _NO_IMAGES = "container images come with a later version; deployment packages are zips"
 _NO_KEYS = "there are no keys here: nothing is encrypted with one"
 _NO_VPC = "there is no VPC here: where functions may go, the server's egress setting says"
-_NO_URLS = "a condition of the statement that no caller meets: function URLs come with a later version"
 _NO_DURABLE = "durable executions are not offered"
 _NO_SIGNING = "code signing is not offered"
 _NO_MANAGED = "managed instances are not offered"
@@ -40,7 +45,8 @@ JUDGEMENTS = Judgements(
     acting={
         "AddLayerVersionPermission": "LayerName VersionNumber StatementId Action Principal OrganizationId RevisionId",
         "AddPermission": (
-            f"{_NAME} StatementId Action Principal SourceArn SourceAccount Qualifier RevisionId PrincipalOrgID"
+            f"{_NAME} StatementId Action Principal SourceArn SourceAccount Qualifier RevisionId PrincipalOrgID "
+            "FunctionUrlAuthType InvokedViaFunctionUrl"
         ),
         "CreateAlias": f"{_NAME} Name FunctionVersion RoutingConfig.AdditionalVersionWeights",
         "CreateEventSourceMapping": f"EventSourceArn Tags StartingPosition StartingPositionTimestamp {_MAPPING}",
@@ -48,11 +54,13 @@ JUDGEMENTS = Judgements(
             f"{_NAME} {_SETTINGS} Code.ZipFile Code.S3Bucket Code.S3Key Code.S3ObjectVersion Publish PackageType Tags "
             "Architectures TenancyConfig.TenantIsolationMode"
         ),
+        "CreateFunctionUrlConfig": f"{_NAME} Qualifier {_URL}",
         "DeleteAlias": f"{_NAME} Name",
         "DeleteEventSourceMapping": "UUID",
         "DeleteFunction": f"{_NAME} Qualifier",
         "DeleteFunctionConcurrency": _NAME,
         "DeleteFunctionEventInvokeConfig": f"{_NAME} Qualifier",
+        "DeleteFunctionUrlConfig": f"{_NAME} Qualifier",
         "DeleteLayerVersion": "LayerName VersionNumber",
         "DeleteProvisionedConcurrencyConfig": f"{_NAME} Qualifier",
         "DeleteResourcePolicy": "ResourceArn RevisionId",
@@ -65,6 +73,7 @@ JUDGEMENTS = Judgements(
         "GetFunctionConfiguration": f"{_NAME} Qualifier",
         "GetFunctionEventInvokeConfig": f"{_NAME} Qualifier",
         "GetFunctionRecursionConfig": _NAME,
+        "GetFunctionUrlConfig": f"{_NAME} Qualifier",
         "GetLayerVersion": "LayerName VersionNumber",
         "GetLayerVersionByArn": "Arn",
         "GetLayerVersionPolicy": "LayerName VersionNumber",
@@ -78,6 +87,7 @@ JUDGEMENTS = Judgements(
         "ListAliases": f"{_NAME} FunctionVersion Marker MaxItems",
         "ListEventSourceMappings": f"EventSourceArn {_NAME} Marker MaxItems",
         "ListFunctionEventInvokeConfigs": f"{_NAME} Marker MaxItems",
+        "ListFunctionUrlConfigs": f"{_NAME} Marker MaxItems",
         "ListFunctions": "MasterRegion FunctionVersion Marker MaxItems",
         "ListLayerVersions": "LayerName CompatibleArchitecture CompatibleRuntime Marker MaxItems",
         "ListLayers": "CompatibleArchitecture CompatibleRuntime Marker MaxItems",
@@ -105,6 +115,7 @@ JUDGEMENTS = Judgements(
             f"{_NAME} ZipFile S3Bucket S3Key S3ObjectVersion Architectures Publish DryRun RevisionId"
         ),
         "UpdateFunctionEventInvokeConfig": f"{_NAME} Qualifier {_EVENTS}",
+        "UpdateFunctionUrlConfig": f"{_NAME} Qualifier {_URL}",
         "UpdateFunctionConfiguration": f"{_NAME} {_SETTINGS} RevisionId",
     },
     remarks={
@@ -113,6 +124,8 @@ JUDGEMENTS = Judgements(
         "CompatibleRuntimes": "the lists of layers filter by it; it binds no function, as on AWS",
         "FileSystemConfigs[].Arn": "of which the operator offers a directory; any other is refused",
         "GetFunctionCodeSigningConfig:FunctionName": "answered that the function has none",
+        "AuthType": "NONE; AWS_IAM is refused until access control comes",
+        "FunctionUrlAuthType": "evaluated for requests to function URLs, which are all of NONE",
         "DeadLetterConfig.TargetArn": "a standard SQS queue; SNS topics come later, stored with `--accept-inert`",
         "DestinationConfig.OnFailure": "a function, a standard SQS queue or a bucket; SNS and EventBridge come later",
         "DestinationConfig.OnSuccess": "a function or a standard SQS queue; SNS and EventBridge come later",
@@ -141,8 +154,6 @@ JUDGEMENTS = Judgements(
         "versions of one role only",
         "VpcConfig": _NO_VPC,
         "AddPermission:EventSourceToken": "a condition of the statement that no caller meets: Alexa does not call",
-        "AddPermission:FunctionUrlAuthType": _NO_URLS,
-        "AddPermission:InvokedViaFunctionUrl": _NO_URLS,
         "PutRuntimeManagementConfig:RuntimeVersionArn": "has to be the machine's version of the runtime: there is no "
         "other",
         "PutRuntimeManagementConfig:UpdateRuntimeOn": "there is one version of each runtime, the machine's: nothing "

@@ -16,26 +16,21 @@ from lambent.clock import Clock
 from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Caller
-from lambent.domain.function import LATEST, FunctionVersion, State
-from lambent.domain.invocation import Invocation, InvocationOutcome, RestoreFailure, StreamEnd
+from lambent.domain.function import LATEST, FunctionVersion
+from lambent.domain.invocation import InvocationOutcome, StreamEnd
 from lambent.domain.quotas import Quotas
-from lambent.domain.trace import PASSES_MAX, next_trace, next_trace_header, with_lineage_of
+from lambent.domain.trace import next_trace_header, with_lineage_of
 from lambent.errors.api.lambda_ import (
     InvalidParameterValueException,
     InvalidRequestContentException,
-    RecursiveInvocationException,
     RequestTooLargeException,
-    ResourceConflictException,
     ResourceNotFoundException,
     ServiceException,
-    SnapStartException,
-    SnapStartTimeoutException,
-    TooManyRequestsException,
 )
-from lambent.errors.families import ApiError, DependencyError
-from lambent.fleet.contract import Throttled
+from lambent.errors.families import DependencyError
 from lambent.protocol.shapes.lambda_ import InvocationRequest, InvokeAsyncRequest, InvokeWithResponseStreamRequest
 from lambent.services.lambda_.naming import Target, resolve_target
+from lambent.services.lambda_.synchronous import SynchronousInvocations, check_active, throttled_exception
 from lambent.services.operation import operation
 from lambent.store.contract import QueueFull
 
@@ -60,6 +55,7 @@ class Invoke:
         self._events = events
         self._quotas = quotas
         self._clock = clock
+        self._synchronous = SynchronousInvocations(dispatcher, events, clock)
 
     @operation("Invoke")
     async def invoke(self, caller: Caller, request: InvocationRequest) -> Mapping[str, Any]:
@@ -117,36 +113,22 @@ class Invoke:
             check_payload(payload, self._quotas.invoke_payload_max_bytes)
         client_context = request.get("ClientContext")
         context_json = None if client_context is None else decode_client_context(client_context, self._quotas)
-        _check_active(version)
+        check_active(version)
         return _Checked(target, version, payload, tenant, context_json)
 
     async def _run(self, caller: Caller, checked: "_Checked", request: Any, *, wants_stream: bool) -> InvocationOutcome:
         """Run an invocation now."""
-        target, clock = checked.target, self._clock
-        random_hex = clock.token_hex(20)
-        trace = next_trace(caller.trace_header, clock.now(), random_hex[:24], random_hex[24:], target.unqualified_arn)
-        if trace.passes > PASSES_MAX and not await self._dispatcher.may_recurse(target.scope, target.name):
-            raise _recursive(target)
-        invocation = Invocation(
+        return await self._synchronous.run(
+            checked.target,
+            checked.version,
             request_id=caller.request_id,
-            invoked_arn=target.arn,
             payload=checked.payload,
-            trace_header=trace.header,
+            trace_header=caller.trace_header,
             client_context=checked.client_context,
             tenant=checked.tenant,
             wants_tail=request.get("LogType") == "Tail",
             wants_stream=wants_stream,
         )
-        try:
-            outcome = await self._dispatcher.run(checked.version, invocation)
-        except Throttled as throttled:
-            self._events.yield_to_callers(target.scope, target.name, throttled.reason)
-            raise _throttled("Rate Exceeded.", throttled.reason) from None
-        except DependencyError as error:
-            raise ServiceException(str(error)) from error
-        if outcome.restore_failure is not None:
-            raise _not_restored(outcome.restore_failure)
-        return outcome
 
     @operation("InvokeAsync")
     async def invoke_async(self, caller: Caller, request: InvokeAsyncRequest) -> Mapping[str, Any]:
@@ -156,7 +138,7 @@ class Invoke:
             raise _wrong_tenant(None)
         payload = request["InvokeArgs"] or _EMPTY_EVENT
         check_payload(payload, self._quotas.invoke_async_payload_max_bytes, "Event")
-        _check_active(version)
+        check_active(version)
         # Documented: Lambda developer guide, X-Ray: the trace header of this operation is not passed on.
         bare = msgspec.structs.replace(caller, trace_header=_lineage_only(caller))
         await self._accept(bare, _Checked(target, version, payload))
@@ -192,7 +174,7 @@ class Invoke:
             )
         except QueueFull:
             # Assumed: AWS's queue has no end; of its reasons this one is closest (test_invoke).
-            raise _throttled(
+            raise throttled_exception(
                 "Rate Exceeded: too many events wait for this function, or for all together; send this one again when "
                 "some have run.",
                 "FunctionInvocationRateLimitExceeded",
@@ -276,27 +258,6 @@ def _lineage_only(caller: Caller) -> str | None:
     return running and with_lineage_of(None, running)
 
 
-def _check_active(version: FunctionVersion) -> None:
-    if version.state is not State.ACTIVE:
-        raise ResourceConflictException(
-            "The operation cannot be performed at this time. "
-            f"The function is currently in the following state: {version.state.value}"
-            + (f" ({version.state_reason})" if version.state is State.FAILED else "")
-        )
-
-
-def _throttled(message: str, reason: str) -> TooManyRequestsException:
-    return TooManyRequestsException(message, fields={"Reason": reason, "Type": "User", "retryAfterSeconds": "1"})
-
-
-def _recursive(target: Target) -> RecursiveInvocationException:
-    # Assumed: the text; documented: the error, Lambda developer guide, recursive loop detection (test_recursion).
-    return RecursiveInvocationException(
-        f"Lambda has detected that this function is being invoked in a recursive loop: {target.unqualified_arn} was "
-        f"invoked {PASSES_MAX} times by the same chain. PutFunctionRecursionConfig can allow it."
-    )
-
-
 def _wrong_tenant(tenant: str | None) -> InvalidParameterValueException:
     # Documented: Lambda developer guide, tenant isolation, for the first. Assumed: the second.
     if tenant is None:
@@ -307,15 +268,6 @@ def _wrong_tenant(tenant: str | None) -> InvalidParameterValueException:
     return InvalidParameterValueException(
         "The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and "
         "try again."
-    )
-
-
-def _not_restored(failure: RestoreFailure) -> ApiError:
-    # Documented: Lambda API reference, Invoke, the descriptions of the two errors. Assumed: they are the messages, too.
-    if failure is RestoreFailure.TIMED_OUT:
-        return SnapStartTimeoutException("Lambda couldn't restore the snapshot within the timeout limit.")
-    return SnapStartException(
-        "The afterRestore() runtime hook encountered an error. For more information, check the Amazon CloudWatch logs."
     )
 
 

@@ -5,10 +5,6 @@ A test proves that the handlers and this table together are the service model, n
 """
 
 _LATER = {
-    "function URLs come with a later version": (
-        "CreateFunctionUrlConfig DeleteFunctionUrlConfig GetFunctionUrlConfig ListFunctionUrlConfigs "
-        "UpdateFunctionUrlConfig"
-    ),
     "code signing is not planned yet": (
         "CreateCodeSigningConfig DeleteCodeSigningConfig DeleteFunctionCodeSigningConfig GetCodeSigningConfig "
         "ListCodeSigningConfigs ListFunctionsByCodeSigningConfig "
