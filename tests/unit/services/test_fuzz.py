@@ -130,7 +130,7 @@ async def set_up(api: InProcessApi) -> None:
         await api.call("SendMessage", "sqs", QueueUrl="q", MessageBody=body)
     HANDLES.append((await api.call("ReceiveMessage", "sqs", QueueUrl="q"))["Messages"][0]["ReceiptHandle"])
     mapping = await api.call("CreateEventSourceMapping", FunctionName="f:live", EventSourceArn=QUEUE_ARN + "q")
-    MAPPINGS.append(mapping["UUID"])
+    MAPPINGS.extend([mapping["UUID"]] * 3)
     await api.settle_mappings()
     TASKS.append((await api.call("StartMessageMoveTask", "sqs", SourceArn=QUEUE_ARN + "dead"))["TaskHandle"])
 
