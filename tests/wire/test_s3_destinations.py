@@ -1,7 +1,9 @@
 """Records of failures as objects in buckets: of the embedded stand-in, and of a server that checks signatures."""
 
 import json
+import os
 import re
+import signal
 import urllib.request
 from datetime import datetime
 
@@ -207,6 +209,39 @@ def test_a_server_that_is_away(real, signing, unique_name):
     real.start()
     signing.restart()
     check_record(signing.client("s3"), "waiting", name, request_id)
+
+
+def test_a_server_that_hangs(real, signing, unique_name):
+    """
+    One that takes connections and answers nothing holds up its own records, however many there are, and no others;
+    when it goes on, they are there.
+    """
+    s3, client, sqs = signing.client("s3"), signing.client("lambda"), signing.client("sqs")
+    s3.create_bucket(Bucket="hanging")
+    queue = sqs.create_queue(QueueName="others")["QueueUrl"]
+    make = FunctionMaker(client, newest_python(), unique_name)
+    stuck, going = make(FAILING), make(FAILING)
+    put_config(client, stuck, OnFailure="arn:aws:s3:::hanging")
+    put_config(client, going, OnFailure=f"{QUEUE_OF}others")
+    sent = {send(client, going) for _ in range(3)}
+    os.kill(real.process.pid, signal.SIGSTOP)
+    try:
+        held = {send(client, stuck) for _ in range(12)}
+        sent |= {send(client, going) for _ in range(3)}
+        told = set()
+
+        def all_told():
+            answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            records = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+            told.update(record["requestContext"]["requestId"] for record in records)
+            return told >= sent
+
+        wait_for(all_told)
+        assert counted(signing, "hanging", "delivered") == 0
+    finally:
+        os.kill(real.process.pid, signal.SIGCONT)
+    wait_for(lambda: len(keys_in(s3, "hanging")) == len(held))
+    assert {key[-36:] for key in keys_in(s3, "hanging")} == held
 
 
 def test_a_server_without_our_keys(real, own_server):
