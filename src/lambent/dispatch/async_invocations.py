@@ -55,6 +55,12 @@ _CLOSED_AT_ONCE = 64
 _LOOK_AGAIN_S = 0.05
 """Where synchronous invocations may hold what a function may have: nobody tells when they end. Assumed."""
 
+_PATIENCE_S = 0.005
+"""
+How long an outcome waits for others to share a commit with. What ended within so short a time before a crash runs once
+more. Assumed; revisit with `make bench`, async-drain.
+"""
+
 _SHARED_LIMIT = "ConcurrentInvocationLimitExceeded"
 """The reason of a refusal where what all functions share is taken: the account's executions, or the machine."""
 
@@ -381,7 +387,9 @@ class AsyncInvocations:
                 # What ends with the server has not failed.
                 await self._claimer.give_back([claim])
             else:
-                await self._claimer.settle(claim, step)
+                # Nobody waits for it, unless it keeps others from being claimed.
+                is_scarce = self._claimer.held_count >= 2 * int(self._limit_now(self._clock.monotonic()))
+                await self._claimer.settle(claim, step, patience_s=0.0 if is_scarce else _PATIENCE_S)
         finally:
             self._claimer.wake()
 

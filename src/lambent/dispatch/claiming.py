@@ -21,12 +21,6 @@ Assumed: what a server held that was killed is claimed again after so long; one 
 _EXTEND_EVERY_S = LEASE_S / 3
 _EXTEND_AT_ONCE = 500
 
-_PATIENCE_S = 0.005
-"""
-How long an outcome waits for others to share a commit with: nobody waits for it. What ended within so short a time
-before a crash runs once more. Assumed; revisit with `make bench`, async-drain.
-"""
-
 _SETTLE_AGAIN_MIN_S, _SETTLE_AGAIN_MAX_S = 0.1, 5.0
 """Between attempts to write down what became of an event. Assumed."""
 
@@ -154,13 +148,14 @@ class Claimer:
                 self._note_due(queue, claimed.next_due_s[queue], now)
         return new
 
-    async def settle(self, claim: Claim, step: Done | Retry) -> Outcome:
+    async def settle(self, claim: Claim, step: Done | Retry, *, patience_s: float = 0.0) -> Outcome:
         """
         Write down what became of an event, and let go of it. Where the store fails, or what follows finds its queue
         full, this tries until it succeeds: the event stays held, and its outcome is not lost.
 
         Args:
             step: of a claim that may have been renewed meanwhile; its receipt is put right here.
+            patience_s: how long it may wait for others to share a commit with.
         """
         key = (claim.queue, claim.sequence)
         delay = _SETTLE_AGAIN_MIN_S
@@ -171,7 +166,7 @@ class Claimer:
                 return Outcome.GONE
             self._settling.add(key)
             try:
-                (outcome,) = await self._queue.settle([_with_receipt(step, held)], patience_s=_PATIENCE_S)
+                (outcome,) = await self._queue.settle([_with_receipt(step, held)], patience_s=patience_s)
             except DependencyError as error:
                 _log.error("event.not_settled request_id=%s reason=%s", claim.id, error)
             else:

@@ -535,7 +535,7 @@ class ExecutionEnvironment:
         peak_mib, cpu_us = 1, 0
         if self._sandboxed is not None:
             self._around.sandbox.watch(self._sandboxed, False)
-            # One look for each invocation: what ran since the last is this one's, since an idle one is frozen.
+            # One look for each invocation: what ran since the last is this one's: an idle one is soon frozen.
             stats = self._around.sandbox.stats(self._sandboxed)
             # The kernel may have counted less at the moment when it refused the rest, or know nothing any more.
             peak_mib = memory_mib if self._is_out_of_memory else min(stats.memory_peak_mib, memory_mib)

@@ -34,12 +34,13 @@ from lambent.runtimes.ruby_interpreters import LANGUAGE
 _CLIENT = Path(__file__).with_name("ruby_client")
 _ENTRY = "index.rb"
 
-_ACT_AT_START = frozenset({"GEMRC", "HOME"})
+_ACT_AT_START = frozenset({"BUNDLER_SETUP", "GEMRC", "HOME"})
 _ACT_AT_START_PREFIXES = ("DEBIAN_", "GEM_", "RUBY", "XDG_")
 """
 What Ruby, its library and RubyGems read while they start, or keep what they made of it.
 
 Documented: ruby(1), environment; RubyGems, command reference, environment; the latter's defaults by Debian.
+Observed: BUNDLER_SETUP names a file that newer RubyGems load at the end of their own (rubygems/rubygems, rubygems.rb).
 """
 
 LIBRARIES_AT_START = frozenset(

@@ -188,7 +188,7 @@ class Sandbox(Protocol):
 
     @property
     def freeze_after_s(self) -> float:
-        """How long an environment should be idle before it is frozen; 0 where freezing costs a few microseconds."""
+        """How long an environment should be idle before it is frozen: what freezing costs is not paid between calls."""
         ...
 
     def task_root(self, package: Path) -> str:

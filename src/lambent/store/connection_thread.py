@@ -52,6 +52,10 @@ class ConnectionThread:
         """
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._step, work)
 
+    async def commit(self) -> None:
+        """Commit what the steps did. Where that fails the connection goes, and the database undoes it."""
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._commit)
+
     async def undo(self) -> None:
         """Roll back what there is to roll back. Where that fails the connection goes, and the database does it."""
         await asyncio.get_running_loop().run_in_executor(self._executor, self._undo)
@@ -72,6 +76,14 @@ class ConnectionThread:
 
     def _step(self, work: Callable[[Connection], _T]) -> _T:
         return work(self._connected())
+
+    def _commit(self) -> None:
+        try:
+            self._connected().commit()
+        except BaseException:
+            # SQLAlchemy rolls nothing back any more, while the database may have the transaction open.
+            self._drop()
+            raise
 
     def _undo(self) -> None:
         if self._connection is None:

@@ -1069,7 +1069,7 @@ class EventQueue(Protocol):
 
         Args:
             patience_s: how long the steps may wait for others to share a commit with. It ends with any call that has
-                none.
+                none. Cancelling the caller ends nothing: the steps happen.
         """
         ...
 

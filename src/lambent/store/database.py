@@ -99,7 +99,7 @@ class Statements:
     async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[AnyRow]:
         """Return all rows of a query."""
         with _translated():
-            return await self._thread.step(lambda connection: connection.execute(statement, parameters).all())
+            return await self._thread.step(lambda connection: _inside(connection).execute(statement, parameters).all())
 
     async def change(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
@@ -115,14 +115,18 @@ class Statements:
         """
         with _translated():
             return await self._thread.step(
-                lambda connection: cast("CursorResult[Any]", connection.execute(statement, parameters)).rowcount
+                lambda connection: (
+                    cast("CursorResult[Any]", _inside(connection).execute(statement, parameters)).rowcount
+                )
             )
 
     async def insert(self, statement: Insert) -> int:
         """Insert one row into a table with a serial number; return the number."""
         with _translated():
             key = await self._thread.step(
-                lambda connection: cast("CursorResult[Any]", connection.execute(statement)).inserted_primary_key
+                lambda connection: (
+                    cast("CursorResult[Any]", _inside(connection).execute(statement)).inserted_primary_key
+                )
             )
         assert key is not None
         return int(key[0])
@@ -243,7 +247,8 @@ class Database:
     async def _commit(self, committed: Callable[[], None] | None) -> None:
         try:
             with _translated():
-                await self._writer.step(Connection.commit)
+                await self._writer.step(_inside)
+                await self._writer.commit()
         except BaseException:
             await self._writer.undo()
             raise
@@ -286,6 +291,19 @@ class Database:
 def _begin(connection: Connection) -> None:
     """Send the BEGIN that the connection's options ask for, in place of the driver's."""
     connection.exec_driver_sql(connection.get_execution_options()[_MODE])
+
+
+def _inside(connection: Connection) -> Connection:
+    """
+    Return a connection whose transaction goes on.
+
+    SQLite may end one by itself, when its disk is full or fails. Whoever caught that and went on would have each of the
+    following statements committed by itself, and what came before lost.
+    """
+    driver = cast(sqlite3.Connection, connection.connection.dbapi_connection)
+    if not (connection.in_transaction() and driver.in_transaction):
+        raise DependencyError("database: the transaction has ended", retryable=False)
+    return connection
 
 
 @contextmanager

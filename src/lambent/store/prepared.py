@@ -42,6 +42,8 @@ class Prepared:
         text, bind = _prepare(statement, tuple(first), self._connection.dialect)
         if isinstance(parameters, Mapping):
             return self._connection.exec_driver_sql(text, bind(parameters))
+        # A name that the first one lacks is not in the text: its values would be lost.
+        assert all(len(one) == len(first) for one in parameters), "several parameters of different names"
         return self._connection.exec_driver_sql(text, [bind(one) for one in parameters])
 
 
@@ -55,11 +57,17 @@ def padded(values: Sequence[Any], most: int) -> list[Any]:
 def _prepare(
     statement: ClauseElement, names: tuple[str, ...], dialect: Dialect
 ) -> tuple[str, Callable[[Parameters], Any]]:
-    """Return a statement's text, and what makes of its parameters what the driver takes."""
+    """
+    Return a statement's text, and what makes of its parameters what the driver takes.
+
+    Raises:
+        InvalidRequestError: a name is missing.
+    """
     compiled = statement.compile(dialect=dialect, column_keys=list(names) or None)
     order = getattr(compiled, "positiontup", None)
-    # What the statement itself has a value for.
-    given = {name: value for name, value in (compiled.params or {}).items() if name not in names}
+    # What the statement itself has a value for. Not `params`, which has NULL for what nobody gave.
+    values = compiled.construct_params(dict.fromkeys(names)) or {}
+    given = {name: value for name, value in values.items() if name not in names}
     if order is None:
         return str(compiled), lambda parameters: {**given, **parameters}
     if given:

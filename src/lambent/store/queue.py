@@ -330,7 +330,8 @@ class DurableEventQueue:
                 self._begin_commit()
             elif self._lingering is None:
                 self._lingering = self._clock.call_later(patience_s, self._begin_commit)
-        return await waiting.result
+        # Nobody waits for the patient, so they may well be gone by then: what they said is written all the same.
+        return await (asyncio.shield(waiting.result) if patience_s else waiting.result)
 
     def _begin_commit(self) -> None:
         if self._lingering is not None:

@@ -190,6 +190,27 @@ def test_no_more_run_at_once_than_are_reserved(tmp_path: Path) -> None:
     tell(tmp_path, story)
 
 
+def test_where_little_may_be_held_outcomes_make_room_at_once(tmp_path: Path) -> None:
+    """An outcome that keeps the next events from being claimed does not wait for time to pass."""
+
+    async def story(bench: Bench) -> None:
+        goes_on, held = asyncio.Event(), bench.server.events._claimer
+
+        async def wait(invocation: Invocation) -> InvocationOutcome:
+            await goes_on.wait()
+            # Long enough for another to be claimed meanwhile.
+            await bench.until(lambda: held.held_count == 2 or len(bench.ids()) in {1, 20}, step_s=0.0)
+            return InvocationOutcome(b"", LATEST)
+
+        await bench.create("f")
+        bench.fleet.does = wait
+        await bench.send("f", *(f"r{number}" for number in range(20)))
+        goes_on.set()
+        await bench.until(lambda: len(bench.ids()) == 20, step_s=0.0)
+
+    tell(tmp_path, story, most=1)
+
+
 def test_a_long_backlog_delays_no_other_function(tmp_path: Path) -> None:
     """A function whose events hang takes its part and no more: another one's runs at once."""
 

@@ -59,6 +59,22 @@ def test_what_nobody_takes_is_given_up_counted_and_logged(tmp_path: Path, caplog
     assert "reason=there is no such target" in line
 
 
+def test_what_was_delivered_makes_room_at_once(tmp_path: Path) -> None:
+    """A few deliveries go to one target at a time: none waits for time to pass once it is done."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f", on_success="good")
+        bench.target.hangs = {"good"}
+        await bench.send("f", *(f"r{number}" for number in range(30)))
+        await bench.until(lambda: len(bench.ids()) == 30)
+        bench.target.hangs = set()
+        # The eight that hang are ended, and wait for another attempt.
+        await bench.until(lambda: bench.target.got, step_s=1.0)
+        await bench.until(lambda: len(bench.target.got) == 22, step_s=0.0)
+
+    tell(tmp_path, story)
+
+
 def test_a_target_that_hangs_delays_no_other(tmp_path: Path) -> None:
     """It holds a few deliveries of its own for as long as one may take; others pass by."""
 

@@ -109,7 +109,7 @@ def test_the_nearest_version_stands_in(folder: Path, runtime: str, expected: str
 
 
 @pytest.mark.parametrize(
-    "name", ["RUBYOPT", "RUBYLIB", "RUBY_GC_HEAP_INIT_SLOTS", "GEM_PATH", "GEMRC", "HOME", "XDG_A"]
+    "name", ["RUBYOPT", "RUBYLIB", "RUBY_GC_HEAP_INIT_SLOTS", "GEM_PATH", "GEMRC", "BUNDLER_SETUP", "HOME", "XDG_A"]
 )
 def test_variables_that_act_when_ruby_starts(folder: Path, name: str) -> None:
     """Ruby is started before its function is known, unless that has variables which would come too late."""

@@ -196,3 +196,44 @@ def test_a_cancelled_call_gives_its_connection_back(path: Path) -> None:
                 assert turns > 3
 
     asyncio.run(run())
+
+
+def test_a_transaction_that_the_database_ended_does_not_go_on(path: Path) -> None:
+    """SQLite rolls back by itself when its disk is full: what follows is refused, and never committed by itself."""
+
+    async def run() -> None:
+        async with Database(path) as opened:
+            pages = (await opened.rows(text("PRAGMA page_count")))[0][0]
+            with pytest.raises(DependencyError, match="has ended"):
+                async with opened.write() as statements:
+                    await statements.rows(text(f"PRAGMA max_page_count = {pages + 1}"))
+                    await statements.change(text("UPDATE log_position SET segment = 1"))
+                    with pytest.raises(DependencyError, match="full"):
+                        await statements.change(text("INSERT INTO deleted_log_groups VALUES (zeroblob(1000000))"))
+                    with pytest.raises(DependencyError, match="has ended"):
+                        await statements.change(text("UPDATE log_position SET segment = 2"))
+            assert (await opened.rows(text("SELECT segment FROM log_position")))[0][0] == 0
+            with pytest.raises(DependencyError, match="has ended"):
+                await statements.change(text("UPDATE log_position SET segment = 3"))
+            async with opened.write() as statements:
+                await statements.change(text("UPDATE log_position SET segment = 4"))
+
+    asyncio.run(run())
+
+
+def test_after_a_commit_that_failed_the_next_write_begins_anew(path: Path) -> None:
+    """What such a commit leaves open is nobody's."""
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE late (x REFERENCES log_position (id) DEFERRABLE INITIALLY DEFERRED)")
+    connection.close()
+
+    async def run() -> None:
+        async with Database(path) as opened:
+            with pytest.raises(Conflict):
+                async with opened.write() as statements:
+                    await statements.change(text("INSERT INTO late VALUES (77)"))
+            async with opened.write() as statements:
+                await statements.change(text("UPDATE log_position SET segment = 1"))
+            assert await opened.rows(text("SELECT x FROM late")) == []
+
+    asyncio.run(run())

@@ -419,6 +419,24 @@ class ClaimConformance:
 
         asyncio.run(run())
 
+    def test_the_patient_may_leave(self, opener: QueueOpener) -> None:
+        """A step that waits for company happens when its caller is cancelled, as all are when a server ends."""
+
+        async def run() -> None:
+            clock = VirtualClock()
+            async with opener(clock) as opened:
+                await put(opened.queue, "a", "b")
+                first, second = await claim(opened.queue)
+                leaving = asyncio.create_task(opened.queue.settle([Done(first.receipt)], patience_s=60))
+                await asyncio.sleep(0)
+                leaving.cancel()
+                await asyncio.wait([leaving])
+                assert leaving.cancelled()
+                assert await settle(opened.queue, Done(second.receipt)) is Outcome.HAPPENED
+                assert await depth(opened.queue) == (0, 0, 0)
+
+        asyncio.run(run())
+
     @with_queue
     async def test_a_receipt_is_of_its_queue(self, queue: EventQueue, clock: VirtualClock) -> None:
         """A receipt that names another queue than its event's reaches nothing."""

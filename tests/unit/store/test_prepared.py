@@ -1,0 +1,82 @@
+"""Statements whose text is made once, against what SQLAlchemy makes of them itself."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    create_engine,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.exc import InvalidRequestError
+
+from lambent.store.prepared import Prepared, padded
+
+METADATA = MetaData()
+THINGS = Table(
+    "things", METADATA, Column("number", Integer, primary_key=True), Column("name", Text), Column("body", LargeBinary)
+)
+RENAME = update(THINGS).where(THINGS.c.number == bindparam("of_number")).values(name=bindparam("new_name"))
+ALL = select(THINGS).order_by(THINGS.c.number)
+
+
+@pytest.fixture
+def connection() -> Iterator[Connection]:
+    engine = create_engine("sqlite://")
+    with engine.begin() as made:
+        METADATA.create_all(made)
+        yield made
+    engine.dispose()
+
+
+def test_values_come_back_as_they_were_given(connection: Connection) -> None:
+    """One or several, NULL among them; what is not named in an insert is NULL."""
+    prepared = Prepared(connection)
+    prepared.execute(insert(THINGS), {"number": 1, "name": "é"})
+    prepared.execute(insert(THINGS), [{"number": 2, "body": b"\0"}, {"number": 3, "body": None}])
+    assert (
+        prepared.execute(RENAME, [{"of_number": 1, "new_name": "a"}, {"of_number": 9, "new_name": "b"}]).rowcount == 1
+    )
+    expected = [(1, "a", None), (2, None, b"\0"), (3, None, None)]
+    assert [tuple(row) for row in prepared.execute(ALL)] == expected
+    assert [row.name for row in connection.execute(ALL)] == ["a", None, None]
+
+
+def test_what_a_statement_says_itself_goes_with_what_it_is_given(connection: Connection) -> None:
+    """Literals and limits stand where they belong."""
+    prepared = Prepared(connection)
+    prepared.execute(insert(THINGS), [{"number": number, "name": "a"} for number in range(5)])
+    some = select(literal("x"), THINGS.c.number).where(THINGS.c.number > bindparam("after"), THINGS.c.name == "a")
+    found = prepared.execute(some.order_by(THINGS.c.number).limit(bindparam("most")), {"most": 2, "after": 1})
+    assert [tuple(row) for row in found] == [("x", 2), ("x", 3)]
+
+
+def test_a_name_that_is_missing_is_no_null(connection: Connection) -> None:
+    """What was forgotten is refused, and not written as NULL or left out."""
+    prepared = Prepared(connection)
+    prepared.execute(insert(THINGS), {"number": 1, "name": "kept"})
+    with pytest.raises(InvalidRequestError, match="new_name"):
+        prepared.execute(RENAME, {"of_number": 1})
+    with pytest.raises(InvalidRequestError):
+        prepared.execute(insert(THINGS))
+    with pytest.raises(AssertionError):
+        prepared.execute(insert(THINGS), [{"number": 2}, {"number": 3, "name": "lost"}])
+    assert [tuple(row) for row in prepared.execute(ALL)] == [(1, "kept", None)]
+
+
+def test_lists_have_few_lengths() -> None:
+    """Powers of two up to the most, filled up with what is there already."""
+    assert padded([1], 100) == [1]
+    assert padded([1, 2, 3], 100) == [1, 2, 3, 3]
+    assert len(padded(list(range(65)), 100)) == 100
+    assert len(padded(list(range(100)), 100)) == 100
