@@ -25,6 +25,7 @@ class MovedClock(SystemClock):
     """
 
     def __init__(self, offset: Path) -> None:
+        super().__init__()
         self._offset = offset
 
     def now(self) -> float:
