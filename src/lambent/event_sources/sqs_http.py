@@ -9,7 +9,7 @@ import asyncio
 import base64
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -77,9 +77,12 @@ class HttpQueue:
                 with shared.waiting():
                     first = await self._receive(min(wanted, BATCH_MAX), WAIT_S, lease_s)
                 at = shared.clock.monotonic()
-                messages = await self._read(first, held)
+                async with aclosing(first):
+                    told_bytes = first.size_bytes
+                    await held.wait_room(told_bytes, at + lease_s)
+                    messages = await self._read(first, held)
                 if len(messages) == BATCH_MAX < wanted:
-                    messages += await self._more(wanted - BATCH_MAX, lease_s, held)
+                    messages += await self._more(wanted - BATCH_MAX, lease_s, told_bytes, held)
             except (Refused, NeighbourUnavailable) as error:
                 # It may have been deleted, or be elsewhere now.
                 self._found = None
@@ -105,14 +108,24 @@ class HttpQueue:
         assert self._found is not None, "the queue is looked up first"
         return await self._shared.elsewhere.receive(self._found, most, wait_s=wait_s, lease_s=round(lease_s))
 
-    async def _more(self, wanted: int, lease_s: float, held: "_Held") -> list["_HttpMessage"]:
-        """Receive on where one answer was full."""
+    async def _more(self, wanted: int, lease_s: float, each_bytes: int, held: "_Held") -> list["_HttpMessage"]:
+        """
+        Receive on where one answer was full.
+
+        Args:
+            each_bytes: how long an answer may be, as far as the first one tells. As many are asked for as there is room
+                for: claims that hold a part of what may be held, and wait for more, would wait for each other.
+        """
 
         async def more(most: int) -> list[_HttpMessage]:
-            return await self._read(await self._receive(most, 0, lease_s), held)
+            async with aclosing(await self._receive(most, 0, lease_s)) as answer:
+                if not held.take(answer.size_bytes - each_bytes):
+                    raise NeighbourUnavailable(f"sqs: there is no room for an answer of {answer.size_bytes} bytes")
+                return await self._read(answer, held)
 
         sizes = [min(BATCH_MAX, wanted - start) for start in range(0, wanted, BATCH_MAX)][:_AT_ONCE]
-        answers = await asyncio.gather(*map(more, sizes), return_exceptions=True)
+        taken = [size for size in sizes if held.take(each_bytes)]
+        answers = await asyncio.gather(*map(more, taken), return_exceptions=True)
         found: list[_HttpMessage] = []
         for answer in answers:
             if isinstance(answer, (Refused, NeighbourUnavailable)):
@@ -125,11 +138,10 @@ class HttpQueue:
         return found
 
     async def _read(self, answer: Receive, held: "_Held") -> list["_HttpMessage"]:
-        try:
-            await held.hold(answer.size_bytes)
-            raw = await answer.read()
-        finally:
-            await answer.aclose()
+        """Read an answer for which there is room."""
+        told_bytes = answer.size_bytes
+        raw = await answer.read()
+        held.take(answer.size_bytes - told_bytes)
         fifo = is_fifo(self._name)
         found = []
         for one in raw:
@@ -176,16 +188,32 @@ class _Held:
         self._shared = shared
         self._bytes = 0
 
-    async def hold(self, size_bytes: int) -> None:
-        """Wait until there is room: what is not read yet takes none."""
-        while self._shared.budget.left_bytes < size_bytes:
+    async def wait_room(self, size_bytes: int, until: float) -> None:
+        """
+        Take so much once there is room: what is not read yet takes none. Nothing is to be held meanwhile.
+
+        Raises:
+            DependencyError: there was none in time.
+        """
+        assert not self._bytes
+        while not self.take(size_bytes):
+            if self._shared.clock.monotonic() >= until:
+                raise DependencyError(f"sqs: there was no room for an answer of {size_bytes} bytes", retryable=True)
             await self._shared.clock.sleep(_ROOM_AGAIN_S)
-        self._shared.budget.hold(size_bytes)
-        self._bytes += size_bytes
+
+    def take(self, more_bytes: int) -> bool:
+        """Take so much more, or less; say whether there was room."""
+        if more_bytes > max(self._shared.budget.left_bytes, 0):
+            return False
+        self._bytes += more_bytes
+        if more_bytes > 0:
+            self._shared.budget.hold(more_bytes)
+        elif more_bytes:
+            self._shared.budget.release(-more_bytes)
+        return True
 
     def release(self) -> None:
-        if self._bytes:
-            self._shared.budget.release(self._bytes)
+        self.take(-self._bytes)
 
 
 class _HttpMessage(msgspec.Struct, frozen=True):

@@ -79,9 +79,9 @@ class Receive:
 
     def __init__(self, answer: Incoming) -> None:
         self._answer = answer
-        given = header(answer, "content-length")
-        self.size_bytes = int(given) if given.isascii() and given.isdigit() else ANSWER_MAX_BYTES
-        """How long it is, or may be."""
+        told_bytes = _told_bytes(answer)
+        self.size_bytes = ANSWER_MAX_BYTES if told_bytes is None else min(told_bytes, ANSWER_MAX_BYTES)
+        """How much may be read of it; once it is read, how much was."""
 
     async def read(self) -> list[dict[str, Any]]:
         """
@@ -91,7 +91,7 @@ class Receive:
             Refused: the server said no.
             NeighbourUnavailable: it broke off, or nobody understands what it says.
         """
-        said = await _said("ReceiveMessage", self._answer)
+        said, self.size_bytes = await _said("ReceiveMessage", self._answer, ANSWER_MAX_BYTES)
         messages = said.get("Messages") or []
         if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
             raise NeighbourUnavailable("sqs: ReceiveMessage: the answer is not a list of messages")
@@ -191,7 +191,8 @@ class QueuesElsewhere:
         return all(isinstance(failure, dict) and failure.get("SenderFault") is True for failure in failed)
 
     async def _call(self, action: str, name: QueueName, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        return await _said(action, await self._send(action, name, wanted))
+        said, _ = await _said(action, await self._send(action, name, wanted), ANSWER_MAX_BYTES)
+        return said
 
     async def _send(self, action: str, name: QueueName, wanted: Mapping[str, Any], wait_s: int = 0) -> Incoming:
         neighbour = self._neighbours.of("sqs")
@@ -209,19 +210,21 @@ class QueuesElsewhere:
         return await self._neighbours.send(neighbour, request, name.scope)
 
 
-async def _said(action: str, answer: Incoming) -> dict[str, Any]:
+async def _said(action: str, answer: Incoming, most_bytes: int) -> tuple[dict[str, Any], int]:
     """
-    Return what an answer says.
+    Return what an answer says, and how long it was.
 
     Raises:
         Refused: an error of the request's.
         NeighbourUnavailable: an error of the server's, or nothing that anybody understands.
     """
     try:
-        body = await answer.read(ANSWER_MAX_BYTES)
+        if (_told_bytes(answer) or 0) > most_bytes:
+            raise AnswerTooLarge
+        body = await answer.read(most_bytes)
         said = msgspec.json.decode(body) if body.strip() else {}
     except AnswerTooLarge:
-        raise NeighbourUnavailable(f"sqs: {action}: the answer is longer than {ANSWER_MAX_BYTES} bytes") from None
+        raise NeighbourUnavailable(f"sqs: {action}: the answer is longer than {most_bytes} bytes") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         said = None
     if answer.status >= 500 or not isinstance(said, dict):
@@ -230,7 +233,13 @@ async def _said(action: str, answer: Incoming) -> dict[str, Any]:
         code = str(said.get("__type") or answer.status).rpartition("#")[2]
         text = str(said.get("message") or said.get("Message") or "")
         raise Refused(action, code[:100], text[:_TEXT_MAX])
-    return said
+    return said, len(body)
+
+
+def _told_bytes(answer: Incoming) -> int | None:
+    """Return how long an answer says to be; None where it does not."""
+    told = header(answer, "content-length")
+    return int(told) if told.isascii() and told.isdigit() else None
 
 
 def _short(body: bytes) -> str:
