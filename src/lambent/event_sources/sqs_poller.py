@@ -301,8 +301,8 @@ class SqsPoller:
         if mapping is self.mapping:
             return False
         # Who waits long for messages has them for new settings, too: to give them back counts as a receive. Their time
-        # was measured for the function.
-        return self._queue.tells or mapping.function_arn != self.mapping.function_arn
+        # was measured for the function and the window.
+        return self._queue.tells or _measures(mapping) != _measures(self.mapping)
 
     async def _wanted(self) -> int:
         """Return how many messages to read now."""
@@ -482,6 +482,11 @@ class SqsPoller:
             # Now, and not after the deletion: an environment that falls idle is frozen, and the next claim shares the
             # commit.
             self.look()
+
+
+def _measures(mapping: EventSourceMapping) -> tuple[str, int]:
+    """Return what the time is measured by in which messages of a mapping are hidden."""
+    return mapping.function_arn, mapping.window_s
 
 
 def _are_for_the_same(one: EventSourceMapping, other: EventSourceMapping) -> bool:

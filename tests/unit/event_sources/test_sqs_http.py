@@ -181,9 +181,12 @@ def test_what_comes_after_the_mapping_stopped_goes_back(tmp_path: Path) -> None:
     tell_there(tmp_path, story)
 
 
-@pytest.mark.parametrize(("change", "count"), [({"BatchSize": 5}, "1"), ({"FunctionName": "g"}, "2")])
+@pytest.mark.parametrize(
+    ("change", "count"),
+    [({"BatchSize": 5}, "1"), ({"FunctionName": "g"}, "2"), ({"MaximumBatchingWindowInSeconds": 60}, "2")],
+)
 def test_what_comes_after_a_change_is_for_the_new_settings(tmp_path: Path, change: dict[str, Any], count: str) -> None:
-    """Of the same function at once; for another function it is received again, since its time was measured for one."""
+    """At once where it was read for as long; for another function or window it is received again, and has its time."""
 
     async def story(bench: ElsewhereBench) -> None:
         await bench.function("f")
@@ -194,7 +197,7 @@ def test_what_comes_after_a_change_is_for_the_new_settings(tmp_path: Path, chang
         await bench.call("UpdateEventSourceMapping", UUID=uuid, **change)
         await bench.until_state(uuid, "Enabled")
         await bench.send("a")
-        await bench.until_depth(0, 0, 0)
+        await bench.until_depth(0, 0, 0, step_s=0.25)
         assert bench.bodies(change.get("FunctionName", "f")) == [["a"]]
         assert counts(bench) == [count]
 
