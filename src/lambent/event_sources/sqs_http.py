@@ -163,16 +163,21 @@ class HttpQueue:
             raise DependencyError(str(error), retryable=True) from error
         if queue is None:
             return
-        turns = asyncio.Semaphore(_AT_ONCE)
+        turns, is_away = asyncio.Semaphore(_AT_ONCE), False
 
         async def ten(start: int) -> None:
+            nonlocal is_away
             async with turns:
+                if is_away:
+                    # Whoever is silent is so for each ten of thousands.
+                    return
                 try:
                     await act(queue, receipts[start : start + BATCH_MAX])
                 except Refused as error:
                     if not error.is_missing:
                         raise DependencyError(str(error), retryable=True) from error
                 except NeighbourUnavailable as error:
+                    is_away = True
                     raise DependencyError(str(error), retryable=True) from error
 
         done = await asyncio.gather(*map(ten, range(0, len(receipts), BATCH_MAX)), return_exceptions=True)
