@@ -18,7 +18,7 @@ from lambent.dispatch.async_room import AsyncRoom, share
 from lambent.domain.event_source_mapping import INVOCATIONS_BY_POLLER, EventSourceMapping
 from lambent.domain.record_filter import compile_filters
 from lambent.errors.families import DependencyError
-from lambent.event_sources.batching import Batch, Lease, Record
+from lambent.event_sources.batching import FRAME_BYTES, Batch, Lease, Record
 from lambent.event_sources.contract import Counts
 from lambent.event_sources.mapped_function import MappedFunction
 from lambent.event_sources.sqs_batch import Result, Runs, Work
@@ -402,9 +402,13 @@ class SqsPoller:
         message = received.read()
         if not self._filter.lets_through(message.record, message.body):
             return None
+        encoded = _encode(message.record)
+        if FRAME_BYTES + len(encoded) > self._shared.payload_max_bytes:
+            # Of ours there is none such: a mebibyte is the most, and what JSON escapes may be in no message.
+            raise ValueError(f"a record of {len(encoded)} bytes fits into no invocation")
         header = message.trace_header
         passes = self._function.passes(header)
-        return Record(received.id, received.receipt, _encode(message.record), lease, received.group, header, passes)
+        return Record(received.id, received.receipt, encoded, lease, received.group, header, passes)
 
     def _begin_ready(self) -> bool:
         """Begin what was read, as far as there is room; say whether anything was begun."""

@@ -4,6 +4,9 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pytest
+from unit.event_sources.elsewhere_bench import Answer, ElsewhereBench, tell_there
 from unit.event_sources.mapping_bench import Bench, Tell
 from unit.event_sources.mapping_scenes import OK, Gate
 
@@ -315,3 +318,21 @@ def test_a_clock_that_jumps_changes_nothing(tell: Tell, tmp_path: Path) -> None:
         assert bench.bodies() == [["a"], ["b"]]
 
     tell(tmp_path, story)
+
+
+def test_a_message_longer_than_any_payload_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Another server may have such; the function never gets more than an invocation may have."""
+
+    async def story(bench: ElsewhereBench) -> None:
+        messages = [
+            {"MessageId": str(n), "ReceiptHandle": "h", "Body": "x" * size} for n, size in enumerate((6 << 20, 1))
+        ]
+        bench.there.says["ReceiveMessage"] = Answer(200, msgspec.json.encode({"Messages": messages}))
+        await bench.function()
+        await bench.queue()
+        await bench.mapping()
+        await bench.until(lambda: bench.fleet.ran)
+        assert bench.bodies() == [["x"]]
+        assert "message=0" in caplog.text
+
+    tell_there(tmp_path, story)
