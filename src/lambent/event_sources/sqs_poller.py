@@ -82,6 +82,7 @@ class SqsPoller:
         "_runs",
         "_shared",
         "_signals",
+        "_told",
         "_unbegun",
         "counts",
         "mapping",
@@ -104,6 +105,8 @@ class SqsPoller:
         """Looks in a row that found no room."""
         self._failures = 0
         """Reads in a row that failed."""
+        self._told = ""
+        """Why the last of these did that were logged."""
         self._message_bytes = MESSAGE_MAX_BYTES
         """What a message may take, as far as is known."""
         self._has_due = False
@@ -227,7 +230,7 @@ class SqsPoller:
             _log.warning("mapping.denied uuid=%s action=%s", self.mapping.uuid, denied)
             self._pause(_NOT_ALLOWED_S)
         except DependencyError as error:
-            _log.warning("mapping.not_read uuid=%s reason=%s", self.mapping.uuid, error)
+            self._tell_failure(str(error))
             self._pause_longer()
         except Exception:
             # Whatever it is, it is not to be the end of the mapping.
@@ -236,6 +239,13 @@ class SqsPoller:
         finally:
             self._is_pumping = self._is_waiting = False
             self._shared.budget.end_turn(self)
+
+    def _tell_failure(self, reason: str) -> None:
+        """Log why nothing was read: at once where that is new, and less and less often while it stays."""
+        count = self._failures + 1
+        if self._queue.tells or reason != self._told or count & (count - 1) == 0:
+            _log.warning("mapping.not_read uuid=%s failures=%d reason=%s", self.mapping.uuid, count, reason)
+            self._told = reason
 
     def _pause_longer(self) -> None:
         """Read nothing for a while, longer after each failure that follows another."""
@@ -283,7 +293,7 @@ class SqsPoller:
         bytes_max = max(wanted * self._message_bytes, MESSAGE_MAX_BYTES)
         async with self._queue.claim(wanted, lease_s, bytes_max) as claimed:
             self._is_waiting = False
-            self._failures = 0
+            self._failures, self._told = 0, ""
             if self._is_stopped or self._has_changed(mapping):
                 # It was read for settings that hold no more.
                 await self._runs.give_back([message.receipt for message in claimed.messages])

@@ -336,3 +336,28 @@ def test_a_message_longer_than_any_payload_stops_nothing(tmp_path: Path, caplog:
         assert "message=0" in caplog.text
 
     tell_there(tmp_path, story)
+
+
+def test_one_failure_is_told_less_and_less(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that is away for hours fills no log; another failure is told at once."""
+
+    async def story(bench: ElsewhereBench) -> None:
+        def told() -> int:
+            return caplog.text.count("mapping.not_read")
+
+        await bench.function()
+        await bench.queue()
+        await bench.mapping()
+        bench.there.is_away = True
+        await bench.until(lambda: bench.there.count("ReceiveMessage"))
+        await bench.pass_time(3600, step_s=4)
+        before = told()
+        assert 6 <= before <= 10
+        bench.there.is_away = False
+        bench.there.says["GetQueueUrl"] = Answer(500, b"")
+        await bench.until(lambda: told() > before, step_s=1)
+        await bench.pass_time(60, step_s=1)
+        bench.there.is_away = True
+        await bench.until(lambda: told() > before + 1, step_s=1)
+
+    tell_there(tmp_path, story)
