@@ -34,6 +34,9 @@ _SHORT_ANSWER_MAX_BYTES = 256 << 10
 _ANSWER_S = 30.0
 """How long an answer may take once the server is to wait for nothing, however it comes. Assumed."""
 
+_POLL_S = 600.0
+"""How long a poll may take until its answer begins, its turn among others included. Assumed: that of some 30,000."""
+
 _SILENCE_S = 10.0
 """How long a server may say nothing beyond what it was asked to wait. Assumed."""
 
@@ -102,7 +105,7 @@ class Receive:
             Refused: the server said no.
             NeighbourUnavailable: it broke off, or nobody understands what it says.
         """
-        async with _in_time("ReceiveMessage"):
+        async with _in_time("ReceiveMessage", _ANSWER_S):
             said, self.size_bytes = await _said("ReceiveMessage", self._answer, ANSWER_MAX_BYTES)
         messages = said.get("Messages") or []
         if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
@@ -173,7 +176,8 @@ class QueuesElsewhere:
             "MessageSystemAttributeNames": ["All"],
             "MessageAttributeNames": ["All"],
         }
-        return Receive(await self._send("ReceiveMessage", queue.name, wanted, wait_s=wait_s))
+        async with _in_time("ReceiveMessage", _POLL_S if wait_s else _ANSWER_S):
+            return Receive(await self._send("ReceiveMessage", queue.name, wanted, wait_s=wait_s))
 
     async def delete(self, queue: QueueElsewhere, handles: Sequence[str]) -> bool:
         """
@@ -217,7 +221,7 @@ class QueuesElsewhere:
         return all(isinstance(failure, dict) and failure.get("SenderFault") is True for failure in failed)
 
     async def _call(self, action: str, name: QueueName, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        async with _in_time(action), aclosing(await self._send(action, name, wanted)) as answer:
+        async with _in_time(action, _ANSWER_S), aclosing(await self._send(action, name, wanted)) as answer:
             said, _ = await _said(action, answer, _SHORT_ANSWER_MAX_BYTES)
             return said
 
@@ -238,13 +242,13 @@ class QueuesElsewhere:
 
 
 @asynccontextmanager
-async def _in_time(action: str) -> AsyncIterator[None]:
+async def _in_time(action: str, limit_s: float) -> AsyncIterator[None]:
     """Give an answer up that takes too long, though its server is never silent."""
     try:
-        async with asyncio.timeout(_ANSWER_S):
+        async with asyncio.timeout(limit_s):
             yield
     except TimeoutError:
-        raise NeighbourUnavailable(f"sqs: {action}: the answer took longer than {_ANSWER_S:.0f} s") from None
+        raise NeighbourUnavailable(f"sqs: {action}: the answer took longer than {limit_s:.0f} s") from None
 
 
 async def _said(action: str, answer: Incoming, most_bytes: int) -> tuple[dict[str, Any], int]:

@@ -139,13 +139,17 @@ def test_an_answer_that_is_too_long_is_not_read() -> None:
 def test_an_answer_that_comes_drop_by_drop_is_given_up(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Never silent for long, it would keep whoever asked for ever."""
     monkeypatch.setattr("lambent.services.sqs.elsewhere._ANSWER_S", 0.2)
+    monkeypatch.setattr("lambent.services.sqs.elsewhere._POLL_S", 0.3)
 
     async def story(server: Server, queues: QueuesElsewhere) -> None:
         server.answers["GetQueueUrl"] = server.answers["ReceiveMessage"] = (200, b" " * 1000)
         setattr(server, part, True)
         with pytest.raises(NeighbourUnavailable, match="GetQueueUrl: the answer took longer than"):
             await queues.find(NAME)
-        if part == "drips_body":
+        if part == "drips_head":
+            with pytest.raises(NeighbourUnavailable, match="ReceiveMessage: the answer took longer than"):
+                await queues.receive(QUEUE, 10, wait_s=20, lease_s=7)
+        else:
             answer = await queues.receive(QUEUE, 10, wait_s=0, lease_s=7)
             with pytest.raises(NeighbourUnavailable, match="ReceiveMessage: the answer took longer than"):
                 await answer.read()
