@@ -10,7 +10,7 @@ import base64
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -39,6 +39,9 @@ each other.
 
 _LEAST_S = 1.0
 """Between receives that brought nothing: a server that keeps nobody waiting is not asked all the time. Assumed."""
+
+_ID_MAX = 100
+"""Characters of a message's id. Documented: SQS developer guide, queue and message identifiers."""
 
 _ROOM_AGAIN_S = 0.05
 """Between looks whether there is room for an answer, where other mappings hold what may be held. Assumed."""
@@ -143,13 +146,17 @@ class HttpQueue:
         raw = await answer.read()
         held.take(answer.size_bytes - told_bytes)
         fifo = is_fifo(self._name)
-        found = []
+        found: list[_HttpMessage] = []
+        left: set[str] = set()
         for one in raw:
-            message_id, receipt = one.get("MessageId"), one.get("ReceiptHandle")
-            if isinstance(message_id, str) and isinstance(receipt, str):
-                found.append(_HttpMessage(self._name, message_id, receipt, one, fifo))
-            else:
-                _log.error("mapping.not_understood queue=%s message=%s", queue_arn(self._name), message_id)
+            message_id, receipt, group = one.get("MessageId"), one.get("ReceiptHandle"), _group(one) if fifo else None
+            if not (_is_id(message_id) and isinstance(receipt, str)):
+                _log.error("mapping.not_understood queue=%s message=%.100r", queue_arn(self._name), message_id)
+                if group is not None:
+                    # What follows it there comes back with it.
+                    left.add(group)
+            elif group not in left:
+                found.append(_HttpMessage(self._name, message_id, receipt, group, one))
         return found
 
     async def _by_tens(
@@ -227,15 +234,8 @@ class _HttpMessage(msgspec.Struct, frozen=True):
     queue: QueueName
     id: str
     receipt: str
+    group: str | None
     raw: dict[str, Any]
-    is_fifo: bool
-
-    @property
-    def group(self) -> str | None:
-        # On a standard queue it orders nothing.
-        attributes = self.raw.get("Attributes")
-        group = attributes.get("MessageGroupId") if self.is_fifo and isinstance(attributes, dict) else None
-        return group if isinstance(group, str) else None
 
     @property
     def size_bytes(self) -> int:
@@ -251,6 +251,18 @@ class _HttpMessage(msgspec.Struct, frozen=True):
         return Message(
             record(self.queue, self.id, self.receipt, body, system, attributes), body, system.get("AWSTraceHeader", "")
         )
+
+
+def _group(raw: dict[str, Any]) -> str | None:
+    """Return a FIFO queue's message's group. On a standard queue it orders nothing."""
+    attributes = raw.get("Attributes")
+    group = attributes.get("MessageGroupId") if isinstance(attributes, dict) else None
+    return group if isinstance(group, str) else None
+
+
+def _is_id(given: object) -> TypeGuard[str]:
+    """Say whether a message can be told of by this, in a line of the log."""
+    return isinstance(given, str) and len(given) <= _ID_MAX and given.isprintable()
 
 
 def _attribute(value: dict[str, Any]) -> MessageAttribute:

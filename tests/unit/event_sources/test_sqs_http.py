@@ -316,7 +316,7 @@ def test_an_odd_answer_is_survived(tmp_path: Path, answer: Answer) -> None:
     tell_there(tmp_path, story)
 
 
-def test_one_message_that_nobody_understands_stops_nothing(tmp_path: Path) -> None:
+def test_one_message_that_nobody_understands_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Of a FIFO queue what follows it in its group waits with it; others are invoked."""
 
     async def story(bench: ElsewhereBench) -> None:
@@ -332,7 +332,10 @@ def test_one_message_that_nobody_understands_stops_nothing(tmp_path: Path) -> No
             message(2, "a", Body="a-2"),
             message(3, "b", Body="b-1", MessageAttributes={"x": {"DataType": "Binary", "BinaryValue": "?"}}),
             message(4, "c", Body="c-1"),
-            {"Body": "without an id"},
+            {"Body": "without an id", "Attributes": {"MessageGroupId": "f"}},
+            message(7, "f", Body="f-2"),
+            {**message(8, "g", Body="g-1"), "MessageId": "of two\nlines"},
+            {**message(9, "g", Body="g-1"), "MessageId": "long" * 100},
             {**message(6, "e"), "Attributes": {"MessageGroupId": ["e"]}},
             message(5, "d", Body="d-1", MessageAttributes={"x": {"DataType": "String", "StringValue": "y"}}),
         ]
@@ -340,6 +343,8 @@ def test_one_message_that_nobody_understands_stops_nothing(tmp_path: Path) -> No
         await bench.mapping("q.fifo")
         await bench.until(lambda: bench.fleet.ran)
         assert bench.bodies() == [["c-1", "d-1"]]
+        assert "two\nlines" not in caplog.text
+        assert "long" * 100 not in caplog.text
         assert bench.batches()[0][0]["attributes"]["SentTimestamp"] == "1"
 
     tell_there(tmp_path, story)
