@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 
 _HEAD, _TAIL = b'{"Records":[', b"]}"
+FRAME_BYTES = len(_HEAD) + len(_TAIL)
+"""Of an event, beside its records and the commas between them."""
 
 
 _WINDOW_SLACK_S = 5.0
@@ -73,7 +75,7 @@ class Batch:
         self._records_max = records_max
         self._bytes_max = bytes_max
         self.records: list[Record] = []
-        self.payload_bytes = len(_HEAD) + len(_TAIL)
+        self.payload_bytes = FRAME_BYTES
         self.is_tried = False
         """Whether the function was asked to run with it, and did not."""
         self.not_before = 0.0

@@ -128,7 +128,7 @@ class Runs:
 
     async def delete(self, receipts: Sequence[Any], expires_at: float) -> int:
         """Delete messages that are dealt with. Where that fails this tries on, until they may be read again."""
-        shared = self._shared
+        shared, tries = self._shared, 0
         while True:
             try:
                 await self._queue.delete(receipts)
@@ -137,7 +137,8 @@ class Runs:
                 _log.error("mapping.not_deleted uuid=%s reason=%s", self._uuid, error)
                 if shared.clock.monotonic() >= expires_at:
                     return 0
-            await shared.clock.sleep(_AGAIN_S)
+            await shared.clock.sleep(min(_AGAIN_S * 2 ** min(tries, 10), self._queue.pause_max_s))
+            tries += 1
 
     async def give_back(self, receipts: Sequence[Any]) -> None:
         """Let others read messages that were read and not worked on."""

@@ -9,8 +9,8 @@ import asyncio
 import base64
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -39,6 +39,9 @@ each other.
 
 _LEAST_S = 1.0
 """Between receives that brought nothing: a server that keeps nobody waiting is not asked all the time. Assumed."""
+
+_ID_MAX = 100
+"""Characters of a message's id. Documented: SQS developer guide, queue and message identifiers."""
 
 _ROOM_AGAIN_S = 0.05
 """Between looks whether there is room for an answer, where other mappings hold what may be held. Assumed."""
@@ -77,9 +80,12 @@ class HttpQueue:
                 with shared.waiting():
                     first = await self._receive(min(wanted, BATCH_MAX), WAIT_S, lease_s)
                 at = shared.clock.monotonic()
-                messages = await self._read(first, held)
+                async with aclosing(first):
+                    told_bytes = first.size_bytes
+                    await held.wait_room(told_bytes, at + lease_s)
+                    messages = await self._read(first, held)
                 if len(messages) == BATCH_MAX < wanted:
-                    messages += await self._more(wanted - BATCH_MAX, lease_s, held)
+                    messages += await self._more(wanted - BATCH_MAX, lease_s, told_bytes, held)
             except (Refused, NeighbourUnavailable) as error:
                 # It may have been deleted, or be elsewhere now.
                 self._found = None
@@ -105,14 +111,24 @@ class HttpQueue:
         assert self._found is not None, "the queue is looked up first"
         return await self._shared.elsewhere.receive(self._found, most, wait_s=wait_s, lease_s=round(lease_s))
 
-    async def _more(self, wanted: int, lease_s: float, held: "_Held") -> list["_HttpMessage"]:
-        """Receive on where one answer was full."""
+    async def _more(self, wanted: int, lease_s: float, each_bytes: int, held: "_Held") -> list["_HttpMessage"]:
+        """
+        Receive on where one answer was full.
+
+        Args:
+            each_bytes: how long an answer may be, as far as the first one tells. As many are asked for as there is room
+                for: claims that hold a part of what may be held, and wait for more, would wait for each other.
+        """
 
         async def more(most: int) -> list[_HttpMessage]:
-            return await self._read(await self._receive(most, 0, lease_s), held)
+            async with aclosing(await self._receive(most, 0, lease_s)) as answer:
+                if not held.take(answer.size_bytes - each_bytes):
+                    raise NeighbourUnavailable(f"sqs: there is no room for an answer of {answer.size_bytes} bytes")
+                return await self._read(answer, held)
 
         sizes = [min(BATCH_MAX, wanted - start) for start in range(0, wanted, BATCH_MAX)][:_AT_ONCE]
-        answers = await asyncio.gather(*map(more, sizes), return_exceptions=True)
+        taken = [size for size in sizes if held.take(each_bytes)]
+        answers = await asyncio.gather(*map(more, taken), return_exceptions=True)
         found: list[_HttpMessage] = []
         for answer in answers:
             if isinstance(answer, (Refused, NeighbourUnavailable)):
@@ -125,19 +141,22 @@ class HttpQueue:
         return found
 
     async def _read(self, answer: Receive, held: "_Held") -> list["_HttpMessage"]:
-        try:
-            await held.hold(answer.size_bytes)
-            raw = await answer.read()
-        finally:
-            await answer.aclose()
+        """Read an answer for which there is room."""
+        told_bytes = answer.size_bytes
+        raw = await answer.read()
+        held.take(answer.size_bytes - told_bytes)
         fifo = is_fifo(self._name)
-        found = []
+        found: list[_HttpMessage] = []
+        left: set[str] = set()
         for one in raw:
-            message_id, receipt = one.get("MessageId"), one.get("ReceiptHandle")
-            if isinstance(message_id, str) and isinstance(receipt, str):
-                found.append(_HttpMessage(self._name, message_id, receipt, one, fifo))
-            else:
-                _log.error("mapping.not_understood queue=%s message=%s", queue_arn(self._name), message_id)
+            message_id, receipt, group = one.get("MessageId"), one.get("ReceiptHandle"), _group(one) if fifo else None
+            if not (_is_id(message_id) and isinstance(receipt, str)):
+                _log.error("mapping.not_understood queue=%s message=%.100r", queue_arn(self._name), message_id)
+                if group is not None:
+                    # What follows it there comes back with it.
+                    left.add(group)
+            elif group not in left:
+                found.append(_HttpMessage(self._name, message_id, receipt, group, one))
         return found
 
     async def _by_tens(
@@ -151,16 +170,21 @@ class HttpQueue:
             raise DependencyError(str(error), retryable=True) from error
         if queue is None:
             return
-        turns = asyncio.Semaphore(_AT_ONCE)
+        turns, is_away = asyncio.Semaphore(_AT_ONCE), False
 
         async def ten(start: int) -> None:
+            nonlocal is_away
             async with turns:
+                if is_away:
+                    # Whoever is silent is so for each ten of thousands.
+                    return
                 try:
                     await act(queue, receipts[start : start + BATCH_MAX])
                 except Refused as error:
                     if not error.is_missing:
                         raise DependencyError(str(error), retryable=True) from error
                 except NeighbourUnavailable as error:
+                    is_away = True
                     raise DependencyError(str(error), retryable=True) from error
 
         done = await asyncio.gather(*map(ten, range(0, len(receipts), BATCH_MAX)), return_exceptions=True)
@@ -176,16 +200,32 @@ class _Held:
         self._shared = shared
         self._bytes = 0
 
-    async def hold(self, size_bytes: int) -> None:
-        """Wait until there is room: what is not read yet takes none."""
-        while self._shared.budget.left_bytes < size_bytes:
+    async def wait_room(self, size_bytes: int, until: float) -> None:
+        """
+        Take so much once there is room: what is not read yet takes none. Nothing is to be held meanwhile.
+
+        Raises:
+            DependencyError: there was none in time.
+        """
+        assert not self._bytes
+        while not self.take(size_bytes):
+            if self._shared.clock.monotonic() >= until:
+                raise DependencyError(f"sqs: there was no room for an answer of {size_bytes} bytes", retryable=True)
             await self._shared.clock.sleep(_ROOM_AGAIN_S)
-        self._shared.budget.hold(size_bytes)
-        self._bytes += size_bytes
+
+    def take(self, more_bytes: int) -> bool:
+        """Take so much more, or less; say whether there was room."""
+        if more_bytes > max(self._shared.budget.left_bytes, 0):
+            return False
+        self._bytes += more_bytes
+        if more_bytes > 0:
+            self._shared.budget.hold(more_bytes)
+        elif more_bytes:
+            self._shared.budget.release(-more_bytes)
+        return True
 
     def release(self) -> None:
-        if self._bytes:
-            self._shared.budget.release(self._bytes)
+        self.take(-self._bytes)
 
 
 class _HttpMessage(msgspec.Struct, frozen=True):
@@ -194,15 +234,8 @@ class _HttpMessage(msgspec.Struct, frozen=True):
     queue: QueueName
     id: str
     receipt: str
+    group: str | None
     raw: dict[str, Any]
-    is_fifo: bool
-
-    @property
-    def group(self) -> str | None:
-        # On a standard queue it orders nothing.
-        attributes = self.raw.get("Attributes")
-        group = attributes.get("MessageGroupId") if self.is_fifo and isinstance(attributes, dict) else None
-        return group if isinstance(group, str) else None
 
     @property
     def size_bytes(self) -> int:
@@ -218,6 +251,18 @@ class _HttpMessage(msgspec.Struct, frozen=True):
         return Message(
             record(self.queue, self.id, self.receipt, body, system, attributes), body, system.get("AWSTraceHeader", "")
         )
+
+
+def _group(raw: dict[str, Any]) -> str | None:
+    """Return a FIFO queue's message's group. On a standard queue it orders nothing."""
+    attributes = raw.get("Attributes")
+    group = attributes.get("MessageGroupId") if isinstance(attributes, dict) else None
+    return group if isinstance(group, str) else None
+
+
+def _is_id(given: object) -> TypeGuard[str]:
+    """Say whether a message can be told of by this, in a line of the log."""
+    return isinstance(given, str) and len(given) <= _ID_MAX and given.isprintable()
 
 
 def _attribute(value: dict[str, Any]) -> MessageAttribute:

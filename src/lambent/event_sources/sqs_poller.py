@@ -18,7 +18,7 @@ from lambent.dispatch.async_room import AsyncRoom, share
 from lambent.domain.event_source_mapping import INVOCATIONS_BY_POLLER, EventSourceMapping
 from lambent.domain.record_filter import compile_filters
 from lambent.errors.families import DependencyError
-from lambent.event_sources.batching import Batch, Lease, Record
+from lambent.event_sources.batching import FRAME_BYTES, Batch, Lease, Record
 from lambent.event_sources.contract import Counts
 from lambent.event_sources.mapped_function import MappedFunction
 from lambent.event_sources.sqs_batch import Result, Runs, Work
@@ -82,6 +82,7 @@ class SqsPoller:
         "_runs",
         "_shared",
         "_signals",
+        "_told",
         "_unbegun",
         "counts",
         "mapping",
@@ -104,6 +105,8 @@ class SqsPoller:
         """Looks in a row that found no room."""
         self._failures = 0
         """Reads in a row that failed."""
+        self._told = ""
+        """Why the last of these did that were logged."""
         self._message_bytes = MESSAGE_MAX_BYTES
         """What a message may take, as far as is known."""
         self._has_due = False
@@ -227,7 +230,7 @@ class SqsPoller:
             _log.warning("mapping.denied uuid=%s action=%s", self.mapping.uuid, denied)
             self._pause(_NOT_ALLOWED_S)
         except DependencyError as error:
-            _log.warning("mapping.not_read uuid=%s reason=%s", self.mapping.uuid, error)
+            self._tell_failure(str(error))
             self._pause_longer()
         except Exception:
             # Whatever it is, it is not to be the end of the mapping.
@@ -236,6 +239,13 @@ class SqsPoller:
         finally:
             self._is_pumping = self._is_waiting = False
             self._shared.budget.end_turn(self)
+
+    def _tell_failure(self, reason: str) -> None:
+        """Log why nothing was read: at once where that is new, and less and less often while it stays."""
+        count = self._failures + 1
+        if self._queue.tells or reason != self._told or count & (count - 1) == 0:
+            _log.warning("mapping.not_read uuid=%s failures=%d reason=%s", self.mapping.uuid, count, reason)
+            self._told = reason
 
     def _pause_longer(self) -> None:
         """Read nothing for a while, longer after each failure that follows another."""
@@ -283,7 +293,7 @@ class SqsPoller:
         bytes_max = max(wanted * self._message_bytes, MESSAGE_MAX_BYTES)
         async with self._queue.claim(wanted, lease_s, bytes_max) as claimed:
             self._is_waiting = False
-            self._failures = 0
+            self._failures, self._told = 0, ""
             if self._is_stopped or self._has_changed(mapping):
                 # It was read for settings that hold no more.
                 await self._runs.give_back([message.receipt for message in claimed.messages])
@@ -301,8 +311,8 @@ class SqsPoller:
         if mapping is self.mapping:
             return False
         # Who waits long for messages has them for new settings, too: to give them back counts as a receive. Their time
-        # was measured for the function.
-        return self._queue.tells or mapping.function_arn != self.mapping.function_arn
+        # was measured for the function and the window.
+        return self._queue.tells or _measures(mapping) != _measures(self.mapping)
 
     async def _wanted(self) -> int:
         """Return how many messages to read now."""
@@ -402,9 +412,13 @@ class SqsPoller:
         message = received.read()
         if not self._filter.lets_through(message.record, message.body):
             return None
+        encoded = _encode(message.record)
+        if FRAME_BYTES + len(encoded) > self._shared.payload_max_bytes:
+            # Of ours there is none such: a mebibyte is the most, and what JSON escapes may be in no message.
+            raise ValueError(f"a record of {len(encoded)} bytes fits into no invocation")
         header = message.trace_header
         passes = self._function.passes(header)
-        return Record(received.id, received.receipt, _encode(message.record), lease, received.group, header, passes)
+        return Record(received.id, received.receipt, encoded, lease, received.group, header, passes)
 
     def _begin_ready(self) -> bool:
         """Begin what was read, as far as there is room; say whether anything was begun."""
@@ -482,6 +496,11 @@ class SqsPoller:
             # Now, and not after the deletion: an environment that falls idle is frozen, and the next claim shares the
             # commit.
             self.look()
+
+
+def _measures(mapping: EventSourceMapping) -> tuple[str, int]:
+    """Return what the time is measured by in which messages of a mapping are hidden."""
+    return mapping.function_arn, mapping.window_s
 
 
 def _are_for_the_same(one: EventSourceMapping, other: EventSourceMapping) -> bool:

@@ -71,7 +71,7 @@ class ReadQueue(Protocol):
 
     @property
     def pause_max_s(self) -> float:
-        """How long nothing is read after failure upon failure."""
+        """How long nothing is read, or a deletion is not repeated, after failure upon failure."""
         ...
 
     async def visibility_s(self, mapping: EventSourceMapping, role: str) -> int | None:

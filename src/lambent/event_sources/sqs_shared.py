@@ -20,6 +20,9 @@ from lambent.store.contract import EventQueue, QueueName
 _WRITE_DOWN_S = 0.5
 """For what is left to do at the end of a server, once no function works any more. Assumed: some commits."""
 
+_GIVE_BACK_S = 5.0
+"""How long a server that stops waits for another to take messages back. Assumed: one that answers is quicker."""
+
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 
@@ -92,9 +95,8 @@ class Shared:
         task.add_done_callback(self._giving_back.discard)
 
     async def wait_given_back(self) -> None:
-        """Return when all that is being given back is."""
-        if self._giving_back:
-            await asyncio.wait(self._giving_back)
+        """Return when all that is being given back is; what takes too long has until `close`."""
+        await self._wait_for(self._giving_back, _GIVE_BACK_S)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -114,12 +116,17 @@ class Shared:
 
     async def close(self) -> None:
         """End all tasks. Those whose function has ended get the time to write that down."""
-        if self._tasks:
-            patience = asyncio.ensure_future(self.clock.sleep(_WRITE_DOWN_S))
-            while self._tasks and not patience.done():
-                await asyncio.wait({patience, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
-            patience.cancel()
+        await self._wait_for(self._tasks, _WRITE_DOWN_S)
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    async def _wait_for(self, tasks: "set[asyncio.Task[None]]", patience_s: float) -> None:
+        """Return when all of them have ended, which leave the set, or so many seconds have passed."""
+        if not tasks:
+            return
+        patience = asyncio.ensure_future(self.clock.sleep(patience_s))
+        while tasks and not patience.done():
+            await asyncio.wait({patience, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        patience.cancel()

@@ -30,9 +30,9 @@ _QUEUE_CALLS = ("CreateQueue", "DeleteQueue", "SendMessage", "SetQueueAttributes
 class Answer:
     """Implements `Incoming`."""
 
-    def __init__(self, status: int, body: bytes, *, has_length: bool = True) -> None:
+    def __init__(self, status: int, body: bytes, *, has_length: bool = True, length: int | None = None) -> None:
         self.status = status
-        self.headers = [(b"content-length", b"%d" % len(body))] if has_length else []
+        self.headers = [(b"content-length", b"%d" % (len(body) if length is None else length))] if has_length else []
         self._body = body
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -55,6 +55,8 @@ class There:
         self.is_away = False
         self.is_hasty = False
         """Whether it keeps no receiver waiting."""
+        self.tells_lengths = True
+        """Whether its answers say how long they are."""
         self.asked: list[tuple[str, dict[str, Any]]] = []
         """Each request: action and members."""
         self.says: dict[str, Answer] = {}
@@ -82,7 +84,7 @@ class There:
         if self.is_away:
             # It went while somebody waited.
             raise NeighbourUnavailable("sqs: the neighbour broke off")
-        return Answer(200, msgspec.json.encode(answer or {}))
+        return Answer(200, msgspec.json.encode(answer or {}), has_length=self.tells_lengths)
 
     def count(self, action: str) -> int:
         """Return how often something was asked."""

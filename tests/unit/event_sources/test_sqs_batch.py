@@ -5,12 +5,15 @@ One batch: refused, too late in its turn, without a function, in an endless chai
 from pathlib import Path
 from typing import Any
 
+import pytest
 from unit.dispatch.async_bench import SCOPE
+from unit.event_sources.elsewhere_bench import ElsewhereBench, tell_there
 from unit.event_sources.mapping_bench import Bench, Tell
-from unit.event_sources.mapping_scenes import Gate
+from unit.event_sources.mapping_scenes import OK, Gate
 
 from lambent.domain.alias import Alias
 from lambent.domain.function import FunctionName
+from lambent.domain.invocation import Invocation, InvocationOutcome
 from lambent.domain.trace import next_trace
 from lambent.fleet.contract import Throttled
 
@@ -199,3 +202,30 @@ def test_a_trace_goes_on(tell: Tell, tmp_path: Path) -> None:
         assert bench.fleet.ran[0][1].trace_header.startswith(root)
 
     tell(tmp_path, story)
+
+
+def test_a_deletion_that_fails_is_tried_less_and_less(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that is away is not asked for each ten of thousands, nor each second for hours."""
+
+    async def story(bench: ElsewhereBench) -> None:
+        async def does(_: Invocation) -> InvocationOutcome:
+            bench.there.is_away = True
+            return OK
+
+        bench.fleet.does = does
+        await bench.function()
+        await bench.queue(VisibilityTimeout="3600")
+        for _ in range(20):
+            await bench.send(*map(str, range(20)))
+        await bench.mapping(BatchSize=400, MaximumBatchingWindowInSeconds=1)
+        await bench.until(lambda: bench.there.is_away, step_s=0.25)
+        await bench.pass_time(100, step_s=0.5)
+        # After 1, 2, 4, 8 and then every 16 seconds.
+        assert 8 <= caplog.text.count("mapping.not_deleted") <= 11
+        # As many as go out at once, before the first has failed.
+        assert bench.there.count("DeleteMessageBatch") <= 8
+        bench.there.is_away = False
+        await bench.until_depth(0, 0, 0, step_s=0.5)
+        assert sum(len(batch) for batch in bench.batches()) == 400
+
+    tell_there(tmp_path, story)

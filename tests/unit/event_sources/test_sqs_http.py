@@ -25,6 +25,14 @@ async def waiting(bench: ElsewhereBench, receives: int = 1) -> None:
     await bench.rest()
 
 
+async def send_many(bench: ElsewhereBench, count: int, queue: str = "q", size_bytes: int = 0) -> None:
+    """Send messages ten by ten, each its number and as much beside as it is to be long."""
+    for start in range(0, count, 10):
+        bodies = [str(number).ljust(size_bytes) for number in range(start, start + 10)]
+        entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+        await bench.there.handlers["SendMessageBatch"](bench.caller_there, {"QueueUrl": queue, "Entries": entries})
+
+
 def test_a_mapping_at_rest_waits_there(tmp_path: Path) -> None:
     """One receive in twenty seconds, no memory reserved for what may come, and the visibility timeout told."""
 
@@ -68,9 +76,7 @@ def test_a_full_answer_is_followed_by_many(tmp_path: Path) -> None:
     async def story(bench: ElsewhereBench) -> None:
         await bench.function()
         await bench.queue()
-        for start in range(0, 1000, 10):
-            entries = [{"Id": str(number), "MessageBody": str(number)} for number in range(start, start + 10)]
-            await bench.there.handlers["SendMessageBatch"](bench.caller_there, {"QueueUrl": "q", "Entries": entries})
+        await send_many(bench, 1000)
         await bench.mapping(BatchSize=1000, MaximumBatchingWindowInSeconds=5)
         await bench.until(lambda: bench.fleet.ran)
         (batch,) = bench.bodies()
@@ -78,6 +84,80 @@ def test_a_full_answer_is_followed_by_many(tmp_path: Path) -> None:
         await bench.until_depth(0, 0, 0)
         assert bench.there.count("DeleteMessageBatch") == 100
         assert 100 <= bench.there.count("ReceiveMessage") <= 115
+
+    tell_there(tmp_path, story)
+
+
+def test_answers_of_unknown_length_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """Each may be as long as any: as many are asked for as there is room for, and what they did not take is free."""
+
+    async def story(bench: ElsewhereBench) -> None:
+        bench.there.tells_lengths = False
+        await bench.function()
+        await bench.queue()
+        await send_many(bench, 500)
+        await bench.mapping(BatchSize=500, MaximumBatchingWindowInSeconds=5)
+        await bench.until_depth(0, 0, 0, step_s=0.25)
+        assert sorted(int(body) for batch in bench.bodies() for body in batch) == list(range(500))
+        await bench.rest()
+        assert bench.source._shared.budget.left_bytes == HELD_MAX_BYTES
+
+    tell_there(tmp_path, story)
+
+
+def test_mappings_with_long_messages_do_not_wait_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever holds a part of what may be held takes no more than there is; all is read in the end."""
+    monkeypatch.setattr("lambent.event_sources.budget.HELD_MAX_BYTES", 8 << 20)
+
+    async def story(bench: ElsewhereBench) -> None:
+        names = ["q-1", "q-2", "q-3"]
+        await bench.function()
+        for name in names:
+            await bench.queue(name, VisibilityTimeout="3600")
+            await send_many(bench, 60, name, 100_000)
+        for name in names:
+            await bench.mapping(name, BatchSize=60, MaximumBatchingWindowInSeconds=1)
+        for name in names:
+            await bench.until_depth(0, 0, 0, queue=name, step_s=0.25)
+        assert sum(len(batch) for batch in bench.batches()) == 180
+        assert set(counts(bench)) == {"1"}
+
+    tell_there(tmp_path, story)
+
+
+def test_an_answer_longer_than_any_takes_no_room(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is not waited for, whatever length it tells."""
+
+    async def story(bench: ElsewhereBench) -> None:
+        await bench.function()
+        await bench.queue()
+        bench.there.says["ReceiveMessage"] = Answer(200, b"{}", length=2 << 30)
+        await bench.mapping()
+        await bench.send("a")
+        await bench.until_depth(0, 0, 0, step_s=0.25)
+        assert "the answer is longer than" in caplog.text
+        assert bench.source._shared.budget.left_bytes == HELD_MAX_BYTES
+
+    tell_there(tmp_path, story)
+
+
+def test_an_answer_for_which_there_is_no_room_in_time_is_left(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its messages are others' by then; the queue is read again."""
+
+    async def story(bench: ElsewhereBench) -> None:
+        await bench.function()
+        await bench.queue(VisibilityTimeout="5")
+        await bench.mapping()
+        await waiting(bench)
+        budget = bench.source._shared.budget
+        budget.hold(HELD_MAX_BYTES)
+        await bench.send("a")
+        await bench.until(lambda: "no room" in caplog.text, step_s=0.25)
+        budget.release(HELD_MAX_BYTES)
+        await bench.until_depth(0, 0, 0, step_s=0.25)
+        assert counts(bench) == ["2"]
 
     tell_there(tmp_path, story)
 
@@ -101,9 +181,12 @@ def test_what_comes_after_the_mapping_stopped_goes_back(tmp_path: Path) -> None:
     tell_there(tmp_path, story)
 
 
-@pytest.mark.parametrize(("change", "count"), [({"BatchSize": 5}, "1"), ({"FunctionName": "g"}, "2")])
+@pytest.mark.parametrize(
+    ("change", "count"),
+    [({"BatchSize": 5}, "1"), ({"FunctionName": "g"}, "2"), ({"MaximumBatchingWindowInSeconds": 60}, "2")],
+)
 def test_what_comes_after_a_change_is_for_the_new_settings(tmp_path: Path, change: dict[str, Any], count: str) -> None:
-    """Of the same function at once; for another function it is received again, since its time was measured for one."""
+    """At once where it was read for as long; for another function or window it is received again, and has its time."""
 
     async def story(bench: ElsewhereBench) -> None:
         await bench.function("f")
@@ -114,7 +197,7 @@ def test_what_comes_after_a_change_is_for_the_new_settings(tmp_path: Path, chang
         await bench.call("UpdateEventSourceMapping", UUID=uuid, **change)
         await bench.until_state(uuid, "Enabled")
         await bench.send("a")
-        await bench.until_depth(0, 0, 0)
+        await bench.until_depth(0, 0, 0, step_s=0.25)
         assert bench.bodies(change.get("FunctionName", "f")) == [["a"]]
         assert counts(bench) == [count]
 
@@ -233,7 +316,7 @@ def test_an_odd_answer_is_survived(tmp_path: Path, answer: Answer) -> None:
     tell_there(tmp_path, story)
 
 
-def test_one_message_that_nobody_understands_stops_nothing(tmp_path: Path) -> None:
+def test_one_message_that_nobody_understands_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Of a FIFO queue what follows it in its group waits with it; others are invoked."""
 
     async def story(bench: ElsewhereBench) -> None:
@@ -249,7 +332,10 @@ def test_one_message_that_nobody_understands_stops_nothing(tmp_path: Path) -> No
             message(2, "a", Body="a-2"),
             message(3, "b", Body="b-1", MessageAttributes={"x": {"DataType": "Binary", "BinaryValue": "?"}}),
             message(4, "c", Body="c-1"),
-            {"Body": "without an id"},
+            {"Body": "without an id", "Attributes": {"MessageGroupId": "f"}},
+            message(7, "f", Body="f-2"),
+            {**message(8, "g", Body="g-1"), "MessageId": "of two\nlines"},
+            {**message(9, "g", Body="g-1"), "MessageId": "long" * 100},
             {**message(6, "e"), "Attributes": {"MessageGroupId": ["e"]}},
             message(5, "d", Body="d-1", MessageAttributes={"x": {"DataType": "String", "StringValue": "y"}}),
         ]
@@ -257,6 +343,8 @@ def test_one_message_that_nobody_understands_stops_nothing(tmp_path: Path) -> No
         await bench.mapping("q.fifo")
         await bench.until(lambda: bench.fleet.ran)
         assert bench.bodies() == [["c-1", "d-1"]]
+        assert "two\nlines" not in caplog.text
+        assert "long" * 100 not in caplog.text
         assert bench.batches()[0][0]["attributes"]["SentTimestamp"] == "1"
 
     tell_there(tmp_path, story)

@@ -4,6 +4,9 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pytest
+from unit.event_sources.elsewhere_bench import Answer, ElsewhereBench, tell_there
 from unit.event_sources.mapping_bench import Bench, Tell
 from unit.event_sources.mapping_scenes import OK, Gate
 
@@ -49,8 +52,8 @@ def test_provisioned_pollers_begin_with_what_they_may(tell: Tell, tmp_path: Path
         await bench.until(lambda: len(gate.waiting) == 30, step_s=1)
         await bench.pass_time(10, step_s=1)
         assert len(gate.waiting) == 30
-        while gate.waiting:
-            gate.let_go(next(iter(gate.waiting)))
+        for body in list(gate.waiting):
+            gate.let_go(body)
             await asyncio.sleep(0)
         await bench.until(lambda: len(gate.waiting) == 10)
         for body in list(gate.waiting):
@@ -315,3 +318,46 @@ def test_a_clock_that_jumps_changes_nothing(tell: Tell, tmp_path: Path) -> None:
         assert bench.bodies() == [["a"], ["b"]]
 
     tell(tmp_path, story)
+
+
+def test_a_message_longer_than_any_payload_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Another server may have such; the function never gets more than an invocation may have."""
+
+    async def story(bench: ElsewhereBench) -> None:
+        messages = [
+            {"MessageId": str(n), "ReceiptHandle": "h", "Body": "x" * size} for n, size in enumerate((6 << 20, 1))
+        ]
+        bench.there.says["ReceiveMessage"] = Answer(200, msgspec.json.encode({"Messages": messages}))
+        await bench.function()
+        await bench.queue()
+        await bench.mapping()
+        await bench.until(lambda: bench.fleet.ran)
+        assert bench.bodies() == [["x"]]
+        assert "message=0" in caplog.text
+
+    tell_there(tmp_path, story)
+
+
+def test_one_failure_is_told_less_and_less(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that is away for hours fills no log; another failure is told at once."""
+
+    async def story(bench: ElsewhereBench) -> None:
+        def told() -> int:
+            return caplog.text.count("mapping.not_read")
+
+        await bench.function()
+        await bench.queue()
+        await bench.mapping()
+        bench.there.is_away = True
+        await bench.until(lambda: bench.there.count("ReceiveMessage"))
+        await bench.pass_time(3600, step_s=4)
+        before = told()
+        assert 6 <= before <= 10
+        bench.there.is_away = False
+        bench.there.says["GetQueueUrl"] = Answer(500, b"")
+        await bench.until(lambda: told() > before, step_s=1)
+        await bench.pass_time(60, step_s=1)
+        bench.there.is_away = True
+        await bench.until(lambda: told() > before + 1, step_s=1)
+
+    tell_there(tmp_path, story)

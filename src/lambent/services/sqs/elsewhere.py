@@ -4,8 +4,10 @@ Queues of another server: the calls that its readers make, in the JSON protocol 
 Documented: SQS API reference, and SQS developer guide, making API requests with the AWS JSON protocol.
 """
 
+import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -26,11 +28,23 @@ WAIT_S = 20
 ANSWER_MAX_BYTES = 32 << 20
 """Ten messages of a mebibyte, of which each character may be escaped: a letter of two bytes becomes six."""
 
+_SHORT_ANSWER_MAX_BYTES = 256 << 10
+"""Of all others, whose bytes nobody counts. Assumed: ten failures with a text each are far from that."""
+
+_ANSWER_S = 30.0
+"""How long an answer may take once the server is to wait for nothing, however it comes. Assumed."""
+
+_POLL_S = 600.0
+"""How long a poll may take until its answer begins, its turn among others included. Assumed: that of some 30,000."""
+
 _SILENCE_S = 10.0
 """How long a server may say nothing beyond what it was asked to wait. Assumed."""
 
 _TEXT_MAX = 1_000
-"""Characters of a server's error that are passed on."""
+"""Characters of a server's error that are passed on, and of a queue's URL."""
+
+_VISIBILITY_MAX_S = 43_200
+"""Documented: SQS API reference, SetQueueAttributes."""
 
 _MISSING = frozenset({"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
@@ -79,9 +93,9 @@ class Receive:
 
     def __init__(self, answer: Incoming) -> None:
         self._answer = answer
-        given = header(answer, "content-length")
-        self.size_bytes = int(given) if given.isascii() and given.isdigit() else ANSWER_MAX_BYTES
-        """How long it is, or may be."""
+        told_bytes = _told_bytes(answer)
+        self.size_bytes = ANSWER_MAX_BYTES if told_bytes is None else min(told_bytes, ANSWER_MAX_BYTES)
+        """How much may be read of it; once it is read, how much was."""
 
     async def read(self) -> list[dict[str, Any]]:
         """
@@ -91,7 +105,8 @@ class Receive:
             Refused: the server said no.
             NeighbourUnavailable: it broke off, or nobody understands what it says.
         """
-        said = await _said("ReceiveMessage", self._answer)
+        async with _in_time("ReceiveMessage", _ANSWER_S):
+            said, self.size_bytes = await _said("ReceiveMessage", self._answer, ANSWER_MAX_BYTES)
         messages = said.get("Messages") or []
         if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
             raise NeighbourUnavailable("sqs: ReceiveMessage: the answer is not a list of messages")
@@ -124,6 +139,8 @@ class QueuesElsewhere:
         try:
             wanted = {"QueueName": name.name, "QueueOwnerAWSAccountId": name.scope.account}
             url = (await self._call("GetQueueUrl", name, wanted)).get("QueueUrl")
+            if not isinstance(url, str) or len(url) > _TEXT_MAX:
+                raise NeighbourUnavailable("sqs: GetQueueUrl: the answer has no QueueUrl")
             asked = {"QueueUrl": url, "AttributeNames": ["VisibilityTimeout"]}
             attributes = (await self._call("GetQueueAttributes", name, asked)).get("Attributes") or {}
         except Refused as error:
@@ -131,9 +148,12 @@ class QueuesElsewhere:
                 return None
             raise
         try:
-            return QueueElsewhere(name, str(url), int(attributes["VisibilityTimeout"]))
+            visibility_s = int(attributes["VisibilityTimeout"])
         except (TypeError, KeyError, ValueError):
-            raise NeighbourUnavailable("sqs: GetQueueAttributes: the answer has no VisibilityTimeout") from None
+            visibility_s = -1
+        if not 0 <= visibility_s <= _VISIBILITY_MAX_S:
+            raise NeighbourUnavailable("sqs: GetQueueAttributes: the answer has no VisibilityTimeout")
+        return QueueElsewhere(name, url, visibility_s)
 
     async def receive(self, queue: QueueElsewhere, most: int, *, wait_s: int, lease_s: int) -> Receive:
         """
@@ -156,7 +176,8 @@ class QueuesElsewhere:
             "MessageSystemAttributeNames": ["All"],
             "MessageAttributeNames": ["All"],
         }
-        return Receive(await self._send("ReceiveMessage", queue.name, wanted, wait_s=wait_s))
+        async with _in_time("ReceiveMessage", _POLL_S if wait_s else _ANSWER_S):
+            return Receive(await self._send("ReceiveMessage", queue.name, wanted, wait_s=wait_s))
 
     async def delete(self, queue: QueueElsewhere, handles: Sequence[str]) -> bool:
         """
@@ -186,12 +207,23 @@ class QueuesElsewhere:
     async def _batch(self, action: str, queue: QueueElsewhere, entries: Sequence[Mapping[str, Any]]) -> bool:
         said = await self._call(action, queue.name, {"QueueUrl": queue.url, "Entries": entries})
         failed = said.get("Failed") or []
-        for failure in failed:
-            _log.warning("queue.entry_failed action=%s queue=%s reason=%s", action, queue_arn(queue.name), failure)
+        if not isinstance(failed, list):
+            raise NeighbourUnavailable(f"sqs: {action}: the answer has no list of failures")
+        if failed:
+            told = str(failed[0])[:_TEXT_MAX]
+            _log.warning(
+                "queue.entries_failed action=%s queue=%s entries=%d first=%s",
+                action,
+                queue_arn(queue.name),
+                len(failed),
+                told,
+            )
         return all(isinstance(failure, dict) and failure.get("SenderFault") is True for failure in failed)
 
     async def _call(self, action: str, name: QueueName, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        return await _said(action, await self._send(action, name, wanted))
+        async with _in_time(action, _ANSWER_S), aclosing(await self._send(action, name, wanted)) as answer:
+            said, _ = await _said(action, answer, _SHORT_ANSWER_MAX_BYTES)
+            return said
 
     async def _send(self, action: str, name: QueueName, wanted: Mapping[str, Any], wait_s: int = 0) -> Incoming:
         neighbour = self._neighbours.of("sqs")
@@ -209,19 +241,31 @@ class QueuesElsewhere:
         return await self._neighbours.send(neighbour, request, name.scope)
 
 
-async def _said(action: str, answer: Incoming) -> dict[str, Any]:
+@asynccontextmanager
+async def _in_time(action: str, limit_s: float) -> AsyncIterator[None]:
+    """Give an answer up that takes too long, though its server is never silent."""
+    try:
+        async with asyncio.timeout(limit_s):
+            yield
+    except TimeoutError:
+        raise NeighbourUnavailable(f"sqs: {action}: the answer took longer than {limit_s:.0f} s") from None
+
+
+async def _said(action: str, answer: Incoming, most_bytes: int) -> tuple[dict[str, Any], int]:
     """
-    Return what an answer says.
+    Return what an answer says, and how long it was.
 
     Raises:
         Refused: an error of the request's.
         NeighbourUnavailable: an error of the server's, or nothing that anybody understands.
     """
     try:
-        body = await answer.read(ANSWER_MAX_BYTES)
+        if (_told_bytes(answer) or 0) > most_bytes:
+            raise AnswerTooLarge
+        body = await answer.read(most_bytes)
         said = msgspec.json.decode(body) if body.strip() else {}
     except AnswerTooLarge:
-        raise NeighbourUnavailable(f"sqs: {action}: the answer is longer than {ANSWER_MAX_BYTES} bytes") from None
+        raise NeighbourUnavailable(f"sqs: {action}: the answer is longer than {most_bytes} bytes") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         said = None
     if answer.status >= 500 or not isinstance(said, dict):
@@ -229,8 +273,19 @@ async def _said(action: str, answer: Incoming) -> dict[str, Any]:
     if answer.status != 200:
         code = str(said.get("__type") or answer.status).rpartition("#")[2]
         text = str(said.get("message") or said.get("Message") or "")
-        raise Refused(action, code[:100], text[:_TEXT_MAX])
-    return said
+        raise Refused(action, _line(code[:100]), _line(text[:_TEXT_MAX]))
+    return said, len(body)
+
+
+def _told_bytes(answer: Incoming) -> int | None:
+    """Return how long an answer says to be; None where it does not."""
+    told = header(answer, "content-length")
+    return int(told) if told.isascii() and told.isdigit() else None
+
+
+def _line(text: str) -> str:
+    """Return a text as one line: what it says stands in the log."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _short(body: bytes) -> str:
