@@ -81,6 +81,10 @@ def test_ur05_what_is_refused(lambda_client, make_function):
     for cors in ({"MaxAge": 86_401}, {"AllowMethods": ["OPTIONS"]}, {"AllowOrigins": ["https://a"] * 101}):
         status, code, _ = refusal(create, FunctionName=name, AuthType="NONE", Cors=cors)
         assert (status, code) == (400, "ValidationException"), cors
+    for member in ("AllowHeaders", "AllowOrigins", "ExposeHeaders"):
+        for item in ("a\rset-cookie: b", "a\0", "a€"):
+            status, code, text = refusal(create, FunctionName=name, AuthType="NONE", Cors={member: [item]})
+            assert (status, code) == (400, "InvalidParameterValueException") and member in text
     not_offered = "AuthType AWS_IAM is not offered by this version of Lambent: it comes with access control"
     assert refusal(create, FunctionName=name, AuthType="AWS_IAM") == (
         400,

@@ -49,6 +49,10 @@ PROBE = b"GET /smuggled HTTP/1.1\r\nHost: {host}\r\n\r\n"
         b"G\xffT / HTTP/1.1\r\nHost: {host}\r\n\r\n",
         b"OPTIONS * HTTP/1.1\r\nHost: {host}\r\n\r\n",
         b"CONNECT other.example:443 HTTP/1.1\r\nHost: {host}\r\n\r\n",
+        b"GET http://other.example/ HTTP/1.1\r\nHost: {host}\r\n\r\n",
+        b"GET http://{host}/ HTTP/1.1\r\nHost: other.example\r\n\r\n",
+        b"GET http://{host}@other.example/ HTTP/1.1\r\nHost: {host}\r\n\r\n",
+        b"GET http://{host}/ HTTP/1.0\r\n\r\n",
         b"\x16\x03\x01\x02\x00",
     ],
 )
@@ -84,6 +88,29 @@ def test_requests_in_a_row_on_one_connection(shared):
         b"GET /3 HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n",
     )
     assert re.findall(rb'"rawPath":"(/\d)"', got) == [b"/1", b"/2", b"/3"]
+
+
+@pytest.mark.parametrize("packets", [1, 2])
+def test_trailers_are_no_headers(shared, packets):
+    """What comes behind a body was not there when whoever stands before the server looked: it says nothing."""
+    url = shared["echo"]
+    head = f"POST / HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\nX-User: guest\r\nConnection: close\r\n"
+    sent = [head.encode() + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"]
+    sent.append(b"0\r\nX-User: admin\r\nX-More: 1\r\nCookie: a=1\r\nHost: other.example\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=30) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for packet in sent if packets == 2 else [b"".join(sent)]:
+            connection.sendall(packet)
+        got = b"".join(iter(lambda: connection.recv(65_536), b""))
+    event = json.loads(got.partition(b"\r\n\r\n")[2])
+    assert (event["body"], event["headers"]["x-user"], event.get("cookies")) == ("hello", "guest", None)
+    assert "x-more" not in event["headers"]
+
+
+def test_a_target_that_names_its_host(shared):
+    """As clients of a proxy write it: where both say the same it is the request that it would be without."""
+    got = raw(shared["echo"], b"GET http://{host}/a?b HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
+    assert got.startswith(b"HTTP/1.1 200 ") and b'"rawPath":"/a","rawQueryString":"b"' in got
 
 
 def test_http_1_0_by_path(shared):

@@ -105,6 +105,38 @@ def test_an_unknown_path_is_an_unknown_operation(server, method, path):
     assert reply.headers["x-amzn-errortype"].partition(":")[0] == "UnknownOperationException"
 
 
+IN_A_QUERY = "X-Amz-Credential=test/20260101/us-east-1/sqs/aws4_request"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"Origin": "http://page.example"},
+        {"Origin": "null"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "target", "body"),
+    [
+        # A Blob has no content type: a browser asks for no leave.
+        ("POST", "/2015-03-31/functions", b"{}"),
+        ("POST", "/2015-03-31/functions/f/invocations", b"{}"),
+        ("GET", "/2015-03-31/functions/", None),
+        ("GET", f"/?Action=CreateQueue&QueueName=of-a-page&Version=2012-11-05&{IN_A_QUERY}", None),
+        ("GET", "/000000000000/of-a-page?Action=DeleteQueue&Version=2012-11-05", None),
+    ],
+)
+def test_no_page_in_a_browser_uses_the_api(server, method, target, body, page):
+    """A page that a function serves, or any other one, has its browser send what is not signed: it starts nothing."""
+    reply = send(server, method, target, body, Authorization=None, **page)
+    assert reply.status == 403 and "AccessDenied" in reply.body.decode() + reply.headers.get("x-amzn-errortype", "")
+    # What a user types says so; a signature in a header a page cannot send without leave.
+    assert send(server, "GET", "/2015-03-31/functions/", Authorization=None, Sec_Fetch_Site="none").status == 200
+    assert send(server, "GET", "/2015-03-31/functions/", **page).status == 200
+
+
 @pytest.mark.parametrize("target", ["Logs_20140328.NoSuchOperation", "Logs_20140328", "Logs_20140328.", "nonsense"])
 def test_an_unknown_target_is_an_unknown_operation(server, target):
     """The JSON protocol names its operation in a header; one that is not in the model is answered as unknown."""

@@ -9,7 +9,11 @@ HttpHeaders = list[tuple[bytes, bytes]]
 
 
 class Cors(msgspec.Struct, frozen=True):
-    """Who else may read what a function URL answers. Documented: Lambda API reference, Cors."""
+    """
+    Who else may read what a function URL answers. Texts are what a header can hold, in ASCII.
+
+    Documented: Lambda API reference, Cors.
+    """
 
     allow_credentials: bool | None = None
     allow_headers: tuple[str, ...] = ()
@@ -52,7 +56,7 @@ class Cors(msgspec.Struct, frozen=True):
         if "*" in self.allow_origins:
             allowed = b"*"
         elif origin in self.allow_origins:
-            allowed = origin.encode("latin-1")
+            allowed = origin.encode()
         else:
             return []
         headers = [(b"access-control-allow-origin", allowed)]
@@ -67,4 +71,4 @@ def is_preflight(method: str, headers: Mapping[str, str]) -> bool:
 
 
 def _joined(values: tuple[str, ...]) -> bytes:
-    return ",".join(values).encode("latin-1", "replace")
+    return ",".join(values).encode()

@@ -13,6 +13,9 @@ What may wait for the reader before the runtime's connection is read no more; wh
 As much as a transport keeps of what it could not send.
 """
 
+_SMALL_PIECE_BYTES = 4096
+"""Below it a copy costs less than an object for each would."""
+
 
 class StreamedResponse:
     """
@@ -24,8 +27,9 @@ class StreamedResponse:
     def __init__(self, inflow: Inflow) -> None:
         self.end: StreamEnd | None = None
         self._inflow = inflow
-        self._buffered = bytearray()
-        """All of it in one: a runtime may send pieces that are smaller than an object for each would be."""
+        self._pieces: list[bytes | bytearray] = []
+        """What waits for the reader: large pieces as they came, small ones in a row in one."""
+        self._buffered_bytes = 0
         self._is_paused = False
         self._is_closed = False
         self._waiting: asyncio.Future[None] | None = None
@@ -38,8 +42,14 @@ class StreamedResponse:
         assert self.end is None, "a piece after the end"
         if self._is_closed or not piece:
             return
-        self._buffered += piece
-        if len(self._buffered) > BUFFERED_MAX_BYTES and not self._is_paused:
+        self._buffered_bytes += len(piece)
+        if len(piece) >= _SMALL_PIECE_BYTES or not self._pieces:
+            self._pieces.append(piece)
+        elif isinstance(last := self._pieces[-1], bytearray):
+            last += piece
+        else:
+            self._pieces.append(bytearray(piece))
+        if self._buffered_bytes > BUFFERED_MAX_BYTES and not self._is_paused:
             self._is_paused = True
             self._inflow.pause()
         self._wake()
@@ -65,7 +75,7 @@ class StreamedResponse:
 
     def close(self) -> None:
         self._is_closed = True
-        self._buffered = bytearray()
+        self._take()
         self._resume()
         self._wake()
 
@@ -73,7 +83,7 @@ class StreamedResponse:
         return self
 
     async def __anext__(self) -> bytes:
-        while not self._buffered:
+        while not self._pieces:
             if self.end is not None or self._is_closed:
                 raise StopAsyncIteration
             assert self._waiting is None, "a second reader"
@@ -82,10 +92,13 @@ class StreamedResponse:
                 await self._waiting
             finally:
                 self._waiting = None
-        # All at once: many small pieces then cost as little as a large one.
-        taken = bytes(self._buffered)
-        self._buffered = bytearray()
+        # All at once: many small pieces then cost as little as a large one, which is handed on as it came.
+        taken = self._take()
         self._resume()
+        return taken[0] if len(taken) == 1 and isinstance(taken[0], bytes) else b"".join(taken)
+
+    def _take(self) -> list[bytes | bytearray]:
+        taken, self._pieces, self._buffered_bytes = self._pieces, [], 0
         return taken
 
     def _resume(self) -> None:

@@ -145,7 +145,26 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_bytes = 0
         if not self.parser.should_upgrade():
+            if not self.url.startswith((b"/", b"*")):
+                self._check_target()
             super().on_headers_complete()
+            # What comes from here on are trailers, which the parser hands over like headers. Source: RFC 9110, section
+            # 6.5.1: they are not headers. Whoever stands before us let them pass as such.
+            self.headers = []
+
+    def _check_target(self) -> None:
+        """
+        Refuse a target that names its host, as clients of a proxy write it, if the Host header names another.
+
+        Source: RFC 9112, section 3.2.2: the target's counts, and the two are the same. Whoever stands before us may
+        have looked at either.
+
+        Raises:
+            HttpParserInvalidURLError: they are not.
+        """
+        authority = self.url.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0]
+        if [value.lower() for name, value in self.headers if name == b"host"] != [authority.lower()]:
+            raise httptools.HttpParserInvalidURLError("the target's host is not the Host header's")
 
     def on_message_complete(self) -> None:
         if not self.parser.should_upgrade():

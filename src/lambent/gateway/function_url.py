@@ -88,20 +88,7 @@ class FunctionUrls:
 
     async def answer(self, request: WireRequest, read_body: ReadBody, request_id: str) -> WireResponse:
         """Answer a request for which `is_for_url` holds. Raises ClientGone alone."""
-        try:
-            response = await self._answer(request, read_body, request_id)
-        except BodyTooLarge:
-            response = _refusal(413, "Request Entity Too Large")
-        except DependencyError as error:
-            _log.error("request.dependency_failed request_id=%s reason=%s", request_id, error)
-            response = WireResponse(500, [_JSON], _FAILED)
-        except ApiError as error:
-            response = _refused(error)
-        except ClientGone:
-            raise
-        except Exception:
-            _log.exception("request.failed request_id=%s", request_id)
-            response = WireResponse(500, [_JSON], _FAILED)
+        response = await _answered(self._answer(request, read_body, request_id), request_id)
         response.headers.append((b"x-amzn-requestid", request_id.encode()))
         if request.path.startswith(URL_PREFIX) and parse_url_host(request.headers.get("host", "")) is None:
             response.headers.append(_SANDBOX)
@@ -128,7 +115,7 @@ class FunctionUrls:
         cors, origin = route.url.cors, request.headers.get("origin")
         if cors is not None and origin is not None and is_preflight(request.method, request.headers):
             return await _without(read_body, WireResponse(200, cors.preflight(origin)))
-        response = await self._run(route, request, path, read_body, request_id)
+        response = await _answered(self._run(route, request, path, read_body, request_id), request_id)
         if cors is not None and origin is not None:
             response.headers.extend(cors.beside_answer(origin))
         return response
@@ -185,6 +172,24 @@ class FunctionUrls:
 def is_for_url(request: WireRequest) -> bool:
     """Say whether a request is for a function URL: by its Host, which every path is below, or by its path."""
     return parse_url_host(request.headers.get("host", "")) is not None or request.path.startswith(URL_PREFIX)
+
+
+async def _answered(answering: Awaitable[WireResponse], request_id: str) -> WireResponse:
+    """Return the response, that of a failure included. Raises ClientGone alone."""
+    try:
+        return await answering
+    except BodyTooLarge:
+        return _refusal(413, "Request Entity Too Large")
+    except DependencyError as error:
+        _log.error("request.dependency_failed request_id=%s reason=%s", request_id, error)
+        return WireResponse(500, [_JSON], _FAILED)
+    except ApiError as error:
+        return _refused(error)
+    except ClientGone:
+        raise
+    except Exception:
+        _log.exception("request.failed request_id=%s", request_id)
+        return WireResponse(500, [_JSON], _FAILED)
 
 
 async def _response_of(outcome: InvocationOutcome, request_id: str) -> WireResponse:

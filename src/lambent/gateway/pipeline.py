@@ -16,6 +16,7 @@ from lambent.access.authorize import authorize
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.trace import with_lineage_of
 from lambent.errors.families import (
+    AccessDeniedException,
     ApiError,
     DependencyError,
     InternalServerError,
@@ -95,6 +96,10 @@ class Pipeline:
             error = NotImplementedException(f"{label} is not offered by this version of Lambent: {reason}")
             return error_response_without_model(request, name or "", error, request_id)
         protocol = self._protocols.of(service.name, request)
+        if "authorization" not in headers and _is_sent_by_a_page(headers):
+            await _discard(read_body)
+            denied = AccessDeniedException("No page in a browser may use this API: sign the request in a header")
+            return protocol.serialize_error(denied, request_id, request)
         try:
             return await self._operate(request, read_body, request_id, endpoint, service, protocol, credential)
         except ApiError as error:
@@ -176,6 +181,17 @@ class Pipeline:
             inside=request.inside,
             wait_gone=request.wait_gone,
         )
+
+
+def _is_sent_by_a_page(headers: Mapping[str, str]) -> bool:
+    """
+    Say whether a browser sends a request for a page that is not of this origin, or may not be.
+
+    Nobody is authenticated, and of what needs no leave, which a signature in a header does, a browser sends whatever a
+    page wants: one of a function URL, or of any place in the web. Source: Fetch standard, Origin header; W3C, Fetch
+    Metadata, Sec-Fetch-Site, for requests without an Origin.
+    """
+    return "origin" in headers or headers.get("sec-fetch-site") in {"cross-site", "same-site"}
 
 
 async def _discard(read_body: ReadBody) -> None:

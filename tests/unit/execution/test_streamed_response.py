@@ -58,6 +58,20 @@ def test_a_reader_that_waits_gets_each_piece_at_once() -> None:
     run(story)
 
 
+def test_a_large_piece_is_handed_on_as_it_came() -> None:
+    """Without a copy; what waits beside it, small and large, comes in order."""
+
+    async def story(response: StreamedResponse, connection: Connection) -> None:
+        large = b"x" * 10_000
+        response.write(large)
+        assert await anext(response) is large
+        for piece in (b"a", b"b", large, b"c", b"d", large):
+            response.write(piece)
+        assert await anext(response) == b"ab" + large + b"cd" + large
+
+    run(story)
+
+
 def test_what_waits_is_joined_and_bounded() -> None:
     """Beyond the mark the connection is paused once; taking it resumes. The end can be read before the rest is."""
 

@@ -9,6 +9,7 @@ import pytest
 from lambent.clock import SystemClock
 from lambent.dispatch.function_urls import UrlRoute
 from lambent.domain.caller import Scope
+from lambent.domain.cors import Cors
 from lambent.domain.function import LATEST, Code, Configuration, FunctionName, FunctionVersion, State
 from lambent.domain.function_url import FunctionUrl, UrlDomain
 from lambent.domain.http_answer import PRELUDE_MAX_BYTES, PRELUDE_TYPE
@@ -17,7 +18,7 @@ from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import ServiceException, SnapStartException, TooManyRequestsException
 from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.function_url import FunctionUrls
-from lambent.protocol.wire import ClientGone, WireRequest, WireResponse
+from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
 
 URL_ID = "abcdefghijklmnopqrstuvwxyz012345"
 HOST = f"{URL_ID}.lambda-url.us-east-1.localhost"
@@ -56,11 +57,13 @@ class Stage:
         self.result = result
         self.state = state
         self.ran: list[dict[str, Any]] = []
+        self.cors: Cors | None = None
 
     async def find(self, url_id: str) -> UrlRoute | None:
         assert url_id == URL_ID
         scope = Scope("000000000000", "us-east-1")
-        return UrlRoute(FunctionUrl(scope, FunctionName("f"), "", url_id, 0, 0, "RESPONSE_STREAM"), is_open=True)
+        url = FunctionUrl(scope, FunctionName("f"), "", url_id, 0, 0, "RESPONSE_STREAM", self.cors)
+        return UrlRoute(url, is_open=True)
 
     async def resolve(self, scope: Scope, name: FunctionName, qualifier: str | None) -> FunctionVersion:
         return FunctionVersion(
@@ -190,6 +193,25 @@ def test_what_keeps_a_function_from_running(failure: Exception, status: int, bod
     assert (response.status, response.body) == (status, body)
     assert (b"x-amzn-requestid", b"request-1") in response.headers
     assert ((b"retry-after", b"1") in response.headers) is (status == 429)
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (TooManyRequestsException("Rate Exceeded."), 429),
+        (BodyTooLarge(), 413),
+        (ServiceException("no room"), 500),
+        (ValueError("a defect"), 500),
+    ],
+)
+def test_a_page_that_may_read_answers_reads_refusals(failure: Exception, status: int) -> None:
+    """Else a browser tells its page of an origin that is not allowed, and not to come again later."""
+    stage = Stage(failure)
+    stage.cors = Cors(allow_origins=("*",))
+    headers = {"host": HOST, "origin": "https://a.example"}
+    response = stage.ask(headers=headers)
+    assert response.status == status
+    assert response.headers.count((b"access-control-allow-origin", b"*")) == 1
 
 
 def test_a_function_that_is_not_ready() -> None:

@@ -159,6 +159,11 @@ def _check_auth_type(request: Mapping[str, Any]) -> None:
 def _cors(given: Mapping[str, Any] | None) -> Cors | None:
     if not given:
         return None
+    for member in ("AllowHeaders", "AllowMethods", "AllowOrigins", "ExposeHeaders"):
+        if not all(item.isascii() and item.isprintable() for item in given.get(member, ())):
+            # Assumed: the text. The model lets through what no header can hold, and no answer would leave with it
+            # (test_function_url_configs).
+            raise InvalidParameterValueException(f"{member} must be characters that a header can hold")
     return Cors(
         allow_credentials=given.get("AllowCredentials"),
         allow_headers=tuple(given.get("AllowHeaders", ())),
