@@ -557,6 +557,9 @@ def accepts(port):
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
     except ConnectionRefusedError:
         return False
+    except ConnectionResetError:
+        # It lay in the backlog of a listener that was just closed: the next one will be refused.
+        return True
     return True
 
 
