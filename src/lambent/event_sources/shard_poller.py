@@ -401,7 +401,7 @@ class ShardPoller:
                     if item is not None:
                         encoded = _encode(reader.record(mapping, shard_id, record, role_arn))
                         self._shared.held.add(len(encoded) - len(item.encoded))
-                        self._progress.take_again(item, record, encoded)
+                        self._progress.take_again(item, encoded)
                 if page.records and order_of(page.records[-1].sequence) >= last:
                     break
                 empty = 0 if page.records else empty + 1

@@ -15,7 +15,9 @@ class Item:
     __slots__ = ("encoded", "entered_at", "is_done", "lane", "order", "record")
 
     def __init__(self, record: StreamRecord, order: int, lane: int, encoded: bytes, entered_at: float) -> None:
-        self.record = record
+        # Filtered out, it may stay behind a lane that is blocked: what the function gets is in `encoded`, and counted.
+        self.record = msgspec.structs.replace(record, content={})
+        """Without its content."""
         self.order = order
         self.lane = lane
         self.encoded = encoded
@@ -91,12 +93,12 @@ class ShardProgress:
         """Keep nothing of some records but their places: they are read again before they are tried again."""
         for item in items:
             self.held_bytes -= len(item.encoded)
-            item.encoded, item.record = b"", msgspec.structs.replace(item.record, content={})
+            item.encoded = b""
 
-    def take_again(self, item: Item, record: StreamRecord, encoded: bytes) -> None:
+    def take_again(self, item: Item, encoded: bytes) -> None:
         """Take one of these that was read again."""
         self.held_bytes += len(encoded) - len(item.encoded)
-        item.encoded, item.record = encoded, record
+        item.encoded = encoded
 
     def forget(self, items: Iterable[Item]) -> None:
         """Forget records at the end of all that was read, as if they had not been."""
