@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import msgspec
 
 from lambent.domain.stream_mapping import AT_TIME
-from lambent.domain.stream_position import ShardPosition, Window, order_of
+from lambent.domain.stream_position import ShardPosition, Window
+from lambent.event_sources.fetching import LIMIT_FIRST, PAGE_MAX_BYTES, fetch_again
 from lambent.event_sources.shard_progress import Item, ShardProgress
 from lambent.event_sources.stream_batch import BatchWork, Done, Frame, InWindow, Plain
 from lambent.event_sources.stream_reader import (
@@ -42,10 +43,10 @@ _AT_REST_S = 1.0
 _AWAY_MIN_S, _AWAY_MAX_S = 0.5, 10.0
 """Between attempts at a stream that cannot be read, doubled from one to the next. Assumed."""
 
-_LIMIT_FIRST, _LIMIT_USUAL, _LIMIT_MAX = 16, 1000, 10_000
+_LIMIT_USUAL, _LIMIT_MAX = 1000, 10_000
 """
-Records of one read: few at first, since nobody knows how long they are, then so many, or a batch of each lane. The last
-is what a shard gives. Documented: Kinesis API reference, GetRecords.
+Records of one read, once it is known how long they are: so many, or a batch of each lane. The last is what a shard
+gives. Documented: Kinesis API reference, GetRecords.
 """
 
 _AHEAD_MAX_BYTES = 6 << 20
@@ -54,14 +55,14 @@ _AHEAD_MAX_BYTES = 6 << 20
 _LONG_S = 3600.0
 """For what is told: nobody waits until it is over."""
 
-_EMPTY_MAX = 50
-"""Pages without records, one after another, where some have to be. Assumed: a server may give a few."""
+_REFUSED_MAX = 3
+"""Iterators refused at once, one after another, until the position counts as trimmed. Assumed."""
 
 _BEHIND_MAX = 20_000
 """Records of other lanes that are dealt with while one lane is not. Assumed."""
 
-_PAGE_MIN_BYTES, _PAGE_MAX_BYTES = 64 << 10, 10 << 20
-"""What a page is expected to take, at least and at most. Documented: Kinesis API reference, GetRecords: 10 MB."""
+_PAGE_MIN_BYTES = 64 << 10
+"""What a page is expected to take at least."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -106,10 +107,12 @@ class ShardPoller:
         self._letting_go = 0
         """How often what was read ahead was let go: a page that was asked for before is not what follows now."""
         self._drops_older = False
+        self._refused = 0
+        """How often in a row an iterator was too old as soon as it was given."""
         self._pace_s = _READ_AGAIN_S
         self._reads: deque[float] = deque(maxlen=_READS_A_SECOND)
         """When the last reads began."""
-        self._limit = _LIMIT_FIRST
+        self._limit = LIMIT_FIRST
         self._record_bytes = 1024
         self._read_through = 0.0
         """Until when, by the wall clock, the shard was seen to have nothing more."""
@@ -135,7 +138,8 @@ class ShardPoller:
                     if self._is_at_end:
                         break
                 except PositionExpired:
-                    await self._expired()
+                    # What followed has been trimmed, or the stream is another one.
+                    await self._begin_anew()
                 except ShardGone:
                     _log.error("mapping.shard_gone uuid=%s shard=%s", self._reading.mapping.uuid, self.shard_id)
                     self._is_at_end = True
@@ -164,10 +168,10 @@ class ShardPoller:
         """Read once there is room and it is time, and hand over what there was."""
         reading, clock = self._reading, self._shared.clock
         await self._wait_room()
-        if self._iterator is None:
+        if is_fresh := self._iterator is None:
             self._iterator = await reading.reader.iterator(reading.mapping, self.shard_id, self._where())
         letting_go = self._letting_go
-        expected = min(max(self._limit * self._record_bytes, _PAGE_MIN_BYTES), _PAGE_MAX_BYTES)
+        expected = min(max(self._limit * self._record_bytes, _PAGE_MIN_BYTES), PAGE_MAX_BYTES)
         await self._shared.held.take(expected)
         began, began_wall = clock.monotonic(), clock.now()
         self._reads.append(began)
@@ -175,7 +179,14 @@ class ShardPoller:
         try:
             if reading.is_stopped:
                 raise Stopped
-            page = await reading.reader.read(reading.mapping, self._iterator, self._limit)
+            try:
+                page = await reading.reader.read(reading.mapping, self._iterator, self._limit)
+            except PositionExpired:
+                self._iterator = None
+                if is_fresh and letting_go == self._letting_go:
+                    self._refused_anew()
+                return
+            self._refused = 0
             role_arn = await reading.role_arn() if page.records else ""
             if letting_go != self._letting_go:
                 return
@@ -216,7 +227,7 @@ class ShardPoller:
 
     async def _wait_room(self) -> None:
         """Return when so little waits that more is to be read."""
-        most = max(self._reading.mapping.batch_size * self._reading.settings.lanes, _LIMIT_FIRST)
+        most = max(self._reading.mapping.batch_size * self._reading.settings.lanes, LIMIT_FIRST)
         while (
             self._is_blocked
             or self._progress.waiting >= most
@@ -254,7 +265,7 @@ class ShardPoller:
                 lane.more.set()
         reading.counts.polled += len(records)
         average = taken_bytes // len(records)
-        self._record_bytes = min(max(2 * average, self._record_bytes // 4, 256), _PAGE_MAX_BYTES)
+        self._record_bytes = min(max(2 * average, self._record_bytes // 4, 256), PAGE_MAX_BYTES)
         if len(records) >= self._limit:
             wanted = max(reading.mapping.batch_size * reading.settings.lanes, _LIMIT_USUAL)
             self._limit = min(4 * self._limit, wanted, _LIMIT_MAX)
@@ -268,12 +279,22 @@ class ShardPoller:
         self._reading.counts.filtered_out += 1
         return False
 
-    async def _expired(self) -> None:
-        """Go on where an iterator was too old, or where the stream begins now."""
-        if self._iterator is not None:
-            self._iterator = None
-            return
-        # Not even an iterator is to be had: what followed has been trimmed, or the stream is another one.
+    def _refused_anew(self) -> None:
+        """
+        Do what follows where an iterator that has only just been given is too old.
+
+        Raises:
+            StreamUnavailable: it may be otherwise the next time.
+            PositionExpired: it was so too often. Assumed: some servers tell only whoever reads that something is trimmed.
+        """
+        self._refused += 1
+        if self._refused >= _REFUSED_MAX and self._progress.last_read:
+            self._refused = 0
+            raise PositionExpired
+        raise StreamUnavailable("The stream takes none of the iterators that it gives")
+
+    async def _begin_anew(self) -> None:
+        """Go on where the stream begins now."""
         _log.error("mapping.position_expired uuid=%s shard=%s", self._reading.mapping.uuid, self.shard_id)
         await self._settled()
         self._position = ShardPosition(self.shard_id)
@@ -365,9 +386,10 @@ class ShardPoller:
 
     async def fetch(self, items: Sequence[Item]) -> int:
         """Read records again that were let go; return how many from the front the stream has no more."""
+        start = Position(Start.AT, items[0].record.sequence)
         while True:
             try:
-                return await self._find(items)
+                return await fetch_again(self._reading, self._progress, self.shard_id, items, start, self._record_bytes)
             except ShardGone:
                 return len(items)
             except StreamNotFound:
@@ -375,45 +397,13 @@ class ShardPoller:
                 self._moved.set()
                 raise Stopped from None
             except PositionExpired:
-                pass
+                # Some servers tell that something is trimmed when they give an iterator, others when it is read.
+                if start.start is Start.AT:
+                    start = Position(Start.OLDEST)
+                    continue
             except StreamUnavailable as error:
                 await self._reading.note_trouble(self.shard_id, str(error))
             await self._reading.pause(_AWAY_MIN_S)
-
-    async def _find(self, items: Sequence[Item]) -> int:
-        reading, last = self._reading, items[-1].order
-        wanted = {item.order: item for item in items if not item.encoded}
-        reader, mapping, shard_id = reading.reader, reading.mapping, self.shard_id
-        try:
-            iterator = await reader.iterator(mapping, shard_id, Position(Start.AT, items[0].record.sequence))
-        except PositionExpired:
-            iterator = await reader.iterator(mapping, shard_id, Position(Start.OLDEST))
-        role_arn = await reading.role_arn()
-        expected = min(len(wanted) * self._record_bytes, _PAGE_MAX_BYTES)
-        empty = 0
-        at: str | None = iterator
-        await self._shared.held.take(expected)
-        try:
-            while at is not None and empty < _EMPTY_MAX:
-                page = await reader.read(mapping, at, max(len(wanted), _LIMIT_FIRST))
-                for record in page.records:
-                    item = wanted.get(order_of(record.sequence))
-                    if item is not None:
-                        encoded = _encode(reader.record(mapping, shard_id, record, role_arn))
-                        self._shared.held.add(len(encoded) - len(item.encoded))
-                        self._progress.take_again(item, encoded)
-                if page.records and order_of(page.records[-1].sequence) >= last:
-                    break
-                empty = 0 if page.records else empty + 1
-                at = page.next_iterator
-        except ValueError as error:
-            raise StreamUnavailable(f"The stream is not understood: {error}") from error
-        finally:
-            self._shared.held.add(-expected)
-        if empty == _EMPTY_MAX:
-            raise StreamUnavailable("The stream does not give the records again that it gave before")
-        await reading.note_trouble(shard_id, None)
-        return next((number for number, item in enumerate(items) if item.encoded), len(items))
 
     async def _drained(self) -> None:
         """Return when all that was read is dealt with, and the last window has ended."""

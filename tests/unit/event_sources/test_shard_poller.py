@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 
 from unit.dispatch.async_bench import SCOPE
-from unit.event_sources.stream_bench import OK, StreamBench, tell_of_streams
+from unit.event_sources.stream_bench import ARN, OK, StreamBench, tell_of_streams
 
+from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.domain.invocation import Invocation, InvocationOutcome
+from lambent.event_sources.stream_reader import Page, PositionExpired
 
 
 def test_records_reach_the_function_in_order(tmp_path: Path) -> None:
@@ -214,5 +216,58 @@ def test_a_position_that_was_trimmed(tmp_path: Path) -> None:
         del records[:3]
         await bench.update(uuid, Enabled=True)
         await bench.until_seen(1, 2, 4)
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_a_server_that_tells_whoever_reads_that_something_was_trimmed(tmp_path: Path) -> None:
+    """It is not asked in a circle, and what is left runs; also behind a batch that is let go while a page is read."""
+
+    async def story(bench: StreamBench) -> None:
+        await bench.stream_mapping()
+        bench.reader.put(1, 2)
+        await bench.until_seen(1, 2)
+        bench.reader.trims = bench.reader.expires = True
+        del bench.reader.streams[ARN]["a"].records[:]
+        bench.reader.put(3, 4)
+        await bench.until_seen(1, 2, 3, 4, step_s=0.1)
+        assert bench.reader.refused <= 5
+        bench.fail_on(5)
+        bench.reader.put(5, 6)
+        await bench.pass_time(10, step_s=0.1)
+        del bench.reader.streams[ARN]["a"].records[:-1]
+        bench.reader.refused = 0
+        await bench.until(lambda: bench.bodies()[-1] == [6], step_s=0.1)
+        assert bench.reader.refused <= 5
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_an_iterator_that_expires_while_its_batch_is_let_go(tmp_path: Path) -> None:
+    """The page that was asked for is nobody's any more, and says nothing of the position."""
+
+    async def story(bench: StreamBench) -> None:
+        bench.reader.put(*range(10))
+        await bench.stream_mapping(BatchSize=10)
+        await bench.until_seen(*range(10))
+        asked, answers = asyncio.Event(), asyncio.Event()
+        read = bench.reader.read
+
+        async def reads(mapping: EventSourceMapping, iterator: str, limit: int) -> Page:
+            page = await read(mapping, iterator, limit)
+            if not page.records and len(bench.batches()) >= 2 and not asked.is_set():
+                asked.set()
+                await answers.wait()
+                raise PositionExpired
+            return page
+
+        bench.reader.read = reads  # type: ignore[method-assign]
+        bench.fail_on("bad")
+        bench.reader.put("bad")
+        await bench.until(lambda: asked.is_set() and len(bench.batches()) >= 6, step_s=0.1)
+        answers.set()
+        bench.fleet.does = None
+        await bench.pass_time(10, step_s=0.1)
+        assert bench.seen().count(0) == 1
 
     tell_of_streams(tmp_path, story)
