@@ -285,7 +285,7 @@ class ShardPoller:
 
         Raises:
             StreamUnavailable: it may be otherwise the next time.
-            PositionExpired: it was so too often. Assumed: some servers tell only whoever reads that something is trimmed.
+            PositionExpired: it was so too often. Assumed: some servers tell of what is trimmed only whoever reads.
         """
         self._refused += 1
         if self._refused >= _REFUSED_MAX and self._progress.last_read:
