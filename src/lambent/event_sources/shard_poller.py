@@ -199,7 +199,8 @@ class ShardPoller:
             self._pace_s = _READ_AGAIN_S
         else:
             self._pace_s = min(2 * self._pace_s, _AT_REST_S)
-            self._read_through = began_wall
+            if not page.is_behind:
+                self._read_through = began_wall
             # What filters dropped moves the position as well; nobody waits for that to be on disk.
             await self._save()
         self._begin_lanes()
@@ -304,7 +305,8 @@ class ShardPoller:
     # Lanes --------------------------------------------------------------------------------------------------------
 
     def _begin_lanes(self) -> None:
-        for lane in self._lanes:
+        # A window has one lane. One that former settings left behind ends before there are others.
+        for lane in self._lanes if self._window is None else self._lanes[:1]:
             if not lane.is_at_work and (lane.items or self._is_window_over()):
                 lane.is_at_work = True
                 self._at_work += 1
@@ -435,6 +437,10 @@ class ShardPoller:
     async def _serve_window(self, lane: _Lane) -> bool:
         """Deal with a batch of a window, or end one; False where there is nothing to do."""
         window = self._window
+        if window is not None and not self._reading.settings.tumbling_s:
+            await self._end_window(window)
+            self._begin_lanes()
+            return True
         if lane.items:
             arrived_at = lane.items[0].record.arrived_at
             if window is None:

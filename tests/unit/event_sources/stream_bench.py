@@ -53,6 +53,8 @@ class ScriptedReader:
         """Whether it tells only whoever reads, not who asks for an iterator, that what follows has been trimmed."""
         self.refused = 0
         """How often it told so."""
+        self.is_busy = False
+        """Whether others read so much that it gives nothing now."""
         self.reads: list[tuple[str, int]] = []
         """Shard and limit of each read."""
 
@@ -121,6 +123,8 @@ class ScriptedReader:
             self.refused += 1
             raise PositionExpired
         self.reads.append((shard_id, limit))
+        if self.is_busy:
+            return Page((), iterator, is_behind=True)
         shard, first = shards[shard_id], int(place)
         records = shard.records[first : first + limit]
         after = first + len(records)

@@ -331,6 +331,57 @@ def test_a_tumbling_window_keeps_a_state(tmp_path: Path) -> None:
     tell_of_streams(tmp_path, story)
 
 
+def test_a_window_does_not_end_while_there_may_be_more_of_it(tmp_path: Path) -> None:
+    """A read that finds nothing because others read as well tells nothing of what is there."""
+
+    async def story(bench: StreamBench) -> None:
+        async def does(invocation: Invocation) -> InvocationOutcome:
+            event = json.loads(invocation.payload)
+            return answer({"state": {"n": event["state"].get("n", 0) + len(event["Records"])}})
+
+        bench.fleet.does = does
+        await bench.stream_mapping(TumblingWindowInSeconds=10)
+        bench.reader.put(1, 2)
+        await bench.pass_time(5, step_s=0.1)
+        bench.reader.is_busy = True
+        bench.reader.put(3)
+        await bench.pass_time(10, step_s=0.1)
+        bench.reader.is_busy = False
+        await bench.pass_time(3, step_s=0.1)
+        events = [json.loads(call.payload) for _, call in bench.fleet.ran]
+        assert [event["state"] for event in events if event["isFinalInvokeForWindow"]] == [{"n": 3}]
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_windows_that_are_switched_off_for_lanes(tmp_path: Path) -> None:
+    """The last one ends, once, before anything else: its state is nobody's beside it."""
+
+    async def story(bench: StreamBench) -> None:
+        async def does(invocation: Invocation) -> InvocationOutcome:
+            event = json.loads(invocation.payload)
+            await bench.clock.sleep(0.5)
+            n = event.get("state", {}).get("n", 0)
+            return answer({"state": {"n": n + len(event["Records"])}})
+
+        bench.fleet.does = does
+        uuid = await bench.stream_mapping(TumblingWindowInSeconds=900)
+        bench.reader.put("k0-0", "k1-0")
+        await bench.pass_time(5, step_s=0.1)
+        await bench.update(uuid, Enabled=False)
+        bench.reader.put("k0-1", "k1-1", "k2-1", "k3-1")
+        await bench.update(uuid, Enabled=True, TumblingWindowInSeconds=0, ParallelizationFactor=4, BatchSize=1)
+        await bench.until(lambda: len(bench.seen()) == 6, step_s=0.1)
+        await bench.pass_time(5, step_s=0.1)
+        events = [json.loads(call.payload) for _, call in bench.fleet.ran]
+        kinds = [event.get("isFinalInvokeForWindow") for event in events]
+        first = kinds.index(True)
+        assert kinds[first + 1 :] == [None] * 4
+        assert events[first]["state"] == {"n": 2}
+
+    tell_of_streams(tmp_path, story)
+
+
 def test_an_answer_without_a_state_fails_the_batch(tmp_path: Path) -> None:
     """ST-02-tumbling-window."""
 
