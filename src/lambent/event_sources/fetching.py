@@ -6,7 +6,7 @@ import msgspec
 
 from lambent.domain.stream_position import order_of
 from lambent.event_sources.shard_progress import Item, ShardProgress
-from lambent.event_sources.stream_reader import Position, StreamUnavailable
+from lambent.event_sources.stream_reader import Position, PositionExpired, ShardGone, Start, StreamUnavailable
 from lambent.event_sources.stream_shared import Reading
 
 LIMIT_FIRST = 16
@@ -15,6 +15,9 @@ LIMIT_FIRST = 16
 PAGE_MAX_BYTES = 10 << 20
 """What a page is expected to take at most. Documented: Kinesis API reference, GetRecords: 10 MB."""
 
+AWAY_MIN_S = 0.5
+"""Between attempts at a stream that cannot be read, at first. Assumed."""
+
 _EMPTY_MAX = 50
 """Pages without records, one after another, where some have to be. Assumed: a server may give a few."""
 
@@ -22,6 +25,37 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def fetch_again(
+    reading: Reading, progress: ShardProgress, shard_id: str, items: Sequence[Item], record_bytes: int
+) -> int:
+    """
+    Read records again of which only the places are kept, however long that takes.
+
+    Return how many from the front the stream has no more.
+
+    Args:
+        record_bytes: how long each is expected to be.
+
+    Raises:
+        Stopped: the poller was told to stop.
+        StreamNotFound: there is no such stream any more.
+    """
+    start = Position(Start.AT, items[0].record.sequence)
+    while True:
+        try:
+            return await _find(reading, progress, shard_id, items, start, record_bytes)
+        except ShardGone:
+            return len(items)
+        except PositionExpired:
+            # Some servers tell that something is trimmed when they give an iterator, others when it is read.
+            if start.start is Start.AT:
+                start = Position(Start.OLDEST)
+                continue
+        except StreamUnavailable as error:
+            await reading.note_trouble(shard_id, str(error))
+        await reading.pause(AWAY_MIN_S)
+
+
+async def _find(
     reading: Reading,
     progress: ShardProgress,
     shard_id: str,
@@ -29,19 +63,6 @@ async def fetch_again(
     start: Position,
     record_bytes: int,
 ) -> int:
-    """
-    Read records again of which only the places are kept; return how many from the front the stream has no more.
-
-    Args:
-        start: where to look for them.
-        record_bytes: how long each is expected to be.
-
-    Raises:
-        PositionExpired: there is nothing to be read from there on.
-        ShardGone: the stream has forgotten the shard.
-        StreamNotFound: there is no such stream any more.
-        StreamUnavailable: it cannot be read now.
-    """
     last = items[-1].order
     wanted = {item.order: item for item in items if not item.encoded}
     reader, mapping, held = reading.reader, reading.mapping, reading.shared.held

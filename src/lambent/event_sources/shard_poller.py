@@ -13,7 +13,7 @@ import msgspec
 
 from lambent.domain.stream_mapping import AT_TIME
 from lambent.domain.stream_position import ShardPosition, Window
-from lambent.event_sources.fetching import LIMIT_FIRST, PAGE_MAX_BYTES, fetch_again
+from lambent.event_sources.fetching import AWAY_MIN_S, LIMIT_FIRST, PAGE_MAX_BYTES, fetch_again
 from lambent.event_sources.shard_progress import Item, ShardProgress
 from lambent.event_sources.stream_batch import BatchWork, Done, Frame, InWindow, Plain
 from lambent.event_sources.stream_reader import (
@@ -40,8 +40,8 @@ which is AWS's pace. Documented: Lambda developer guide, Kinesis.
 """
 _AT_REST_S = 1.0
 
-_AWAY_MIN_S, _AWAY_MAX_S = 0.5, 10.0
-"""Between attempts at a stream that cannot be read, doubled from one to the next. Assumed."""
+_AWAY_MAX_S = 10.0
+"""Between attempts at a stream that cannot be read at most: doubled from one to the next. Assumed."""
 
 _LIMIT_USUAL, _LIMIT_MAX = 1000, 10_000
 """
@@ -54,6 +54,9 @@ _AHEAD_MAX_BYTES = 6 << 20
 
 _LONG_S = 3600.0
 """For what is told: nobody waits until it is over."""
+
+_SAVE_S = 5.0
+"""Between writes of a position that only filters move, in a shard that always has more. Assumed."""
 
 _REFUSED_MAX = 3
 """Iterators refused at once, one after another, until the position counts as trimmed. Assumed."""
@@ -93,6 +96,7 @@ class ShardPoller:
         self._iterator = iterator
         self._progress = ShardProgress(position, reading.settings.lanes)
         self._saved = position
+        self._saved_at = reading.shared.clock.monotonic()
         self._window = position.window
         self._work = BatchWork(reading, position.shard_id, self)
         self._lanes = [_Lane() for _ in range(reading.settings.lanes)]
@@ -129,12 +133,12 @@ class ShardPoller:
             Stopped: the poller was told to stop, and what was at work has ended.
             StreamNotFound: there is no such stream any more.
         """
-        away_s = _AWAY_MIN_S
+        away_s = AWAY_MIN_S
         try:
             while True:
                 try:
                     await self._read_on()
-                    away_s = _AWAY_MIN_S
+                    away_s = AWAY_MIN_S
                     if self._is_at_end:
                         break
                 except PositionExpired:
@@ -142,12 +146,9 @@ class ShardPoller:
                     await self._begin_anew()
                 except ShardGone:
                     _log.error("mapping.shard_gone uuid=%s shard=%s", self._reading.mapping.uuid, self.shard_id)
+                    await self._reading.note_trouble(self.shard_id, None)
                     self._is_at_end = True
                     break
-                except StreamNotFound:
-                    # What waits to be tried again is nothing any more.
-                    self._reading.stop()
-                    raise
                 except StreamUnavailable as error:
                     self._iterator = None
                     await self._reading.note_trouble(self.shard_id, str(error))
@@ -155,6 +156,10 @@ class ShardPoller:
                     away_s = min(2 * away_s, _AWAY_MAX_S)
             await self._drained()
             await self._save(is_done=True)
+        except BaseException:
+            # Also our own mistake: what waits to be tried again would keep the shard from being read anew.
+            self._reading.stop()
+            raise
         finally:
             # What functions work on ends; it is nobody else's until it has.
             while self._at_work:
@@ -179,6 +184,9 @@ class ShardPoller:
         try:
             if reading.is_stopped:
                 raise Stopped
+            if letting_go != self._letting_go:
+                # While this waited for its turn.
+                return
             try:
                 page = await reading.reader.read(reading.mapping, self._iterator, self._limit)
             except PositionExpired:
@@ -190,10 +198,15 @@ class ShardPoller:
             role_arn = await reading.role_arn() if page.records else ""
             if letting_go != self._letting_go:
                 return
-            self._take(page.records, role_arn)
+            try:
+                self._take(page.records, role_arn)
+            finally:
+                # Also what stands before a record that nobody understands.
+                self._begin_lanes()
         finally:
             self._shared.held.add(-expected)
-        self._iterator = page.next_iterator
+        # Before anything else happens: what is let go from now on is not read again where there is nothing more.
+        self._iterator, self._is_at_end = page.next_iterator, page.next_iterator is None
         await reading.note_trouble(self.shard_id, None)
         if page.records:
             self._pace_s = _READ_AGAIN_S
@@ -201,11 +214,12 @@ class ShardPoller:
             self._pace_s = min(2 * self._pace_s, _AT_REST_S)
             if not page.is_behind:
                 self._read_through = began_wall
+        if not page.records or began >= self._saved_at + _SAVE_S:
             # What filters dropped moves the position as well; nobody waits for that to be on disk.
             await self._save()
-        self._begin_lanes()
-        if page.next_iterator is None:
-            self._is_at_end = True
+            # A window may be over by now.
+            self._begin_lanes()
+        if self._is_at_end:
             return
         next_read = began + self._pace_s
         if len(page.records) >= limit:
@@ -224,7 +238,11 @@ class ShardPoller:
             # Nor from one on: `_take` drops what is older.
             self._drops_older = True
             return Position(Start.OLDEST)
-        return Position(Start.AT_TIME, at=position.at)
+        at = position.at
+        if position.start == Start.NEWEST.value:
+            # It has been, whatever the clock says since: what is yet to come would be newer than all there is.
+            at = min(at, self._shared.clock.now())
+        return Position(Start.AT_TIME, at=at)
 
     async def _wait_room(self) -> None:
         """Return when so little waits that more is to be read."""
@@ -388,24 +406,12 @@ class ShardPoller:
 
     async def fetch(self, items: Sequence[Item]) -> int:
         """Read records again that were let go; return how many from the front the stream has no more."""
-        start = Position(Start.AT, items[0].record.sequence)
-        while True:
-            try:
-                return await fetch_again(self._reading, self._progress, self.shard_id, items, start, self._record_bytes)
-            except ShardGone:
-                return len(items)
-            except StreamNotFound:
-                self._is_lost = True
-                self._moved.set()
-                raise Stopped from None
-            except PositionExpired:
-                # Some servers tell that something is trimmed when they give an iterator, others when it is read.
-                if start.start is Start.AT:
-                    start = Position(Start.OLDEST)
-                    continue
-            except StreamUnavailable as error:
-                await self._reading.note_trouble(self.shard_id, str(error))
-            await self._reading.pause(_AWAY_MIN_S)
+        try:
+            return await fetch_again(self._reading, self._progress, self.shard_id, items, self._record_bytes)
+        except StreamNotFound:
+            self._is_lost = True
+            self._moved.set()
+            raise Stopped from None
 
     async def _drained(self) -> None:
         """Return when all that was read is dealt with, and the last window has ended."""
@@ -422,6 +428,7 @@ class ShardPoller:
 
     async def _save(self, *, is_done: bool = False) -> None:
         position = self._progress.position(is_done=is_done, window=self._window)
+        self._saved_at = self._shared.clock.monotonic()
         if position != self._saved:
             await self._reading.save([position])
             self._saved = position

@@ -3,13 +3,15 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from unit.dispatch.async_bench import SCOPE
 from unit.event_sources.stream_bench import ARN, OK, StreamBench, tell_of_streams
 
 from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.domain.invocation import Invocation, InvocationOutcome
-from lambent.event_sources.stream_reader import Page, PositionExpired
+from lambent.event_sources.stream_reader import Page, Position, PositionExpired, Start, StreamUnavailable
 
 
 def test_records_reach_the_function_in_order(tmp_path: Path) -> None:
@@ -269,5 +271,89 @@ def test_an_iterator_that_expires_while_its_batch_is_let_go(tmp_path: Path) -> N
         bench.fleet.does = None
         await bench.pass_time(10, step_s=0.1)
         assert bench.seen().count(0) == 1
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_the_end_of_a_shard_is_known_before_anything_is_let_go(tmp_path: Path) -> None:
+    """A batch is let go while it is written down that all is well again: nobody reads what is behind it once more."""
+
+    async def story(bench: StreamBench) -> None:
+        bench.fail_on("bad")
+        bench.reader.put("bad")
+        uuid = await bench.stream_mapping(BatchSize=1)
+        await bench.until(lambda: len(bench.batches()) == 1, step_s=0.01)
+        bench.reader.failure = StreamUnavailable("away")
+        await bench.until_result(uuid, "PROBLEM: away", step_s=0.01)
+        save, saving, is_saved = bench.positions.save, asyncio.Event(), asyncio.Event()
+
+        async def saves(*arguments: Any, **named: Any) -> bool:
+            if not saving.is_set():
+                saving.set()
+                await is_saved.wait()
+            return await save(*arguments, **named)
+
+        bench.positions.save = saves  # type: ignore[method-assign]
+        bench.reader.failure = None
+        bench.reader.put("last")
+        bench.reader.close("a")
+        await bench.until(saving.is_set, step_s=0.01)
+        await bench.pass_time(3, step_s=0.1)
+        is_saved.set()
+        bench.fleet.does = None
+        await bench.until(lambda: bench.seen()[-2:] == ["bad", "last"], step_s=0.1)
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_a_clock_that_is_set_back_does_not_make_latest_later(tmp_path: Path) -> None:
+    """LATEST was a moment that has been, and what came since is read."""
+
+    async def story(bench: StreamBench) -> None:
+        await bench.stream_mapping(StartingPosition="LATEST")
+        await bench.pass_time(2, step_s=0.1)
+        await bench.crash()
+        asked: list[Position] = []
+        iterator = bench.reader.iterator
+
+        async def gives(mapping: EventSourceMapping, shard_id: str, position: Position) -> str:
+            asked.append(position)
+            return await iterator(mapping, shard_id, position)
+
+        bench.reader.iterator = gives  # type: ignore[method-assign]
+        now = bench.clock.now
+        bench.clock.now = lambda: now() - 3600  # type: ignore[method-assign]
+        await bench.open()
+        await bench.until(lambda: asked != [], step_s=0.1)
+        assert asked[0].start is Start.AT_TIME and asked[0].at <= bench.clock.now()
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_what_filters_drop_of_a_busy_shard_is_written_down(tmp_path: Path) -> None:
+    """Also where no read ever finds nothing: else hours of it would be read again after a kill."""
+
+    async def story(bench: StreamBench) -> None:
+        pattern = json.dumps({"data": {"kind": ["x"]}})
+        uuid = await bench.stream_mapping(FilterCriteria={"Filters": [{"Pattern": pattern}]})
+        for _ in range(150):
+            bench.reader.put("no")
+            await bench.pass_time(0.1, step_s=0.05)
+        (position,) = (await bench.positions.begin(SCOPE, uuid)).positions
+        assert int(position.sequence or "0") >= 100 + 50
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_what_stands_before_a_record_that_is_none(tmp_path: Path) -> None:
+    """It runs; the shard waits for the one that it does not understand."""
+
+    async def story(bench: StreamBench) -> None:
+        bench.reader.put(1, 2, 3)
+        records = bench.reader.streams[ARN]["a"].records
+        records[1] = msgspec.structs.replace(records[1], sequence="none")
+        uuid = await bench.stream_mapping()
+        await bench.until_seen(1)
+        assert (await bench.result(uuid)).startswith("PROBLEM: The stream is not understood")
 
     tell_of_streams(tmp_path, story)
