@@ -145,6 +145,14 @@ class BatchWork:
                 # Documented: without other limits a batch is tried until its records leave the stream. Assumed: they
                 # are told of like those that are too old (test_stream_batch).
                 old = max(old, await self._holder.fetch(part))
+                # Whatever a source has lost in the middle: what stands before it is tried without it.
+                whole = next(
+                    (number for number, one in enumerate(part) if number >= old and not one.encoded), piece.count
+                )
+                if old < whole < piece.count:
+                    pieces.appendleft(Piece(piece.first + whole, piece.count - whole, piece.attempts))
+                    piece = Piece(piece.first, whole, piece.attempts)
+                    part = part[:whole]
             if old:
                 request_id = reading.shared.clock.new_id()
                 await self._give_up(part[:old], frame, request_id, AGE_EXCEEDED, piece.attempts, None)

@@ -271,6 +271,36 @@ def test_a_batch_is_tried_until_it_leaves_the_stream(tmp_path: Path) -> None:
     tell_of_streams(tmp_path, story)
 
 
+def test_a_source_that_has_lost_records_in_the_middle_of_a_batch(tmp_path: Path) -> None:
+    """What is left of it runs, in events that are whole; what is not there is told of."""
+
+    async def story(bench: StreamBench) -> None:
+        await bench.queue("failed")
+        bench.fail_on(0)
+        await bench.stream_mapping(DestinationConfig=FAILED_QUEUE)
+        bench.reader.put(*range(5))
+        await bench.pass_time(10, step_s=0.1)
+        del bench.reader.streams[ARN]["a"].records[2:4]
+        bench.fleet.does = None
+        await bench.until(lambda: bench.bodies()[-2:] == [[0, 1], [4]], step_s=0.1)
+        (record,) = await bench.told()
+        assert record["KinesisBatchInfo"]["batchSize"] == 2
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_what_a_source_says_is_shown_in_a_line(tmp_path: Path) -> None:
+    """However long, and whatever is in it: it goes into the store, and into each answer about the mapping."""
+
+    async def story(bench: StreamBench) -> None:
+        uuid = await bench.stream_mapping()
+        await bench.pass_time(1, step_s=0.1)
+        bench.reader.failure = StreamUnavailable("a\0b\n" + "x" * 1_000_000)
+        await bench.until_result(uuid, "PROBLEM: a b " + "x" * 496 + "...", step_s=0.1)
+
+    tell_of_streams(tmp_path, story)
+
+
 def test_a_source_that_is_away_while_a_batch_waits(tmp_path: Path) -> None:
     """The batch waits for it; a stream that is deleted meanwhile takes it along."""
 
