@@ -371,7 +371,7 @@ class ShardPoller:
         while True:
             count, size = 0, taken_bytes
             for item in lane.items:
-                size += len(item.encoded) + 1
+                size += item.size_bytes + 1
                 is_other = before_s is not None and item.record.arrived_at >= before_s
                 # The first one always fits: who should it wait for?
                 if count and (is_other or count >= mapping.batch_size or size > self._shared.payload_max_bytes):
@@ -395,8 +395,11 @@ class ShardPoller:
         """Hold no more of a batch that is going to wait for long than its places, and nothing behind it."""
         before = self._progress.held_bytes
         self._progress.let_go(items)
-        # With other lanes what is behind it is theirs as well, and at the end of a shard nobody reads it again.
-        if len(self._lanes) == 1 and not self._is_at_end:
+        if len(self._lanes) > 1 or self._is_at_end:
+            # Others have read on, or nobody will: of what is behind it the places are kept, too.
+            for item in items[:1]:
+                self._progress.let_go(self._lanes[item.lane].items)
+        else:
             self._is_blocked = True
             self._letting_go += 1
             self._progress.forget(self._lanes[0].items)

@@ -12,7 +12,7 @@ from lambent.event_sources.stream_reader import StreamRecord
 class Item:
     """One record on its way through a lane."""
 
-    __slots__ = ("encoded", "entered_at", "is_done", "lane", "order", "record")
+    __slots__ = ("encoded", "entered_at", "is_done", "lane", "order", "record", "size_bytes")
 
     def __init__(self, record: StreamRecord, order: int, lane: int, encoded: bytes, entered_at: float) -> None:
         # Filtered out, it may stay behind a lane that is blocked: what the function gets is in `encoded`, and counted.
@@ -22,6 +22,8 @@ class Item:
         self.lane = lane
         self.encoded = encoded
         """As the function gets it, JSON; empty for one that filters dropped, or of which only the place is kept."""
+        self.size_bytes = len(encoded)
+        """Of `encoded`, also while only the place is kept."""
         self.entered_at = entered_at
         """By the monotonic clock."""
         self.is_done = False

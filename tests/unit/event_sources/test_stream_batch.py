@@ -252,6 +252,32 @@ def test_a_batch_that_waits_for_long_is_not_held(tmp_path: Path) -> None:
     tell_of_streams(tmp_path, story)
 
 
+def test_lanes_that_wait_for_long_hold_nothing(tmp_path: Path) -> None:
+    """Nor at the end of a shard: what is behind the batch is read again, too, in events as long as they may be."""
+
+    async def story(bench: StreamBench) -> None:
+        held = bench.streams["kinesis"]._shared.held
+        bench.fail_on("k-0")
+        await bench.stream_mapping(BatchSize=5, ParallelizationFactor=2)
+        bench.reader.put("k-0")
+        await bench.until(lambda: len(bench.batches()) == 1, step_s=0.05)
+        bodies = [f"k-{number}" + "x" * 1_500_000 for number in range(1, 9)]
+        bench.reader.put(*bodies[:4])
+        await bench.pass_time(10, step_s=0.1)
+        assert held.held == 0
+        bench.reader.put(*bodies[4:])
+        bench.reader.close("a")
+        await bench.pass_time(60, step_s=0.2)
+        assert held.held == 0
+        bench.fleet.does = None
+        await bench.until(lambda: bench.seen()[-9:] == ["k-0", *bodies], step_s=0.1)
+        assert all(len(call.payload) <= 6_291_556 for _, call in bench.fleet.ran)
+        await bench.pass_time(1, step_s=0.1)
+        assert held.held == 0
+
+    tell_of_streams(tmp_path, story)
+
+
 def test_a_batch_is_tried_until_it_leaves_the_stream(tmp_path: Path) -> None:
     """Documented: where no limit is set. What is left of it runs; in lanes, too."""
 
