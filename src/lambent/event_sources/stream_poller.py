@@ -103,6 +103,9 @@ class StreamPoller:
                 self._is_lost, self._is_new = False, True
                 with contextlib.suppress(Stopped):
                     await self._reading.save((), list(self._positions))
+                if self._reading.is_replaced:
+                    # To begin once more would take it from whoever has, or bring back one that is deleted.
+                    return
             else:
                 # Our own mistake, which was logged: it may pass.
                 await self._shared.clock.sleep(_FAILED_AGAIN_S)
