@@ -265,8 +265,8 @@ class ShardPoller:
         reading, now = self._reading, self._shared.clock.monotonic()
         if not records:
             return
-        # Some services tell when a record arrived in whole seconds.
-        since = float(int(self._position.at)) if self._drops_older else 0.0
+        # Some services tell when a record arrived in whole seconds, by a clock that may be a little behind.
+        since = float(int(self._position.at) - 1) if self._drops_older else 0.0
         taken_bytes = 0
         for record in records:
             encoded = b""
