@@ -85,7 +85,9 @@ def _put_record(before: Callable[..., Any]) -> Callable[..., Any]:
     def put_record(stream: Any, partition_key: str, explicit_hash_key: str, data: str) -> Any:
         with _guard:
             put = before(stream, partition_key, explicit_hash_key, data)
-            _trim(stream.shards[put[1]], time.time() - stream.retention_period_hours * 3600)
+            oldest = time.time() - stream.retention_period_hours * 3600
+            for shard in stream.shards.values():
+                _trim(shard, oldest)
             return put
 
     return put_record

@@ -97,3 +97,6 @@ def test_shards_end_where_they_are_split_and_merged(streams: Streams) -> None:
     streams.backend.merge_shards(None, "s", "shardId-000000000001", "shardId-000000000002")
     streams.put("i")
     assert (streams.read(1), streams.read(2), streams.read(3)) == ((left, True), (right, True), (["i"], False))
+    streams.now_ns += 25 * 3600 * NS
+    streams.put("j")
+    assert [streams.read(shard) for shard in range(4)] == [([], True)] * 3 + [(["j"], False)]
