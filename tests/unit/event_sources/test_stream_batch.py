@@ -252,6 +252,23 @@ def test_a_batch_that_waits_for_long_is_not_held(tmp_path: Path) -> None:
     tell_of_streams(tmp_path, story)
 
 
+def test_nothing_is_read_for_a_function_that_is_closed(tmp_path: Path) -> None:
+    """A reservation of 0 may last for days: its batch is read again once it can run."""
+
+    async def story(bench: StreamBench) -> None:
+        await bench.change_function("f", reserved_executions=0)
+        await bench.stream_mapping()
+        bench.reader.put(1, 2)
+        await bench.pass_time(20, step_s=0.1)
+        reads = len(bench.reader.reads)
+        await bench.pass_time(60, step_s=0.5)
+        assert len(bench.reader.reads) == reads
+        await bench.change_function("f", reserved_executions=1)
+        await bench.until_seen(1, 2, step_s=0)
+
+    tell_of_streams(tmp_path, story)
+
+
 def test_lanes_that_wait_for_long_hold_nothing(tmp_path: Path) -> None:
     """Nor at the end of a shard: what is behind the batch is read again, too, in events as long as they may be."""
 
