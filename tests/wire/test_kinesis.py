@@ -382,8 +382,7 @@ def test_shards_are_split_in_order(story):
     assert story.flat()[:5] == [str(number) for number in range(5)]
     assert len(story.flat()) == 15
     shards = {one["eventID"].partition(":")[0] for _, event in story.events() for one in event["Records"]}
-    # The stand-in goes on writing into the shard that was split.
-    assert len(shards) == (1 if story.server.is_embedded else 3)
+    assert len(shards) == 3
 
 
 def test_a_stream_that_is_deleted_and_made_anew(story):

@@ -20,7 +20,7 @@ def failed_items(payload: bytes, items: Set[str]) -> Set[str]:
     """
     try:
         response = msgspec.json.decode(payload) if payload.strip() else None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return items
     if response is None or response in ("", {}):
         return frozenset()

@@ -25,7 +25,15 @@ from lambent.event_sources.stream_reader import (
     StreamRecord,
     StreamUnavailable,
 )
-from lambent.event_sources.stream_service import PAGES_MAX, SHARDS_MAX, Refused, StreamService, parents_first
+from lambent.event_sources.stream_service import (
+    LATEST_MOMENT,
+    PAGES_MAX,
+    SHARDS_MAX,
+    Refused,
+    ShardId,
+    StreamService,
+    parents_first,
+)
 from lambent.neighbours.client import Neighbours
 from lambent.neighbours.message import AnswerTooLarge
 
@@ -35,12 +43,19 @@ _PAGE_MAX = 1_000
 _TOO_FAST = frozenset({"LimitExceededException", "ProvisionedThroughputExceededException", "ThrottlingException"})
 """Others read the same shard: the next read, a moment later, finds what this one did not."""
 
-_EXPIRED = frozenset({"ExpiredIteratorException", "TrimmedDataAccessException", "ValidationException"})
+_EXPIRED = frozenset(
+    {
+        "ExpiredIteratorException",
+        "TrimmedDataAccessException",
+        "ValidationException",
+        "ResourceNotFoundException",
+    }
+)
 """Of GetRecords. A server that was started anew may not know what it gave as an iterator before."""
 
 
 class _Listed(msgspec.Struct):
-    shard_id: str = msgspec.field(name="ShardId")
+    shard_id: ShardId = msgspec.field(name="ShardId")
     parent: str | None = msgspec.field(name="ParentShardId", default=None)
 
 
@@ -120,8 +135,10 @@ class DynamoDBReader:
         try:
             return (await self._service.ask(mapping, "GetShardIterator", request, _Iterator)).iterator
         except Refused as refused:
-            if refused.code == "ResourceNotFoundException":
-                # The stream, or the shard: whoever asks for the shards hears which.
+            # The shard, or the stream, which is told here. One that is there all the same must not count as done.
+            if refused.code == "ResourceNotFoundException" and all(
+                shard.shard_id != shard_id for shard in await self.shards(mapping)
+            ):
                 raise ShardGone from None
             if refused.code == "TrimmedDataAccessException" or (
                 refused.code == "ValidationException" and position.sequence
@@ -146,11 +163,10 @@ class DynamoDBReader:
                 continue
             except Refused as refused:
                 if refused.code in _EXPIRED:
+                    # Whoever asks for another one hears whether shard and stream are there.
                     raise PositionExpired from None
-                if refused.code == "ResourceNotFoundException":
-                    raise ShardGone from None
                 if refused.code in _TOO_FAST:
-                    return Page((), iterator)
+                    return Page((), iterator, is_behind=True)
                 raise StreamUnavailable(str(refused)) from None
             return Page([_record(got, region) for got in page.records], page.next_iterator)
 
@@ -187,7 +203,12 @@ def _record(got: _Got, region: str) -> StreamRecord:
     """
     change = got.change
     sequence, keys, at = (change.get(name) for name in ("SequenceNumber", "Keys", "ApproximateCreationDateTime"))
-    if not (isinstance(sequence, str) and isinstance(keys, dict) and isinstance(at, int | float)):
+    if not (
+        isinstance(sequence, str)
+        and isinstance(keys, dict)
+        and isinstance(at, int | float)
+        and 0 <= at <= LATEST_MOMENT
+    ):
         raise StreamUnavailable(f"dynamodbstreams answers what is not understood: a record {got.event_id!r}")
     content = {
         "eventID": got.event_id,

@@ -6,7 +6,6 @@ tests/aws/services/lambda_/event_source_mapping (recorded), for the members of a
 """
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,7 +26,15 @@ from lambent.event_sources.stream_reader import (
     StreamRecord,
     StreamUnavailable,
 )
-from lambent.event_sources.stream_service import PAGES_MAX, SHARDS_MAX, Refused, StreamService, parents_first
+from lambent.event_sources.stream_service import (
+    PAGES_MAX,
+    SHARDS_MAX,
+    Moment,
+    Refused,
+    ShardId,
+    StreamService,
+    parents_first,
+)
 from lambent.neighbours.client import Neighbours
 from lambent.neighbours.message import AnswerTooLarge
 
@@ -39,7 +46,7 @@ _FORGIVEN_S = 1.0
 
 
 class _Listed(msgspec.Struct):
-    shard_id: str = msgspec.field(name="ShardId")
+    shard_id: ShardId = msgspec.field(name="ShardId")
     parent: str | None = msgspec.field(name="ParentShardId", default=None)
     adjacent_parent: str | None = msgspec.field(name="AdjacentParentShardId", default=None)
 
@@ -57,12 +64,13 @@ class _Got(msgspec.Struct):
     sequence: str = msgspec.field(name="SequenceNumber")
     data: str = msgspec.field(name="Data")
     key: str = msgspec.field(name="PartitionKey")
-    arrived_at: float = msgspec.field(name="ApproximateArrivalTimestamp")
+    arrived_at: Moment = msgspec.field(name="ApproximateArrivalTimestamp")
 
 
 class _Records(msgspec.Struct):
     records: list[_Got] = msgspec.field(name="Records")
     next_iterator: str | None = msgspec.field(name="NextShardIterator", default=None)
+    behind_ms: int | None = msgspec.field(name="MillisBehindLatest", default=None)
 
 
 class KinesisReader:
@@ -143,13 +151,14 @@ class KinesisReader:
                 if refused.code == "ExpiredIteratorException":
                     raise PositionExpired from None
                 if refused.code in _TOO_FAST:
-                    return Page((), iterator)
+                    return Page((), iterator, is_behind=True)
                 if refused.code in {"InvalidArgumentException", "ResourceNotFoundException"}:
                     # Such as an iterator that a server made before it was started anew, or of a stream that is gone:
                     # whoever asks for another one hears of that.
                     raise PositionExpired from None
                 raise StreamUnavailable(str(refused)) from None
-            return Page([_record(got) for got in page.records], page.next_iterator)
+            records = [_record(got) for got in page.records]
+            return Page(records, page.next_iterator, is_behind=bool(page.behind_ms))
 
     def record(self, mapping: EventSourceMapping, shard_id: str, record: StreamRecord, role_arn: str) -> dict[str, Any]:
         """Return a record as the function gets it."""
@@ -193,7 +202,7 @@ def _name(mapping: EventSourceMapping) -> str:
 def _record(got: _Got) -> StreamRecord:
     try:
         base64.b64decode(got.data, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise StreamUnavailable(f"kinesis answers what is not understood: {error}") from None
     return StreamRecord(
         got.sequence,

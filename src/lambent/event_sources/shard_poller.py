@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import msgspec
 
 from lambent.domain.stream_mapping import AT_TIME
-from lambent.domain.stream_position import ShardPosition, Window, order_of
+from lambent.domain.stream_position import ShardPosition, Window
+from lambent.event_sources.fetching import AWAY_MIN_S, LIMIT_FIRST, PAGE_MAX_BYTES, fetch_again
 from lambent.event_sources.shard_progress import Item, ShardProgress
 from lambent.event_sources.stream_batch import BatchWork, Done, Frame, InWindow, Plain
 from lambent.event_sources.stream_reader import (
@@ -39,13 +40,13 @@ which is AWS's pace. Documented: Lambda developer guide, Kinesis.
 """
 _AT_REST_S = 1.0
 
-_AWAY_MIN_S, _AWAY_MAX_S = 0.5, 10.0
-"""Between attempts at a stream that cannot be read, doubled from one to the next. Assumed."""
+_AWAY_MAX_S = 10.0
+"""Between attempts at a stream that cannot be read at most: doubled from one to the next. Assumed."""
 
-_LIMIT_FIRST, _LIMIT_USUAL, _LIMIT_MAX = 16, 1000, 10_000
+_LIMIT_USUAL, _LIMIT_MAX = 1000, 10_000
 """
-Records of one read: few at first, since nobody knows how long they are, then so many, or a batch of each lane. The last
-is what a shard gives. Documented: Kinesis API reference, GetRecords.
+Records of one read, once it is known how long they are: so many, or a batch of each lane. The last is what a shard
+gives. Documented: Kinesis API reference, GetRecords.
 """
 
 _AHEAD_MAX_BYTES = 6 << 20
@@ -54,14 +55,17 @@ _AHEAD_MAX_BYTES = 6 << 20
 _LONG_S = 3600.0
 """For what is told: nobody waits until it is over."""
 
-_EMPTY_MAX = 50
-"""Pages without records, one after another, where some have to be. Assumed: a server may give a few."""
+_SAVE_S = 5.0
+"""Between writes of a position that only filters move, in a shard that always has more. Assumed."""
+
+_REFUSED_MAX = 3
+"""Iterators refused at once, one after another, until the position counts as trimmed. Assumed."""
 
 _BEHIND_MAX = 20_000
 """Records of other lanes that are dealt with while one lane is not. Assumed."""
 
-_PAGE_MIN_BYTES, _PAGE_MAX_BYTES = 64 << 10, 10 << 20
-"""What a page is expected to take, at least and at most. Documented: Kinesis API reference, GetRecords: 10 MB."""
+_PAGE_MIN_BYTES = 64 << 10
+"""What a page is expected to take at least."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -92,6 +96,7 @@ class ShardPoller:
         self._iterator = iterator
         self._progress = ShardProgress(position, reading.settings.lanes)
         self._saved = position
+        self._saved_at = reading.shared.clock.monotonic()
         self._window = position.window
         self._work = BatchWork(reading, position.shard_id, self)
         self._lanes = [_Lane() for _ in range(reading.settings.lanes)]
@@ -106,10 +111,12 @@ class ShardPoller:
         self._letting_go = 0
         """How often what was read ahead was let go: a page that was asked for before is not what follows now."""
         self._drops_older = False
+        self._refused = 0
+        """How often in a row an iterator was too old as soon as it was given."""
         self._pace_s = _READ_AGAIN_S
         self._reads: deque[float] = deque(maxlen=_READS_A_SECOND)
         """When the last reads began."""
-        self._limit = _LIMIT_FIRST
+        self._limit = LIMIT_FIRST
         self._record_bytes = 1024
         self._read_through = 0.0
         """Until when, by the wall clock, the shard was seen to have nothing more."""
@@ -126,24 +133,22 @@ class ShardPoller:
             Stopped: the poller was told to stop, and what was at work has ended.
             StreamNotFound: there is no such stream any more.
         """
-        away_s = _AWAY_MIN_S
+        away_s = AWAY_MIN_S
         try:
             while True:
                 try:
                     await self._read_on()
-                    away_s = _AWAY_MIN_S
+                    away_s = AWAY_MIN_S
                     if self._is_at_end:
                         break
                 except PositionExpired:
-                    await self._expired()
+                    # What followed has been trimmed, or the stream is another one.
+                    await self._begin_anew()
                 except ShardGone:
                     _log.error("mapping.shard_gone uuid=%s shard=%s", self._reading.mapping.uuid, self.shard_id)
+                    await self._reading.note_trouble(self.shard_id, None)
                     self._is_at_end = True
                     break
-                except StreamNotFound:
-                    # What waits to be tried again is nothing any more.
-                    self._reading.stop()
-                    raise
                 except StreamUnavailable as error:
                     self._iterator = None
                     await self._reading.note_trouble(self.shard_id, str(error))
@@ -151,6 +156,10 @@ class ShardPoller:
                     away_s = min(2 * away_s, _AWAY_MAX_S)
             await self._drained()
             await self._save(is_done=True)
+        except BaseException:
+            # Also our own mistake: what waits to be tried again would keep the shard from being read anew.
+            self._reading.stop()
+            raise
         finally:
             # What functions work on ends; it is nobody else's until it has.
             while self._at_work:
@@ -164,10 +173,10 @@ class ShardPoller:
         """Read once there is room and it is time, and hand over what there was."""
         reading, clock = self._reading, self._shared.clock
         await self._wait_room()
-        if self._iterator is None:
+        if is_fresh := self._iterator is None:
             self._iterator = await reading.reader.iterator(reading.mapping, self.shard_id, self._where())
         letting_go = self._letting_go
-        expected = min(max(self._limit * self._record_bytes, _PAGE_MIN_BYTES), _PAGE_MAX_BYTES)
+        expected = min(max(self._limit * self._record_bytes, _PAGE_MIN_BYTES), PAGE_MAX_BYTES)
         await self._shared.held.take(expected)
         began, began_wall = clock.monotonic(), clock.now()
         self._reads.append(began)
@@ -175,25 +184,42 @@ class ShardPoller:
         try:
             if reading.is_stopped:
                 raise Stopped
-            page = await reading.reader.read(reading.mapping, self._iterator, self._limit)
+            if letting_go != self._letting_go:
+                # While this waited for its turn.
+                return
+            try:
+                page = await reading.reader.read(reading.mapping, self._iterator, self._limit)
+            except PositionExpired:
+                self._iterator = None
+                if is_fresh and letting_go == self._letting_go:
+                    self._refused_anew()
+                return
+            self._refused = 0
             role_arn = await reading.role_arn() if page.records else ""
             if letting_go != self._letting_go:
                 return
-            self._take(page.records, role_arn)
+            try:
+                self._take(page.records, role_arn)
+            finally:
+                # Also what stands before a record that nobody understands.
+                self._begin_lanes()
         finally:
             self._shared.held.add(-expected)
-        self._iterator = page.next_iterator
+        # Before anything else happens: what is let go from now on is not read again where there is nothing more.
+        self._iterator, self._is_at_end = page.next_iterator, page.next_iterator is None
         await reading.note_trouble(self.shard_id, None)
         if page.records:
             self._pace_s = _READ_AGAIN_S
         else:
             self._pace_s = min(2 * self._pace_s, _AT_REST_S)
-            self._read_through = began_wall
+            if not page.is_behind:
+                self._read_through = began_wall
+        if not page.records or began >= self._saved_at + _SAVE_S:
             # What filters dropped moves the position as well; nobody waits for that to be on disk.
             await self._save()
-        self._begin_lanes()
-        if page.next_iterator is None:
-            self._is_at_end = True
+            # A window may be over by now.
+            self._begin_lanes()
+        if self._is_at_end:
             return
         next_read = began + self._pace_s
         if len(page.records) >= limit:
@@ -212,11 +238,15 @@ class ShardPoller:
             # Nor from one on: `_take` drops what is older.
             self._drops_older = True
             return Position(Start.OLDEST)
-        return Position(Start.AT_TIME, at=position.at)
+        at = position.at
+        if position.start == Start.NEWEST.value:
+            # It has been, whatever the clock says since: what is yet to come would be newer than all there is.
+            at = min(at, self._shared.clock.now())
+        return Position(Start.AT_TIME, at=at)
 
     async def _wait_room(self) -> None:
         """Return when so little waits that more is to be read."""
-        most = max(self._reading.mapping.batch_size * self._reading.settings.lanes, _LIMIT_FIRST)
+        most = max(self._reading.mapping.batch_size * self._reading.settings.lanes, LIMIT_FIRST)
         while (
             self._is_blocked
             or self._progress.waiting >= most
@@ -235,8 +265,8 @@ class ShardPoller:
         reading, now = self._reading, self._shared.clock.monotonic()
         if not records:
             return
-        # Some services tell when a record arrived in whole seconds.
-        since = float(int(self._position.at)) if self._drops_older else 0.0
+        # Some services tell when a record arrived in whole seconds, by a clock that may be a little behind.
+        since = float(int(self._position.at) - 1) if self._drops_older else 0.0
         taken_bytes = 0
         for record in records:
             encoded = b""
@@ -254,7 +284,7 @@ class ShardPoller:
                 lane.more.set()
         reading.counts.polled += len(records)
         average = taken_bytes // len(records)
-        self._record_bytes = min(max(2 * average, self._record_bytes // 4, 256), _PAGE_MAX_BYTES)
+        self._record_bytes = min(max(2 * average, self._record_bytes // 4, 256), PAGE_MAX_BYTES)
         if len(records) >= self._limit:
             wanted = max(reading.mapping.batch_size * reading.settings.lanes, _LIMIT_USUAL)
             self._limit = min(4 * self._limit, wanted, _LIMIT_MAX)
@@ -268,12 +298,22 @@ class ShardPoller:
         self._reading.counts.filtered_out += 1
         return False
 
-    async def _expired(self) -> None:
-        """Go on where an iterator was too old, or where the stream begins now."""
-        if self._iterator is not None:
-            self._iterator = None
-            return
-        # Not even an iterator is to be had: what followed has been trimmed, or the stream is another one.
+    def _refused_anew(self) -> None:
+        """
+        Do what follows where an iterator that has only just been given is too old.
+
+        Raises:
+            StreamUnavailable: it may be otherwise the next time.
+            PositionExpired: it was so too often. Assumed: some servers tell of what is trimmed only whoever reads.
+        """
+        self._refused += 1
+        if self._refused >= _REFUSED_MAX and self._progress.last_read:
+            self._refused = 0
+            raise PositionExpired
+        raise StreamUnavailable("The stream takes none of the iterators that it gives")
+
+    async def _begin_anew(self) -> None:
+        """Go on where the stream begins now."""
         _log.error("mapping.position_expired uuid=%s shard=%s", self._reading.mapping.uuid, self.shard_id)
         await self._settled()
         self._position = ShardPosition(self.shard_id)
@@ -283,7 +323,8 @@ class ShardPoller:
     # Lanes --------------------------------------------------------------------------------------------------------
 
     def _begin_lanes(self) -> None:
-        for lane in self._lanes:
+        # A window has one lane. One that former settings left behind ends before there are others.
+        for lane in self._lanes if self._window is None else self._lanes[:1]:
             if not lane.is_at_work and (lane.items or self._is_window_over()):
                 lane.is_at_work = True
                 self._at_work += 1
@@ -330,7 +371,7 @@ class ShardPoller:
         while True:
             count, size = 0, taken_bytes
             for item in lane.items:
-                size += len(item.encoded) + 1
+                size += item.size_bytes + 1
                 is_other = before_s is not None and item.record.arrived_at >= before_s
                 # The first one always fits: who should it wait for?
                 if count and (is_other or count >= mapping.batch_size or size > self._shared.payload_max_bytes):
@@ -354,8 +395,11 @@ class ShardPoller:
         """Hold no more of a batch that is going to wait for long than its places, and nothing behind it."""
         before = self._progress.held_bytes
         self._progress.let_go(items)
-        # With other lanes what is behind it is theirs as well, and at the end of a shard nobody reads it again.
-        if len(self._lanes) == 1 and not self._is_at_end:
+        if len(self._lanes) > 1 or self._is_at_end:
+            # Others have read on, or nobody will: of what is behind it the places are kept, too.
+            for item in items[:1]:
+                self._progress.let_go(self._lanes[item.lane].items)
+        else:
             self._is_blocked = True
             self._letting_go += 1
             self._progress.forget(self._lanes[0].items)
@@ -365,55 +409,12 @@ class ShardPoller:
 
     async def fetch(self, items: Sequence[Item]) -> int:
         """Read records again that were let go; return how many from the front the stream has no more."""
-        while True:
-            try:
-                return await self._find(items)
-            except ShardGone:
-                return len(items)
-            except StreamNotFound:
-                self._is_lost = True
-                self._moved.set()
-                raise Stopped from None
-            except PositionExpired:
-                pass
-            except StreamUnavailable as error:
-                await self._reading.note_trouble(self.shard_id, str(error))
-            await self._reading.pause(_AWAY_MIN_S)
-
-    async def _find(self, items: Sequence[Item]) -> int:
-        reading, last = self._reading, items[-1].order
-        wanted = {item.order: item for item in items if not item.encoded}
-        reader, mapping, shard_id = reading.reader, reading.mapping, self.shard_id
         try:
-            iterator = await reader.iterator(mapping, shard_id, Position(Start.AT, items[0].record.sequence))
-        except PositionExpired:
-            iterator = await reader.iterator(mapping, shard_id, Position(Start.OLDEST))
-        role_arn = await reading.role_arn()
-        expected = min(len(wanted) * self._record_bytes, _PAGE_MAX_BYTES)
-        empty = 0
-        at: str | None = iterator
-        await self._shared.held.take(expected)
-        try:
-            while at is not None and empty < _EMPTY_MAX:
-                page = await reader.read(mapping, at, max(len(wanted), _LIMIT_FIRST))
-                for record in page.records:
-                    item = wanted.get(order_of(record.sequence))
-                    if item is not None:
-                        encoded = _encode(reader.record(mapping, shard_id, record, role_arn))
-                        self._shared.held.add(len(encoded) - len(item.encoded))
-                        self._progress.take_again(item, record, encoded)
-                if page.records and order_of(page.records[-1].sequence) >= last:
-                    break
-                empty = 0 if page.records else empty + 1
-                at = page.next_iterator
-        except ValueError as error:
-            raise StreamUnavailable(f"The stream is not understood: {error}") from error
-        finally:
-            self._shared.held.add(-expected)
-        if empty == _EMPTY_MAX:
-            raise StreamUnavailable("The stream does not give the records again that it gave before")
-        await reading.note_trouble(shard_id, None)
-        return next((number for number, item in enumerate(items) if item.encoded), len(items))
+            return await fetch_again(self._reading, self._progress, self.shard_id, items, self._record_bytes)
+        except StreamNotFound:
+            self._is_lost = True
+            self._moved.set()
+            raise Stopped from None
 
     async def _drained(self) -> None:
         """Return when all that was read is dealt with, and the last window has ended."""
@@ -430,6 +431,7 @@ class ShardPoller:
 
     async def _save(self, *, is_done: bool = False) -> None:
         position = self._progress.position(is_done=is_done, window=self._window)
+        self._saved_at = self._shared.clock.monotonic()
         if position != self._saved:
             await self._reading.save([position])
             self._saved = position
@@ -445,6 +447,10 @@ class ShardPoller:
     async def _serve_window(self, lane: _Lane) -> bool:
         """Deal with a batch of a window, or end one; False where there is nothing to do."""
         window = self._window
+        if window is not None and not self._reading.settings.tumbling_s:
+            await self._end_window(window)
+            self._begin_lanes()
+            return True
         if lane.items:
             arrived_at = lane.items[0].record.arrived_at
             if window is None:

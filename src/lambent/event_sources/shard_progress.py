@@ -12,14 +12,18 @@ from lambent.event_sources.stream_reader import StreamRecord
 class Item:
     """One record on its way through a lane."""
 
-    __slots__ = ("encoded", "entered_at", "is_done", "lane", "order", "record")
+    __slots__ = ("encoded", "entered_at", "is_done", "lane", "order", "record", "size_bytes")
 
     def __init__(self, record: StreamRecord, order: int, lane: int, encoded: bytes, entered_at: float) -> None:
-        self.record = record
+        # Filtered out, it may stay behind a lane that is blocked: what the function gets is in `encoded`, and counted.
+        self.record = msgspec.structs.replace(record, content={})
+        """Without its content."""
         self.order = order
         self.lane = lane
         self.encoded = encoded
         """As the function gets it, JSON; empty for one that filters dropped, or of which only the place is kept."""
+        self.size_bytes = len(encoded)
+        """Of `encoded`, also while only the place is kept."""
         self.entered_at = entered_at
         """By the monotonic clock."""
         self.is_done = False
@@ -91,12 +95,12 @@ class ShardProgress:
         """Keep nothing of some records but their places: they are read again before they are tried again."""
         for item in items:
             self.held_bytes -= len(item.encoded)
-            item.encoded, item.record = b"", msgspec.structs.replace(item.record, content={})
+            item.encoded = b""
 
-    def take_again(self, item: Item, record: StreamRecord, encoded: bytes) -> None:
+    def take_again(self, item: Item, encoded: bytes) -> None:
         """Take one of these that was read again."""
         self.held_bytes += len(encoded) - len(item.encoded)
-        item.encoded, item.record = encoded, record
+        item.encoded = encoded
 
     def forget(self, items: Iterable[Item]) -> None:
         """Forget records at the end of all that was read, as if they had not been."""

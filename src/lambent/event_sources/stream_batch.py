@@ -10,6 +10,7 @@ import msgspec
 from lambent.dispatch.async_event import OutgoingMessage, outgoing
 from lambent.domain.arn import function_arn
 from lambent.domain.destination import object_key, parse_target
+from lambent.domain.function import FunctionVersion
 from lambent.domain.invocation import InvocationOutcome
 from lambent.domain.stream_position import Window
 from lambent.errors.families import DependencyError
@@ -141,10 +142,22 @@ class BatchWork:
             piece = pieces.popleft()
             part = items[piece.first : piece.first + piece.count]
             old = too_old([one.record.arrived_at for one in part], reading.shared.clock.now(), settings.age_max_s)
-            if not all(one.encoded for one in part):
+            is_whole, may_run = all(one.encoded for one in part), True
+            if not old and not is_whole:
+                # Nothing is read for a function that is closed, maybe for days.
+                may_run = await self._version() is not None
+            if may_run and not is_whole:
                 # Documented: without other limits a batch is tried until its records leave the stream. Assumed: they
                 # are told of like those that are too old (test_stream_batch).
                 old = max(old, await self._holder.fetch(part))
+                # Whatever a source has lost in the middle: what stands before it is tried without it.
+                whole = next(
+                    (number for number, one in enumerate(part) if number >= old and not one.encoded), piece.count
+                )
+                if old < whole < piece.count:
+                    pieces.appendleft(Piece(piece.first + whole, piece.count - whole, piece.attempts))
+                    piece = Piece(piece.first, whole, piece.attempts)
+                    part = part[:whole]
             if old:
                 request_id = reading.shared.clock.new_id()
                 await self._give_up(part[:old], frame, request_id, AGE_EXCEEDED, piece.attempts, None)
@@ -153,7 +166,7 @@ class BatchWork:
                     pieces.appendleft(Piece(piece.first + old, piece.count - old, piece.attempts))
                 continue
             request_id = reading.shared.clock.new_id()
-            outcome = await self._run(part, frame, request_id)
+            outcome = await self._run(part, frame, request_id) if may_run else None
             if outcome is None:
                 refusals += 1
                 pieces.appendleft(piece)
@@ -186,8 +199,7 @@ class BatchWork:
             async with reading.shared.batches:
                 if reading.is_stopped:
                     raise Stopped
-                version = await reading.function.version()
-                if version is None or await reading.function.is_closed():
+                if (version := await self._version()) is None:
                     return None
                 payload = frame.payload([one.encoded for one in part])
                 outcome = await reading.function.run(version, payload, "", request_id)
@@ -198,6 +210,16 @@ class BatchWork:
             return None
         reading.counts.invoked += len(part)
         return outcome
+
+    async def _version(self) -> FunctionVersion | None:
+        """Return what would run now; None where nothing can."""
+        function = self._reading.function
+        try:
+            version = await function.version()
+            return None if version is None or await function.is_closed() else version
+        except DependencyError as error:
+            _log.warning("mapping.not_invoked uuid=%s reason=%s", self._reading.mapping.uuid, error)
+            return None
 
     def _failed_at(self, part: Sequence[Item], frame: Frame, outcome: InvocationOutcome) -> int | None:
         """Return the first record that failed, 0 where all did; None where none did."""

@@ -8,7 +8,7 @@ ever read, are dealt with.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -103,6 +103,9 @@ class StreamPoller:
                 self._is_lost, self._is_new = False, True
                 with contextlib.suppress(Stopped):
                     await self._reading.save((), list(self._positions))
+                if self._reading.is_replaced:
+                    # To begin once more would take it from whoever has, or bring back one that is deleted.
+                    return
             else:
                 # Our own mistake, which was logged: it may pass.
                 await self._shared.clock.sleep(_FAILED_AGAIN_S)
@@ -142,9 +145,10 @@ class StreamPoller:
                 continue
             away_s = _AWAY_MIN_S
             await self._reading.note_trouble("", None)
-            await self._forget_old(shards)
+            await self._follow_resharding(shards)
+            known = {shard.shard_id for shard in shards}
             for shard in shards:
-                if self._may_begin(shard, shards):
+                if self._may_begin(shard, known):
                     self._start(shard, iterators.get(shard.shard_id))
             await self._reading.wait(self._changed, _LOOK_AGAIN_S)
 
@@ -172,24 +176,33 @@ class StreamPoller:
         self._positions = positions
         return iterators
 
-    async def _forget_old(self, shards: Sequence[Shard]) -> None:
-        """Drop the positions of shards that the stream does not know any more, and that were dealt with."""
+    async def _follow_resharding(self, shards: Sequence[Shard]) -> None:
+        """
+        Write down shards that came later, and drop those that the stream does not know any more and nobody reads.
+
+        In one commit: a mapping of which nothing is written down begins anew, where LATEST would be now.
+        """
         known = {shard.shard_id for shard in shards}
-        old = [
-            shard_id
-            for shard_id, position in self._positions.items()
-            if shard_id not in known and shard_id not in self._running
-        ]
+        new = {shard_id: self._position_of_new(shard_id) for shard_id in known if shard_id not in self._positions}
+        old = [shard_id for shard_id in self._positions if shard_id not in known and shard_id not in self._running]
         # A stream has shards: where none is told of, nothing is known.
-        if old and known:
-            await self._reading.save((), old)
+        if known and (new or old):
+            await self._reading.save(list(new.values()), old)
+            self._positions |= new
             for shard_id in old:
                 del self._positions[shard_id]
 
-    def _may_begin(self, shard: Shard, shards: Sequence[Shard]) -> bool:
+    def _position_of_new(self, shard_id: str) -> ShardPosition:
+        """Return where a shard begins that came later: all in it is new, unless a moment is yet to come."""
+        settings = self._reading.settings
+        if settings.starting_position == Start.AT_TIME.value and not self._is_new:
+            return ShardPosition(shard_id, settings.starting_position, settings.starting_at or 0.0)
+        return ShardPosition(shard_id)
+
+    def _may_begin(self, shard: Shard, known: Collection[str]) -> bool:
+        """Say whether a shard is to be read now, of those that the stream knows."""
         if shard.shard_id in self._running or self._is_done(shard.shard_id):
             return False
-        known = {one.shard_id for one in shards}
         return all(
             self._is_done(parent) or (parent not in known and parent not in self._running) for parent in shard.parents
         )
@@ -199,17 +212,7 @@ class StreamPoller:
         return position is not None and position.is_done
 
     def _start(self, shard: Shard, iterator: str | None) -> None:
-        position = self._positions.get(shard.shard_id)
-        if position is None:
-            settings = self._reading.settings
-            # All that is in a shard which came later is new, unless a moment is yet to come.
-            position = ShardPosition(shard.shard_id)
-            if settings.starting_position == Start.AT_TIME.value and not self._is_new:
-                position = msgspec.structs.replace(
-                    position, start=settings.starting_position, at=settings.starting_at or 0.0
-                )
-            self._positions[shard.shard_id] = position
-        poller = ShardPoller(self._reading, position, iterator)
+        poller = ShardPoller(self._reading, self._positions[shard.shard_id], iterator)
         self._running[shard.shard_id] = self._shared.spawn(self._read(poller))
 
     async def _read(self, poller: ShardPoller) -> None:

@@ -75,6 +75,8 @@ class Page(msgspec.Struct, frozen=True):
     records: Sequence[StreamRecord]
     next_iterator: str | None
     """None: the shard is closed, and read to its end."""
+    is_behind: bool = False
+    """Whether there may be more records now although there are none here."""
 
 
 class StreamReader(Protocol):

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from graphlib import CycleError, TopologicalSorter
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -22,6 +23,14 @@ SHARDS_MAX = 10_000
 PAGES_MAX = 100
 """Of one stream, and answers that list them. Assumed: AWS's quotas are hundreds, and as many at once."""
 
+ShardId = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9_.-]{1,128}\Z")]
+"""Documented: Kinesis API reference, Shard; those of DynamoDB streams have fewer characters. It stands in keys of rows
+and of objects."""
+
+LATEST_MOMENT = 253_402_300_799
+"""Seconds since the epoch: later there are no dates."""
+
+Moment = Annotated[float, msgspec.Meta(ge=0, le=LATEST_MOMENT)]
 
 _Answer = TypeVar("_Answer")
 
@@ -112,17 +121,11 @@ def parents_first(shards: Iterable[Shard]) -> Sequence[Shard]:
     Raises:
         StreamUnavailable: there is no such order.
     """
-    rest = {shard.shard_id: shard for shard in shards}
-    known = frozenset(rest)
-    ordered: dict[str, Shard] = {}
-    while rest:
-        ready = [
-            shard
-            for shard in rest.values()
-            if all(parent in ordered or parent not in known for parent in shard.parents)
-        ]
-        if not ready:
-            raise StreamUnavailable("shards of the stream are their own parents")
-        for shard in ready:
-            ordered[shard.shard_id] = rest.pop(shard.shard_id)
-    return list(ordered.values())
+    known = {shard.shard_id: shard for shard in shards}
+    order = TopologicalSorter(
+        {name: [parent for parent in shard.parents if parent in known] for name, shard in known.items()}
+    )
+    try:
+        return [known[name] for name in order.static_order()]
+    except CycleError:
+        raise StreamUnavailable("shards of the stream are their own parents") from None

@@ -30,6 +30,9 @@ _WRITE_DOWN_S = 0.5
 _STORE_AGAIN_S = 1.0
 """After a failure of the store."""
 
+_TROUBLE_MAX = 500
+"""Characters of what a source says is wrong that a mapping tells. Assumed."""
+
 PROBLEM = "PROBLEM: "
 CALL_FAILED = f"{PROBLEM}Function call failed"
 """Assumed: field reports."""
@@ -47,7 +50,7 @@ class HeldBytes:
     def __init__(self, most_bytes: int = HELD_MAX_BYTES) -> None:
         self._most = most_bytes
         self._held = 0
-        self._line: deque[asyncio.Future[None]] = deque()
+        self._line: deque[tuple[asyncio.Future[None], int]] = deque()
 
     @property
     def held(self) -> int:
@@ -55,32 +58,30 @@ class HeldBytes:
 
     async def take(self, size_bytes: int) -> None:
         """Count bytes that are about to be read; wait while there are too many. Whoever waits first is first."""
-        if self._held and (self._line or self._held + size_bytes > self._most):
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._line.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn in self._line:
-                    self._line.remove(turn)
-                else:
-                    self._give_turns()
-                raise
-        self._held += size_bytes
-        self._give_turns()
+        if not self._held or (not self._line and self._held + size_bytes <= self._most):
+            self._held += size_bytes
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        place = (turn, size_bytes)
+        self._line.append(place)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if place in self._line:
+                self._line.remove(place)
+            else:
+                self.add(-size_bytes)
+            raise
 
     def add(self, size_bytes: int) -> None:
         """Count more, or less where it is negative: what was read was not what was expected."""
         self._held += size_bytes
-        self._give_turns()
-
-    def _give_turns(self) -> None:
-        # One turn at a time: who has it counts before the next one looks.
         while self._line and self._held < self._most * 3 // 4:
-            turn = self._line.popleft()
+            turn, expected = self._line.popleft()
             if not turn.done():
+                # Counted with the turn, not when its task runs: others may be given theirs before.
+                self._held += expected
                 turn.set_result(None)
-                break
 
 
 class StreamShared:
@@ -257,5 +258,11 @@ class Reading:
 
     def _untold(self) -> str | None:
         trouble = next(iter(self._trouble.values()), None)
-        result = self._batch_result if trouble is None else f"{PROBLEM}{trouble}"
+        result = self._batch_result if trouble is None else f"{PROBLEM}{_line_of(trouble)}"
         return None if result == (self._told or "") else result
+
+
+def _line_of(text: str) -> str:
+    """Return what a source says so that anybody can keep and show it."""
+    shown = "".join(one if one.isprintable() else " " for one in text[:_TROUBLE_MAX])
+    return shown if len(text) <= _TROUBLE_MAX else f"{shown}..."

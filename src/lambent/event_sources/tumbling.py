@@ -59,7 +59,9 @@ def state_of(payload: bytes) -> msgspec.Raw | None:
     """Return the state in a function's answer; None where there is none, which fails the batch."""
     try:
         state = _decode(payload).state
-    except (msgspec.DecodeError, RecursionError):
+        # What is raw was not looked at, and is kept as text.
+        payload.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     # Assumed: null is as good as none (test_tumbling).
     if isinstance(state, msgspec.UnsetType) or not bytes(state).lstrip().startswith(b"{"):

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from lambent.neighbours import embedded_state, embedded_streams
+from lambent.neighbours import embedded_kinesis, embedded_state, embedded_streams
 
 SERVICE_HEADER = "HTTP_X_LAMBENT_SERVICE"
 PING = "ping"
@@ -607,6 +607,8 @@ class _Moto:
         self._backends: dict[str, Any] = {name: get_backend(name) for name in services}  # type: ignore[call-overload]
         if "dynamodb" in services:
             embedded_streams.put_right()
+        if "kinesis" in services:
+            embedded_kinesis.put_right()
         for name in services:
             self._warm(name)
 

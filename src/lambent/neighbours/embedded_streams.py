@@ -32,7 +32,7 @@ _EXPIRER = {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
 """Who deletes what has expired. Documented: Amazon DynamoDB developer guide, DynamoDB Streams and time to live."""
 
 _guard = threading.Lock()
-"""Held while a change is recorded: moto's threads have none of their own."""
+"""Held while changes are recorded or read: moto's threads have none of their own."""
 
 
 def put_right() -> None:
@@ -236,18 +236,19 @@ def _get_records(backend: Any, iterator: str, limit: int) -> dict[str, Any]:
     if not (start.isascii() and start.isdigit()):
         raise MockValidationException("Invalid ShardIterator")
     table = _table(backend, arn)
-    _check_kept(table.stream_shard, int(start))
-    items = table.stream_shard.items
-    first = _index(table.stream_shard, int(start))
-    page: list[dict[str, Any]] = []
-    left = _PAGE_MAX_BYTES
-    for item in items[first : first + min(limit, _PAGE_MAX)]:
-        left -= item.record["dynamodb"]["SizeBytes"]
-        if page and left < 0:
-            break
-        page.append(item.to_json())
-    answer: dict[str, Any] = {"Records": page}
-    if _is_open(table) or first + len(page) < len(items):
-        following = _sequence(items[first + len(page) - 1]) + 1 if page else int(start)
-        answer["NextShardIterator"] = f"{arn}|1|{following}"
-    return answer
+    with _guard:
+        _check_kept(table.stream_shard, int(start))
+        items = table.stream_shard.items
+        first = _index(table.stream_shard, int(start))
+        page: list[dict[str, Any]] = []
+        left = _PAGE_MAX_BYTES
+        for item in items[first : first + min(limit, _PAGE_MAX)]:
+            left -= item.record["dynamodb"]["SizeBytes"]
+            if page and left < 0:
+                break
+            page.append(item.to_json())
+        answer: dict[str, Any] = {"Records": page}
+        if _is_open(table) or first + len(page) < len(items):
+            following = _sequence(items[first + len(page) - 1]) + 1 if page else int(start)
+            answer["NextShardIterator"] = f"{arn}|1|{following}"
+        return answer

@@ -49,6 +49,12 @@ class ScriptedReader:
         """What every call raises."""
         self.expires = False
         """Whether iterators are too old, each the first time."""
+        self.trims = False
+        """Whether it tells only whoever reads, not who asks for an iterator, that what follows has been trimmed."""
+        self.refused = 0
+        """How often it told so."""
+        self.is_busy = False
+        """Whether others read so much that it gives nothing now."""
         self.reads: list[tuple[str, int]] = []
         """Shard and limit of each read."""
 
@@ -102,6 +108,8 @@ class ScriptedReader:
             return f"{shard_id}/{sum(one.arrived_at < position.at for one in records)}"
         place = next((number for number, one in enumerate(records) if one.sequence == position.sequence), None)
         if place is None:
+            if self.trims:
+                return f"{shard_id}/trimmed"
             raise PositionExpired
         return f"{shard_id}/{place + (position.start is Start.AFTER)}"
 
@@ -110,10 +118,13 @@ class ScriptedReader:
         shard_id, _, place = iterator.partition("/")
         if shard_id not in shards:
             raise ShardGone
-        if self.expires:
+        if self.expires or place == "trimmed":
             self.expires = False
+            self.refused += 1
             raise PositionExpired
         self.reads.append((shard_id, limit))
+        if self.is_busy:
+            return Page((), iterator, is_behind=True)
         shard, first = shards[shard_id], int(place)
         records = shard.records[first : first + limit]
         after = first + len(records)

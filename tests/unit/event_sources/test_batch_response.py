@@ -38,6 +38,7 @@ def test_nothing_failed(payload: bytes) -> None:
         b"true",
         b"[" * 100_000,
         b"\xff",
+        b'{"batchItemFailures": [{"itemIdentifier": "\xff"}]}',
     ],
 )
 def test_all_failed(payload: bytes) -> None:

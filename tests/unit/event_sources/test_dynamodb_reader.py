@@ -44,6 +44,8 @@ MAPPING = EventSourceMapping(
 SHARD = "shardId-00000001541626099285-f35f62ef"
 BYTES = base64.b64encode(b"\x00\xff").decode()
 
+KEYED = {"SequenceNumber": "1", "Keys": {"id": {"S": "a"}}}
+
 Answer = Mapping[str, Any] | tuple[int, Any] | Exception
 
 
@@ -298,17 +300,32 @@ def test_where_reading_begins(position: Position, asked: dict[str, Any]) -> None
 @pytest.mark.parametrize(
     ("code", "failure"),
     [
-        ("ResourceNotFoundException", ShardGone),
         ("TrimmedDataAccessException", PositionExpired),
         ("ValidationException", PositionExpired),
         ("AccessDeniedException", StreamUnavailable),
     ],
 )
 def test_an_iterator_that_there_is_not(code: str, failure: type[Exception]) -> None:
-    """What is gone, what was trimmed, and what is refused are told apart."""
+    """What was trimmed, and what is refused are told apart."""
     service = Service(GetShardIterator=refusal(code))
     with pytest.raises(failure):
         asyncio.run(reader_of(service).iterator(MAPPING, SHARD, Position(Start.AFTER, "7")))
+
+
+@pytest.mark.parametrize(
+    ("described", "failure"),
+    [
+        ({"StreamDescription": {"Shards": [{"ShardId": "another"}]}}, ShardGone),
+        ({"StreamDescription": {"Shards": [{"ShardId": SHARD}]}}, StreamUnavailable),
+        ("ResourceNotFoundException", StreamNotFound),
+    ],
+)
+def test_a_shard_that_is_not_found(described: Any, failure: type[Exception]) -> None:
+    """It is gone where the stream tells of others alone: one that is told of is only not to be had now."""
+    answer = refusal(described) if isinstance(described, str) else described
+    service = Service(GetShardIterator=refusal("ResourceNotFoundException"), DescribeStream=answer)
+    with pytest.raises(failure):
+        asyncio.run(reader_of(service).iterator(MAPPING, SHARD, Position(Start.OLDEST)))
 
 
 @pytest.mark.parametrize(
@@ -317,7 +334,7 @@ def test_an_iterator_that_there_is_not(code: str, failure: type[Exception]) -> N
         ("ExpiredIteratorException", PositionExpired),
         ("TrimmedDataAccessException", PositionExpired),
         ("ValidationException", PositionExpired),
-        ("ResourceNotFoundException", ShardGone),
+        ("ResourceNotFoundException", PositionExpired),
         ("AccessDeniedException", StreamUnavailable),
     ],
 )
@@ -329,7 +346,7 @@ def test_what_cannot_be_read(code: str, failure: type[Exception]) -> None:
 
 def test_a_shard_that_is_read_too_fast_has_nothing_now() -> None:
     """Others read beside: the next read finds it."""
-    assert read(Service(GetRecords=refusal("LimitExceededException"))) == Page((), "i")
+    assert read(Service(GetRecords=refusal("LimitExceededException"))) == Page((), "i", is_behind=True)
 
 
 def test_a_shard_that_ends() -> None:
@@ -355,6 +372,14 @@ def test_an_answer_that_is_too_long_is_asked_for_in_parts() -> None:
         (200, b"{"),
         (200, b"\xff"),
         (200, {"Records": [{"eventID": "1", "eventName": "INSERT", "dynamodb": {}}]}),
+        (
+            200,
+            {
+                "Records": [
+                    {"eventID": "1", "eventName": "INSERT", "dynamodb": {**KEYED, "ApproximateCreationDateTime": 1e300}}
+                ]
+            },
+        ),
         (400, {}),
         NeighbourUnavailable("dynamodbstreams: it does not answer"),
     ],

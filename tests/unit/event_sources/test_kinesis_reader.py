@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from lambent.event_sources.stream_reader import (
     StreamRecord,
     StreamUnavailable,
 )
+from lambent.event_sources.stream_service import parents_first
 from lambent.neighbours.client import Neighbours
 from lambent.neighbours.endpoints import Neighbour
 from lambent.neighbours.message import AnswerTooLarge, NeighbourUnavailable, Outgoing
@@ -72,6 +74,9 @@ class FakeNeighbours:
             raise answer
         status, body = answer
         return Answer(status, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+RECORD = {"SequenceNumber": "1", "Data": "eA==", "PartitionKey": "k", "ApproximateArrivalTimestamp": 1}
 
 
 def ask(work: Callable[[KinesisReader], Awaitable[Any]], *answers: Any) -> tuple[Any, list[tuple[str, dict[str, Any]]]]:
@@ -178,7 +183,11 @@ def test_a_page_that_is_too_long_is_asked_for_in_parts() -> None:
 def test_others_read_the_shard_as_well() -> None:
     """The next read, in a moment, finds what this one did not: no trouble of which anybody is to hear."""
     page, _ = ask(read, (400, {"__type": "ProvisionedThroughputExceededException", "message": "slow down"}))
-    assert page == Page((), "it")
+    assert page == Page((), "it", is_behind=True)
+    page, _ = ask(read, (200, {"Records": [], "NextShardIterator": "n", "MillisBehindLatest": 5}))
+    assert page == Page([], "n", is_behind=True), "a page without records says nothing of what follows"
+    page, _ = ask(read, (200, {"Records": [], "NextShardIterator": "n", "MillisBehindLatest": 0}))
+    assert page == Page([], "n")
 
 
 @pytest.mark.parametrize("code", ["ExpiredIteratorException", "InvalidArgumentException", "ResourceNotFoundException"])
@@ -196,6 +205,14 @@ def test_iterators_that_are_no_more(code: str) -> None:
         (200, b"[" * 100_000),
         (200, {}),
         (200, {"Records": [{}], "Shards": [{}], "ShardIterator": 1}),
+        *(
+            (200, {"Records": [{**RECORD, name: value}], "Shards": [{"ShardId": shard_id}]})
+            for name, value, shard_id in (
+                ("Data", "\u00e9", "a/b"),
+                ("ApproximateArrivalTimestamp", 1e300, "a\0"),
+                ("ApproximateArrivalTimestamp", -1, "a" * 129),
+            )
+        ),
         (
             200,
             {"Records": [{"SequenceNumber": "1", "Data": "?", "PartitionKey": "k", "ApproximateArrivalTimestamp": 1}]},
@@ -211,6 +228,14 @@ def test_answers_that_nobody_understands(answer: Any) -> None:
     for work in (shards, at(Position(Start.OLDEST)), read):
         error = failure(work, answer)
         assert isinstance(error, StreamUnavailable) and str(error)
+
+
+def test_long_chains_of_shards_are_put_in_order_at_once() -> None:
+    """Each the parent of the one before: some milliseconds, in which nothing else runs."""
+    chain = [Shard(str(number), (str(number + 1),)) for number in range(10_000)]
+    began = time.process_time()
+    assert [shard.shard_id for shard in parents_first(chain)] == [str(number) for number in reversed(range(10_000))]
+    assert time.process_time() - began < 2
 
 
 def test_a_list_of_shards_without_an_end() -> None:

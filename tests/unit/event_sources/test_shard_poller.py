@@ -3,11 +3,15 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from unit.dispatch.async_bench import SCOPE
-from unit.event_sources.stream_bench import OK, StreamBench, tell_of_streams
+from unit.event_sources.stream_bench import ARN, OK, StreamBench, tell_of_streams
 
+from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.domain.invocation import Invocation, InvocationOutcome
+from lambent.event_sources.stream_reader import Page, Position, PositionExpired, Start, StreamUnavailable
 
 
 def test_records_reach_the_function_in_order(tmp_path: Path) -> None:
@@ -214,5 +218,142 @@ def test_a_position_that_was_trimmed(tmp_path: Path) -> None:
         del records[:3]
         await bench.update(uuid, Enabled=True)
         await bench.until_seen(1, 2, 4)
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_a_server_that_tells_whoever_reads_that_something_was_trimmed(tmp_path: Path) -> None:
+    """It is not asked in a circle, and what is left runs; also behind a batch that is let go while a page is read."""
+
+    async def story(bench: StreamBench) -> None:
+        await bench.stream_mapping()
+        bench.reader.put(1, 2)
+        await bench.until_seen(1, 2)
+        bench.reader.trims = bench.reader.expires = True
+        del bench.reader.streams[ARN]["a"].records[:]
+        bench.reader.put(3, 4)
+        await bench.until_seen(1, 2, 3, 4, step_s=0.1)
+        assert bench.reader.refused <= 5
+        bench.fail_on(5)
+        bench.reader.put(5, 6)
+        await bench.pass_time(10, step_s=0.1)
+        del bench.reader.streams[ARN]["a"].records[:-1]
+        bench.reader.refused = 0
+        await bench.until(lambda: bench.bodies()[-1] == [6], step_s=0.1)
+        assert bench.reader.refused <= 5
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_an_iterator_that_expires_while_its_batch_is_let_go(tmp_path: Path) -> None:
+    """The page that was asked for is nobody's any more, and says nothing of the position."""
+
+    async def story(bench: StreamBench) -> None:
+        bench.reader.put(*range(10))
+        await bench.stream_mapping(BatchSize=10)
+        await bench.until_seen(*range(10))
+        asked, answers = asyncio.Event(), asyncio.Event()
+        read = bench.reader.read
+
+        async def reads(mapping: EventSourceMapping, iterator: str, limit: int) -> Page:
+            page = await read(mapping, iterator, limit)
+            if not page.records and len(bench.batches()) >= 2 and not asked.is_set():
+                asked.set()
+                await answers.wait()
+                raise PositionExpired
+            return page
+
+        bench.reader.read = reads  # type: ignore[method-assign]
+        bench.fail_on("bad")
+        bench.reader.put("bad")
+        await bench.until(lambda: asked.is_set() and len(bench.batches()) >= 6, step_s=0.1)
+        answers.set()
+        bench.fleet.does = None
+        await bench.pass_time(10, step_s=0.1)
+        assert bench.seen().count(0) == 1
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_the_end_of_a_shard_is_known_before_anything_is_let_go(tmp_path: Path) -> None:
+    """A batch is let go while it is written down that all is well again: nobody reads what is behind it once more."""
+
+    async def story(bench: StreamBench) -> None:
+        bench.fail_on("bad")
+        bench.reader.put("bad")
+        uuid = await bench.stream_mapping(BatchSize=1)
+        await bench.until(lambda: len(bench.batches()) == 1, step_s=0.01)
+        bench.reader.failure = StreamUnavailable("away")
+        await bench.until_result(uuid, "PROBLEM: away", step_s=0.01)
+        save, saving, is_saved = bench.positions.save, asyncio.Event(), asyncio.Event()
+
+        async def saves(*arguments: Any, **named: Any) -> bool:
+            if not saving.is_set():
+                saving.set()
+                await is_saved.wait()
+            return await save(*arguments, **named)
+
+        bench.positions.save = saves  # type: ignore[method-assign]
+        bench.reader.failure = None
+        bench.reader.put("last")
+        bench.reader.close("a")
+        await bench.until(saving.is_set, step_s=0.01)
+        await bench.pass_time(3, step_s=0.1)
+        is_saved.set()
+        bench.fleet.does = None
+        await bench.until(lambda: bench.seen()[-2:] == ["bad", "last"], step_s=0.1)
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_a_clock_that_is_set_back_does_not_make_latest_later(tmp_path: Path) -> None:
+    """LATEST was a moment that has been, and what came since is read."""
+
+    async def story(bench: StreamBench) -> None:
+        await bench.stream_mapping(StartingPosition="LATEST")
+        await bench.pass_time(2, step_s=0.1)
+        await bench.crash()
+        asked: list[Position] = []
+        iterator = bench.reader.iterator
+
+        async def gives(mapping: EventSourceMapping, shard_id: str, position: Position) -> str:
+            asked.append(position)
+            return await iterator(mapping, shard_id, position)
+
+        bench.reader.iterator = gives  # type: ignore[method-assign]
+        now = bench.clock.now
+        bench.clock.now = lambda: now() - 3600  # type: ignore[method-assign]
+        await bench.open()
+        await bench.until(lambda: asked != [], step_s=0.1)
+        assert asked[0].start is Start.AT_TIME and asked[0].at <= bench.clock.now()
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_what_filters_drop_of_a_busy_shard_is_written_down(tmp_path: Path) -> None:
+    """Also where no read ever finds nothing: else hours of it would be read again after a kill."""
+
+    async def story(bench: StreamBench) -> None:
+        pattern = json.dumps({"data": {"kind": ["x"]}})
+        uuid = await bench.stream_mapping(FilterCriteria={"Filters": [{"Pattern": pattern}]})
+        for _ in range(150):
+            bench.reader.put("no")
+            await bench.pass_time(0.1, step_s=0.05)
+        (position,) = (await bench.positions.begin(SCOPE, uuid)).positions
+        assert int(position.sequence or "0") >= 100 + 50
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_what_stands_before_a_record_that_is_none(tmp_path: Path) -> None:
+    """It runs; the shard waits for the one that it does not understand."""
+
+    async def story(bench: StreamBench) -> None:
+        bench.reader.put(1, 2, 3)
+        records = bench.reader.streams[ARN]["a"].records
+        records[1] = msgspec.structs.replace(records[1], sequence="none")
+        uuid = await bench.stream_mapping()
+        await bench.until_seen(1)
+        assert (await bench.result(uuid)).startswith("PROBLEM: The stream is not understood")
 
     tell_of_streams(tmp_path, story)

@@ -252,6 +252,49 @@ def test_a_batch_that_waits_for_long_is_not_held(tmp_path: Path) -> None:
     tell_of_streams(tmp_path, story)
 
 
+def test_nothing_is_read_for_a_function_that_is_closed(tmp_path: Path) -> None:
+    """A reservation of 0 may last for days: its batch is read again once it can run."""
+
+    async def story(bench: StreamBench) -> None:
+        await bench.change_function("f", reserved_executions=0)
+        await bench.stream_mapping()
+        bench.reader.put(1, 2)
+        await bench.pass_time(20, step_s=0.1)
+        reads = len(bench.reader.reads)
+        await bench.pass_time(60, step_s=0.5)
+        assert len(bench.reader.reads) == reads
+        await bench.change_function("f", reserved_executions=1)
+        await bench.until_seen(1, 2, step_s=0)
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_lanes_that_wait_for_long_hold_nothing(tmp_path: Path) -> None:
+    """Nor at the end of a shard: what is behind the batch is read again, too, in events as long as they may be."""
+
+    async def story(bench: StreamBench) -> None:
+        held = bench.streams["kinesis"]._shared.held
+        bench.fail_on("k-0")
+        await bench.stream_mapping(BatchSize=5, ParallelizationFactor=2)
+        bench.reader.put("k-0")
+        await bench.until(lambda: len(bench.batches()) == 1, step_s=0.05)
+        bodies = [f"k-{number}" + "x" * 1_500_000 for number in range(1, 9)]
+        bench.reader.put(*bodies[:4])
+        await bench.pass_time(10, step_s=0.1)
+        assert held.held == 0
+        bench.reader.put(*bodies[4:])
+        bench.reader.close("a")
+        await bench.pass_time(60, step_s=0.2)
+        assert held.held == 0
+        bench.fleet.does = None
+        await bench.until(lambda: bench.seen()[-9:] == ["k-0", *bodies], step_s=0.1)
+        assert all(len(call.payload) <= 6_291_556 for _, call in bench.fleet.ran)
+        await bench.pass_time(1, step_s=0.1)
+        assert held.held == 0
+
+    tell_of_streams(tmp_path, story)
+
+
 def test_a_batch_is_tried_until_it_leaves_the_stream(tmp_path: Path) -> None:
     """Documented: where no limit is set. What is left of it runs; in lanes, too."""
 
@@ -267,6 +310,36 @@ def test_a_batch_is_tried_until_it_leaves_the_stream(tmp_path: Path) -> None:
         (record,) = await bench.told()
         assert record["requestContext"]["condition"] == "RecordAgeExceeded"
         assert record["KinesisBatchInfo"]["batchSize"] == 2
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_a_source_that_has_lost_records_in_the_middle_of_a_batch(tmp_path: Path) -> None:
+    """What is left of it runs, in events that are whole; what is not there is told of."""
+
+    async def story(bench: StreamBench) -> None:
+        await bench.queue("failed")
+        bench.fail_on(0)
+        await bench.stream_mapping(DestinationConfig=FAILED_QUEUE)
+        bench.reader.put(*range(5))
+        await bench.pass_time(10, step_s=0.1)
+        del bench.reader.streams[ARN]["a"].records[2:4]
+        bench.fleet.does = None
+        await bench.until(lambda: bench.bodies()[-2:] == [[0, 1], [4]], step_s=0.1)
+        (record,) = await bench.told()
+        assert record["KinesisBatchInfo"]["batchSize"] == 2
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_what_a_source_says_is_shown_in_a_line(tmp_path: Path) -> None:
+    """However long, and whatever is in it: it goes into the store, and into each answer about the mapping."""
+
+    async def story(bench: StreamBench) -> None:
+        uuid = await bench.stream_mapping()
+        await bench.pass_time(1, step_s=0.1)
+        bench.reader.failure = StreamUnavailable("a\0b\n" + "x" * 1_000_000)
+        await bench.until_result(uuid, "PROBLEM: a b " + "x" * 496 + "...", step_s=0.1)
 
     tell_of_streams(tmp_path, story)
 
@@ -327,6 +400,57 @@ def test_a_tumbling_window_keeps_a_state(tmp_path: Path) -> None:
         assert events[0]["state"] == {} and events[0]["isFinalInvokeForWindow"] is False
         assert sum(event["isFinalInvokeForWindow"] for event in events) == 1
         await bench.until_result(uuid, "OK")
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_a_window_does_not_end_while_there_may_be_more_of_it(tmp_path: Path) -> None:
+    """A read that finds nothing because others read as well tells nothing of what is there."""
+
+    async def story(bench: StreamBench) -> None:
+        async def does(invocation: Invocation) -> InvocationOutcome:
+            event = json.loads(invocation.payload)
+            return answer({"state": {"n": event["state"].get("n", 0) + len(event["Records"])}})
+
+        bench.fleet.does = does
+        await bench.stream_mapping(TumblingWindowInSeconds=10)
+        bench.reader.put(1, 2)
+        await bench.pass_time(5, step_s=0.1)
+        bench.reader.is_busy = True
+        bench.reader.put(3)
+        await bench.pass_time(10, step_s=0.1)
+        bench.reader.is_busy = False
+        await bench.pass_time(3, step_s=0.1)
+        events = [json.loads(call.payload) for _, call in bench.fleet.ran]
+        assert [event["state"] for event in events if event["isFinalInvokeForWindow"]] == [{"n": 3}]
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_windows_that_are_switched_off_for_lanes(tmp_path: Path) -> None:
+    """The last one ends, once, before anything else: its state is nobody's beside it."""
+
+    async def story(bench: StreamBench) -> None:
+        async def does(invocation: Invocation) -> InvocationOutcome:
+            event = json.loads(invocation.payload)
+            await bench.clock.sleep(0.5)
+            n = event.get("state", {}).get("n", 0)
+            return answer({"state": {"n": n + len(event["Records"])}})
+
+        bench.fleet.does = does
+        uuid = await bench.stream_mapping(TumblingWindowInSeconds=900)
+        bench.reader.put("k0-0", "k1-0")
+        await bench.pass_time(5, step_s=0.1)
+        await bench.update(uuid, Enabled=False)
+        bench.reader.put("k0-1", "k1-1", "k2-1", "k3-1")
+        await bench.update(uuid, Enabled=True, TumblingWindowInSeconds=0, ParallelizationFactor=4, BatchSize=1)
+        await bench.until(lambda: len(bench.seen()) == 6, step_s=0.1)
+        await bench.pass_time(5, step_s=0.1)
+        events = [json.loads(call.payload) for _, call in bench.fleet.ran]
+        kinds = [event.get("isFinalInvokeForWindow") for event in events]
+        first = kinds.index(True)
+        assert kinds[first + 1 :] == [None] * 4
+        assert events[first]["state"] == {"n": 2}
 
     tell_of_streams(tmp_path, story)
 

@@ -291,3 +291,22 @@ def test_batches_of_all_mappings_have_a_limit(tmp_path: Path) -> None:
         assert bench.fleet.most_running <= 2
 
     tell_of_streams(tmp_path, story, batches_max=2)
+
+
+def test_shards_that_came_later_are_written_down(tmp_path: Path) -> None:
+    """Once the ones before have left the stream, they are all that says that LATEST was long ago."""
+
+    async def story(bench: StreamBench) -> None:
+        await bench.stream_mapping(StartingPosition="LATEST")
+        await bench.pass_time(2, step_s=0.1)
+        bench.reader.add("b", "a")
+        bench.reader.close("a")
+        await bench.pass_time(5, step_s=0.1)
+        del bench.reader.streams[ARN]["a"]
+        await bench.pass_time(70, step_s=0.5)
+        await bench.crash()
+        bench.reader.put("meanwhile", shard="b")
+        await bench.open()
+        await bench.until_seen("meanwhile", step_s=0.1)
+
+    tell_of_streams(tmp_path, story)

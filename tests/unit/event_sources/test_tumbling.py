@@ -32,7 +32,19 @@ def test_what_the_function_gets() -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"null", b"{}", b"[]", b'"state"', b'{"state": null}', b'{"state": 1}', b'{"state": ', b"[" * 9999]
+    "payload",
+    [
+        b"",
+        b"null",
+        b"{}",
+        b"[]",
+        b'"state"',
+        b'{"state": null}',
+        b'{"state": 1}',
+        b'{"state": ',
+        b"[" * 9999,
+        b'{"state": {"a": "\xff"}}',
+    ],
 )
 def test_answers_without_a_state(payload: bytes) -> None:
     assert state_of(payload) is None

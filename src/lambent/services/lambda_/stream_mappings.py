@@ -22,6 +22,9 @@ NOTHING_PROCESSED = "No records processed"
 _TARGETS = frozenset({"sqs", "s3"})
 """Where records of batches may go, of what this server delivers to. Documented: Lambda API reference, OnFailure."""
 
+_CLOCKS_DIFFER_S = 60.0
+"""What a caller's clock may be ahead of ours where it says from when on a stream is to be read. Assumed."""
+
 
 class StreamLook(Protocol):
     """How the API sees whether a stream is there: `app.py` hands over what reads the streams of a service."""
@@ -40,8 +43,14 @@ async def check_stream(look: StreamLook, mapping: EventSourceMapping, version: F
     Refuse a stream that cannot feed a function.
 
     Raises:
-        InvalidParameterValueException: it is another region's or account's, is not there, or cannot be read.
+        InvalidParameterValueException: it is another region's or account's, is not there, or cannot be read, or is to
+            be read from a moment on that is yet to come.
     """
+    stream = mapping.stream
+    assert stream is not None
+    if stream.starting_at is not None and stream.starting_at > mapping.last_modified + _CLOCKS_DIFFER_S:
+        # Documented: Lambda API reference, StartingPositionTimestamp. Assumed: the text (test_stream_mappings).
+        raise InvalidParameterValueException("StartingPositionTimestamp cannot be in the future.")
     target = parse_target(mapping.source_arn)
     assert target is not None
     if target.scope.region != version.scope.region:

@@ -1,5 +1,6 @@
 """The operations on mappings of streams: what is answered and what is refused."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,20 @@ def test_streams_that_cannot_be_sources(tmp_path: Path) -> None:
         )
         bench.reader.failure = StreamUnavailable("nobody answers")
         assert await refusal(bench) == (REFUSED, f"Cannot access stream {ARN}: nobody answers")
+
+    tell_of_streams(tmp_path, story)
+
+
+def test_a_moment_that_is_yet_to_come(tmp_path: Path) -> None:
+    """Documented: it cannot be in the future; a caller's clock may be a little ahead."""
+
+    async def story(bench: StreamBench) -> None:
+        def since(seconds: float) -> dict[str, Any]:
+            at = datetime.fromtimestamp(bench.clock.now() + seconds, UTC)
+            return {"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": at}
+
+        assert await refusal(bench, **since(120)) == (REFUSED, "StartingPositionTimestamp cannot be in the future.")
+        await bench.stream_mapping(**since(5))
 
     tell_of_streams(tmp_path, story)
 
