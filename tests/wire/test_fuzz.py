@@ -319,7 +319,13 @@ def state_of(connection):
             for item in listed["Functions"]
         ]
         busy = [found for _, found in states if "Pending" in found.values() or "InProgress" in found.values()]
-        return None if busy else [listed, states]
+        # One that settled in between is in the list as it was before.
+        passed = [
+            found
+            for item, (_, found) in zip(listed["Functions"], states, strict=True)
+            if item["RevisionId"] != found.get("RevisionId")
+        ]
+        return None if busy or passed else [listed, states]
 
     shown = wait_for(settled, within_s=60, every_s=0.02)
     paths = [

@@ -476,6 +476,9 @@ class NamespaceSandbox:
         elif len(data) != 4 and not own.is_killed:
             # Nobody ended the runtime and it did not end by itself: its zygote or the spawner did.
             how = msgspec.structs.replace(how, is_lost=True)
+            if self._spawner is not None:
+                # Before anybody hears of this end: who comes back at once is to find none of the others, which end too.
+                self._spawner.look()
         self._end(own, how)
 
     def _end(self, own: NamespaceEnvironment, how: Exit) -> None:
@@ -577,8 +580,8 @@ class NamespaceSandbox:
         for environment in list(self._environments.values()):
             environment.is_lost = True
             self._end_processes(environment)
-            if environment.process is None:
-                self._end(environment, Exit(signal=signal.SIGKILL))
+            # Now, and not when the kernel is done with it: nothing may be given to one that is about to end.
+            self._end(environment, Exit(signal=signal.SIGKILL))
 
 
 class _SpawnerLink:
@@ -609,7 +612,7 @@ class _SpawnerLink:
         self._waiting: deque[bytes] = deque()
         self._greeting: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._is_closed = False
-        self._loop.add_reader(self._socket, self._read)
+        self._loop.add_reader(self._socket, self.look)
         self.tell(setup)
 
     async def greet(self) -> None:
@@ -663,8 +666,9 @@ class _SpawnerLink:
             self._waiting.popleft()
         self._loop.remove_writer(self._socket)
 
-    def _read(self) -> None:
-        while True:
+    def look(self) -> None:
+        """Read what the spawner says; at its end tell whoever has to know."""
+        while not self._is_closed:
             try:
                 data, descriptors, flags, _ = socket.recv_fds(self._socket, 65_536, 32, socket.MSG_CMSG_CLOEXEC)
             except BlockingIOError:

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import select
+import signal
 import socket
 from pathlib import Path
 
@@ -38,6 +39,30 @@ def test_zygotes_of_owners_that_are_gone_end(tmp_path: Path) -> None:
             # Of the kept environment there are process 1 and its runtime beside the zygotes.
             assert len(descendants(link._process.pid)) <= ZYGOTES_MAX + 2
             assert not kept.ended.done()
+        finally:
+            await driver.close()
+
+    asyncio.run(play())
+
+
+def test_a_spawner_that_dies_takes_all_at_once(tmp_path: Path) -> None:
+    """Who hears that one environment was lost finds none of the others alive: the kernel ends them one by one."""
+    if lacks := lacks_of(gather(), "namespace"):
+        pytest.skip(f"needs:namespace:{lacks[0].what}")
+
+    async def play() -> None:
+        driver = NamespaceSandbox(DriverSettings(run_folder=tmp_path / "run", egress="none"), SystemClock())
+        try:
+            environments = [await driver.park(ParkedKind(owner=str(number))) for number in range(8)]
+            assert driver._spawner is not None
+            os.kill(driver._spawner._process.pid, signal.SIGKILL)
+            ends = [asyncio.ensure_future(driver.wait(environment)) for environment in environments]
+            await within_patience(asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED))
+            assert all(environment.ended.done() for environment in environments)
+            assert all(how.is_lost for how in await asyncio.gather(*ends))
+            for environment in environments:
+                driver.kill(environment)
+                driver.release(environment)
         finally:
             await driver.close()
 
