@@ -1,5 +1,6 @@
 """Streams that a test writes by hand, and mappings of them on the bench of mappings."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -188,6 +189,12 @@ class StreamBench(Bench):
     async def until_result(self, uuid: str, result: str, step_s: float = 0.05) -> None:
         while await self.result(uuid) != result:
             await self._step(step_s)
+
+    async def until_result_begins(self, uuid: str, beginning: str) -> None:
+        """Wait until a mapping says so: that is written down some time after what it tells of."""
+        async with asyncio.timeout(20):
+            while not (await self.result(uuid)).startswith(beginning):
+                await self._step(0.05)
 
     def fail_on(self, *poison: Any) -> None:
         """Have the function fail with every batch that holds one of these."""
