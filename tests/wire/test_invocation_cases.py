@@ -328,33 +328,6 @@ def test_rt04_bootstraps_that_cannot_start(lambda_client, make_function, entries
     assert re.fullmatch(rf"RequestId: {request_id} Error: {text}", payload["errorMessage"])
 
 
-def test_cc01_parallel_calls_get_environments_of_their_own(lambda_client, make_function):
-    """CC-01: four calls at once run in four environments; a later call reuses one of them."""
-    source = """
-import time
-BUSY = False
-def handler(e, c):
-    global BUSY
-    clash, BUSY = BUSY, True
-    time.sleep(2)
-    BUSY = False
-    return [clash, c.log_stream_name]
-"""
-    name = make_function(source, Timeout=30)
-    results = []
-    threads = [threading.Thread(target=lambda: results.append(invoke(lambda_client, name)[1])) for _ in range(4)]
-    began = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert time.monotonic() - began < 6
-    assert not any(clash for clash, _ in results)
-    streams = {stream for _, stream in results}
-    assert len(streams) == 4
-    assert invoke(lambda_client, name)[1][1] in streams
-
-
 def test_beyond_the_environments_there_are_is_a_429(own_server, runtime):
     """More simultaneous invocations than --environments-max: TooManyRequestsException with AWS's reason."""
     server = own_server(None, "--environments-max", "1").start()
