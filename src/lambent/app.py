@@ -67,7 +67,7 @@ from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.sandbox.probe import choose, gather
-from lambent.services import lambda_, logs
+from lambent.services import apigateway, apigatewayv2, lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.synchronous import SynchronousInvocations
@@ -232,6 +232,11 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             ),
             "logs": logs.service(LogRepository(database, clock), function_logs.fold),
             "sqs": queues.service,
+            "apigatewayv2": apigatewayv2.service(
+                store=store, domain=urls, clock=clock, accept_inert=settings.api.accept_inert
+            ),
+            # REST APIs, unless another server has them.
+            **({} if neighbours.of("apigateway") is not None else {"apigateway": apigateway.service()}),
         }
         admission = Admission(settings.server.requests_max, settings.server.body_bytes_max)
         gateway = Gateway(
