@@ -20,6 +20,7 @@ from typing import Any
 
 from lambent import __version__
 from lambent.access.links import CodeLinks
+from lambent.access.tokens import IssuerUnavailable, TokenVerifier
 from lambent.clock import Clock, SystemClock
 from lambent.destinations.bucket import BucketDestination
 from lambent.destinations.contract import Destination, Destinations
@@ -28,6 +29,7 @@ from lambent.destinations.queue import QueueDestination
 from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.dispatch.function_urls import UrlRouter
+from lambent.dispatch.http_apis import ApiRouter
 from lambent.dispatch.outbox import Outbox
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Inside, Scope
@@ -53,6 +55,10 @@ from lambent.fleet.local import LocalFleet
 from lambent.gateway.admission import Admission
 from lambent.gateway.bucket_events import BucketEvents
 from lambent.gateway.function_url import FunctionUrls
+from lambent.gateway.http_api import HttpApis
+from lambent.gateway.http_api_authorizers import ApiAuthorizers
+from lambent.gateway.http_api_functions import ApiFunctions
+from lambent.gateway.http_api_proxy import HttpIntegrations
 from lambent.gateway.own_paths import OwnPaths
 from lambent.gateway.pipeline import Identity, Pipeline
 from lambent.gateway.proxy import Proxy
@@ -61,6 +67,7 @@ from lambent.gateway.server import Gateway, GatewayServer, bound_port
 from lambent.neighbours import endpoints
 from lambent.neighbours.client import Neighbours
 from lambent.neighbours.embedded import EmbeddedServer, describe
+from lambent.neighbours.outward import Outward, Unreachable
 from lambent.protocol.service import Protocols
 from lambent.runtimes.contract import InvalidEntrypoint, RuntimeUnavailable
 from lambent.runtimes.registry import HostRuntimes
@@ -146,6 +153,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         )
 
         neighbours = await stack.enter_async_context(_neighbours(settings, folder, clock))
+        outward = _outward(settings.sandbox)
+        stack.push_async_callback(outward.close)
 
         function_logs = FunctionLogs(Segments(folder.segments, clock), LogRepository(database, clock), clock)
         await function_logs.recover()
@@ -234,6 +243,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             "sqs": queues.service,
         }
         admission = Admission(settings.server.requests_max, settings.server.body_bytes_max)
+        synchronous = SynchronousInvocations(dispatcher, asynchronous.events, clock)
+        api_functions = ApiFunctions(store, dispatcher, synchronous, clock, tasks.create_task)
         gateway = Gateway(
             Pipeline(
                 services,
@@ -264,10 +275,13 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
             ),
-            FunctionUrls(
-                UrlRouter(store),
-                dispatcher,
-                SynchronousInvocations(dispatcher, asynchronous.events, clock),
+            FunctionUrls(UrlRouter(store), dispatcher, synchronous, urls, quotas, clock),
+            HttpApis(
+                ApiRouter(store),
+                ApiAuthorizers(api_functions, TokenVerifier(_issuers(outward), clock), clock),
+                api_functions,
+                HttpIntegrations(outward),
+                function_logs,
                 urls,
                 quotas,
                 clock,
@@ -465,6 +479,29 @@ async def _neighbours(settings: Settings, folder: DataFolder, clock: Clock) -> A
     finally:
         await neighbours.close()
         await embedded.close()
+
+
+def _outward(settings: SandboxSettings) -> Outward:
+    """Reach what APIs stand in front of, and who issues tokens, wherever functions may go."""
+    return Outward(
+        is_open=settings.egress != "none",
+        allow_host=map(int, settings.allow_host),
+        allow_net=settings.allow_net,
+    )
+
+
+_ISSUER_TIMEOUT_S = 1.5
+"""Documented: API Gateway quotas, each of an issuer's endpoints."""
+
+
+def _issuers(outward: Outward) -> Callable[[str, int], Awaitable[bytes]]:
+    async def fetch(url: str, most_bytes: int) -> bytes:
+        try:
+            return await outward.fetch(url, most_bytes, _ISSUER_TIMEOUT_S)
+        except Unreachable as error:
+            raise IssuerUnavailable(f"{url}: {error}") from error
+
+    return fetch
 
 
 def _stop_on_signals(server: GatewayServer, release: Callable[[], None]) -> None:

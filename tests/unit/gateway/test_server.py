@@ -45,7 +45,7 @@ class Stage:
         nowhere: Any = None
         pipeline: Any = self.pipeline
         self.admission = Admission(100, 10_000_000)
-        gateway = Gateway(pipeline, nowhere, nowhere, self.admission, SystemClock())
+        gateway = Gateway(pipeline, nowhere, nowhere, nowhere, self.admission, SystemClock())
         self.server = GatewayServer(gateway, connections_max=connections_max, shutdown_grace_s=5)
         self.outside = listener()
         self.serving = asyncio.create_task(self.server.serve(sockets=[self.outside]))
