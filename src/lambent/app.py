@@ -34,7 +34,7 @@ from lambent.dispatch.outbox import Outbox
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Inside, Scope
 from lambent.domain.function import Deployment, State
-from lambent.domain.function_url import parse_url_domain
+from lambent.domain.function_url import UrlDomain, parse_url_domain
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError, SettingsError
 from lambent.event_sources.contract import EventSources
@@ -153,8 +153,6 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         )
 
         neighbours = await stack.enter_async_context(_neighbours(settings, folder, clock))
-        outward = _outward(settings.sandbox)
-        stack.push_async_callback(outward.close)
 
         function_logs = FunctionLogs(Segments(folder.segments, clock), LogRepository(database, clock), clock)
         await function_logs.recover()
@@ -243,8 +241,6 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             "sqs": queues.service,
         }
         admission = Admission(settings.server.requests_max, settings.server.body_bytes_max)
-        synchronous = SynchronousInvocations(dispatcher, asynchronous.events, clock)
-        api_functions = ApiFunctions(store, dispatcher, synchronous, clock, tasks.create_task)
         gateway = Gateway(
             Pipeline(
                 services,
@@ -275,16 +271,16 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
             ),
-            FunctionUrls(UrlRouter(store), dispatcher, synchronous, urls, quotas, clock),
-            HttpApis(
-                ApiRouter(store),
-                ApiAuthorizers(api_functions, TokenVerifier(_issuers(outward), clock), clock),
-                api_functions,
-                HttpIntegrations(outward),
-                function_logs,
+            FunctionUrls(
+                UrlRouter(store),
+                dispatcher,
+                synchronous := SynchronousInvocations(dispatcher, asynchronous.events, clock),
                 urls,
                 quotas,
                 clock,
+            ),
+            _http_apis(
+                settings.sandbox, store, dispatcher, synchronous, function_logs, urls, quotas, tasks, stack, clock
             ),
             admission,
             clock,
@@ -481,13 +477,28 @@ async def _neighbours(settings: Settings, folder: DataFolder, clock: Clock) -> A
         await embedded.close()
 
 
-def _outward(settings: SandboxSettings) -> Outward:
-    """Reach what APIs stand in front of, and who issues tokens, wherever functions may go."""
-    return Outward(
+def _http_apis(
+    settings: SandboxSettings,
+    store: FunctionRepository,
+    dispatcher: Dispatcher,
+    synchronous: SynchronousInvocations,
+    logs: FunctionLogs,
+    domain: UrlDomain,
+    quotas: Quotas,
+    tasks: asyncio.TaskGroup,
+    stack: contextlib.AsyncExitStack,
+    clock: Clock,
+) -> HttpApis:
+    """Put together what answers for HTTP APIs. What they reach, and who issues tokens, is where functions may go."""
+    outward = Outward(
         is_open=settings.egress != "none",
         allow_host=map(int, settings.allow_host),
         allow_net=settings.allow_net,
     )
+    stack.push_async_callback(outward.close)
+    functions = ApiFunctions(store, dispatcher, synchronous, clock, tasks.create_task)
+    authorizers = ApiAuthorizers(functions, TokenVerifier(_issuers(outward), clock), clock)
+    return HttpApis(ApiRouter(store), authorizers, functions, HttpIntegrations(outward), logs, domain, quotas, clock)
 
 
 _ISSUER_TIMEOUT_S = 1.5
