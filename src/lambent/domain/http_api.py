@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import msgspec
 
 from lambent.domain.caller import Scope
+from lambent.domain.cors import Cors
 from lambent.domain.function_url import UrlDomain
 
 DEFAULT_STAGE = "$default"
@@ -34,6 +35,17 @@ class ApiCors(_Stored, frozen=True, rename="camel", omit_defaults=True):
     expose_headers: tuple[str, ...] | None = None
     max_age: int | None = None
     """Seconds."""
+
+    def rules(self) -> Cors:
+        """Return what follows for answers."""
+        return Cors(
+            allow_credentials=self.allow_credentials,
+            allow_headers=self.allow_headers or (),
+            allow_methods=self.allow_methods or (),
+            allow_origins=self.allow_origins or (),
+            expose_headers=self.expose_headers or (),
+            max_age_s=self.max_age,
+        )
 
 
 class HttpApi(_Stored, frozen=True, rename="camel", omit_defaults=True):

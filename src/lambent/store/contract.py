@@ -517,8 +517,8 @@ class FunctionStore(Protocol):
         """Return the HTTP API of an id, whatever its scope; None: there is none."""
         ...
 
-    async def api_domain(self, name: str) -> ApiDomain | None:
-        """Return the custom domain of a name, whatever its scope; None: there is none."""
+    async def api_domains(self) -> Sequence[ApiDomain]:
+        """Return the custom domains of all scopes, by name (byte order)."""
         ...
 
     async def some(self, limit: int) -> Sequence[FunctionVersion]:

@@ -19,7 +19,7 @@ from lambent.store.database import Database, Statements
 from lambent.store.event_invoke_configs import StoredEventInvokeConfigs
 from lambent.store.event_source_mappings import StoredEventSourceMappings, name_all
 from lambent.store.function_urls import StoredFunctionUrls, find_url
-from lambent.store.http_apis import StoredHttpApis, find_api, find_domain
+from lambent.store.http_apis import StoredHttpApis, all_domains, find_api
 from lambent.store.layers import StoredLayers
 from lambent.store.tables import (
     HAS_RESERVATION,
@@ -178,9 +178,9 @@ class FunctionRepository:
         """Return the HTTP API of an id; see the contract."""
         return await find_api(self._database, api_id)
 
-    async def api_domain(self, name: str) -> ApiDomain | None:
-        """Return the custom domain of a name; see the contract."""
-        return await find_domain(self._database, name)
+    async def api_domains(self) -> Sequence[ApiDomain]:
+        """Return the custom domains of all scopes; see the contract."""
+        return await all_domains(self._database)
 
     async def some(self, limit: int) -> Sequence[FunctionVersion]:
         """Return `$LATEST` of some functions, at most so many, over all scopes."""

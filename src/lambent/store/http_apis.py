@@ -61,6 +61,7 @@ _DOMAINS = (
     .order_by(_d.domain_name)
     .limit(bindparam("at_most"))
 )
+_EVERY_DOMAIN = select(_d.document).order_by(_d.domain_name)
 _INSERT_DOMAIN = insert(api_domains)
 _UPDATE_DOMAIN = (
     update(api_domains).where(_IS_DOMAIN).values(revision=_d.revision + 1, document=bindparam("new_document"))
@@ -198,7 +199,6 @@ async def find_api(database: Database, api_id: str) -> HttpApi | None:
     return _decode_api(rows[0][0]) if rows else None
 
 
-async def find_domain(database: Database, name: str) -> ApiDomain | None:
-    """Return the custom domain of a name, whatever its scope."""
-    rows = await database.rows(_DOMAIN, {"of_domain_name": name})
-    return _decode_domain(rows[0][0]) if rows else None
+async def all_domains(database: Database) -> Sequence[ApiDomain]:
+    """Return the custom domains of all scopes."""
+    return [_decode_domain(row[0]) for row in await database.rows(_EVERY_DOMAIN)]
