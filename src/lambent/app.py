@@ -240,7 +240,12 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             "logs": logs.service(LogRepository(database, clock), function_logs.fold),
             "sqs": queues.service,
             "apigatewayv2": apigatewayv2.service(
-                store=store, domain=urls, clock=clock, accept_inert=settings.api.accept_inert
+                store=store,
+                domain=urls,
+                # Bound when the first request asks: what keeps them is made further down.
+                forget_verdicts=lambda api_id, stage: http_apis.forget_verdicts(api_id, stage_name=stage),
+                clock=clock,
+                accept_inert=settings.api.accept_inert,
             ),
             # REST APIs, unless another server has them.
             **({} if neighbours.of("apigateway") is not None else {"apigateway": apigateway.service()}),
@@ -284,7 +289,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 quotas,
                 clock,
             ),
-            _http_apis(
+            http_apis := _http_apis(
                 settings.sandbox, store, dispatcher, synchronous, function_logs, urls, quotas, tasks, stack, clock
             ),
             admission,

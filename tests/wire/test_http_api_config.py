@@ -5,59 +5,12 @@ import re
 
 import pytest
 from botocore.exceptions import ClientError
+from wire.http_apis import FUNCTION, ROLE, bare, make_integration, make_route, refusal, served, status
 from wire.support import ACCOUNT, REGION, error_of
 
-FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:items"
 AUTOMATIC = "Automatic deployment triggered by changes to the Api configuration"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/api/access"
 FORMAT = "$context.requestId $context.status"
-
-
-@pytest.fixture(scope="module")
-def apis(server):
-    """A client that leaves it to the server what is valid."""
-    return server.client("apigatewayv2", parameter_validation=False)
-
-
-@pytest.fixture
-def api(apis):
-    """The id of an API that is there for one test."""
-    made = apis.create_api(Name="test", ProtocolType="HTTP")["ApiId"]
-    yield made
-    apis.delete_api(ApiId=made)
-
-
-def bare(answer):
-    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
-
-
-def status(answer):
-    return answer["ResponseMetadata"]["HTTPStatusCode"]
-
-
-def refusal(call, **parameters):
-    with pytest.raises(ClientError) as excinfo:
-        call(**parameters)
-    return error_of(excinfo)
-
-
-def make_integration(apis, api, **settings):
-    wanted = {
-        "IntegrationType": "AWS_PROXY",
-        "IntegrationUri": FUNCTION,
-        "PayloadFormatVersion": "2.0",
-        **settings,
-    }
-    return apis.create_integration(ApiId=api, **wanted)["IntegrationId"]
-
-
-def make_route(apis, api, key, integration=None, **settings):
-    target = {} if integration is None else {"Target": f"integrations/{integration}"}
-    return apis.create_route(ApiId=api, RouteKey=key, **target, **settings)["RouteId"]
-
-
-def served(apis, api, stage="$default"):
-    return apis.get_stage(ApiId=api, StageName=stage).get("DeploymentId")
 
 
 def test_a_life_of_an_api(server, apis):
@@ -197,7 +150,7 @@ def test_a_life_of_an_integration(apis, api):
         "PayloadFormatVersion": "1.0",
         "TimeoutInMillis": 50,
         "Description": "answers",
-        "CredentialsArn": f"arn:aws:iam::{ACCOUNT}:role/gateway",
+        "CredentialsArn": ROLE,
         "ConnectionType": "INTERNET",
         "RequestParameters": {"append:header.x-a": "1", "overwrite:path": "/p"},
         "ResponseParameters": {"200": {"overwrite:header.x-b": "2"}, "500": {"overwrite:statuscode": "503"}},
@@ -347,6 +300,7 @@ def test_a_life_of_a_route(apis, api):
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"RouteKey": ""},
         {"RouteKey": "get /a"},
         {"RouteKey": "GET a"},
         {"RouteKey": "GET /a/"},
@@ -626,10 +580,10 @@ def test_quick_create_of_a_function(apis):
         (apis.update_api, {"RouteKey": "GET /a"}),
     ):
         assert refusal(call, ApiId=made, **parameters)[:2] == (400, "BadRequestException")
-    apis.update_api(ApiId=made, Target=f"{FUNCTION}:live", CredentialsArn=f"arn:aws:iam::{ACCOUNT}:role/gateway")
+    apis.update_api(ApiId=made, Target=f"{FUNCTION}:live", CredentialsArn=ROLE)
     (integration,) = apis.get_integrations(ApiId=made)["Items"]
     assert integration["IntegrationUri"] == f"{FUNCTION}:live"
-    assert integration["CredentialsArn"] == f"arn:aws:iam::{ACCOUNT}:role/gateway"
+    assert integration["CredentialsArn"] == ROLE
     assert served(apis, made) != stage["DeploymentId"]
     apis.delete_api(ApiId=made)
 

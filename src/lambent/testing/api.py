@@ -185,7 +185,11 @@ class InProcessApi:
             "logs": logs.service(self.logs, _fold_nothing),
             "sqs": self.queues.service,
             "apigatewayv2": apigatewayv2.service(
-                store=store, domain=UrlDomain("http", "localhost", ":4566"), clock=clock, accept_inert=False
+                store=store,
+                domain=UrlDomain("http", "localhost", ":4566"),
+                forget_verdicts=_forget_nothing,
+                clock=clock,
+                accept_inert=False,
             ),
         }
         self.protocols = protocols or Protocols(
@@ -373,6 +377,10 @@ async def _start_nothing(deployment: Deployment) -> InitFailure | None:
 
 
 async def _fold_nothing() -> None:
+    pass
+
+
+def _forget_nothing(_api_id: str, _stage_name: str) -> None:
     pass
 
 

@@ -35,7 +35,7 @@ _TOKEN_SOURCE = re.compile(r"\$request\.(?:header|querystring)\.[^\s,]{1,128}")
 # Documented: API Gateway developer guide, Lambda and JWT authorizers for HTTP APIs.
 
 _SOURCES_MAX = 20
-"""Assumed: a bound; AWS's quotas have none (test_http_api_authorizers)."""
+"""Assumed: a bound; AWS's quotas have none (test_http_api_config_authorizers)."""
 
 
 class Authorizers:
@@ -80,7 +80,8 @@ class Authorizers:
             before = await _existing(tx, api.api_id, request["AuthorizerId"])
             changed = authorizer_of(caller.scope, before.authorizer_id, merged(authorizer_view(before), request))
             if changed.authorizer_type != before.authorizer_type:
-                # Assumed: its routes say which type they need, so that it stays what it is (test_http_api_authorizers).
+                # Assumed: its routes say which type they need, so that it stays what it is
+                # (test_http_api_config_authorizers).
                 raise BadRequestException("The type of an authorizer cannot be changed")
             _check_name(changed, await tx.http_apis.parts(Authorizer, api.api_id))
             await tx.http_apis.save_part(api.api_id, changed)
@@ -127,7 +128,7 @@ def authorizer_of(scope: Scope, authorizer_id: str, members: Mapping[str, Any]) 
     return _request_authorizer(scope, authorizer_id, members, sources)
 
 
-# Assumed: the texts of all that follows (test_http_api_authorizers). Documented: API Gateway v2 API reference,
+# Assumed: the texts of all that follows (test_http_api_config_authorizers). Documented: API Gateway v2 API reference,
 # Authorizer.
 
 

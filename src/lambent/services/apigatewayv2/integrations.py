@@ -7,6 +7,11 @@ from lambent.clock import Clock
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.http_api import Integration, Route
 from lambent.domain.http_routes import METHODS
+from lambent.domain.parameter_mapping import (
+    MalformedMapping,
+    check_request_parameters,
+    check_response_parameters,
+)
 from lambent.errors.api.apigatewayv2 import BadRequestException, ConflictException
 from lambent.protocol.shapes.apigatewayv2 import (
     CreateIntegrationRequest,
@@ -136,6 +141,14 @@ def integration_of(
     if method is not None and method not in METHODS:
         raise BadRequestException(f"Invalid HttpMethod specified. Valid options are {','.join(METHODS)}")
     version = _check_function(members, uri) if kind == "AWS_PROXY" else _check_http(members, uri, method)
+    for member, check in (
+        ("RequestParameters", check_request_parameters),
+        ("ResponseParameters", check_response_parameters),
+    ):
+        try:
+            check(members.get(member) or {})
+        except MalformedMapping as malformed:
+            raise BadRequestException(f"Invalid {member[0].lower()}{member[1:]}: {malformed}") from None
     credentials = members.get("CredentialsArn")
     if credentials is not None:
         check_role(scope, "credentialsArn", credentials)
@@ -148,7 +161,7 @@ def integration_of(
         integration_method=method,
         payload_format_version=version,
         credentials_arn=credentials,
-        description=members.get("Description"),
+        description=members.get("Description") or None,
         timeout_in_millis=members.get("TimeoutInMillis", 30_000),
         request_parameters=members.get("RequestParameters") or None,
         response_parameters=members.get("ResponseParameters") or None,

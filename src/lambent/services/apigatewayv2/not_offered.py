@@ -23,10 +23,7 @@ _REASONS = {
         "PreviewPortal PublishPortal PutPortalProductSharingPolicy UpdatePortal UpdatePortalProduct "
         "UpdateProductPage UpdateProductRestEndpointPage"
     ),
-    "custom domains, import and export are being built": (
-        "CreateApiMapping CreateDomainName DeleteApiMapping DeleteDomainName ExportApi GetApiMapping GetApiMappings "
-        "GetDomainName GetDomainNames ImportApi ReimportApi ResetAuthorizersCache UpdateApiMapping UpdateDomainName"
-    ),
+    "import and export are being built": "ExportApi ImportApi ReimportApi",
 }
 
 NOT_OFFERED = {operation: reason for reason, operations in _REASONS.items() for operation in operations.split()}

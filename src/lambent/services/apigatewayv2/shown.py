@@ -23,6 +23,8 @@ ROUTE_SELECTION = "$request.method $request.path"
 API_KEY_SELECTION = "$request.header.x-api-key"
 MAPPING_SELECTION = "$request.basepath"
 
+_NEVER_ABSENT = frozenset({"Name", "RouteKey", "IntegrationUri"})
+
 # Which members are there when nobody set them: observed in aws/aws-cli, the examples of apigatewayv2.
 
 
@@ -176,9 +178,14 @@ def merged(before: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, A
     """
     Return a resource's members after a PATCH: what it gives takes the place of what was, an empty text removes.
 
-    Assumed: the empty text, which Terraform's provider sends for what its user took away (test_http_api_config).
+    Assumed: the empty text, which Terraform's provider sends for what its user took away (test_http_api_config). Of
+    what has to be there it removes nothing, and is refused where it is looked at.
     """
-    return {member: value for member, value in {**before, **request}.items() if value is not None and value != ""}
+    return {
+        member: value
+        for member, value in {**before, **request}.items()
+        if value is not None and (value != "" or member in _NEVER_ABSENT)
+    }
 
 
 def _listed(values: tuple[str, ...] | None) -> list[str] | None:

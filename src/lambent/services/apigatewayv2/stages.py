@@ -1,7 +1,7 @@
 """Stages: the names under which deployments of an API are served, with what holds for each."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from lambent.protocol.shapes.apigatewayv2 import (
     DeleteStageRequest,
     GetStageRequest,
     GetStagesRequest,
+    ResetAuthorizersCacheRequest,
     UpdateStageRequest,
 )
 from lambent.services.apigatewayv2.deploying import check_may_be_set, deploy_stage, forget_outlived, moved
@@ -44,6 +45,8 @@ from lambent.services.apigatewayv2.shown import stage_view
 from lambent.services.apigatewayv2.tags import check_tags
 from lambent.services.operation import operation
 from lambent.store.contract import FunctionStore, FunctionTransaction
+
+ForgetVerdicts = Callable[[str, str], None]
 
 _REFUSED = {"ClientCertificateId": "it is for WebSocket APIs, which come with a later version"}
 
@@ -64,11 +67,15 @@ class Stages:
     The stages of HTTP APIs. See the API Gateway v2 API reference for each operation.
 
     Args:
+        forget_verdicts: makes authorizers of a stage, which is an API's id and a name, be asked anew.
         accept_inert: whether to keep settings that nothing here acts on.
     """
 
-    def __init__(self, store: FunctionStore, clock: Clock, *, accept_inert: bool) -> None:
+    def __init__(
+        self, store: FunctionStore, forget_verdicts: ForgetVerdicts, clock: Clock, *, accept_inert: bool
+    ) -> None:
         self._store = store
+        self._forget_verdicts = forget_verdicts
         self._clock = clock
         self._accept_inert = accept_inert
 
@@ -127,7 +134,7 @@ class Stages:
             gone = await existing_stage(tx, api.api_id, request["StageName"])
             for domain in await tx.http_apis.domains():
                 if any((one.api_id, one.stage) == (api.api_id, gone.stage_name) for one in domain.mappings):
-                    # Assumed: the text (test_http_api_domains); of APIs it is known.
+                    # Assumed: the text (test_http_api_config_domains); of APIs it is known.
                     raise BadRequestException(
                         f"Deleting stage {gone.stage_name} failed. Please remove all API mappings for the stage from "
                         "your custom domain names."
@@ -155,6 +162,14 @@ class Stages:
             if len(left) == len(stage.route_settings):
                 raise missing("RouteKey", request["RouteKey"])
             await self._save(tx, api, msgspec.structs.replace(stage, route_settings=left))
+        return {}
+
+    @operation("ResetAuthorizersCache")
+    async def reset_authorizers_cache(self, caller: Caller, request: ResetAuthorizersCacheRequest) -> Mapping[str, Any]:
+        async with self._store.snapshot(caller.scope) as reading:
+            api = await existing_api(reading, request["ApiId"])
+            stage = await existing_stage(reading, api.api_id, request["StageName"])
+        self._forget_verdicts(api.api_id, stage.stage_name)
         return {}
 
     async def _apply(self, tx: FunctionTransaction, api: HttpApi, stage: Stage, request: Mapping[str, Any]) -> Stage:
