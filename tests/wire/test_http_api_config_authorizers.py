@@ -83,6 +83,10 @@ def test_a_life_of_a_request_authorizer(apis, api):
     }
     apis.update_authorizer(**key, **changes)
     assert bare(apis.get_authorizer(**key)) == {**made, **changes}
+    made = apis.create_authorizer(ApiId=api, **{**ASKED, **changes, "Name": "made so"})
+    assert {member: made[member] for member in changes} == {**changes, "Name": "made so"}
+    same = apis.update_authorizer(**key, AuthorizerType="REQUEST", AuthorizerPayloadFormatVersion="2.0")
+    assert same["Name"] == "asked-2"
     # What follows from what is there already is looked at, too.
     assert refusal(apis.update_authorizer, **key, AuthorizerPayloadFormatVersion="1.0")[0] == 400
     assert refusal(apis.update_authorizer, **key, IdentitySource=[])[0] == 400

@@ -87,7 +87,7 @@ def exported(apis, api, **options):
 
 def test_an_api_of_a_definition(apis):
     """Its routes, integrations and authorizers, with what belongs to the caller filled in."""
-    made = apis.import_api(Body=json.dumps(DEFINITION), Basepath="split")
+    made = apis.import_api(Body=json.dumps(DEFINITION), Basepath="split", FailOnWarnings=True)
     assert status(made) == 201
     api = made["ApiId"]
     view, routes, _ = facts(apis, api)
