@@ -151,7 +151,7 @@ def test_all_that_things_can_be_made_with(apis):
         "RequestParameters": {"append:querystring.a": "$request.header.b"},
         "ResponseParameters": {"404": {"remove:header.x": "''"}},
     }
-    made = bare(apis.create_integration(ApiId=api, **integration))
+    made = bare(apis.create_integration(ApiId=api, PassthroughBehavior="WHEN_NO_MATCH", **integration))
     assert made == {**integration, "IntegrationId": made["IntegrationId"]}
     changed = apis.update_integration(
         ApiId=api,
@@ -239,6 +239,7 @@ def test_a_life_of_an_integration(apis, api):
     assert made == {
         "ConnectionType": "INTERNET",
         "IntegrationId": made["IntegrationId"],
+        "IntegrationMethod": "POST",
         "IntegrationType": "AWS_PROXY",
         "IntegrationUri": FUNCTION,
         "PayloadFormatVersion": "2.0",
@@ -247,7 +248,7 @@ def test_a_life_of_an_integration(apis, api):
     key = {"ApiId": api, "IntegrationId": made["IntegrationId"]}
     changes = {
         "IntegrationUri": f"{FUNCTION}:${{stageVariables.alias}}",
-        "IntegrationMethod": "POST",
+        "IntegrationMethod": "ANY",
         "PayloadFormatVersion": "1.0",
         "TimeoutInMillis": 50,
         "Description": "answers",
@@ -259,9 +260,14 @@ def test_a_life_of_an_integration(apis, api):
     changed = apis.update_integration(**key, **changes)
     assert bare(changed) == bare(apis.get_integration(**key)) == {**made, **changes}
     assert apis.get_integrations(ApiId=api)["Items"] == [{**made, **changes}]
-    # Empty values take single parameters away.
+    # Empty values take single parameters away, and what HTTP APIs do not use is not shown.
     less = apis.update_integration(
-        **key, RequestParameters={"append:header.x-a": ""}, ResponseParameters={"500": {}}, Description=""
+        **key,
+        PassthroughBehavior="WHEN_NO_MATCH",
+        TlsConfig={},
+        RequestParameters={"append:header.x-a": ""},
+        ResponseParameters={"500": {}},
+        Description="",
     )
     assert less["RequestParameters"] == {"overwrite:path": "/p"}
     assert less["ResponseParameters"] == {"200": {"overwrite:header.x-b": "2"}} and "Description" not in less
@@ -475,6 +481,9 @@ def test_a_life_of_a_stage(apis, api):
     assert shown["StageVariables"] == {"alias": "live", "new": "1"}
     assert shown["RouteSettings"] == {"GET /a": {"ThrottlingBurstLimit": 2}}
     assert shown["Description"] == "for everybody"
+    # Empty ones are none.
+    assert "AccessLogSettings" not in apis.update_stage(**key, AccessLogSettings={})
+    apis.update_stage(**key, AccessLogSettings=changes["AccessLogSettings"])
     assert status(apis.delete_access_log_settings(**key)) == 204
     assert status(apis.delete_route_settings(**key, RouteKey="GET /a")) == 204
     assert refusal(apis.delete_route_settings, **key, RouteKey="GET /a")[:2] == (404, "NotFoundException")

@@ -93,6 +93,18 @@ def test_a_life_of_a_request_authorizer(apis, api):
     assert refusal(apis.update_authorizer, **key, AuthorizerType="JWT")[0] == 400
 
 
+def test_an_authorizer_of_another_type(apis, api):
+    """It becomes one as a whole, while no route relies on what it was."""
+    made = apis.create_authorizer(ApiId=api, **ASKED, AuthorizerResultTtlInSeconds=300)["AuthorizerId"]
+    key = {"ApiId": api, "AuthorizerId": made}
+    tokens = {member: value for member, value in JWT.items() if member != "Name"}
+    route = make_route(apis, api, "GET /a", AuthorizationType="CUSTOM", AuthorizerId=made)
+    assert refusal(apis.update_authorizer, **key, **tokens)[:2] == (409, "ConflictException")
+    apis.delete_route(ApiId=api, RouteId=route)
+    changed = bare(apis.update_authorizer(**key, **tokens))
+    assert changed == {**tokens, "Name": ASKED["Name"], "AuthorizerId": made}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -134,11 +134,13 @@ paths:
 def test_an_import_replaces_what_was_there(apis, api):
     """ReimportApi: routes, integrations and authorizers are those of the definition; a stage has them at once."""
     make_route(apis, api, "GET /old", make_integration(apis, api))
+    apis.tag_resource(ResourceArn=f"arn:aws:apigateway:{REGION}::/apis/{api}", Tags={"kept": "yes", "team": "b"})
     apis.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
     before = served(apis, api)
     answer = apis.reimport_api(ApiId=api, Body=json.dumps(DEFINITION), Basepath="ignore")
     assert status(answer) == 201 and answer["ApiId"] == api
     view, routes, authorizers = facts(apis, api)
+    assert view["Tags"] == {"kept": "yes", "team": "a"}
     assert view["Name"] == "shop" and set(routes) == {"GET /items/{id}", "$default"} and len(authorizers) == 1
     assert len(apis.get_integrations(ApiId=api)["Items"]) == 2
     assert served(apis, api) != before

@@ -72,10 +72,7 @@ JUDGEMENTS = Judgements(
         "UntagResource": "ResourceArn TagKeys",
         "UpdateApi": f"ApiId {_CORS} CredentialsArn Description DisableExecuteApiEndpoint Name RouteKey Target Version",
         "UpdateApiMapping": "ApiId ApiMappingId ApiMappingKey DomainName Stage",
-        "UpdateAuthorizer": (
-            "ApiId AuthorizerCredentialsArn AuthorizerId AuthorizerPayloadFormatVersion "
-            f"AuthorizerResultTtlInSeconds AuthorizerUri {_ANSWER} Name"
-        ),
+        "UpdateAuthorizer": f"ApiId AuthorizerId {_FORMAT} AuthorizerType AuthorizerUri {_ANSWER} Name",
         "UpdateDeployment": "ApiId DeploymentId Description",
         "UpdateDomainName": "DomainName",
         "UpdateIntegration": f"ApiId CredentialsArn Description IntegrationId {_INTEGRATION} TimeoutInMillis",
@@ -106,8 +103,8 @@ JUDGEMENTS = Judgements(
     taken={
         "ApiKeySelectionExpression": "every HTTP API has the same, and another is refused",
         "RouteSelectionExpression": "every HTTP API has the same, and another is refused",
+        "PassthroughBehavior": "HTTP APIs do not use it, on AWS either; another than WHEN_NO_MATCH is refused",
         "ConnectionType": "INTERNET is the one there is; VPC_LINK is refused",
-        "UpdateAuthorizer:AuthorizerType": "it stays what it is; another one is refused",
         "DomainNameConfigurations[].EndpointType": "REGIONAL is the one there is; EDGE is refused",
         "DomainNameConfigurations[].SecurityPolicy": "TLS_1_2 is the one there is; another is refused",
         "DomainNameConfigurations[].ApiGatewayDomainName": "it follows from the name, and is no input on AWS either",
@@ -128,7 +125,6 @@ JUDGEMENTS = Judgements(
         "ConnectionId": "VPC links are not planned: there is no VPC",
         "TlsConfig": "it is for VPC links, which are not planned",
         "ContentHandlingStrategy": _WEBSOCKETS,
-        "PassthroughBehavior": _WEBSOCKETS,
         "RequestTemplates": _WEBSOCKETS,
         "TemplateSelectionExpression": _WEBSOCKETS,
         "ClientCertificateId": _WEBSOCKETS,

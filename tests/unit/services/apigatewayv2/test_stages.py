@@ -30,6 +30,7 @@ def test_access_log_settings(form: str) -> None:
     for arn in (GROUP, f"{GROUP}:*"):
         settings = parse_access_log_settings(SCOPE, {"DestinationArn": arn, "Format": form})
         assert settings == AccessLogSettings(GROUP, form.strip())
+    assert parse_access_log_settings(SCOPE, {}) is None
 
 
 @pytest.mark.parametrize(
