@@ -74,7 +74,7 @@ from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.sandbox.probe import choose, gather
-from lambent.services import lambda_, logs
+from lambent.services import apigateway, apigatewayv2, lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.synchronous import SynchronousInvocations
@@ -239,6 +239,16 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             ),
             "logs": logs.service(LogRepository(database, clock), function_logs.fold),
             "sqs": queues.service,
+            "apigatewayv2": apigatewayv2.service(
+                store=store,
+                domain=urls,
+                # Bound when the first request asks: what keeps them is made further down.
+                forget_verdicts=lambda api_id, stage: http_apis.forget_verdicts(api_id, stage_name=stage),
+                clock=clock,
+                accept_inert=settings.api.accept_inert,
+            ),
+            # REST APIs, unless another server has them.
+            **({} if neighbours.of("apigateway") is not None else {"apigateway": apigateway.service()}),
         }
         admission = Admission(settings.server.requests_max, settings.server.body_bytes_max)
         gateway = Gateway(
@@ -279,7 +289,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 quotas,
                 clock,
             ),
-            _http_apis(
+            http_apis := _http_apis(
                 settings.sandbox, store, dispatcher, synchronous, function_logs, urls, quotas, tasks, stack, clock
             ),
             admission,

@@ -122,6 +122,10 @@ class HttpApis:
         except DependencyError as error:
             _log.error("http_api.domains_unknown reason=%s", error)
 
+    def forget_verdicts(self, api_id: str, stage_name: str) -> None:
+        """Ask the authorizers of a stage anew from now on."""
+        self._authorizers.forget(api_id, stage_name)
+
     def is_for_api(self, request: WireRequest) -> bool:
         """Say whether a request is for an HTTP API: by its Host, which every path is below, or by its path."""
         host = request.headers.get("host", "")

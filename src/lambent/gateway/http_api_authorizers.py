@@ -68,6 +68,11 @@ class ApiAuthorizers:
         else:
             await self._ask_function(authorizer, request, wire, trace_header)
 
+    def forget(self, api_id: str, stage_name: str) -> None:
+        """Believe nothing that functions have decided for a stage."""
+        for key in [key for key in self._verdicts if key[:2] == (api_id, stage_name)]:
+            del self._verdicts[key]
+
     async def _check_token(self, authorizer: Authorizer, served: ServedRoute, request: ApiRequest) -> None:
         identity = identity_of(authorizer.identity_source, request)
         # Assumed: what a request without a token is answered (test_http_api_authorizers).
