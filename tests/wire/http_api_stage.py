@@ -67,9 +67,9 @@ class Api:
     def server(self, url, **settings):
         """Make an integration of an HTTP server; return its id."""
         wanted = {"IntegrationMethod": "ANY", "PayloadFormatVersion": "1.0", **settings}
-        return self.apis.create_integration(
-            ApiId=self.id, IntegrationType="HTTP_PROXY", IntegrationUri=url, **wanted
-        )["IntegrationId"]
+        return self.apis.create_integration(ApiId=self.id, IntegrationType="HTTP_PROXY", IntegrationUri=url, **wanted)[
+            "IntegrationId"
+        ]
 
     def route(self, key, integration, **settings):
         return self.apis.create_route(ApiId=self.id, RouteKey=key, Target=f"integrations/{integration}", **settings)[
@@ -125,7 +125,8 @@ def upstream():
             if callable(answer):
                 answer(self)
                 return
-            self.send_header("Content-Length", str(len(answer)))
+            if status != 204:
+                self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(answer)

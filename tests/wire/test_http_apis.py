@@ -20,7 +20,10 @@ def names(server, runtime):
     """Functions that tests of this module share, by what they do: their names."""
     client = server.client("lambda")
     maker = FunctionMaker(client, runtime, "api")
-    made = {kind: maker(source, name=f"api-{kind}", MemorySize=256) for kind, source in (("echo", ECHO), ("answers", ANSWERS))}
+    made = {
+        kind: maker(source, name=f"api-{kind}", MemorySize=256)
+        for kind, source in (("echo", ECHO), ("answers", ANSWERS))
+    }
     for name in made.values():
         let_in(client, name)
     yield made
@@ -124,7 +127,9 @@ def test_payload_1(api, names):
     """Every member of the format, null where there is nothing."""
     api.route("ANY /items/{id+}", api.function(arn_of(names["echo"]), PayloadFormatVersion="1.0"))
     target = "/items/7/8?q=a&q=b"
-    event = api.event(target, "PUT", b"\xff", [("Content-Type", "image/png"), ("x", "1"), ("x", "2"), ("Cookie", "s=1")])
+    event = api.event(
+        target, "PUT", b"\xff", [("Content-Type", "image/png"), ("x", "1"), ("x", "2"), ("Cookie", "s=1")]
+    )
     context = event.pop("requestContext")
     headers = event.pop("headers")
     assert (headers["x"], headers["cookie"], event.pop("multiValueHeaders")["x"]) == ("2", "s=1", ["1", "2"])
@@ -175,7 +180,7 @@ def test_a_route_cannot_be_gone_round(api, names):
 
 
 def test_stages(api, names):
-    """A stage's name in the path selects it, and stays in what functions see; else `$default` answers, if it is there."""
+    """A stage named in the path is selected, and stays in what functions see; else `$default` answers, if there."""
     apis = api.apis
     api.route("GET /x", api.function(arn_of(names["echo"])))
     apis.create_stage(ApiId=api.id, StageName="prod", AutoDeploy=True, StageVariables={"s": "prod"})
@@ -405,7 +410,9 @@ def test_requests_that_are_too_large(echo):
 
 def test_two_hosts(echo):
     """Refused, and the connection closed: whoever stands before us may have read another one."""
-    answer = raw(echo.endpoint, b"GET / HTTP/1.1\r\nHost: {host}\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: {host}\r\n\r\n")
+    answer = raw(
+        echo.endpoint, b"GET / HTTP/1.1\r\nHost: {host}\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: {host}\r\n\r\n"
+    )
     assert answer.count(b"HTTP/1.1 400") == 1 and answer.count(b"HTTP/1.1") == 1
 
 
@@ -428,7 +435,7 @@ def test_throttling(api, names):
     assert api.ask("/b").status == 200
 
 
-# CORS, mapping, logs ---------------------------------------------------------------------------------------------------
+# CORS, mapping, logs -------------------------------------------------------------------------------------------------
 
 ORIGIN = ("Origin", "https://page.example")
 PREFLIGHT = [ORIGIN, ("Access-Control-Request-Method", "PUT")]
@@ -463,7 +470,9 @@ def test_cors(apis, names):
     assert reply.one("access-control-expose-headers") == "x-b"
     for origin in ("https://evil.example", "https://page.example.evil", "null"):
         assert not returning(api, own, "/x", headers=[("Origin", origin)]).all("access-control-allow-origin")
-        assert not api.ask("/x", "OPTIONS", headers=[("Origin", origin), PREFLIGHT[1]]).all("access-control-allow-origin")
+        assert not api.ask("/x", "OPTIONS", headers=[("Origin", origin), PREFLIGHT[1]]).all(
+            "access-control-allow-origin"
+        )
     assert not returning(api, own, "/x").all("access-control-allow-origin")
     # Errors of the gateway are to be readable, too.
     assert api.ask("/nowhere", headers=[ORIGIN]).one("access-control-allow-origin") == "https://page.example"
@@ -528,7 +537,7 @@ def test_access_logs(api, names, logs_client, unique_name):
     ]  # fmt: skip
 
 
-# Custom domains --------------------------------------------------------------------------------------------------------
+# Custom domains ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
