@@ -17,6 +17,58 @@ sys.path.insert(0, str(ROOT / "src"))
 from lambent.protocol.service_model import ServiceModel, Shape  # noqa: E402
 
 OPERATIONS: dict[str, tuple[str, ...]] = {
+    "apigatewayv2": (
+        "CreateApi",
+        "CreateApiMapping",
+        "CreateAuthorizer",
+        "CreateDeployment",
+        "CreateDomainName",
+        "CreateIntegration",
+        "CreateRoute",
+        "CreateStage",
+        "DeleteAccessLogSettings",
+        "DeleteApi",
+        "DeleteApiMapping",
+        "DeleteAuthorizer",
+        "DeleteCorsConfiguration",
+        "DeleteDeployment",
+        "DeleteDomainName",
+        "DeleteIntegration",
+        "DeleteRoute",
+        "DeleteRouteSettings",
+        "DeleteStage",
+        "ExportApi",
+        "GetApi",
+        "GetApiMapping",
+        "GetApiMappings",
+        "GetApis",
+        "GetAuthorizer",
+        "GetAuthorizers",
+        "GetDeployment",
+        "GetDeployments",
+        "GetDomainName",
+        "GetDomainNames",
+        "GetIntegration",
+        "GetIntegrations",
+        "GetRoute",
+        "GetRoutes",
+        "GetStage",
+        "GetStages",
+        "GetTags",
+        "ImportApi",
+        "ReimportApi",
+        "ResetAuthorizersCache",
+        "TagResource",
+        "UntagResource",
+        "UpdateApi",
+        "UpdateApiMapping",
+        "UpdateAuthorizer",
+        "UpdateDeployment",
+        "UpdateDomainName",
+        "UpdateIntegration",
+        "UpdateRoute",
+        "UpdateStage",
+    ),
     "lambda": (
         "AddLayerVersionPermission",
         "AddPermission",
@@ -118,7 +170,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 }
 """The operations whose shapes are written, by service model."""
 
-MODULES = {"lambda": "lambda_", "logs": "logs", "sqs": "sqs"}
+MODULES = {"apigatewayv2": "apigatewayv2", "lambda": "lambda_", "logs": "logs", "sqs": "sqs"}
 """Service model to the module named after it; `lambda` is a word of Python."""
 
 STATUSES = {("logs", "ServiceUnavailableException"): 503}

@@ -20,6 +20,7 @@ from typing import Any
 
 from lambent import __version__
 from lambent.access.links import CodeLinks
+from lambent.access.tokens import IssuerUnavailable, TokenVerifier
 from lambent.clock import Clock, SystemClock
 from lambent.destinations.bucket import BucketDestination
 from lambent.destinations.contract import Destination, Destinations
@@ -28,11 +29,12 @@ from lambent.destinations.queue import QueueDestination
 from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.dispatch.function_urls import UrlRouter
+from lambent.dispatch.http_apis import ApiRouter
 from lambent.dispatch.outbox import Outbox
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Inside, Scope
 from lambent.domain.function import Deployment, State
-from lambent.domain.function_url import parse_url_domain
+from lambent.domain.function_url import UrlDomain, parse_url_domain
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError, SettingsError
 from lambent.event_sources.contract import EventSources
@@ -53,6 +55,10 @@ from lambent.fleet.local import LocalFleet
 from lambent.gateway.admission import Admission
 from lambent.gateway.bucket_events import BucketEvents
 from lambent.gateway.function_url import FunctionUrls
+from lambent.gateway.http_api import HttpApis
+from lambent.gateway.http_api_authorizers import ApiAuthorizers
+from lambent.gateway.http_api_functions import ApiFunctions
+from lambent.gateway.http_api_proxy import HttpIntegrations
 from lambent.gateway.own_paths import OwnPaths
 from lambent.gateway.pipeline import Identity, Pipeline
 from lambent.gateway.proxy import Proxy
@@ -61,13 +67,14 @@ from lambent.gateway.server import Gateway, GatewayServer, bound_port
 from lambent.neighbours import endpoints
 from lambent.neighbours.client import Neighbours
 from lambent.neighbours.embedded import EmbeddedServer, describe
+from lambent.neighbours.outward import Outward, Unreachable
 from lambent.protocol.service import Protocols
 from lambent.runtimes.contract import InvalidEntrypoint, RuntimeUnavailable
 from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.sandbox.probe import choose, gather
-from lambent.services import lambda_, logs
+from lambent.services import apigateway, apigatewayv2, lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.synchronous import SynchronousInvocations
@@ -232,6 +239,16 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             ),
             "logs": logs.service(LogRepository(database, clock), function_logs.fold),
             "sqs": queues.service,
+            "apigatewayv2": apigatewayv2.service(
+                store=store,
+                domain=urls,
+                # Bound when the first request asks: what keeps them is made further down.
+                forget_verdicts=lambda api_id, stage: http_apis.forget_verdicts(api_id, stage_name=stage),
+                clock=clock,
+                accept_inert=settings.api.accept_inert,
+            ),
+            # REST APIs, unless another server has them.
+            **({} if neighbours.of("apigateway") is not None else {"apigateway": apigateway.service()}),
         }
         admission = Admission(settings.server.requests_max, settings.server.body_bytes_max)
         gateway = Gateway(
@@ -267,10 +284,13 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             FunctionUrls(
                 UrlRouter(store),
                 dispatcher,
-                SynchronousInvocations(dispatcher, asynchronous.events, clock),
+                synchronous := SynchronousInvocations(dispatcher, asynchronous.events, clock),
                 urls,
                 quotas,
                 clock,
+            ),
+            http_apis := _http_apis(
+                settings.sandbox, store, dispatcher, synchronous, function_logs, urls, quotas, tasks, stack, clock
             ),
             admission,
             clock,
@@ -465,6 +485,44 @@ async def _neighbours(settings: Settings, folder: DataFolder, clock: Clock) -> A
     finally:
         await neighbours.close()
         await embedded.close()
+
+
+def _http_apis(
+    settings: SandboxSettings,
+    store: FunctionRepository,
+    dispatcher: Dispatcher,
+    synchronous: SynchronousInvocations,
+    logs: FunctionLogs,
+    domain: UrlDomain,
+    quotas: Quotas,
+    tasks: asyncio.TaskGroup,
+    stack: contextlib.AsyncExitStack,
+    clock: Clock,
+) -> HttpApis:
+    """Put together what answers for HTTP APIs. What they reach, and who issues tokens, is where functions may go."""
+    outward = Outward(
+        is_open=settings.egress != "none",
+        allow_host=map(int, settings.allow_host),
+        allow_net=settings.allow_net,
+    )
+    stack.push_async_callback(outward.close)
+    functions = ApiFunctions(store, dispatcher, synchronous, clock, tasks.create_task)
+    authorizers = ApiAuthorizers(functions, TokenVerifier(_issuers(outward), clock), clock)
+    return HttpApis(ApiRouter(store), authorizers, functions, HttpIntegrations(outward), logs, domain, quotas, clock)
+
+
+_ISSUER_TIMEOUT_S = 1.5
+"""Documented: API Gateway quotas, each of an issuer's endpoints."""
+
+
+def _issuers(outward: Outward) -> Callable[[str, int], Awaitable[bytes]]:
+    async def fetch(url: str, most_bytes: int) -> bytes:
+        try:
+            return await outward.fetch(url, most_bytes, _ISSUER_TIMEOUT_S)
+        except Unreachable as error:
+            raise IssuerUnavailable(f"{url}: {error}") from error
+
+    return fetch
 
 
 def _stop_on_signals(server: GatewayServer, release: Callable[[], None]) -> None:

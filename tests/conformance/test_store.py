@@ -13,6 +13,7 @@ from lambent.testing.conformance.aliases_layers_policies import (
 )
 from lambent.testing.conformance.event_source_mappings import EventSourceMappingStoreConformance
 from lambent.testing.conformance.function_urls import FunctionUrlStoreConformance
+from lambent.testing.conformance.http_apis import HttpApiStoreConformance
 from lambent.testing.conformance.store import FunctionStoreConformance, LogStoreConformance, StoreAdapter
 from lambent.testing.stores import make_sqlite
 
@@ -42,6 +43,10 @@ class TestEventInvokeConfigsOnSqlite(EventInvokeConfigStoreConformance):
 
 
 class TestFunctionUrlsOnSqlite(FunctionUrlStoreConformance):
+    """Function URLs in a SQLite file."""
+
+
+class TestHttpApisOnSqlite(HttpApiStoreConformance):
     """Function URLs in a SQLite file."""
 
 

@@ -82,6 +82,20 @@ def logs_client(server):
 
 
 @pytest.fixture(scope="session")
+def apis(server):
+    """A client of HTTP APIs that leaves it to the server what is valid."""
+    return server.client("apigatewayv2", parameter_validation=False)
+
+
+@pytest.fixture
+def api(apis):
+    """The id of an HTTP API that is there for one test."""
+    made = apis.create_api(Name="test", ProtocolType="HTTP")["ApiId"]
+    yield made
+    apis.delete_api(ApiId=made)
+
+
+@pytest.fixture(scope="session")
 def runtime():
     """The newest Python runtime that this machine can run."""
     return newest_python()

@@ -1,4 +1,4 @@
-"""Cross-origin requests of browsers: what a configuration has a function URL answer. Pure."""
+"""Cross-origin requests of browsers: what a configuration has a function URL or an HTTP API answer. Pure."""
 
 from collections.abc import Mapping
 
@@ -10,9 +10,9 @@ HttpHeaders = list[tuple[bytes, bytes]]
 
 class Cors(msgspec.Struct, frozen=True):
     """
-    Who else may read what a function URL answers. Texts are what a header can hold, in ASCII.
+    Who else may read what is answered. Texts are what a header can hold, in ASCII.
 
-    Documented: Lambda API reference, Cors.
+    Documented: Lambda API reference, Cors; API Gateway API reference, Cors.
     """
 
     allow_credentials: bool | None = None
@@ -55,7 +55,8 @@ class Cors(msgspec.Struct, frozen=True):
     def _to(self, origin: str) -> HttpHeaders:
         if "*" in self.allow_origins:
             allowed = b"*"
-        elif origin in self.allow_origins:
+        elif origin in self.allow_origins or f"{origin.partition('://')[0]}://*" in self.allow_origins:
+            # Documented, for HTTP APIs: `https://*` stands for every origin with this scheme.
             allowed = origin.encode()
         else:
             return []

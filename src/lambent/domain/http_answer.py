@@ -1,7 +1,9 @@
 """
-The HTTP response that follows from what a function returns: payload format 2.0, and the prelude of streams. Pure.
+The HTTP response that follows from what a function returns: payload format 2.0, the prelude of streams, and format 1.0
+of API Gateway. Pure.
 
-Source: Lambda developer guide, function URLs, response payload and response streaming.
+Source: Lambda developer guide, function URLs, response payload and response streaming; API Gateway developer guide, AWS
+Lambda integrations for HTTP APIs.
 """
 
 import base64
@@ -74,6 +76,7 @@ class _Returned(msgspec.Struct):
     statusCode: msgspec.Raw = msgspec.Raw()
     headers: msgspec.Raw = msgspec.Raw()
     cookies: msgspec.Raw = msgspec.Raw()
+    multiValueHeaders: msgspec.Raw = msgspec.Raw()
     body: msgspec.Raw = msgspec.Raw()
     isBase64Encoded: msgspec.Raw = msgspec.Raw()
 
@@ -103,6 +106,36 @@ def answer_of(payload: bytes) -> HttpAnswer:
         return HttpAnswer(200, [_JSON], _compact(payload))
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise MalformedAnswer(str(error)) from None
+
+
+def answer_of_1(payload: bytes) -> HttpAnswer:
+    """
+    Return the response that a function's payload asks for in format 1.0, in which nothing is inferred.
+
+    Raises:
+        MalformedAnswer: it is no object with a statusCode.
+    """
+    try:
+        returned = _decode_returned(payload)
+        if not bytes(returned.statusCode):
+            raise MalformedAnswer("statusCode is missing")
+        # Documented: cookies are of format 2.0.
+        returned.cookies = msgspec.Raw()
+        status, headers = _head(returned)
+        every = _value(returned.multiValueHeaders, {})
+        if not isinstance(every, Mapping) or not all(isinstance(values, list) for values in every.values()):
+            raise MalformedAnswer("multiValueHeaders is no object of lists")
+        several = [_header(name, value) for name, values in every.items() for value in values]
+        if any(name == b"content-type" for name, _ in several) and not _names_type(returned):
+            headers = [header for header in headers if header[0] != b"content-type"]
+        # Observed: of a name in both maps the values of this one come first (recorded for REST APIs).
+        return HttpAnswer(status, [*several, *headers], _body(returned))
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise MalformedAnswer(str(error)) from None
+
+
+def _names_type(returned: _Returned) -> bool:
+    return any(name.lower() == "content-type" for name in _value(returned.headers, {}))
 
 
 def answer_of_prelude(prelude: bytes, body: bytes = b"") -> HttpAnswer:

@@ -1,7 +1,8 @@
 """
-The event that a function gets for an HTTP request: payload format 2.0. Pure.
+The event that a function gets for an HTTP request: payload format 2.0, and 1.0 of API Gateway. Pure.
 
-Source: Lambda developer guide, function URLs, request payload.
+Source: Lambda developer guide, function URLs, request payload; API Gateway developer guide, AWS Lambda integrations for
+HTTP APIs.
 """
 
 import base64
@@ -58,11 +59,20 @@ class HttpRequest(msgspec.Struct, frozen=True):
 class Addressed(msgspec.Struct, frozen=True):
     """What was addressed, and when."""
 
-    url_id: str
+    account_id: str
+    """`anonymous` of a URL that anybody may use. Observed: (sample)."""
+    api_id: str
     domain_name: str
+    domain_prefix: str
     request_id: str
     now: float
     """Seconds since the epoch."""
+    route_key: str = "$default"
+    stage: str = "$default"
+    path_parameters: Mapping[str, str] = {}
+    stage_variables: Mapping[str, str] = {}
+    authorizer: Mapping[str, Any] | None = None
+    """`jwt` or `lambda`, with what it said; None: nobody was asked."""
 
 
 def joined_headers(pairs: Sequence[tuple[bytes, bytes]]) -> tuple[dict[str, str], list[str]]:
@@ -92,14 +102,24 @@ def joined_headers(pairs: Sequence[tuple[bytes, bytes]]) -> tuple[dict[str, str]
 
 
 def encode_event(request: HttpRequest, addressed: Addressed) -> bytes:
-    """
-    Return the event as JSON.
+    """Return the event of payload format 2.0 as JSON."""
+    event = request_event(request, addressed)
+    text = _text(request.headers.get("content-type"), request.body)
+    if request.body:
+        event["body"] = base64.b64encode(request.body).decode() if text is None else text
+    event["isBase64Encoded"] = text is None
+    return _encode(event)
 
-    Observed: cookies, queryStringParameters and body are absent where there is nothing (sample; recorded 2025-11).
+
+def request_event(request: HttpRequest, addressed: Addressed) -> dict[str, Any]:
+    """
+    Return what payload format 2.0 says of a request, but for its body.
+
+    Observed: what has no value is absent (sample; recorded 2025-11).
     """
     event: dict[str, Any] = {
         "version": "2.0",
-        "routeKey": "$default",
+        "routeKey": addressed.route_key,
         "rawPath": request.path,
         "rawQueryString": request.query,
     }
@@ -108,12 +128,11 @@ def encode_event(request: HttpRequest, addressed: Addressed) -> bytes:
     event["headers"] = request.headers
     if request.query:
         event["queryStringParameters"] = _query_parameters(request.query)
-    event["requestContext"] = {
-        # Observed: of a URL that anybody may use (sample).
-        "accountId": "anonymous",
-        "apiId": addressed.url_id,
+    context: dict[str, Any] = {
+        "accountId": addressed.account_id,
+        "apiId": addressed.api_id,
         "domainName": addressed.domain_name,
-        "domainPrefix": addressed.url_id,
+        "domainPrefix": addressed.domain_prefix,
         "http": {
             "method": request.method,
             "path": request.path,
@@ -122,16 +141,122 @@ def encode_event(request: HttpRequest, addressed: Addressed) -> bytes:
             "userAgent": request.headers.get("user-agent", ""),
         },
         "requestId": addressed.request_id,
-        "routeKey": "$default",
-        "stage": "$default",
-        "time": _time(addressed.now),
+        "routeKey": addressed.route_key,
+        "stage": addressed.stage,
+        "time": clf_time(addressed.now),
         "timeEpoch": int(addressed.now * 1000),
     }
+    if addressed.authorizer is not None:
+        context["authorizer"] = addressed.authorizer
+    event["requestContext"] = context
+    if addressed.path_parameters:
+        event["pathParameters"] = addressed.path_parameters
+    if addressed.stage_variables:
+        event["stageVariables"] = addressed.stage_variables
+    return event
+
+
+def encode_event_1(
+    request: HttpRequest, addressed: Addressed, path: str, pairs: Sequence[tuple[bytes, bytes]] = ()
+) -> bytes:
+    """
+    Return the event of payload format 1.0 as JSON.
+
+    Args:
+        path: without the stage.
+        pairs: the headers as they were sent.
+    """
+    event = request_event_1(request, addressed, path, pairs)
     text = _text(request.headers.get("content-type"), request.body)
-    if request.body:
-        event["body"] = base64.b64encode(request.body).decode() if text is None else text
-    event["isBase64Encoded"] = text is None
+    event["body"] = (base64.b64encode(request.body).decode() if text is None else text) if request.body else None
+    event["isBase64Encoded"] = bool(request.body) and text is None
     return _encode(event)
+
+
+def request_event_1(
+    request: HttpRequest, addressed: Addressed, path: str, pairs: Sequence[tuple[bytes, bytes]] = ()
+) -> dict[str, Any]:
+    """
+    Return what payload format 1.0 says of a request, but for its body.
+
+    Documented: what has no value is null; of a name that comes again the last value counts, and all are in a list.
+    """
+    headers = dict(request.headers)
+    if request.cookies:
+        headers["cookie"] = "; ".join(request.cookies)
+    every_header = {name: [value] for name, value in headers.items()}
+    for name, values in _repeated(pairs).items():
+        # Not where a mapping has changed it.
+        if ",".join(values) == headers.get(name):
+            headers[name], every_header[name] = values[-1], values
+    query = parse_qsl(request.query, keep_blank_values=True)
+    every: dict[str, list[str]] = {}
+    for name, value in query:
+        every.setdefault(name, []).append(value)
+    resource = addressed.route_key.partition(" ")[2] or addressed.route_key
+    return {
+        "version": "1.0",
+        "resource": resource,
+        "path": path,
+        "httpMethod": request.method,
+        "headers": headers,
+        "multiValueHeaders": every_header,
+        "queryStringParameters": dict(query) or None,
+        "multiValueQueryStringParameters": every or None,
+        "requestContext": {
+            "accountId": addressed.account_id,
+            "apiId": addressed.api_id,
+            "authorizer": _authorizer_1(addressed.authorizer),
+            "domainName": addressed.domain_name,
+            "domainPrefix": addressed.domain_prefix,
+            "extendedRequestId": addressed.request_id,
+            "httpMethod": request.method,
+            "identity": {
+                "accessKey": None,
+                "accountId": None,
+                "caller": None,
+                "cognitoAmr": None,
+                "cognitoAuthenticationProvider": None,
+                "cognitoAuthenticationType": None,
+                "cognitoIdentityId": None,
+                "cognitoIdentityPoolId": None,
+                "principalOrgId": None,
+                "sourceIp": request.source_ip,
+                "user": None,
+                "userAgent": request.headers.get("user-agent", ""),
+                "userArn": None,
+            },
+            "path": request.path,
+            "protocol": request.protocol,
+            "requestId": addressed.request_id,
+            "requestTime": clf_time(addressed.now),
+            "requestTimeEpoch": int(addressed.now * 1000),
+            "resourceId": None,
+            "resourcePath": resource,
+            "stage": addressed.stage,
+        },
+        "pathParameters": addressed.path_parameters or None,
+        "stageVariables": addressed.stage_variables or None,
+    }
+
+
+def _repeated(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, list[str]]:
+    names = [name for name, _ in pairs]
+    twice = (
+        {name for name in names if name != b"cookie" and names.count(name) > 1} if len(set(names)) < len(names) else ()
+    )
+    return {
+        name.decode("latin-1"): [value.decode("latin-1") for found, value in pairs if found == name] for name in twice
+    }
+
+
+def _authorizer_1(said: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if said is None:
+        return {"claims": None, "scopes": None}
+    if "jwt" in said:
+        return dict(said["jwt"])
+    # Documented: what a function returned as its context stands here by itself.
+    return dict(said.get("lambda") or {})
 
 
 def _query_parameters(query: str) -> dict[str, str]:
@@ -155,6 +280,7 @@ def _text(content_type: str | None, body: bytes) -> str | None:
         return None
 
 
-def _time(now: float) -> str:
+def clf_time(now: float) -> str:
+    """Return a moment as access logs have it."""
     at = datetime.fromtimestamp(now, UTC)
     return f"{at.day:02}/{_MONTHS[at.month - 1]}/{at.year}:{at.hour:02}:{at.minute:02}:{at.second:02} +0000"

@@ -151,7 +151,14 @@ class FunctionUrls:
                 body=body,
                 source_ip=request.client,
             ),
-            Addressed(url.url_id, self._domain.host(url), request_id, now),
+            Addressed(
+                account_id="anonymous",
+                api_id=url.url_id,
+                domain_name=self._domain.host(url),
+                domain_prefix=url.url_id,
+                request_id=request_id,
+                now=now,
+            ),
         )
         if len(payload) > quotas.invoke_payload_max_bytes:
             raise BodyTooLarge

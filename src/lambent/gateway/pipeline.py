@@ -89,7 +89,8 @@ class Pipeline:
             await _discard(read_body)
             label = name or "This request"
             reason = (
-                f"this version answers lambda, logs and sqs; --neighbour {name}=URL passes {name} on to a server"
+                f"this version answers lambda, logs, sqs and apigatewayv2; --neighbour {name}=URL passes {name} on to "
+                "a server"
                 if name
                 else "it names no service: sign it, or send X-Amz-Target"
             )

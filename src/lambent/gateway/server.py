@@ -17,6 +17,7 @@ from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.admission import Admission, TooManyRequests
 from lambent.gateway.connection import Connection
 from lambent.gateway.function_url import FunctionUrls, is_for_url
+from lambent.gateway.http_api import HttpApis
 from lambent.gateway.own_paths import PREFIX, OwnPaths
 from lambent.gateway.pipeline import Pipeline
 from lambent.protocol.errors import error_response_without_model
@@ -57,11 +58,13 @@ class Gateway:
         pipeline: Pipeline,
         own_paths: OwnPaths,
         function_urls: FunctionUrls,
+        http_apis: HttpApis,
         admission: Admission,
         clock: Clock,
     ) -> None:
         self._pipeline = pipeline
         self._function_urls = function_urls
+        self._http_apis = http_apis
         self._own_paths = own_paths
         self._admission = admission
         self._clock = clock
@@ -93,8 +96,12 @@ class Gateway:
             await self._send(send, error_response_without_model(request, "", error, request_id), body)
             return
         try:
+            if not self._http_apis.is_current:
+                await self._http_apis.refresh()
             if is_for_url(request):
                 response = await self._function_urls.answer(request, body.read, request_id)
+            elif self._http_apis.is_for_api(request):
+                response = await self._http_apis.answer(request, body.read)
             elif request.path.startswith(PREFIX):
                 response = await self._own_paths.answer(request, request_id)
             else:

@@ -34,7 +34,10 @@ _LAMBDA_PATH = re.compile(r"/20\d\d-\d\d-\d\d/(functions|tags|account-settings|l
 _QUEUE_PATH = re.compile(r"/\d{12}/[A-Za-z0-9_-]{1,80}(?:\.fifo)?/?")
 """A queue's URL is an endpoint, also for requests that nobody signed. Observed: curl on a queue's URL."""
 
-_HOST = re.compile(r"(?:lambda|logs|sqs)\.((?:[a-z]{2,4}-)+[a-z]+-\d)\.")
+_API_PATH = re.compile(r"/v2/(apis|domainnames|tags|vpclinks)(/|$)")
+"""What is HTTP APIs'. Documented: API Gateway v2 API reference; the paths of REST APIs begin otherwise."""
+
+_HOST = re.compile(r"(?:apigateway|lambda|logs|sqs)\.((?:[a-z]{2,4}-)+[a-z]+-\d)\.")
 
 
 _OF_OLD_S3 = frozenset({"AWSAccessKeyId", "Signature", "Expires"})
@@ -70,9 +73,13 @@ def read_credential(authorization: str, query: str) -> Credential | None:
 
 
 def select_service(credential: Credential | None, headers: Mapping[str, str], path: str, query: str = "") -> str | None:
-    """Return the signing name of the service that a request is for, None when nothing tells."""
+    """
+    Return the signing name of the service that a request is for, None when nothing tells.
+
+    Two services sign as `apigateway`; that of HTTP APIs goes by its model's name, `apigatewayv2`.
+    """
     if credential is not None:
-        return credential.service
+        return _of_two(credential.service, path)
     target = headers.get("x-amz-target")
     if target is not None:
         prefix = target.partition(".")[0]
@@ -80,14 +87,16 @@ def select_service(credential: Credential | None, headers: Mapping[str, str], pa
             return _TARGETS[prefix]
         return prefix.partition("_")[0].lower()
     first_label = headers.get("host", "").partition(".")[0]
-    if first_label in {"lambda", "logs", "sqs"}:
-        return first_label
+    if first_label in {"apigateway", "lambda", "logs", "sqs"}:
+        return _of_two(first_label, path)
     if is_s3_host(headers.get("host", "")) or _is_presigned_by_version_2(query):
         return "s3"
     if _QUEUE_PATH.fullmatch(path):
         return "sqs"
     if _LAMBDA_PATH.match(path):
         return "lambda"
+    if _API_PATH.match(path):
+        return "apigatewayv2"
     # A form that a browser posts is signed in one of its fields.
     return "s3" if headers.get("content-type", "").startswith("multipart/form-data") else None
 
@@ -96,6 +105,10 @@ def region_of_host(host: str) -> str | None:
     """Return the region in a host name such as `sqs.eu-west-1.localhost`, for requests that nobody signed."""
     found = _HOST.match(host)
     return None if found is None else found[1]
+
+
+def _of_two(signing_name: str, path: str) -> str:
+    return "apigatewayv2" if signing_name == "apigateway" and path.startswith("/v2/") else signing_name
 
 
 def _is_presigned_by_version_2(query: str) -> bool:

@@ -31,7 +31,11 @@ _MATCHED_CHARACTERS_MAX = 65_536
 """A longer text is not held against its pattern where the request is refused anyway."""
 
 UNCHECKED_ENUMS = frozenset(
-    {("lambda", "CreateFunction", "Runtime"), ("lambda", "UpdateFunctionConfiguration", "Runtime")}
+    {
+        ("apigatewayv2", "CreateApi", "ProtocolType"),
+        ("lambda", "CreateFunction", "Runtime"),
+        ("lambda", "UpdateFunctionConfiguration", "Runtime"),
+    }
 )
 """Service, operation and shape of enums that the service itself checks, since it answers with another error."""
 

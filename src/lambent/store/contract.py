@@ -1,6 +1,7 @@
 """
 What a store promises. The suites in `lambent.testing.conformance` (`store`, `aliases_layers_policies`,
-`function_urls`, `event_source_mappings`, `event_queue`) run on every adapter. A table of promises: it stays whole.
+`function_urls`, `http_apis`, `event_source_mappings`, `event_queue`) run on every adapter. A table of promises: it
+stays whole.
 
 Common to all methods: a write that returned is on disk (full sync); a cancelled call either happened
 whole or not at all; nothing here relies on an in-process lock for being correct; failures of the
@@ -12,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -24,9 +25,12 @@ from lambent.domain.event_invoke import EventInvokeConfig
 from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.domain.function import Function, FunctionName, FunctionVersion
 from lambent.domain.function_url import FunctionUrl
+from lambent.domain.http_api import ApiDomain, HttpApi, Part
 from lambent.domain.layer import LayerName, LayerVersion
 from lambent.domain.resource_policy import ResourcePolicy
 from lambent.domain.stream_position import ShardPosition
+
+P = TypeVar("P", bound=Part)
 
 
 class Conflict(Exception):
@@ -144,6 +148,75 @@ class FunctionUrlRows(Protocol):
         self, name: FunctionName, *, after: str | None = None, limit: int = 1_000_000
     ) -> Sequence[FunctionUrl]:
         """Return those of a function by qualifier (byte order), its own first."""
+        ...
+
+
+class HttpApiRows(Protocol):
+    """
+    The HTTP APIs and custom domains of one scope. A write tells `on_api_change`.
+
+    Ids of APIs and names of domains are unique over all scopes; what belongs to another one is not seen.
+    """
+
+    async def get(self, api_id: str) -> HttpApi | None: ...
+
+    async def save(self, api: HttpApi) -> None:
+        """
+        Insert or replace one.
+
+        Raises:
+            Conflict: another scope has its id.
+        """
+        ...
+
+    async def delete(self, api_id: str) -> bool:
+        """Remove one with all that it consists of; False when there was none."""
+        ...
+
+    async def list(self, *, after: str = "", limit: int = 1_000_000) -> Sequence[HttpApi]:
+        """Return those whose id sorts after `after`, by id (byte order)."""
+        ...
+
+    async def part(self, kind: type[P], api_id: str, part_id: str) -> P | None:
+        """Return a part of an API, which is one of this scope."""
+        ...
+
+    async def part_by_key(self, kind: type[P], api_id: str, key: str) -> P | None: ...
+
+    async def parts(self, kind: type[P], api_id: str, *, after: str = "", limit: int = 1_000_000) -> Sequence[P]:
+        """Return an API's parts of one kind whose id sorts after `after`, by id (byte order)."""
+        ...
+
+    async def save_part(self, api_id: str, part: Part) -> None:
+        """
+        Insert or replace one.
+
+        Raises:
+            Conflict: another part of its kind has its key, or there is no such API in this scope.
+        """
+        ...
+
+    async def delete_part(self, kind: type[Part], api_id: str, part_id: str) -> bool:
+        """Remove one; False when there was none."""
+        ...
+
+    async def domain(self, name: str) -> ApiDomain | None: ...
+
+    async def save_domain(self, domain: ApiDomain) -> None:
+        """
+        Insert or replace one with its mappings.
+
+        Raises:
+            Conflict: another scope has its name.
+        """
+        ...
+
+    async def delete_domain(self, name: str) -> bool:
+        """Remove one; False when there was none."""
+        ...
+
+    async def domains(self, *, after: str = "", limit: int = 1_000_000) -> Sequence[ApiDomain]:
+        """Return those whose name sorts after `after`, by name (byte order)."""
         ...
 
 
@@ -287,6 +360,9 @@ class FunctionTransaction(Protocol):
     def function_urls(self) -> FunctionUrlRows: ...
 
     @property
+    def http_apis(self) -> HttpApiRows: ...
+
+    @property
     def event_source_mappings(self) -> EventSourceMappingRows: ...
 
     @property
@@ -383,6 +459,13 @@ class MappingChange(msgspec.Struct, frozen=True):
     uuid: str
 
 
+class ApiChange(msgspec.Struct, frozen=True):
+    """A notice that an HTTP API or anything of it changed, or a custom domain. Whoever caches reads again."""
+
+    name: str
+    """The API's id, or the domain's name."""
+
+
 class FunctionStore(Protocol):
     """Functions and versions of all scopes."""
 
@@ -414,6 +497,10 @@ class FunctionStore(Protocol):
         """Call back, on the event loop, after every commit that changed an event source mapping."""
         ...
 
+    def on_api_change(self, callback: Callable[[ApiChange], None]) -> None:
+        """Call back, on the event loop, after every commit that changed an HTTP API or a custom domain."""
+        ...
+
     async def mappings(self, *, after: MappingChange | None, limit: int) -> Sequence[MappingChange]:
         """Name the event source mappings of all scopes, by scope and UUID."""
         ...
@@ -424,6 +511,14 @@ class FunctionStore(Protocol):
 
         Of the aliases that a function has lost, the URL that went last is returned as well, with `is_lost`.
         """
+        ...
+
+    async def http_api(self, api_id: str) -> HttpApi | None:
+        """Return the HTTP API of an id, whatever its scope; None: there is none."""
+        ...
+
+    async def api_domains(self) -> Sequence[ApiDomain]:
+        """Return the custom domains of all scopes, by name (byte order)."""
         ...
 
     async def some(self, limit: int) -> Sequence[FunctionVersion]:

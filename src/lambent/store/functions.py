@@ -11,13 +11,15 @@ from lambent.domain.caller import Scope
 from lambent.domain.concurrency import Claims, ProvisionedConcurrency
 from lambent.domain.function import LATEST, Function, FunctionName, FunctionVersion
 from lambent.domain.function_url import FunctionUrl
+from lambent.domain.http_api import ApiDomain, HttpApi
 from lambent.store.aliases import StoredAliases, StoredPolicies
 from lambent.store.bucket_notifications import StoredBucketNotifications
-from lambent.store.contract import Conflict, FunctionChange, MappingChange, ScopeUsage
+from lambent.store.contract import ApiChange, Conflict, FunctionChange, MappingChange, ScopeUsage
 from lambent.store.database import Database, Statements
 from lambent.store.event_invoke_configs import StoredEventInvokeConfigs
 from lambent.store.event_source_mappings import StoredEventSourceMappings, name_all
 from lambent.store.function_urls import StoredFunctionUrls, find_url
+from lambent.store.http_apis import StoredHttpApis, all_domains, find_api
 from lambent.store.layers import StoredLayers
 from lambent.store.tables import (
     HAS_RESERVATION,
@@ -114,6 +116,7 @@ class FunctionRepository:
         self._database = database
         self._callbacks: list[Callable[[FunctionChange], None]] = []
         self._mapping_callbacks: list[Callable[[MappingChange], None]] = []
+        self._api_callbacks: list[Callable[[ApiChange], None]] = []
 
     @asynccontextmanager
     async def transaction(self, scope: Scope) -> AsyncIterator["FunctionRows"]:
@@ -127,6 +130,9 @@ class FunctionRepository:
             for uuid in changed.mappings:
                 for tell in self._mapping_callbacks:
                     tell(MappingChange(scope, uuid))
+            for api in changed.apis:
+                for announce in self._api_callbacks:
+                    announce(ApiChange(api))
 
         async with self._database.write(committed) as statements:
             yield FunctionRows(statements, scope, changed)
@@ -156,6 +162,10 @@ class FunctionRepository:
         """Call back after every commit that changed an event source mapping. The callback must not raise."""
         self._mapping_callbacks.append(callback)
 
+    def on_api_change(self, callback: Callable[[ApiChange], None]) -> None:
+        """Call back after every commit that changed an HTTP API or a custom domain. The callback must not raise."""
+        self._api_callbacks.append(callback)
+
     async def mappings(self, *, after: MappingChange | None, limit: int) -> Sequence[MappingChange]:
         """Name the event source mappings of all scopes, by scope and UUID."""
         return await name_all(self._database, after, limit)
@@ -163,6 +173,14 @@ class FunctionRepository:
     async def function_url(self, url_id: str) -> FunctionUrl | None:
         """Return the URL of an id; see the contract."""
         return await find_url(self._database, url_id)
+
+    async def http_api(self, api_id: str) -> HttpApi | None:
+        """Return the HTTP API of an id; see the contract."""
+        return await find_api(self._database, api_id)
+
+    async def api_domains(self) -> Sequence[ApiDomain]:
+        """Return the custom domains of all scopes; see the contract."""
+        return await all_domains(self._database)
 
     async def some(self, limit: int) -> Sequence[FunctionVersion]:
         """Return `$LATEST` of some functions, at most so many, over all scopes."""
@@ -175,11 +193,13 @@ class FunctionRepository:
 
 
 class Changed:
-    """What a transaction writes to: names of functions and UUIDs of mappings, in dicts for their order."""
+    """What a transaction writes to, by name, UUID or id, in dicts for their order."""
 
     def __init__(self) -> None:
         self.functions: dict[FunctionName, None] = {}
         self.mappings: dict[str, None] = {}
+        self.apis: dict[str, None] = {}
+        """Custom domains among them."""
 
 
 class FunctionRows:
@@ -199,6 +219,7 @@ class FunctionRows:
         self.function_urls = StoredFunctionUrls(statements, scope, self._write)
         self.aliases = StoredAliases(statements, scope, self._write, self.event_invoke_configs, self.function_urls)
         self.policies = StoredPolicies(statements, scope, self._write)
+        self.http_apis = StoredHttpApis(statements, scope, self._write_api)
         self.event_source_mappings = StoredEventSourceMappings(statements, scope, self._write_mapping)
         self.bucket_notifications = StoredBucketNotifications(statements, may_write=changed is not None)
         self.layers = StoredLayers(statements, scope, may_write=changed is not None)
@@ -350,6 +371,11 @@ class FunctionRows:
         assert self._changed is not None, "a snapshot is for reading"
         assert scope == self._scope, "a transaction writes to its own scope"
         self._changed.mappings[uuid] = None
+
+    def _write_api(self, scope: Scope, name: str) -> None:
+        assert self._changed is not None, "a snapshot is for reading"
+        assert scope == self._scope, "a transaction writes to its own scope"
+        self._changed.apis[name] = None
 
     async def _page(self, query: Select[tuple[str]], limit: int) -> list[FunctionVersion]:
         rows = await self._statements.rows(query.limit(limit), self._of_scope)

@@ -24,7 +24,7 @@ from sqlalchemy import (
     or_,
 )
 
-SCHEMA = 10
+SCHEMA = 11
 """The schema number that this release reads and writes; the newest migration's number. Rises with each migration."""
 
 APPLICATION_ID = 0x4C616D62
@@ -224,6 +224,47 @@ function_urls = Table(
         ondelete="CASCADE",
     ),
 )
+
+http_apis = Table(
+    "http_apis",
+    metadata,
+    # Unique over all accounts and regions.
+    Column("api_id", _NAME, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+Index("http_apis_of_scope", http_apis.c.account, http_apis.c.region, http_apis.c.api_id)
+
+http_api_parts = Table(
+    "http_api_parts",
+    metadata,
+    Column("api_id", _NAME, primary_key=True),
+    # Routes, integrations, authorizers, stages, deployments and what these froze.
+    Column("kind", String, primary_key=True),
+    Column("part_id", _NAME, primary_key=True),
+    # What else is unique in an API: the key of a route.
+    Column("part_key", _NAME, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    UniqueConstraint("api_id", "kind", "part_key", name="http_api_parts_key"),
+    ForeignKeyConstraint(["api_id"], ["http_apis.api_id"], name="http_api_parts_api", ondelete="CASCADE"),
+)
+
+api_domains = Table(
+    "api_domains",
+    metadata,
+    # Unique over all accounts and regions.
+    Column("domain_name", _NAME, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+Index("api_domains_of_scope", api_domains.c.account, api_domains.c.region, api_domains.c.domain_name)
 
 event_source_mappings = Table(
     "event_source_mappings",

@@ -34,7 +34,7 @@ from lambent.protocol.service import Protocols
 from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Runtimes
-from lambent.services import lambda_, logs
+from lambent.services import apigatewayv2, lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.operation import Service
@@ -184,6 +184,13 @@ class InProcessApi:
             ),
             "logs": logs.service(self.logs, _fold_nothing),
             "sqs": self.queues.service,
+            "apigatewayv2": apigatewayv2.service(
+                store=store,
+                domain=UrlDomain("http", "localhost", ":4566"),
+                forget_verdicts=_forget_nothing,
+                clock=clock,
+                accept_inert=False,
+            ),
         }
         self.protocols = protocols or Protocols(
             {name: service.shape_violation for name, service in self.services.items()}
@@ -370,6 +377,10 @@ async def _start_nothing(deployment: Deployment) -> InitFailure | None:
 
 
 async def _fold_nothing() -> None:
+    pass
+
+
+def _forget_nothing(_api_id: str, _stage_name: str) -> None:
     pass
 
 

@@ -37,15 +37,25 @@ class Telling:
         return WireResponse(200, [], msgspec.json.encode(told))
 
 
+class NoApis:
+    """HTTP APIs of which there are none."""
+
+    is_current = True
+
+    def is_for_api(self, request):
+        return False
+
+
 class Stage:
     """A running server with one listener outside."""
 
     def __init__(self, connections_max: int = 100) -> None:
         self.pipeline = Telling()
         nowhere: Any = None
+        apis: Any = NoApis()
         pipeline: Any = self.pipeline
         self.admission = Admission(100, 10_000_000)
-        gateway = Gateway(pipeline, nowhere, nowhere, self.admission, SystemClock())
+        gateway = Gateway(pipeline, nowhere, nowhere, apis, self.admission, SystemClock())
         self.server = GatewayServer(gateway, connections_max=connections_max, shutdown_grace_s=5)
         self.outside = listener()
         self.serving = asyncio.create_task(self.server.serve(sockets=[self.outside]))

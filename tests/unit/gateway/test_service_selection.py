@@ -61,6 +61,10 @@ def test_no_header_is_too_strange(authorization: str, query: str) -> None:
         ({}, "/2016-08-19/account-settings", "lambda"),
         ({}, "/2015-03-31/functionsx", None),
         ({"host": "sqs.eu-west-1.localhost:4566"}, "/", "sqs"),
+        ({"host": "apigateway.eu-west-1.localhost:4566"}, "/v2/apis", "apigatewayv2"),
+        ({"host": "apigateway.eu-west-1.localhost:4566"}, "/restapis", "apigateway"),
+        ({}, "/v2/apis/a1b2c3d4e5", "apigatewayv2"),
+        ({}, "/v2/apisx", None),
         ({}, "/111122223333/orders.fifo", "sqs"),
         ({}, "/111122223333/orders/x", None),
         ({}, "/bucket/key", None),
@@ -76,6 +80,13 @@ def test_a_signature_wins() -> None:
     """A signed request says itself what it is for."""
     credential = Credential("AKID", "us-east-1", "sqs")
     assert select_service(credential, {"x-amz-target": "Logs_20140328.X"}, "/2015-03-31/functions") == "sqs"
+
+
+def test_two_services_with_one_signing_name() -> None:
+    """HTTP APIs have the paths below /v2, REST APIs all others."""
+    credential = Credential("AKID", "us-east-1", "apigateway")
+    assert select_service(credential, {}, "/v2/apis") == "apigatewayv2"
+    assert select_service(credential, {}, "/restapis") == select_service(credential, {}, "/v2") == "apigateway"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""
+Functions that decide who may use a route of an HTTP API: what they are asked, and what their answers mean. Pure.
+
+Documented: API Gateway developer guide, controlling access to HTTP APIs with AWS Lambda authorizers.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from lambent.domain.api_request import ApiRequest
+from lambent.domain.http_api import Authorizer
+from lambent.domain.http_event import request_event, request_event_1
+from lambent.domain.resource_policy import Requester, ResourcePolicy, allows
+
+_encode = msgspec.json.Encoder().encode
+_ANYBODY = Requester()
+
+
+class MalformedVerdict(Exception):
+    """What an authorizer's function answered is no decision."""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a function decided; where it is a policy, it is put to each request anew."""
+
+    is_authorized: bool
+    policy: ResourcePolicy | None = None
+    principal_id: str | None = None
+    context: Mapping[str, Any] | None = None
+
+    def allows(self, request: ApiRequest) -> bool:
+        """Say whether a request may go on."""
+        if self.policy is None:
+            return self.is_authorized
+        return allows(self.policy, _ANYBODY, "execute-api:Invoke", request.route_arn())
+
+
+def identity_of(sources: Sequence[str], request: ApiRequest) -> tuple[str, ...] | None:
+    """Return the values by which a client is known; None where one is missing. Documented: an empty one is."""
+    values = []
+    for source in sources:
+        value = request.value_of(source.removeprefix("$"))
+        if not value:
+            return None
+        values.append(value)
+    return tuple(values)
+
+
+def authorizer_event(
+    authorizer: Authorizer,
+    identity: Sequence[str],
+    request: ApiRequest,
+    pairs: Sequence[tuple[bytes, bytes]],
+) -> bytes:
+    """
+    Return what a function is asked, as JSON.
+
+    Args:
+        pairs: the headers as they were sent.
+    """
+    addressed = request.addressed()
+    if authorizer.authorizer_payload_format_version == "2.0":
+        event = request_event(request.http, addressed)
+        return _encode(
+            {
+                "version": "2.0",
+                "type": "REQUEST",
+                "routeArn": request.route_arn(),
+                "identitySource": list(identity) or None,
+                **{name: value for name, value in event.items() if name != "version"},
+            }
+        )
+    event = request_event_1(request.http, addressed, request.route_path, pairs)
+    del event["requestContext"]["authorizer"]
+    joined = ",".join(identity)
+    return _encode(
+        {
+            "version": "1.0",
+            "type": "REQUEST",
+            "methodArn": request.route_arn(),
+            "identitySource": joined,
+            "authorizationToken": joined,
+            **{name: value for name, value in event.items() if name != "version"},
+        }
+    )
+
+
+def read_verdict(authorizer: Authorizer, payload: bytes) -> Verdict:
+    """
+    Read a function's answer.
+
+    Raises:
+        MalformedVerdict: it is none of the two forms.
+    """
+    try:
+        answer = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise MalformedVerdict("it is not JSON") from None
+    if not isinstance(answer, dict):
+        raise MalformedVerdict("it is no object")
+    context = answer.get("context")
+    if context is not None and not isinstance(context, dict):
+        raise MalformedVerdict("context is no object")
+    if authorizer.enable_simple_responses:
+        if not isinstance(answer.get("isAuthorized"), bool):
+            raise MalformedVerdict("isAuthorized is neither true nor false")
+        return Verdict(answer["isAuthorized"], context=context)
+    if context and "claims" in context and authorizer.authorizer_payload_format_version == "1.0":
+        raise MalformedVerdict("claims is no key that a context may have")
+    principal = answer.get("principalId")
+    if not isinstance(principal, str) or not principal:
+        raise MalformedVerdict("principalId is missing")
+    return Verdict(False, _policy(answer.get("policyDocument")), principal, context)
+
+
+def _policy(document: Any) -> ResourcePolicy:
+    statements = document.get("Statement") if isinstance(document, dict) else None
+    if isinstance(statements, dict):
+        statements = [statements]
+    if not isinstance(statements, list):
+        raise MalformedVerdict("policyDocument is no policy")
+    read = []
+    for statement in statements:
+        is_sound = (
+            isinstance(statement, dict)
+            and statement.get("Effect") in ("Allow", "Deny")
+            and _is_texts(statement.get("Action"))
+            and _is_texts(statement.get("Resource"))
+            and isinstance(statement.get("Condition", {}), dict)
+        )
+        if not is_sound:
+            raise MalformedVerdict("a statement of policyDocument has no Effect, Action or Resource that is one")
+        # It is a policy for one who is known already.
+        read.append({**statement, "Principal": "*"})
+    return ResourcePolicy(tuple(read))
+
+
+def _is_texts(value: Any) -> bool:
+    items = value if isinstance(value, list) else [value]
+    return bool(items) and all(isinstance(item, str) for item in items)

@@ -1,0 +1,163 @@
+"""Functions as HTTP APIs call them: as integrations, and to decide who may pass."""
+
+import asyncio
+import functools
+import logging
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
+
+from lambent.clock import Clock
+from lambent.dispatch.dispatcher import Dispatcher
+from lambent.dispatch.recent import Recent
+from lambent.domain.arn import parse_function_reference
+from lambent.domain.caller import Scope
+from lambent.domain.function import FunctionName, FunctionVersion
+from lambent.domain.invocation import InvocationOutcome
+from lambent.domain.resource_policy import Requester, ResourcePolicy, allows
+from lambent.errors.families import ApiError, InternalServerError
+from lambent.services.lambda_.naming import Target
+from lambent.services.lambda_.synchronous import SynchronousInvocations, check_active
+from lambent.store.contract import FunctionStore
+
+_log = logging.getLogger("lambent.gateway")
+
+SERVICE = "apigateway.amazonaws.com"
+
+_WRAPPED = re.compile(r"arn:aws[a-zA-Z-]*:apigateway:[a-z0-9-]+:lambda:path/2015-03-31/functions/(.+)/invocations")
+
+_INIT_MAX_S = 15
+"""What a cold start may take before the function's own timeout begins, with room to spare."""
+
+
+class CannotInvoke(Exception):
+    """An invocation did not come about; says why, for the log."""
+
+    def __init__(self, reason: str, *, is_throttled: bool = False) -> None:
+        super().__init__(reason)
+        self.is_throttled = is_throttled
+
+
+class IntegrationTimedOut(Exception):
+    """An invocation goes on, but nobody waits for it any more."""
+
+
+_Came = InvocationOutcome | ApiError
+
+
+class _Named(NamedTuple):
+    scope: Scope
+    name: FunctionName
+    qualifier: str | None
+
+
+class ApiFunctions:
+    """
+    Runs functions for HTTP APIs.
+
+    Args:
+        spawn: runs on what nobody waits for any more.
+    """
+
+    def __init__(
+        self,
+        store: FunctionStore,
+        dispatcher: Dispatcher,
+        synchronous: SynchronousInvocations,
+        clock: Clock,
+        spawn: Callable[[Coroutine[Any, Any, _Came]], "asyncio.Task[_Came]"],
+    ) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._synchronous = synchronous
+        self._clock = clock
+        self._spawn = spawn
+        self._policies: Recent[ResourcePolicy] = Recent(store, self._policy)
+
+    async def run(
+        self,
+        uri: str,
+        payload: bytes,
+        *,
+        source_arn: str,
+        source_account: str,
+        has_role: bool,
+        timeout_s: float,
+        trace_header: str,
+    ) -> tuple[InvocationOutcome, str]:
+        """
+        Invoke the function that a URI names; return what came of it, and the invocation's id.
+
+        Args:
+            uri: a function's ARN or that of its invocation, qualified or not; stage variables in it are replaced.
+            source_arn: what calls, as the function's policy names it.
+            has_role: whether a role was named that calls. Then the policy is not asked: roles come with access control,
+                which this version has not.
+
+        Raises:
+            CannotInvoke: there is no such function, it may not be called, is not ready, or at a limit.
+            IntegrationTimedOut: it took longer than `timeout_s`.
+        """
+        named = _named(uri)
+        if named is None:
+            raise CannotInvoke(f"{uri[:300]} names no function")
+        version = await self._dispatcher.resolve(*named)
+        if version is None:
+            raise CannotInvoke(f"{uri[:300]} names a function that is not there")
+        target = Target(*named)
+        if not has_role:
+            policy = await self._policies.get(named.scope, named.name, named.qualifier or "")
+            context = {"aws:sourcearn": source_arn, "aws:sourceaccount": source_account}
+            if not allows(policy, Requester(service=SERVICE, context=context), "lambda:InvokeFunction", target.arn):
+                raise CannotInvoke(f"the policy of {target.arn} does not let {SERVICE} invoke it for {source_arn}")
+        request_id = self._clock.new_id()
+        try:
+            check_active(version)
+            running = self._synchronous.run(
+                target, version, request_id=request_id, payload=payload, trace_header=trace_header
+            )
+            return await self._within(timeout_s, version, running), request_id
+        except ApiError as error:
+            raise CannotInvoke(error.message, is_throttled=error.status == 429) from error
+
+    async def _within(
+        self, timeout_s: float, version: FunctionVersion, running: Coroutine[Any, Any, InvocationOutcome]
+    ) -> InvocationOutcome:
+        # Nearly always: the function gives up sooner by itself, and needs no task beside this one.
+        if version.configuration.timeout_s + _INIT_MAX_S <= timeout_s:
+            return await running
+        task = self._spawn(_to_its_end(running))
+        done, _ = await asyncio.wait([task], timeout=timeout_s)
+        if not done:
+            raise IntegrationTimedOut(f"no answer within {timeout_s:g} s")
+        came = task.result()
+        if isinstance(came, ApiError):
+            raise came
+        return came
+
+    async def _policy(self, scope: Scope, name: FunctionName, qualifier: str) -> ResourcePolicy | None:
+        async with self._store.snapshot(scope) as reading:
+            return await reading.policies.get(name, qualifier or None)
+
+
+async def _to_its_end(running: Coroutine[Any, Any, InvocationOutcome]) -> _Came:
+    """Return what came of an invocation. A refusal is a value: perhaps nobody waits for it any more."""
+    try:
+        return await running
+    except ApiError as error:
+        return error
+    except Exception as error:
+        _log.exception("http_api.invocation_failed")
+        return InternalServerError(str(error))
+
+
+@functools.lru_cache(maxsize=2_000)
+def _named(uri: str) -> _Named | None:
+    wrapped = _WRAPPED.fullmatch(uri)
+    try:
+        reference = parse_function_reference(uri if wrapped is None else wrapped[1])
+    except ValueError:
+        return None
+    if reference.account is None or reference.region is None:
+        return None
+    return _Named(Scope(reference.account, reference.region), reference.name, reference.qualifier)

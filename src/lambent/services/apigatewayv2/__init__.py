@@ -1,0 +1,56 @@
+"""
+The API Gateway v2 API, 2018-11-29, for HTTP APIs: one class per resource.
+
+In: a caller and validated parameters. Out: output shapes as plain mappings. Never: HTTP, SQL, a request to an API.
+"""
+
+from lambent.clock import Clock
+from lambent.domain.function_url import UrlDomain
+from lambent.errors.api.apigatewayv2 import BadRequestException
+from lambent.services.apigatewayv2.api_mappings import ApiMappings
+from lambent.services.apigatewayv2.apis import Apis
+from lambent.services.apigatewayv2.authorizers import Authorizers
+from lambent.services.apigatewayv2.deployments import Deployments
+from lambent.services.apigatewayv2.domain_names import DomainNames
+from lambent.services.apigatewayv2.integrations import Integrations
+from lambent.services.apigatewayv2.not_offered import NOT_OFFERED
+from lambent.services.apigatewayv2.routes import Routes
+from lambent.services.apigatewayv2.stages import ForgetVerdicts, Stages
+from lambent.services.apigatewayv2.tags import Tags
+from lambent.services.operation import Service, collect_handlers
+from lambent.store.contract import FunctionStore
+
+
+def service(
+    *,
+    store: FunctionStore,
+    domain: UrlDomain,
+    forget_verdicts: ForgetVerdicts,
+    clock: Clock,
+    accept_inert: bool,
+) -> Service:
+    """
+    Put the service together from its resources.
+
+    Args:
+        domain: below which APIs answer.
+        forget_verdicts: makes authorizers of a stage, which is an API's id and a name, be asked anew.
+        accept_inert: whether to keep settings that nothing here acts on.
+    """
+    return Service(
+        name="apigatewayv2",
+        handlers=collect_handlers(
+            ApiMappings(store, clock),
+            Apis(store, domain, clock),
+            Authorizers(store, clock),
+            Deployments(store, clock),
+            DomainNames(store, domain, clock),
+            Integrations(store, clock),
+            Routes(store, clock),
+            Stages(store, forget_verdicts, clock, accept_inert=accept_inert),
+            Tags(store),
+        ),
+        not_offered=NOT_OFFERED,
+        # Documented: API Gateway v2 API reference: every operation has it for what is malformed.
+        shape_violation=BadRequestException,
+    )
