@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.api_rows import measure_api
 from bench.async_rows import measure_accept, measure_drain
 from bench.async_rows import measure_start as measure_event_start
 from bench.kinesis_rows import measure_kinesis
@@ -549,6 +550,7 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "stream": measure_stream,
     "url": measure_url,
     "url-stream": measure_url_stream,
+    "api": measure_api,
     "burst": measure_burst,
     "idle": measure_idle,
     "density": measure_density,

@@ -4,7 +4,7 @@ Build the environments that a checkout works in, each completely or not at all.
     core      .venv: what Lambent needs to run, and Lambent itself
     neighbours  .venv: core, and the embedded stand-in for other AWS services
     dev       .venv: both, and what the checks and the tests of the project need
-    clients   .cache/clients: boto3 and pytest, for the tests that speak to a server over HTTP
+    clients   .cache/clients: boto3, Selenium and pytest, for the tests that speak to a server over HTTP
     awscli1   .cache/awscli1: AWS CLI v1
     ansible   .cache/ansible: Ansible with its collections, for tests/iac
     celery    .cache/celery: Celery with its SQS transport
@@ -34,7 +34,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
@@ -104,6 +104,8 @@ SYSTEM_COMMANDS = {
     "pg_lsclusters": ("postgresql",),
     "ruby": ("ruby",),
     "bundle": ("ruby-bundler",),
+    "chromium": ("chromium",),
+    "chromedriver": ("chromium-driver",),
 }
 """Command that a test uses to the Debian packages that hold it."""
 
@@ -414,14 +416,28 @@ def install_system_packages() -> None:
         return
     packages = [package for name in missing for package in SYSTEM_COMMANDS[name]]
     say(f"system: apt-get install {' '.join(packages)}")
-    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "--yes", "-q", "--no-install-recommends", *packages]
     with LOG.open("w") as log:
-        for command in (["apt-get", "update", "-q"], install):
-            subprocess.run(command, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
+        _apt_get(log, "update")
+        if not _apt_get(log, "install", "--yes", "--no-install-recommends", *packages):
+            # One that this release does not have, Ubuntu's chromium for instance, keeps all others out.
+            for name in missing:
+                _apt_get(log, "install", "--yes", "--no-install-recommends", *SYSTEM_COMMANDS[name])
     still_missing = [name for name in missing if not _has_command(name)]
     if still_missing:
         say(f"system: {', '.join(still_missing)} could not be installed ({_name(LOG)})")
+
+
+def _apt_get(log: IO[str], command: str, *arguments: str) -> bool:
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(
+        ["apt-get", command, "-q", *arguments],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        check=False,
+    )
+    return done.returncode == 0
 
 
 def _has_command(name: str) -> bool:

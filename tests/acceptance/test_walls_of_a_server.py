@@ -288,11 +288,13 @@ def handler(event, context):
     name = make_function(source, MemorySize=1769)
     # Asked for the tail of the log, a call is answered when its environment is idle.
     before, after = invoke(lambda_client, name, {"sleep_s": 0.5}, LogType="Tail")[1]
-    assert after - before > 50, "the thread does not count, so this test shows nothing"
-    # The time is what is tested: half a second in which nothing may move.
-    time.sleep(0.5)
+    counted = after - before
+    assert counted > 50, "the thread does not count, so this test shows nothing"
+    # The time is what is tested: four times as long, in which nothing may move. How long a machine with much to do
+    # takes to freeze and to thaw is not.
+    time.sleep(2)
     later = invoke(lambda_client, name, {"sleep_s": 0})[1][0]
-    assert later - after < 20
+    assert later - after < counted
 
 
 # What a function sees ------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The set-up scripts: which Python they take, and what they leave behind when it goes wrong."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,23 @@ def test_where_venv_fails_nothing_half_made_is_left(checkout: Path, tmp_path: Pa
     assert f"Install the package python{sys.version_info.major}.{sys.version_info.minor}-venv" in done.stderr
     assert "ensurepip is not available" in done.stderr
     assert not (checkout / ".cache" / "clients").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs:root:run the tests as root")
+def test_a_package_that_debian_does_not_have_keeps_no_other_out(checkout: Path, tmp_path: Path) -> None:
+    """What cannot be installed with the others is asked for by itself, and named."""
+    asked = tmp_path / "asked"
+    script(tmp_path / "apt-get", f'echo "$@" >> {asked}\ncase " $* " in *" chromium "*) exit 100;; esac\n')
+    done = subprocess.run(
+        [sys.executable, str(checkout / "tools" / "setup.py"), "system"],
+        capture_output=True,
+        text=True,
+        env={"PATH": str(tmp_path)},
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "chromium" in done.stdout.splitlines()[-1]
+    assert "install -q --yes --no-install-recommends gcc libc6-dev" in asked.read_text().splitlines()
 
 
 def test_the_stamp_decides_what_there_is_to_do(checkout: Path) -> None:

@@ -101,6 +101,16 @@ def runtime():
     return newest_python()
 
 
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A real browser, which all tests share: each function's URL is an origin of its own, with cookies of its own."""
+    # Most runs of a single test need none.
+    from wire.browser import opened
+
+    with opened(tmp_path_factory.mktemp("browser")) as made:
+        yield made
+
+
 _counter = iter(range(1, 1_000_000))
 
 

@@ -291,6 +291,8 @@ class HttpApis:
         headers["x-forwarded-port"] = self._domain.port_number
         headers["x-forwarded-proto"] = self._domain.scheme
         headers["x-amzn-trace-id"] = trace_header
+        # Observed: it is there also where there is no body (milliHQ/terraform-aws-next-js#31).
+        headers.setdefault("content-length", "0")
         request.http = msgspec.structs.replace(request.http, headers=headers)
         if route.route.authorization_type != "NONE":
             try:
@@ -356,10 +358,13 @@ class HttpApis:
             self._failed(request, str(error))
             raise _Refused(503, "Service Unavailable") from None
         except CannotInvoke as error:
-            self._failed(request, str(error))
+            self._failed(request, str(error), logging.INFO if error.is_throttled else logging.WARNING)
             # Assumed: a function at its limit is not there for the moment (test_http_api).
             raise (_Refused(503, "Service Unavailable") if error.is_throttled else _Refused(500, _INTERNAL)) from None
-        except (Unreachable, MalformedAnswer) as error:
+        except Unreachable as error:
+            self._failed(request, str(error), logging.WARNING)
+            raise _Refused(500, _INTERNAL) from None
+        except MalformedAnswer as error:
             self._failed(request, str(error))
             raise _Refused(500, _INTERNAL) from None
         finally:
@@ -407,10 +412,11 @@ class HttpApis:
             return mapped.path
         return request.route_path
 
-    def _failed(self, request: ApiRequest, reason: str) -> None:
+    def _failed(self, request: ApiRequest, reason: str, level: int = logging.INFO) -> None:
+        """Note what became of an integration. What the API's owner has to put right is worth a warning."""
         request.integration_error = reason
         request.error_message, request.error_type = _INTERNAL, "INTEGRATION_FAILURE"
-        _log.info("http_api.integration_failed request_id=%s reason=%s", request.request_id, reason)
+        _log.log(level, "http_api.integration_failed request_id=%s reason=%s", request.request_id, reason)
 
     def _write_log(self, served: ServedStage, request: ApiRequest) -> None:
         settings, log_format = served.stage.access_log_settings, served.log_format

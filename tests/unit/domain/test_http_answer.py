@@ -10,6 +10,7 @@ from lambent.domain.http_answer import (
     HttpAnswer,
     MalformedAnswer,
     answer_of,
+    answer_of_1,
     answer_of_prelude,
     streamed_answer,
 )
@@ -111,3 +112,55 @@ def test_streams_without_a_prelude(said: str, sent: bytes) -> None:
 def test_statuses_without_a_body() -> None:
     """204 and 304, as HTTP has it."""
     assert [status for status in (200, 204, 205, 304, 404) if not HttpAnswer(status, []).has_body] == [204, 304]
+
+
+@pytest.mark.parametrize(
+    ("payload", "status", "headers", "body"),
+    [
+        (b'{"statusCode": 200}', 200, [JSON], b""),
+        (b'{"statusCode": "201", "body": "x"}', 201, [JSON], b"x"),
+        (b'{"statusCode": 200, "headers": null, "body": null}', 200, [JSON], b""),
+        (b'{"statusCode": 200, "cookies": ["a=1"]}', 200, [JSON], b""),
+        (
+            b'{"statusCode": 200, "headers": {"M": "solo"}, "multiValueHeaders": {"m": ["multi", 2]}}',
+            200,
+            [(b"m", b"multi"), (b"m", b"2"), (b"m", b"solo"), JSON],
+            b"",
+        ),
+        (
+            b'{"statusCode": 200, "multiValueHeaders": {"Content-Type": ["text/plain"], "Set-Cookie": ["a", "b"]}}',
+            200,
+            [(b"content-type", b"text/plain"), (b"set-cookie", b"a"), (b"set-cookie", b"b")],
+            b"",
+        ),
+        (b'{"statusCode": 200, "body": "aGk=", "isBase64Encoded": true}', 200, [JSON], b"hi"),
+    ],
+)
+def test_format_1(payload: bytes, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    """With a list of values for a name, and without cookies by themselves."""
+    answer = answer_of_1(payload)
+    assert (answer.status, sorted(answer.headers), answer.body) == (status, sorted(headers), body)
+    assert [value for name, value in answer.headers if name == b"m"] == [v for n, v in headers if n == b"m"]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"null",
+        b'"text"',
+        b"[]",
+        b"{}",
+        b'{"body": "x"}',
+        b'{"statusCode": 99}',
+        b'{"statusCode": 200, "headers": []}',
+        b'{"statusCode": 200, "multiValueHeaders": {"m": "no list"}}',
+        b'{"statusCode": 200, "multiValueHeaders": []}',
+        b'{"statusCode": 200, "multiValueHeaders": {"m": ["a\\nb: c"]}}',
+        b'{"statusCode": 200, "body": "?", "isBase64Encoded": true}',
+    ],
+)
+def test_what_is_no_answer_of_format_1(payload: bytes) -> None:
+    """Nothing is inferred."""
+    with pytest.raises(MalformedAnswer):
+        answer_of_1(payload)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambent.domain.http_event import Addressed, HttpRequest, encode_event, joined_headers
+from lambent.domain.http_event import Addressed, HttpRequest, encode_event, encode_event_1, joined_headers
 
 REQUEST = HttpRequest("GET", "/", "", "HTTP/1.1", {}, [], b"", "127.0.0.1")
-ADDRESSED = Addressed("id", "id.lambda-url.us-east-1.localhost", "request", 1_795_000_000.1239)
+ADDRESSED = Addressed("anonymous", "id", "id.lambda-url.us-east-1.localhost", "id", "request", 1_795_000_000.1239)
 
 
 def event_of(**changes: Any) -> dict[str, Any]:
@@ -79,3 +79,66 @@ def test_any_request_has_an_event(path: str, body: bytes, content_type: str | No
     assert event["rawPath"] == event["requestContext"]["http"]["path"] == path
     got = event.get("body", "")
     assert (base64.b64decode(got) if event["isBase64Encoded"] else got.encode()) == body
+
+
+def event_1_of(pairs: list[tuple[bytes, bytes]] | None = None, path: str = "/x", **changes: Any) -> dict[str, Any]:
+    request = msgspec.structs.replace(REQUEST, **changes)
+    event: dict[str, Any] = json.loads(encode_event_1(request, ADDRESSED, path, pairs or []))
+    return event
+
+
+def test_payload_1_says_null_where_there_is_nothing() -> None:
+    """Documented: every member is there."""
+    event = event_1_of(path="/p")
+    nothing = {
+        name
+        for name in ("queryStringParameters", "multiValueQueryStringParameters", "pathParameters", "stageVariables")
+        if event[name] is None
+    }
+    assert len(nothing) == 4
+    assert (event["version"], event["path"], event["httpMethod"], event["body"]) == ("1.0", "/p", "GET", None)
+    assert event["requestContext"]["authorizer"] == {"claims": None, "scopes": None}
+    assert event["requestContext"]["resourceId"] is None
+    assert event["isBase64Encoded"] is False
+
+
+def test_payload_1_has_what_comes_again() -> None:
+    """The last value, and a list of all, of headers and of a query's names; cookies are one header."""
+    pairs = [(b"x", b"1"), (b"y", b"1"), (b"x", b"2"), (b"cookie", b"a=1; b=2")]
+    headers, cookies = joined_headers(pairs)
+    event = event_1_of(pairs, headers=headers, cookies=cookies, query="q=1&q=2&r=")
+    assert event["headers"] == {"x": "2", "y": "1", "cookie": "a=1; b=2"}
+    assert event["multiValueHeaders"] == {"x": ["1", "2"], "y": ["1"], "cookie": ["a=1; b=2"]}
+    assert event["queryStringParameters"] == {"q": "2", "r": ""}
+    assert event["multiValueQueryStringParameters"] == {"q": ["1", "2"], "r": [""]}
+
+
+def test_payload_1_shows_a_mapped_header() -> None:
+    """What a mapping has put in the place of a repeated header is what both maps have."""
+    event = event_1_of([(b"x", b"1"), (b"x", b"2")], headers={"x": "other"})
+    assert (event["headers"], event["multiValueHeaders"]) == ({"x": "other"}, {"x": ["other"]})
+
+
+def test_what_an_api_adds() -> None:
+    """Route, stage, variables and what an authorizer said, in either format."""
+    addressed = msgspec.structs.replace(
+        ADDRESSED,
+        account_id="111122223333",
+        route_key="GET /a/{b}",
+        stage="prod",
+        path_parameters={"b": "1"},
+        stage_variables={"v": "x"},
+        authorizer={"jwt": {"claims": {"sub": "u"}, "scopes": None}},
+    )
+    newest = json.loads(encode_event(REQUEST, addressed))
+    assert (newest["routeKey"], newest["pathParameters"], newest["stageVariables"]) == (
+        "GET /a/{b}",
+        {"b": "1"},
+        {"v": "x"},
+    )
+    assert newest["requestContext"]["authorizer"] == {"jwt": {"claims": {"sub": "u"}, "scopes": None}}
+    older = json.loads(encode_event_1(REQUEST, addressed, "/a/1"))
+    assert (older["resource"], older["requestContext"]["resourcePath"]) == ("/a/{b}", "/a/{b}")
+    assert older["requestContext"]["authorizer"] == {"claims": {"sub": "u"}, "scopes": None}
+    said = msgspec.structs.replace(addressed, authorizer={"lambda": {"k": 1}})
+    assert json.loads(encode_event_1(REQUEST, said, "/"))["requestContext"]["authorizer"] == {"k": 1}
