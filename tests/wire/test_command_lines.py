@@ -69,6 +69,33 @@ def test_the_aws_cli_creates_invokes_and_deletes(aws, runtime, unique_name, tmp_
     aws("lambda", "delete-function", *named)
 
 
+def test_the_aws_cli_makes_and_moves_an_http_api(aws, unique_name, tmp_path):
+    """Quick create, a route more, what it is as a definition, and another API of that."""
+    apis = ("apigatewayv2",)
+    target = "arn:aws:lambda:us-east-1:000000000000:function:items"
+    made = json.loads(
+        aws(*apis, "create-api", "--name", unique_name, "--protocol-type", "HTTP", "--target", target, "--tags", "a=b")
+    )
+    named = ("--api-id", made["ApiId"])
+    (integration,) = json.loads(aws(*apis, "get-integrations", *named))["Items"]
+    more = ("--route-key", "GET /items/{id}", "--target", f"integrations/{integration['IntegrationId']}")
+    aws(*apis, "create-route", *named, *more)
+    (stage,) = json.loads(aws(*apis, "get-stages", *named))["Items"]
+    assert stage["StageName"] == "$default" and stage["AutoDeploy"] is True
+    settings = ("--default-route-settings", "ThrottlingBurstLimit=5,ThrottlingRateLimit=2.5")
+    aws(*apis, "update-stage", *named, "--stage-name", "$default", *settings)
+    assert {one["ApiId"] for one in json.loads(aws(*apis, "get-apis"))["Items"]} >= {made["ApiId"]}
+    definition = tmp_path / "api.json"
+    form = ("--specification", "OAS30", "--output-type", "JSON")
+    aws(*apis, "export-api", *named, *form, str(definition))
+    again = json.loads(aws(*apis, "import-api", "--body", f"file://{definition}", "--fail-on-warnings"))
+    assert again["Name"] == unique_name and again["Tags"] == {"a": "b"}
+    routes = json.loads(aws(*apis, "get-routes", "--api-id", again["ApiId"]))["Items"]
+    assert {route["RouteKey"] for route in routes} == {"$default", "GET /items/{id}"}
+    for api in (made, again):
+        aws(*apis, "delete-api", "--api-id", api["ApiId"])
+
+
 def test_the_aws_cli_sends_and_receives(aws, unique_name):
     """Queues by their URL: make, send, receive with all there is."""
     url = json.loads(aws("sqs", "create-queue", "--queue-name", unique_name))["QueueUrl"]

@@ -116,16 +116,117 @@ def test_apis_of_another_scope_are_not_seen(server, apis, api):
         assert refusal(other.create_route, ApiId=api, RouteKey="$default")[0] == 404
 
 
+def test_all_that_things_can_be_made_with(apis):
+    """What an update can set, the call that makes something can, too."""
+    wanted = {
+        "Name": "all",
+        "ProtocolType": "HTTP",
+        "Description": "everything",
+        "Version": "1",
+        "DisableExecuteApiEndpoint": True,
+        "IpAddressType": "dualstack",
+        "RouteSelectionExpression": "$request.method $request.path",
+        "ApiKeySelectionExpression": "$request.header.x-api-key",
+        "CorsConfiguration": {
+            "AllowCredentials": True,
+            "AllowHeaders": ["x-a"],
+            "AllowMethods": ["*"],
+            "AllowOrigins": ["https://a.example"],
+            "ExposeHeaders": ["x-b"],
+            "MaxAge": 0,
+        },
+        "Tags": {"a": "b"},
+    }
+    made = apis.create_api(**wanted)
+    assert {member: made[member] for member in wanted} == wanted
+    api = made["ApiId"]
+    integration = {
+        "IntegrationType": "HTTP_PROXY",
+        "IntegrationUri": "https://a.example/",
+        "IntegrationMethod": "GET",
+        "PayloadFormatVersion": "1.0",
+        "ConnectionType": "INTERNET",
+        "Description": "answers",
+        "TimeoutInMillis": 30000,
+        "RequestParameters": {"append:querystring.a": "$request.header.b"},
+        "ResponseParameters": {"404": {"remove:header.x": "''"}},
+    }
+    made = bare(apis.create_integration(ApiId=api, PassthroughBehavior="WHEN_NO_MATCH", **integration))
+    assert made == {**integration, "IntegrationId": made["IntegrationId"]}
+    changed = apis.update_integration(
+        ApiId=api,
+        IntegrationId=made["IntegrationId"],
+        IntegrationType="AWS_PROXY",
+        IntegrationUri=FUNCTION,
+        CredentialsArn=ROLE,
+    )
+    assert changed["IntegrationType"] == "AWS_PROXY" and changed["CredentialsArn"] == ROLE
+    with_role = make_integration(apis, api, CredentialsArn=ROLE)
+    assert apis.get_integration(ApiId=api, IntegrationId=with_role)["CredentialsArn"] == ROLE
+    apis.create_route(ApiId=api, RouteKey="GET /a", OperationName="a", ApiKeyRequired=False)
+    stage = {
+        "StageName": "$default",
+        "AutoDeploy": True,
+        "Description": "all",
+        "StageVariables": {"a": "b"},
+        "DefaultRouteSettings": {
+            "ThrottlingBurstLimit": 10,
+            "ThrottlingRateLimit": 2.5,
+            "DetailedMetricsEnabled": False,
+        },
+        "RouteSettings": {"GET /a": {"ThrottlingRateLimit": 1.0}},
+        "AccessLogSettings": {"DestinationArn": LOGS, "Format": FORMAT},
+        "Tags": {"c": "d"},
+    }
+    made = apis.create_stage(ApiId=api, **stage)
+    assert {member: made[member] for member in stage} == stage
+    apis.delete_api(ApiId=api)
+
+
+def read_in_pages(call, **parameters):
+    """Return all items, read one at a time; the caller knows how many there are."""
+    items, token = [], {}
+    while True:
+        page = call(**parameters, MaxResults="1", **token)
+        items += page["Items"]
+        assert len(page["Items"]) == 1
+        if "NextToken" not in page:
+            return items
+        token = {"NextToken": page["NextToken"]}
+
+
 def test_lists_come_in_pages(apis, api):
     """maxResults is text; a token leads on, one that is none is refused."""
-    keys = {f"GET /{number}" for number in range(5)}
-    for key in keys:
-        make_route(apis, api, key)
-    pages = list(apis.get_paginator("get_routes").paginate(ApiId=api, PaginationConfig={"PageSize": 2}))
-    assert [len(page["Items"]) for page in pages] == [2, 2, 1]
-    assert {item["RouteKey"] for page in pages for item in page["Items"]} == keys
-    for wrong in ({"MaxResults": "0"}, {"MaxResults": "two"}, {"NextToken": "?"}):
-        assert refusal(apis.get_routes, ApiId=api, **wrong)[:2] == (400, "BadRequestException")
+    for number in range(3):
+        integration = make_integration(apis, api)
+        make_route(apis, api, f"GET /{number}", integration)
+        apis.create_deployment(ApiId=api)
+        apis.create_stage(ApiId=api, StageName=f"s{number}")
+        apis.create_authorizer(
+            ApiId=api,
+            Name=f"a{number}",
+            AuthorizerType="REQUEST",
+            AuthorizerUri=FUNCTION,
+            AuthorizerPayloadFormatVersion="2.0",
+            IdentitySource=[],
+        )
+    for call, key in (
+        (apis.get_integrations, "IntegrationId"),
+        (apis.get_routes, "RouteId"),
+        (apis.get_deployments, "DeploymentId"),
+        (apis.get_stages, "StageName"),
+        (apis.get_authorizers, "AuthorizerId"),
+    ):
+        items = read_in_pages(call, ApiId=api)
+        assert [item[key] for item in items] == sorted({item[key] for item in items}) and len(items) == 3
+        assert call(ApiId=api)["Items"] == items
+        for wrong in ({"MaxResults": "0"}, {"MaxResults": "two"}, {"NextToken": "?"}):
+            assert refusal(call, ApiId=api, **wrong)[:2] == (400, "BadRequestException")
+        assert refusal(call, ApiId="none")[:2] == (404, "NotFoundException")
+    assert refusal(apis.get_apis, NextToken="?")[:2] == (400, "BadRequestException")
+    other = apis.create_api(Name="other", ProtocolType="HTTP")["ApiId"]
+    assert {api, other} <= {item["ApiId"] for item in read_in_pages(apis.get_apis)}
+    apis.delete_api(ApiId=other)
 
 
 def test_a_life_of_an_integration(apis, api):
@@ -138,6 +239,7 @@ def test_a_life_of_an_integration(apis, api):
     assert made == {
         "ConnectionType": "INTERNET",
         "IntegrationId": made["IntegrationId"],
+        "IntegrationMethod": "POST",
         "IntegrationType": "AWS_PROXY",
         "IntegrationUri": FUNCTION,
         "PayloadFormatVersion": "2.0",
@@ -146,7 +248,7 @@ def test_a_life_of_an_integration(apis, api):
     key = {"ApiId": api, "IntegrationId": made["IntegrationId"]}
     changes = {
         "IntegrationUri": f"{FUNCTION}:${{stageVariables.alias}}",
-        "IntegrationMethod": "POST",
+        "IntegrationMethod": "ANY",
         "PayloadFormatVersion": "1.0",
         "TimeoutInMillis": 50,
         "Description": "answers",
@@ -158,9 +260,14 @@ def test_a_life_of_an_integration(apis, api):
     changed = apis.update_integration(**key, **changes)
     assert bare(changed) == bare(apis.get_integration(**key)) == {**made, **changes}
     assert apis.get_integrations(ApiId=api)["Items"] == [{**made, **changes}]
-    # Empty values take single parameters away.
+    # Empty values take single parameters away, and what HTTP APIs do not use is not shown.
     less = apis.update_integration(
-        **key, RequestParameters={"append:header.x-a": ""}, ResponseParameters={"500": {}}, Description=""
+        **key,
+        PassthroughBehavior="WHEN_NO_MATCH",
+        TlsConfig={},
+        RequestParameters={"append:header.x-a": ""},
+        ResponseParameters={"500": {}},
+        Description="",
     )
     assert less["RequestParameters"] == {"overwrite:path": "/p"}
     assert less["ResponseParameters"] == {"200": {"overwrite:header.x-b": "2"}} and "Description" not in less
@@ -374,6 +481,9 @@ def test_a_life_of_a_stage(apis, api):
     assert shown["StageVariables"] == {"alias": "live", "new": "1"}
     assert shown["RouteSettings"] == {"GET /a": {"ThrottlingBurstLimit": 2}}
     assert shown["Description"] == "for everybody"
+    # Empty ones are none.
+    assert "AccessLogSettings" not in apis.update_stage(**key, AccessLogSettings={})
+    apis.update_stage(**key, AccessLogSettings=changes["AccessLogSettings"])
     assert status(apis.delete_access_log_settings(**key)) == 204
     assert status(apis.delete_route_settings(**key, RouteKey="GET /a")) == 204
     assert refusal(apis.delete_route_settings, **key, RouteKey="GET /a")[:2] == (404, "NotFoundException")
@@ -564,8 +674,9 @@ def test_cors(apis, api):
 
 def test_quick_create_of_a_function(apis):
     """One call makes an integration, a route and a stage, which API Gateway manages."""
-    made = apis.create_api(Name="quick", ProtocolType="HTTP", Target=FUNCTION)["ApiId"]
+    made = apis.create_api(Name="quick", ProtocolType="HTTP", Target=FUNCTION, CredentialsArn=ROLE)["ApiId"]
     (integration,) = apis.get_integrations(ApiId=made)["Items"]
+    assert integration["CredentialsArn"] == ROLE
     assert integration["ApiGatewayManaged"] is True
     assert (integration["IntegrationType"], integration["PayloadFormatVersion"]) == ("AWS_PROXY", "2.0")
     (route,) = apis.get_routes(ApiId=made)["Items"]
@@ -580,10 +691,11 @@ def test_quick_create_of_a_function(apis):
         (apis.update_api, {"RouteKey": "GET /a"}),
     ):
         assert refusal(call, ApiId=made, **parameters)[:2] == (400, "BadRequestException")
-    apis.update_api(ApiId=made, Target=f"{FUNCTION}:live", CredentialsArn=ROLE)
+    other = ROLE + "-2"
+    apis.update_api(ApiId=made, Target=f"{FUNCTION}:live", CredentialsArn=other)
     (integration,) = apis.get_integrations(ApiId=made)["Items"]
     assert integration["IntegrationUri"] == f"{FUNCTION}:live"
-    assert integration["CredentialsArn"] == ROLE
+    assert integration["CredentialsArn"] == other
     assert served(apis, made) != stage["DeploymentId"]
     apis.delete_api(ApiId=made)
 

@@ -83,10 +83,26 @@ def test_a_life_of_a_request_authorizer(apis, api):
     }
     apis.update_authorizer(**key, **changes)
     assert bare(apis.get_authorizer(**key)) == {**made, **changes}
+    made = apis.create_authorizer(ApiId=api, **{**ASKED, **changes, "Name": "made so"})
+    assert {member: made[member] for member in changes} == {**changes, "Name": "made so"}
+    same = apis.update_authorizer(**key, AuthorizerType="REQUEST", AuthorizerPayloadFormatVersion="2.0")
+    assert same["Name"] == "asked-2"
     # What follows from what is there already is looked at, too.
     assert refusal(apis.update_authorizer, **key, AuthorizerPayloadFormatVersion="1.0")[0] == 400
     assert refusal(apis.update_authorizer, **key, IdentitySource=[])[0] == 400
     assert refusal(apis.update_authorizer, **key, AuthorizerType="JWT")[0] == 400
+
+
+def test_an_authorizer_of_another_type(apis, api):
+    """It becomes one as a whole, while no route relies on what it was."""
+    made = apis.create_authorizer(ApiId=api, **ASKED, AuthorizerResultTtlInSeconds=300)["AuthorizerId"]
+    key = {"ApiId": api, "AuthorizerId": made}
+    tokens = {member: value for member, value in JWT.items() if member != "Name"}
+    route = make_route(apis, api, "GET /a", AuthorizationType="CUSTOM", AuthorizerId=made)
+    assert refusal(apis.update_authorizer, **key, **tokens)[:2] == (409, "ConflictException")
+    apis.delete_route(ApiId=api, RouteId=route)
+    changed = bare(apis.update_authorizer(**key, **tokens))
+    assert changed == {**tokens, "Name": ASKED["Name"], "AuthorizerId": made}
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,38 @@ def test_a_life_of_a_domain(apis):
     assert refusal(apis.get_tags, ResourceArn=arn) == gone
 
 
+def test_a_configuration_can_be_given_as_it_was_shown(apis):
+    """What only answers have is no input, and is not looked at."""
+    shown = {
+        "ApiGatewayDomainName": "d-mine.example",
+        "CertificateArn": CERTIFICATE,
+        "CertificateName": "name",
+        "CertificateUploadDate": 1,
+        "DomainNameStatus": "UPDATING",
+        "DomainNameStatusMessage": "wait",
+        "EndpointType": "REGIONAL",
+        "HostedZoneId": "Z",
+        "IpAddressType": "ipv4",
+        "SecurityPolicy": "TLS_1_2",
+        "OwnershipVerificationCertificateArn": CERTIFICATE,
+    }
+    (made,) = apis.create_domain_name(DomainName="as.shown.example", DomainNameConfigurations=[shown])[
+        "DomainNameConfigurations"
+    ]
+    assert made["ApiGatewayDomainName"].endswith(".localhost") and made["DomainNameStatus"] == "AVAILABLE"
+    assert "HostedZoneId" not in made and made["CertificateName"] == "name"
+    (changed,) = apis.update_domain_name(DomainName="as.shown.example", DomainNameConfigurations=[shown])[
+        "DomainNameConfigurations"
+    ]
+    assert changed == made
+    first = apis.get_domain_names(MaxResults="1")
+    apis.create_domain_name(DomainName="bs.shown.example")
+    assert apis.get_domain_names(MaxResults="1", NextToken=apis.get_domain_names(MaxResults="1")["NextToken"])["Items"]
+    assert len(first["Items"]) == 1
+    for name in ("as.shown.example", "bs.shown.example"):
+        apis.delete_domain_name(DomainName=name)
+
+
 def test_a_name_leads_to_one_place(server, apis, domain):
     """Another account cannot have it too, nor see it."""
     other = server.client("apigatewayv2", account="222233334444")

@@ -10,7 +10,7 @@ from lambent.errors.families import ApiError
 from lambent.protocol.query_dialects import DIALECTS
 from lambent.protocol.service_model import ServiceModel
 
-SERVICES = ("lambda", "logs", "sqs", "sns", "cloudwatch")
+SERVICES = ("lambda", "logs", "sqs", "sns", "cloudwatch", "apigatewayv2")
 
 EVENT_STREAMS = {
     ("lambda", "InvokeWithResponseStream"),

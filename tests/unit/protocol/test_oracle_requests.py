@@ -14,7 +14,7 @@ from hypothesis import given
 
 from lambent.protocol.service_model import ServiceModel
 
-SERVICES = ("lambda", "logs", "sqs", "sns", "cloudwatch")
+SERVICES = ("lambda", "logs", "sqs", "sns", "cloudwatch", "apigatewayv2")
 """What this version answers, and one model of each further protocol."""
 
 OPERATIONS = [(service, name) for service in SERVICES for name in ServiceModel(service).operations]

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from lambent.protocol.service_model import ServiceModel
 from lambent.protocol.wire import WireRequest
+from lambent.services.apigatewayv2.not_offered import NOT_OFFERED as HTTP_APIS_NOT_OFFERED
 from lambent.services.lambda_.configuration import machine_architecture
 from lambent.services.lambda_.not_offered import NOT_OFFERED
 from lambent.services.logs.not_offered import NOT_OFFERED as LOGS_NOT_OFFERED
@@ -133,6 +134,58 @@ async def set_up(api: InProcessApi) -> None:
     MAPPINGS.extend([mapping["UUID"]] * 3)
     await api.settle_mappings()
     TASKS.append((await api.call("StartMessageMoveTask", "sqs", SourceArn=QUEUE_ARN + "dead"))["TaskHandle"])
+    await set_up_http_apis(api)
+
+
+async def set_up_http_apis(api: InProcessApi) -> None:
+    """Make an HTTP API with a part of each kind, two of what another part would keep from going, and a domain."""
+
+    async def call(operation: str, **parameters: Any) -> Mapping[str, Any]:
+        return await api.call(operation, "apigatewayv2", **parameters)
+
+    made = await call("CreateApi", Name="a", ProtocolType="HTTP", Tags={"k": "v"})
+    of_api = {"ApiId": made["ApiId"]}
+    APIS["ApiId"].insert(0, made["ApiId"])
+    APIS["ResourceArn"].insert(0, f"arn:aws:apigateway:us-east-1::/apis/{made['ApiId']}")
+    for _ in range(2):
+        integration = await call(
+            "CreateIntegration", IntegrationType="AWS_PROXY", IntegrationUri=ARN, PayloadFormatVersion="2.0", **of_api
+        )
+        APIS["IntegrationId"].insert(0, integration["IntegrationId"])
+    APIS["Target"].insert(0, f"integrations/{APIS['IntegrationId'][1]}")
+    for name in ("used", "free"):
+        authorizer = await call(
+            "CreateAuthorizer",
+            Name=name,
+            AuthorizerType="REQUEST",
+            AuthorizerUri=ARN,
+            AuthorizerPayloadFormatVersion="2.0",
+            IdentitySource=["$request.header.a"],
+            **of_api,
+        )
+        APIS["AuthorizerId"].insert(0, authorizer["AuthorizerId"])
+    route = await call(
+        "CreateRoute",
+        RouteKey="GET /items/{id}",
+        Target=APIS["Target"][0],
+        AuthorizationType="CUSTOM",
+        AuthorizerId=APIS["AuthorizerId"][1],
+        **of_api,
+    )
+    APIS["RouteId"].insert(0, route["RouteId"])
+    await call("CreateStage", StageName="auto", AutoDeploy=True, **of_api)
+    for _ in range(2):
+        deployment = await call("CreateDeployment", **of_api)
+        APIS["DeploymentId"].insert(0, deployment["DeploymentId"])
+    settings_ = {"GET /items/{id}": {"ThrottlingBurstLimit": 1}}
+    await call("CreateStage", StageName="s", DeploymentId=APIS["DeploymentId"][1], RouteSettings=settings_, **of_api)
+    await call("CreateStage", StageName="free", **of_api)
+    await call("CreateDomainName", DomainName="a.example")
+    mapping = await call("CreateApiMapping", DomainName="a.example", Stage="s", **of_api)
+    APIS["ApiMappingId"].insert(0, mapping["ApiMappingId"])
+    # One that nothing keeps from going.
+    made = await call("CreateApi", Name="b", ProtocolType="HTTP")
+    APIS["ApiId"].append(made["ApiId"])
 
 
 FUNCTIONS = [
@@ -222,9 +275,25 @@ MAPPINGS: list[str] = ["0" * 36]
 TASKS: list[str] = []
 """A receipt handle, and a task's, as soon as the stage is set."""
 
+APIS: dict[str, list[Any]] = {
+    "ApiId": ["none", ""],
+    "IntegrationId": ["none"],
+    "AuthorizerId": ["none"],
+    "RouteId": ["none"],
+    "DeploymentId": ["none"],
+    "ApiMappingId": ["none"],
+    "Target": ["integrations/none", "none", "https://a.example"],
+    "ResourceArn": ["arn:aws:apigateway:us-east-1::/apis/none", "arn:aws:apigateway:us-east-1::/domainnames/a.example"],
+}
+"""Ids of HTTP APIs and their parts, the first of each one that can go, as soon as the stage is set."""
+
 QUEUES = ["q", "f.fifo", "dead", "https://sqs/000000000000/q", "missing", "http://x/111122223333/q", "a b", ""]
 
 USUAL = {
+    "apigatewayv2": (
+        *(f"CreateIntegrationRequest.{member}" for member in ("IntegrationUri", "PayloadFormatVersion")),
+        *(f"CreateAuthorizerRequest.{member}" for member in ("AuthorizerUri", "AuthorizerPayloadFormatVersion")),
+    ),
     "sqs": ("CreateQueueRequest.tags",),
     "lambda": (
         *(f"CreateFunctionRequest.{member}" for member in ("Runtime", "Handler")),
@@ -394,9 +463,116 @@ WORDS["sqs"] = {
     "String": ["1", "a-b", "", "\x00", "String", "Number.x", "Binary", "{}", POLICIES[0], "x" * 300],
 }
 
+DEFINITIONS = [
+    json.dumps(
+        {
+            "openapi": "3.0.1",
+            "info": {"title": "t"},
+            "paths": {
+                "/a": {
+                    "get": {
+                        "x-amazon-apigateway-integration": {
+                            "type": "aws_proxy",
+                            "uri": ARN,
+                            "payloadFormatVersion": "2.0",
+                        }
+                    }
+                }
+            },
+        }
+    ),
+    "openapi: 3.0.1\ninfo: {title: t}\npaths: {}",
+    '{"openapi":' * 3_000,
+    "- " * 3_000,
+    "{}",
+    "a: &a [*a]",
+    "\x00",
+]
+
+WORDS["apigatewayv2"] = {
+    **{
+        f"{shape}.{member}": APIS[member]
+        for shape, described in ServiceModel("apigatewayv2").raw_shapes.items()
+        if shape.endswith("Request")
+        for member in APIS
+        if member in described.get("members", {})
+    },
+    "CreateApiRequest.Name": ["new", "", "n" * 129],
+    "CreateApiRequest.ProtocolType": ["HTTP", "WEBSOCKET", "x"],
+    "CreateApiRequest.Target": [ARN, "https://a.example", "x"],
+    **{f"{operation}ApiRequest.Body": DEFINITIONS for operation in ("Import", "Reimport")},
+    **{f"{operation}ApiRequest.Basepath": ["ignore", "prepend", "split", "x"] for operation in ("Import", "Reimport")},
+    "ExportApiRequest.Specification": ["OAS30", "x"],
+    "ExportApiRequest.OutputType": ["JSON", "YAML", "x"],
+    "ExportApiRequest.ExportVersion": ["1.0", "x"],
+    "ExportApiRequest.StageName": ["s", "auto", "none"],
+    "CreateRouteRequest.RouteKey": ["GET /new", "$default", "GET /items/{x}", "ANY /{proxy+}", "GET new", "GET /é", ""],
+    "UpdateRouteRequest.RouteKey": ["GET /other", "$default", "GET /items/{x}", "x"],
+    "DeleteRouteSettingsRequest.RouteKey": ["GET /items/{id}", "x"],
+    "AuthorizationType": ["NONE", "CUSTOM", "JWT", "AWS_IAM"],
+    "AuthorizerType": ["REQUEST", "JWT"],
+    "IdentitySourceList": [["$request.header.a"], [], ["$request.querystring.b", "$context.routeKey"], ["x"]],
+    "CreateAuthorizerRequest.Name": ["new", "used", ""],
+    "AuthorizerPayloadFormatVersion": ["2.0", "1.0"],
+    "CreateAuthorizerRequest.AuthorizerPayloadFormatVersion": ["2.0", "1.0", "x"],
+    "CreateIntegrationRequest.PayloadFormatVersion": ["2.0", "1.0", "x"],
+    "IntegrationType": ["AWS_PROXY", "HTTP_PROXY", "MOCK"],
+    "UriWithLengthBetween1And2048": [ARN, f"{ARN}:${{stageVariables.x}}", "https://a.example/{proxy}", "x", ""],
+    "CreateIntegrationRequest.IntegrationMethod": ["POST", "ANY", "x"],
+    "IntegrationParameters": [{}, {"append:header.a": "$request.path"}, {"append:header.te": "x"}, {"x": ""}],
+    "ResponseParameters": [{}, {"200": {"overwrite:header.a": "b"}}, {"x": {}}, {"200": {"x": "y"}}],
+    "CreateStageRequest.StageName": ["new", "s", "$default", "a b"],
+    **{
+        f"{operation}Request.StageName": ["free", "s", "auto", "none"]
+        for operation in (
+            "CreateDeployment",
+            "DeleteAccessLogSettings",
+            "DeleteRouteSettings",
+            "DeleteStage",
+            "GetStage",
+            "ResetAuthorizersCache",
+            "UpdateStage",
+        )
+    },
+    "DeleteRouteSettingsRequest.StageName": ["s", "free", "none"],
+    "StageVariablesMap": [{}, {"a": "b"}, {"a": ""}, {"a b": "c"}],
+    "RouteSettingsMap": [{}, {"GET /items/{id}": {"ThrottlingRateLimit": 1.5}}, {"x": {}}],
+    "LoggingLevel": ["OFF", "INFO"],
+    "CreateDomainNameRequest.DomainName": ["new.example", "*.new.example", "a.example", "127.0.0.1", "x"],
+    **{
+        f"{operation}Request.DomainName": ["a.example", "A.example", "none.example"]
+        for operation in (
+            "CreateApiMapping",
+            "DeleteApiMapping",
+            "DeleteDomainName",
+            "GetApiMapping",
+            "GetApiMappings",
+            "GetDomainName",
+            "UpdateApiMapping",
+            "UpdateDomainName",
+        )
+    },
+    **{f"{operation}ApiMappingRequest.Stage": ["auto", "s", "none"] for operation in ("Create", "Update")},
+    "CreateApiMappingRequest.ApiMappingKey": ["v1", "", "v1/a", "/", "a b"],
+    "SelectionKey": ["v1", "GET /x", ""],
+    "Tags": [{}, {"k": "w"}, {"aws:a": "b"}, {"": ""}],
+    "__listOf__string": [["k"], [], ["x"]],
+    "__string": ["1", "", "x", "\x00", marker("a")],
+    "NextToken": ["", marker("a"), "x"],
+    "Arn": ["arn:aws:iam::000000000000:role/r", "x", ""],
+    "SelectionExpression": ["$request.method $request.path", "$request.header.x-api-key", "x"],
+    "CorsOriginList": [["*"], ["https://a.example"], [""], ["\r\n"]],
+    "CorsMethodList": [["GET"], ["*"], ["x"]],
+}
+
 OFFERED = [
     (service, operation)
-    for service, not_offered in (("lambda", NOT_OFFERED), ("logs", LOGS_NOT_OFFERED), ("sqs", {}))
+    for service, not_offered in (
+        ("lambda", NOT_OFFERED),
+        ("logs", LOGS_NOT_OFFERED),
+        ("sqs", {}),
+        ("apigatewayv2", HTTP_APIS_NOT_OFFERED),
+    )
     for operation in sorted(ServiceModel(service).operations)
     if operation not in not_offered
 ]

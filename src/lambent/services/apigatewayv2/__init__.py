@@ -10,15 +10,20 @@ from lambent.errors.api.apigatewayv2 import BadRequestException
 from lambent.services.apigatewayv2.api_mappings import ApiMappings
 from lambent.services.apigatewayv2.apis import Apis
 from lambent.services.apigatewayv2.authorizers import Authorizers
+from lambent.services.apigatewayv2.definitions import Definitions
 from lambent.services.apigatewayv2.deployments import Deployments
 from lambent.services.apigatewayv2.domain_names import DomainNames
 from lambent.services.apigatewayv2.integrations import Integrations
+from lambent.services.apigatewayv2.limits import IMPORT_MAX_BYTES
 from lambent.services.apigatewayv2.not_offered import NOT_OFFERED
 from lambent.services.apigatewayv2.routes import Routes
 from lambent.services.apigatewayv2.stages import ForgetVerdicts, Stages
 from lambent.services.apigatewayv2.tags import Tags
-from lambent.services.operation import Service, collect_handlers
+from lambent.services.operation import BodyLimit, Service, collect_handlers
 from lambent.store.contract import FunctionStore
+
+_DEFINITION = BodyLimit(IMPORT_MAX_BYTES, 2 * IMPORT_MAX_BYTES)
+"""A definition is a text in JSON: what it has to escape counts twice on its way."""
 
 
 def service(
@@ -43,6 +48,7 @@ def service(
             ApiMappings(store, clock),
             Apis(store, domain, clock),
             Authorizers(store, clock),
+            Definitions(store, domain, clock),
             Deployments(store, clock),
             DomainNames(store, domain, clock),
             Integrations(store, clock),
@@ -53,4 +59,5 @@ def service(
         not_offered=NOT_OFFERED,
         # Documented: API Gateway v2 API reference: every operation has it for what is malformed.
         shape_violation=BadRequestException,
+        body_limits=dict.fromkeys(("ImportApi", "ReimportApi"), _DEFINITION),
     )

@@ -76,7 +76,7 @@ class Apis:
                 name=request["Name"],
                 created=self._clock.now(),
                 description=request.get("Description") or None,
-                version=request.get("Version"),
+                version=request.get("Version") or None,
                 cors=parse_cors(request.get("CorsConfiguration") or {}),
                 disable_execute_api_endpoint=request.get("DisableExecuteApiEndpoint", False),
                 ip_address_type=request.get("IpAddressType", "ipv4"),
@@ -148,7 +148,7 @@ async def new_api_id(tx: FunctionTransaction, clock: Clock) -> str:
 
 def _check(request: Mapping[str, Any]) -> None:
     refuse_members(request, _REFUSED)
-    check_lengths(request, {"Name": (1, 128), "Description": (0, 1024), "Version": (1, 64), "RouteKey": (1, 512)})
+    check_lengths(request, {"Name": (1, 128), "Description": (0, 1024), "Version": (0, 64), "RouteKey": (1, 512)})
     for member, allowed in _EXPRESSIONS.items():
         given = request.get(member)
         if given is not None and given not in allowed:

@@ -78,11 +78,19 @@ class Authorizers:
         async with self._store.transaction(caller.scope) as tx:
             api = await existing_api(tx, request["ApiId"])
             before = await _existing(tx, api.api_id, request["AuthorizerId"])
-            changed = authorizer_of(caller.scope, before.authorizer_id, merged(authorizer_view(before), request))
-            if changed.authorizer_type != before.authorizer_type:
-                # Assumed: its routes say which type they need, so that it stays what it is
-                # (test_http_api_config_authorizers).
-                raise BadRequestException("The type of an authorizer cannot be changed")
+            if request.get("AuthorizerType", before.authorizer_type) == before.authorizer_type:
+                members = merged(authorizer_view(before), request)
+            else:
+                # What belongs to the other type goes.
+                members = merged({"Name": before.name, "IdentitySource": list(before.identity_source)}, request)
+                for route in await tx.http_apis.parts(Route, api.api_id):
+                    if route.authorizer_id == before.authorizer_id:
+                        # Assumed: a route says itself of which type it is (test_http_api_config_authorizers).
+                        raise ConflictException(
+                            f"Cannot change the type of authorizer '{before.name}', is referenced in route: "
+                            f"{route.route_key}"
+                        )
+            changed = authorizer_of(caller.scope, before.authorizer_id, members)
             _check_name(changed, await tx.http_apis.parts(Authorizer, api.api_id))
             await tx.http_apis.save_part(api.api_id, changed)
             await redeploy(tx, api, self._clock)

@@ -23,7 +23,6 @@ _REASONS = {
         "PreviewPortal PublishPortal PutPortalProductSharingPolicy UpdatePortal UpdatePortalProduct "
         "UpdateProductPage UpdateProductRestEndpointPage"
     ),
-    "import and export are being built": "ExportApi ImportApi ReimportApi",
 }
 
 NOT_OFFERED = {operation: reason for reason, operations in _REASONS.items() for operation in operations.split()}

@@ -10,7 +10,7 @@ from lambent.domain.http_api import DEFAULT_ROUTE, DEFAULT_STAGE, HttpApi, Integ
 from lambent.errors.api.apigatewayv2 import BadRequestException
 from lambent.services.apigatewayv2.deploying import deploy_stage
 from lambent.services.apigatewayv2.integrations import integration_of, new_integration_id
-from lambent.services.apigatewayv2.routes import check_key, new_route_id, route_of
+from lambent.services.apigatewayv2.routes import RouteKeys, new_route_id, route_of
 from lambent.services.apigatewayv2.targets import is_url
 from lambent.store.contract import FunctionTransaction
 
@@ -32,7 +32,7 @@ async def quick_create(tx: FunctionTransaction, api: HttpApi, request: Mapping[s
         "Target": f"integrations/{integration.integration_id}",
     }
     route = route_of(await new_route_id(tx, api.api_id, clock), members, managed=True)
-    check_key(route.route_key, ())
+    RouteKeys(()).check(route.route_key)
     await tx.http_apis.save_part(api.api_id, route)
     now = clock.now()
     stage = Stage(stage_name=DEFAULT_STAGE, created=now, last_updated=now, auto_deploy=True, api_gateway_managed=True)
@@ -68,7 +68,7 @@ async def change_target(tx: FunctionTransaction, api: HttpApi, request: Mapping[
             raise BadRequestException(
                 "The route key of a $default route that is managed by API Gateway cannot be changed"
             )
-        check_key(key, [route for route in routes if route is not managed])
+        RouteKeys(route for route in routes if route is not managed).check(key)
         await tx.http_apis.save_part(api.api_id, msgspec.structs.replace(managed, route_key=key))
     return True
 

@@ -55,7 +55,7 @@ class Routes:
             if len(others) >= ROUTES_MAX:
                 raise full("Routes", "this API")
             made = route_of(await new_route_id(tx, api.api_id, self._clock), merged({}, request))
-            check_key(made.route_key, others)
+            RouteKeys(others).check(made.route_key)
             await _check_refers(tx, api, made)
             await tx.http_apis.save_part(api.api_id, made)
             await redeploy(tx, api, self._clock)
@@ -88,7 +88,7 @@ class Routes:
                         "The route key of a $default route that is managed by API Gateway cannot be changed"
                     )
                 others = await tx.http_apis.parts(Route, api.api_id)
-                check_key(changed.route_key, [one for one in others if one.route_id != changed.route_id])
+                RouteKeys(one for one in others if one.route_id != changed.route_id).check(changed.route_key)
             await _check_refers(tx, api, changed)
             await tx.http_apis.save_part(api.api_id, changed)
             await redeploy(tx, api, self._clock)
@@ -155,30 +155,46 @@ def route_of(route_id: str, members: Mapping[str, Any], *, managed: bool = False
     )
 
 
-def check_key(key: str, others: Iterable[Route]) -> None:
-    """
-    Refuse a route key that is none, or that another route has.
+class RouteKeys:
+    """The route keys of an API, by what they match."""
 
-    Raises:
-        BadRequestException: it is none.
-        ConflictException: another route takes the same requests.
-    """
-    try:
-        parsed = parse_route_key(key)
-    except MalformedRouteKey as malformed:
-        # Assumed: the text (test_http_api_config).
-        raise BadRequestException(f"Invalid route key {key}: {malformed}") from None
-    shape = None if parsed is None else shape_of(parsed)
-    for other in others:
-        if other.route_key == key:
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._by_shape: dict[tuple[str, ...], str] = {}
+        for route in routes:
+            self.add(route.route_key)
+
+    def add(self, key: str) -> None:
+        """Take one, which was checked, among them."""
+        self._by_shape[_shape(key)] = key
+
+    def check(self, key: str) -> None:
+        """
+        Refuse a route key that is none, or that takes what another one takes.
+
+        Raises:
+            BadRequestException: it is none.
+            ConflictException: another route takes the same requests.
+        """
+        try:
+            shape = _shape(key)
+        except MalformedRouteKey as malformed:
+            # Assumed: the text (test_http_api_config).
+            raise BadRequestException(f"Invalid route key {key}: {malformed}") from None
+        other = self._by_shape.get(shape)
+        if other == key:
             # Observed: anomalyco/sst#5031.
             raise ConflictException(f"Route with key {key} already exists for this API")
-        if shape is not None and (own := parse_route_key(other.route_key)) is not None and shape_of(own) == shape:
+        if other is not None:
             # Observed: plutomi/plutomi#271.
             raise ConflictException(
-                f'The provided route key "{key}" has a conflicting variable on the same hierarchical level as '
-                f'"{other.route_key}"'
+                f'The provided route key "{key}" has a conflicting variable on the same hierarchical level as "{other}"'
             )
+
+
+def _shape(key: str) -> tuple[str, ...]:
+    """Return what a key shares with each that matches the same. Raises MalformedRouteKey."""
+    parsed = parse_route_key(key)
+    return (key,) if parsed is None else shape_of(parsed)
 
 
 async def _check_refers(tx: FunctionTransaction, api: HttpApi, route: Route) -> None:

@@ -1,0 +1,289 @@
+"""What an OpenAPI definition says of an HTTP API."""
+
+from typing import Any
+
+import pytest
+
+from lambent.errors.api.apigatewayv2 import BadRequestException, TooManyRequestsException
+from lambent.services.apigatewayv2.openapi_import import Imported, read_api
+
+URI = "arn:aws:lambda:eu-west-1:111122223333:function:f"
+PROXY = {"type": "AWS_PROXY", "uri": URI, "httpMethod": "POST", "payloadFormatVersion": "2.0"}
+JWT = {
+    "type": "oauth2",
+    "x-amazon-apigateway-authorizer": {
+        "type": "jwt",
+        "identitySource": "$request.header.Authorization",
+        "jwtConfiguration": {"issuer": "https://issuer.example", "audience": ["a"]},
+    },
+}
+ASKED = {
+    "type": "apiKey",
+    "name": "Unused",
+    "in": "header",
+    "x-amazon-apigateway-authorizer": {
+        "type": "request",
+        "identitySource": "$request.header.A, $request.querystring.b",
+        "authorizerUri": URI,
+        "authorizerPayloadFormatVersion": "2.0",
+        "authorizerResultTtlInSeconds": 60,
+        "enableSimpleResponses": True,
+        "authorizerCredentials": "arn:aws:iam::111122223333:role/r",
+    },
+}
+
+
+def read(paths: Any = None, base_path: str = "ignore", **members: Any) -> Imported:
+    """Read a definition; members' names have `_` for `-`."""
+    definition = {"openapi": "3.0.1", "info": {"title": "t", "version": "1"}, "paths": paths or {}}
+    definition |= {name.replace("_", "-"): value for name, value in members.items()}
+    return read_api(definition, base_path)
+
+
+def operation(**members: Any) -> dict[str, Any]:
+    return {"x-amazon-apigateway-integration": PROXY, **members}
+
+
+def test_what_an_api_is_called() -> None:
+    """Title, version and description, whatever YAML made of them."""
+    made = read(info={"title": "shop", "version": 1.0, "description": "sells"})
+    assert (made.name, made.version, made.description) == ("shop", "1.0", "sells")
+    # What an export writes for an API without a version means none.
+    assert read(info={"title": "shop", "version": "2026-11-30 18:00:00UTC"}).version is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"openapi": "3.1.0"},
+        {"openapi": None},
+        {"swagger": "2.0", "openapi": ""},
+        {"info": {}},
+        {"info": {"title": "t" * 129}},
+        {"info": {"title": "t", "version": "v" * 65}},
+        {"info": {"title": "t", "description": "d" * 1025}},
+        {"x-amazon-apigateway-importexport-version": "2.0"},
+    ],
+    ids=str,
+)
+def test_what_is_no_definition(wrong: dict[str, Any]) -> None:
+    """Other versions of OpenAPI, and names that an API may not have."""
+    with pytest.raises(BadRequestException):
+        read_api({"openapi": "3.0.1", "info": {"title": "t"}, "paths": {}, **wrong}, "ignore")
+
+
+def test_operations_become_routes() -> None:
+    """Methods, any method, and the default route in both spellings."""
+    made = read(
+        {
+            "/items/{id}": {
+                "get": operation(operationId="one"),
+                "x-amazon-apigateway-any-method": operation(),
+                "parameters": [],
+                "summary": "items",
+                "trace": operation(),
+                "GET": operation(),
+            },
+            "/$default": {"x-amazon-apigateway-any-method": operation(), "get": operation()},
+        }
+    )
+    assert [route.key for route in made.routes] == ["GET /items/{id}", "ANY /items/{id}", "$default"]
+    assert [route.operation_name for route in made.routes] == ["one", None, None]
+    assert len(made.integrations) == 3 and len(made.warnings) == 2
+    spelled = read({"$default": {"x-amazon-apigateway-any-method": operation(isDefaultRoute=True)}})
+    assert [route.key for route in spelled.routes] == ["$default"]
+    assert spelled.warnings == ["Parse issue: attribute paths. Resource $default should start with /"]
+
+
+def test_integrations() -> None:
+    """Members in the API's spelling and types; one that components define is one, however many routes go there."""
+    shared = {
+        "type": "http_proxy",
+        "uri": "https://a.example",
+        "httpMethod": "x-amazon-apigateway-any-method",
+        "timeoutInMillis": "500",
+        "requestParameters": {"append:header.x": 1},
+        "responseParameters": {200: {"overwrite:header.y": "z"}},
+        "responses": {"default": {"statusCode": "200"}},
+    }
+    reference = {"x-amazon-apigateway-integration": {"$ref": "#/components/x-amazon-apigateway-integrations/s"}}
+    made = read(
+        {"/a": {"get": reference, "post": reference}, "/b": {"get": {}}},
+        components={"x-amazon-apigateway-integrations": {"s": shared}},
+    )
+    ((place, members),) = made.integrations.items()
+    assert members == {
+        "IntegrationType": "HTTP_PROXY",
+        "IntegrationUri": "https://a.example",
+        "IntegrationMethod": "ANY",
+        "TimeoutInMillis": 500,
+        "RequestParameters": {"append:header.x": "1"},
+        "ResponseParameters": {"200": {"overwrite:header.y": "z"}},
+    }
+    assert [route.integration for route in made.routes] == [place, place, None]
+    assert made.warnings == ["The route GET /b has no x-amazon-apigateway-integration: it answers nothing."]
+    assert len(made.infos) == 1 and "responses" in made.infos[0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"timeoutInMillis": 49},
+        {"timeoutInMillis": True},
+        {"requestParameters": []},
+        {"responseParameters": {"200": "x"}},
+        {"uri": {"Fn::Sub": "x"}},
+        {"$ref": "#/components/x-amazon-apigateway-integrations/none"},
+        {"$ref": "https://a.example/integrations.yaml"},
+    ],
+    ids=str,
+)
+def test_integrations_that_are_none(wrong: dict[str, Any]) -> None:
+    """Values of another type, and references that lead nowhere."""
+    with pytest.raises(BadRequestException):
+        read({"/a": {"get": {"x-amazon-apigateway-integration": {**PROXY, **wrong}}}})
+
+
+def test_authorizers_and_who_needs_them() -> None:
+    """Security schemes with the extension; an operation's own security takes the place of the root's."""
+    schemes = {"tokens": JWT, "asked": ASKED, "documented": {"type": "http", "scheme": "basic"}}
+    made = read(
+        {
+            "/root": {"get": operation()},
+            "/own": {"get": operation(security=[{"asked": []}])},
+            "/open": {"get": operation(security=[])},
+            "/none": {"get": operation(**{"x-amazon-apigateway-auth": {"type": "NONE"}})},
+            "/documented": {"get": operation(security=[{"documented": []}])},
+            "/two": {"get": operation(security=[{"tokens": []}, {"asked": []}])},
+            "/scopes": {"get": operation(security=[{"asked": ["read"]}])},
+        },
+        components={"securitySchemes": schemes},
+        security=[{"tokens": ["read", "write"]}],
+    )
+    assert made.authorizers == {
+        "tokens": {
+            "Name": "tokens",
+            "AuthorizerType": "JWT",
+            "IdentitySource": ["$request.header.Authorization"],
+            "JwtConfiguration": {"Issuer": "https://issuer.example", "Audience": ["a"]},
+        },
+        "asked": {
+            "Name": "asked",
+            "AuthorizerType": "REQUEST",
+            "IdentitySource": ["$request.header.A", "$request.querystring.b"],
+            "AuthorizerUri": URI,
+            "AuthorizerPayloadFormatVersion": "2.0",
+            "AuthorizerResultTtlInSeconds": 60,
+            "EnableSimpleResponses": True,
+            "AuthorizerCredentialsArn": "arn:aws:iam::111122223333:role/r",
+        },
+    }
+    decided = {route.key[5:]: (route.authorizer, route.scopes) for route in made.routes}
+    assert decided == {
+        "root": ("tokens", ("read", "write")),
+        "own": ("asked", ()),
+        "open": (None, ()),
+        "none": (None, ()),
+        "documented": (None, ()),
+        "two": ("tokens", ()),
+        "scopes": ("asked", ()),
+    }
+    assert len(made.warnings) == 3
+
+
+def test_the_issuer_of_openid_connect() -> None:
+    """It is what the discovery document's address begins with."""
+    scheme = {
+        "type": "openIdConnect",
+        "openIdConnectUrl": "https://issuer.example/pool/.well-known/openid-configuration",
+        "x-amazon-apigateway-authorizer": {"type": "jwt", "jwtConfiguration": {"audience": "a"}},
+    }
+    made = read(components={"securitySchemes": {"oidc": scheme}})
+    assert made.authorizers["oidc"]["JwtConfiguration"] == {
+        "Issuer": "https://issuer.example/pool",
+        "Audience": ["a"],
+    }
+
+
+def test_access_by_signatures_is_refused() -> None:
+    """By the operation's own extension, and by a scheme."""
+    with pytest.raises(BadRequestException, match="AWS_IAM"):
+        read({"/a": {"get": operation(**{"x-amazon-apigateway-auth": {"type": "AWS_IAM"}})}})
+    scheme = {"type": "apiKey", "x-amazon-apigateway-authtype": "awsSigv4"}
+    with pytest.raises(BadRequestException, match="AWS_IAM"):
+        read(
+            {"/a": {"get": operation(security=[{"sig": []}])}},
+            components={"securitySchemes": {"sig": scheme}},
+        )
+    with pytest.raises(BadRequestException, match="jwt or request"):
+        token = {"x-amazon-apigateway-authorizer": {"type": "token"}}
+        read(components={"securitySchemes": {"token": token}})
+
+
+@pytest.mark.parametrize(
+    ("base_path", "expected"),
+    [("ignore", "GET /e"), ("prepend", "GET /a/b/c/e"), ("split", "GET /b/c/e")],
+)
+@pytest.mark.parametrize(
+    "server",
+    [
+        {"url": "https://a.example/a/b/c"},
+        {"url": "https://a.example/{basePath}", "variables": {"basePath": {"default": "/a/b/c"}}},
+        {"url": "https://{host}/{base}", "variables": {"host": {"default": "h"}, "base": {"default": "a/b/c"}}},
+    ],
+    ids=range(3),
+)
+def test_base_paths(server: dict[str, Any], base_path: str, expected: str) -> None:
+    """Documented: API Gateway developer guide, the basePath property: ignored, prepended, or split."""
+    made = read({"/e": {"get": operation()}}, base_path, servers=[server])
+    assert [route.key for route in made.routes] == [expected]
+
+
+def test_a_root_below_a_base_path() -> None:
+    """It ends in no slash, which no route key may."""
+    made = read({"/": {"get": operation()}}, "prepend", servers=[{"url": "https://a.example/v1/"}])
+    assert [route.key for route in made.routes] == ["GET /v1"]
+    assert [route.key for route in read({"/": {"get": operation()}}, "prepend").routes] == ["GET /"]
+
+
+def test_what_stands_at_the_root() -> None:
+    """CORS, tags with values, the endpoint; what is for REST APIs is told of."""
+    made = read(
+        {"/a": {"get": operation()}},
+        tags=[{"name": "k", "x-amazon-apigateway-tag-value": 1}, {"name": "items"}],
+        x_amazon_apigateway_cors={"allowOrigins": "*", "allowMethods": ["GET"], "maxAge": 3, "allowCredentials": False},
+        x_amazon_apigateway_endpoint_configuration={"disableExecuteApiEndpoint": True},
+        x_amazon_apigateway_binary_media_types=["*/*"],
+        components={"schemas": {"Item": {}}},
+    )
+    assert made.tags == {"k": "1"}
+    assert made.cors == {"AllowOrigins": ["*"], "AllowMethods": ["GET"], "MaxAge": 3, "AllowCredentials": False}
+    assert made.disable_execute_api_endpoint and made.warnings == []
+    assert len(made.infos) == 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [[], {"maxAge": "x"}, {"maxAge": 86_401}, {"allowOrigins": [1]}, {"allowCredentials": "yes"}],
+    ids=str,
+)
+def test_cors_of_another_form(wrong: Any) -> None:
+    """It is left out with a warning."""
+    made = read({"/a": {"get": operation()}}, x_amazon_apigateway_cors=wrong)
+    assert made.cors is None and made.warnings == ["CORS Scheme is malformed, ignoring."]
+
+
+def test_there_may_be_so_many() -> None:
+    """Routes and authorizers end where an API's do."""
+    with pytest.raises(TooManyRequestsException):
+        read({f"/{number}": {"get": operation()} for number in range(2_001)})
+    with pytest.raises(TooManyRequestsException):
+        read(components={"securitySchemes": {f"s{number}": JWT for number in range(11)}})
+
+
+@pytest.mark.parametrize("strange", [None, 1, "x", [], [None], {"a": None}, {"a": []}, {"/a": {"get": None}}], ids=str)
+def test_nothing_is_too_strange(strange: Any) -> None:
+    """Values of any type in any place are read or refused."""
+    for member in ("paths", "components", "servers", "tags", "security", "x_amazon_apigateway_cors"):
+        read(**{member: strange})
+    read({"/a": {"get": operation(security=strange)}}, "split", servers=[strange])
