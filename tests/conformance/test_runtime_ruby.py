@@ -176,6 +176,22 @@ class RubyConformance(RubyFunctions, ManagedRuntimeConformance):
         assert missing.how is not None
         assert missing.how.status == 127
 
+    @pytest.mark.parametrize("at", ["json", "logger", "ostruct", "io/wait", "stringio"])
+    def test_a_ruby_that_is_made_otherwise(self, at: str) -> None:
+        """Where what the client takes of Ruby's own workings fails, at whatever place, everything is loaded at once."""
+        early = (
+            "class << Gem\n  alias known find_unresolved_default_spec\n"
+            "  def find_unresolved_default_spec(path)\n    by = caller_locations(1, 1).first.path\n"
+            f"    raise 'otherwise' if by.end_with?('/libraries.rb') && path == '{at}'\n    known(path)\n  end\nend\n"
+        )
+        body = (
+            "Logger.new($stdout).warn('said')\n[JSON::GenericObject[a: 1].a, OpenStruct.new(a: 2).a,\n"
+            " Socket.respond_to?(:tcp), StringIO.new('x').read, Object.autoload?(:Socket)]"
+        )
+        answer = self.answer({**rb(body), "early.rb": early}, variables={"RUBYOPT": "-r./early"})
+        assert (answer.kind, answer.json()) == ("response", [1, 2, True, "x", None]), answer
+        assert f"WARN {REQUEST_ID} -- : said" in answer.messages()[0]
+
     def test_programs_of_the_function_are_the_runtimes(self) -> None:
         """`ruby` that a function starts is its own, with its libraries, and has no descriptor of the client's."""
         body = '`ruby -e \'require "json"; puts JSON.generate([RUBY_VERSION, Dir.children("/proc/self/fd").size])\'`'

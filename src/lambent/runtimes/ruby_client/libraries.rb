@@ -21,18 +21,10 @@ module Lambent
 
       # Load them, but for what may wait. `hidden` are the folders in which `require` looks first once all is loaded.
       def load(hidden)
-        @generic_object = settled?('json') ? found('json', 'json/generic_object.rb') : []
-        @logger = settled?('logger') ? found('logger', 'logger.rb', 'logger/*.rb') : []
-        @socket = defined?(::Socket) ? [] : found('socket', 'socket.rb')
-        # In one go: after each change of this list Ruby looks up where every file of it really is, for 0.4 ms.
-        $LOADED_FEATURES.concat(@generic_object, @logger, @socket)
-        require 'json'
-        put_off_generic_object(hidden) unless @generic_object.empty?
-        @logger.empty? ? require_relative('loggers') : Object.autoload(:Logger, "#{__dir__}/loggers.rb")
-        settled?('io-wait', 'io/wait')
-        @socket.empty? ? require('socket') : put_off_sockets
-        settled?('stringio')
-        require 'stringio'
+        load_what_is_needed(hidden)
+      rescue StandardError, ScriptError
+        # A Ruby, or a RubyGems, that is made otherwise: everything at once, as anybody would.
+        load_plainly
       end
 
       # Return a class of sockets without naming it: as far as it is loaded.
@@ -62,6 +54,34 @@ module Lambent
       end
 
       private
+
+      def load_what_is_needed(hidden)
+        @generic_object = settled?('json') ? found('json', 'json/generic_object.rb') : []
+        @logger = settled?('logger') ? found('logger', 'logger.rb', 'logger/*.rb') : []
+        @socket = defined?(::Socket) ? [] : found('socket', 'socket.rb')
+        # In one go: after each change of this list Ruby looks up where every file of it really is, for 0.4 ms.
+        $LOADED_FEATURES.concat(@generic_object, @logger, @socket)
+        require 'json'
+        put_off_generic_object(hidden) unless @generic_object.empty?
+        @logger.empty? ? require_relative('loggers') : Object.autoload(:Logger, "#{__dir__}/loggers.rb")
+        settled?('io-wait', 'io/wait')
+        @socket.empty? ? require('socket') : put_off_sockets
+        settled?('stringio')
+        require 'stringio'
+      end
+
+      def load_plainly
+        waiting = [@generic_object, @logger, @socket].compact.flatten
+        $LOADED_FEATURES.reject! { |path| waiting.include?(path) }
+        @generic_object = @logger = @socket = []
+        put_off = [[Object, :Logger], [Object, :OpenStruct]]
+        put_off << [JSON, :GenericObject] if defined?(JSON)
+        put_off.each { |place, name| place.__send__(:remove_const, name) if place.autoload?(name) }
+        (@socket_classes || {}).each { |name, value| Object.const_set(name, value) }
+        @socket_classes = nil
+        %w[json json/generic_object logger ostruct socket stringio].each { |name| require name }
+        require_relative 'loggers'
+      end
 
       # Whether a library is not loaded, and can only be the one that comes with Ruby. Its gem is active then, as after
       # `require`, which has RubyGems look for all there are, for 2 ms.
@@ -117,7 +137,7 @@ module Lambent
       # Load a file that passed for loaded, and others with it.
       def load_waiting(paths)
         $LOADED_FEATURES.reject! { |path| paths.include?(path) }
-        require(paths.first)
+        require(paths.first) unless paths.empty?
       end
     end
   end
