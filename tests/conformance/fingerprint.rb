@@ -13,7 +13,9 @@ end
 
 WANTED = /^(Name|Umask|NS|Groups|Sig[BIC]|Shd|Cap|NoNewPrivs|Seccomp:|Threads)/
 MOUNTS = [/^\S+ \S+ \S+ /, /lowerdir=[^,]*|loop\d+/].freeze
-BEFORE = [$LOADED_FEATURES.dup, Object.constants.sort, global_variables.sort].freeze
+# Loaded before there is a function, or when it names them.
+WAITING = [Logger, OpenStruct, JSON::GenericObject, Socket].freeze
+BEFORE = [$LOADED_FEATURES.sort, Object.constants.sort, global_variables.sort].freeze
 
 def handler(event:, context:)
   {

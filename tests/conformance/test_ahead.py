@@ -53,7 +53,11 @@ _OF_RUBY: dict[str, _Story] = {
     "has-variables": ({"app.rb": _FINGERPRINTS["rb"], **gem("vendor/bundle/ruby/3.4.0", "own", "")}, _VARIABLES),
     "requires": (
         {
-            **rb("[OWN, $LOADED_FEATURES, Gem.loaded_specs.keys]", "require 'own'\nrequire 'set'\nrequire 'net/http'"),
+            # In any order, and with all that an executed process loads when it is named.
+            **rb(
+                "[OWN, $LOADED_FEATURES.sort, Gem.loaded_specs.keys]",
+                "require 'own'\nrequire 'set'\nrequire 'net/http'\nWAITING = [Logger, JSON::GenericObject, Socket]",
+            ),
             **gem("vendor/bundle/ruby/3.4.0", "own", "OWN = 1\n"),
         },
         {},

@@ -107,10 +107,64 @@ class RubyConformance(RubyFunctions, ManagedRuntimeConformance):
 
     def test_a_package_cannot_break_the_client(self) -> None:
         """Files named like what the client is made of, in the package or in a layer, are the function's own affair."""
-        names = ("json", "logger", "socket", "stringio", "context", "errors", "function", "runtime")
+        names = ("json", "logger", "ostruct", "socket", "stringio", "context", "errors", "function", "runtime")
         bad = {f"{name}.rb": "raise 'not this one'\n" for name in names}
-        answer = self.answer({**bad, **rb("'fine'")}, layers={f"ruby/lib/{name}": text for name, text in bad.items()})
-        assert (answer.kind, answer.json()) == ("response", "fine"), answer
+        for place, body in (
+            ("package", "'fine'"),
+            ("layer", "[OpenStruct, JSON::GenericObject, Logger, Socket]\n'fine'"),
+        ):
+            of_layer = {f"ruby/lib/{name}": text for name, text in bad.items()} if place == "layer" else {}
+            answer = self.answer({**(bad if place == "package" else {}), **rb(body)}, layers=of_layer)
+            assert (answer.kind, answer.json()) == ("response", "fine"), answer
+
+    def test_what_is_there_without_require(self) -> None:
+        """What the client runs on, or AWS's would, whether or not it is loaded by then; its gems are active."""
+        before = (
+            "THERE = [defined?(Logger), defined?(OpenStruct), defined?(JSON::GenericObject), defined?(TCPSocket),\n"
+            " defined?(StringIO), *%w[json logger socket stringio logger/formatter].map { |name| require name },\n"
+            " gem('logger')]\nCOUNT = $LOADED_FEATURES.count { |path| path.end_with?('/logger.rb') }"
+        )
+        body = (
+            "[THERE, COUNT, $LOADED_FEATURES.count { |path| path.end_with?('/logger.rb') }, OpenStruct.new(a: 1).a,\n"
+            " JSON::GenericObject[a: 1].a, Logger::ERROR, Gem.loaded_specs.key?('logger'), require('ostruct') && 0]"
+        )
+        there, *counted, member, of_json, level, is_active, _ = self.answer(rb(body, before)).json()
+        assert there == [*["constant"] * 3, *["constant"] * 2, *[False] * 5, False]
+        assert counted == [1, 1]
+        assert (member, of_json, level, is_active) == (1, 1, 3, True)
+
+    @pytest.mark.parametrize("of", ["package", "layer"])
+    def test_newer_gems_of_libraries_take_their_place(self, of: str) -> None:
+        """The client's own libraries as well: only one version of a gem can be active."""
+        files = {}
+        for name in ("json", "logger", "ostruct"):
+            text = f"require File.join(RbConfig::CONFIG['rubylibdir'], '{name}.rb')\nOWN_{name.upper()} = 1\n"
+            files.update(gem("vendor/bundle/ruby/3.4.0" if of == "package" else "ruby/gems/3.4.0", name, text))
+        function = rb(
+            "[OWN_JSON, OWN_LOGGER, OWN_OSTRUCT, *%w[json logger ostruct].map { |one| Gem.loaded_specs[one].version }]",
+            "%w[json logger ostruct].each { |one| require one }\nLogger.new($stdout).warn('of AWS')",
+        )
+        layers = files if of == "layer" else {}
+        answer = self.answer({**function, **(files if of == "package" else {})}, layers=layers)
+        assert (answer.kind, answer.json()) == ("response", [1, 1, 1, "9.0", "9.0", "9.0"]), answer
+        assert re.search(r"W, \[\S+ #\d+\]  WARN  -- : of AWS\n", answer.messages()[0])
+
+    @pytest.mark.parametrize(
+        "before",
+        [
+            "LOGGER = Logger",
+            "require 'logger'\nLOGGER = Logger",
+            "require 'logger/formatter'\nLOGGER = Object.const_get('Logger')",
+            "class Logger\n  def own = 1\nend\nLOGGER = Logger",
+            "class Own < Logger\nend\nLOGGER = Own",
+            "LOGGER = Array.new(8) { Thread.new { Logger } }.map(&:value).uniq.first",
+        ],
+        ids=["named", "required", "part", "opened", "inherited", "threads"],
+    )
+    def test_loggers_are_lambdas(self, before: str) -> None:
+        """However a function comes by them."""
+        answer = self.answer(rb("LOGGER.new($stdout).warn('said')", before))
+        assert re.fullmatch(rf"W, \[\S+ #\d+\]  WARN {REQUEST_ID} -- : said\n", answer.messages()[0]), answer
 
     def test_wrappers_and_rubyopt_act(self) -> None:
         """RUBYOPT is Ruby's own; a wrapper of a layer gets the command; one that is missing is an exit with 127."""
@@ -121,6 +175,22 @@ class RubyConformance(RubyFunctions, ManagedRuntimeConformance):
         missing = self.answer(self.packages["echo"], variables={"AWS_LAMBDA_EXEC_WRAPPER": "/no/wrapper"})
         assert missing.how is not None
         assert missing.how.status == 127
+
+    @pytest.mark.parametrize("at", ["json", "logger", "ostruct", "io/wait", "stringio"])
+    def test_a_ruby_that_is_made_otherwise(self, at: str) -> None:
+        """Where what the client takes of Ruby's own workings fails, at whatever place, everything is loaded at once."""
+        early = (
+            "class << Gem\n  alias known find_unresolved_default_spec\n"
+            "  def find_unresolved_default_spec(path)\n    by = caller_locations(1, 1).first.path\n"
+            f"    raise 'otherwise' if by.end_with?('/libraries.rb') && path == '{at}'\n    known(path)\n  end\nend\n"
+        )
+        body = (
+            "Logger.new($stdout).warn('said')\n[JSON::GenericObject[a: 1].a, OpenStruct.new(a: 2).a,\n"
+            " Socket.respond_to?(:tcp), StringIO.new('x').read, Object.autoload?(:Socket)]"
+        )
+        answer = self.answer({**rb(body), "early.rb": early}, variables={"RUBYOPT": "-r./early"})
+        assert (answer.kind, answer.json()) == ("response", [1, 2, True, "x", None]), answer
+        assert f"WARN {REQUEST_ID} -- : said" in answer.messages()[0]
 
     def test_programs_of_the_function_are_the_runtimes(self) -> None:
         """`ruby` that a function starts is its own, with its libraries, and has no descriptor of the client's."""
@@ -175,6 +245,37 @@ class TestRuby(RubyConformance):
         for wanted, found in zip(told, (body_told["errorType"], body_told["errorMessage"]), strict=True):
             assert wanted is None or found == wanted
         assert (then.kind, then.how and then.how.status) == ("response" if status is None else "exit", status), then
+
+    def test_what_is_not_named_is_not_loaded(self) -> None:
+        """A process that is executed for a function loads only what it needs, where Ruby has no other to offer."""
+        body = "[Gem.loaded_specs['logger']&.default_gem?, Object.autoload?(:Logger), Object.autoload?(:Socket)]"
+        has_only_one, logger, sockets = self.answer(rb(body)).json()
+        assert sockets.endswith("/sockets.rb")
+        assert not has_only_one or logger.endswith("/loggers.rb")
+
+    @pytest.mark.parametrize(
+        "before",
+        [
+            "",
+            "require 'socket'",
+            "class TCPSocket\n  def own = 1\nend",
+            "[Socket, TCPServer, SocketError].map { |one| Thread.new { one.name } }.each(&:join)",
+            "%w[Socket TCPServer SocketError].map { |one| Thread.new { Object.const_get(one) } }.each(&:join)",
+        ],
+        ids=["named", "required", "opened", "one", "threads"],
+    )
+    def test_sockets_are_whole(self, before: str) -> None:
+        """What of them is written in Ruby as well, however a function comes by them."""
+        body = (
+            "server = TCPServer.new('127.0.0.1', 0)\nclient = TCPSocket.new('127.0.0.1', server.addr[1])\n"
+            "other = server.accept\nother.write('said')\nother.close\n"
+            "read = [client.wait_readable.nil?, client.read_nonblock(9)]\n"
+            "read + [client.remote_address.ip_port == server.addr[1], Socket.respond_to?(:tcp), TCPSocket.name,\n"
+            " TCPSocket.ancestors.include?(BasicSocket), SocketError.superclass.name]"
+        )
+        answer = self.answer(rb(body, before))
+        assert answer.kind == "response", answer
+        assert answer.json() == [False, "said", True, True, "TCPSocket", True, "StandardError"]
 
     def test_an_event_beyond_ruby_fails_alone(self) -> None:
         """An event nested more deeply than Ruby's JSON allows is that invocation's error."""

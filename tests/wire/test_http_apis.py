@@ -581,6 +581,23 @@ def test_custom_domains(api, names, domain):
     assert mapping and ask(at, target="/x").status == 403
 
 
+def test_a_custom_domain_takes_no_call_of_a_service(api, names, domain, server):
+    """Nobody proves that a name is theirs: what is signed for a service goes there, whatever the name."""
+    api.route("$default", api.function(arn_of(names["echo"])))
+    api.apis.create_api_mapping(DomainName=domain, ApiId=api.id, Stage="$default")
+    at = f"http://{domain}:{server.port}"
+    assert ask(at).json["rawPath"] == "/"
+
+    def signed_for(service):
+        scope = f"AWS4-HMAC-SHA256 Credential={ACCOUNT}/20261130/us-east-1/{service}/aws4_request, Signature=0"
+        return ask(at, target="/2015-03-31/functions/", headers=[("Authorization", scope)]).json
+
+    assert "Functions" in signed_for("lambda")
+    assert signed_for("execute-api")["rawPath"] == "/2015-03-31/functions/"
+    for found in api.apis.get_api_mappings(DomainName=domain)["Items"]:
+        api.apis.delete_api_mapping(DomainName=domain, ApiMappingId=found["ApiMappingId"])
+
+
 def test_wildcard_domains(api, names, apis):
     """One label stands for the star; a name of its own comes first."""
     api.route("$default", api.function(arn_of(names["echo"])))

@@ -33,6 +33,7 @@ from lambent.errors.families import DependencyError
 from lambent.gateway.http_api_authorizers import ApiAuthorizers, NotAuthorized, with_stage_variables
 from lambent.gateway.http_api_functions import ApiFunctions, CannotInvoke, IntegrationTimedOut
 from lambent.gateway.http_api_proxy import PAYLOAD_MAX_BYTES, HttpIntegrations
+from lambent.gateway.service_selection import read_credential
 from lambent.neighbours.outward import TimedOut, Unreachable
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
 from lambent.telemetry.logs import FunctionLogs
@@ -129,11 +130,9 @@ class HttpApis:
     def is_for_api(self, request: WireRequest) -> bool:
         """Say whether a request is for an HTTP API: by its Host, which every path is below, or by its path."""
         host = request.headers.get("host", "")
-        return (
-            parse_api_host(host) is not None
-            or request.path.startswith(API_PREFIX)
-            or self._router.domain_of(host) is not None
-        )
+        if parse_api_host(host) is not None or request.path.startswith(API_PREFIX):
+            return True
+        return self._router.domain_of(host) is not None and not _is_for_a_service(request)
 
     async def answer(self, request: WireRequest, read_body: ReadBody) -> WireResponse:
         """Answer a request for which `is_for_api` holds. Raises ClientGone alone."""
@@ -424,6 +423,17 @@ class HttpApis:
         group = settings.destination_arn.split(":log-group:", 1)[-1].removesuffix(":*")
         stream = f"{request.api_id}-{request.stage.stage_name}"
         self._logs.open_stream(request.scope, group, stream).output([log_format.line(request.context)])
+
+
+def _is_for_a_service(request: WireRequest) -> bool:
+    """
+    Say whether a request is signed for one of our services.
+
+    Nobody proves that a custom domain is theirs: one with the name by which others reach the server would get their
+    calls.
+    """
+    credential = read_credential(request.headers.get("authorization", ""), request.query)
+    return credential is not None and credential.service != "execute-api"
 
 
 def _decoded(path: str) -> str:

@@ -26,15 +26,8 @@ module Lambent
       ENV.replace(given['environ'])
       Dir.chdir(given['working_directory'])
       # RubyGems keeps where the folders of gems really are, and which gems there are. Package and layers may be links.
-      use_all_gems
+      Gem.clear_paths if defined?(Gem)
+      Libraries.use_all_gems
     end
-  end
-
-  # Parts of Ruby's library are gems by now, which a GEM_PATH of the user's may leave out.
-  def self.use_all_gems
-    return unless defined?(Gem)
-
-    Gem.clear_paths
-    Gem.use_paths(Gem.dir, Gem.path | [Gem.default_dir])
   end
 end

@@ -14,12 +14,12 @@ given = (ENV['RUBYLIB'] || '').split(':').map { |folder| File.expand_path(folder
 hidden = $LOAD_PATH.select { |path| given.include?(path) && !path.start_with?("#{RbConfig::CONFIG['prefix']}/") }
 $LOAD_PATH.reject! { |path| hidden.include?(path) }
 require_relative 'ahead'
-Lambent.use_all_gems
+require_relative 'libraries'
+Lambent::Libraries.use_all_gems
 begin
-  require 'json'
-  require 'logger'
-  require 'socket'
-  require 'stringio'
+  # No address: no function yet, and all the time to load what one may want.
+  is_ahead = !ENV.key?('AWS_LAMBDA_RUNTIME_API')
+  Lambent::Libraries.load(hidden)
 
   require_relative 'context'
   require_relative 'errors'
@@ -28,9 +28,10 @@ begin
   require_relative 'runtime'
   require_relative 'runtime_api'
 
+  Lambent::Libraries.load_all if is_ahead
   GC.enable
-  # No address: no function yet. While it waits, Ruby does not look at folders which are not the function's.
-  Lambent.wait_for_function unless ENV.key?('AWS_LAMBDA_RUNTIME_API')
+  # While it waits, Ruby does not look at folders which are not the function's.
+  Lambent.wait_for_function if is_ahead
 ensure
   $LOAD_PATH.unshift(*hidden)
 end

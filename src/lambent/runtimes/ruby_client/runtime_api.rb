@@ -82,9 +82,9 @@ module Lambent
     end
 
     def connected
-      socket = TCPSocket.new(@host, @port)
+      socket = Libraries.socket_class(:TCPSocket).new(@host, @port)
       socket.binmode
-      socket.setsockopt(Socket::IPPROTO_TCP, Socket::TCP_NODELAY, 1)
+      socket.setsockopt(:TCP, :NODELAY, 1)
       socket
     end
 
