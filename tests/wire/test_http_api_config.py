@@ -1,7 +1,9 @@
 """The configuration of HTTP APIs, through boto3: APIs, routes, integrations, stages, deployments, tags."""
 
+import http.server
 import json
 import re
+import threading
 
 import pytest
 from botocore.exceptions import ClientError
@@ -747,3 +749,31 @@ def test_what_is_not_offered_says_so(server, apis, api):
         "GetRestApis is not offered by this version of Lambent: REST APIs come with a later version; HTTP APIs "
         "(apigatewayv2) are offered",
     )
+
+
+class Elsewhere(http.server.BaseHTTPRequestHandler):
+    """A server that has one REST API."""
+
+    def do_GET(self):
+        body = json.dumps({"item": [{"id": "rest", "name": self.path}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_rest_apis_of_another_server(own_server):
+    """They are passed on where somebody has them, and HTTP APIs stay here."""
+    with http.server.HTTPServer(("127.0.0.1", 0), Elsewhere) as elsewhere:
+        serving = threading.Thread(target=elsewhere.serve_forever, daemon=True)
+        serving.start()
+        url = f"http://127.0.0.1:{elsewhere.server_address[1]}"
+        server = own_server(None, "--neighbour", f"apigateway={url}").start()
+        assert server.client("apigateway").get_rest_apis()["items"] == [{"id": "rest", "name": "/restapis"}]
+        assert server.client("apigatewayv2").get_apis()["Items"] == []
+        elsewhere.shutdown()
+        serving.join()

@@ -2,6 +2,8 @@
 
 import json
 import re
+import urllib.error
+import urllib.request
 
 import pytest
 from wire.http_apis import bare, refusal, status
@@ -122,6 +124,26 @@ def test_a_configuration_can_be_given_as_it_was_shown(apis):
         apis.delete_domain_name(DomainName=name)
 
 
+def test_the_name_by_which_a_caller_came(server):
+    """Whoever took it, or a wildcard for it, would have every request that names the server so."""
+    for name in ("lambent.shop.example", "*.shop.example"):
+        request = urllib.request.Request(
+            f"{server.endpoint}/v2/domainnames",
+            data=json.dumps({"domainName": name}).encode(),
+            headers={"Host": "lambent.shop.example:80", "Content-Type": "application/json"},
+        )
+        with pytest.raises(urllib.error.HTTPError) as excinfo:
+            urllib.request.urlopen(request, timeout=30)
+        assert excinfo.value.code == 400 and b"under which this server answers" in excinfo.value.read()
+
+
+def test_names_that_only_look_like_the_servers(apis):
+    """A label of a service alone takes nothing from it."""
+    for name in ("logs.shop.example", "shop.localhost", "*.shop.localhost"):
+        assert apis.create_domain_name(DomainName=name)["DomainName"] == name
+        apis.delete_domain_name(DomainName=name)
+
+
 def test_a_name_leads_to_one_place(server, apis, domain):
     """Another account cannot have it too, nor see it."""
     other = server.client("apigatewayv2", account="222233334444")
@@ -143,6 +165,10 @@ def test_a_name_leads_to_one_place(server, apis, domain):
         {"DomainName": "x.lambda-url.us-east-1.localhost"},
         {"DomainName": "sqs.us-east-1.localhost"},
         {"DomainName": "*.us-east-1.localhost"},
+        {"DomainName": "*.localhost"},
+        {"DomainName": "lambda.localhost"},
+        {"DomainName": "*.s3.localhost"},
+        {"DomainName": "media.s3.eu-west-1.localhost"},
         {"DomainNameConfigurations": [{}, {}]},
         {"DomainNameConfigurations": [{"EndpointType": "EDGE"}]},
         {"DomainNameConfigurations": [{"SecurityPolicy": "TLS_1_0"}]},

@@ -196,6 +196,15 @@ class HttpApiRows(Protocol):
         """
         ...
 
+    async def replace_parts(self, api_id: str, kinds: Sequence[type[Part]], parts: Sequence[Part]) -> None:
+        """
+        Put parts in the place of all that an API has of some kinds, in a few statements, however many they are.
+
+        Raises:
+            Conflict: two of them have one id or key, or there is no such API in this scope.
+        """
+        ...
+
     async def delete_part(self, kind: type[Part], api_id: str, part_id: str) -> bool:
         """Remove one; False when there was none."""
         ...

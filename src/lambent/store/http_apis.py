@@ -51,6 +51,7 @@ _UPDATE_PART = (
     .values(revision=_p.revision + 1, part_key=bindparam("new_part_key"), document=bindparam("new_document"))
 )
 _DELETE_PART = delete(http_api_parts).where(_IS_PART)
+_DELETE_KIND = delete(http_api_parts).where(_IS_KIND)
 
 _IS_DOMAIN = _d.domain_name == bindparam("of_domain_name")
 _DOMAIN = select(_d.document).where(_IS_DOMAIN)
@@ -126,20 +127,20 @@ class StoredHttpApis:
         self._write(self._scope, api_id)
         if await self.get(api_id) is None:
             raise Conflict(f"API {api_id} is gone")
-        document = _encode(part).decode()
+        row = _part_row(api_id, part)
         key = {"of_api_id": api_id, "of_kind": part.kind, "of_part_id": part.part_id}
-        if not await self._statements.change(_UPDATE_PART, {**key, "new_part_key": part.key, "new_document": document}):
-            await self._statements.change(
-                _INSERT_PART,
-                {
-                    "api_id": api_id,
-                    "kind": part.kind,
-                    "part_id": part.part_id,
-                    "part_key": part.key,
-                    "revision": 1,
-                    "document": document,
-                },
-            )
+        changes = {"new_part_key": part.key, "new_document": row["document"]}
+        if not await self._statements.change(_UPDATE_PART, {**key, **changes}):
+            await self._statements.change(_INSERT_PART, row)
+
+    async def replace_parts(self, api_id: str, kinds: Sequence[type[Part]], parts: Sequence[Part]) -> None:
+        self._write(self._scope, api_id)
+        if await self.get(api_id) is None:
+            raise Conflict(f"API {api_id} is gone")
+        for kind in kinds:
+            await self._statements.change(_DELETE_KIND, {"of_api_id": api_id, "of_kind": kind.kind})
+        if parts:
+            await self._statements.change(_INSERT_PART, [_part_row(api_id, part) for part in parts])
 
     async def delete_part(self, kind: type[Part], api_id: str, part_id: str) -> bool:
         self._write(self._scope, api_id)
@@ -185,6 +186,17 @@ class StoredHttpApis:
             "revision": 1,
             "document": document,
         }
+
+
+def _part_row(api_id: str, part: Part) -> dict[str, Any]:
+    return {
+        "api_id": api_id,
+        "kind": part.kind,
+        "part_id": part.part_id,
+        "part_key": part.key,
+        "revision": 1,
+        "document": _encode(part).decode(),
+    }
 
 
 def _part(kind: type[P], document: str) -> P:

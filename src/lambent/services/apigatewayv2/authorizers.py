@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from lambent.access.tokens import NOT_INSTALLED, is_installed
 from lambent.clock import Clock
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.http_api import Authorizer, JwtConfiguration, Route
@@ -141,6 +142,9 @@ def authorizer_of(scope: Scope, authorizer_id: str, members: Mapping[str, Any]) 
 
 
 def _jwt_authorizer(authorizer_id: str, members: Mapping[str, Any], sources: tuple[str, ...]) -> Authorizer:
+    if not is_installed():
+        # Each request would be refused otherwise, and its client would not learn why.
+        raise BadRequestException(NOT_INSTALLED)
     for member in ("AuthorizerUri", "AuthorizerPayloadFormatVersion", "EnableSimpleResponses",
                    "AuthorizerCredentialsArn", "AuthorizerResultTtlInSeconds"):  # fmt: skip
         if members.get(member):

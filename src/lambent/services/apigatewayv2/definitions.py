@@ -8,21 +8,22 @@ from typing import Any
 import msgspec
 
 from lambent.clock import Clock
-from lambent.domain.caller import Caller
+from lambent.domain.caller import Caller, Scope
 from lambent.domain.function_url import UrlDomain
 from lambent.domain.http_api import Authorizer, DeployedApi, HttpApi, Integration, Part, Route
 from lambent.errors.api.apigatewayv2 import BadRequestException, ConflictException
 from lambent.protocol.shapes.apigatewayv2 import ExportApiRequest, ImportApiRequest, ReimportApiRequest
 from lambent.services.apigatewayv2.apis import new_api_id
-from lambent.services.apigatewayv2.authorizers import authorizer_of, new_authorizer_id
+from lambent.services.apigatewayv2.authorizers import authorizer_of
 from lambent.services.apigatewayv2.cors import parse_cors
 from lambent.services.apigatewayv2.deploying import redeploy
-from lambent.services.apigatewayv2.integrations import integration_of, new_integration_id
+from lambent.services.apigatewayv2.identifiers import PART_LENGTH, new_id
+from lambent.services.apigatewayv2.integrations import integration_of
 from lambent.services.apigatewayv2.openapi_export import write_api
 from lambent.services.apigatewayv2.openapi_import import Imported, read_api
 from lambent.services.apigatewayv2.openapi_text import read_definition, write_yaml
 from lambent.services.apigatewayv2.refusals import check_one_of, existing_api, missing
-from lambent.services.apigatewayv2.routes import RouteKeys, check_authorizer, new_route_id, route_of
+from lambent.services.apigatewayv2.routes import RouteKeys, route_of
 from lambent.services.apigatewayv2.shown import api_view
 from lambent.services.apigatewayv2.stages import existing_stage
 from lambent.services.apigatewayv2.tags import check_tags
@@ -65,10 +66,6 @@ class Definitions:
         imported = await self._read(caller, request)
         async with self._store.transaction(caller.scope) as tx:
             before = await existing_api(tx, request["ApiId"])
-            # Documented: what is there is replaced as a whole.
-            for kind in _REPLACED:
-                for part in await tx.http_apis.parts(kind, before.api_id):
-                    await tx.http_apis.delete_part(kind, before.api_id, part.part_id)
             api = await self._fill(tx, before, imported)
             await redeploy(tx, api, self._clock)
         return api_view(api, self._domain)
@@ -114,7 +111,7 @@ class Definitions:
 
     async def _fill(self, tx: FunctionTransaction, api: HttpApi, imported: Imported) -> HttpApi:
         """
-        Save an API as a definition has it, and its parts, of which there are none; return it.
+        Save an API as a definition has it, whose parts take the place of all that were there; return it.
 
         Raises:
             BadRequestException: a part is none.
@@ -134,40 +131,59 @@ class Definitions:
             warnings=tuple(imported.warnings),
         )
         check_tags(api.tags)
-        rows = tx.http_apis
-        await rows.save(api)
-        integrations: dict[str, str] = {}
-        for place, members in imported.integrations.items():
-            integration_id = await new_integration_id(tx, api.api_id, self._clock)
-            with _located(place):
-                await rows.save_part(api.api_id, integration_of(api.scope, integration_id, members))
-            integrations[place] = integration_id
-        authorizers: dict[str, Authorizer] = {}
-        for name, members in imported.authorizers.items():
-            with _located(f"securitySchemes.{name}"):
-                made = authorizer_of(api.scope, await new_authorizer_id(tx, api.api_id, self._clock), members)
-            await rows.save_part(api.api_id, made)
-            authorizers[name] = made
-        keys = RouteKeys(())
-        for route in imported.routes:
-            members = {"RouteKey": route.key, "OperationName": route.operation_name}
-            if route.integration is not None:
-                members["Target"] = f"integrations/{integrations[route.integration]}"
-            if route.authorizer is not None:
-                authorizer = authorizers[route.authorizer]
-                members |= {
-                    "AuthorizationType": "JWT" if authorizer.authorizer_type == "JWT" else "CUSTOM",
-                    "AuthorizerId": authorizer.authorizer_id,
-                    "AuthorizationScopes": list(route.scopes),
-                }
-            with _located(route.key):
-                saved = route_of(await new_route_id(tx, api.api_id, self._clock), members)
-                keys.check(saved.route_key)
-                if saved.authorizer_id is not None:
-                    check_authorizer(saved, authorizers[route.authorizer or ""])
-            keys.add(saved.route_key)
-            await rows.save_part(api.api_id, saved)
+        await tx.http_apis.save(api)
+        # Documented: what is there is replaced as a whole.
+        await tx.http_apis.replace_parts(api.api_id, _REPLACED, parts_of(api.scope, imported, self._clock))
         return api
+
+
+def parts_of(scope: Scope, imported: Imported, clock: Clock) -> list[Part]:
+    """
+    Return the parts that a definition describes.
+
+    Raises:
+        BadRequestException: one is none.
+        ConflictException: two routes take the same requests.
+    """
+    ids = _fresh_ids(clock)
+    integrations: dict[str, Integration] = {}
+    for place, members in imported.integrations.items():
+        with _located(place):
+            integrations[place] = integration_of(scope, next(ids), members)
+    authorizers: dict[str, Authorizer] = {}
+    for name, members in imported.authorizers.items():
+        with _located(f"securitySchemes.{name}"):
+            authorizers[name] = authorizer_of(scope, next(ids), members)
+    routes: list[Route] = []
+    keys = RouteKeys(())
+    for imported_route in imported.routes:
+        integration = integrations.get(imported_route.integration or "")
+        authorizer = authorizers.get(imported_route.authorizer or "")
+        members = {"RouteKey": imported_route.key, "OperationName": imported_route.operation_name}
+        if integration is not None:
+            members["Target"] = f"integrations/{integration.integration_id}"
+        if authorizer is not None:
+            members |= {
+                "AuthorizationType": "JWT" if authorizer.authorizer_type == "JWT" else "CUSTOM",
+                "AuthorizerId": authorizer.authorizer_id,
+                "AuthorizationScopes": list(imported_route.scopes),
+            }
+        with _located(imported_route.key):
+            route = route_of(next(ids), members)
+            keys.check(route.route_key)
+        keys.add(route.route_key)
+        routes.append(route)
+    return [*integrations.values(), *authorizers.values(), *routes]
+
+
+def _fresh_ids(clock: Clock) -> Iterator[str]:
+    """Yield ids of parts, each once."""
+    given: set[str] = set()
+    while True:
+        made = new_id(clock, PART_LENGTH)
+        if made not in given:
+            given.add(made)
+            yield made
 
 
 async def _content(reading: FunctionTransaction, api: HttpApi, stage_name: str | None) -> DeployedApi:

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -26,12 +27,14 @@ from lambent.services.apigatewayv2.refusals import full, missing_domain, not_off
 from lambent.services.apigatewayv2.shown import domain_view
 from lambent.services.apigatewayv2.tags import check_tags
 from lambent.services.operation import operation
+from lambent.services.s3.addressing import is_s3_host
 from lambent.store.contract import Conflict, FunctionStore, FunctionTransaction
 
 _NAME = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME_MAX = 253
 _OWN_LABELS = frozenset({"execute-api", "lambda-url"})
-_OWN_ENDPOINT = re.compile(r"(?:\*|apigateway|lambda|logs|s3|sqs)\.(?:[a-z]{2,4}-)+[a-z]+-\d\..+")
+_OWN_SERVICES = frozenset({"*", "apigateway", "lambda", "logs", "sqs"})
+_REGION = re.compile(r"(?:[a-z]{2,4}-)+[a-z]+-\d\..+")
 
 _MEMBERS = ("CertificateArn", "CertificateName", "OwnershipVerificationCertificateArn")
 
@@ -53,7 +56,7 @@ class DomainNames:
 
     @operation("CreateDomainName")
     async def create(self, caller: Caller, request: CreateDomainNameRequest) -> Mapping[str, Any]:
-        name = self._checked(request["DomainName"])
+        name = self._checked(caller, request["DomainName"])
         _refuse(request)
         check_tags(request.get("Tags", {}))
         alias = f"d-{new_id(self._clock, API_LENGTH)}.execute-api.{caller.scope.region}.{self._domain.name}"
@@ -107,7 +110,7 @@ class DomainNames:
             await tx.http_apis.delete_domain(domain.domain_name)
         return {}
 
-    def _checked(self, given: str) -> str:
+    def _checked(self, caller: Caller, given: str) -> str:
         """
         Return a domain name as it is kept.
 
@@ -120,11 +123,25 @@ class DomainNames:
             raise BadRequestException(
                 f"Invalid domain name {given[:253]}: it needs two labels or more; *. may begin it"
             )
-        labels = set(name.split("."))
-        if labels & _OWN_LABELS or name == self._domain.name or _OWN_ENDPOINT.fullmatch(name) is not None:
-            # Requests to the APIs of this server, or to what others own on it, would go to whoever took the name.
+        # The name by which the caller came is one of the server's, too.
+        host = urlsplit(caller.endpoint).hostname or ""
+        if self._is_own(name) or name in {host, f"*.{host.partition('.')[2]}"}:
             raise BadRequestException(f"The domain name {name} is one under which this server answers")
         return name
+
+    def _is_own(self, name: str) -> bool:
+        """
+        Say whether requests for the APIs of this server, or for what others own on it, would go to who takes a name.
+
+        Those are known by names that AWS's clients make of an endpoint: `sqs.eu-west-1.`, `bucket.s3.`.
+        """
+        first, _, rest = name.partition(".")
+        return (
+            bool(_OWN_LABELS & set(name.split(".")))
+            or is_s3_host(name.removeprefix("*."))
+            or name == self._domain.name
+            or (first in _OWN_SERVICES and (rest == self._domain.name or _REGION.fullmatch(rest) is not None))
+        )
 
 
 def configurations_of(given: Any, alias: str) -> tuple[dict[str, Any], ...]:

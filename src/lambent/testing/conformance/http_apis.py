@@ -125,6 +125,34 @@ class HttpApiStoreConformance:
             assert not await tx.http_apis.delete_part(Route, "a1", "r1")
 
     @with_stores
+    async def test_parts_take_the_place_of_others(self, stores: Stores) -> None:
+        """Of the kinds that are named, in this API alone; with nothing they are gone."""
+        async with stores.functions.transaction(SCOPE) as tx:
+            for api_id in ("a1", "a2"):
+                await tx.http_apis.save(api_of(api_id))
+                for part in _PARTS:
+                    await tx.http_apis.save_part(api_id, part)
+        new = [Route("r1", "GET /new"), Route("r2", "GET /a/{b}"), Integration("i2", "HTTP_PROXY", "https://a")]
+        async with stores.functions.transaction(SCOPE) as tx:
+            await tx.http_apis.replace_parts("a1", (Route, Integration), new)
+        async with stores.functions.transaction(SCOPE) as tx:
+            assert [*await tx.http_apis.parts(Route, "a1"), *await tx.http_apis.parts(Integration, "a1")] == new
+            assert await tx.http_apis.part_by_key(Route, "a1", "GET /new") == new[0]
+            assert await tx.http_apis.parts(Authorizer, "a1") == [_PARTS[2]]
+            assert await tx.http_apis.parts(Route, "a2") == [_PARTS[0]]
+            await tx.http_apis.replace_parts("a1", (Route, Authorizer), ())
+            assert [*await tx.http_apis.parts(Route, "a1"), *await tx.http_apis.parts(Authorizer, "a1")] == []
+
+        async def replace(api_id: str, *parts: Part) -> None:
+            async with stores.functions.transaction(SCOPE) as tx:
+                await tx.http_apis.replace_parts(api_id, (Route,), parts)
+
+        assert await is_refused(replace("a3"))
+        assert await is_refused(replace("a2", route_of("r1"), route_of("r2")))
+        async with stores.functions.snapshot(SCOPE) as tx:
+            assert await tx.http_apis.parts(Route, "a2") == [_PARTS[0]]
+
+    @with_stores
     async def test_a_key_is_there_once(self, stores: Stores) -> None:
         """Two routes of an API with one key are a conflict; those of two APIs are none. A part needs its API."""
         async with stores.functions.transaction(SCOPE) as tx:
