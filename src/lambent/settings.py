@@ -89,7 +89,9 @@ class SandboxSettings:
         "Sandbox driver: auto (the best that works here), namespace, rootless or process, which isolates nothing.",
     )
     egress: str = _option(
-        "auto", "Way from functions to the internet: nat, none, or auto (nat where this machine can do it)."
+        "auto",
+        "Way from functions, and from HTTP APIs to servers behind them, to the internet: nat, none, or auto (nat where "
+        "this machine can do it).",
     )
     preload_boto3: bool = _option(
         False,
@@ -97,11 +99,11 @@ class SandboxSettings:
     )
     allow_host: tuple[str, ...] = _option(
         (),
-        "Ports of this machine that functions may reach, at host.lambent.internal; commas between several. "
-        "Not the server's own.",
+        "Ports of this machine that functions, and HTTP APIs, may reach, at host.lambent.internal; commas between "
+        "several. Not the server's own.",
     )
     allow_net: tuple[str, ...] = _option(
-        (), "Private networks that functions may reach, e.g. 10.0.0.0/8; commas between several."
+        (), "Private networks that functions, and HTTP APIs, may reach, e.g. 10.0.0.0/8; commas between several."
     )
     file_system: tuple[str, ...] = _option(
         (),
