@@ -220,10 +220,12 @@ def test_a_deletion_that_fails_is_tried_less_and_less(tmp_path: Path, caplog: py
         await bench.mapping(BatchSize=400, MaximumBatchingWindowInSeconds=1)
         await bench.until(lambda: bench.there.is_away, step_s=0.25)
         await bench.pass_time(100, step_s=0.5)
+        # Mostly one; two where the window was over before the last of them was read.
+        batches = len(bench.batches())
         # After 1, 2, 4, 8 and then every 16 seconds.
-        assert 8 <= caplog.text.count("mapping.not_deleted") <= 11
+        assert 8 * batches <= caplog.text.count("mapping.not_deleted") <= 11 * batches
         # As many as go out at once, before the first has failed.
-        assert bench.there.count("DeleteMessageBatch") <= 8
+        assert bench.there.count("DeleteMessageBatch") <= 8 * batches
         bench.there.is_away = False
         await bench.until_depth(0, 0, 0, step_s=0.5)
         assert sum(len(batch) for batch in bench.batches()) == 400

@@ -206,8 +206,9 @@ def oracles() -> Callable[[str], Oracle]:
 
 
 @cache
-def _values(wire: str, is_answer: bool) -> Values:
-    return Values(wire, is_answer=is_answer)
+def _values(service: str, is_answer: bool) -> Values:
+    # One for each service: shapes of one name differ between them.
+    return Values(_oracle(service).wire, is_answer=is_answer)
 
 
 @pytest.fixture
@@ -216,7 +217,7 @@ def input_values(oracles: Callable[[str], Oracle]) -> Callable[[str, str], st.Se
 
     def strategy(service: str, operation: str) -> st.SearchStrategy[dict[str, Any]]:
         shape = oracles(service).model.operation_model(operation).input_shape
-        return st.just({}) if shape is None else _values(oracles(service).wire, False).of(shape)
+        return st.just({}) if shape is None else _values(service, False).of(shape)
 
     return strategy
 
@@ -226,7 +227,7 @@ def output_values(oracles: Callable[[str], Oracle]) -> Callable[[str, Any], st.S
     """Give the strategy for the values of an output or error shape of a service."""
 
     def strategy(service: str, shape: Any) -> st.SearchStrategy[dict[str, Any]]:
-        return st.just({}) if shape is None else _values(oracles(service).wire, True).of(shape)
+        return st.just({}) if shape is None else _values(service, True).of(shape)
 
     return strategy
 

@@ -7,7 +7,7 @@ import pytest
 from lambent.protocol.service_model import ServiceModel
 from lambent.protocol.validator import UNCHECKED_ENUMS, Validator, compile_pattern, compile_validator
 
-MODELS = {name: ServiceModel(name) for name in ("lambda", "logs", "sqs", "sns", "cloudwatch")}
+MODELS = {name: ServiceModel(name) for name in ("lambda", "logs", "sqs", "sns", "cloudwatch", "apigatewayv2")}
 
 
 def validator(service: str, operation: str) -> Validator:
