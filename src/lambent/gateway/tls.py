@@ -3,7 +3,7 @@
 import logging
 import ssl
 from asyncio import Protocol, Task, get_running_loop
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,27 @@ def _said(error: ssl.SSLError) -> str:
     return (error.reason or "no reason is told").lower().replace("_", " ")
 
 
+class _Begun:
+    """A coroutine that has run up to its first wait, to be awaited from there on, once."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self._coroutine = coroutine
+        self._waits_for = coroutine.send(None)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        waits_for = self._waits_for
+        while True:
+            try:
+                try:
+                    sent = yield waits_for
+                except BaseException as error:
+                    waits_for = self._coroutine.throw(error)
+                else:
+                    waits_for = self._coroutine.send(sent)
+            except StopIteration as end:
+                return end.value
+
+
 class Handshake(Protocol):
     """
     A connection that was accepted, until TLS is agreed on; then it is a `SecuredConnection`.
@@ -103,10 +124,21 @@ class Handshake(Protocol):
             self._is_over = True
             transport.abort()
             return
-        # Not a byte may come before TLS reads them.
-        transport.pause_reading()
+        loop = get_running_loop()
+        starting = loop.start_tls(
+            transport,
+            self,
+            self._context,
+            server_side=True,
+            ssl_handshake_timeout=self._waits.head_s,
+            ssl_shutdown_timeout=_FLUSH_S,
+        )
+        # Begun here and not by the task: uvloop reads as soon as this returns, whatever is paused, and what came before
+        # TLS is there to read it would be lost.
+        begun = _Begun(starting)
         self._under_way.add(self)
-        self._shaking = get_running_loop().create_task(self._shake(transport, self._new_connection))
+        self._shaking = loop.create_task(self._shake(begun, transport, self._new_connection))
+        self._shaking.add_done_callback(lambda _: self._under_way.discard(self))
 
     def data_received(self, data: bytes) -> None:
         self._early.append(data)
@@ -122,24 +154,15 @@ class Handshake(Protocol):
         if self._shaking is not None:
             self._shaking.cancel()
 
-    async def _shake(self, transport: Any, new_connection: "Callable[[], SecuredConnection]") -> None:
+    async def _shake(self, begun: "_Begun", transport: Any, new_connection: "Callable[[], SecuredConnection]") -> None:
         try:
-            secured: Any = await get_running_loop().start_tls(
-                transport,
-                self,
-                self._context,
-                server_side=True,
-                ssl_handshake_timeout=self._waits.head_s,
-                ssl_shutdown_timeout=_FLUSH_S,
-            )
+            secured = await begun
         except (OSError, RuntimeError) as error:
             # No TLS, or none that both know, or the client has left: RuntimeError is what uvloop says of a transport
             # that was closed meanwhile.
             _log.debug("tls.no_handshake reason=%s", error)
             transport.abort()
             return
-        finally:
-            self._under_way.discard(self)
         if secured is None or self._is_over:
             transport.abort()
             return
