@@ -66,14 +66,24 @@ class TlsServer(Server):
         )  # fmt: skip
 
 
-def tls_server(*options):
-    return TlsServer(None, *options)
+@pytest.fixture
+def tls_server():
+    """Makes servers for one test; what the test leaves is removed."""
+    made = []
+
+    def make(*options):
+        made.append(TlsServer(None, *options))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.discard()
 
 
 @pytest.fixture(scope="module")
 def secured():
     """A server with a certificate of its own that most tests share; clients have two seconds for a handshake."""
-    server = tls_server("--tls", "self-signed", "--client-head-s", "2").start()
+    server = TlsServer(None, "--tls", "self-signed", "--client-head-s", "2").start()
     yield server
     assert server.stop() == 0, "".join(server.log)
     assert not [line for line in server.log if re.search("Traceback|ERROR", line)], "".join(server.log)
@@ -179,18 +189,15 @@ def test_curl_reaches_a_function_by_its_own_name(secured, function, leave_out):
 
 
 @pytest.mark.parametrize("sandbox", ["auto", "process"])
-def test_functions_call_back_without_a_certificate(sandbox):
+def test_functions_call_back_without_a_certificate(tls_server, sandbox):
     """AWS_ENDPOINT_URL leads to the gateway in every sandbox: behind it nobody listens who is to be trusted first."""
     server = tls_server("--tls", "self-signed", "--sandbox", sandbox).start()
-    try:
-        client = server.client("lambda")
-        name = FunctionMaker(client, newest_python(sandbox), "calls-back")(CALLS_BACK)
-        answer, (endpoint, found) = invoke(client, name)
-        assert "FunctionError" not in answer and found == name
-        assert re.fullmatch(r"http://127\.0\.0\.1:[0-9]+", endpoint)
-    finally:
-        assert server.stop() == 0
-        server.discard()
+    client = server.client("lambda")
+    name = FunctionMaker(client, newest_python(sandbox), "calls-back")(CALLS_BACK)
+    answer, (endpoint, found) = invoke(client, name)
+    assert "FunctionError" not in answer and found == name
+    assert re.fullmatch(r"http://127\.0\.0\.1:[0-9]+", endpoint)
+    assert server.stop() == 0
 
 
 def test_tls_1_2_and_newer(secured):
@@ -261,7 +268,7 @@ def test_the_edge_is_the_same_behind_tls(secured_doors, door, what):
     assert door.seen_since(before) in (["first"], [])
 
 
-def test_a_client_that_keeps_its_connection_does_not_hold_the_end_up():
+def test_a_client_that_keeps_its_connection_does_not_hold_the_end_up(tls_server):
     """It is idle, does not read, and does not say farewell."""
     server = tls_server("--tls", "self-signed", "--shutdown-grace-s", "60").start()
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as plain:
@@ -271,13 +278,12 @@ def test_a_client_that_keeps_its_connection_does_not_hold_the_end_up():
         server.process.terminate()
         assert server.process.wait(15) == 0
         idle.close()
-    server.discard()
 
 
 # Certificates --------------------------------------------------------------------------------------------------------
 
 
-def test_the_certificate_outlives_a_restart_and_follows_the_domain():
+def test_the_certificate_outlives_a_restart_and_follows_the_domain(tls_server):
     """Clients trust this one; another domain needs another."""
     server = tls_server("--tls", "self-signed").start()
     made = (server.data_dir / "tls" / "certificate.pem").read_bytes()
@@ -291,7 +297,6 @@ def test_the_certificate_outlives_a_restart_and_follows_the_domain():
         name = "abc.lambda-url.us-east-1.fn.example.com"
         server.context.wrap_socket(plain, server_hostname=name).close()
     assert server.stop() == 0
-    server.discard()
 
 
 @pytest.fixture(scope="module")
@@ -316,7 +321,7 @@ def given(tmp_path_factory):
     return folder
 
 
-def test_a_certificate_that_is_given(given):
+def test_a_certificate_that_is_given(tls_server, given):
     """It is what clients see; none is made, and no line says what to trust."""
     server = tls_server("--tls-cert", str(given / "own.pem"), "--tls-key", str(given / "own.key"))
     server.certificate = given / "own.pem"
@@ -326,7 +331,6 @@ def test_a_certificate_that_is_given(given):
     assert not (server.data_dir / "tls").exists()
     assert not [line for line in server.log if line.startswith("certificate ")]
     assert server.stop() == 0
-    server.discard()
 
 
 @pytest.mark.parametrize(
