@@ -78,7 +78,7 @@ class Server:
         for line in self._process.stdout:
             self.last_lines.append(line.rstrip())
             if self._url is None:
-                words = [word for word in line.split() if word.startswith("http://")]
+                words = [word for word in line.split() if word.startswith(("http://", "https://"))]
                 if words:
                     self._url = words[0].rstrip("/.,")
                     self._said.set()

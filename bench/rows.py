@@ -19,6 +19,7 @@ from pathlib import Path
 from bench.api_rows import measure_api
 from bench.async_rows import measure_accept, measure_drain
 from bench.async_rows import measure_start as measure_event_start
+from bench.edge_rows import measure_idle_connections
 from bench.kinesis_rows import measure_kinesis
 from bench.languages import LANGUAGES, measure_language
 from bench.load import build_request, invoke_request, read_stream, run_load, stream_request
@@ -551,6 +552,7 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "url": measure_url,
     "url-stream": measure_url_stream,
     "api": measure_api,
+    "idle-connections": measure_idle_connections,
     "burst": measure_burst,
     "idle": measure_idle,
     "density": measure_density,

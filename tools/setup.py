@@ -2,7 +2,7 @@
 Build the environments that a checkout works in, each completely or not at all.
 
     core      .venv: what Lambent needs to run, and Lambent itself
-    neighbours  .venv: core, and the embedded stand-in for other AWS services
+    neighbours  .venv: core, the embedded stand-in for other AWS services, and what makes certificates
     dev       .venv: both, and what the checks and the tests of the project need
     clients   .cache/clients: boto3, Selenium and pytest, for the tests that speak to a server over HTTP
     awscli1   .cache/awscli1: AWS CLI v1

@@ -13,6 +13,7 @@ import os
 import pwd
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -54,6 +55,7 @@ from lambent.execution.starting import plan_start
 from lambent.fleet.local import LocalFleet
 from lambent.gateway.admission import Admission
 from lambent.gateway.bucket_events import BucketEvents
+from lambent.gateway.connection import Waits
 from lambent.gateway.function_url import FunctionUrls
 from lambent.gateway.http_api import HttpApis
 from lambent.gateway.http_api_authorizers import ApiAuthorizers
@@ -64,6 +66,7 @@ from lambent.gateway.pipeline import Identity, Pipeline
 from lambent.gateway.proxy import Proxy
 from lambent.gateway.s3_events_door import S3EventsDoor, read_token
 from lambent.gateway.server import Gateway, GatewayServer, bound_port
+from lambent.gateway.tls import server_context
 from lambent.neighbours import endpoints
 from lambent.neighbours.client import Neighbours
 from lambent.neighbours.embedded import EmbeddedServer, describe
@@ -87,6 +90,7 @@ from lambent.services.sqs.elsewhere import QueuesElsewhere
 from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
 from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
+from lambent.store.certificate import certificate_of, names_for, own_certificate
 from lambent.store.contract import EventQueue, StreamPositions
 from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
@@ -136,8 +140,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(_open_folder(settings.data.data_dir))
         _check_folder(folder, settings.sandbox.function_user)
-        listener = stack.enter_context(contextlib.closing(_bind(settings.server, settings.sandbox.allow_host)))
-        endpoint = f"http://{_url_host(settings.server.host)}:{bound_port(listener)}"
+        edge = stack.enter_context(contextlib.closing(_Edge(settings, folder, clock)))
 
         # Beside the database: probing the machine and starting a spawner take as long as opening it.
         preparing = asyncio.create_task(_sandbox(settings.sandbox, folder, clock))
@@ -160,6 +163,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
 
         sandbox, reason = await preparing
         stack.push_async_callback(sandbox.close)
+        edge.open_inside(sandbox)
         file_systems = _file_systems(settings.sandbox, sandbox)
         runtimes = HostRuntimes(
             settings.data.runtimes_dir or folder.runtimes,
@@ -180,7 +184,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             packages=packages,
             logs=function_logs,
             clock=clock,
-            endpoint=lambda: endpoint,
+            endpoint=lambda: edge.endpoint_inside,
             response_max_bytes=quotas.response_payload_max_bytes,
             stream_max_bytes=quotas.response_stream_max_bytes,
             file_systems=file_systems,
@@ -215,7 +219,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             settings.api, queue, queues, elsewhere, neighbours, positions, store, dispatcher, quotas, tasks, clock
         )
         keeper = InitialisedKeeper(store, pool, clock)
-        urls = parse_url_domain(settings.api.url_domain, bound_port(listener))
+        urls = parse_url_domain(settings.api.url_domain, edge.port, edge.scheme)
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
         services = {
@@ -299,6 +303,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             gateway,
             connections_max=settings.server.connections_max,
             shutdown_grace_s=settings.server.shutdown_grace_s,
+            waits=Waits(settings.server.client_silence_s, settings.server.client_head_s),
+            tls=edge.tls,
         )
         background = [
             tasks.create_task(_supervise("activation", activation.run, clock)),
@@ -311,11 +317,42 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_expect_some(store, surroundings)),
         ]
         _stop_on_signals(server, queues.receivers.close)
-        asyncio.get_running_loop().call_soon(ready, endpoint)
+        asyncio.get_running_loop().call_soon(ready, edge.endpoint)
         try:
-            await server.serve(sockets=[listener])
+            await server.serve(sockets=edge.listeners)
         finally:
             await _end(background, asynchronous, sources, pool, settings.server.shutdown_grace_s)
+
+
+class _Edge:
+    """
+    Where the server listens, and what it speaks there.
+
+    Raises:
+        SettingsError: the address cannot be had, or TLS not be spoken.
+    """
+
+    def __init__(self, settings: Settings, folder: DataFolder, clock: Clock) -> None:
+        self.listeners = [_bind(settings.server, settings.sandbox.allow_host)]
+        """The first is everybody's; TLS is spoken there alone."""
+        try:
+            self.tls = _tls(settings, folder, clock)
+        except BaseException:
+            self.close()
+            raise
+        self.scheme = "http" if self.tls is None else "https"
+        self.port = bound_port(self.listeners[0])
+        self.endpoint = self.endpoint_inside = f"{self.scheme}://{_url_host(settings.server.host)}:{self.port}"
+
+    def open_inside(self, sandbox: Sandbox) -> None:
+        """Let functions that share the host's network in without TLS: they do not trust any certificate of ours."""
+        if self.tls is not None and not sandbox.has_own_root:
+            self.listeners.append(_bind(ServerSettings(port=0), ()))
+            self.endpoint_inside = f"http://127.0.0.1:{bound_port(self.listeners[1])}"
+
+    def close(self) -> None:
+        for listener in self.listeners:
+            listener.close()
 
 
 class _Asynchronous:
@@ -459,6 +496,14 @@ async def _end(
     await pool.close(grace_s)
     await sources.close()
     await asynchronous.close()
+
+
+def about_tls(settings: Settings) -> str:
+    """Return a line on what clients have to trust; nothing where they trust it already, or where there is no TLS."""
+    if settings.server.tls != "self-signed":
+        return ""
+    certificate = certificate_of(Path(os.path.realpath(settings.data.data_dir)))
+    return f"certificate {certificate} (made by this server: have clients trust it, e.g. AWS_CA_BUNDLE={certificate})"
 
 
 def about_neighbours(settings: Settings) -> str:
@@ -705,6 +750,26 @@ def _bind(server: ServerSettings, allow_host: Sequence[str]) -> socket.socket:
         )
     listener.setblocking(False)
     return listener
+
+
+def _tls(settings: Settings, folder: DataFolder, clock: Clock) -> ssl.SSLContext | None:
+    """
+    Return what TLS is spoken with; None where it is not.
+
+    Raises:
+        SettingsError: a certificate or key cannot be used, or none can be made.
+    """
+    server, api = settings.server, settings.api
+    if server.tls_cert is not None:
+        assert server.tls_key is not None
+        return server_context(server.tls_cert, server.tls_key)
+    if server.tls == "off":
+        return None
+    names = names_for(server.host, parse_url_domain(api.url_domain, 0).name, api.region)
+    try:
+        return server_context(*own_certificate(folder, names, clock))
+    except DependencyError as error:
+        raise SettingsError(f"--tls: {error}") from error
 
 
 def _url_host(host: str) -> str:

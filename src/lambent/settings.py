@@ -57,11 +57,28 @@ class ServerSettings:
     )
     port: int = _option(4566, "Port to listen on; 0 picks a free one.")
     insecure: bool = _option(False, "Listen beyond loopback although anyone who reaches the port may then do anything.")
+    tls: str = _option(
+        "off",
+        "off, or self-signed: HTTPS with a certificate that is made in the data folder and names localhost, the domain "
+        "of function URLs and --host. For another certificate see --tls-cert.",
+    )
+    tls_cert: Path | None = _option(
+        None, "Certificate in PEM to speak HTTPS with, those between it and its authority behind it."
+    )
+    tls_key: Path | None = _option(None, "The private key of --tls-cert, in PEM and not encrypted.")
     connections_max: int = _option(4096, "Open connections at once; one more gets 503.")
     requests_max: int = _option(
         2048,
         "Requests in flight at once; one more gets 429. A fourth of them may be for neighbours; one more of those gets "
         "503.",
+    )
+    client_silence_s: float = _option(
+        75.0,
+        "Seconds that a client may be silent between two requests, or in the midst of one, before its connection is "
+        "closed; a body that comes at less than 1 KiB a second is not waited for longer either.",
+    )
+    client_head_s: float = _option(
+        30.0, "Seconds that a client gets for a TLS handshake, and for line and headers of a request."
     )
     body_bytes_max: int = _option(536_870_912, "Bytes of request bodies in memory at once; beyond it 429.")
     shutdown_grace_s: float = _option(30.0, "Seconds that requests in flight get to finish when the server stops.")
@@ -138,7 +155,7 @@ class ApiSettings:
     url_domain: str = _option(
         "localhost",
         "Wildcard DNS name that function URLs are below, e.g. fn.example.com; https:// before it and a port behind it "
-        "where clients come by another server. Without either: http and the port that is listened on.",
+        "where clients come by another server. Without either: what this server speaks, and its port.",
     )
     accept_inert: bool = _option(
         False, "Store settings that this version does not act on instead of refusing them; each is logged as a warning."
@@ -362,9 +379,12 @@ def _check(settings: Settings) -> None:
             f"--host: {server.host} is not loopback and this version verifies no signatures; "
             "add --insecure to let anyone who reaches the port run code"
         )
+    _check_tls(server)
     _check_range("--port", server.port, 0, 65535)
     _check_range("--connections-max", server.connections_max, 1, 1_000_000)
     _check_range("--requests-max", server.requests_max, 1, 1_000_000)
+    _check_range("--client-silence-s", server.client_silence_s, 0.1, 3600)
+    _check_range("--client-head-s", server.client_head_s, 0.1, 3600)
     _check_range("--body-bytes-max", server.body_bytes_max, 70_167_211, 1 << 40)
     _check_range("--shutdown-grace-s", server.shutdown_grace_s, 0, 3600)
     _check_range("--queue-events-max", settings.data.queue_events_max, 1, 1_000_000_000)
@@ -395,6 +415,17 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"--account: {api.account!r} is not twelve digits")
     if not api.region or not all(part.isalnum() for part in api.region.split("-")):
         raise SettingsError(f"--region: {api.region!r} is not a region name")
+
+
+def _check_tls(server: ServerSettings) -> None:
+    if server.tls not in {"off", "self-signed"}:
+        raise SettingsError(f"--tls: {server.tls!r} is neither off nor self-signed; --tls-cert names a certificate")
+    if server.tls_cert is not None and server.tls == "self-signed":
+        raise SettingsError("--tls: self-signed makes a certificate of its own; leave it or --tls-cert out")
+    if server.tls_cert is None and server.tls_key is not None:
+        raise SettingsError("--tls-key: needs --tls-cert, the certificate of that key")
+    if server.tls_cert is not None and server.tls_key is None:
+        raise SettingsError("--tls-cert: needs --tls-key, the private key of that certificate")
 
 
 def _check_neighbours(neighbours: NeighbourSettings) -> None:

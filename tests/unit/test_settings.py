@@ -100,6 +100,15 @@ def test_booleans_in_the_environment(text: str, expected: bool) -> None:
             {"given": {"sandbox": "oci"}},
             "--sandbox: 'oci' is not offered by this version; use auto, namespace, rootless or process",
         ),
+        ({"given": {"tls": "on"}}, "--tls: 'on' is neither off nor self-signed; --tls-cert names a certificate"),
+        (
+            {"given": {"tls": "self-signed", "tls_cert": "c", "tls_key": "k"}},
+            "--tls: self-signed makes a certificate of its own; leave it or --tls-cert out",
+        ),
+        ({"given": {"tls_cert": "c"}}, "--tls-cert: needs --tls-key, the private key of that certificate"),
+        ({"given": {"tls_key": "k"}}, "--tls-key: needs --tls-cert, the certificate of that key"),
+        ({"given": {"client_head_s": "0"}}, "--client-head-s: 0 is not between 0.1 and 3600"),
+        ({"given": {"client_silence_s": "3601"}}, "--client-silence-s: 3601 is not between 0.1 and 3600"),
         ({"given": {"egress": "vpn"}}, "--egress: 'vpn' is neither auto, nat nor none"),
         ({"given": {"allow_host": "70000"}}, "--allow-host: '70000' is not a port between 1 and 65535"),
         (

@@ -1,6 +1,7 @@
 """Clients for a Lambent server, botocore's and one for its own paths, and how their failures look as one line."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -60,7 +61,13 @@ def connect(service: str, endpoint: str) -> Any:
         proxies={} if host in LOOPBACK else None,
     )
     region = session.get_config_variable("region") or "us-east-1"
-    return session.create_client(service, region_name=region, endpoint_url=endpoint, config=config)
+    trusted = session.get_config_variable("ca_bundle") or _trusted()
+    return session.create_client(service, region_name=region, endpoint_url=endpoint, config=config, verify=trusted)
+
+
+def _trusted() -> str | None:
+    """Return the file of the certificates that this command trusts; None: those that come with the library."""
+    return os.environ.get("AWS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or None
 
 
 def _host_of(endpoint: str) -> str:
@@ -103,11 +110,18 @@ def answers(endpoint: str) -> Iterator[None]:
 
 
 def _line_for(endpoint: str, error: Exception) -> str:
-    from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
+    from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, SSLError
 
+    if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return _untrusted(endpoint)
     if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
         return f"no server at {endpoint}: start one with `lambent serve`"
     return f"{endpoint}: the connection broke: {' '.join(str(error).split())}"
+
+
+def _untrusted(endpoint: str) -> str:
+    said = "AWS_CA_BUNDLE names the file of what is, and `lambent serve` says where its own is"
+    return f"{endpoint}: the certificate is not trusted; {said}"
 
 
 def open_own_path(
@@ -132,8 +146,9 @@ def open_own_path(
         CommandFailed: nobody answers, the connection breaks, or the answer is a refusal.
     """
     from http.client import HTTPException
+    from ssl import create_default_context
     from urllib.error import HTTPError
-    from urllib.request import ProxyHandler, Request, build_opener
+    from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
     host = _host_of(endpoint)
     url = f"{endpoint.rstrip('/')}/_lambent/{path}?{urlencode(query or {})}"
@@ -143,7 +158,8 @@ def open_own_path(
     # As botocore's clients have it.
     proxies = [ProxyHandler({})] if host in LOOPBACK else []
     try:
-        answer: HTTPResponse = build_opener(*proxies).open(request, timeout=timeout_s)
+        https = HTTPSHandler(context=create_default_context(cafile=_trusted()))
+        answer: HTTPResponse = build_opener(https, *proxies).open(request, timeout=timeout_s)
     except HTTPError as error:
         raise CommandFailed(_message(error) or str(error), exit_code=2) from error
     except OSError as error:
@@ -154,10 +170,14 @@ def open_own_path(
 
 
 def _line_for_own_path(endpoint: str, error: OSError, timeout_s: float) -> str:
+    from ssl import SSLCertVerificationError
+
     # What fails before the whole request is sent, urllib wraps; what fails later comes as it is.
     reason = getattr(error, "reason", error)
     if isinstance(reason, ConnectionRefusedError):
         return f"no server at {endpoint}: start one with `lambent serve`"
+    if isinstance(reason, SSLCertVerificationError):
+        return _untrusted(endpoint)
     if isinstance(reason, TimeoutError):
         return f"{endpoint}: no answer within {timeout_s:g} seconds"
     said = getattr(reason, "strerror", None) or reason

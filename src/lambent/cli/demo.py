@@ -51,7 +51,7 @@ def demo(**given: Any) -> None:
         runtime = newest_python(probe(settings))
         _say(f"starting a server, data in {folder}")
         began = clock.monotonic()
-        with _server(folder, {"function_user": settings.sandbox.function_user}) as endpoint:
+        with _server(folder, {"function_user": settings.sandbox.function_user, "tls": "off"}) as endpoint:
             _say(f"ready on {endpoint} after {_milliseconds(clock.monotonic() - began)}")
             with answers(endpoint):
                 _show(endpoint, runtime, clock)

@@ -24,7 +24,8 @@ def serve(**given: Any) -> None:
     """
     Run the server until SIGINT or SIGTERM.
 
-    Prints one line, `ready` and the endpoint, once it listens, and one on the stand-in for other services. Every option
+    Prints one line, `ready` and the endpoint, once it listens, one on the certificate that it made for itself, if it
+    did, and one on the stand-in for other services. Every option
     is also LAMBENT_<OPTION> in the environment and a line of lambent.toml; the command line wins, then the environment.
     """
     run_server(settings_from(given))
@@ -46,8 +47,9 @@ def run_server(settings: Settings, clock: "Clock | None" = None) -> None:
 
     def ready(endpoint: str) -> None:
         print(f"ready {endpoint}", flush=True)
-        if about := app.about_neighbours(settings):
-            print(about, flush=True)
+        for about in (app.about_tls(settings), app.about_neighbours(settings)):
+            if about:
+                print(about, flush=True)
 
     raise_open_files()
 

@@ -89,18 +89,20 @@ class UrlDomain(msgspec.Struct, frozen=True):
         return f"{function_url.url_id}.lambda-url.{function_url.scope.region}.{self.name}"
 
 
-def parse_url_domain(text: str, port: int) -> UrlDomain:
+def parse_url_domain(text: str, port: int, own_scheme: str = "http") -> UrlDomain:
     """
     Return where function URLs are by `--url-domain`: `name`, `name:port` or `scheme://name[:port]`.
 
     Args:
         port: of the server, for a name alone.
+        own_scheme: what the server speaks, for a name without a scheme.
     """
     scheme, _, rest = text.rpartition("://")
     name, _, given = rest.partition(":")
     if given:
-        return UrlDomain(scheme or "http", name, f":{given}")
-    return UrlDomain(scheme or "http", name, "" if scheme or port == 80 else f":{port}")
+        return UrlDomain(scheme or own_scheme, name, f":{given}")
+    is_usual = port == (443 if own_scheme == "https" else 80)
+    return UrlDomain(scheme or own_scheme, name, "" if scheme or is_usual else f":{port}")
 
 
 def parse_url_host(host: str) -> UrlHost | None:

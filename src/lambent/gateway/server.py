@@ -4,9 +4,10 @@ import contextlib
 import logging
 import math
 from asyncio import FIRST_COMPLETED, AbstractServer, Event, create_task, gather, get_running_loop, wait
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, MutableMapping
 from email.utils import formatdate
 from socket import SHUT_RDWR, socket
+from ssl import SSLContext
 from typing import Any
 
 import uvicorn
@@ -15,11 +16,12 @@ from lambent.clock import Clock
 from lambent.domain.caller import Inside
 from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.admission import Admission, TooManyRequests
-from lambent.gateway.connection import Connection
+from lambent.gateway.connection import USUAL_WAITS, Connection, Waits
 from lambent.gateway.function_url import FunctionUrls, is_for_url
 from lambent.gateway.http_api import HttpApis
 from lambent.gateway.own_paths import PREFIX, OwnPaths
 from lambent.gateway.pipeline import Pipeline
+from lambent.gateway.tls import Handshake, SecuredConnection
 from lambent.protocol.errors import error_response_without_model
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
 
@@ -34,12 +36,6 @@ _WITHOUT_LENGTH = frozenset({204, 304})
 
 _DISCARD_MAX_BYTES = 268_435_456
 """How much of a refused body is read away before the connection is given up."""
-
-_KEEP_ALIVE_S = 75
-"""
-How long a client may keep us waiting, between requests and in the midst of one: else whoever stops half-way holds what
-a request counts for ever. Longer than SDKs' pools keep a connection that they mean to use again.
-"""
 
 INSIDE_CONNECTIONS_MAX = 256
 """
@@ -86,7 +82,7 @@ class Gateway:
             inside=scope["state"].get("inside"),
         )
         request_id = self._clock.new_id()
-        body = _Body(receive, self._admission, request.headers.get("content-length"))
+        body = _Body(receive, self._admission, request.headers)
         request.wait_gone = body.wait_gone
         request.stream = body.stream
         request.discard = body.discard
@@ -116,6 +112,10 @@ class Gateway:
     async def _send(self, send: _Send, response: WireResponse, request_body: "_Body") -> None:
         headers = response.headers
         headers.append((b"date", self._date_header()))
+        if request_body.is_withheld:
+            # The client may take it for leave to keep its body to itself: what it sends next would be read as that.
+            # Source: RFC 9110, section 10.1.1.
+            headers.append((b"connection", b"close"))
         body = response.body
         if isinstance(body, bytes):
             if response.status not in _WITHOUT_LENGTH:
@@ -170,12 +170,14 @@ async def _unless_gone(sending: Coroutine[Any, Any, None], wait_gone: Callable[[
 class _Body:
     """One request's body, read when its limit is known."""
 
-    __slots__ = ("_admission", "_declared", "_is_left", "_receive", "counted_bytes")
+    __slots__ = ("_admission", "_declared", "_is_left", "_receive", "counted_bytes", "is_withheld")
 
-    def __init__(self, receive: _Receive, admission: Admission, declared: str | None) -> None:
+    def __init__(self, receive: _Receive, admission: Admission, headers: Mapping[str, str]) -> None:
         self._receive = receive
         self._admission = admission
-        self._declared = declared
+        self._declared = declared = headers.get("content-length")
+        self.is_withheld = headers.get("expect", "").lower() == "100-continue"
+        """Whether the client waits for leave to send it. It is given once somebody reads."""
         self._is_left = declared is None or declared != "0"
         """Whether there is a body of which `read` or `stream` have not seen the end."""
         self.counted_bytes = 0
@@ -189,7 +191,7 @@ class _Body:
             ClientGone: the client left before its end.
             TooManyRequests: too many bytes of bodies are in memory.
         """
-        self._is_left = False
+        self._is_left = self.is_withheld = False
         declared = int(self._declared) if self._declared is not None and self._declared.isdigit() else None
         if declared is not None and declared > most_bytes:
             await self._throw_away()
@@ -227,7 +229,7 @@ class _Body:
         Raises:
             ClientGone: the client left before its end.
         """
-        self._is_left = True
+        self._is_left, self.is_withheld = True, False
         while self._is_left:
             message = await self._receive()
             if message["type"] == "http.disconnect":
@@ -244,11 +246,13 @@ class _Body:
 
     async def wait_gone(self) -> None:
         """Return when the client has left. Nobody may be reading the body."""
+        self.is_withheld = False
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
     async def _throw_away(self) -> None:
         """Read the rest so that a client which is still sending gets to see the answer."""
+        self.is_withheld = False
         size = 0
         while size <= _DISCARD_MAX_BYTES:
             message = await self._receive()
@@ -289,9 +293,21 @@ class GatewayServer(uvicorn.Server):
     uvicorn, told when to stop by us instead of by its own signal handlers and its ten ticks a second.
 
     `serve(sockets=[...])` runs until `stop` was called and the requests in flight are answered.
+
+    Args:
+        waits: how long clients may keep it waiting.
+        tls: spoken on the first of the sockets; the others, and what is inside, stay plain.
     """
 
-    def __init__(self, gateway: Gateway, *, connections_max: int, shutdown_grace_s: float) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        connections_max: int,
+        shutdown_grace_s: float,
+        waits: Waits = USUAL_WAITS,
+        tls: SSLContext | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 gateway,
@@ -304,12 +320,15 @@ class GatewayServer(uvicorn.Server):
                 date_header=False,
                 proxy_headers=False,
                 limit_concurrency=connections_max,
-                timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=math.ceil(shutdown_grace_s),
             )
         )
+        self._connections_max = connections_max
+        self.waits = waits
+        self._tls = tls
         self._stop = Event()
         self._inside: set[InsideListener] = set()
+        self._handshakes: set[Handshake] = set()
 
     def stop(self) -> None:
         """Accept nothing more; `serve` returns once what is in flight is done or the grace is over."""
@@ -320,6 +339,26 @@ class GatewayServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        self.servers = []
+        loop = get_running_loop()
+        for number, listener in enumerate(sockets or []):
+            accept = self._shake_hands if self._tls is not None and number == 0 else self.new_connection
+            self.servers.append(await loop.create_server(accept, sock=listener))
+        self.started = True
+
+    def new_connection(self) -> Connection:
+        return Connection(self.config, self.server_state, {}, self.waits)
+
+    def _shake_hands(self) -> Handshake:
+        assert self._tls is not None
+        # Who has not shaken hands counts as well.
+        is_full = self.connection_count + len(self._handshakes) >= self._connections_max
+        return Handshake(self._tls, self.waits, self._handshakes, None if is_full else self._new_secured)
+
+    def _new_secured(self) -> SecuredConnection:
+        return SecuredConnection(self.config, self.server_state, {}, self.waits)
+
     async def main_loop(self) -> None:
         await self._stop.wait()
 
@@ -327,6 +366,8 @@ class GatewayServer(uvicorn.Server):
         # Like the listeners outside: what comes now would keep the server from its end.
         for opened in self._inside:
             opened.refuse()
+        for handshake in list(self._handshakes):
+            handshake.close()
         for connection in list(self.server_state.connections):
             if isinstance(connection, Connection):
                 connection.drop_backup()
@@ -385,7 +426,7 @@ class InsideListener:
             raise
 
     def _connect(self) -> "_InsideConnection":
-        return _InsideConnection(self._server.config, self._server.server_state, self._state, self)
+        return _InsideConnection(self._server, self._state, self)
 
     def refuse(self) -> None:
         """Accept nothing more. Idempotent."""
@@ -408,10 +449,8 @@ class InsideListener:
 class _InsideConnection(Connection):
     """One connection from an execution environment. All connections together count against the same limit."""
 
-    def __init__(
-        self, config: uvicorn.Config, server_state: Any, state: dict[str, Any], listener: InsideListener
-    ) -> None:
-        super().__init__(config, server_state, state)
+    def __init__(self, server: GatewayServer, state: dict[str, Any], listener: InsideListener) -> None:
+        super().__init__(server.config, server.server_state, state, server.waits)
         self._listener = listener
 
     def connection_made(self, transport: Any) -> None:

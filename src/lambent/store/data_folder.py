@@ -4,6 +4,7 @@ The folder that everything lasting lives in: its format, its lock, its layout.
     FORMAT      "lambent <n>"; written last, so a folder that has it was prepared to the end
     lock        held by the server that uses the folder; its text is "lambent <process id>"
     secret      32 random bytes in hexadecimal digits; signs links
+    tls/        the certificate that the server made for itself, and its key (store.certificate)
     state.db    SQLite
     blobs/      deployment packages as uploaded
     packages/   the same, unpacked; functions read their code here
@@ -116,7 +117,7 @@ class DataFolder:
                 secret = _read_or_make_secret(path, clock or SystemClock())
                 if found != FORMAT:
                     _migrate(path)
-                    _write_durably(path / FORMAT_FILE, f"lambent {FORMAT}\n".encode())
+                    write_durably(path / FORMAT_FILE, f"lambent {FORMAT}\n".encode())
             except BaseException:
                 os.close(lock)
                 raise
@@ -151,6 +152,11 @@ class DataFolder:
     @property
     def neighbours(self) -> Path:
         return self.path / "neighbours"
+
+    @property
+    def tls(self) -> Path:
+        """Absent where no certificate was ever made."""
+        return self.path / "tls"
 
     @property
     def backup(self) -> Path:
@@ -318,19 +324,20 @@ def set_mode(path: Path, mode: int) -> None:
 def _read_or_make_secret(path: Path, clock: Clock) -> bytes:
     file = path / _SECRET_FILE
     if not file.exists():
-        _write_durably(file, f"{clock.token_hex(_SECRET_BYTES)}\n".encode())
+        write_durably(file, f"{clock.token_hex(_SECRET_BYTES)}\n".encode())
     text = _read_start(file)
     if SECRET_TEXT.fullmatch(text) is None:
         raise refusal(path, "has a secret that cannot be read; remove the file `secret` to get a new one")
     return bytes.fromhex(text.decode())
 
 
-def _write_durably(path: Path, body: bytes) -> None:
-    """Write a private file that is, whatever happens, either as it was or whole."""
+def write_durably(path: Path, body: bytes, mode: int = 0o600) -> None:
+    """Write a file, a private one by default, that is, whatever happens, either as it was or whole."""
     unfinished = path.with_name(path.name + _NEW_SUFFIX)
     unfinished.unlink(missing_ok=True)
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
         stream.write(body)
+        os.fchmod(stream.fileno(), mode)
         stream.flush()
         os.fsync(stream.fileno())
     unfinished.rename(path)

@@ -51,6 +51,15 @@ def test_where_urls_are(text: str, port: int, shown: str, forwarded_port: str) -
     assert parse_url_host(shown.split("/")[2]) == UrlHost(ID, "eu-west-1")
 
 
+def test_where_urls_are_of_a_server_with_tls() -> None:
+    """A name without a scheme has the server's; one with a scheme keeps it, and 443 is not said."""
+    assert parse_url_domain("localhost", 4566, "https").url(URL) == f"https://{ID}.lambda-url.eu-west-1.localhost:4566/"
+    assert parse_url_domain("localhost", 443, "https").url(URL) == f"https://{ID}.lambda-url.eu-west-1.localhost/"
+    assert parse_url_domain("localhost", 80, "https").port_number == "80"
+    assert parse_url_domain("localhost:90", 4566, "https").scheme == "https"
+    assert parse_url_domain("http://localhost", 4566, "https").url(URL).startswith("http://")
+
+
 def statement(action: str, *, principal: object = "*", resource: str = ARN, **condition: object) -> Statement:
     return {
         "Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource, "Condition": condition,

@@ -11,7 +11,9 @@ import pytest
 
 from lambent.clock import SystemClock
 from lambent.domain.caller import Inside, Scope
+from lambent.errors.families import InternalServerError
 from lambent.gateway.admission import Admission
+from lambent.gateway.connection import USUAL_WAITS, Waits
 from lambent.gateway.server import INSIDE_CONNECTIONS_MAX, Gateway, GatewayServer, bound_port
 from lambent.protocol.wire import WireRequest, WireResponse
 
@@ -49,14 +51,14 @@ class NoApis:
 class Stage:
     """A running server with one listener outside."""
 
-    def __init__(self, connections_max: int = 100) -> None:
+    def __init__(self, connections_max: int = 100, waits: Waits = USUAL_WAITS) -> None:
         self.pipeline = Telling()
         nowhere: Any = None
         apis: Any = NoApis()
         pipeline: Any = self.pipeline
         self.admission = Admission(100, 10_000_000)
         gateway = Gateway(pipeline, nowhere, nowhere, apis, self.admission, SystemClock())
-        self.server = GatewayServer(gateway, connections_max=connections_max, shutdown_grace_s=5)
+        self.server = GatewayServer(gateway, connections_max=connections_max, shutdown_grace_s=5, waits=waits)
         self.outside = listener()
         self.serving = asyncio.create_task(self.server.serve(sockets=[self.outside]))
 
@@ -210,7 +212,8 @@ def test_one_environment_has_a_limit_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "start", ["GET /x HTTP/1.1\r\nendless: ", "POST /x HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\nendless: "]
+    "start",
+    ["GET /x HTTP/1.1\r\nendless: ", "POST /x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\nendless: "],
 )
 @pytest.mark.parametrize("is_inside", [False, True])
 def test_a_head_that_does_not_end_is_refused(start: str, is_inside: bool) -> None:
@@ -229,7 +232,7 @@ def test_a_head_that_does_not_end_is_refused(start: str, is_inside: bool) -> Non
                     sent += 65_536
             with contextlib.suppress(ConnectionError):
                 answer = await asyncio.wait_for(connection.reader.read(), 5)
-                assert answer.startswith(b"HTTP/1.1 400 ") or answer == b""
+                assert answer.startswith(b"HTTP/1.1 431 ") or answer == b""
             await until(lambda: stage.server.connection_count == 0)
             await connection.close()
 
@@ -242,14 +245,14 @@ def test_a_head_that_does_not_end_is_refused(start: str, is_inside: bool) -> Non
     [
         "",
         "POST /x HT",
-        "POST /x HTTP/1.1\r\ncontent-length: 10\r\n\r\n",
-        "POST /x HTTP/1.1\r\ncontent-length: 10\r\n\r\nabc",
-        "POST /x HTTP/1.1\r\ncontent-length: 0\r\n\r\nPOST /x HTTP/1.1\r\ncontent-length: 10\r\n\r\nabc",
+        "POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n",
+        "POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc",
+        "POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"
+        "POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc",
     ],
 )
-def test_a_client_that_stops_half_way_is_given_up(part: str, answered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_stops_half_way_is_given_up(part: str, answered: bool) -> None:
     """Its connection ends, and with it what its request counted; one that waits for its answer is left alone."""
-    monkeypatch.setattr("lambent.gateway.server._KEEP_ALIVE_S", 0.2)
 
     async def story(stage: Stage) -> None:
         silent = await Connection.to(stage.outside)
@@ -269,12 +272,11 @@ def test_a_client_that_stops_half_way_is_given_up(part: str, answered: bool, mon
         for each in (silent, waiting, other):
             await each.close()
 
-    run(story)
+    run(story, waits=Waits(silence_s=0.2))
 
 
-def test_a_client_whose_body_nobody_takes_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_whose_body_nobody_takes_is_not_given_up() -> None:
     """It cannot send while we do not read, as when a neighbour hangs; from when we do, its silence has its limit."""
-    monkeypatch.setattr("lambent.gateway.server._KEEP_ALIVE_S", 0.2)
 
     async def story(stage: Stage) -> None:
         take = asyncio.Event()
@@ -284,7 +286,7 @@ def test_a_client_whose_body_nobody_takes_is_not_given_up(monkeypatch: pytest.Mo
             return WireResponse(200, [], msgspec.json.encode({"length": len(await read_body(10_000_000))}))
 
         stage.pipeline.answer = answer  # type: ignore[method-assign]
-        head = b"POST /x HTTP/1.1\r\ncontent-length: 400000\r\n\r\n"
+        head = b"POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 400000\r\n\r\n"
         patient, silent = await Connection.to(stage.outside), await Connection.to(stage.outside)
         for each in (patient, silent):
             each.writer.write(head + bytes(200_000))
@@ -298,12 +300,12 @@ def test_a_client_whose_body_nobody_takes_is_not_given_up(monkeypatch: pytest.Mo
         patient.writer.write(bytes(200_000))
         take.set()
         assert await patient.read() == {"length": 400_000}
-        assert await asyncio.wait_for(silent.reader.read(), 5) == b""
+        assert (await asyncio.wait_for(silent.reader.read(), 5)).startswith(b"HTTP/1.1 408 ")
         await until(lambda: stage.admission.requests == 0)
         for each in (patient, silent):
             await each.close()
 
-    run(story)
+    run(story, waits=Waits(silence_s=0.2))
 
 
 def test_a_long_body_is_no_head() -> None:
@@ -496,3 +498,143 @@ def test_what_is_for_one_client_alone_ends_with_it(is_silent: bool) -> None:
         await connection.close()
 
     run(story)
+
+
+# What is sent byte by byte: tests/wire/test_http_edge.py has what a client sees of a whole server --------------------
+
+
+async def exchange(stage: Stage, sent: bytes) -> bytes:
+    """Send bytes on a connection of its own; return all that comes back."""
+    connection = await Connection.to(stage.outside)
+    connection.writer.write(sent)
+    got = await asyncio.wait_for(connection.reader.read(), 10)
+    await connection.close()
+    return got
+
+
+def test_a_stream_to_http_1_0_has_no_frames() -> None:
+    """Its end is that of the connection."""
+
+    async def story(stage: Stage) -> None:
+        async def answer(*_: Any) -> WireResponse:
+            async def pieces() -> Any:
+                yield b"one"
+                yield b"two"
+
+            return WireResponse(200, [], pieces())
+
+        stage.pipeline.answer = answer  # type: ignore[method-assign]
+        head, _, body = (await exchange(stage, b"GET /x HTTP/1.0\r\n\r\n")).partition(b"\r\n\r\n")
+        assert b"transfer-encoding" not in head.lower() and b"connection: close" in head
+        assert body == b"onetwo"
+
+    run(story)
+
+
+def test_a_stream_to_http_1_0_that_breaks_off_is_reset() -> None:
+    """A mere end would be that of the whole."""
+
+    async def story(stage: Stage) -> None:
+        async def answer(*_: Any) -> WireResponse:
+            async def pieces() -> Any:
+                yield b"one"
+                raise InternalServerError("the function failed")
+
+            return WireResponse(200, [], pieces())
+
+        stage.pipeline.answer = answer  # type: ignore[method-assign]
+        with pytest.raises(ConnectionResetError):
+            await exchange(stage, b"GET /x HTTP/1.0\r\n\r\n")
+
+    run(story)
+
+
+def test_a_refusal_is_not_put_into_an_answer() -> None:
+    """A body that turns out to be none while its request is being answered: the answer breaks off, nothing is added."""
+
+    async def story(stage: Stage) -> None:
+        pieces = streaming(stage, ends_with_client=True)
+        connection = await Connection.to(stage.outside)
+        connection.writer.write(b"POST /x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+        head = await connection.reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        connection.writer.write(b"nonsense\r\n")
+        with pytest.raises(ConnectionResetError):
+            while piece := await asyncio.wait_for(connection.reader.read(1 << 20), 5):
+                assert b"HTTP/1.1" not in piece
+        await until(lambda: pieces.is_closed and stage.server.connection_count == 0)
+        await connection.close()
+
+    run(story)
+
+
+def test_a_refusal_is_no_second_answer() -> None:
+    """The body of a request that is answered already: the connection ends without a word, which would be the next's."""
+
+    async def story(stage: Stage) -> None:
+        async def answer(*_: Any) -> WireResponse:
+            return WireResponse(404, [], b"gone")
+
+        stage.pipeline.answer = answer  # type: ignore[method-assign]
+        connection = await Connection.to(stage.outside)
+        connection.writer.write(b"POST /x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+        await connection.reader.readuntil(b"gone")
+        connection.writer.write(b"nonsense\r\n")
+        assert await asyncio.wait_for(connection.reader.read(), 5) == b""
+        await connection.close()
+
+    run(story)
+
+
+def test_a_client_that_leaves_takes_its_requests_in_a_row_with_it() -> None:
+    """The one that is answered learns that nobody reads, and those that wait behind it are not run."""
+
+    async def story(stage: Stage) -> None:
+        pieces = streaming(stage, ends_with_client=True)
+        connection = await Connection.to(stage.outside)
+        connection.writer.write(b"GET /x HTTP/1.1\r\nhost: x\r\n\r\n" * 3)
+        await connection.reader.readuntil(b"\r\n\r\n")
+        connection.writer.transport.abort()
+        await until(lambda: pieces.is_closed and stage.admission.requests == 0)
+
+    run(story)
+
+
+def test_far_more_connections_than_allowed_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some are kept until they can be told 503; descriptors have an end."""
+    monkeypatch.setattr("lambent.gateway.connection._SURPLUS_MAX", 2)
+
+    async def story(stage: Stage) -> None:
+        kept = [await Connection.to(stage.outside) for _ in range(5)]
+        await until(lambda: stage.server.connection_count == 5)
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await ask(stage.outside)
+        assert await kept[-1].ask() == 503
+        for each in kept:
+            await each.close()
+        await until(lambda: stage.server.connection_count == 0)
+        assert isinstance(await ask(stage.outside), dict)
+
+    run(story, connections_max=3)
+
+
+def test_a_head_waits_in_its_turn_only() -> None:
+    """One that began while the request before it ran has its time from when that is answered."""
+
+    async def story(stage: Stage) -> None:
+        stage.pipeline.hold.clear()
+        connection = await Connection.to(stage.outside)
+        await connection.send("first")
+        connection.writer.write(b"POST /x HTTP/1.1\r\nho")
+        other = await Connection.to(stage.outside)
+        other.writer.write(b"GET")
+        # As long as a head may take, and longer.
+        assert (await asyncio.wait_for(other.reader.read(), 5)).startswith(b"HTTP/1.1 408 ")
+        stage.pipeline.hold.set()
+        assert (await connection.read())["body"] == "first"
+        connection.writer.write(b"st: x\r\ncontent-length: 1\r\n\r\n2")
+        assert (await connection.read())["body"] == "2"
+        for each in (connection, other):
+            await each.close()
+
+    run(story, waits=Waits(head_s=0.3))
