@@ -6,6 +6,8 @@ Documented: API Gateway developer guide, controlling access to HTTP APIs with JW
 
 import asyncio
 import logging
+import math
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -21,6 +23,8 @@ NOT_INSTALLED = "JWT authorizers need the extra `apis`: pip install 'lambent[api
 
 _ALGORITHMS = ("RS256", "RS384", "RS512")
 """Documented: only RSA-based algorithms."""
+
+_NAME = re.compile(r"[A-Za-z0-9-]{1,20}")
 
 KEYS_HOLD_S = 7_200.0
 """How long an issuer's keys are not asked for again. Documented: API Gateway may keep them for two hours."""
@@ -87,7 +91,12 @@ class TokenVerifier:
             raise InvalidToken("the token is malformed") from None
         algorithm, key_id = header.get("alg"), header.get("kid")
         if algorithm not in _ALGORITHMS:
-            raise InvalidToken(f"signing method {str(algorithm)[:20]} is invalid")
+            # It comes back in a header: a text with the end of a line would be two.
+            named = isinstance(algorithm, str) and _NAME.fullmatch(algorithm) is not None
+            raise InvalidToken(f"signing method {algorithm} is invalid" if named else "the token is malformed")
+        if "crit" in header:
+            # Source: RFC 7515, section 4.1.11: whoever does not understand what it lists must refuse the token.
+            raise InvalidToken("the token is malformed")
         if not isinstance(key_id, str):
             raise InvalidToken("the token names no key")
         key = await self._key(configuration.issuer, key_id)
@@ -219,7 +228,10 @@ def _read_keys(found: list[Any]) -> dict[str, Any]:
 
     keys = {}
     for one in found[:_KEYS_MAX]:
-        if isinstance(one, dict) and one.get("kty") == "RSA" and isinstance(one.get("kid"), str):
+        if not isinstance(one, dict) or one.get("kty") != "RSA" or one.get("use", "sig") != "sig":
+            # Source: RFC 7517, section 4.2: what encrypts does not sign.
+            continue
+        if isinstance(one.get("kid"), str):
             try:
                 keys[one["kid"]] = jwt.PyJWK.from_dict({**one, "alg": one.get("alg", "RS256")}).key
             except (jwt.PyJWTError, ValueError, TypeError):
@@ -229,4 +241,5 @@ def _read_keys(found: list[Any]) -> dict[str, Any]:
 
 
 def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # Python reads NaN, which is after no moment and before none.
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

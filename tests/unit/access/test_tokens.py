@@ -155,6 +155,58 @@ def test_algorithms() -> None:
     run(story())
 
 
+def forged(header: object) -> str:
+    def part(value: object) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    return f"{part(header)}.{part({})}.AAAA"
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["a\r\nx: y", 'a", b="', "\ud800", "é", "x" * 21, "", ["RS256"], {"RS256": 1}, 1, None]
+)
+def test_what_a_token_says_is_not_said_back(algorithm: object) -> None:
+    """What is wrong with it goes into a header: no end of a line, no quote, nothing long."""
+
+    async def story() -> None:
+        assert await Bench().refused(forged({"alg": algorithm, "kid": "k1"})) == "the token is malformed"
+
+    run(story())
+
+
+def test_what_has_to_be_understood() -> None:
+    """A token whose header makes demands counts for nothing, whatever they are, though it is signed."""
+
+    async def story() -> None:
+        bench = Bench()
+        token = bench.token(headers={"kid": "k1", "crit": ["exp"], "exp": 1})
+        assert await bench.refused(token) == "the token is malformed"
+
+    run(story())
+
+
+def test_times_that_are_none() -> None:
+    """What is no moment is not one to come."""
+
+    async def story() -> None:
+        bench = Bench()
+        for exp in (float("nan"), float("inf")):
+            assert await bench.refused(bench.token(exp=exp)) == "the token has expired"
+
+    run(story())
+
+
+def test_keys_for_something_else() -> None:
+    """A key that encrypts signs nothing."""
+
+    async def story() -> None:
+        bench = Bench()
+        bench.issuer.keys = [{**public(KEY, "k1"), "use": "enc"}]
+        assert await bench.refused(bench.token()) == "the token's key is not one of the issuer's"
+
+    run(story())
+
+
 def test_keys_are_asked_for_again() -> None:
     """When they are old, and for a key that is new; not for each token that somebody made up."""
 
