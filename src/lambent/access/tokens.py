@@ -39,6 +39,10 @@ DOCUMENT_MAX_BYTES = 150_000
 """Documented: API Gateway quotas, what an issuer's endpoints may return."""
 
 _ISSUERS_MAX = 1_000
+_KEY_MIN_BITS = 2_048
+"""Source: RFC 7518, section 3.3: a shorter key must not be used."""
+_KEY_MAX_BITS = 16_384
+"""Assumed: what OpenSSL verifies with; longer ones cost with the square of their length (test_tokens)."""
 _KEYS_MAX = 100
 """Of one issuer. Assumed: it has two or three (test_tokens)."""
 
@@ -228,15 +232,23 @@ def _read_keys(found: list[Any]) -> dict[str, Any]:
 
     keys = {}
     for one in found[:_KEYS_MAX]:
-        if not isinstance(one, dict) or one.get("kty") != "RSA" or one.get("use", "sig") != "sig":
+        if (
+            not isinstance(one, dict)
+            or one.get("kty") != "RSA"
+            or one.get("alg", "RS256") not in _ALGORITHMS
             # Source: RFC 7517, section 4.2: what encrypts does not sign.
+            or one.get("use", "sig") != "sig"
+            or not isinstance(one.get("kid"), str)
+        ):
             continue
-        if isinstance(one.get("kid"), str):
-            try:
-                keys[one["kid"]] = jwt.PyJWK.from_dict({**one, "alg": one.get("alg", "RS256")}).key
-            except (jwt.PyJWTError, ValueError, TypeError):
-                # One of another kind, perhaps of a newer one: the others count.
-                continue
+        try:
+            # Of a private key the public half: to take the whole one apart may take minutes, and its owner chose it.
+            key = jwt.PyJWK.from_dict({"kty": "RSA", "n": one.get("n"), "e": one.get("e"), "alg": "RS256"}).key
+        except (jwt.PyJWTError, ValueError, TypeError):
+            # One of another kind, perhaps of a newer one: the others count.
+            continue
+        if _KEY_MIN_BITS <= key.key_size <= _KEY_MAX_BITS:
+            keys[one["kid"]] = key
     return keys
 
 

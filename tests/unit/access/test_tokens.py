@@ -196,13 +196,46 @@ def test_times_that_are_none() -> None:
     run(story())
 
 
-def test_keys_for_something_else() -> None:
-    """A key that encrypts signs nothing."""
+def number(value: int) -> str:
+    return base64.urlsafe_b64encode(value.to_bytes((value.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()
+
+
+SHORT_KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {**public(KEY, "k1"), "use": "enc"},
+        {**public(KEY, "k1"), "alg": "RSA-OAEP"},
+        {**public(KEY, "k1"), "alg": ["RS256"]},
+        {**public(KEY, "k1"), "n": number(1 << 100_000 | 1)},
+        {**public(KEY, "k1"), "n": number(1 << 100_000 | 1), "d": number(1 << 99_999 | 1)},
+        {**public(KEY, "k1"), "kid": ["k1"]},
+        public(SHORT_KEY, "k1"),
+    ],
+)
+def test_keys_that_sign_nothing(key: dict[str, Any]) -> None:
+    """
+    One that encrypts, one too short to be safe, or too long to verify with; and no number in an issuer's document keeps
+    the server busy.
+    """
 
     async def story() -> None:
         bench = Bench()
-        bench.issuer.keys = [{**public(KEY, "k1"), "use": "enc"}]
+        bench.issuer.keys = [key]
         assert await bench.refused(bench.token()) == "the token's key is not one of the issuer's"
+
+    run(story())
+
+
+def test_a_private_key_that_was_published() -> None:
+    """Its public half verifies; that everybody can sign is its owner's trouble."""
+
+    async def story() -> None:
+        bench = Bench()
+        bench.issuer.keys = [{**json.loads(RSAAlgorithm.to_jwk(KEY)), "kid": "k1"}]
+        assert (await bench.verifier.verify(bench.token(), CONFIGURATION))["sub"] == "u1"
 
     run(story())
 
