@@ -553,7 +553,8 @@ def _http_apis(
     stack.push_async_callback(outward.close)
     functions = ApiFunctions(store, dispatcher, synchronous, clock, tasks.create_task)
     authorizers = ApiAuthorizers(functions, TokenVerifier(_issuers(outward), clock), clock)
-    return HttpApis(ApiRouter(store), authorizers, functions, HttpIntegrations(outward), logs, domain, quotas, clock)
+    servers = HttpIntegrations(outward, clock)
+    return HttpApis(ApiRouter(store), authorizers, functions, servers, logs, domain, quotas, clock)
 
 
 _ISSUER_TIMEOUT_S = 1.5

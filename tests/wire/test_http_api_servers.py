@@ -117,6 +117,31 @@ def test_head_and_statuses_without_a_body(api, behind):
     assert reply.body == b"ok"
 
 
+def test_how_long_it_is(api, behind):
+    """Said of what comes, and of what would come."""
+    behind.answer("/x", body=b"12345")
+    api.route("ANY /{proxy+}", api.server(behind.url + "/{proxy}"))
+    for method, body in (("HEAD", b""), ("GET", b"12345")):
+        reply = api.ask("/x", method)
+        assert (reply.all("content-length"), reply.all("transfer-encoding"), reply.body) == (["5"], [], body)
+
+
+def test_a_path_that_leads_out(api, behind):
+    """Nothing is asked above what the integration names, however the dots are written."""
+    api.route("$default", api.server(behind.url + "/public"))
+    for target in ("/../secret", "/%2e%2e/secret", "/a/..%2f../secret"):
+        assert said(api.ask(target)) == (400, b'{"message":"Bad Request"}')
+    assert not behind.asked
+    assert api.ask("/..a").status == 200
+
+
+def test_a_server_that_offers_another_protocol(api, behind):
+    """Nobody asked for it: 101 is no answer, and no way past us."""
+    behind.answer("/up", 101, [("Upgrade", "x"), ("Connection", "upgrade")], b"")
+    api.route("GET /up", api.server(behind.url + "/up"))
+    assert said(api.ask("/up")) == INTERNAL
+
+
 def test_a_redirect_is_the_clients(api, behind):
     """It is passed on, and not followed: it may lead where nobody may go."""
     behind.answer("/r", 302, [("Location", "http://169.254.169.254/")])

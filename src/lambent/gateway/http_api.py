@@ -11,7 +11,7 @@ import base64
 import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -30,9 +30,10 @@ from lambent.domain.quotas import Quotas
 from lambent.domain.throttling import TokenBucket
 from lambent.domain.trace import rooted, with_lineage_of
 from lambent.errors.families import DependencyError
+from lambent.gateway.admission import TooManyRequests
 from lambent.gateway.http_api_authorizers import ApiAuthorizers, NotAuthorized, with_stage_variables
 from lambent.gateway.http_api_functions import ApiFunctions, CannotInvoke, IntegrationTimedOut
-from lambent.gateway.http_api_proxy import PAYLOAD_MAX_BYTES, HttpIntegrations
+from lambent.gateway.http_api_proxy import PAYLOAD_MAX_BYTES, HttpIntegrations, LeadsElsewhere
 from lambent.gateway.service_selection import read_credential
 from lambent.neighbours.outward import TimedOut, Unreachable
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
@@ -47,6 +48,9 @@ _HEAD_MAX_BYTES = 10_240
 
 _BUCKETS_MAX = 20_000
 """Routes whose rates are remembered; the one that was used least recently begins anew."""
+
+_WITHOUT_BODY = frozenset({204, 304})
+"""Source: RFC 9110, section 6.4.1."""
 
 _JSON = (b"content-type", b"application/json")
 _INTERNAL = "Internal Server Error"
@@ -160,6 +164,9 @@ class HttpApis:
             return _refusal(413, "Request Entity Too Large")
         except DependencyError as error:
             _log.error("request.dependency_failed request_id=%s reason=%s", request_id, error)
+        except TooManyRequests as error:
+            # Too many bytes of bodies are in memory, of whomever.
+            return _refusal(429, "Too Many Requests", *((k.encode(), v.encode()) for k, v in error.headers.items()))
         except ClientGone:
             raise
         except Exception:
@@ -215,11 +222,17 @@ class HttpApis:
                 response.headers.extend(served.cors.preflight(origin))
             elif origin is not None:
                 response.headers.extend(served.cors.beside_answer(origin))
+            if served.cors.answers_differ and not (is_preflight(wire.method, wire.headers) and response.status == 204):
+                # Who keeps an answer must not give it to another origin; also not one that was for none.
+                response.headers.append((b"vary", b"Origin"))
         if served.log_format is not None:
             request.status = response.status
-            request.response_bytes = len(response.body) if isinstance(response.body, bytes) else 0
             request.latency_ms = round((self._clock.monotonic() - began) * 1000)
-            self._write_log(served, request)
+            if isinstance(response.body, bytes):
+                request.response_bytes = len(response.body)
+                self._write_log(served, request)
+            else:
+                response.body = _Logged(response.body, request, lambda: self._write_log(served, request))
         return response
 
     # Which API, stage and route -----------------------------------------------------------------------------------
@@ -366,12 +379,19 @@ class HttpApis:
         except MalformedAnswer as error:
             self._failed(request, str(error))
             raise _Refused(500, _INTERNAL) from None
+        except LeadsElsewhere as error:
+            request.error_message, request.error_type = str(error), "BAD_REQUEST"
+            raise _Refused(400, "Bad Request") from None
         finally:
             request.integration_latency_ms = round((self._clock.monotonic() - began) * 1000)
         steps = (integration.response_parameters or {}).get(str(status))
         if steps:
             status, headers = mapped_response(steps, request, status, headers, seen)
-        return WireResponse(status, headers, body)
+        response = WireResponse(status, headers, body, ends_with_client=not isinstance(body, bytes))
+        if status in _WITHOUT_BODY and body:
+            # By a mapping: what came with another status has no place there.
+            await _leave_body(response)
+        return response
 
     async def _of_function(
         self,
@@ -449,6 +469,38 @@ def _decoded(path: str) -> str:
 def _refusal(status: int, message: str, *headers: tuple[bytes, bytes]) -> WireResponse:
     sent: HttpHeaders = [_JSON, *headers]
     return WireResponse(status, sent, msgspec.json.encode({"message": message}))
+
+
+async def _leave_body(response: WireResponse) -> None:
+    """Send nothing behind the head."""
+    if not isinstance(response.body, bytes):
+        await response.body.aclose()
+    response.headers = [header for header in response.headers if header[0] != b"content-length"]
+    response.body, response.ends_with_client = b"", False
+
+
+class _Logged:
+    """A body on its way; counts its bytes, and has the access log written once it is over."""
+
+    def __init__(self, body: BodyStream, request: ApiRequest, write: Callable[[], None]) -> None:
+        self._body = body
+        self._pieces = aiter(body)
+        self._request = request
+        self._write: Callable[[], None] | None = write
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await anext(self._pieces)
+        self._request.response_bytes += len(piece)
+        return piece
+
+    async def aclose(self) -> None:
+        write, self._write = self._write, None
+        if write is not None:
+            write()
+        await self._body.aclose()
 
 
 class _Body:

@@ -87,7 +87,7 @@ class Outward:
         Send a request; return when the head of the answer is there. Redirects are not followed.
 
         Args:
-            headers: without those of one connection; `host` follows from the URL.
+            headers: without those of one connection; `host` follows from the URL where it is not among them.
             timeout_s: until the head is there, and for each piece behind it.
 
         Raises:
