@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from lambent.clock import Clock
+from lambent.domain.access_log import on_one_line
 from lambent.domain.http_api import JwtConfiguration
 
 _log = logging.getLogger("lambent.access")
@@ -178,7 +179,7 @@ class TokenVerifier:
             keys.by_id = _read_keys(found)
             keys.fetched_at = self._clock.monotonic()
         except IssuerUnavailable as error:
-            _log.warning("jwt.issuer_unavailable issuer=%s reason=%s", issuer, error)
+            _log.warning("jwt.issuer_unavailable issuer=%s reason=%s", issuer, on_one_line(str(error)))
         finally:
             keys.asking = None
 

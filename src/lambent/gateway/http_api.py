@@ -19,6 +19,7 @@ import msgspec
 
 from lambent.clock import Clock
 from lambent.dispatch.http_apis import ApiRouter, ServedApi, ServedRoute, ServedStage
+from lambent.domain.access_log import on_one_line
 from lambent.domain.api_request import ApiRequest, query_pairs
 from lambent.domain.cors import HttpHeaders, is_preflight
 from lambent.domain.function_url import UrlDomain
@@ -435,7 +436,8 @@ class HttpApis:
         """Note what became of an integration. What the API's owner has to put right is worth a warning."""
         request.integration_error = reason
         request.error_message, request.error_type = _INTERNAL, "INTEGRATION_FAILURE"
-        _log.log(level, "http_api.integration_failed request_id=%s reason=%s", request.request_id, reason)
+        # A part of it may be what a function or another server said.
+        _log.log(level, "http_api.integration_failed request_id=%s reason=%s", request.request_id, on_one_line(reason))
 
     def _write_log(self, served: ServedStage, request: ApiRequest) -> None:
         settings, log_format = served.stage.access_log_settings, served.log_format

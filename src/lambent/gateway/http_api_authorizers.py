@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from lambent.access.tokens import InvalidToken, TokenVerifier, claims_as_text, scopes_of
 from lambent.clock import Clock
 from lambent.dispatch.http_apis import ServedRoute
+from lambent.domain.access_log import on_one_line
 from lambent.domain.api_authorizer import (
     MalformedVerdict,
     Verdict,
@@ -169,7 +170,8 @@ class ApiAuthorizers:
             return read_verdict(authorizer, outcome.payload), len(outcome.payload)
         except (CannotInvoke, IntegrationTimedOut, MalformedVerdict) as error:
             request.authorizer_error = f"the authorizer's function: {error}"
-            _log.warning("http_api.authorizer_failed request_id=%s reason=%s", request.request_id, error)
+            reason = on_one_line(str(error))
+            _log.warning("http_api.authorizer_failed request_id=%s reason=%s", request.request_id, reason)
             raise NotAuthorized(500, "Internal Server Error") from None
 
     def _kept(self, key: tuple[object, ...]) -> Verdict | None:

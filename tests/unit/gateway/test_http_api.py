@@ -19,6 +19,7 @@ from lambent.domain.quotas import Quotas
 from lambent.gateway.admission import TooManyRequests
 from lambent.gateway.http_api import HttpApis
 from lambent.gateway.http_api_proxy import LeadsElsewhere
+from lambent.neighbours.outward import Unreachable
 from lambent.protocol.wire import BodyStream, WireRequest, WireResponse
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -132,6 +133,19 @@ def test_too_many_bytes_of_bodies() -> None:
         assert not bench.asked
 
     run(story())
+
+
+def test_what_others_say_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A server, or a function, could otherwise write what looks like lines of ours."""
+
+    async def story() -> None:
+        bench = Bench()
+        bench.reply = Unreachable("400\nready url=http://evil\r\x1b[2J\x9b")
+        assert (await bench.ask()).status == 500
+
+    run(story())
+    (record,) = caplog.records
+    assert record.getMessage().endswith("reason=400 ready url=http://evil  [2J ")
 
 
 def test_a_path_that_leads_elsewhere_is_the_clients_fault() -> None:

@@ -13,7 +13,7 @@ from lambent.access.tokens import InvalidToken
 from lambent.dispatch.http_apis import ServedRoute
 from lambent.domain.api_request import ApiRequest
 from lambent.domain.http_api import Authorizer, JwtConfiguration, Route
-from lambent.domain.invocation import InvocationOutcome
+from lambent.domain.invocation import FunctionError, InvocationOutcome
 from lambent.gateway import http_api_authorizers
 from lambent.gateway.http_api_authorizers import ApiAuthorizers, NotAuthorized, with_stage_variables
 from lambent.protocol.wire import WireRequest
@@ -41,6 +41,7 @@ class Functions:
         self.context: dict[str, Any] = {}
         self.hold: asyncio.Event | None = None
         self.was_asked = asyncio.Event()
+        self.error: FunctionError | None = None
 
     async def run(self, uri: str, payload: bytes, **_: Any) -> tuple[InvocationOutcome, str]:
         self.asked.append(uri)
@@ -48,7 +49,7 @@ class Functions:
         answer = {"isAuthorized": self.allowed, "context": self.context}
         if self.hold is not None:
             await self.hold.wait()
-        return InvocationOutcome(json.dumps(answer).encode(), executed_version="1"), "id"
+        return InvocationOutcome(json.dumps(answer).encode(), executed_version="1", error=self.error), "id"
 
 
 class Tokens:
@@ -181,6 +182,18 @@ def test_how_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         assert bench.authorizers._verdicts_bytes == 0
 
     run(story())
+
+
+def test_how_a_function_fails_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        bench = Bench()
+        bench.functions.error = FunctionError("Handled", error_type="Oh\nno")
+        assert not await bench.passes(SIMPLE)
+        assert bench.refused.status == 500
+
+    run(story())
+    (record,) = caplog.records
+    assert record.getMessage().endswith("it failed: Oh no")
 
 
 def test_challenges_are_one_header() -> None:
