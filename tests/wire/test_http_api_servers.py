@@ -1,5 +1,8 @@
 """HTTP servers behind HTTP APIs: real ones, on ports that are open to functions, and on others."""
 
+import socket
+from urllib.parse import urlsplit
+
 import pytest
 from wire.http_api_stage import Api, upstream
 from wire.urls import begin
@@ -133,6 +136,17 @@ def test_a_path_that_leads_out(api, behind):
         assert said(api.ask(target)) == (400, b'{"message":"Bad Request"}')
     assert not behind.asked
     assert api.ask("/..a").status == 200
+
+
+def test_what_is_no_path(api, behind):
+    """`*` and what follows would be the end of the server's name: of one that somebody else has."""
+    api.route("$default", api.server(behind.url))
+    host, port = urlsplit(api.endpoint).hostname, urlsplit(api.endpoint).port
+    for target in ("*", "*.evil.test/x"):
+        with socket.create_connection(("127.0.0.1", port), 10) as client:
+            client.sendall(f"OPTIONS {target} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            assert client.makefile("rb").readline().startswith(b"HTTP/1.1 400 ")
+    assert not behind.asked
 
 
 def test_a_server_that_offers_another_protocol(api, behind):

@@ -177,8 +177,9 @@ class HttpApis:
     async def _answer(self, wire: WireRequest, body: "_Body", request_id: str) -> WireResponse:
         began = self._clock.monotonic()
         hosts = sum(name == b"host" for name, _ in wire.pairs)
-        # Whoever stands before us may have read another one of two.
-        if hosts > 1 or (hosts == 0 and wire.protocol != "HTTP/1.0"):
+        # Whoever stands before us may have read another one of two. What is no path, such as `*`, would become a part
+        # of the name of an integration's server.
+        if hosts > 1 or (hosts == 0 and wire.protocol != "HTTP/1.0") or not wire.path.startswith("/"):
             raise _Refused(400, "Bad Request", (b"connection", b"close"))
         head_bytes = (
             len(wire.method)
@@ -500,9 +501,11 @@ class _Logged:
 
     async def aclose(self) -> None:
         write, self._write = self._write, None
-        if write is not None:
-            write()
-        await self._body.aclose()
+        try:
+            await self._body.aclose()
+        finally:
+            if write is not None:
+                write()
 
 
 class _Body:

@@ -99,7 +99,9 @@ class Bench:
             raise self.reply
         return self.reply
 
-    async def ask(self, method: str = "GET", headers: dict[str, str] | None = None, read: Any = None) -> WireResponse:
+    async def ask(
+        self, method: str = "GET", headers: dict[str, str] | None = None, read: Any = None, path: str = "/x"
+    ) -> WireResponse:
         given = {"host": HOST, **(headers or {})}
         pairs = [(name.encode(), value.encode()) for name, value in given.items()]
 
@@ -107,7 +109,7 @@ class Bench:
             return b""
 
         return await self._apis.answer(
-            WireRequest(method, "/x", headers=given, pairs=pairs, protocol="HTTP/1.1"), read or nothing
+            WireRequest(method, path, headers=given, pairs=pairs, protocol="HTTP/1.1"), read or nothing
         )
 
 
@@ -130,6 +132,19 @@ def test_too_many_bytes_of_bodies() -> None:
         response = await bench.ask("POST", read=full)
         assert (response.status, response.body) == (429, b'{"message":"Too Many Requests"}')
         assert values(response, b"retry-after") == [b"1"]
+        assert not bench.asked
+
+    run(story())
+
+
+@pytest.mark.parametrize("path", ["*", "*.evil.test/x", "x", ""])
+def test_what_is_no_path(path: str) -> None:
+    """Behind the name of an integration's server it would be a part of the name."""
+
+    async def story() -> None:
+        bench = Bench()
+        response = await bench.ask("OPTIONS", path=path)
+        assert (response.status, values(response, b"connection")) == (400, [b"close"])
         assert not bench.asked
 
     run(story())
