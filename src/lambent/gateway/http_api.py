@@ -8,10 +8,9 @@ Source: API Gateway developer guide, HTTP APIs.
 """
 
 import base64
-import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -33,8 +32,9 @@ from lambent.domain.trace import rooted, with_lineage_of
 from lambent.errors.families import DependencyError
 from lambent.gateway.admission import TooManyRequests
 from lambent.gateway.http_api_authorizers import ApiAuthorizers, NotAuthorized, with_stage_variables
+from lambent.gateway.http_api_bodies import LoggedBody, ReadBody, RequestBody, leave_body
 from lambent.gateway.http_api_functions import ApiFunctions, CannotInvoke, IntegrationTimedOut
-from lambent.gateway.http_api_proxy import PAYLOAD_MAX_BYTES, HttpIntegrations, LeadsElsewhere
+from lambent.gateway.http_api_proxy import HttpIntegrations, LeadsElsewhere
 from lambent.gateway.service_selection import read_credential
 from lambent.neighbours.outward import TimedOut, Unreachable
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
@@ -59,8 +59,6 @@ _INTERNAL = "Internal Server Error"
 # By path, all APIs and the server itself are one origin to a browser: what an integration serves must not act there in
 # the name of whoever looks at it. By host name each API is an origin of its own.
 _SANDBOX = (b"content-security-policy", b"sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts")
-
-ReadBody = Callable[[int], Awaitable[bytes]]
 
 
 class _Refused(Exception):
@@ -143,7 +141,7 @@ class HttpApis:
         """Answer a request for which `is_for_api` holds. Raises ClientGone alone."""
         # Observed: sixteen characters, the last one an equals sign (sample).
         request_id = base64.urlsafe_b64encode(bytes.fromhex(self._clock.token_hex(11))).decode()
-        body = _Body(read_body)
+        body = RequestBody(read_body)
         response = await self._guarded(self._answer(request, body, request_id), request_id, body)
         response.headers.append((b"apigw-requestid", request_id.encode()))
         if request.path.startswith(API_PREFIX) and not self._has_own_origin(request):
@@ -154,7 +152,7 @@ class HttpApis:
         host = request.headers.get("host", "")
         return parse_api_host(host) is not None or self._router.domain_of(host) is not None
 
-    async def _guarded(self, answering: Awaitable[WireResponse], request_id: str, body: "_Body") -> WireResponse:
+    async def _guarded(self, answering: Awaitable[WireResponse], request_id: str, body: RequestBody) -> WireResponse:
         """Return the response, that of a failure included. Raises ClientGone alone."""
         try:
             return await answering
@@ -174,7 +172,7 @@ class HttpApis:
             _log.exception("request.failed request_id=%s", request_id)
         return _refusal(500, _INTERNAL)
 
-    async def _answer(self, wire: WireRequest, body: "_Body", request_id: str) -> WireResponse:
+    async def _answer(self, wire: WireRequest, body: RequestBody, request_id: str) -> WireResponse:
         began = self._clock.monotonic()
         hosts = sum(name == b"host" for name, _ in wire.pairs)
         # Whoever stands before us may have read another one of two. What is no path, such as `*`, would become a part
@@ -234,7 +232,7 @@ class HttpApis:
                 request.response_bytes = len(response.body)
                 self._write_log(served, request)
             else:
-                response.body = _Logged(response.body, request, lambda: self._write_log(served, request))
+                response.body = LoggedBody(response.body, request, lambda: self._write_log(served, request))
         return response
 
     # Which API, stage and route -----------------------------------------------------------------------------------
@@ -281,7 +279,9 @@ class HttpApis:
         # Observed: the base path stays in what functions see (KensioSoftware/yulin#1037, field reports).
         return _Addressed(served, stage, host.partition(":")[0].lower(), key, path, route_path)
 
-    async def _run(self, served: ServedStage, request: ApiRequest, wire: WireRequest, body: "_Body") -> WireResponse:
+    async def _run(
+        self, served: ServedStage, request: ApiRequest, wire: WireRequest, body: RequestBody
+    ) -> WireResponse:
         found = served.routes.match(wire.method, request.route_path)
         is_asked = served.cors is not None and is_preflight(wire.method, wire.headers)
         if found is None:
@@ -392,7 +392,7 @@ class HttpApis:
         response = WireResponse(status, headers, body, ends_with_client=not isinstance(body, bytes))
         if status in _WITHOUT_BODY and body:
             # By a mapping: what came with another status has no place there.
-            await _leave_body(response)
+            await leave_body(response)
         return response
 
     async def _of_function(
@@ -472,57 +472,3 @@ def _decoded(path: str) -> str:
 def _refusal(status: int, message: str, *headers: tuple[bytes, bytes]) -> WireResponse:
     sent: HttpHeaders = [_JSON, *headers]
     return WireResponse(status, sent, msgspec.json.encode({"message": message}))
-
-
-async def _leave_body(response: WireResponse) -> None:
-    """Send nothing behind the head."""
-    if not isinstance(response.body, bytes):
-        await response.body.aclose()
-    response.headers = [header for header in response.headers if header[0] != b"content-length"]
-    response.body, response.ends_with_client = b"", False
-
-
-class _Logged:
-    """A body on its way; counts its bytes, and has the access log written once it is over."""
-
-    def __init__(self, body: BodyStream, request: ApiRequest, write: Callable[[], None]) -> None:
-        self._body = body
-        self._pieces = aiter(body)
-        self._request = request
-        self._write: Callable[[], None] | None = write
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        piece = await anext(self._pieces)
-        self._request.response_bytes += len(piece)
-        return piece
-
-    async def aclose(self) -> None:
-        write, self._write = self._write, None
-        try:
-            await self._body.aclose()
-        finally:
-            if write is not None:
-                write()
-
-
-class _Body:
-    """The body of one request, which is read once: by what answers, or away."""
-
-    def __init__(self, read: ReadBody) -> None:
-        self._read = read
-        self._is_read = False
-
-    async def read(self) -> bytes:
-        """Return it. Raises BodyTooLarge, ClientGone."""
-        self._is_read = True
-        return await self._read(PAYLOAD_MAX_BYTES)
-
-    async def discard(self) -> None:
-        """Read it away, unless it was read: a client that is still sending would see a reset instead of the answer."""
-        if not self._is_read:
-            self._is_read = True
-            with contextlib.suppress(BodyTooLarge):
-                await self._read(0)
