@@ -76,7 +76,9 @@ def of_default(path: str) -> ApiRequest:
     return request
 
 
-@pytest.mark.parametrize("path", ["/..", "/../x", "/a/../../x", "/a/.", "/./a"])
+@pytest.mark.parametrize(
+    "path", ["/..", "/../x", "/a/../../x", "/a/.", "/./a", "/..;/x", "/..;a=b/x", "/a\\..\\..\\x", "/..\\x"]
+)
 def test_no_path_leads_out_of_the_integrations(path: str) -> None:
     """A server goes up by `..`: what stands behind one of its folders would be all that it has."""
 
@@ -96,7 +98,7 @@ def test_no_path_leads_out_of_the_integrations(path: str) -> None:
     run(story())
 
 
-@pytest.mark.parametrize("path", ["/a..b", "/...", "/.well-known/x", "/%2e%2e", "/a//b"])
+@pytest.mark.parametrize("path", ["/a..b", "/...", "/.well-known/x", "/%2e%2e", "/a//b", "/a;..", "/;/x"])
 def test_dots_that_lead_nowhere(path: str) -> None:
     async def story() -> None:
         server = Server()
