@@ -545,15 +545,21 @@ def _http_apis(
     clock: Clock,
 ) -> HttpApis:
     """Put together what answers for HTTP APIs. What they reach, and who issues tokens, is where functions may go."""
-    outward = Outward(
-        is_open=settings.egress != "none",
-        allow_host=map(int, settings.allow_host),
-        allow_net=settings.allow_net,
+    # Servers that keep their clients waiting, and names that are slow to be found, keep no token waiting.
+    to_servers, to_issuers = (
+        Outward(
+            is_open=settings.egress != "none",
+            allow_host=map(int, settings.allow_host),
+            allow_net=settings.allow_net,
+        )
+        for _ in range(2)
     )
-    stack.push_async_callback(outward.close)
+    for outward in (to_servers, to_issuers):
+        stack.push_async_callback(outward.close)
     functions = ApiFunctions(store, dispatcher, synchronous, clock, tasks.create_task)
-    authorizers = ApiAuthorizers(functions, TokenVerifier(_issuers(outward), clock), clock)
-    return HttpApis(ApiRouter(store), authorizers, functions, HttpIntegrations(outward), logs, domain, quotas, clock)
+    authorizers = ApiAuthorizers(functions, TokenVerifier(_issuers(to_issuers), clock), clock)
+    servers = HttpIntegrations(to_servers, clock)
+    return HttpApis(ApiRouter(store), authorizers, functions, servers, logs, domain, quotas, clock)
 
 
 _ISSUER_TIMEOUT_S = 1.5

@@ -1,5 +1,8 @@
 """HTTP servers behind HTTP APIs: real ones, on ports that are open to functions, and on others."""
 
+import socket
+from urllib.parse import urlsplit
+
 import pytest
 from wire.http_api_stage import Api, upstream
 from wire.urls import begin
@@ -115,6 +118,42 @@ def test_head_and_statuses_without_a_body(api, behind):
         reply = api.ask(target, method)
         assert reply.status == status
     assert reply.body == b"ok"
+
+
+def test_how_long_it_is(api, behind):
+    """Said of what comes, and of what would come."""
+    behind.answer("/x", body=b"12345")
+    api.route("ANY /{proxy+}", api.server(behind.url + "/{proxy}"))
+    for method, body in (("HEAD", b""), ("GET", b"12345")):
+        reply = api.ask("/x", method)
+        assert (reply.all("content-length"), reply.all("transfer-encoding"), reply.body) == (["5"], [], body)
+
+
+def test_a_path_that_leads_out(api, behind):
+    """Nothing is asked above what the integration names, however the dots are written."""
+    api.route("$default", api.server(behind.url + "/public"))
+    for target in ("/../secret", "/%2e%2e/secret", "/a/..%2f../secret"):
+        assert said(api.ask(target)) == (400, b'{"message":"Bad Request"}')
+    assert not behind.asked
+    assert api.ask("/..a").status == 200
+
+
+def test_what_is_no_path(api, behind):
+    """`*` and what follows would be the end of the server's name: of one that somebody else has."""
+    api.route("$default", api.server(behind.url))
+    host, port = urlsplit(api.endpoint).hostname, urlsplit(api.endpoint).port
+    for target in ("*", "*.evil.test/x"):
+        with socket.create_connection(("127.0.0.1", port), 10) as client:
+            client.sendall(f"OPTIONS {target} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            assert client.makefile("rb").readline().startswith(b"HTTP/1.1 400 ")
+    assert not behind.asked
+
+
+def test_a_server_that_offers_another_protocol(api, behind):
+    """Nobody asked for it: 101 is no answer, and no way past us."""
+    behind.answer("/up", 101, [("Upgrade", "x"), ("Connection", "upgrade")], b"")
+    api.route("GET /up", api.server(behind.url + "/up"))
+    assert said(api.ask("/up")) == INTERNAL
 
 
 def test_a_redirect_is_the_clients(api, behind):

@@ -6,6 +6,8 @@ Documented: API Gateway developer guide, controlling access to HTTP APIs with JW
 
 import asyncio
 import logging
+import math
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import msgspec
 
 from lambent.clock import Clock
+from lambent.domain.access_log import on_one_line
 from lambent.domain.http_api import JwtConfiguration
 
 _log = logging.getLogger("lambent.access")
@@ -21,6 +24,8 @@ NOT_INSTALLED = "JWT authorizers need the extra `apis`: pip install 'lambent[api
 
 _ALGORITHMS = ("RS256", "RS384", "RS512")
 """Documented: only RSA-based algorithms."""
+
+_NAME = re.compile(r"[A-Za-z0-9-]{1,20}")
 
 KEYS_HOLD_S = 7_200.0
 """How long an issuer's keys are not asked for again. Documented: API Gateway may keep them for two hours."""
@@ -35,6 +40,10 @@ DOCUMENT_MAX_BYTES = 150_000
 """Documented: API Gateway quotas, what an issuer's endpoints may return."""
 
 _ISSUERS_MAX = 1_000
+_KEY_MIN_BITS = 2_048
+"""Source: RFC 7518, section 3.3: a shorter key must not be used."""
+_KEY_MAX_BITS = 16_384
+"""Assumed: what OpenSSL verifies with; longer ones cost with the square of their length (test_tokens)."""
 _KEYS_MAX = 100
 """Of one issuer. Assumed: it has two or three (test_tokens)."""
 
@@ -87,7 +96,12 @@ class TokenVerifier:
             raise InvalidToken("the token is malformed") from None
         algorithm, key_id = header.get("alg"), header.get("kid")
         if algorithm not in _ALGORITHMS:
-            raise InvalidToken(f"signing method {str(algorithm)[:20]} is invalid")
+            # It comes back in a header: a text with the end of a line would be two.
+            named = isinstance(algorithm, str) and _NAME.fullmatch(algorithm) is not None
+            raise InvalidToken(f"signing method {algorithm} is invalid" if named else "the token is malformed")
+        if "crit" in header:
+            # Source: RFC 7515, section 4.1.11: whoever does not understand what it lists must refuse the token.
+            raise InvalidToken("the token is malformed")
         if not isinstance(key_id, str):
             raise InvalidToken("the token names no key")
         key = await self._key(configuration.issuer, key_id)
@@ -165,7 +179,7 @@ class TokenVerifier:
             keys.by_id = _read_keys(found)
             keys.fetched_at = self._clock.monotonic()
         except IssuerUnavailable as error:
-            _log.warning("jwt.issuer_unavailable issuer=%s reason=%s", issuer, error)
+            _log.warning("jwt.issuer_unavailable issuer=%s reason=%s", issuer, on_one_line(str(error)))
         finally:
             keys.asking = None
 
@@ -219,14 +233,26 @@ def _read_keys(found: list[Any]) -> dict[str, Any]:
 
     keys = {}
     for one in found[:_KEYS_MAX]:
-        if isinstance(one, dict) and one.get("kty") == "RSA" and isinstance(one.get("kid"), str):
-            try:
-                keys[one["kid"]] = jwt.PyJWK.from_dict({**one, "alg": one.get("alg", "RS256")}).key
-            except (jwt.PyJWTError, ValueError, TypeError):
-                # One of another kind, perhaps of a newer one: the others count.
-                continue
+        if (
+            not isinstance(one, dict)
+            or one.get("kty") != "RSA"
+            or one.get("alg", "RS256") not in _ALGORITHMS
+            # Source: RFC 7517, section 4.2: what encrypts does not sign.
+            or one.get("use", "sig") != "sig"
+            or not isinstance(one.get("kid"), str)
+        ):
+            continue
+        try:
+            # Of a private key the public half: to take the whole one apart may take minutes, and its owner chose it.
+            key = jwt.PyJWK.from_dict({"kty": "RSA", "n": one.get("n"), "e": one.get("e"), "alg": "RS256"}).key
+        except (jwt.PyJWTError, ValueError, TypeError):
+            # One of another kind, perhaps of a newer one: the others count.
+            continue
+        if _KEY_MIN_BITS <= key.key_size <= _KEY_MAX_BITS:
+            keys[one["kid"]] = key
     return keys
 
 
 def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # Python reads NaN, which is after no moment and before none.
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

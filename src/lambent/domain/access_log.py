@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 _VARIABLE = re.compile(r"\$context\.([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)")
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class AccessLogFormat:
@@ -24,7 +24,7 @@ class AccessLogFormat:
     def __init__(self, text: str) -> None:
         self._parts = _VARIABLE.split(_CONTROLS.sub(" ", text.strip()))
         # A quote in what a client says of itself would end the text that it stands in.
-        self._escape = _in_json if text.lstrip().startswith(("{", "[")) else _on_one_line
+        self._escape = _in_json if text.lstrip().startswith(("{", "[")) else on_one_line
 
     def line(self, value_of: Callable[[str], str | None]) -> str:
         """
@@ -54,5 +54,6 @@ def _in_json(value: str) -> str:
     return msgspec.json.encode(value).decode()[1:-1]
 
 
-def _on_one_line(value: str) -> str:
+def on_one_line(value: str) -> str:
+    """Return a text that ends no line of a log, nor says anything to a terminal."""
     return _CONTROLS.sub(" ", value)

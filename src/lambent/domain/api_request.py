@@ -4,6 +4,7 @@ One request to an HTTP API on its way: what `$context` and the other variables o
 Source: API Gateway developer guide, HTTP APIs: parameter mapping, Lambda authorizers, logging variables.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -201,10 +202,7 @@ def body_value(body: bytes, path: str) -> str | None:
         return None
     if not path:
         return body.decode("utf-8", "replace")
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
+    value = _decoded(body)
     for step in path.replace("[", ".[").split("."):
         if not step:
             continue
@@ -214,6 +212,15 @@ def body_value(body: bytes, path: str) -> str | None:
         else:
             value = value.get(name) if isinstance(value, dict) else None
     return None if value is None else text_of(value)
+
+
+# A mapping may look into one body two hundred times, one after the other.
+@functools.lru_cache(maxsize=1)
+def _decoded(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
 
 
 def text_of(value: Any) -> str:

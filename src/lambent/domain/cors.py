@@ -52,6 +52,11 @@ class Cors(msgspec.Struct, frozen=True):
             headers.append((b"access-control-expose-headers", _joined(self.expose_headers)))
         return headers
 
+    @property
+    def answers_differ(self) -> bool:
+        """Whether what one origin is told is not what another is. Source: Fetch standard, CORS protocol and caches."""
+        return bool(self.allow_origins) and "*" not in self.allow_origins
+
     def _to(self, origin: str) -> HttpHeaders:
         if "*" in self.allow_origins:
             allowed = b"*"

@@ -241,13 +241,14 @@ def request_event_1(
 
 
 def _repeated(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, list[str]]:
-    names = [name for name, _ in pairs]
-    twice = (
-        {name for name in names if name != b"cookie" and names.count(name) > 1} if len(set(names)) < len(names) else ()
-    )
-    return {
-        name.decode("latin-1"): [value.decode("latin-1") for found, value in pairs if found == name] for name in twice
-    }
+    if len({name for name, _ in pairs}) == len(pairs):
+        return {}
+    # In one pass: a head may be full of short names, each of them twice.
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if name != b"cookie":
+            values.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+    return {name: several for name, several in values.items() if len(several) > 1}
 
 
 def _authorizer_1(said: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -260,10 +261,10 @@ def _authorizer_1(said: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def _query_parameters(query: str) -> dict[str, str]:
-    parameters: dict[str, str] = {}
+    parameters: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
-        parameters[name] = f"{parameters[name]},{value}" if name in parameters else value
-    return parameters
+        parameters.setdefault(name, []).append(value)
+    return {name: ",".join(values) for name, values in parameters.items()}
 
 
 def _text(content_type: str | None, body: bytes) -> str | None:

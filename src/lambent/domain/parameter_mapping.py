@@ -18,6 +18,7 @@ from lambent.domain.http_event import HttpRequest
 _REQUEST_KEY = re.compile(r"(append|overwrite|remove):(header|querystring)\.(.+)|(overwrite):(path)")
 _RESPONSE_KEY = re.compile(r"(append|overwrite|remove):(header)\.(.+)|(overwrite):(statuscode)")
 _STATUS = re.compile(r"[1-5]\d\d")
+_FINAL_STATUS = re.compile(r"[2-5][0-9][0-9]")
 
 _REFERENCE = r"request\.(?:header|querystring)\.[^{}]+|request\.path(?:\.[^{}]+)?|request\.body(?:[.\[][^{}]+)?"
 _SHARED = r"context\.[A-Za-z0-9_.-]+|stageVariables\.[A-Za-z0-9_]+"
@@ -189,7 +190,7 @@ def mapped_response(
         value = "" if step.action == "remove" else _rendered(step.value, value_of)
         if step.place == "statuscode":
             # One of 1xx would not be the last word; what is no status leaves the response its own.
-            if value.isascii() and value.isdigit() and 200 <= int(value[:4]) <= 599:
+            if _FINAL_STATUS.fullmatch(value):
                 status = int(value)
             continue
         name = step.name.lower().encode("latin-1")

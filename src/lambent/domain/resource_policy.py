@@ -1,7 +1,6 @@
 """Resource policies: who else may use a function, a version, an alias or a layer version. Pure."""
 
 import enum
-import fnmatch
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -246,10 +245,42 @@ def _matches_any(patterns: Any, text: str, *, ignore_case: bool = False) -> bool
 
 
 def _matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
-    """Match `*` and `?`; nothing else is special in a policy."""
+    """
+    Match `*` and `?`; nothing else is special in a policy.
+
+    What is between two stars is looked for from the left, and never again: a policy may be what a stranger's function
+    answers, full of them. Made into an expression, one of 64 KB took most of a second, and 30,000 were kept.
+    """
     if ignore_case:
         pattern, text = pattern.lower(), text.lower()
-    return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
+    if "*" not in pattern:
+        return len(pattern) == len(text) and _fits(pattern, text, 0)
+    first, *between, last = pattern.split("*")
+    at, end = len(first), len(text) - len(last)
+    if at > end or not _fits(first, text, 0) or not _fits(last, text, end):
+        return False
+    for piece in between:
+        found = _find(piece, text, at, end)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True
+
+
+def _fits(piece: str, text: str, at: int) -> bool:
+    if "?" not in piece:
+        return text.startswith(piece, at)
+    return all(wanted in ("?", given) for wanted, given in zip(piece, text[at : at + len(piece)], strict=True))
+
+
+def _find(piece: str, text: str, at: int, end: int) -> int:
+    """Return where a piece begins first; less than 0: nowhere."""
+    if "?" not in piece:
+        return text.find(piece, at, end)
+    if len(piece) > end - at:
+        return -1
+    found = re.compile(re.escape(piece).replace(r"\?", "."), re.DOTALL).search(text, at, end)
+    return -1 if found is None else found.start()
 
 
 def _arn_matches(pattern: str, text: str) -> bool:

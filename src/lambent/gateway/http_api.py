@@ -8,10 +8,9 @@ Source: API Gateway developer guide, HTTP APIs.
 """
 
 import base64
-import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -19,6 +18,7 @@ import msgspec
 
 from lambent.clock import Clock
 from lambent.dispatch.http_apis import ApiRouter, ServedApi, ServedRoute, ServedStage
+from lambent.domain.access_log import on_one_line
 from lambent.domain.api_request import ApiRequest, query_pairs
 from lambent.domain.cors import HttpHeaders, is_preflight
 from lambent.domain.function_url import UrlDomain
@@ -30,9 +30,11 @@ from lambent.domain.quotas import Quotas
 from lambent.domain.throttling import TokenBucket
 from lambent.domain.trace import rooted, with_lineage_of
 from lambent.errors.families import DependencyError
+from lambent.gateway.admission import TooManyRequests
 from lambent.gateway.http_api_authorizers import ApiAuthorizers, NotAuthorized, with_stage_variables
+from lambent.gateway.http_api_bodies import LoggedBody, ReadBody, RequestBody, leave_body
 from lambent.gateway.http_api_functions import ApiFunctions, CannotInvoke, IntegrationTimedOut
-from lambent.gateway.http_api_proxy import PAYLOAD_MAX_BYTES, HttpIntegrations
+from lambent.gateway.http_api_proxy import HttpIntegrations, LeadsElsewhere
 from lambent.gateway.service_selection import read_credential
 from lambent.neighbours.outward import TimedOut, Unreachable
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
@@ -48,14 +50,15 @@ _HEAD_MAX_BYTES = 10_240
 _BUCKETS_MAX = 20_000
 """Routes whose rates are remembered; the one that was used least recently begins anew."""
 
+_WITHOUT_BODY = frozenset({204, 304})
+"""Source: RFC 9110, section 6.4.1."""
+
 _JSON = (b"content-type", b"application/json")
 _INTERNAL = "Internal Server Error"
 
 # By path, all APIs and the server itself are one origin to a browser: what an integration serves must not act there in
 # the name of whoever looks at it. By host name each API is an origin of its own.
 _SANDBOX = (b"content-security-policy", b"sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts")
-
-ReadBody = Callable[[int], Awaitable[bytes]]
 
 
 class _Refused(Exception):
@@ -138,7 +141,7 @@ class HttpApis:
         """Answer a request for which `is_for_api` holds. Raises ClientGone alone."""
         # Observed: sixteen characters, the last one an equals sign (sample).
         request_id = base64.urlsafe_b64encode(bytes.fromhex(self._clock.token_hex(11))).decode()
-        body = _Body(read_body)
+        body = RequestBody(read_body)
         response = await self._guarded(self._answer(request, body, request_id), request_id, body)
         response.headers.append((b"apigw-requestid", request_id.encode()))
         if request.path.startswith(API_PREFIX) and not self._has_own_origin(request):
@@ -149,7 +152,7 @@ class HttpApis:
         host = request.headers.get("host", "")
         return parse_api_host(host) is not None or self._router.domain_of(host) is not None
 
-    async def _guarded(self, answering: Awaitable[WireResponse], request_id: str, body: "_Body") -> WireResponse:
+    async def _guarded(self, answering: Awaitable[WireResponse], request_id: str, body: RequestBody) -> WireResponse:
         """Return the response, that of a failure included. Raises ClientGone alone."""
         try:
             return await answering
@@ -160,17 +163,21 @@ class HttpApis:
             return _refusal(413, "Request Entity Too Large")
         except DependencyError as error:
             _log.error("request.dependency_failed request_id=%s reason=%s", request_id, error)
+        except TooManyRequests as error:
+            # Too many bytes of bodies are in memory, of whomever.
+            return _refusal(429, "Too Many Requests", *((k.encode(), v.encode()) for k, v in error.headers.items()))
         except ClientGone:
             raise
         except Exception:
             _log.exception("request.failed request_id=%s", request_id)
         return _refusal(500, _INTERNAL)
 
-    async def _answer(self, wire: WireRequest, body: "_Body", request_id: str) -> WireResponse:
+    async def _answer(self, wire: WireRequest, body: RequestBody, request_id: str) -> WireResponse:
         began = self._clock.monotonic()
         hosts = sum(name == b"host" for name, _ in wire.pairs)
-        # Whoever stands before us may have read another one of two.
-        if hosts > 1 or (hosts == 0 and wire.protocol != "HTTP/1.0"):
+        # Whoever stands before us may have read another one of two. What is no path, such as `*`, would become a part
+        # of the name of an integration's server.
+        if hosts > 1 or (hosts == 0 and wire.protocol != "HTTP/1.0") or not wire.path.startswith("/"):
             raise _Refused(400, "Bad Request", (b"connection", b"close"))
         head_bytes = (
             len(wire.method)
@@ -215,11 +222,17 @@ class HttpApis:
                 response.headers.extend(served.cors.preflight(origin))
             elif origin is not None:
                 response.headers.extend(served.cors.beside_answer(origin))
+            if served.cors.answers_differ and not (is_preflight(wire.method, wire.headers) and response.status == 204):
+                # Who keeps an answer must not give it to another origin; also not one that was for none.
+                response.headers.append((b"vary", b"Origin"))
         if served.log_format is not None:
             request.status = response.status
-            request.response_bytes = len(response.body) if isinstance(response.body, bytes) else 0
             request.latency_ms = round((self._clock.monotonic() - began) * 1000)
-            self._write_log(served, request)
+            if isinstance(response.body, bytes):
+                request.response_bytes = len(response.body)
+                self._write_log(served, request)
+            else:
+                response.body = LoggedBody(response.body, request, lambda: self._write_log(served, request))
         return response
 
     # Which API, stage and route -----------------------------------------------------------------------------------
@@ -266,7 +279,9 @@ class HttpApis:
         # Observed: the base path stays in what functions see (KensioSoftware/yulin#1037, field reports).
         return _Addressed(served, stage, host.partition(":")[0].lower(), key, path, route_path)
 
-    async def _run(self, served: ServedStage, request: ApiRequest, wire: WireRequest, body: "_Body") -> WireResponse:
+    async def _run(
+        self, served: ServedStage, request: ApiRequest, wire: WireRequest, body: RequestBody
+    ) -> WireResponse:
         found = served.routes.match(wire.method, request.route_path)
         is_asked = served.cors is not None and is_preflight(wire.method, wire.headers)
         if found is None:
@@ -366,12 +381,19 @@ class HttpApis:
         except MalformedAnswer as error:
             self._failed(request, str(error))
             raise _Refused(500, _INTERNAL) from None
+        except LeadsElsewhere as error:
+            request.error_message, request.error_type = str(error), "BAD_REQUEST"
+            raise _Refused(400, "Bad Request") from None
         finally:
             request.integration_latency_ms = round((self._clock.monotonic() - began) * 1000)
         steps = (integration.response_parameters or {}).get(str(status))
         if steps:
             status, headers = mapped_response(steps, request, status, headers, seen)
-        return WireResponse(status, headers, body)
+        response = WireResponse(status, headers, body, ends_with_client=not isinstance(body, bytes))
+        if status in _WITHOUT_BODY and body:
+            # By a mapping: what came with another status has no place there.
+            await leave_body(response)
+        return response
 
     async def _of_function(
         self,
@@ -415,7 +437,8 @@ class HttpApis:
         """Note what became of an integration. What the API's owner has to put right is worth a warning."""
         request.integration_error = reason
         request.error_message, request.error_type = _INTERNAL, "INTEGRATION_FAILURE"
-        _log.log(level, "http_api.integration_failed request_id=%s reason=%s", request.request_id, reason)
+        # A part of it may be what a function or another server said.
+        _log.log(level, "http_api.integration_failed request_id=%s reason=%s", request.request_id, on_one_line(reason))
 
     def _write_log(self, served: ServedStage, request: ApiRequest) -> None:
         settings, log_format = served.stage.access_log_settings, served.log_format
@@ -449,23 +472,3 @@ def _decoded(path: str) -> str:
 def _refusal(status: int, message: str, *headers: tuple[bytes, bytes]) -> WireResponse:
     sent: HttpHeaders = [_JSON, *headers]
     return WireResponse(status, sent, msgspec.json.encode({"message": message}))
-
-
-class _Body:
-    """The body of one request, which is read once: by what answers, or away."""
-
-    def __init__(self, read: ReadBody) -> None:
-        self._read = read
-        self._is_read = False
-
-    async def read(self) -> bytes:
-        """Return it. Raises BodyTooLarge, ClientGone."""
-        self._is_read = True
-        return await self._read(PAYLOAD_MAX_BYTES)
-
-    async def discard(self) -> None:
-        """Read it away, unless it was read: a client that is still sending would see a reset instead of the answer."""
-        if not self._is_read:
-            self._is_read = True
-            with contextlib.suppress(BodyTooLarge):
-                await self._read(0)

@@ -7,9 +7,11 @@ closed, unless the operator opened them for functions (`--allow-host`, `--allow-
 """
 
 import asyncio
+import functools
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,11 +25,26 @@ HOST_NAME = "host.lambent.internal"
 """By which functions call the machine that they run on."""
 
 _CONNECT_S = 10.0
-_CONNECTIONS_MAX = 256
+CONNECTIONS_MAX = 256
+_CONNECTIONS_OF_ONE_MAX = 64
+"""To one server: one that lets its clients wait leaves the others theirs."""
+_LOOKUPS_MAX = 16
+"""
+Names that are looked up at once. Threads of their own: a name server that its owner keeps slow holds each for half a
+minute, and the loop's are what reads packages.
+"""
 _PIECE_BYTES = 262_144
 
-_CLOSED = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("64:ff9b::/96"))
-"""Where Azure's machines fetch what they are set up with; and IPv4 written as IPv6, whose own ranges count."""
+_CLOSED = tuple(
+    map(
+        ipaddress.ip_network,
+        ("168.63.129.16/32", "64:ff9b::/96", "2002::/16", "::/96", "::ffff:0:0:0/96", "fec0::/10"),
+    )
+)
+"""
+Where Azure's machines fetch what they are set up with; IPv4 written as IPv6, whose own ranges count; and what was for
+private networks before fc00::/7.
+"""
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -55,6 +72,7 @@ class Outward:
         self._ports = frozenset(allow_host)
         self._networks = tuple(ipaddress.ip_network(network) for network in allow_net)
         self._session: aiohttp.ClientSession | None = None
+        self._lookups: ThreadPoolExecutor | None = None
 
     async def send(
         self,
@@ -69,7 +87,7 @@ class Outward:
         Send a request; return when the head of the answer is there. Redirects are not followed.
 
         Args:
-            headers: without those of one connection; `host` follows from the URL.
+            headers: without those of one connection; `host` follows from the URL where it is not among them.
             timeout_s: until the head is there, and for each piece behind it.
 
         Raises:
@@ -97,6 +115,10 @@ class Outward:
             raise TimedOut(f"no answer within {timeout_s:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Unreachable(str(error) or type(error).__name__) from error
+        if not 200 <= response.status <= 599:
+            # One of 1xx is not the last word: whoever stands before our client would wait for it, or for a tunnel.
+            response.close()
+            raise Unreachable(f"status {response.status}")
         return Answer(response)
 
     async def fetch(self, url: str, most_bytes: int, timeout_s: float) -> bytes:
@@ -124,6 +146,9 @@ class Outward:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        if self._lookups is not None:
+            self._lookups.shutdown(wait=False, cancel_futures=True)
+            self._lookups = None
 
     def _check(self, url: str) -> None:
         """Refuse what no look at names is needed for."""
@@ -139,12 +164,17 @@ class Outward:
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
+            if ":" in host or _looks_numeric(host):
+                # Who connects would read it as an address all the same: 127.1, 2130706433.
+                raise Unreachable(f"{host[:200]!r} is an address that is spelled otherwise") from None
             return
         self._check_address(address, port or (443 if parts.scheme == "https" else 80))
 
     def _check_address(self, address: _Address, port: int) -> None:
         plain = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped else address
-        if plain.is_loopback:
+        # What listens everywhere listens at each address of the machine. From inside, the walls let none of them be
+        # reached either, whatever network they are in.
+        if plain.is_loopback or plain.is_unspecified or _source_of(str(plain)) == str(plain):
             if port not in self._ports:
                 raise Unreachable(f"port {port} of this machine is not open to functions: --allow-host {port} opens it")
             return
@@ -158,7 +188,10 @@ class Outward:
         """Return a name's addresses. Any that is closed closes the name: which one is taken is chance."""
         if host == HOST_NAME:
             host, family = "127.0.0.1", socket.AF_INET
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        if self._lookups is None:
+            self._lookups = ThreadPoolExecutor(_LOOKUPS_MAX, "names")
+        look = functools.partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._lookups, look)
         results: list[ResolveResult] = []
         for kind, _, protocol, _, address in found:
             numeric = str(address[0])
@@ -195,9 +228,24 @@ class Outward:
                 async def close(self) -> None:
                     return
 
+            def made(info: "aiohttp.AddrInfoType") -> socket.socket:
+                # The last look, at what is connected to: it does not hang upon how anybody reads a URL.
+                family, kind, protocol, _, address = info
+                try:
+                    outward._check_address(ipaddress.ip_address(address[0].partition("%")[0]), address[1])
+                except (Unreachable, ValueError) as error:
+                    raise OSError(None, str(error)) from error
+                return socket.socket(family, kind, protocol)
+
             self._session = aiohttp.ClientSession(
-                # No cache of names: what an address was a moment ago is not what it is now.
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS_MAX, resolver=Resolver(), use_dns_cache=False),
+                connector=aiohttp.TCPConnector(
+                    limit=CONNECTIONS_MAX,
+                    limit_per_host=_CONNECTIONS_OF_ONE_MAX,
+                    resolver=Resolver(),
+                    # What an address was a moment ago is not what it is now.
+                    use_dns_cache=False,
+                    socket_factory=made,
+                ),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 read_bufsize=_PIECE_BYTES,
@@ -205,6 +253,27 @@ class Outward:
                 max_field_size=65_536,
             )
         return self._session
+
+
+def _looks_numeric(host: str) -> bool:
+    last = host.rstrip(".").rpartition(".")[2]
+    # Source: WHATWG URL standard, "ends in a number": no name has such a last part.
+    return last.isdigit() or last[:2].lower() == "0x"
+
+
+def _source_of(address: str) -> str | None:
+    """
+    Return the address from which this machine would send to another one; None where it has no way there.
+
+    Where that is the same address, it is the machine's own. Nothing is sent.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as asking:
+            asking.connect((address, 9))
+            return str(asking.getsockname()[0])
+    except OSError:
+        return None
 
 
 class Answer(Incoming):

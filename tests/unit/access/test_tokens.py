@@ -155,6 +155,91 @@ def test_algorithms() -> None:
     run(story())
 
 
+def forged(header: object) -> str:
+    def part(value: object) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    return f"{part(header)}.{part({})}.AAAA"
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["a\r\nx: y", 'a", b="', "\ud800", "é", "x" * 21, "", ["RS256"], {"RS256": 1}, 1, None]
+)
+def test_what_a_token_says_is_not_said_back(algorithm: object) -> None:
+    """What is wrong with it goes into a header: no end of a line, no quote, nothing long."""
+
+    async def story() -> None:
+        assert await Bench().refused(forged({"alg": algorithm, "kid": "k1"})) == "the token is malformed"
+
+    run(story())
+
+
+def test_what_has_to_be_understood() -> None:
+    """A token whose header makes demands counts for nothing, whatever they are, though it is signed."""
+
+    async def story() -> None:
+        bench = Bench()
+        token = bench.token(headers={"kid": "k1", "crit": ["exp"], "exp": 1})
+        assert await bench.refused(token) == "the token is malformed"
+
+    run(story())
+
+
+def test_times_that_are_none() -> None:
+    """What is no moment is not one to come."""
+
+    async def story() -> None:
+        bench = Bench()
+        for exp in (float("nan"), float("inf")):
+            assert await bench.refused(bench.token(exp=exp)) == "the token has expired"
+
+    run(story())
+
+
+def number(value: int) -> str:
+    return base64.urlsafe_b64encode(value.to_bytes((value.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()
+
+
+SHORT_KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {**public(KEY, "k1"), "use": "enc"},
+        {**public(KEY, "k1"), "alg": "RSA-OAEP"},
+        {**public(KEY, "k1"), "alg": ["RS256"]},
+        {**public(KEY, "k1"), "n": number(1 << 100_000 | 1)},
+        {**public(KEY, "k1"), "n": number(1 << 100_000 | 1), "d": number(1 << 99_999 | 1)},
+        {**public(KEY, "k1"), "kid": ["k1"]},
+        public(SHORT_KEY, "k1"),
+    ],
+)
+def test_keys_that_sign_nothing(key: dict[str, Any]) -> None:
+    """
+    One that encrypts, one too short to be safe, or too long to verify with; and no number in an issuer's document keeps
+    the server busy.
+    """
+
+    async def story() -> None:
+        bench = Bench()
+        bench.issuer.keys = [key]
+        assert await bench.refused(bench.token()) == "the token's key is not one of the issuer's"
+
+    run(story())
+
+
+def test_a_private_key_that_was_published() -> None:
+    """Its public half verifies; that everybody can sign is its owner's trouble."""
+
+    async def story() -> None:
+        bench = Bench()
+        bench.issuer.keys = [{**json.loads(RSAAlgorithm.to_jwk(KEY)), "kid": "k1"}]
+        assert (await bench.verifier.verify(bench.token(), CONFIGURATION))["sub"] == "u1"
+
+    run(story())
+
+
 def test_keys_are_asked_for_again() -> None:
     """When they are old, and for a key that is new; not for each token that somebody made up."""
 

@@ -1,5 +1,6 @@
 """What variables stand for, and by which ARNs policies name what is asked for."""
 
+import msgspec
 import pytest
 from unit.domain.api_requests import STAGE, request_of
 
@@ -103,6 +104,16 @@ def test_bodies(path: str, value: str | None) -> None:
 def test_bodies_in_which_nothing_is(body: bytes) -> None:
     """What is no JSON, or too long, has no values."""
     assert body_value(body, "a.b") is None
+
+
+def test_a_body_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often a mapping looks into it, JSON or not; the next request's is another one."""
+    read: list[bytes] = []
+    decode = msgspec.json.decode
+    monkeypatch.setattr(msgspec.json, "decode", lambda body: read.append(body) or decode(body))
+    for body, value in ((b'{"a":"one"}', "one"), (b'{"a":"two"}', "two"), (b'{"a":"tw', None)):
+        assert {body_value(body, "a") for _ in range(200)} == {value}
+    assert len(read) == 3
 
 
 def test_a_stage_without_variables() -> None:

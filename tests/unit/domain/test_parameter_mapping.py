@@ -127,3 +127,11 @@ def test_what_is_refused_of_responses(mapping: dict[str, dict[str, str]]) -> Non
 def test_a_mapping_has_an_end() -> None:
     with pytest.raises(MalformedMapping):
         check_request_parameters({f"append:header.h{number}": "x" for number in range(201)})
+
+
+@pytest.mark.parametrize("text", ["0200999", "0200", "2000", "199", "600", "200 ", "+200", "²00", "2e2", ""])
+def test_what_is_no_status(text: str) -> None:
+    """It leaves the response its own: a server may say anything in a header."""
+    mapping = {"overwrite:statuscode": "$response.header.x"}
+    assert mapped_response(mapping, request_of(), 201, [(b"x", text.encode("latin-1"))], b"")[0] == 201
+    assert mapped_response(mapping, request_of(), 201, [(b"x", b"404")], b"")[0] == 404

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 import pytest
 
 from lambent.neighbours.message import AnswerTooLarge
-from lambent.neighbours.outward import HOST_NAME, Outward, TimedOut, Unreachable
+from lambent.neighbours.outward import CONNECTIONS_MAX, HOST_NAME, Outward, TimedOut, Unreachable, _source_of
 
 EMPTY = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 
 @asynccontextmanager
-async def answering(head: bytes, body: bytes = b"") -> AsyncIterator[int]:
+async def answering(head: bytes, body: bytes = b"", came: "asyncio.Queue[None] | None" = None) -> AsyncIterator[int]:
     """Serve one answer to each connection, and yield the port; with nothing to say, say nothing."""
 
     handling: list[asyncio.Task[None]] = []
@@ -25,6 +26,8 @@ async def answering(head: bytes, body: bytes = b"") -> AsyncIterator[int]:
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
+        if came is not None:
+            came.put_nowait(None)
         if head:
             writer.write(head + body)
             await writer.drain()
@@ -82,6 +85,10 @@ async def refusal(outward: Outward, url: str) -> str:
         "[::]",
         "[::ffff:10.0.0.1]",
         "[64:ff9b::a00:1]",
+        "[2002:7f00:1::]",
+        "[fec0::1]",
+        "[::ffff:0:127.0.0.1]",
+        "[::10.0.0.1]",
     ],
 )
 def test_closed_places(host: str) -> None:
@@ -90,8 +97,7 @@ def test_closed_places(host: str) -> None:
     async def story() -> None:
         async with opened() as outward, answering(EMPTY) as port:
             said = await refusal(outward, f"http://{host}:{port}/")
-        # By us, by the library that takes no other spelling of an address, or by the kernel that has no way there.
-        assert "opens it" in said or "not a canonical" in said or "annot connect" in said, said
+        assert "opens it" in said or "spelled otherwise" in said, said
 
     asyncio.run(story())
 
@@ -138,20 +144,129 @@ def test_opened_networks() -> None:
     asyncio.run(story())
 
 
+def test_the_machine_by_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Ports that listen everywhere are reached by whatever address the machine has, in a network that is open or not. The
+    kernel knows which are its own.
+    """
+    asked = []
+
+    def source_of(address: str) -> str:
+        asked.append(address)
+        return address if address == "93.184.215.14" else "192.0.2.1"
+
+    monkeypatch.setattr("lambent.neighbours.outward._source_of", source_of)
+    outward = Outward(is_open=True, allow_host=[8080], allow_net=["93.184.215.0/24"])
+    with pytest.raises(Unreachable, match="--allow-host 22 opens it"):
+        outward._check("http://93.184.215.14:22/")
+    outward._check("http://93.184.215.14:8080/")
+    outward._check("http://93.184.215.15:22/")
+    assert asked == ["93.184.215.14", "93.184.215.14", "93.184.215.15"]
+
+
+def test_which_addresses_are_the_machines() -> None:
+    """The kernel sends from the very address that it sends to; there is none for what has no way."""
+    assert _source_of("127.0.0.53") == "127.0.0.1"
+    assert _source_of("::1") == "::1"
+    assert _source_of("203.0.113.7") != "203.0.113.7"
+
+
+def test_every_network_is_open_but_the_machine_is_not() -> None:
+    """The address that stands for none reaches the machine, too."""
+    outward = Outward(is_open=True, allow_net=["0.0.0.0/0", "::/0"])
+    for host in ("0.0.0.0", "[::]", "127.0.0.1", "[::ffff:0.0.0.0]"):
+        with pytest.raises(Unreachable, match="--allow-host"):
+            outward._check(f"http://{host}:22/")
+
+
+def test_what_is_connected_to_is_looked_at() -> None:
+    """However a host got past what reads URLs: no socket is made for what is closed."""
+
+    async def story() -> None:
+        async with answering(EMPTY) as port, opened() as outward:
+            outward._check = lambda url: None  # type: ignore[method-assign]
+            assert "opens it" in await refusal(outward, f"http://127.0.0.1:{port}/")
+
+    asyncio.run(story())
+
+
+def test_slow_names_are_looked_up_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes a name server slow holds no thread that the server needs elsewhere."""
+    held = threading.Event()
+    looking: list[str] = []
+
+    def slow(host: str, *_: Any, **__: Any) -> list[Any]:
+        looking.append(threading.current_thread().name)
+        held.wait(10)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 80))]
+
+    async def story() -> None:
+        monkeypatch.setattr(socket, "getaddrinfo", slow)
+        async with opened() as outward:
+            asked = [
+                asyncio.ensure_future(refusal(outward, f"http://slow{number}.example.com/")) for number in range(40)
+            ]
+            try:
+                assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 5) == "free"
+            finally:
+                held.set()
+            assert all("opens it" in said for said in await asyncio.gather(*asked))
+        assert all(name.startswith("names") for name in looking)
+
+    asyncio.run(story())
+
+
+def test_one_server_takes_not_all_connections() -> None:
+    """A server that keeps its clients waiting leaves room for others."""
+
+    async def story() -> None:
+        came: asyncio.Queue[None] = asyncio.Queue()
+        async with (
+            answering(b"", came=came) as slow,
+            answering(EMPTY) as port,
+            opened(allow_host=[slow, port]) as outward,
+        ):
+            waiting = [
+                asyncio.ensure_future(outward.send("GET", f"http://127.0.0.1:{slow}/", headers={}, timeout_s=30))
+                for _ in range(CONNECTIONS_MAX + 1)
+            ]
+            for _ in range(CONNECTIONS_MAX // 4):
+                await came.get()
+            answer = await outward.send("GET", f"http://127.0.0.1:{port}/", headers={}, timeout_s=5)
+            await answer.aclose()
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("status", [b"101", b"600", b"999"])
+def test_statuses_that_are_none(status: bytes) -> None:
+    """None of them is the last word of an answer that may go on to a client."""
+
+    async def story() -> None:
+        head = b"HTTP/1.1 " + status + b" X\r\ncontent-length: 0\r\n\r\n"
+        async with answering(head) as port, opened(allow_host=[port]) as outward:
+            assert f"status {status.decode()}" in await refusal(outward, f"http://127.0.0.1:{port}/")
+
+    asyncio.run(story())
+
+
 def test_a_name_with_one_closed_address_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which of its addresses were taken would be chance."""
 
     async def story() -> None:
-        async def addresses(host: str, port: int, **_: Any) -> list[Any]:
+        def addresses(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
             return [
                 (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
                 for address in ("93.184.215.14", "10.0.0.1")
             ]
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", addresses)
-        outward = Outward(is_open=True)
-        with pytest.raises(Unreachable, match=r"10\.0\.0\.1"):
-            await outward.resolve("example.com", 80, socket.AF_INET)
+        monkeypatch.setattr(socket, "getaddrinfo", addresses)
+        async with opened() as outward:
+            with pytest.raises(Unreachable, match=r"10\.0\.0\.1"):
+                await outward.resolve("example.com", 80, socket.AF_INET)
 
     asyncio.run(story())
 
