@@ -30,6 +30,12 @@ _NAME = re.compile(r"[A-Za-z0-9-]{1,20}")
 KEYS_HOLD_S = 7_200.0
 """How long an issuer's keys are not asked for again. Documented: API Gateway may keep them for two hours."""
 
+KEYS_END_S = 86_400.0
+"""
+How long an issuer that does not answer keeps the keys that it had: one that it has withdrawn must not count for ever.
+Assumed: an outage of a day is none any more (test_tokens).
+"""
+
 ASK_AGAIN_S = 30.0
 """
 How soon an issuer is asked again, for a key that it did not have or because it did not answer. Whoever makes tokens up
@@ -162,7 +168,7 @@ class TokenVerifier:
             if keys.asking is not None:
                 # Whoever leaves meanwhile must not end it for the others.
                 await asyncio.shield(keys.asking)
-        if keys.fetched_at is None:
+        if keys.fetched_at is None or self._clock.monotonic() - keys.fetched_at >= KEYS_END_S:
             raise InvalidToken("OIDC discovery endpoint communication error")
         return keys.by_id.get(key_id)
 

@@ -13,6 +13,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from lambent.access.tokens import (
     ASK_AGAIN_S,
+    KEYS_END_S,
     KEYS_HOLD_S,
     InvalidToken,
     IssuerUnavailable,
@@ -263,7 +264,7 @@ def test_keys_are_asked_for_again() -> None:
 
 
 def test_an_issuer_that_is_gone() -> None:
-    """Tokens do not count until it is there; keys that are known go on counting."""
+    """Tokens do not count until it is there; keys that are known go on counting, for a day."""
 
     async def story() -> None:
         bench = Bench()
@@ -276,6 +277,11 @@ def test_an_issuer_that_is_gone() -> None:
         await bench.verifier.verify(bench.token(), CONFIGURATION)
         bench.issuer.is_there = False
         bench.clock.advance(KEYS_HOLD_S)
+        assert await bench.verifier.verify(bench.token(), CONFIGURATION)
+        bench.clock.advance(KEYS_END_S - KEYS_HOLD_S)
+        assert await bench.refused(bench.token()) == "OIDC discovery endpoint communication error"
+        bench.issuer.is_there = True
+        bench.clock.advance(ASK_AGAIN_S)
         assert await bench.verifier.verify(bench.token(), CONFIGURATION)
 
     run(story())
