@@ -1,5 +1,6 @@
 """What an OpenAPI definition says of an HTTP API."""
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -191,6 +192,57 @@ def test_authorizers_and_who_needs_them() -> None:
     assert len(made.warnings) == 3
 
 
+@pytest.mark.parametrize(
+    "security",
+    [
+        {"tokens": []},
+        "tokens",
+        ["tokens"],
+        [["tokens"]],
+        [{"tokens": "read"}],
+        [{"tokens": [1]}],
+        [{"tokens": {"read": True}}],
+        [{"token": []}],
+        [{"nothing": []}],
+        [{"elsewhere": []}],
+        [{"tokens": ["read"] * 101}],
+        [{"tokens": []}] * 101,
+        1,
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("at_root", [False, True])
+def test_security_that_nobody_can_read(security: Any, *, at_root: bool) -> None:
+    """It is refused, at the root and of an operation: left out, it would leave the route open to all."""
+    own = {} if at_root else {"security": security}
+    schemes = {"tokens": JWT, "nothing": None, "elsewhere": {"$ref": "#/components/securitySchemes/tokens"}}
+    with pytest.raises(BadRequestException):
+        read(
+            {"/a": {"get": operation(**own)}},
+            components={"securitySchemes": schemes},
+            security=security if at_root else [{"tokens": []}],
+        )
+
+
+def test_security_that_is_not_said() -> None:
+    """What is null is not there: the root's holds, and no scope is needed."""
+    made = read(
+        {"/null": {"get": operation(security=None)}, "/own": {"get": operation(security=[{"asked": None}])}},
+        components={"securitySchemes": {"tokens": JWT, "asked": ASKED}},
+        security=[{"tokens": None}],
+    )
+    assert [(route.authorizer, route.scopes) for route in made.routes] == [("tokens", ()), ("asked", ())]
+
+
+@pytest.mark.parametrize("auth", [None, "NONE", "AWS_IAM", {"type": "AWS"}, {"type": None}, []], ids=str)
+def test_an_authorization_that_is_none(auth: Any) -> None:
+    """It is refused, as is an authorizer that is no object."""
+    with pytest.raises(BadRequestException, match="x-amazon-apigateway-auth of GET /a"):
+        read({"/a": {"get": operation(**{"x-amazon-apigateway-auth": auth})}})
+    with pytest.raises(BadRequestException, match="the security scheme tokens"):
+        read(components={"securitySchemes": {"tokens": {"x-amazon-apigateway-authorizer": [auth]}}})
+
+
 def test_the_issuer_of_openid_connect() -> None:
     """It is what the discovery document's address begins with."""
     scheme = {
@@ -239,6 +291,30 @@ def test_base_paths(server: dict[str, Any], base_path: str, expected: str) -> No
     assert [route.key for route in made.routes] == [expected]
 
 
+@pytest.mark.parametrize(
+    "server",
+    [
+        {"url": "https://a.example/" + "p" * 512},
+        {"url": "https://a.example/" + "{p}" * 8, "variables": {"p": {"default": "p" * 100}}},
+        {"url": "https://a.example/{basePath}", "variables": {"basePath": {"default": "p" * 513}}},
+        {"url": "https://a.example/" + "{p}" * 700, "variables": {"p": {"default": ""}}},
+        {"url": "https://[a/"},
+    ],
+    ids=range(5),
+)
+def test_base_paths_that_are_none(server: dict[str, Any]) -> None:
+    """Longer than a route's path may be, or no URL."""
+    with pytest.raises(BadRequestException, match="the first server"):
+        read({"/e": {"get": operation()}}, "prepend", servers=[server])
+
+
+def test_variables_of_a_server_stand_for_no_others() -> None:
+    """However many of them name two others: what they stand for is a text."""
+    variables = {f"v{number}": {"default": f"{{v{number + 1}}}{{v{number + 1}}}"} for number in range(40)}
+    made = read({"/e": {"get": operation()}}, "prepend", servers=[{"url": "/{v0}/{v39}", "variables": variables}])
+    assert [route.key for route in made.routes] == ["GET /{v1}{v1}/{v40}{v40}/e"]
+
+
 def test_a_root_below_a_base_path() -> None:
     """It ends in no slash, which no route key may."""
     made = read({"/": {"get": operation()}}, "prepend", servers=[{"url": "https://a.example/v1/"}])
@@ -273,6 +349,32 @@ def test_cors_of_another_form(wrong: Any) -> None:
     assert made.cors is None and made.warnings == ["CORS Scheme is malformed, ignoring."]
 
 
+def test_what_is_told_has_an_end() -> None:
+    """An API keeps some warnings and infos, each cut."""
+    long = "p" * 400
+    made = read(
+        {f"/{number}{long}": {"$ref": "x"} for number in range(150)},
+        **{f"x_amazon_apigateway_{n}": 1 for n in range(150)},
+    )
+    for told in (made.warnings, made.infos):
+        assert len(told) == 101 and told[-1] == "There are more, which are left out."
+        assert max(map(len, told)) <= 300
+    with pytest.raises(BadRequestException, match="Invalid path"):
+        read({f"/{'p' * 512}": {"get": operation()}})
+
+
+@pytest.mark.parametrize("name", [0x10**5_000, None, True, 1.5], ids=range(4))
+def test_names_that_are_no_texts(name: Any) -> None:
+    """YAML has them of any type."""
+    read(
+        {name: {name: operation(), "get": {"x-amazon-apigateway-integration": {**PROXY, name: 1}}}},
+        "split",
+        components={name: 1, "securitySchemes": {name: {}}},
+        servers=[{"url": "{1}", "variables": {name: {"default": name}}}],
+        security=[{name: []}],
+    )
+
+
 def test_there_may_be_so_many() -> None:
     """Routes and authorizers end where an API's do."""
     with pytest.raises(TooManyRequestsException):
@@ -286,4 +388,5 @@ def test_nothing_is_too_strange(strange: Any) -> None:
     """Values of any type in any place are read or refused."""
     for member in ("paths", "components", "servers", "tags", "security", "x_amazon_apigateway_cors"):
         read(**{member: strange})
-    read({"/a": {"get": operation(security=strange)}}, "split", servers=[strange])
+    with contextlib.suppress(BadRequestException):
+        read({"/a": {"get": operation(security=strange)}}, "split", servers=[strange])
