@@ -27,7 +27,8 @@ def parse_cors(given: Mapping[str, Any]) -> ApiCors | None:
     # Assumed: the texts (test_http_api_config). Documented: API Gateway developer guide, configuring CORS for HTTP
     # APIs: which methods there are; origins begin with a scheme.
     for method in lists["AllowMethods"] or ():
-        if method not in _METHODS:
+        # Observed: hashicorp/terraform-provider-aws, internal/service/apigatewayv2/api_test.go: in lower case, too.
+        if method.upper() not in _METHODS:
             raise BadRequestException(f"Invalid allowMethods: '{method}' is none of {', '.join(sorted(_METHODS))}")
     for origin in lists["AllowOrigins"] or ():
         if origin != "*" and "://" not in origin:
