@@ -305,6 +305,24 @@ def test_ag02_the_forms_of_a_functions_arn(apis, api):
         assert apis.get_integration(ApiId=api, IntegrationId=made)["IntegrationUri"] == uri
 
 
+def test_empty_texts_are_what_nobody_set(apis, api):
+    """When something is made as when it is changed."""
+    integration = bare(
+        apis.create_integration(
+            ApiId=api,
+            IntegrationType="AWS_PROXY",
+            IntegrationUri=FUNCTION,
+            PayloadFormatVersion="2.0",
+            CredentialsArn="",
+            Description="",
+            IntegrationMethod="",
+        )
+    )
+    assert integration["IntegrationMethod"] == "POST" and not {"CredentialsArn", "Description"} & set(integration)
+    route = bare(apis.create_route(ApiId=api, RouteKey="GET /a", AuthorizerId="", OperationName="", Target=""))
+    assert not {"AuthorizerId", "OperationName", "Target"} & set(route)
+
+
 def test_an_http_proxy_integration(apis, api):
     """What another server's URL needs and has."""
     made = bare(
@@ -693,12 +711,16 @@ def test_quick_create_of_a_function(apis):
         (apis.update_api, {"RouteKey": "GET /a"}),
     ):
         assert refusal(call, ApiId=made, **parameters)[:2] == (400, "BadRequestException")
+    kept = {"TimeoutInMillis": 5000, "PayloadFormatVersion": "1.0", "RequestParameters": {"append:header.a": "b"}}
+    apis.update_integration(ApiId=made, IntegrationId=integration["IntegrationId"], **kept)
     other = ROLE + "-2"
     apis.update_api(ApiId=made, Target=f"{FUNCTION}:live", CredentialsArn=other)
-    (integration,) = apis.get_integrations(ApiId=made)["Items"]
-    assert integration["IntegrationUri"] == f"{FUNCTION}:live"
-    assert integration["CredentialsArn"] == other
+    expected = {**integration, **kept, "IntegrationUri": f"{FUNCTION}:live", "CredentialsArn": other}
+    assert apis.get_integrations(ApiId=made)["Items"] == [expected]
     assert served(apis, made) != stage["DeploymentId"]
+    # What is gone cannot be changed.
+    apis.delete_route(ApiId=made, RouteId=route["RouteId"])
+    assert refusal(apis.update_api, ApiId=made, RouteKey="GET /a")[:2] == (400, "BadRequestException")
     apis.delete_api(ApiId=made)
 
 

@@ -61,7 +61,8 @@ class Integrations:
             api = await existing_api(tx, request["ApiId"])
             if len(await tx.http_apis.parts(Integration, api.api_id)) >= INTEGRATIONS_MAX:
                 raise full("Integrations", "this API")
-            made = integration_of(caller.scope, await new_integration_id(tx, api.api_id, self._clock), request)
+            integration_id = await new_integration_id(tx, api.api_id, self._clock)
+            made = integration_of(caller.scope, integration_id, merged({}, request))
             await tx.http_apis.save_part(api.api_id, made)
             await redeploy(tx, api, self._clock)
         return integration_view(made)
