@@ -4,6 +4,8 @@ import http.server
 import json
 import re
 import threading
+import urllib.error
+import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
@@ -75,6 +77,18 @@ def test_what_kind_of_thing_is_missing_is_said(apis, api):
         apis.create_stage(ApiId=api, StageName="s10")
     assert error_of(excinfo)[:2] == (429, "TooManyRequestsException")
     assert excinfo.value.response["LimitType"] == "Stages"
+
+
+def test_what_errors_look_like(server):
+    """Their members are spelled as answers' are: clients in typed languages read no other spelling."""
+    request = urllib.request.Request(f"{server.endpoint}/v2/apis/nothere")
+    with pytest.raises(urllib.error.HTTPError) as excinfo:
+        urllib.request.urlopen(request, timeout=30)
+    assert excinfo.value.code == 404 and excinfo.value.headers["x-amzn-errortype"] == "NotFoundException"
+    assert json.loads(excinfo.value.read()) == {
+        "message": "Invalid API identifier specified nothere",
+        "resourceType": "API",
+    }
 
 
 def test_what_an_api_may_not_be(apis):
