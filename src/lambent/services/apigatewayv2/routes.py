@@ -1,5 +1,6 @@
 """Routes: which requests go to which integration, and who may send them."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -191,8 +192,13 @@ class RouteKeys:
             )
 
 
+@functools.lru_cache(maxsize=2 * ROUTES_MAX)
 def _shape(key: str) -> tuple[str, ...]:
-    """Return what a key shares with each that matches the same. Raises MalformedRouteKey."""
+    """
+    Return what a key shares with each that matches the same. Raises MalformedRouteKey.
+
+    Remembered, since each new route of an API is held against all the others.
+    """
     parsed = parse_route_key(key)
     return (key,) if parsed is None else shape_of(parsed)
 
