@@ -59,7 +59,6 @@ class DomainNames:
         name = self._checked(caller, request["DomainName"])
         _refuse(request)
         check_tags(request.get("Tags", {}))
-        await self._check_not_anothers(caller, name)
         alias = f"d-{new_id(self._clock, API_LENGTH)}.execute-api.{caller.scope.region}.{self._domain.name}"
         made = ApiDomain(
             scope=caller.scope,
@@ -74,6 +73,7 @@ class DomainNames:
                     raise full("DomainNames", "this account")
                 if await tx.http_apis.domain(name) is not None:
                     raise _exists()
+                await self._check_not_anothers(caller, name)
                 await tx.http_apis.save_domain(made)
         except Conflict:
             # Another account or region has it: a name leads to one place.
@@ -133,6 +133,8 @@ class DomainNames:
     async def _check_not_anothers(self, caller: Caller, name: str) -> None:
         """
         Refuse a name below another account's wildcard, and a wildcard above another account's name.
+
+        Called in the transaction that takes the name: nobody else takes one meanwhile.
 
         Documented: API Gateway developer guide, wildcard custom domain names: the latter. Here nobody is asked who owns
         a name, so that the former would take requests away from who has the wildcard.

@@ -58,7 +58,7 @@ def requested_page(request: Mapping[str, Any]) -> Page:
         after = base64.b64decode(token, altchars=b"-_", validate=True).decode("ascii")
     except ValueError:
         after = ""
-    # Ids and names are printable, and nothing else may reach a database that has no character for zero.
+    # Ids and names are printable: nothing else has to reach a database.
     if not after or not after.isprintable():
         raise BadRequestException("Invalid nextToken")
     return Page(after, size)
