@@ -371,6 +371,8 @@ def test_an_http_proxy_integration(apis, api):
         {"TlsConfig": {"ServerNameToVerify": "a.example"}},
         {"RequestTemplates": {"application/json": "{}"}},
         {"PassthroughBehavior": "NEVER"},
+        {"RequestParameters": {"append:header.a": "v" * 20_480}},
+        {"ResponseParameters": {"200": {"append:header.a": "v" * 10_240}, "201": {"append:header.a": "v" * 10_240}}},
         {"ContentHandlingStrategy": "CONVERT_TO_TEXT"},
         {"TemplateSelectionExpression": "$request.body.a"},
         {"CredentialsArn": "arn:aws:iam::999988887777:role/other"},

@@ -22,7 +22,7 @@ from lambent.protocol.shapes.apigatewayv2 import (
 )
 from lambent.services.apigatewayv2.deploying import redeploy
 from lambent.services.apigatewayv2.identifiers import PART_LENGTH, free_id
-from lambent.services.apigatewayv2.limits import INTEGRATIONS_MAX
+from lambent.services.apigatewayv2.limits import INTEGRATIONS_MAX, PARAMETERS_MAX_CHARACTERS
 from lambent.services.apigatewayv2.paging import requested_page
 from lambent.services.apigatewayv2.refusals import (
     check_lengths,
@@ -154,6 +154,7 @@ def integration_of(
             check(members.get(member) or {})
         except MalformedMapping as malformed:
             raise BadRequestException(f"Invalid {member[0].lower()}{member[1:]}: {malformed}") from None
+    _check_parameters_size(members)
     credentials = members.get("CredentialsArn")
     if credentials is not None:
         check_role(scope, "credentialsArn", credentials)
@@ -189,6 +190,14 @@ def check_role(scope: Scope, member: str, arn: str) -> None:
 
 
 # Assumed: the texts of all that follows (test_http_api_config). Documented: API Gateway v2 API reference, Integration.
+
+
+def _check_parameters_size(members: Mapping[str, Any]) -> None:
+    mappings = [members.get("RequestParameters") or {}, *(members.get("ResponseParameters") or {}).values()]
+    if sum(len(key) + len(value) for mapping in mappings for key, value in mapping.items()) > PARAMETERS_MAX_CHARACTERS:
+        raise BadRequestException(
+            f"Invalid requestParameters or responseParameters: they may have {PARAMETERS_MAX_CHARACTERS} characters"
+        )
 
 
 def _check_function(members: Mapping[str, Any], uri: str) -> str:
