@@ -81,6 +81,12 @@ _PATH_MAX = 512
 _URL_MAX = 2_048
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 
+_NOBODY = "NONE"
+"""
+A scheme that need not be there. Observed: aws/serverless-application-model, samtranslator/open_api/open_api.py, which
+writes it for a function whose authorizer is NONE.
+"""
+
 _REQUIREMENTS_MAX = 100
 """Security schemes that one operation names. Those of the root are gone through for each operation."""
 _WELL_KNOWN = "/.well-known/openid-configuration"
@@ -205,8 +211,10 @@ class _Reader:
             made.cors = read_cors(definition[CORS])
             if made.cors is None:
                 self._warn("CORS Scheme is malformed, ignoring.")
-        endpoint = _object(definition.get(ENDPOINT))
-        made.disable_execute_api_endpoint = endpoint.get("disableExecuteApiEndpoint") is True
+        # Documented: API Gateway developer guide, x-amazon-apigateway-endpoint-configuration: in OpenAPI 3.0 it stands
+        # at a server. Assumed: at the root, where OpenAPI 2.0 has it, it is meant as well (test_openapi_import).
+        places = [definition, *map(_object, _list(definition.get("servers")))]
+        made.disable_execute_api_endpoint = any(_is_endpoint_disabled(place) for place in places)
         for tag in _list(definition.get("tags")):
             name, value = as_text(_object(tag).get("name")), as_text(_object(tag).get(TAG_VALUE))
             # One without a value groups operations, and is no tag of the API.
@@ -367,6 +375,8 @@ class _Reader:
         chosen: tuple[str, tuple[str, ...]] | None = None
         for name, scopes in self._requirements(key, operation):
             scheme = self._schemes.get(name)
+            if name == _NOBODY and scheme is None:
+                continue
             if not isinstance(scheme, dict) or "$ref" in scheme:
                 raise BadRequestException(f"The security scheme {name[:80]} of {key} is not among those of components")
             if (as_text(scheme.get(f"{PREFIX}authtype")) or "").lower() == "awssigv4":
@@ -459,6 +469,17 @@ class _Reader:
 
 def _malformed_url(url: str) -> BadRequestException:
     return BadRequestException(f"Invalid URL of the first server: {url[:300]}")
+
+
+def _is_endpoint_disabled(place: Mapping[str, Any]) -> bool:
+    given = place.get(ENDPOINT, {})
+    # What is no object says nothing that could be understood.
+    wanted = given.get("disableExecuteApiEndpoint") if isinstance(given, dict) else ""
+    said = "false" if wanted is None else as_text(wanted)
+    if said not in {"true", "false"}:
+        # Left out, it would leave open what is to be closed.
+        raise BadRequestException(f"Invalid {ENDPOINT}: disableExecuteApiEndpoint must be true or false")
+    return said == "true"
 
 
 def _converted(member: str, value: Any) -> Any:

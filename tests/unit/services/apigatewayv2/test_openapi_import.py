@@ -224,6 +224,20 @@ def test_security_that_nobody_can_read(security: Any, *, at_root: bool) -> None:
         )
 
 
+def test_nobody_is_to_be_asked() -> None:
+    """As AWS SAM writes it, without a scheme of this name; where there is one, it is as others."""
+    made = read({"/a": {"get": operation(security=[{"NONE": []}])}}, security=[{"token": []}])
+    assert [route.authorizer for route in made.routes] == [None] and made.warnings == []
+    schemes = {"securitySchemes": {"NONE": JWT}}
+    made = read({"/a": {"get": operation(security=[{"NONE": []}])}}, components=schemes)
+    assert [route.authorizer for route in made.routes] == ["NONE"]
+    both = read(
+        {"/a": {"get": operation(security=[{"NONE": []}, {"tokens": []}])}},
+        components={"securitySchemes": {"tokens": JWT}},
+    )
+    assert [route.authorizer for route in both.routes] == ["tokens"]
+
+
 def test_security_that_is_not_said() -> None:
     """What is null is not there: the root's holds, and no scope is needed."""
     made = read(
@@ -336,6 +350,27 @@ def test_what_stands_at_the_root() -> None:
     assert made.cors == {"AllowOrigins": ["*"], "AllowMethods": ["GET"], "MaxAge": 3, "AllowCredentials": False}
     assert made.disable_execute_api_endpoint and made.warnings == []
     assert len(made.infos) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [(True, True), ("true", True), (False, False), ("false", False), (None, False)], ids=str
+)
+def test_the_endpoint(given: Any, *, expected: bool) -> None:
+    """It is switched off at the root, and where OpenAPI 3.0 has it, which is at any server."""
+    configuration = {"disableExecuteApiEndpoint": given}
+    assert read(x_amazon_apigateway_endpoint_configuration=configuration).disable_execute_api_endpoint == expected
+    server = {"x-amazon-apigateway-endpoint-configuration": configuration}
+    made = read(servers=[{"url": "https://a.example"}, server])
+    assert made.disable_execute_api_endpoint == expected
+
+
+@pytest.mark.parametrize("wrong", [[], "true", {"disableExecuteApiEndpoint": "yes"}], ids=str)
+def test_an_endpoint_of_another_form(wrong: Any) -> None:
+    """It is refused: left out, it would leave open what is to be closed."""
+    with pytest.raises(BadRequestException):
+        read(x_amazon_apigateway_endpoint_configuration=wrong)
+    with pytest.raises(BadRequestException):
+        read(servers=[{"x-amazon-apigateway-endpoint-configuration": wrong}])
 
 
 @pytest.mark.parametrize(
