@@ -12,7 +12,7 @@ import msgspec
 from lambent.clock import Clock
 from lambent.domain.http_api import Authorizer, DeployedApi, Deployment, HttpApi, Integration, Route, Stage
 from lambent.errors.api.apigatewayv2 import BadRequestException
-from lambent.services.apigatewayv2.identifiers import DEPLOYMENT_LENGTH, free_id
+from lambent.services.apigatewayv2.identifiers import DEPLOYMENT_LENGTH, free_part_id
 from lambent.services.apigatewayv2.limits import DEPLOYED_MAX_BYTES, DEPLOYMENTS_MAX
 from lambent.services.apigatewayv2.refusals import full
 from lambent.store.contract import FunctionTransaction
@@ -55,12 +55,8 @@ async def freeze(
     # What is made by itself takes the place of what was: there are no more of those than stages, and one.
     if not auto_deployed and len(await rows.parts(Deployment, api.api_id)) >= DEPLOYMENTS_MAX:
         raise full("Deployments", "this API")
-
-    async def taken(made: str) -> Deployment | None:
-        return await rows.part(Deployment, api.api_id, made)
-
     deployment = Deployment(
-        deployment_id=await free_id(clock, DEPLOYMENT_LENGTH, taken),
+        deployment_id=await free_part_id(tx, Deployment, api.api_id, clock, DEPLOYMENT_LENGTH),
         created=clock.now(),
         description=description,
         auto_deployed=auto_deployed,

@@ -9,8 +9,9 @@ from lambent.clock import Clock
 from lambent.domain.http_api import DEFAULT_ROUTE, DEFAULT_STAGE, HttpApi, Integration, Route, Stage
 from lambent.errors.api.apigatewayv2 import BadRequestException
 from lambent.services.apigatewayv2.deploying import deploy_stage
-from lambent.services.apigatewayv2.integrations import integration_of, new_integration_id
-from lambent.services.apigatewayv2.routes import RouteKeys, new_route_id, route_of
+from lambent.services.apigatewayv2.identifiers import free_part_id
+from lambent.services.apigatewayv2.integrations import integration_of
+from lambent.services.apigatewayv2.routes import RouteKeys, route_of
 from lambent.services.apigatewayv2.shown import integration_view, merged
 from lambent.services.apigatewayv2.targets import is_url
 from lambent.store.contract import FunctionTransaction
@@ -27,14 +28,14 @@ async def quick_create(tx: FunctionTransaction, api: HttpApi, request: Mapping[s
         BadRequestException: Target is neither a function nor a URL, or another member is none.
     """
     wanted = {**_pointing_to(request["Target"]), "CredentialsArn": request.get("CredentialsArn")}
-    integration_id = await new_integration_id(tx, api.api_id, clock)
+    integration_id = await free_part_id(tx, Integration, api.api_id, clock)
     integration = integration_of(api.scope, integration_id, merged({}, wanted), managed=True)
     await tx.http_apis.save_part(api.api_id, integration)
     members = {
         "RouteKey": request.get("RouteKey") or DEFAULT_ROUTE,
         "Target": f"integrations/{integration.integration_id}",
     }
-    route = route_of(await new_route_id(tx, api.api_id, clock), members, managed=True)
+    route = route_of(await free_part_id(tx, Route, api.api_id, clock), members, managed=True)
     RouteKeys(()).check(route.route_key)
     await tx.http_apis.save_part(api.api_id, route)
     now = clock.now()
