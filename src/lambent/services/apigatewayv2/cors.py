@@ -10,6 +10,8 @@ from lambent.services.apigatewayv2.limits import CORS_ITEMS_MAX
 _LISTS = ("AllowHeaders", "AllowMethods", "AllowOrigins", "ExposeHeaders")
 _METHODS = frozenset({"*", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _ITEM_MAX = 512
+_LIST_MAX = 8_192
+"""Characters of one list. Assumed: clients read no longer header, which an answer has for a list (test_cors)."""
 
 
 def parse_cors(given: Mapping[str, Any]) -> ApiCors | None:
@@ -49,6 +51,8 @@ def parse_cors(given: Mapping[str, Any]) -> ApiCors | None:
 def _check_items(member: str, items: Any) -> None:
     if len(items) > CORS_ITEMS_MAX:
         raise BadRequestException(f"Invalid {member}: there may be {CORS_ITEMS_MAX}")
+    if sum(map(len, items)) > _LIST_MAX:
+        raise BadRequestException(f"Invalid {member}: all of it may have {_LIST_MAX} characters")
     for item in items:
         if not item or len(item) > _ITEM_MAX or not item.isascii() or not item.isprintable() or "," in item:
             raise BadRequestException(f"Invalid {member}: each must be text that a header can hold, without commas")
