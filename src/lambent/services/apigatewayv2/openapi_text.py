@@ -11,8 +11,14 @@ from lambent.services.apigatewayv2.limits import IMPORT_MAX_BYTES
 
 _NOT_INSTALLED = "definitions in YAML need the extra `apis`: pip install 'lambent[apis]'; JSON works without it"
 
-_NODES_MAX = 500_000
-"""Values in YAML, each of which takes some 400 bytes while it is read."""
+_NODES_MAX = 250_000
+"""
+Values in YAML, each of which takes some 400 bytes and several objects while it is read. Python's search for garbage
+goes through all of them, and nothing else runs meanwhile.
+"""
+
+_CONTAINERS_MAX = 500_000
+"""Objects and lists in JSON, likewise; brackets in texts count, too. An ordinary definition of 6 MB has a third."""
 
 _WRITTEN_OUT_MAX = 2 * IMPORT_MAX_BYTES
 """Characters of YAML with each alias as what it stands for; without aliases a text that is short enough has fewer."""
@@ -60,6 +66,8 @@ def unreadable(why: str) -> BadRequestException:
 
 
 def _read_json(text: str) -> Any:
+    if text.count("{") + text.count("[") > _CONTAINERS_MAX:
+        raise unreadable(f"It has more than {_CONTAINERS_MAX} objects and lists")
     try:
         return msgspec.json.decode(text.encode())
     except (msgspec.DecodeError, RecursionError) as error:
@@ -86,7 +94,7 @@ def _read_yaml(text: str) -> Any:
             # Called for each value that does not say of which type it is.
             self.nodes += 1
             if self.nodes > _NODES_MAX:
-                raise yaml.YAMLError(f"it has more than {_NODES_MAX} values")
+                raise yaml.YAMLError(f"it has more than {_NODES_MAX} values; JSON may have more")
             return super().resolve(*arguments)
 
     try:

@@ -82,11 +82,15 @@ def test_aliases_and_merges() -> None:
 
 
 def test_there_may_be_so_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In YAML, where a value of two characters takes some hundreds of bytes while it is read."""
+    """A value of two characters takes hundreds of bytes while it is read, and what is looked through for garbage."""
     monkeypatch.setattr(openapi_text, "_NODES_MAX", 1_000)
     assert len(read_definition("a: [" + "b," * 997 + "]", SCOPE)["a"]) == 997
     with pytest.raises(BadRequestException, match="more than 1000 values"):
         read_definition("a: [" + "b," * 998 + "]", SCOPE)
+    monkeypatch.setattr(openapi_text, "_CONTAINERS_MAX", 1_000)
+    assert len(read_definition('{"a": [' + "[]," * 998 + "1]}", SCOPE)["a"]) == 999
+    with pytest.raises(BadRequestException, match="more than 1000 objects and lists"):
+        read_definition('{"a": [' + "[]," * 999 + "1]}", SCOPE)
 
 
 def test_yaml_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
