@@ -286,7 +286,9 @@ def _error_class(model: ServiceModel, name: str, shape: Shape) -> str:
 
 
 def _message_key(shape: Shape) -> str:
-    return "Message" if "Message" in shape.members else "message"
+    """Return what the text of an error is called on the wire: clients in typed languages read nothing else."""
+    member = "Message" if "Message" in shape.members else "message"
+    return shape.members[member].wire_name(member) if member in shape.members else member
 
 
 def generated_files() -> Iterator[tuple[Path, str]]:

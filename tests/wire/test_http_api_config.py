@@ -4,6 +4,8 @@ import http.server
 import json
 import re
 import threading
+import urllib.error
+import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
@@ -75,6 +77,18 @@ def test_what_kind_of_thing_is_missing_is_said(apis, api):
         apis.create_stage(ApiId=api, StageName="s10")
     assert error_of(excinfo)[:2] == (429, "TooManyRequestsException")
     assert excinfo.value.response["LimitType"] == "Stages"
+
+
+def test_what_errors_look_like(server):
+    """Their members are spelled as answers' are: clients in typed languages read no other spelling."""
+    request = urllib.request.Request(f"{server.endpoint}/v2/apis/nothere")
+    with pytest.raises(urllib.error.HTTPError) as excinfo:
+        urllib.request.urlopen(request, timeout=30)
+    assert excinfo.value.code == 404 and excinfo.value.headers["x-amzn-errortype"] == "NotFoundException"
+    assert json.loads(excinfo.value.read()) == {
+        "message": "Invalid API identifier specified nothere",
+        "resourceType": "API",
+    }
 
 
 def test_what_an_api_may_not_be(apis):
@@ -305,6 +319,24 @@ def test_ag02_the_forms_of_a_functions_arn(apis, api):
         assert apis.get_integration(ApiId=api, IntegrationId=made)["IntegrationUri"] == uri
 
 
+def test_empty_texts_are_what_nobody_set(apis, api):
+    """When something is made as when it is changed."""
+    integration = bare(
+        apis.create_integration(
+            ApiId=api,
+            IntegrationType="AWS_PROXY",
+            IntegrationUri=FUNCTION,
+            PayloadFormatVersion="2.0",
+            CredentialsArn="",
+            Description="",
+            IntegrationMethod="",
+        )
+    )
+    assert integration["IntegrationMethod"] == "POST" and not {"CredentialsArn", "Description"} & set(integration)
+    route = bare(apis.create_route(ApiId=api, RouteKey="GET /a", AuthorizerId="", OperationName="", Target=""))
+    assert not {"AuthorizerId", "OperationName", "Target"} & set(route)
+
+
 def test_an_http_proxy_integration(apis, api):
     """What another server's URL needs and has."""
     made = bare(
@@ -339,6 +371,8 @@ def test_an_http_proxy_integration(apis, api):
         {"TlsConfig": {"ServerNameToVerify": "a.example"}},
         {"RequestTemplates": {"application/json": "{}"}},
         {"PassthroughBehavior": "NEVER"},
+        {"RequestParameters": {"append:header.a": "v" * 20_480}},
+        {"ResponseParameters": {"200": {"append:header.a": "v" * 10_240}, "201": {"append:header.a": "v" * 10_240}}},
         {"ContentHandlingStrategy": "CONVERT_TO_TEXT"},
         {"TemplateSelectionExpression": "$request.body.a"},
         {"CredentialsArn": "arn:aws:iam::999988887777:role/other"},
@@ -693,12 +727,16 @@ def test_quick_create_of_a_function(apis):
         (apis.update_api, {"RouteKey": "GET /a"}),
     ):
         assert refusal(call, ApiId=made, **parameters)[:2] == (400, "BadRequestException")
+    kept = {"TimeoutInMillis": 5000, "PayloadFormatVersion": "1.0", "RequestParameters": {"append:header.a": "b"}}
+    apis.update_integration(ApiId=made, IntegrationId=integration["IntegrationId"], **kept)
     other = ROLE + "-2"
     apis.update_api(ApiId=made, Target=f"{FUNCTION}:live", CredentialsArn=other)
-    (integration,) = apis.get_integrations(ApiId=made)["Items"]
-    assert integration["IntegrationUri"] == f"{FUNCTION}:live"
-    assert integration["CredentialsArn"] == other
+    expected = {**integration, **kept, "IntegrationUri": f"{FUNCTION}:live", "CredentialsArn": other}
+    assert apis.get_integrations(ApiId=made)["Items"] == [expected]
     assert served(apis, made) != stage["DeploymentId"]
+    # What is gone cannot be changed.
+    apis.delete_route(ApiId=made, RouteId=route["RouteId"])
+    assert refusal(apis.update_api, ApiId=made, RouteKey="GET /a")[:2] == (400, "BadRequestException")
     apis.delete_api(ApiId=made)
 
 

@@ -31,13 +31,18 @@ def test_a_life_of_a_jwt_authorizer(apis, api):
     key = {"ApiId": api, "AuthorizerId": made["AuthorizerId"]}
     issuer = {"Issuer": "http://127.0.0.1:9999/", "Audience": ["other"]}
     changed = apis.update_authorizer(
-        **key, Name="others", JwtConfiguration=issuer, IdentitySource=["$request.querystring.token"]
+        **key,
+        Name="others",
+        JwtConfiguration=issuer,
+        IdentitySource=["$request.querystring.token"],
+        IdentityValidationExpression="x",
     )
     expected = {
         **made,
         "Name": "others",
         "JwtConfiguration": issuer,
         "IdentitySource": ["$request.querystring.token"],
+        "IdentityValidationExpression": "x",
     }
     assert bare(changed) == bare(apis.get_authorizer(**key)) == expected
     assert apis.get_authorizers(ApiId=api)["Items"] == [expected]

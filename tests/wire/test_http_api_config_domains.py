@@ -124,6 +124,28 @@ def test_a_configuration_can_be_given_as_it_was_shown(apis):
         apis.delete_domain_name(DomainName=name)
 
 
+def test_wildcards_take_nothing_from_other_accounts(server, apis):
+    """Neither a wildcard above another account's name, nor a name below its wildcard; one's own stand together."""
+    other = server.client("apigatewayv2", account="222233334444")
+    apis.create_domain_name(DomainName="*.wild.example")
+    other.create_domain_name(DomainName="one.tame.example")
+    for call, name in ((other.create_domain_name, "a.wild.example"), (apis.create_domain_name, "*.tame.example")):
+        assert refusal(call, DomainName=name) == (
+            409,
+            "ConflictException",
+            f"The domain name {name} conflicts with one of another account.",
+        )
+    # A wildcard stands for one label.
+    other.create_domain_name(DomainName="a.b.wild.example")
+    apis.create_domain_name(DomainName="own.wild.example")
+    for client, names in (
+        (apis, ("*.wild.example", "own.wild.example")),
+        (other, ("one.tame.example", "a.b.wild.example")),
+    ):
+        for name in names:
+            client.delete_domain_name(DomainName=name)
+
+
 def test_the_name_by_which_a_caller_came(server):
     """Whoever took it, or a wildcard for it, would have every request that names the server so."""
     for name in ("lambent.shop.example", "*.shop.example"):

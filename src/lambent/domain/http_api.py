@@ -41,7 +41,8 @@ class ApiCors(_Stored, frozen=True, rename="camel", omit_defaults=True):
         return Cors(
             allow_credentials=self.allow_credentials,
             allow_headers=self.allow_headers or (),
-            allow_methods=self.allow_methods or (),
+            # Browsers compare them as they are, and send all of these in upper case. Source: Fetch standard, methods.
+            allow_methods=tuple(method.upper() for method in self.allow_methods or ()),
             allow_origins=self.allow_origins or (),
             expose_headers=self.expose_headers or (),
             max_age_s=self.max_age,

@@ -85,7 +85,8 @@ def test_a_modelled_error_is_read_as_what_was_meant(
     shape = oracle.model.shape_for(name)
     trait = shape.metadata.get("error", {})
     operation = oracle.model.operation_names[0]
-    message_key = next((key for key in shape.members if key in ("message", "Message")), "message")
+    member = next((key for key in shape.members if key in ("message", "Message")), "message")
+    message_key = shape.members[member].serialization.get("name", member) if member in shape.members else member
     error_class = type(
         name,
         (ApiError,),
@@ -100,7 +101,7 @@ def test_a_modelled_error_is_read_as_what_was_meant(
     @examples
     @given(message=st.sampled_from(["", "Function not found: a & <b> é"]), values=output_values(service, shape))
     def check(message: str, values: dict[str, Any]) -> None:
-        fields = {key: value for key, value in values.items() if key not in (message_key, "Type")}
+        fields = {key: value for key, value in values.items() if key not in (member, "Type")}
         response = oracle.protocol.serialize_error(error_class(message, fields=fields), "id")
         parsed = oracle.error(operation, response)
         assert response.status == error_class.status

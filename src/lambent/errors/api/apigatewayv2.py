@@ -14,7 +14,7 @@ class AccessDeniedException(ApiError):
 
     code: ClassVar[str] = "AccessDeniedException"
     status: ClassVar[int] = 403
-    message_key: ClassVar[Literal["message", "Message"]] = "Message"
+    message_key: ClassVar[Literal["message", "Message"]] = "message"
     has_type: ClassVar[bool] = False
 
 
@@ -23,7 +23,7 @@ class BadRequestException(ApiError):
 
     code: ClassVar[str] = "BadRequestException"
     status: ClassVar[int] = 400
-    message_key: ClassVar[Literal["message", "Message"]] = "Message"
+    message_key: ClassVar[Literal["message", "Message"]] = "message"
     has_type: ClassVar[bool] = False
 
 
@@ -32,7 +32,7 @@ class ConflictException(ApiError):
 
     code: ClassVar[str] = "ConflictException"
     status: ClassVar[int] = 409
-    message_key: ClassVar[Literal["message", "Message"]] = "Message"
+    message_key: ClassVar[Literal["message", "Message"]] = "message"
     has_type: ClassVar[bool] = False
 
 
@@ -41,7 +41,7 @@ class NotFoundException(ApiError):
 
     code: ClassVar[str] = "NotFoundException"
     status: ClassVar[int] = 404
-    message_key: ClassVar[Literal["message", "Message"]] = "Message"
+    message_key: ClassVar[Literal["message", "Message"]] = "message"
     has_type: ClassVar[bool] = False
 
 
@@ -50,5 +50,5 @@ class TooManyRequestsException(ApiError):
 
     code: ClassVar[str] = "TooManyRequestsException"
     status: ClassVar[int] = 429
-    message_key: ClassVar[Literal["message", "Message"]] = "Message"
+    message_key: ClassVar[Literal["message", "Message"]] = "message"
     has_type: ClassVar[bool] = False

@@ -18,15 +18,15 @@ from lambent.protocol.shapes.apigatewayv2 import (
     UpdateAuthorizerRequest,
 )
 from lambent.services.apigatewayv2.deploying import redeploy
-from lambent.services.apigatewayv2.identifiers import PART_LENGTH, free_id
+from lambent.services.apigatewayv2.identifiers import free_part_id
 from lambent.services.apigatewayv2.integrations import check_role
 from lambent.services.apigatewayv2.limits import AUDIENCES_MAX, AUTHORIZERS_MAX
 from lambent.services.apigatewayv2.paging import requested_page
-from lambent.services.apigatewayv2.refusals import check_lengths, existing_api, full, missing
+from lambent.services.apigatewayv2.refusals import check_lengths, existing_api, existing_part, full
 from lambent.services.apigatewayv2.shown import authorizer_view, merged
 from lambent.services.apigatewayv2.targets import is_function
 from lambent.services.operation import operation
-from lambent.store.contract import FunctionStore, FunctionTransaction
+from lambent.store.contract import FunctionStore
 
 _SOURCE = re.compile(
     r"\$(?:request\.header\.[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}|request\.querystring\.[^\s,]{1,128}"
@@ -53,7 +53,7 @@ class Authorizers:
             others = await tx.http_apis.parts(Authorizer, api.api_id)
             if len(others) >= AUTHORIZERS_MAX:
                 raise full("Authorizers", "this API")
-            authorizer_id = await new_authorizer_id(tx, api.api_id, self._clock)
+            authorizer_id = await free_part_id(tx, Authorizer, api.api_id, self._clock)
             made = authorizer_of(caller.scope, authorizer_id, merged({}, request))
             _check_name(made, others)
             await tx.http_apis.save_part(api.api_id, made)
@@ -64,7 +64,7 @@ class Authorizers:
     async def get(self, caller: Caller, request: GetAuthorizerRequest) -> Mapping[str, Any]:
         async with self._store.snapshot(caller.scope) as reading:
             api = await existing_api(reading, request["ApiId"])
-            return authorizer_view(await _existing(reading, api.api_id, request["AuthorizerId"]))
+            return authorizer_view(await existing_part(reading, Authorizer, api.api_id, request["AuthorizerId"]))
 
     @operation("GetAuthorizers")
     async def list(self, caller: Caller, request: GetAuthorizersRequest) -> Mapping[str, Any]:
@@ -78,7 +78,7 @@ class Authorizers:
     async def update(self, caller: Caller, request: UpdateAuthorizerRequest) -> Mapping[str, Any]:
         async with self._store.transaction(caller.scope) as tx:
             api = await existing_api(tx, request["ApiId"])
-            before = await _existing(tx, api.api_id, request["AuthorizerId"])
+            before = await existing_part(tx, Authorizer, api.api_id, request["AuthorizerId"])
             if request.get("AuthorizerType", before.authorizer_type) == before.authorizer_type:
                 members = merged(authorizer_view(before), request)
             else:
@@ -101,7 +101,7 @@ class Authorizers:
     async def delete(self, caller: Caller, request: DeleteAuthorizerRequest) -> Mapping[str, Any]:
         async with self._store.transaction(caller.scope) as tx:
             api = await existing_api(tx, request["ApiId"])
-            gone = await _existing(tx, api.api_id, request["AuthorizerId"])
+            gone = await existing_part(tx, Authorizer, api.api_id, request["AuthorizerId"])
             for route in await tx.http_apis.parts(Route, api.api_id):
                 if route.authorizer_id == gone.authorizer_id:
                     # Observed: anomalyco/sst#5586.
@@ -111,13 +111,6 @@ class Authorizers:
             await tx.http_apis.delete_part(Authorizer, api.api_id, gone.authorizer_id)
             await redeploy(tx, api, self._clock)
         return {}
-
-
-async def new_authorizer_id(tx: FunctionTransaction, api_id: str, clock: Clock) -> str:
-    async def taken(made: str) -> Authorizer | None:
-        return await tx.http_apis.part(Authorizer, api_id, made)
-
-    return await free_id(clock, PART_LENGTH, taken)
 
 
 def authorizer_of(scope: Scope, authorizer_id: str, members: Mapping[str, Any]) -> Authorizer:
@@ -236,10 +229,3 @@ def _check_name(made: Authorizer, others: Any) -> None:
     if any(one.name == made.name and one.authorizer_id != made.authorizer_id for one in others):
         # Assumed: the text; aws/aws-cdk#13711 tells of the refusal.
         raise ConflictException(f"Authorizer name must be unique. Authorizer {made.name} already exists in this API.")
-
-
-async def _existing(reading: FunctionTransaction, api_id: str, authorizer_id: str) -> Authorizer:
-    found = await reading.http_apis.part(Authorizer, api_id, authorizer_id)
-    if found is None:
-        raise missing("Authorizer", authorizer_id)
-    return found

@@ -10,6 +10,8 @@ from lambent.services.apigatewayv2.limits import CORS_ITEMS_MAX
 _LISTS = ("AllowHeaders", "AllowMethods", "AllowOrigins", "ExposeHeaders")
 _METHODS = frozenset({"*", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _ITEM_MAX = 512
+_LIST_MAX = 8_192
+"""Characters of one list. Assumed: clients read no longer header, which an answer has for a list (test_cors)."""
 
 
 def parse_cors(given: Mapping[str, Any]) -> ApiCors | None:
@@ -27,7 +29,8 @@ def parse_cors(given: Mapping[str, Any]) -> ApiCors | None:
     # Assumed: the texts (test_http_api_config). Documented: API Gateway developer guide, configuring CORS for HTTP
     # APIs: which methods there are; origins begin with a scheme.
     for method in lists["AllowMethods"] or ():
-        if method not in _METHODS:
+        # Observed: hashicorp/terraform-provider-aws, internal/service/apigatewayv2/api_test.go: in lower case, too.
+        if method.upper() not in _METHODS:
             raise BadRequestException(f"Invalid allowMethods: '{method}' is none of {', '.join(sorted(_METHODS))}")
     for origin in lists["AllowOrigins"] or ():
         if origin != "*" and "://" not in origin:
@@ -48,6 +51,8 @@ def parse_cors(given: Mapping[str, Any]) -> ApiCors | None:
 def _check_items(member: str, items: Any) -> None:
     if len(items) > CORS_ITEMS_MAX:
         raise BadRequestException(f"Invalid {member}: there may be {CORS_ITEMS_MAX}")
+    if sum(map(len, items)) > _LIST_MAX:
+        raise BadRequestException(f"Invalid {member}: all of it may have {_LIST_MAX} characters")
     for item in items:
         if not item or len(item) > _ITEM_MAX or not item.isascii() or not item.isprintable() or "," in item:
             raise BadRequestException(f"Invalid {member}: each must be text that a header can hold, without commas")

@@ -50,7 +50,7 @@ class Definitions:
 
     @operation("ImportApi")
     async def import_api(self, caller: Caller, request: ImportApiRequest) -> Mapping[str, Any]:
-        imported = await self._read(caller, request)
+        imported, parts = await self._read(caller, request)
         async with self._store.transaction(caller.scope) as tx:
             new = HttpApi(
                 scope=caller.scope,
@@ -58,15 +58,15 @@ class Definitions:
                 name=imported.name,
                 created=self._clock.now(),
             )
-            api = await self._fill(tx, new, imported)
+            api = await self._fill(tx, new, imported, parts)
         return api_view(api, self._domain)
 
     @operation("ReimportApi")
     async def reimport(self, caller: Caller, request: ReimportApiRequest) -> Mapping[str, Any]:
-        imported = await self._read(caller, request)
+        imported, parts = await self._read(caller, request)
         async with self._store.transaction(caller.scope) as tx:
             before = await existing_api(tx, request["ApiId"])
-            api = await self._fill(tx, before, imported)
+            api = await self._fill(tx, before, imported, parts)
             await redeploy(tx, api, self._clock)
         return api_view(api, self._domain)
 
@@ -92,30 +92,35 @@ class Definitions:
                 return {"body": await asyncio.to_thread(write_yaml, definition)}
         return {"body": msgspec.json.format(msgspec.json.encode(definition), indent=2)}
 
-    async def _read(self, caller: Caller, request: Mapping[str, Any]) -> Imported:
+    async def _read(self, caller: Caller, request: Mapping[str, Any]) -> tuple[Imported, list[Part]]:
         """
-        Return what the definition in a request says.
+        Return what the definition in a request says, and the parts that it describes.
 
         Raises:
             BadRequestException: nothing that could be an API, or with warnings where they are to be errors.
+            ConflictException: two routes take the same requests.
         """
         base_path = request.get("Basepath", "ignore")
         check_one_of("basepath", base_path, ("ignore", "prepend", "split"))
         async with self._reading:
-            definition = await asyncio.to_thread(read_definition, request["Body"], caller.scope)
-        imported = read_api(definition, base_path)
-        if request.get("FailOnWarnings") and imported.warnings:
+            # Of two thousand routes this takes long enough for others to notice.
+            return await asyncio.to_thread(
+                self._read_now, request["Body"], caller.scope, base_path, is_strict=request.get("FailOnWarnings", False)
+            )
+
+    def _read_now(self, text: str, scope: Scope, base_path: str, *, is_strict: bool) -> tuple[Imported, list[Part]]:
+        imported = read_api(read_definition(text, scope), base_path)
+        if is_strict and imported.warnings:
             # Observed: the first words, hashicorp/terraform-provider-aws#18399.
             raise BadRequestException("Warnings found during import:" + "".join(f"\n\t{w}" for w in imported.warnings))
-        return imported
+        return imported, parts_of(scope, imported, self._clock)
 
-    async def _fill(self, tx: FunctionTransaction, api: HttpApi, imported: Imported) -> HttpApi:
+    async def _fill(self, tx: FunctionTransaction, api: HttpApi, imported: Imported, parts: list[Part]) -> HttpApi:
         """
         Save an API as a definition has it, whose parts take the place of all that were there; return it.
 
         Raises:
-            BadRequestException: a part is none.
-            ConflictException: two routes take the same requests.
+            BadRequestException: what it says of CORS or of tags cannot be.
         """
         api = msgspec.structs.replace(
             api,
@@ -133,7 +138,7 @@ class Definitions:
         check_tags(api.tags)
         await tx.http_apis.save(api)
         # Documented: what is there is replaced as a whole.
-        await tx.http_apis.replace_parts(api.api_id, _REPLACED, parts_of(api.scope, imported, self._clock))
+        await tx.http_apis.replace_parts(api.api_id, _REPLACED, parts)
         return api
 
 

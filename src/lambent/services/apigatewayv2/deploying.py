@@ -12,8 +12,8 @@ import msgspec
 from lambent.clock import Clock
 from lambent.domain.http_api import Authorizer, DeployedApi, Deployment, HttpApi, Integration, Route, Stage
 from lambent.errors.api.apigatewayv2 import BadRequestException
-from lambent.services.apigatewayv2.identifiers import DEPLOYMENT_LENGTH, free_id
-from lambent.services.apigatewayv2.limits import DEPLOYMENTS_MAX
+from lambent.services.apigatewayv2.identifiers import DEPLOYMENT_LENGTH, free_part_id
+from lambent.services.apigatewayv2.limits import DEPLOYED_MAX_BYTES, DEPLOYMENTS_MAX
 from lambent.services.apigatewayv2.refusals import full
 from lambent.store.contract import FunctionTransaction
 
@@ -48,18 +48,15 @@ async def freeze(
     Make a deployment of an API as it is now, which no stage serves yet.
 
     Raises:
+        BadRequestException: the API is too large for one.
         TooManyRequestsException: it has as many as it may have, and somebody asked for one more.
     """
     rows = tx.http_apis
     # What is made by itself takes the place of what was: there are no more of those than stages, and one.
     if not auto_deployed and len(await rows.parts(Deployment, api.api_id)) >= DEPLOYMENTS_MAX:
         raise full("Deployments", "this API")
-
-    async def taken(made: str) -> Deployment | None:
-        return await rows.part(Deployment, api.api_id, made)
-
     deployment = Deployment(
-        deployment_id=await free_id(clock, DEPLOYMENT_LENGTH, taken),
+        deployment_id=await free_part_id(tx, Deployment, api.api_id, clock, DEPLOYMENT_LENGTH),
         created=clock.now(),
         description=description,
         auto_deployed=auto_deployed,
@@ -71,6 +68,9 @@ async def freeze(
         authorizers=tuple(await rows.parts(Authorizer, api.api_id)),
         cors=api.cors,
     )
+    if len(msgspec.json.encode(frozen)) > DEPLOYED_MAX_BYTES:
+        # Assumed: the text (test_deploying).
+        raise BadRequestException(f"The API is too large: what a deployment holds may have {DEPLOYED_MAX_BYTES} bytes")
     await rows.save_part(api.api_id, deployment)
     await rows.save_part(api.api_id, frozen)
     return deployment

@@ -18,11 +18,11 @@ from lambent.protocol.shapes.apigatewayv2 import (
 )
 from lambent.services.apigatewayv2.deploying import check_may_be_set, forget_outlived, freeze, moved, remove
 from lambent.services.apigatewayv2.paging import requested_page
-from lambent.services.apigatewayv2.refusals import check_lengths, existing_api, missing
+from lambent.services.apigatewayv2.refusals import check_lengths, existing_api, existing_part
 from lambent.services.apigatewayv2.shown import deployment_view
 from lambent.services.apigatewayv2.stages import existing_stage
 from lambent.services.operation import operation
-from lambent.store.contract import FunctionStore, FunctionTransaction
+from lambent.store.contract import FunctionStore
 
 
 class Deployments:
@@ -53,7 +53,7 @@ class Deployments:
     async def get(self, caller: Caller, request: GetDeploymentRequest) -> Mapping[str, Any]:
         async with self._store.snapshot(caller.scope) as reading:
             api = await existing_api(reading, request["ApiId"])
-            return deployment_view(await _existing(reading, api.api_id, request["DeploymentId"]))
+            return deployment_view(await existing_part(reading, Deployment, api.api_id, request["DeploymentId"]))
 
     @operation("GetDeployments")
     async def list(self, caller: Caller, request: GetDeploymentsRequest) -> Mapping[str, Any]:
@@ -68,7 +68,7 @@ class Deployments:
         check_lengths(request, {"Description": (0, 1024)})
         async with self._store.transaction(caller.scope) as tx:
             api = await existing_api(tx, request["ApiId"])
-            deployment = await _existing(tx, api.api_id, request["DeploymentId"])
+            deployment = await existing_part(tx, Deployment, api.api_id, request["DeploymentId"])
             if "Description" in request:
                 deployment = msgspec.structs.replace(deployment, description=request["Description"] or None)
             await tx.http_apis.save_part(api.api_id, deployment)
@@ -78,17 +78,10 @@ class Deployments:
     async def delete(self, caller: Caller, request: DeleteDeploymentRequest) -> Mapping[str, Any]:
         async with self._store.transaction(caller.scope) as tx:
             api = await existing_api(tx, request["ApiId"])
-            gone = await _existing(tx, api.api_id, request["DeploymentId"])
+            gone = await existing_part(tx, Deployment, api.api_id, request["DeploymentId"])
             stages = await tx.http_apis.parts(Stage, api.api_id)
             if any(stage.deployment_id == gone.deployment_id for stage in stages):
                 # Observed: hashicorp/terraform-provider-aws#19805, of REST APIs.
                 raise BadRequestException("Active stages pointing to this deployment must be moved or deleted")
             await remove(tx, api, gone.deployment_id)
         return {}
-
-
-async def _existing(reading: FunctionTransaction, api_id: str, deployment_id: str) -> Deployment:
-    found = await reading.http_apis.part(Deployment, api_id, deployment_id)
-    if found is None:
-        raise missing("Deployment", deployment_id)
-    return found

@@ -73,6 +73,7 @@ class DomainNames:
                     raise full("DomainNames", "this account")
                 if await tx.http_apis.domain(name) is not None:
                     raise _exists()
+                await self._check_not_anothers(caller, name)
                 await tx.http_apis.save_domain(made)
         except Conflict:
             # Another account or region has it: a name leads to one place.
@@ -128,6 +129,27 @@ class DomainNames:
         if self._is_own(name) or name in {host, f"*.{host.partition('.')[2]}"}:
             raise BadRequestException(f"The domain name {name} is one under which this server answers")
         return name
+
+    async def _check_not_anothers(self, caller: Caller, name: str) -> None:
+        """
+        Refuse a name below another account's wildcard, and a wildcard above another account's name.
+
+        Called in the transaction that takes the name: nobody else takes one meanwhile.
+
+        Documented: API Gateway developer guide, wildcard custom domain names: the latter. Here nobody is asked who owns
+        a name, so that the former would take requests away from who has the wildcard.
+
+        Raises:
+            ConflictException: so it is.
+        """
+        first, _, rest = name.partition(".")
+        for other in await self._store.api_domains():
+            other_first, _, other_rest = other.domain_name.partition(".")
+            if rest == other_rest and first != other_first and "*" in {first, other_first}:
+                if other.scope.account == caller.scope.account:
+                    continue
+                # Assumed: the text (test_http_api_config_domains).
+                raise ConflictException(f"The domain name {name} conflicts with one of another account.")
 
     def _is_own(self, name: str) -> bool:
         """

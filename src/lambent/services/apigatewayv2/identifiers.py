@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from lambent.clock import Clock
+from lambent.domain.http_api import Part
+from lambent.store.contract import FunctionTransaction
 
 _DIGITS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -28,3 +30,14 @@ async def free_id(clock: Clock, length: int, taken: Callable[[str], Awaitable[ob
     while await taken(made := new_id(clock, length)) is not None:
         pass
     return made
+
+
+async def free_part_id(
+    tx: FunctionTransaction, kind: type[Part], api_id: str, clock: Clock, length: int = PART_LENGTH
+) -> str:
+    """Return an id that no part of a kind has in its API."""
+
+    async def taken(made: str) -> Part | None:
+        return await tx.http_apis.part(kind, api_id, made)
+
+    return await free_id(clock, length, taken)

@@ -21,21 +21,21 @@ from lambent.protocol.shapes.apigatewayv2 import (
     UpdateIntegrationRequest,
 )
 from lambent.services.apigatewayv2.deploying import redeploy
-from lambent.services.apigatewayv2.identifiers import PART_LENGTH, free_id
-from lambent.services.apigatewayv2.limits import INTEGRATIONS_MAX
+from lambent.services.apigatewayv2.identifiers import free_part_id
+from lambent.services.apigatewayv2.limits import INTEGRATIONS_MAX, PARAMETERS_MAX_CHARACTERS
 from lambent.services.apigatewayv2.paging import requested_page
 from lambent.services.apigatewayv2.refusals import (
     check_lengths,
     existing_api,
+    existing_part,
     full,
-    missing,
     not_offered,
     refuse_members,
 )
 from lambent.services.apigatewayv2.shown import integration_view, merged
 from lambent.services.apigatewayv2.targets import is_function, is_role_of, is_url
 from lambent.services.operation import operation
-from lambent.store.contract import FunctionStore, FunctionTransaction
+from lambent.store.contract import FunctionStore
 
 _WEBSOCKETS = "it is for WebSocket APIs, which come with a later version"
 _REFUSED = {
@@ -61,7 +61,8 @@ class Integrations:
             api = await existing_api(tx, request["ApiId"])
             if len(await tx.http_apis.parts(Integration, api.api_id)) >= INTEGRATIONS_MAX:
                 raise full("Integrations", "this API")
-            made = integration_of(caller.scope, await new_integration_id(tx, api.api_id, self._clock), request)
+            integration_id = await free_part_id(tx, Integration, api.api_id, self._clock)
+            made = integration_of(caller.scope, integration_id, merged({}, request))
             await tx.http_apis.save_part(api.api_id, made)
             await redeploy(tx, api, self._clock)
         return integration_view(made)
@@ -70,7 +71,7 @@ class Integrations:
     async def get(self, caller: Caller, request: GetIntegrationRequest) -> Mapping[str, Any]:
         async with self._store.snapshot(caller.scope) as reading:
             api = await existing_api(reading, request["ApiId"])
-            return integration_view(await _existing(reading, api.api_id, request["IntegrationId"]))
+            return integration_view(await existing_part(reading, Integration, api.api_id, request["IntegrationId"]))
 
     @operation("GetIntegrations")
     async def list(self, caller: Caller, request: GetIntegrationsRequest) -> Mapping[str, Any]:
@@ -84,7 +85,7 @@ class Integrations:
     async def update(self, caller: Caller, request: UpdateIntegrationRequest) -> Mapping[str, Any]:
         async with self._store.transaction(caller.scope) as tx:
             api = await existing_api(tx, request["ApiId"])
-            before = await _existing(tx, api.api_id, request["IntegrationId"])
+            before = await existing_part(tx, Integration, api.api_id, request["IntegrationId"])
             changed = integration_of(
                 caller.scope, before.integration_id, _changed(before, request), managed=before.api_gateway_managed
             )
@@ -96,7 +97,7 @@ class Integrations:
     async def delete(self, caller: Caller, request: DeleteIntegrationRequest) -> Mapping[str, Any]:
         async with self._store.transaction(caller.scope) as tx:
             api = await existing_api(tx, request["ApiId"])
-            gone = await _existing(tx, api.api_id, request["IntegrationId"])
+            gone = await existing_part(tx, Integration, api.api_id, request["IntegrationId"])
             if gone.api_gateway_managed:
                 # Documented: API Gateway v2 API reference, apiGatewayManaged. Assumed: the text (test_http_api_config).
                 raise BadRequestException("An integration that is managed by API Gateway cannot be deleted")
@@ -111,13 +112,6 @@ class Integrations:
             await tx.http_apis.delete_part(Integration, api.api_id, gone.integration_id)
             await redeploy(tx, api, self._clock)
         return {}
-
-
-async def new_integration_id(tx: FunctionTransaction, api_id: str, clock: Clock) -> str:
-    async def taken(made: str) -> Integration | None:
-        return await tx.http_apis.part(Integration, api_id, made)
-
-    return await free_id(clock, PART_LENGTH, taken)
 
 
 def integration_of(
@@ -153,6 +147,7 @@ def integration_of(
             check(members.get(member) or {})
         except MalformedMapping as malformed:
             raise BadRequestException(f"Invalid {member[0].lower()}{member[1:]}: {malformed}") from None
+    _check_parameters_size(members)
     credentials = members.get("CredentialsArn")
     if credentials is not None:
         check_role(scope, "credentialsArn", credentials)
@@ -188,6 +183,14 @@ def check_role(scope: Scope, member: str, arn: str) -> None:
 
 
 # Assumed: the texts of all that follows (test_http_api_config). Documented: API Gateway v2 API reference, Integration.
+
+
+def _check_parameters_size(members: Mapping[str, Any]) -> None:
+    mappings = [members.get("RequestParameters") or {}, *(members.get("ResponseParameters") or {}).values()]
+    if sum(len(key) + len(value) for mapping in mappings for key, value in mapping.items()) > PARAMETERS_MAX_CHARACTERS:
+        raise BadRequestException(
+            f"Invalid requestParameters or responseParameters: they may have {PARAMETERS_MAX_CHARACTERS} characters"
+        )
 
 
 def _check_function(members: Mapping[str, Any], uri: str) -> str:
@@ -229,10 +232,3 @@ def _changed(before: Integration, request: Mapping[str, Any]) -> dict[str, Any]:
             old = integration_view(before)[member] or {}
             members[member] = {key: value for key, value in {**old, **request[member]}.items() if value}
     return members
-
-
-async def _existing(reading: FunctionTransaction, api_id: str, integration_id: str) -> Integration:
-    found = await reading.http_apis.part(Integration, api_id, integration_id)
-    if found is None:
-        raise missing("Integration", integration_id)
-    return found

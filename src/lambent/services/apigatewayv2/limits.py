@@ -24,3 +24,12 @@ CORS_ITEMS_MAX = 100
 
 IMPORT_MAX_BYTES = 6_291_456
 """Documented: API Gateway quotas, the size of an API definition file: 6 MB."""
+
+PARAMETERS_MAX_CHARACTERS = 20_480
+"""Of all that one integration maps. Assumed: AWS names no number; a request's headers may have half of that."""
+
+DEPLOYED_MAX_BYTES = 2 * IMPORT_MAX_BYTES
+"""
+What a deployment holds. Assumed, likewise: each change of a stage that deploys by itself writes it anew. Two thousand
+ordinary routes are a tenth of it.
+"""

@@ -48,8 +48,11 @@ def write_api(
             # Documented: the specification needs one. Observed: exports have the date for an API without.
             "version": api.version or datetime.fromtimestamp(int(api.created), UTC).strftime("%Y-%m-%d %H:%M:%SUTC"),
         },
-        "servers": [{"url": f"{endpoint}/{{basePath}}", "variables": {"basePath": {"default": stage or ""}}}],
     }
+    server: dict[str, Any] = {"url": f"{endpoint}/{{basePath}}", "variables": {"basePath": {"default": stage or ""}}}
+    if with_extensions and api.disable_execute_api_endpoint:
+        server[ENDPOINT] = {"disableExecuteApiEndpoint": True}
+    definition["servers"] = [server]
     if api.description is not None:
         definition["info"]["description"] = api.description
     if with_extensions and api.tags:
@@ -87,8 +90,6 @@ def write_api(
     if with_extensions:
         if content.cors is not None:
             definition[CORS] = _lower(cors_view(content.cors))
-        if api.disable_execute_api_endpoint:
-            definition[ENDPOINT] = {"disableExecuteApiEndpoint": True}
         definition[VERSION] = "1.0"
     return definition
 

@@ -71,6 +71,24 @@ _OF_REST_APIS = frozenset(
 """Members of an integration that HTTP APIs have no use for."""
 
 _ROOT = frozenset({CORS, ENDPOINT, VERSION})
+
+_TOLD_MAX = 100
+_TOLD_LENGTH_MAX = 300
+"""How many warnings, and how many infos, an API keeps, and how long each is."""
+
+_PATH_MAX = 512
+"""What a route key may have."""
+_URL_MAX = 2_048
+_VARIABLE = re.compile(r"\{([^{}]*)\}")
+
+_NOBODY = "NONE"
+"""
+A scheme that need not be there. Observed: aws/serverless-application-model, samtranslator/open_api/open_api.py, which
+writes it for a function whose authorizer is NONE.
+"""
+
+_REQUIREMENTS_MAX = 100
+"""Security schemes that one operation names. Those of the root are gone through for each operation."""
 _WELL_KNOWN = "/.well-known/openid-configuration"
 
 
@@ -148,12 +166,16 @@ class _Reader:
         self._definition = definition
         self._base_path = base_path
         self._components = _object(definition.get("components"))
-        self._schemes = _object(self._components.get("securitySchemes"))
+        self._schemes = {
+            as_text(name) or "": scheme for name, scheme in _object(self._components.get("securitySchemes")).items()
+        }
+        self._base: str | None = None
+        """What stands before each path; None: not looked at yet."""
         self._made = Imported(name="")
 
     def read(self) -> Imported:
         made, definition = self._made, self._definition
-        if not str(definition.get("openapi", "")).startswith("3.0"):
+        if not (as_text(definition.get("openapi")) or "").startswith("3.0"):
             # Observed: api-platform/core#3462. Documented: HTTP APIs take OpenAPI 3.0 alone.
             raise unreadable("Unable to determine OAS version: HTTP APIs need openapi: 3.0.x")
         if (version := as_text(definition.get(VERSION, "1.0"))) != "1.0":
@@ -161,11 +183,11 @@ class _Reader:
         self._read_info()
         self._read_root()
         for name, scheme in self._schemes.items():
-            self._read_scheme(str(name), _object(scheme))
+            self._read_scheme(name, _object(scheme))
         for path, item in _object(definition.get("paths")).items():
-            self._read_path(str(path), item)
+            self._read_path(as_text(path) or "", item)
         if not made.routes:
-            made.warnings.append("The definition has no paths with operations: the API has no routes")
+            self._warn("The definition has no paths with operations: the API has no routes")
         return made
 
     def _read_info(self) -> None:
@@ -188,28 +210,32 @@ class _Reader:
         if CORS in definition:
             made.cors = read_cors(definition[CORS])
             if made.cors is None:
-                made.warnings.append("CORS Scheme is malformed, ignoring.")
-        endpoint = _object(definition.get(ENDPOINT))
-        made.disable_execute_api_endpoint = endpoint.get("disableExecuteApiEndpoint") is True
+                self._warn("CORS Scheme is malformed, ignoring.")
+        # Documented: API Gateway developer guide, x-amazon-apigateway-endpoint-configuration: in OpenAPI 3.0 it stands
+        # at a server. Assumed: at the root, where OpenAPI 2.0 has it, it is meant as well (test_openapi_import).
+        places = [definition, *map(_object, _list(definition.get("servers")))]
+        made.disable_execute_api_endpoint = any(_is_endpoint_disabled(place) for place in places)
         for tag in _list(definition.get("tags")):
             name, value = as_text(_object(tag).get("name")), as_text(_object(tag).get(TAG_VALUE))
             # One without a value groups operations, and is no tag of the API.
             if name and value is not None:
                 made.tags[name] = value
-        ignored = [
-            str(name) for name in definition if str(name).startswith("x-amazon-apigateway") and name not in _ROOT
-        ]
+        names = (as_text(name) or "" for name in definition)
+        ignored = [name for name in names if name.startswith("x-amazon-apigateway") and name not in _ROOT]
         if _object(self._components.get("schemas")):
             ignored.append("components.schemas")
-        made.infos += [f"{name} is not used by HTTP APIs, ignoring." for name in ignored]
+        self._inform(f"{name} is not used by HTTP APIs, ignoring." for name in ignored)
 
     def _read_scheme(self, name: str, scheme: Mapping[str, Any]) -> None:
-        given = scheme.get(AUTHORIZER)
-        if not isinstance(given, dict):
+        if AUTHORIZER not in scheme:
             return
+        given = scheme[AUTHORIZER]
+        if not isinstance(given, dict):
+            # Left out, it would leave open what it is for.
+            raise BadRequestException(f"Invalid {AUTHORIZER} of the security scheme {name}: it must be an object")
         if len(self._made.authorizers) >= AUTHORIZERS_MAX:
             raise full("Authorizers", "this API")
-        kind = str(given.get("type", "")).lower()
+        kind = (as_text(given.get("type")) or "").lower()
         members: dict[str, Any] = {"Name": name}
         source = given.get("identitySource")
         if source is not None:
@@ -240,13 +266,16 @@ class _Reader:
 
     def _read_path(self, path: str, given: Any) -> None:
         item = _object(given)
+        if len(path) > _PATH_MAX:
+            raise BadRequestException(f"Invalid path {path[:80]}...: it must have up to {_PATH_MAX} characters")
         if "$ref" in item:
-            self._made.warnings.append(f"Unable to resolve the $ref of the path {path}, ignoring.")
-        for name, operation in item.items():
-            method = "ANY" if name == ANY_METHOD else str(name).upper()
+            self._warn(f"Unable to resolve the $ref of the path {path}, ignoring.")
+        for spelled, operation in item.items():
+            name = as_text(spelled) or ""
+            method = "ANY" if name == ANY_METHOD else name.upper()
             if name != ANY_METHOD and method not in METHODS:
                 if method == "TRACE":
-                    self._made.warnings.append(f"HTTP APIs have no TRACE {path}, ignoring.")
+                    self._warn(f"HTTP APIs have no TRACE {path}, ignoring.")
                 continue
             if name == method:
                 # Operations are spelled in lower case: this is something else.
@@ -254,9 +283,9 @@ class _Reader:
             if path.removeprefix("/") == DEFAULT_ROUTE:
                 if path == DEFAULT_ROUTE:
                     # Observed: aws/serverless-application-model, which writes it so, and a comment there has the words.
-                    self._made.warnings.append("Parse issue: attribute paths. Resource $default should start with /")
+                    self._warn("Parse issue: attribute paths. Resource $default should start with /")
                 if method != "ANY":
-                    self._made.warnings.append(f"The path /{DEFAULT_ROUTE} has {ANY_METHOD} alone, ignoring {name}.")
+                    self._warn(f"The path /{DEFAULT_ROUTE} has {ANY_METHOD} alone, ignoring {name}.")
                     continue
                 key = DEFAULT_ROUTE
             else:
@@ -283,12 +312,12 @@ class _Reader:
         """Return the name of the integration of an operation, which is read where it was not."""
         given = operation.get(INTEGRATION)
         if not isinstance(given, dict):
-            self._made.warnings.append(f"The route {key} has no {INTEGRATION}: it answers nothing.")
+            self._warn(f"The route {key} has no {INTEGRATION}: it answers nothing.")
             return None
         place = where
         if "$ref" in given:
             prefix = f"#/components/{INTEGRATIONS}/"
-            reference = str(given["$ref"])
+            reference = as_text(given["$ref"]) or ""
             place = reference.removeprefix(prefix)
             found = _object(self._components.get(INTEGRATIONS)).get(place)
             if not reference.startswith(prefix) or not isinstance(found, dict):
@@ -306,9 +335,9 @@ class _Reader:
         members["IntegrationType"] = kind.upper() if isinstance(kind, str) else ""
         if isinstance(method := members.get("IntegrationMethod"), str):
             members["IntegrationMethod"] = "ANY" if method == ANY_METHOD else method.upper()
-        self._made.infos += [
+        self._inform(
             f"{name} of {where} is not used by HTTP APIs, ignoring." for name in given if name in _OF_REST_APIS
-        ]
+        )
         return members
 
     def _members(self, given: Mapping[str, Any], names: Mapping[str, str], where: str) -> dict[str, Any]:
@@ -330,59 +359,127 @@ class _Reader:
         return members
 
     def _security(self, key: str, operation: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
-        """Return which authorizer decides on a route, and the scopes that it needs."""
-        auth = str(_object(operation.get(f"{PREFIX}auth")).get("type", "")).upper()
-        if auth == "NONE":
-            return None, ()
-        if auth == "AWS_IAM":
-            raise not_offered(f"AWS_IAM of {key}", "it comes with access control")
-        # Documented: an operation's own takes the place of the root's, an empty one as well.
-        wanted = operation.get("security", self._definition.get("security"))
+        """
+        Return which authorizer decides on a route, and the scopes that it needs.
+
+        Raises:
+            BadRequestException: that cannot be told: left out, it would leave the route open.
+        """
+        if f"{PREFIX}auth" in operation:
+            auth = (as_text(_object(operation[f"{PREFIX}auth"]).get("type")) or "").upper()
+            if auth == "NONE":
+                return None, ()
+            if auth == "AWS_IAM":
+                raise not_offered(f"AWS_IAM of {key}", "it comes with access control")
+            raise BadRequestException(f"Invalid {PREFIX}auth of {key}: the type must be NONE or AWS_IAM")
         chosen: tuple[str, tuple[str, ...]] | None = None
-        for requirement in _list(wanted):
-            for name, scopes in _object(requirement).items():
-                scheme = _object(self._schemes.get(name))
-                if str(scheme.get(f"{PREFIX}authtype", "")).lower() == "awssigv4":
-                    raise not_offered(f"AWS_IAM of {key}", "it comes with access control")
-                if name not in self._made.authorizers:
-                    self._made.warnings.append(
-                        f"The security scheme {name} of {key} has no {AUTHORIZER}: nobody is asked for it."
-                    )
-                elif chosen is None:
-                    chosen = (str(name), tuple(_texts(scopes)))
-                else:
-                    self._made.warnings.append(f"The route {key} can have one authorizer, ignoring {name}.")
+        for name, scopes in self._requirements(key, operation):
+            scheme = self._schemes.get(name)
+            if name == _NOBODY and scheme is None:
+                continue
+            if not isinstance(scheme, dict) or "$ref" in scheme:
+                raise BadRequestException(f"The security scheme {name[:80]} of {key} is not among those of components")
+            if (as_text(scheme.get(f"{PREFIX}authtype")) or "").lower() == "awssigv4":
+                raise not_offered(f"AWS_IAM of {key}", "it comes with access control")
+            if name not in self._made.authorizers:
+                self._warn(f"The security scheme {name} of {key} has no {AUTHORIZER}: nobody is asked for it.")
+            elif chosen is None:
+                chosen = name, scopes
+            else:
+                self._warn(f"The route {key} can have one authorizer, ignoring {name}.")
         if chosen is None:
             return None, ()
         name, wanted_scopes = chosen
         if wanted_scopes and self._made.authorizers[name]["AuthorizerType"] != "JWT":
-            self._made.warnings.append(f"Scopes of {key} are for JWT authorizers, ignoring.")
+            self._warn(f"Scopes of {key} are for JWT authorizers, ignoring.")
             return name, ()
         return chosen
+
+    def _requirements(self, key: str, operation: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield the security schemes that an operation names, with their scopes."""
+        # Documented: an operation's own takes the place of the root's, an empty one as well. One that is null is none.
+        wanted = operation.get("security")
+        if wanted is None:
+            wanted = self._definition.get("security") or []
+        malformed = BadRequestException(
+            f"Invalid security of {key}: it must be a list of objects, of a security scheme to a list of scopes"
+        )
+        if not isinstance(wanted, list):
+            raise malformed
+        count = 0
+        for requirement in wanted:
+            if not isinstance(requirement, dict):
+                raise malformed
+            for name, given in requirement.items():
+                scopes = [] if given is None else given
+                if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
+                    raise malformed
+                count += 1
+                if count > _REQUIREMENTS_MAX or len(scopes) > _REQUIREMENTS_MAX:
+                    raise BadRequestException(f"Invalid security of {key}: it names more than {_REQUIREMENTS_MAX}")
+                yield as_text(name) or "", tuple(scopes)
+
+    def _warn(self, text: str) -> None:
+        _tell(self._made.warnings, text)
+
+    def _inform(self, texts: Iterator[str]) -> None:
+        for text in texts:
+            _tell(self._made.infos, text)
 
     def _placed(self, path: str) -> str:
         """Return a path with what is to stand before it."""
         if self._base_path == "ignore":
             return path
-        base = [segment for segment in self._server_path().split("/") if segment]
-        if self._base_path == "split":
-            base = base[1:]
-        whole = "".join(f"/{segment}" for segment in base) + path
+        if self._base is None:
+            base = [segment for segment in self._server_path().split("/") if segment]
+            self._base = "".join(f"/{segment}" for segment in (base[1:] if self._base_path == "split" else base))
+        whole = self._base + path
         return whole if whole == "/" else whole.removesuffix("/")
 
     def _server_path(self) -> str:
-        """Return the path of the first server. Documented: or its variable `basePath`."""
+        """
+        Return the path of the first server. Documented: or its variable `basePath`.
+
+        Raises:
+            BadRequestException: its URL is none.
+        """
         server = _object(next(iter(_list(self._definition.get("servers"))), None))
-        variables = {name: _object(value).get("default") for name, value in _object(server.get("variables")).items()}
-        if isinstance(base := variables.get("basePath"), str):
-            return base
-        url = str(server.get("url", ""))
-        for name, value in variables.items():
-            url = url.replace(f"{{{name}}}", str(value))
-        try:
-            return urlsplit(url).path
-        except ValueError:
-            raise BadRequestException(f"Invalid URL of the first server: {url[:300]}") from None
+        variables = _object(server.get("variables"))
+
+        def value_of(name: str) -> str | None:
+            value = as_text(_object(variables.get(name)).get("default"))
+            return value if value is None else value[: _PATH_MAX + 1]
+
+        if (base := value_of("basePath")) is not None:
+            path = base
+        else:
+            url = as_text(server.get("url")) or ""
+            if len(url) > _URL_MAX:
+                raise _malformed_url(url)
+            # In one go: what a variable stands for is no place for another.
+            url = _VARIABLE.sub(lambda found: found[0] if (value := value_of(found[1])) is None else value, url)
+            try:
+                path = urlsplit(url).path
+            except ValueError:
+                raise _malformed_url(url) from None
+        if len(path) > _PATH_MAX:
+            raise _malformed_url(path)
+        return path
+
+
+def _malformed_url(url: str) -> BadRequestException:
+    return BadRequestException(f"Invalid URL of the first server: {url[:300]}")
+
+
+def _is_endpoint_disabled(place: Mapping[str, Any]) -> bool:
+    given = place.get(ENDPOINT, {})
+    # What is no object says nothing that could be understood.
+    wanted = given.get("disableExecuteApiEndpoint") if isinstance(given, dict) else ""
+    said = "false" if wanted is None else as_text(wanted)
+    if said not in {"true", "false"}:
+        # Left out, it would leave open what is to be closed.
+        raise BadRequestException(f"Invalid {ENDPOINT}: disableExecuteApiEndpoint must be true or false")
+    return said == "true"
 
 
 def _converted(member: str, value: Any) -> Any:
@@ -403,13 +500,20 @@ def _converted(member: str, value: Any) -> Any:
         if not isinstance(value, dict) or not all(isinstance(steps, dict) for steps in value.values()):
             return None
         # A status may be a number in YAML.
-        return {str(status): dict(_parameters(steps)) for status, steps in value.items()}
+        return {as_text(status) or "": dict(_parameters(steps)) for status, steps in value.items()}
     return as_text(value)
 
 
 def _parameters(given: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
     for name, value in given.items():
-        yield str(name), as_text(value) or ""
+        yield as_text(name) or "", as_text(value) or ""
+
+
+def _tell(told: list[str], text: str) -> None:
+    if len(told) < _TOLD_MAX:
+        told.append(text[:_TOLD_LENGTH_MAX])
+    elif len(told) == _TOLD_MAX:
+        told.append("There are more, which are left out.")
 
 
 def _object(value: Any) -> Mapping[Any, Any]:

@@ -11,9 +11,19 @@ from lambent.services.apigatewayv2.limits import IMPORT_MAX_BYTES
 
 _NOT_INSTALLED = "definitions in YAML need the extra `apis`: pip install 'lambent[apis]'; JSON works without it"
 
-_MERGED_MAX = 100
-_ENTRIES_MAX = 10_000
-"""Mappings that one `<<` joins, and what they may come to: each such line could double what the last one made."""
+_NODES_MAX = 250_000
+"""
+Values in YAML, each of which takes some 400 bytes and several objects while it is read. Python's search for garbage
+goes through all of them, and nothing else runs meanwhile.
+"""
+
+_CONTAINERS_MAX = 500_000
+"""Objects and lists in JSON, likewise; brackets in texts count, too. An ordinary definition of 6 MB has a third."""
+
+_WRITTEN_OUT_MAX = 2 * IMPORT_MAX_BYTES
+"""Characters of YAML with each alias as what it stands for; without aliases a text that is short enough has fewer."""
+
+_UNKNOWN = -1
 
 
 def read_definition(text: str, scope: Scope) -> Mapping[str, Any]:
@@ -56,6 +66,8 @@ def unreadable(why: str) -> BadRequestException:
 
 
 def _read_json(text: str) -> Any:
+    if text.count("{") + text.count("[") > _CONTAINERS_MAX:
+        raise unreadable(f"It has more than {_CONTAINERS_MAX} objects and lists")
     try:
         return msgspec.json.decode(text.encode())
     except (msgspec.DecodeError, RecursionError) as error:
@@ -67,28 +79,74 @@ def _read_yaml(text: str) -> Any:
         import yaml
     except ImportError:
         raise BadRequestException(_NOT_INSTALLED) from None
-    loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    base: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-    class Loader(loader):  # type: ignore[misc]
-        """Bounds what merges may come to, and leaves texts that look like dates what they are."""
+    class Loader(base):  # type: ignore[misc]
+        """Bounds how many values there are, and leaves texts that look like dates what they are."""
 
         yaml_implicit_resolvers: ClassVar[Any] = {
             first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-            for first, resolvers in loader.yaml_implicit_resolvers.items()
+            for first, resolvers in base.yaml_implicit_resolvers.items()
         }
+        nodes = 0
 
-        def flatten_mapping(self, node: Any) -> None:
-            for key, value in node.value:
-                if key.tag == "tag:yaml.org,2002:merge" and len(value.value) > _MERGED_MAX:
-                    raise yaml.YAMLError("too much is merged")
-            super().flatten_mapping(node)
-            if len(node.value) > _ENTRIES_MAX:
-                raise yaml.YAMLError("too much is merged")
+        def resolve(self, *arguments: Any) -> Any:
+            # Called for each value that does not say of which type it is.
+            self.nodes += 1
+            if self.nodes > _NODES_MAX:
+                raise yaml.YAMLError(f"it has more than {_NODES_MAX} values; JSON may have more")
+            return super().resolve(*arguments)
 
     try:
-        return yaml.load(text, Loader=Loader)
+        loader = Loader(text)
+        try:
+            root = loader.get_single_node()
+            if root is None:
+                return None
+            _check_written_out(root)
+            return loader.construct_document(root)
+        finally:
+            loader.dispose()
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise unreadable(f"It is neither JSON nor YAML: {' '.join(str(error).split())[:300]}") from None
+
+
+def _check_written_out(root: Any) -> None:
+    """
+    Refuse what would be too large with each alias, and each merge, as what it stands for.
+
+    A few lines, each of which names the one before twice, stand for more than any memory holds; whoever reads a
+    definition may go through all of it.
+
+    Args:
+        root: a node of PyYAML, whose aliases are the node that they name.
+
+    Raises:
+        ValueError: so it is.
+    """
+    sizes: dict[int, int] = {}
+    waiting = [root]
+    while waiting:
+        node = waiting[-1]
+        if isinstance(node.value, str):
+            below = []
+        else:
+            below = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
+        if id(node) not in sizes:
+            # Of what is not yet known it says so to whatever comes back to it from below.
+            sizes[id(node)] = _UNKNOWN
+            unknown = [part for part in below if id(part) not in sizes]
+            if any(sizes.get(id(part)) == _UNKNOWN for part in below):
+                raise ValueError("an alias stands for what it is in")
+            waiting += unknown
+            continue
+        waiting.pop()
+        if sizes[id(node)] == _UNKNOWN:
+            # As JSON has it: quotes, a colon or a comma.
+            size = 3 + (len(node.value) if isinstance(node.value, str) else sum(sizes[id(part)] for part in below))
+            if size > _WRITTEN_OUT_MAX:
+                raise ValueError(f"with its aliases written out it is longer than {_WRITTEN_OUT_MAX} characters")
+            sizes[id(node)] = size
 
 
 def as_text(value: Any) -> str | None:

@@ -55,6 +55,10 @@ def requested_page(request: Mapping[str, Any]) -> Page:
     if not token:
         return Page("", size)
     try:
-        return Page(base64.b64decode(token, altchars=b"-_", validate=True).decode(), size)
+        after = base64.b64decode(token, altchars=b"-_", validate=True).decode("ascii")
     except ValueError:
-        raise BadRequestException("Invalid nextToken") from None
+        after = ""
+    # Ids and names are printable: nothing else has to reach a database.
+    if not after or not after.isprintable():
+        raise BadRequestException("Invalid nextToken")
+    return Page(after, size)

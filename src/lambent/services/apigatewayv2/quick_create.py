@@ -9,8 +9,10 @@ from lambent.clock import Clock
 from lambent.domain.http_api import DEFAULT_ROUTE, DEFAULT_STAGE, HttpApi, Integration, Route, Stage
 from lambent.errors.api.apigatewayv2 import BadRequestException
 from lambent.services.apigatewayv2.deploying import deploy_stage
-from lambent.services.apigatewayv2.integrations import integration_of, new_integration_id
-from lambent.services.apigatewayv2.routes import RouteKeys, new_route_id, route_of
+from lambent.services.apigatewayv2.identifiers import free_part_id
+from lambent.services.apigatewayv2.integrations import integration_of
+from lambent.services.apigatewayv2.routes import RouteKeys, route_of
+from lambent.services.apigatewayv2.shown import integration_view, merged
 from lambent.services.apigatewayv2.targets import is_url
 from lambent.store.contract import FunctionTransaction
 
@@ -25,13 +27,15 @@ async def quick_create(tx: FunctionTransaction, api: HttpApi, request: Mapping[s
     Raises:
         BadRequestException: Target is neither a function nor a URL, or another member is none.
     """
-    integration = _integration(api, await new_integration_id(tx, api.api_id, clock), request)
+    wanted = {**_pointing_to(request["Target"]), "CredentialsArn": request.get("CredentialsArn")}
+    integration_id = await free_part_id(tx, Integration, api.api_id, clock)
+    integration = integration_of(api.scope, integration_id, merged({}, wanted), managed=True)
     await tx.http_apis.save_part(api.api_id, integration)
     members = {
         "RouteKey": request.get("RouteKey") or DEFAULT_ROUTE,
         "Target": f"integrations/{integration.integration_id}",
     }
-    route = route_of(await new_route_id(tx, api.api_id, clock), members, managed=True)
+    route = route_of(await free_part_id(tx, Route, api.api_id, clock), members, managed=True)
     RouteKeys(()).check(route.route_key)
     await tx.http_apis.save_part(api.api_id, route)
     now = clock.now()
@@ -54,14 +58,22 @@ async def change_target(tx: FunctionTransaction, api: HttpApi, request: Mapping[
     if integration is None:
         # Assumed: the text (test_http_api_config). Documented: the members are for quick create.
         raise BadRequestException("target, routeKey and credentialsArn are for APIs that quick create made")
-    members = {
-        "Target": request.get("Target") or integration.integration_uri,
-        "CredentialsArn": request.get("CredentialsArn") or integration.credentials_arn,
-    }
-    await tx.http_apis.save_part(api.api_id, _integration(api, integration.integration_id, members))
+    view = integration_view(integration)
+    if request.get("Target"):
+        wanted = _pointing_to(request["Target"])
+        # What was set of it beside stays, its payload's version too where it is for the same kind of thing.
+        is_alike = wanted["IntegrationType"] == integration.integration_type
+        view |= {"IntegrationUri": request["Target"]} if is_alike else wanted
+    if request.get("CredentialsArn"):
+        view["CredentialsArn"] = request["CredentialsArn"]
+    changed = integration_of(api.scope, integration.integration_id, merged(view, {}), managed=True)
+    await tx.http_apis.save_part(api.api_id, changed)
     key = request.get("RouteKey")
     routes = await tx.http_apis.parts(Route, api.api_id)
     managed = next((route for route in routes if route.api_gateway_managed), None)
+    if key and managed is None:
+        # Assumed, likewise.
+        raise BadRequestException("routeKey is for the route that quick create made, which is gone")
     if key and managed is not None and key != managed.route_key:
         if managed.route_key == DEFAULT_ROUTE:
             # Documented: API Gateway v2 API reference, UpdateApi: a $default route's key cannot be changed so.
@@ -73,14 +85,13 @@ async def change_target(tx: FunctionTransaction, api: HttpApi, request: Mapping[
     return True
 
 
-def _integration(api: HttpApi, integration_id: str, request: Mapping[str, Any]) -> Integration:
-    target = request["Target"]
-    members: dict[str, Any] = {"IntegrationUri": target}
-    if is_url(target):
-        members |= {"IntegrationType": "HTTP_PROXY", "IntegrationMethod": "ANY"}
-    else:
-        # Assumed: the payload's version, as the console makes functions (test_http_api_config).
-        members |= {"IntegrationType": "AWS_PROXY", "IntegrationMethod": "POST", "PayloadFormatVersion": "2.0"}
-    if request.get("CredentialsArn"):
-        members["CredentialsArn"] = request["CredentialsArn"]
-    return integration_of(api.scope, integration_id, members, managed=True)
+def _pointing_to(target: str) -> dict[str, Any]:
+    """Return the members of an integration that follow from what it leads to."""
+    # Assumed: the payload's version, as the console makes functions (test_http_api_config).
+    kind, method, version = ("HTTP_PROXY", "ANY", "1.0") if is_url(target) else ("AWS_PROXY", "POST", "2.0")
+    return {
+        "IntegrationUri": target,
+        "IntegrationType": kind,
+        "IntegrationMethod": method,
+        "PayloadFormatVersion": version,
+    }

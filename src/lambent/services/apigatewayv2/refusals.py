@@ -1,11 +1,13 @@
 """What several resources refuse, in one wording each."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from lambent.domain.http_api import HttpApi
+from lambent.domain.http_api import HttpApi, Part
 from lambent.errors.api.apigatewayv2 import BadRequestException, NotFoundException, TooManyRequestsException
 from lambent.store.contract import FunctionTransaction
+
+P = TypeVar("P", bound=Part)
 
 
 def missing(kind: str, given: str) -> NotFoundException:
@@ -101,3 +103,16 @@ async def existing_api(reading: FunctionTransaction, api_id: str) -> HttpApi:
     if api is None:
         raise missing("API", api_id)
     return api
+
+
+async def existing_part(reading: FunctionTransaction, kind: type[P], api_id: str, part_id: str) -> P:
+    """
+    Return a part of an API.
+
+    Raises:
+        NotFoundException: the API has none of this kind and id.
+    """
+    part = await reading.http_apis.part(kind, api_id, part_id)
+    if part is None:
+        raise missing(kind.__name__, part_id)
+    return part

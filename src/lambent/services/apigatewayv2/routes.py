@@ -1,5 +1,6 @@
 """Routes: which requests go to which integration, and who may send them."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,12 +17,13 @@ from lambent.protocol.shapes.apigatewayv2 import (
     UpdateRouteRequest,
 )
 from lambent.services.apigatewayv2.deploying import redeploy
-from lambent.services.apigatewayv2.identifiers import PART_LENGTH, free_id
+from lambent.services.apigatewayv2.identifiers import free_part_id
 from lambent.services.apigatewayv2.limits import ROUTES_MAX, SCOPES_MAX
 from lambent.services.apigatewayv2.paging import requested_page
 from lambent.services.apigatewayv2.refusals import (
     check_lengths,
     existing_api,
+    existing_part,
     full,
     missing,
     not_offered,
@@ -54,7 +56,7 @@ class Routes:
             others = await tx.http_apis.parts(Route, api.api_id)
             if len(others) >= ROUTES_MAX:
                 raise full("Routes", "this API")
-            made = route_of(await new_route_id(tx, api.api_id, self._clock), merged({}, request))
+            made = route_of(await free_part_id(tx, Route, api.api_id, self._clock), merged({}, request))
             RouteKeys(others).check(made.route_key)
             await _check_refers(tx, api, made)
             await tx.http_apis.save_part(api.api_id, made)
@@ -65,7 +67,7 @@ class Routes:
     async def get(self, caller: Caller, request: GetRouteRequest) -> Mapping[str, Any]:
         async with self._store.snapshot(caller.scope) as reading:
             api = await existing_api(reading, request["ApiId"])
-            return route_view(await _existing(reading, api.api_id, request["RouteId"]))
+            return route_view(await existing_part(reading, Route, api.api_id, request["RouteId"]))
 
     @operation("GetRoutes")
     async def list(self, caller: Caller, request: GetRoutesRequest) -> Mapping[str, Any]:
@@ -79,7 +81,7 @@ class Routes:
     async def update(self, caller: Caller, request: UpdateRouteRequest) -> Mapping[str, Any]:
         async with self._store.transaction(caller.scope) as tx:
             api = await existing_api(tx, request["ApiId"])
-            before = await _existing(tx, api.api_id, request["RouteId"])
+            before = await existing_part(tx, Route, api.api_id, request["RouteId"])
             changed = route_of(before.route_id, _changed(before, request), managed=before.api_gateway_managed)
             if changed.route_key != before.route_key:
                 if before.api_gateway_managed and before.route_key == DEFAULT_ROUTE:
@@ -102,13 +104,6 @@ class Routes:
                 raise missing("Route", request["RouteId"])
             await redeploy(tx, api, self._clock)
         return {}
-
-
-async def new_route_id(tx: FunctionTransaction, api_id: str, clock: Clock) -> str:
-    async def taken(made: str) -> Route | None:
-        return await tx.http_apis.part(Route, api_id, made)
-
-    return await free_id(clock, PART_LENGTH, taken)
 
 
 def route_of(route_id: str, members: Mapping[str, Any], *, managed: bool = False) -> Route:
@@ -191,8 +186,13 @@ class RouteKeys:
             )
 
 
+@functools.lru_cache(maxsize=2 * ROUTES_MAX)
 def _shape(key: str) -> tuple[str, ...]:
-    """Return what a key shares with each that matches the same. Raises MalformedRouteKey."""
+    """
+    Return what a key shares with each that matches the same. Raises MalformedRouteKey.
+
+    Remembered, since each new route of an API is held against all the others.
+    """
     parsed = parse_route_key(key)
     return (key,) if parsed is None else shape_of(parsed)
 
@@ -239,10 +239,3 @@ def _changed(before: Route, request: Mapping[str, Any]) -> dict[str, Any]:
         if not request.get(member):
             members.pop(member, None)
     return members
-
-
-async def _existing(reading: FunctionTransaction, api_id: str, route_id: str) -> Route:
-    found = await reading.http_apis.part(Route, api_id, route_id)
-    if found is None:
-        raise missing("Route", route_id)
-    return found

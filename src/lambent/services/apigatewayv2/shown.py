@@ -95,6 +95,7 @@ def authorizer_view(authorizer: Authorizer) -> dict[str, Any]:
         "AuthorizerId": authorizer.authorizer_id,
         "AuthorizerType": authorizer.authorizer_type,
         "IdentitySource": list(authorizer.identity_source),
+        "IdentityValidationExpression": authorizer.identity_validation_expression,
         "Name": authorizer.name,
     }
     if (jwt := authorizer.jwt_configuration) is not None:
@@ -106,7 +107,6 @@ def authorizer_view(authorizer: Authorizer) -> dict[str, Any]:
         "AuthorizerResultTtlInSeconds": authorizer.authorizer_result_ttl_in_seconds,
         "AuthorizerUri": authorizer.authorizer_uri,
         "EnableSimpleResponses": authorizer.enable_simple_responses,
-        "IdentityValidationExpression": authorizer.identity_validation_expression,
     }
 
 

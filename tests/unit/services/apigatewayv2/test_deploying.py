@@ -1,11 +1,17 @@
 """Which deployments go when stages move."""
 
+import asyncio
+from pathlib import Path
+
 import msgspec
 import pytest
 
-from lambent.domain.http_api import Deployment, Stage
+from lambent.domain.caller import Scope
+from lambent.domain.http_api import DeployedApi, Deployment, HttpApi, Integration, Stage
 from lambent.errors.api.apigatewayv2 import BadRequestException
-from lambent.services.apigatewayv2.deploying import check_may_be_set, moved, outlived
+from lambent.services.apigatewayv2 import deploying
+from lambent.services.apigatewayv2.deploying import check_may_be_set, moved, outlived, redeploy
+from lambent.testing.stores import make_sqlite, open_sqlite
 
 STAGE = Stage("prod", created=1.0, last_updated=1.0, deployment_id="b", auto_deploy=True)
 
@@ -36,3 +42,32 @@ def test_a_stage_that_deploys_by_itself_takes_none_by_hand() -> None:
     check_may_be_set(False, "d")
     with pytest.raises(BadRequestException):
         check_may_be_set(True, "d")
+
+
+def test_a_deployment_has_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds a copy of the whole API; one that is too large changes nothing."""
+    scope = Scope("111122223333", "eu-west-1")
+    api = HttpApi(scope, "a1", "an api", 1.5)
+    make_sqlite(tmp_path / "state.db")
+
+    async def story() -> None:
+        async with open_sqlite(str(tmp_path / "state.db")) as stores:
+
+            async def put(description: str) -> None:
+                made = Integration("i1", "HTTP_PROXY", "https://a.example", description=description)
+                async with stores.functions.transaction(scope) as tx:
+                    await tx.http_apis.save(api)
+                    await tx.http_apis.save_part("a1", STAGE)
+                    await tx.http_apis.save_part("a1", made)
+                    await redeploy(tx, api, stores.clock)
+
+            monkeypatch.setattr(deploying, "DEPLOYED_MAX_BYTES", 1_000)
+            await put("d" * 500)
+            with pytest.raises(BadRequestException, match="may have 1000 bytes"):
+                await put("d" * 1_000)
+            async with stores.functions.snapshot(scope) as reading:
+                (deployed,) = await reading.http_apis.parts(DeployedApi, "a1")
+                assert [len(one.description or "") for one in deployed.integrations] == [500]
+                assert await reading.http_apis.parts(Integration, "a1") == list(deployed.integrations)
+
+    asyncio.run(story())

@@ -108,7 +108,11 @@ def test_what_a_definition_has_beside_the_extensions() -> None:
     definition = written(stage="prod")
     assert definition["info"]["version"] == "2026-11-18 11:06:40UTC"
     assert definition["servers"] == [
-        {"url": f"{ENDPOINT}/{{basePath}}", "variables": {"basePath": {"default": "prod"}}}
+        {
+            "url": f"{ENDPOINT}/{{basePath}}",
+            "variables": {"basePath": {"default": "prod"}},
+            "x-amazon-apigateway-endpoint-configuration": {"disableExecuteApiEndpoint": True},
+        }
     ]
     item = definition["paths"]["/items/{id}"]["get"]
     assert item["parameters"][0]["name"] == "id" and item["parameters"][0]["required"] is True

@@ -1,5 +1,6 @@
 """What an OpenAPI definition says of an HTTP API."""
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -191,6 +192,71 @@ def test_authorizers_and_who_needs_them() -> None:
     assert len(made.warnings) == 3
 
 
+@pytest.mark.parametrize(
+    "security",
+    [
+        {"tokens": []},
+        "tokens",
+        ["tokens"],
+        [["tokens"]],
+        [{"tokens": "read"}],
+        [{"tokens": [1]}],
+        [{"tokens": {"read": True}}],
+        [{"token": []}],
+        [{"nothing": []}],
+        [{"elsewhere": []}],
+        [{"tokens": ["read"] * 101}],
+        [{"tokens": []}] * 101,
+        1,
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("at_root", [False, True])
+def test_security_that_nobody_can_read(security: Any, *, at_root: bool) -> None:
+    """It is refused, at the root and of an operation: left out, it would leave the route open to all."""
+    own = {} if at_root else {"security": security}
+    schemes = {"tokens": JWT, "nothing": None, "elsewhere": {"$ref": "#/components/securitySchemes/tokens"}}
+    with pytest.raises(BadRequestException):
+        read(
+            {"/a": {"get": operation(**own)}},
+            components={"securitySchemes": schemes},
+            security=security if at_root else [{"tokens": []}],
+        )
+
+
+def test_nobody_is_to_be_asked() -> None:
+    """As AWS SAM writes it, without a scheme of this name; where there is one, it is as others."""
+    made = read({"/a": {"get": operation(security=[{"NONE": []}])}}, security=[{"token": []}])
+    assert [route.authorizer for route in made.routes] == [None] and made.warnings == []
+    schemes = {"securitySchemes": {"NONE": JWT}}
+    made = read({"/a": {"get": operation(security=[{"NONE": []}])}}, components=schemes)
+    assert [route.authorizer for route in made.routes] == ["NONE"]
+    both = read(
+        {"/a": {"get": operation(security=[{"NONE": []}, {"tokens": []}])}},
+        components={"securitySchemes": {"tokens": JWT}},
+    )
+    assert [route.authorizer for route in both.routes] == ["tokens"]
+
+
+def test_security_that_is_not_said() -> None:
+    """What is null is not there: the root's holds, and no scope is needed."""
+    made = read(
+        {"/null": {"get": operation(security=None)}, "/own": {"get": operation(security=[{"asked": None}])}},
+        components={"securitySchemes": {"tokens": JWT, "asked": ASKED}},
+        security=[{"tokens": None}],
+    )
+    assert [(route.authorizer, route.scopes) for route in made.routes] == [("tokens", ()), ("asked", ())]
+
+
+@pytest.mark.parametrize("auth", [None, "NONE", "AWS_IAM", {"type": "AWS"}, {"type": None}, []], ids=str)
+def test_an_authorization_that_is_none(auth: Any) -> None:
+    """It is refused, as is an authorizer that is no object."""
+    with pytest.raises(BadRequestException, match="x-amazon-apigateway-auth of GET /a"):
+        read({"/a": {"get": operation(**{"x-amazon-apigateway-auth": auth})}})
+    with pytest.raises(BadRequestException, match="the security scheme tokens"):
+        read(components={"securitySchemes": {"tokens": {"x-amazon-apigateway-authorizer": [auth]}}})
+
+
 def test_the_issuer_of_openid_connect() -> None:
     """It is what the discovery document's address begins with."""
     scheme = {
@@ -239,6 +305,30 @@ def test_base_paths(server: dict[str, Any], base_path: str, expected: str) -> No
     assert [route.key for route in made.routes] == [expected]
 
 
+@pytest.mark.parametrize(
+    "server",
+    [
+        {"url": "https://a.example/" + "p" * 512},
+        {"url": "https://a.example/" + "{p}" * 8, "variables": {"p": {"default": "p" * 100}}},
+        {"url": "https://a.example/{basePath}", "variables": {"basePath": {"default": "p" * 513}}},
+        {"url": "https://a.example/" + "{p}" * 700, "variables": {"p": {"default": ""}}},
+        {"url": "https://[a/"},
+    ],
+    ids=range(5),
+)
+def test_base_paths_that_are_none(server: dict[str, Any]) -> None:
+    """Longer than a route's path may be, or no URL."""
+    with pytest.raises(BadRequestException, match="the first server"):
+        read({"/e": {"get": operation()}}, "prepend", servers=[server])
+
+
+def test_variables_of_a_server_stand_for_no_others() -> None:
+    """However many of them name two others: what they stand for is a text."""
+    variables = {f"v{number}": {"default": f"{{v{number + 1}}}{{v{number + 1}}}"} for number in range(40)}
+    made = read({"/e": {"get": operation()}}, "prepend", servers=[{"url": "/{v0}/{v39}", "variables": variables}])
+    assert [route.key for route in made.routes] == ["GET /{v1}{v1}/{v40}{v40}/e"]
+
+
 def test_a_root_below_a_base_path() -> None:
     """It ends in no slash, which no route key may."""
     made = read({"/": {"get": operation()}}, "prepend", servers=[{"url": "https://a.example/v1/"}])
@@ -263,6 +353,27 @@ def test_what_stands_at_the_root() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "expected"), [(True, True), ("true", True), (False, False), ("false", False), (None, False)], ids=str
+)
+def test_the_endpoint(given: Any, *, expected: bool) -> None:
+    """It is switched off at the root, and where OpenAPI 3.0 has it, which is at any server."""
+    configuration = {"disableExecuteApiEndpoint": given}
+    assert read(x_amazon_apigateway_endpoint_configuration=configuration).disable_execute_api_endpoint == expected
+    server = {"x-amazon-apigateway-endpoint-configuration": configuration}
+    made = read(servers=[{"url": "https://a.example"}, server])
+    assert made.disable_execute_api_endpoint == expected
+
+
+@pytest.mark.parametrize("wrong", [[], "true", {"disableExecuteApiEndpoint": "yes"}], ids=str)
+def test_an_endpoint_of_another_form(wrong: Any) -> None:
+    """It is refused: left out, it would leave open what is to be closed."""
+    with pytest.raises(BadRequestException):
+        read(x_amazon_apigateway_endpoint_configuration=wrong)
+    with pytest.raises(BadRequestException):
+        read(servers=[{"x-amazon-apigateway-endpoint-configuration": wrong}])
+
+
+@pytest.mark.parametrize(
     "wrong",
     [[], {"maxAge": "x"}, {"maxAge": 86_401}, {"allowOrigins": [1]}, {"allowCredentials": "yes"}],
     ids=str,
@@ -271,6 +382,32 @@ def test_cors_of_another_form(wrong: Any) -> None:
     """It is left out with a warning."""
     made = read({"/a": {"get": operation()}}, x_amazon_apigateway_cors=wrong)
     assert made.cors is None and made.warnings == ["CORS Scheme is malformed, ignoring."]
+
+
+def test_what_is_told_has_an_end() -> None:
+    """An API keeps some warnings and infos, each cut."""
+    long = "p" * 400
+    made = read(
+        {f"/{number}{long}": {"$ref": "x"} for number in range(150)},
+        **{f"x_amazon_apigateway_{n}": 1 for n in range(150)},
+    )
+    for told in (made.warnings, made.infos):
+        assert len(told) == 101 and told[-1] == "There are more, which are left out."
+        assert max(map(len, told)) <= 300
+    with pytest.raises(BadRequestException, match="Invalid path"):
+        read({f"/{'p' * 512}": {"get": operation()}})
+
+
+@pytest.mark.parametrize("name", [0x10**5_000, None, True, 1.5], ids=range(4))
+def test_names_that_are_no_texts(name: Any) -> None:
+    """YAML has them of any type."""
+    read(
+        {name: {name: operation(), "get": {"x-amazon-apigateway-integration": {**PROXY, name: 1}}}},
+        "split",
+        components={name: 1, "securitySchemes": {name: {}}},
+        servers=[{"url": "{1}", "variables": {name: {"default": name}}}],
+        security=[{name: []}],
+    )
 
 
 def test_there_may_be_so_many() -> None:
@@ -286,4 +423,5 @@ def test_nothing_is_too_strange(strange: Any) -> None:
     """Values of any type in any place are read or refused."""
     for member in ("paths", "components", "servers", "tags", "security", "x_amazon_apigateway_cors"):
         read(**{member: strange})
-    read({"/a": {"get": operation(security=strange)}}, "split", servers=[strange])
+    with contextlib.suppress(BadRequestException):
+        read({"/a": {"get": operation(security=strange)}}, "split", servers=[strange])

@@ -1,12 +1,12 @@
 """Definitions as text: JSON and YAML, AWS's variables, and what would take too long."""
 
-import contextlib
 import sys
 
 import pytest
 
 from lambent.domain.caller import Scope
 from lambent.errors.api.apigatewayv2 import BadRequestException
+from lambent.services.apigatewayv2 import openapi_text
 from lambent.services.apigatewayv2.openapi_text import as_text, read_definition, write_yaml
 
 SCOPE = Scope("111122223333", "eu-west-1")
@@ -52,17 +52,45 @@ def test_a_definition_has_a_limit() -> None:
         read_definition("{" + " " * 6_291_456 + "}", SCOPE)
 
 
-def test_merges_do_not_grow_without_end() -> None:
-    """A few lines of YAML, each of which multiplies the one before, are read or refused before they fill the memory."""
-    lines = ["a0: &a0 {k: v}"]
-    lines += [f"a{n}: &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 50)}]" for n in range(1, 30)]
-    with contextlib.suppress(BadRequestException):
-        # Newer versions of the library keep each key once.
-        assert read_definition("\n".join(lines), SCOPE)["a29"] == {"k": "v"}
-    many = ", ".join(["*a"] * 101)
-    with pytest.raises(BadRequestException, match="too much is merged"):
-        read_definition(f"a: &a {{k: v}}\nb:\n  <<: [{many}]\n", SCOPE)
-    assert read_definition("a: &a {k: v}\nb:\n  <<: *a\n  l: w\n", SCOPE)["b"] == {"k": "v", "l": "w"}
+_DOUBLED = "a0: &a0 [text]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
+_MERGED = "a0: &a0 {k: v}\n" + "".join(f"a{n}: &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 50)}]\n" for n in range(1, 30))
+_MERGED_OFTEN = f"a: &a {{{', '.join(f'k{n}: v' for n in range(2_000))}}}\nb:\n" + "- <<: *a\n" * 3_000
+
+
+@pytest.mark.parametrize("text", [_DOUBLED, _MERGED, _MERGED_OFTEN], ids=range(3))
+def test_aliases_count_as_what_they_stand_for(text: str) -> None:
+    """A few lines of YAML, each of which multiplies the one before, are refused before they fill the memory."""
+    with pytest.raises(BadRequestException, match="with its aliases written out"):
+        read_definition(text, SCOPE)
+
+
+@pytest.mark.parametrize("text", ["a: &a [*a]", "a: &a {b: [{c: *a}]}", "a: &a {? [*a] : b}"], ids=range(3))
+def test_an_alias_of_what_it_is_in(text: str) -> None:
+    """It has no end."""
+    with pytest.raises(BadRequestException, match="an alias stands for what it is in"):
+        read_definition(text, SCOPE)
+
+
+def test_aliases_and_merges() -> None:
+    """They are what they stand for, as often as they are named; so is a large definition without any."""
+    assert read_definition("a: &a {k: v}\nb:\n  <<: *a\n  l: w\nc: [*a, *a]\n", SCOPE) == {
+        "a": {"k": "v"},
+        "b": {"k": "v", "l": "w"},
+        "c": [{"k": "v"}, {"k": "v"}],
+    }
+    assert len(read_definition("".join(f"/{n}: a\n" for n in range(11_000)), SCOPE)) == 11_000
+
+
+def test_there_may_be_so_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value of two characters takes hundreds of bytes while it is read, and what is looked through for garbage."""
+    monkeypatch.setattr(openapi_text, "_NODES_MAX", 1_000)
+    assert len(read_definition("a: [" + "b," * 997 + "]", SCOPE)["a"]) == 997
+    with pytest.raises(BadRequestException, match="more than 1000 values"):
+        read_definition("a: [" + "b," * 998 + "]", SCOPE)
+    monkeypatch.setattr(openapi_text, "_CONTAINERS_MAX", 1_000)
+    assert len(read_definition('{"a": [' + "[]," * 998 + "1]}", SCOPE)["a"]) == 999
+    with pytest.raises(BadRequestException, match="more than 1000 objects and lists"):
+        read_definition('{"a": [' + "[]," * 999 + "1]}", SCOPE)
 
 
 def test_yaml_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:

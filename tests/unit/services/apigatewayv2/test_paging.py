@@ -30,8 +30,17 @@ def test_how_many_a_page_holds(given: dict[str, str], size: int) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"MaxResults": "0"}, {"MaxResults": "-1"}, {"MaxResults": "1" * 5_000}, {"NextToken": "?"}, {"NextToken": "_w=="}],
-    ids=range(5),
+    [
+        {"MaxResults": "0"},
+        {"MaxResults": "-1"},
+        {"MaxResults": "1" * 5_000},
+        {"NextToken": "?"},
+        {"NextToken": "_w=="},
+        {"NextToken": "AA=="},
+        {"NextToken": "\u00e9"},
+        {"NextToken": "===="},
+    ],
+    ids=range(8),
 )
 def test_what_is_no_page(wrong: dict[str, str]) -> None:
     """Numbers that are none, tokens that are not ours."""
