@@ -232,7 +232,9 @@ def test_the_other_server_goes_and_comes_again(own_server, runtime, unique_name)
         there.start()
         stage.send("after")
         stage.wait_empty()
-        assert stage.bodies(2) == [["before"], ["after"]]
+        first, then = stage.bodies(2)
+        # What a server that was killed had deleted, and not written down yet, it has again.
+        assert (first, then) in ((["before"], ["after"]), (["before"], ["before", "after"]))
         assert server.stop() == 0
     finally:
         there.discard()
