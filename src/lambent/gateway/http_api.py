@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import msgspec
 
 from lambent.clock import Clock
-from lambent.dispatch.http_apis import ApiRouter, ServedApi, ServedRoute, ServedStage
+from lambent.dispatch.http_apis import ApiRouter, ServedApi, ServedStage
 from lambent.domain.access_log import on_one_line
 from lambent.domain.api_request import ApiRequest, query_pairs
 from lambent.domain.cors import HttpHeaders, is_preflight
@@ -324,7 +324,7 @@ class HttpApis:
             request.integration_error = "the route has no integration"
             raise _Refused(500, _INTERNAL)
         request.http = msgspec.structs.replace(request.http, body=await body.read())
-        return await self._integrate(route, integration, request, wire, trace_header)
+        return await self._integrate(integration, request, wire, trace_header)
 
     def _throttle(self, request: ApiRequest) -> None:
         """Documented: a route's own limits, else its stage's; a request beyond them gets 429."""
@@ -351,7 +351,7 @@ class HttpApis:
     # What answers ---------------------------------------------------------------------------------------------------
 
     async def _integrate(
-        self, route: ServedRoute, integration: Integration, request: ApiRequest, wire: WireRequest, trace_header: str
+        self, integration: Integration, request: ApiRequest, wire: WireRequest, trace_header: str
     ) -> WireResponse:
         mapping = integration.request_parameters
         mapped = mapped_request(mapping, request) if mapping else request.http

@@ -7,7 +7,7 @@ from lambent.domain.caller import Scope
 from lambent.errors.families import NotImplementedException
 from lambent.neighbours.embedded import NOT_INSTALLED, EmbeddedServer
 from lambent.neighbours.endpoints import Credentials, Endpoints, Neighbour
-from lambent.neighbours.message import AnswerTooLarge, Incoming, NeighbourUnavailable, Outgoing, hops_named
+from lambent.neighbours.message import Incoming, NeighbourUnavailable, Outgoing, hops_named, read_whole
 from lambent.neighbours.signing import sign
 
 if TYPE_CHECKING:
@@ -206,14 +206,7 @@ class _Answer:
             self._response.close()
 
     async def read(self, most_bytes: int) -> bytes:
-        pieces: list[bytes] = []
-        size = 0
-        async for piece in self:
-            size += len(piece)
-            if size > most_bytes:
-                raise AnswerTooLarge
-            pieces.append(piece)
-        return b"".join(pieces)
+        return await read_whole(self, most_bytes)
 
     async def aclose(self) -> None:
         self._response.close()

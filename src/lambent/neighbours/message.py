@@ -1,6 +1,6 @@
 """Requests to neighbours, and their answers: HTTP, with bodies that are never in memory whole."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -88,6 +88,23 @@ class Incoming(Protocol):
     async def aclose(self) -> None:
         """Take no more. Idempotent."""
         ...
+
+
+async def read_whole(pieces: AsyncIterable[bytes], most_bytes: int) -> bytes:
+    """
+    Return pieces put together.
+
+    Raises:
+        AnswerTooLarge: they are longer.
+    """
+    taken: list[bytes] = []
+    size = 0
+    async for piece in pieces:
+        size += len(piece)
+        if size > most_bytes:
+            raise AnswerTooLarge
+        taken.append(piece)
+    return b"".join(taken)
 
 
 def without_hops(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from lambent.neighbours.message import AnswerTooLarge, Incoming
+from lambent.neighbours.message import AnswerTooLarge, Incoming, read_whole
 
 if TYPE_CHECKING:
     import aiohttp
@@ -302,14 +302,7 @@ class Answer(Incoming):
             self._response.close()
 
     async def read(self, most_bytes: int) -> bytes:
-        pieces: list[bytes] = []
-        size = 0
-        async for piece in self:
-            size += len(piece)
-            if size > most_bytes:
-                raise AnswerTooLarge
-            pieces.append(piece)
-        return b"".join(pieces)
+        return await read_whole(self, most_bytes)
 
     async def aclose(self) -> None:
         self._response.close()
