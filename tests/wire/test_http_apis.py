@@ -373,7 +373,8 @@ def test_failures(api, names):
     reply = returning(api, {"statusCode": 200}, "/soon", headers=[("sleep", "1.5")])
     assert said(reply) == (503, b'{"message":"Service Unavailable"}')
     assert time.monotonic() - began < 1.4
-    assert returning(api, {"statusCode": 204}, "/soon").status == 204
+    # Not within so short a time: the environment is busy still, and another one has to start.
+    assert returning(api, {"statusCode": 204}).status == 204
 
 
 def test_format_1_infers_nothing(api, names):
