@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from lambent import __version__
+from lambent.access.authentication import AnyKey
+from lambent.access.authorize import Everything
 from lambent.access.links import CodeLinks
 from lambent.access.tokens import IssuerUnavailable, TokenVerifier
 from lambent.clock import Clock, SystemClock
@@ -62,7 +64,7 @@ from lambent.gateway.http_api_authorizers import ApiAuthorizers
 from lambent.gateway.http_api_functions import ApiFunctions
 from lambent.gateway.http_api_proxy import HttpIntegrations
 from lambent.gateway.own_paths import OwnPaths
-from lambent.gateway.pipeline import Identity, Pipeline
+from lambent.gateway.pipeline import Pipeline
 from lambent.gateway.proxy import Proxy
 from lambent.gateway.s3_events_door import S3EventsDoor, read_token
 from lambent.gateway.server import Gateway, GatewayServer, bound_port
@@ -259,10 +261,13 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             Pipeline(
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
-                Identity(settings.api.account, settings.api.region),
+                AnyKey(settings.api.account),
+                authorizer := Everything(),
+                settings.api.region,
                 Proxy(
                     neighbours,
                     BucketEvents(neighbours, asynchronous.notifications, clock),
+                    authorizer,
                     clock,
                     requests_max=max(1, settings.server.requests_max // _PASSED_ON_OF),
                 ),
@@ -641,7 +646,7 @@ async def _expect_some(store: FunctionRepository, around: Surroundings) -> None:
 def _inside(environment: ExecutionEnvironment) -> Inside:
     deployment = environment.deployment
     arn = function_arn(deployment.scope, deployment.name, deployment.version)
-    return Inside(deployment.scope, arn, environment.trace_header)
+    return Inside(deployment.scope, arn, trace_header=environment.trace_header)
 
 
 def _parked(settings: SandboxSettings, sandbox: Sandbox, memory: HostMemory, clock: Clock) -> ParkedPool:

@@ -99,6 +99,13 @@ class AccessDeniedException(FrameworkError):
     message_key = "Message"
 
 
+class MissingAuthenticationToken(FrameworkError):
+    """Nobody signed a request that somebody has to sign."""
+
+    code = "MissingAuthenticationTokenException"
+    status = 403
+
+
 class InternalServerError(FrameworkError):
     """Our fault; the log has the details under the request id."""
 

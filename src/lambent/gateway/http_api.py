@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from lambent.access.credential import read_credential
 from lambent.clock import Clock
 from lambent.dispatch.http_apis import ApiRouter, ServedApi, ServedStage
 from lambent.domain.access_log import on_one_line
@@ -35,7 +36,6 @@ from lambent.gateway.http_api_authorizers import ApiAuthorizers, NotAuthorized, 
 from lambent.gateway.http_api_bodies import LoggedBody, ReadBody, RequestBody, leave_body
 from lambent.gateway.http_api_functions import ApiFunctions, CannotInvoke, IntegrationTimedOut
 from lambent.gateway.http_api_proxy import HttpIntegrations, LeadsElsewhere
-from lambent.gateway.service_selection import read_credential
 from lambent.neighbours.outward import TimedOut, Unreachable
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
 from lambent.telemetry.logs import FunctionLogs

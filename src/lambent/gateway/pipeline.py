@@ -1,8 +1,8 @@
 """
 The steps of an API request, in order:
 
-    select the service -> match the operation -> read the body -> parse -> validate -> who calls
-    -> authorize -> handle -> serialize
+    select the service -> who calls -> match the operation -> read the body, which is the one that was signed -> parse
+    -> validate -> authorize -> handle -> serialize
 
 An `ApiError` of any step becomes the answer, in the service's own error form.
 """
@@ -10,21 +10,24 @@ An `ApiError` of any step becomes the answer, in the service's own error form.
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-import msgspec
-
-from lambent.access.authorize import authorize
+from lambent.access.authentication import Authenticator, Claim
+from lambent.access.authorize import Authorizer
+from lambent.access.credential import Credential, read_credential
 from lambent.domain.caller import Caller, Scope
+from lambent.domain.principal import ANONYMOUS
 from lambent.domain.trace import with_lineage_of
 from lambent.errors.families import (
     AccessDeniedException,
     ApiError,
     DependencyError,
     InternalServerError,
+    MissingAuthenticationToken,
     NotImplementedException,
     RequestEntityTooLargeException,
 )
 from lambent.gateway.proxy import Proxy, service_of
-from lambent.gateway.service_selection import Credential, read_credential, region_of_host, select_service
+from lambent.gateway.service_selection import region_of_host, select_service
+from lambent.neighbours.endpoints import Neighbour
 from lambent.neighbours.signing import is_presigned
 from lambent.protocol.errors import error_response_without_model
 from lambent.protocol.service import Protocols, ServiceProtocol
@@ -37,13 +40,6 @@ ReadBody = Callable[[int], Awaitable[bytes]]
 """Reads the request's body, at most so many bytes; raises BodyTooLarge beyond."""
 
 
-class Identity(msgspec.Struct, frozen=True):
-    """What a request without usable credentials counts as."""
-
-    account: str
-    region: str
-
-
 class Pipeline:
     """
     Takes one request to its answer. Knows no HTTP server.
@@ -51,16 +47,24 @@ class Pipeline:
     Args:
         services: by signing name.
         protocols: reads a service's model at its first request.
-        default: account and region of requests that name none.
+        region: of requests that name none.
         proxy: passes on what is for other services; None: nothing is.
     """
 
     def __init__(
-        self, services: Mapping[str, Service], protocols: Protocols, default: Identity, proxy: Proxy | None = None
+        self,
+        services: Mapping[str, Service],
+        protocols: Protocols,
+        authenticator: Authenticator,
+        authorizer: Authorizer,
+        region: str,
+        proxy: Proxy | None = None,
     ) -> None:
         self._services = services
         self._protocols = protocols
-        self._default = default
+        self._authenticator = authenticator
+        self._authorizer = authorizer
+        self._region = region
         self._proxy = proxy
 
     async def answer(self, request: WireRequest, read_body: ReadBody, request_id: str, endpoint: str) -> WireResponse:
@@ -82,9 +86,7 @@ class Pipeline:
             name = service_of(name, request)
             neighbour = self._proxy.neighbour(name)
             if neighbour is not None:
-                caller = self._caller(credential, request, request_id, endpoint)
-                is_signed = credential is not None or is_presigned(request.query)
-                return await self._proxy.answer(neighbour, request, read_body, caller, is_signed=is_signed)
+                return await self._pass_on(neighbour, request, read_body, request_id, endpoint, credential)
         if service is None:
             await _discard(read_body)
             label = name or "This request"
@@ -116,6 +118,25 @@ class Pipeline:
             _log.exception("request.failed request_id=%s", request_id)
             return protocol.serialize_error(InternalServerError("Internal error: see the server's log"), request_id)
 
+    async def _pass_on(
+        self,
+        neighbour: Neighbour,
+        request: WireRequest,
+        read_body: ReadBody,
+        request_id: str,
+        endpoint: str,
+        credential: Credential | None,
+    ) -> WireResponse:
+        assert self._proxy is not None
+        try:
+            claim = await self._authenticator.begin(request, neighbour.service)
+        except ApiError as error:
+            await _discard(read_body)
+            return error_response_without_model(request, neighbour.service, error, request_id)
+        caller = self._caller(claim, credential, request, request_id, endpoint)
+        is_signed = credential is not None or is_presigned(request.query)
+        return await self._proxy.answer(neighbour, request, read_body, caller, claim, is_signed=is_signed)
+
     async def _operate(
         self,
         request: WireRequest,
@@ -126,24 +147,29 @@ class Pipeline:
         protocol: ServiceProtocol,
         credential: Credential | None,
     ) -> WireResponse:
-        if protocol.needs_body_to_match:
-            request.body = await self._read(read_body, service, "")
+        try:
+            claim = await self._authenticator.begin(
+                request, protocol.signing_name, allows_anonymous=bool(service.unsigned)
+            )
+            match = None if protocol.needs_body_to_match else protocol.match(request)
+        except ApiError:
+            await _discard(read_body)
+            raise
+        request.body = await self._read(read_body, service, "" if match is None else match.operation.name)
+        claim.check_body(request.body)
+        if match is None:
             match = protocol.match(request)
-        else:
-            try:
-                match = protocol.match(request)
-            except ApiError:
-                await _discard(read_body)
-                raise
-            request.body = await self._read(read_body, service, match.operation.name)
         operation = match.operation
+        if claim.principal is ANONYMOUS and operation.name not in service.unsigned:
+            raise MissingAuthenticationToken("Missing Authentication Token")
         reason = service.not_offered.get(operation.name)
         if reason is not None:
             raise NotImplementedException(f"{operation.name} is not offered by this version of Lambent: {reason}")
         parameters = protocol.parse(match, request)
         protocol.validate(operation, parameters)
-        caller = self._caller(credential, request, request_id, endpoint)
-        await authorize(caller, f"{service.name}:{operation.name}", "*")
+        caller = self._caller(claim, credential, request, request_id, endpoint)
+        demands = service.demanded(operation.name, caller, parameters)
+        await self._authorizer.authorize(caller, demands, service.facts)
         output = await service.handlers[operation.name](caller, parameters)
         return protocol.serialize(operation, output, request_id)
 
@@ -156,30 +182,32 @@ class Pipeline:
             shown = limit.shown_as or operation
             raise error(f"Request must be smaller than {limit.max_bytes} bytes for the {shown} operation") from None
 
-    def _caller(self, credential: Credential | None, request: WireRequest, request_id: str, endpoint: str) -> Caller:
-        account, region = self._default.account, self._default.region
+    def _caller(
+        self, claim: Claim, credential: Credential | None, request: WireRequest, request_id: str, endpoint: str
+    ) -> Caller:
+        region = self._region
         trace_header = request.headers.get("x-amzn-trace-id")
         if request.inside is not None:
             running = request.inside.trace_header()
             if running is not None:
                 trace_header = with_lineage_of(trace_header, running)
             # A function's unsigned call acts where the function is.
-            account, region = request.inside.scope.account, request.inside.scope.region
+            region = request.inside.scope.region
         elif (named := region_of_host(request.headers.get("host", ""))) is not None:
             region = named
         if credential is not None:
             region = credential.region
-            key = credential.access_key
-            if len(key) == 12 and key.isascii() and key.isdigit():
-                account = key
         return Caller(
-            scope=Scope(account, region),
-            principal=f"arn:aws:iam::{account}:root",
-            authenticated_by="none",
+            scope=Scope(claim.principal.account, region),
+            principal=claim.principal,
+            authenticated_by=claim.how,
             request_id=request_id,
             endpoint=endpoint,
             trace_header=trace_header,
             inside=request.inside,
+            client=request.client,
+            user_agent=request.headers.get("user-agent", ""),
+            is_secure=endpoint.startswith("https:"),
             wait_gone=request.wait_gone,
         )
 

@@ -8,7 +8,8 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-from lambent.access.authorize import authorize
+from lambent.access.authentication import Claim
+from lambent.access.authorize import Authorizer, Demand
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
 from lambent.errors.families import (
@@ -76,8 +77,17 @@ class Proxy:
             neighbour that hangs leaves room for our own services.
     """
 
-    def __init__(self, neighbours: Neighbours, buckets: BucketEvents, clock: Clock, *, requests_max: int) -> None:
+    def __init__(
+        self,
+        neighbours: Neighbours,
+        buckets: BucketEvents,
+        authorizer: Authorizer,
+        clock: Clock,
+        *,
+        requests_max: int,
+    ) -> None:
         self._neighbours = neighbours
+        self._authorizer = authorizer
         self._buckets = buckets
         self._clock = clock
         self._requests_max = requests_max
@@ -93,6 +103,7 @@ class Proxy:
         request: WireRequest,
         read_body: ReadBody,
         caller: Caller,
+        claim: Claim,
         *,
         is_signed: bool,
     ) -> WireResponse:
@@ -102,7 +113,7 @@ class Proxy:
             return await _refuse(neighbour, request, caller, full)
         self.requests += 1
         try:
-            response = await self._answer_or_refuse(neighbour, request, read_body, caller, is_signed=is_signed)
+            response = await self._answer_or_refuse(neighbour, request, read_body, caller, claim, is_signed=is_signed)
         except BaseException:
             self._leave()
             raise
@@ -122,12 +133,13 @@ class Proxy:
         request: WireRequest,
         read_body: ReadBody,
         caller: Caller,
+        claim: Claim,
         *,
         is_signed: bool,
     ) -> WireResponse:
         try:
-            await authorize(caller, f"{neighbour.service}:*", "*")
-            return await self._answer(neighbour, request, read_body, caller, is_signed=is_signed)
+            await self._authorizer.authorize(caller, (Demand(f"{neighbour.service}:*"),))
+            return await self._answer(neighbour, request, read_body, caller, claim, is_signed=is_signed)
         except MalformedBody as malformed:
             error: ApiError = IncompleteBody(f"The request body is not aws-chunked as its headers say: {malformed}")
         except ApiError as refused:
@@ -148,19 +160,27 @@ class Proxy:
         request: WireRequest,
         read_body: ReadBody,
         caller: Caller,
+        claim: Claim,
         *,
         is_signed: bool,
     ) -> WireResponse:
         if neighbour.url is None:
             _check_embedded(neighbour.service, request)
         if neighbour.service == "s3":
-            return await self._answer_s3(neighbour, request, read_body, caller, is_signed=is_signed)
+            return await self._answer_s3(neighbour, request, read_body, caller, claim, is_signed=is_signed)
         outgoing = await self._outgoing(neighbour, request, read_body, is_signed=is_signed)
         incoming = await self._neighbours.send(neighbour, outgoing, caller.scope)
         return await _response(request, incoming)
 
     async def _answer_s3(
-        self, neighbour: Neighbour, request: WireRequest, read_body: ReadBody, caller: Caller, *, is_signed: bool
+        self,
+        neighbour: Neighbour,
+        request: WireRequest,
+        read_body: ReadBody,
+        caller: Caller,
+        claim: Claim,
+        *,
+        is_signed: bool,
     ) -> WireResponse:
         check_expiry(request.query, self._clock.now())
         where = address(request.headers.get("host", ""), request.path)

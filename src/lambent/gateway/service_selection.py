@@ -7,23 +7,10 @@ One port serves every API. AWS clients differ in the signing name of their crede
 
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qsl
 
-import msgspec
-
+from lambent.access.credential import Credential
 from lambent.services.s3.addressing import is_s3_host
-
-
-class Credential(msgspec.Struct, frozen=True):
-    """What a signature says about its maker; nothing of it is verified yet."""
-
-    access_key: str
-    region: str
-    service: str
-    """Signing name, e.g. `lambda`."""
-
-
-_NAME = re.compile(r"[a-z0-9-]{1,40}")
 
 _TARGETS = {"AmazonSQS": "sqs", "Logs_20140328": "logs"}
 """Prefix of X-Amz-Target to service. Source: `targetPrefix` of the service models."""
@@ -47,29 +34,6 @@ Parameters of a URL that is presigned by version 2 of S3; and those by which the
 requests may be a query too, differs. Documented: Amazon S3 user guide, Signing and authenticating REST requests; AWS
 General Reference, Signature version 2 signing process.
 """
-
-
-def read_credential(authorization: str, query: str) -> Credential | None:
-    """
-    Read the credential scope of a SigV4 request, header or presigned; None when there is none that can be read.
-
-    Documented: SigV4, `Credential=<access key>/<date>/<region>/<service>/aws4_request`.
-    """
-    start = authorization.find("Credential=")
-    if start >= 0:
-        end = authorization.find(",", start)
-        text = authorization[start + 11 : end if end >= 0 else None]
-    elif "X-Amz-Credential=" in query:
-        text = parse_qs(query).get("X-Amz-Credential", [""])[0]
-    else:
-        return None
-    parts = text.strip().rsplit("/", 4)
-    if len(parts) != 5:
-        return None
-    access_key, _, region, service, _ = parts
-    if _NAME.fullmatch(region) is None or _NAME.fullmatch(service) is None:
-        return None
-    return Credential(access_key, region, service)
 
 
 def select_service(credential: Credential | None, headers: Mapping[str, str], path: str, query: str = "") -> str | None:

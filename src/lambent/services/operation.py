@@ -1,14 +1,17 @@
 """How a handler says which operation it is, and how a service gathers its handlers."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
+from lambent.access.authorize import Demand, ResourceFacts
 from lambent.domain.caller import Caller
 from lambent.errors.families import ApiError
 
 Handler = Callable[[Caller, Any], Awaitable[Mapping[str, Any]]]
+Demands = Callable[[Caller, Any], Sequence[Demand]]
+"""Returns what a caller needs leave for, by validated parameters; looks nothing up."""
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -52,6 +55,17 @@ class Service(msgspec.Struct, frozen=True):
     body_limits: Mapping[str, BodyLimit] = {}
     """By operation, where the limit is not `default_body_limit`."""
     default_body_limit: BodyLimit = DEFAULT_BODY_LIMIT
+    demands: Mapping[str, Demands] = {}
+    """By operation, where it is not the action of its own name on `*`."""
+    facts: ResourceFacts | None = None
+    """What is known of its resources."""
+    unsigned: frozenset[str] = frozenset()
+    """Operations that take requests which nobody signed."""
+
+    def demanded(self, operation: str, caller: Caller, parameters: Any) -> Sequence[Demand]:
+        """Return what a request needs leave for."""
+        demands = self.demands.get(operation)
+        return (Demand(f"{self.name}:{operation}"),) if demands is None else demands(caller, parameters)
 
 
 def collect_handlers(*resources: object) -> dict[str, Handler]:

@@ -1,7 +1,7 @@
 """
 What a store promises. The suites in `lambent.testing.conformance` (`store`, `aliases_layers_policies`,
-`function_urls`, `http_apis`, `event_source_mappings`, `event_queue`) run on every adapter. A table of promises: it
-stays whole.
+`function_urls`, `http_apis`, `identities`, `event_source_mappings`, `event_queue`) run on every adapter. A table of
+promises: it stays whole.
 
 Common to all methods: a write that returned is on disk (full sync); a cancelled call either happened
 whole or not at all; nothing here relies on an in-process lock for being correct; failures of the
@@ -26,11 +26,13 @@ from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.domain.function import Function, FunctionName, FunctionVersion
 from lambent.domain.function_url import FunctionUrl
 from lambent.domain.http_api import ApiDomain, HttpApi, Part
+from lambent.domain.identity import AccessKey, Account, Identity, Role
 from lambent.domain.layer import LayerName, LayerVersion
 from lambent.domain.resource_policy import ResourcePolicy
 from lambent.domain.stream_position import ShardPosition
 
 P = TypeVar("P", bound=Part)
+N = TypeVar("N", bound=Identity)
 
 
 class Conflict(Exception):
@@ -536,6 +538,71 @@ class FunctionStore(Protocol):
 
     async def function_count(self) -> int:
         """Return how many functions exist, over all scopes."""
+        ...
+
+
+class IdentityRows(Protocol):
+    """
+    Users, groups, roles, policies, instance profiles and access keys of one account, and the account itself.
+
+    Names are found without regard to case. A write tells `on_change` of the account.
+    """
+
+    async def get(self, kind: type[N], name: str) -> N | None:
+        """Return one by its name, its key's id or the account's number."""
+        ...
+
+    async def by_id(self, kind: type[N], unique_id: str) -> N | None: ...
+
+    async def list(self, kind: type[N], *, after: str = "", limit: int = 1_000_000) -> Sequence[N]:
+        """Return those whose `key` sorts after `after`, by it (byte order)."""
+        ...
+
+    async def count(self, kind: type[Identity]) -> int: ...
+
+    async def keys_of(self, owner_id: str) -> Sequence[AccessKey]:
+        """Return the access keys of a user, or with the account's number those of root, by id."""
+        ...
+
+    async def save(self, identity: Identity) -> None:
+        """
+        Insert one, or replace that with its unique id.
+
+        Raises:
+            Conflict: another one of its kind has its name.
+        """
+        ...
+
+    async def touch(self, identity: AccessKey | Role) -> None:
+        """Replace one that is only known to have been used: `on_change` is told nothing. Fine where it is gone."""
+        ...
+
+    async def delete(self, kind: type[Identity], name: str) -> bool:
+        """Remove one; False when there was none."""
+        ...
+
+
+class IdentityStore(Protocol):
+    """The identities of all accounts."""
+
+    def transaction(self, account: str) -> AbstractAsyncContextManager[IdentityRows]:
+        """Open a transaction that commits when its block ends and rolls back when it raises. As `FunctionStore`'s."""
+        ...
+
+    def snapshot(self, account: str) -> AbstractAsyncContextManager[IdentityRows]:
+        """Open a read-only transaction; its writing methods must not be called."""
+        ...
+
+    async def accounts(self) -> Sequence[Account]:
+        """Return all accounts that were made, by number."""
+        ...
+
+    async def has_keys(self) -> bool:
+        """Say whether there is any access key, whosesoever."""
+        ...
+
+    def on_change(self, callback: Callable[[str], None]) -> None:
+        """Call back, on the event loop, with the account's number after every commit that changed one of it."""
         ...
 
 

@@ -3,7 +3,7 @@ The folder that everything lasting lives in: its format, its lock, its layout.
 
     FORMAT      "lambent <n>"; written last, so a folder that has it was prepared to the end
     lock        held by the server that uses the folder; its text is "lambent <process id>"
-    secret      32 random bytes in hexadecimal digits; signs links
+    secret      32 random bytes in hexadecimal digits; signs links; access keys and session tokens follow from it
     tls/        the certificate that the server made for itself, and its key (store.certificate)
     state.db    SQLite
     blobs/      deployment packages as uploaded
@@ -30,7 +30,7 @@ from typing import Self
 from lambent.clock import Clock, SystemClock
 from lambent.errors.families import DependencyError, SettingsError
 
-FORMAT = 11
+FORMAT = 12
 """The number of the schema that this version reads and writes: the same as `store.tables.SCHEMA`."""
 
 ROOT_MODE = 0o711

@@ -24,7 +24,7 @@ from sqlalchemy import (
     or_,
 )
 
-SCHEMA = 11
+SCHEMA = 12
 """The schema number that this release reads and writes; the newest migration's number. Rises with each migration."""
 
 APPLICATION_ID = 0x4C616D62
@@ -265,6 +265,28 @@ api_domains = Table(
 )
 
 Index("api_domains_of_scope", api_domains.c.account, api_domains.c.region, api_domains.c.domain_name)
+
+identities = Table(
+    "identities",
+    metadata,
+    # They are of an account, in all its regions.
+    Column("account", String, primary_key=True),
+    # Users, groups, roles, policies, instance profiles, access keys, and the account itself.
+    Column("kind", String, primary_key=True),
+    # The name in small letters, the key's id or the account's number.
+    Column("key", _NAME, primary_key=True),
+    Column("unique_id", _NAME, nullable=False),
+    # Of access keys, whose they are; else null.
+    Column("owner_id", _NAME),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    UniqueConstraint("account", "kind", "unique_id", name="identities_unique_id"),
+)
+
+IS_OWNED = identities.c.owner_id.is_not(None)
+"""True of access keys."""
+
+Index("identities_of_owner", identities.c.account, identities.c.owner_id, identities.c.key, sqlite_where=IS_OWNED)
 
 event_source_mappings = Table(
     "event_source_mappings",

@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from lambent.access.authentication import AnyKey
+from lambent.access.authorize import Everything
 from lambent.access.links import CodeLinks
 from lambent.destinations.contract import Destinations
 from lambent.destinations.function import FunctionDestination
@@ -26,10 +28,11 @@ from lambent.domain.event_source_mapping import EventSourceMapping, settled
 from lambent.domain.function import Deployment, FunctionName
 from lambent.domain.function_url import UrlDomain
 from lambent.domain.invocation import Invocation, InvocationOutcome
+from lambent.domain.principal import root_of
 from lambent.domain.quotas import Quotas
 from lambent.execution.environment import InitFailure
 from lambent.fleet.contract import Slot
-from lambent.gateway.pipeline import Identity, Pipeline
+from lambent.gateway.pipeline import Pipeline
 from lambent.protocol.service import Protocols
 from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
 from lambent.runtimes.catalogue import CATALOGUE
@@ -195,7 +198,7 @@ class InProcessApi:
         self.protocols = protocols or Protocols(
             {name: service.shape_violation for name, service in self.services.items()}
         )
-        self._pipeline = Pipeline(self.services, self.protocols, Identity(SCOPE.account, SCOPE.region))
+        self._pipeline = Pipeline(self.services, self.protocols, AnyKey(SCOPE.account), Everything(), SCOPE.region)
         self.clock = clock
 
     async def send(self, request: WireRequest) -> WireResponse:
@@ -211,7 +214,7 @@ class InProcessApi:
 
     async def call(self, operation: str, service: str = "lambda", **parameters: Any) -> Mapping[str, Any]:
         """Call one handler past the pipeline, to set a stage; raises what it raises."""
-        caller = Caller(SCOPE, f"arn:aws:iam::{SCOPE.account}:root", "none", self.clock.new_id(), ENDPOINT)
+        caller = Caller(SCOPE, root_of(SCOPE.account), "none", self.clock.new_id(), ENDPOINT)
         return await self.services[service].handlers[operation](caller, parameters)
 
     async def settle(self, name: str) -> None:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from lambent.domain.caller import Caller, Scope
+from lambent.domain.principal import root_of
 from lambent.errors.families import ApiError
 from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.elsewhere import QueuesElsewhere
@@ -63,9 +64,7 @@ class SqsBench:
         self.clock.advance(seconds + 0.01)
 
     def caller(self, account: str = SCOPE.account, **more: Any) -> Caller:
-        caller = Caller(
-            Scope(account, SCOPE.region), f"arn:aws:iam::{account}:root", "none", "id", "http://127.0.0.1:4566"
-        )
+        caller = Caller(Scope(account, SCOPE.region), root_of(account), "none", "id", "http://127.0.0.1:4566")
         return msgspec.structs.replace(caller, **more)
 
     async def begin(self, operation: str, caller: Caller | None = None, **request: Any) -> Any:

@@ -12,6 +12,7 @@ from unit.dispatch.async_bench import SCOPE
 from unit.event_sources.mapping_bench import Bench, tell
 
 from lambent.domain.caller import Caller, Scope
+from lambent.domain.principal import root_of
 from lambent.errors.families import ApiError
 from lambent.neighbours.client import Neighbours
 from lambent.neighbours.endpoints import Neighbour
@@ -139,7 +140,7 @@ class ElsewhereBench(Bench):
 
 
 def _caller(scope: Scope) -> Caller:
-    return Caller(scope, f"arn:aws:iam::{scope.account}:root", "none", "id", "http://there.test")
+    return Caller(scope, root_of(scope.account), "none", "id", "http://there.test")
 
 
 def tell_there(folder: Any, story: Callable[[ElsewhereBench], Awaitable[None]], **settings: Any) -> None:

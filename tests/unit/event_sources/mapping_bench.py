@@ -17,6 +17,7 @@ from lambent.destinations.queue import QueueDestination
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.function import LATEST, Code, Configuration, Function, FunctionName, FunctionVersion, State
+from lambent.domain.principal import root_of
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import ApiError
 from lambent.event_sources.sqs import SqsSource
@@ -194,9 +195,7 @@ class Bench:
     # What clients do ----------------------------------------------------------------------------------------------
 
     async def call(self, operation: str, account: str = SCOPE.account, **request: Any) -> Any:
-        caller = Caller(
-            Scope(account, SCOPE.region), f"arn:aws:iam::{account}:root", "none", "id", "http://127.0.0.1:4566"
-        )
+        caller = Caller(Scope(account, SCOPE.region), root_of(account), "none", "id", "http://127.0.0.1:4566")
         return await self._handlers[operation](caller, request)
 
     async def refusal(self, operation: str, **request: Any) -> tuple[str, str]:

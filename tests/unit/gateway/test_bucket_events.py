@@ -8,13 +8,14 @@ import pytest
 
 from lambent.clock import SystemClock
 from lambent.domain.caller import Caller, Scope
+from lambent.domain.principal import root_of
 from lambent.gateway.bucket_events import BucketEvents
 from lambent.neighbours.endpoints import Neighbour
 from lambent.protocol.wire import WireRequest
 from lambent.services.s3.addressing import Address
 from lambent.services.s3.errors import NoSuchBucket
 
-CALLER = Caller(Scope("000000000000", "us-east-1"), "arn:aws:iam::000000000000:root", "none", "the-id", "http://x")
+CALLER = Caller(Scope("000000000000", "us-east-1"), root_of("000000000000"), "none", "the-id", "http://x")
 S3 = Neighbour("s3", "http://127.0.0.1:1")
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from lambent.access.authentication import AnyKey
+from lambent.access.authorize import Everything
 from lambent.domain.caller import Caller, Inside, Scope
 from lambent.errors.families import SerializationException
-from lambent.gateway.pipeline import Identity, Pipeline
+from lambent.gateway.pipeline import Pipeline
 from lambent.protocol.service import Protocols
 from lambent.protocol.wire import WireRequest
 from lambent.services.operation import Service
@@ -30,7 +32,7 @@ def caller_of(headers: Mapping[str, str], inside: Inside | None) -> Caller:
 
     service = Service("lambda", {"ListFunctions": list_functions}, {}, SerializationException)
     protocols = Protocols({"lambda": SerializationException})
-    pipeline = Pipeline({"lambda": service}, protocols, Identity("000000000000", "us-east-1"))
+    pipeline = Pipeline({"lambda": service}, protocols, AnyKey("000000000000"), Everything(), "us-east-1")
     request = WireRequest(method="GET", path="/2015-03-31/functions/", query="", headers=dict(headers), inside=inside)
     answer = asyncio.run(pipeline.answer(request, no_body, "id", "http://127.0.0.1:1"))
     assert answer.status == 200, answer
@@ -52,7 +54,7 @@ def test_where_a_call_acts(key: str | None, inside: Inside | None, scope: Scope)
     """An unsigned call from inside acts where its function is; a signature may say otherwise."""
     caller = caller_of({} if key is None else {"authorization": SIGNED.format(key=key)}, inside)
     assert caller.scope == scope
-    assert caller.principal == f"arn:aws:iam::{scope.account}:root"
+    assert caller.principal.arn == f"arn:aws:iam::{scope.account}:root"
     assert caller.inside == inside
 
 

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from lambent.access.authentication import AnyKey
+from lambent.access.authorize import Everything
 from lambent.clock import SystemClock
 from lambent.domain.caller import Caller, Scope
+from lambent.domain.principal import root_of
 from lambent.errors.families import DependencyError
 from lambent.gateway.proxy import Proxy
 from lambent.neighbours.endpoints import Credentials, Neighbour
@@ -16,7 +19,8 @@ from lambent.neighbours.message import Outgoing
 from lambent.neighbours.signing import sign
 from lambent.protocol.wire import WireRequest, WireResponse
 
-CALLER = Caller(Scope("000000000000", "us-east-1"), "arn:aws:iam::000000000000:root", "none", "the-id", "http://x")
+CALLER = Caller(Scope("000000000000", "us-east-1"), root_of("000000000000"), "none", "the-id", "http://x")
+CLAIM = asyncio.run(AnyKey("000000000000").begin(WireRequest("GET", "/"), "s3"))
 S3 = Neighbour("s3", "http://127.0.0.1:1")
 DYNAMODB = Neighbour("dynamodb", "http://127.0.0.1:1")
 
@@ -49,7 +53,7 @@ class World:
         self.answers: list[Answer] = []
         self.discarded = 0
         nobody: Any = self
-        self.proxy = Proxy(nobody, nobody, SystemClock(), requests_max=requests_max)
+        self.proxy = Proxy(nobody, nobody, Everything(), SystemClock(), requests_max=requests_max)
 
     async def send(self, neighbour: Neighbour, request: Outgoing, scope: Scope) -> Answer:
         self.sent.append(request)
@@ -73,7 +77,7 @@ class World:
 
         made = WireRequest(**{"method": "PUT", "path": "/media/key", **request})
         made.discard = discard
-        return await self.proxy.answer(neighbour, made, read_body, CALLER, is_signed=True)
+        return await self.proxy.answer(neighbour, made, read_body, CALLER, CLAIM, is_signed=True)
 
 
 @pytest.mark.parametrize("query", ["", "notification"])

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambent.gateway.service_selection import Credential, read_credential, select_service
+from lambent.access.credential import Credential, read_credential
+from lambent.gateway.service_selection import select_service
 
 SIGNED = "AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=00"
 

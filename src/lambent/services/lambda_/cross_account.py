@@ -121,9 +121,9 @@ def requester_of(caller: Caller) -> Requester:
     account = caller.scope.account
     return Requester(
         account=account,
-        principal=caller.principal,
+        principal=caller.principal.arn,
         # Documented: IAM user guide, global condition keys that are there in every request of a principal.
-        context={"aws:principalaccount": account, "aws:principalarn": caller.principal},
+        context={"aws:principalaccount": account, "aws:principalarn": caller.principal.identity_arn},
     )
 
 
@@ -137,5 +137,5 @@ def access_denied(
         # Documented: IAM user guide, troubleshoot access denied error messages.
         why = "with an explicit deny in a resource-based policy"
     return AccessDeniedException(
-        f"User: {caller.principal} is not authorized to perform: {action} on resource: {arn} {why}"
+        f"User: {caller.principal.arn} is not authorized to perform: {action} on resource: {arn} {why}"
     )

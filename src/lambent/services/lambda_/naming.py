@@ -55,7 +55,7 @@ def resolve_target(caller: Caller, function_name: str, qualifier: str | None = N
     if reference.account is not None and reference.account != caller.scope.account:
         arn = f"arn:aws:lambda:{region}:{reference.account}:function:{reference.name}"
         raise AccessDeniedException(
-            f"User: {caller.principal} is not authorized to perform this action on resource: {arn} "
+            f"User: {caller.principal.arn} is not authorized to perform this action on resource: {arn} "
             "because no resource-based policy allows it"
         )
     if reference.qualifier is not None and qualifier is not None and reference.qualifier != qualifier:

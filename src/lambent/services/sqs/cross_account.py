@@ -73,8 +73,8 @@ class CrossAccount:
             why = "with an explicit deny in a resource-based policy"
         # Observed: localstack/localstack tests/aws/services/sqs (recorded), the action in small letters.
         raise AccessDeniedException(
-            f"User: {caller.principal} is not authorized to perform: {action.lower()} on resource: {queue_arn(queue)} "
-            f"{why}"
+            f"User: {caller.principal.arn} is not authorized to perform: {action.lower()} on resource: "
+            f"{queue_arn(queue)} {why}"
         )
 
 

@@ -197,7 +197,7 @@ def _check(caller: Caller, queue: Queue, given: Mapping[str, Any], *, in_batch: 
     message = QueueMessage(
         body,
         attributes,
-        sender=caller.principal.split(":")[4],
+        sender=caller.principal.account,
         trace_header=trace_header,
         group="" if is_fifo(queue.name) else group or "",
     )

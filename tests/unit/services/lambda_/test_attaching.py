@@ -9,6 +9,7 @@ import pytest
 
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.layer import AttachedLayer, LayerName, LayerVersion
+from lambent.domain.principal import root_of
 from lambent.domain.quotas import Quotas
 from lambent.domain.resource_policy import ResourcePolicy
 from lambent.errors.api.lambda_ import InvalidParameterValueException
@@ -18,7 +19,9 @@ from lambent.store.contract import FunctionStore
 from lambent.testing.stores import make_sqlite, open_sqlite
 
 OWN, OTHER, FAR = Scope("1" * 12, "us-east-1"), Scope("2" * 12, "us-east-1"), Scope("1" * 12, "eu-west-1")
-CALLER = Caller(scope=OWN, principal="arn", authenticated_by="none", request_id="id", endpoint="http://x")
+CALLER = Caller(
+    scope=OWN, principal=root_of("000000000000"), authenticated_by="none", request_id="id", endpoint="http://x"
+)
 ALLOWED = ResourcePolicy(
     ({"Sid": "s", "Effect": "Allow", "Principal": "*", "Action": "lambda:GetLayerVersion", "Resource": "*"},)
 )

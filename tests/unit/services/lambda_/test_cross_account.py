@@ -10,6 +10,7 @@ import pytest
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.function import LATEST
+from lambent.domain.principal import root_of
 from lambent.domain.resource_policy import ResourcePolicy
 from lambent.errors.families import AccessDeniedException
 from lambent.services.lambda_.cross_account import GRANTABLE, CrossAccount
@@ -18,7 +19,7 @@ from lambent.services.lambda_.not_offered import NOT_OFFERED
 OWNER = Scope("111111111111", "us-east-1")
 CALLER = Caller(
     scope=Scope("222222222222", "us-east-1"),
-    principal="arn:aws:iam::222222222222:root",
+    principal=root_of("222222222222"),
     authenticated_by="none",
     request_id="id",
     endpoint="http://x",
@@ -27,7 +28,7 @@ ARN = function_arn(OWNER, "f")
 
 
 def grant(action: str = "lambda:*", resource: str = ARN) -> ResourcePolicy:
-    statement = {"Effect": "Allow", "Principal": {"AWS": CALLER.principal}, "Action": action, "Resource": resource}
+    statement = {"Effect": "Allow", "Principal": {"AWS": CALLER.principal.arn}, "Action": action, "Resource": resource}
     return ResourcePolicy((statement,))
 
 
@@ -73,7 +74,7 @@ def refused(policies: Policies, operation: str, request: Mapping[str, Any]) -> s
 
 def text(action: str, arn: str = ARN) -> str:
     return (
-        f"User: {CALLER.principal} is not authorized to perform: lambda:{action} on resource: {arn} "
+        f"User: {CALLER.principal.arn} is not authorized to perform: lambda:{action} on resource: {arn} "
         f"because no resource-based policy allows the lambda:{action} action"
     )
 
@@ -160,14 +161,14 @@ def test_an_explicit_deny_is_told() -> None:
     deny = {**grant().statements[0], "Effect": "Deny"}
     policies = Policies(function=ResourcePolicy((grant().statements[0], deny)))
     assert refused(policies, "Invoke", {"FunctionName": ARN}) == (
-        f"User: {CALLER.principal} is not authorized to perform: lambda:InvokeFunction on resource: {ARN} "
+        f"User: {CALLER.principal.arn} is not authorized to perform: lambda:InvokeFunction on resource: {ARN} "
         "with an explicit deny in a resource-based policy"
     )
 
 
 def test_conditions_see_who_asks() -> None:
     """A document can narrow by the account and the principal of the caller."""
-    for key, value in (("aws:PrincipalAccount", CALLER.scope.account), ("aws:PrincipalArn", CALLER.principal)):
+    for key, value in (("aws:PrincipalAccount", CALLER.scope.account), ("aws:PrincipalArn", CALLER.principal.arn)):
         for wanted, is_met in ((value, True), ("other", False)):
             statement = {**grant().statements[0], "Condition": {"StringEquals": {key: wanted}}}
             policies = Policies(function=ResourcePolicy((statement,)))

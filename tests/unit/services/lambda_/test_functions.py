@@ -8,11 +8,14 @@ from unit.services.lambda_.function_bench import PENDING, SCOPE, Bench, tell
 
 from lambent.domain.caller import Caller
 from lambent.domain.function import State, UpdateStatus
+from lambent.domain.principal import root_of
 from lambent.domain.quotas import Quotas
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.functions import Functions
 
-CALLER = Caller(scope=SCOPE, principal="arn", authenticated_by="none", request_id="id", endpoint="http://x")
+CALLER = Caller(
+    scope=SCOPE, principal=root_of("000000000000"), authenticated_by="none", request_id="id", endpoint="http://x"
+)
 
 
 def test_a_function_that_failed_starts_over(tmp_path: Path) -> None:

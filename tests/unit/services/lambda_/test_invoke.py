@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.function import LATEST, Code, Configuration, FunctionName, FunctionVersion, State
 from lambent.domain.invocation import FunctionError, Invocation, InvocationOutcome, StreamEnd
+from lambent.domain.principal import root_of
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import ApiError, DependencyError
 from lambent.execution.streamed_response import StreamedResponse
@@ -198,7 +199,7 @@ def call(
     **request: Any,
 ) -> tuple[Mapping[str, Any], list[Invocation]]:
     dispatcher = FakeDispatcher(version, result)
-    caller = Caller(SCOPE, "arn", "none", "request-1", "http://127.0.0.1:4566", trace_header)
+    caller = Caller(SCOPE, root_of("000000000000"), "none", "request-1", "http://127.0.0.1:4566", trace_header)
     invoke = Invoke(dispatcher, events or FakeEvents(), Quotas(), VirtualClock())  # type: ignore[arg-type]
     return asyncio.run(invoke.invoke(caller, {"FunctionName": "f", **request})), dispatcher.ran  # type: ignore[typeddict-item]
 

@@ -10,6 +10,7 @@ import pytest
 from lambent.access.links import CodeLinks
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.layer import LayerName, LayerVersion
+from lambent.domain.principal import root_of
 from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import CodeStorageExceededException
 from lambent.services.lambda_ import layers
@@ -19,7 +20,9 @@ from lambent.testing.stores import make_sqlite, open_sqlite
 from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope("1" * 12, "us-east-1")
-CALLER = Caller(scope=SCOPE, principal="arn", authenticated_by="none", request_id="id", endpoint="http://x")
+CALLER = Caller(
+    scope=SCOPE, principal=root_of("000000000000"), authenticated_by="none", request_id="id", endpoint="http://x"
+)
 SCAN = 4
 
 Story = Callable[[Callable[[Layers, FunctionStore], Awaitable[None]]], None]

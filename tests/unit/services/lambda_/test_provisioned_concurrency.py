@@ -9,11 +9,14 @@ from unit.services.lambda_.function_bench import ACTIVE, PENDING, SCOPE, Bench, 
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.concurrency import ProvisionedState, ProvisionedStatus
 from lambent.domain.function import FunctionName
+from lambent.domain.principal import root_of
 from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import ResourceConflictException
 from lambent.services.lambda_.provisioned_concurrency import ProvisionedConcurrencyConfigs
 
-CALLER = Caller(scope=SCOPE, principal="arn", authenticated_by="none", request_id="id", endpoint="http://x")
+CALLER = Caller(
+    scope=SCOPE, principal=root_of("000000000000"), authenticated_by="none", request_id="id", endpoint="http://x"
+)
 
 
 class Ready:

@@ -11,10 +11,13 @@ from unit.services.lambda_.function_bench import ACTIVE, SCOPE, UPDATING, Bench,
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Caller
 from lambent.domain.function import LATEST, UpdateStatus
+from lambent.domain.principal import root_of
 from lambent.domain.quotas import Quotas
 from lambent.services.lambda_.tags import Tags
 
-CALLER = Caller(scope=SCOPE, principal="arn", authenticated_by="none", request_id="id", endpoint="http://x")
+CALLER = Caller(
+    scope=SCOPE, principal=root_of("000000000000"), authenticated_by="none", request_id="id", endpoint="http://x"
+)
 CLOSED = {"lambent:egress": "none"}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lambent.domain.caller import Caller, Scope
+from lambent.domain.principal import root_of
 from lambent.services.logs import service
 from lambent.store.contract import LogPosition, NewLogEvent
 from lambent.testing.stores import make_sqlite, open_sqlite
@@ -57,7 +58,7 @@ class LogsBench:
 def _caller() -> Caller:
     return Caller(
         scope=SCOPE,
-        principal="arn:aws:iam::111122223333:root",
+        principal=root_of("111122223333"),
         authenticated_by="none",
         request_id="00000000-0000-4000-8000-000000000000",
         endpoint="http://127.0.0.1:4566",
