@@ -190,6 +190,37 @@ class ApiSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccessSettings:
+    """Who may do what."""
+
+    auth: str = _option(
+        "auto",
+        "required: every request has to be signed with a key of this server; auto: so where it listens beyond loopback, "
+        "while on loopback any key is taken.",
+    )
+    iam: str = _option(
+        "auto",
+        "What policies do: off (a key may do everything in its account), audit (the same, and the log says what would "
+        "have been denied), enforce, or auto (enforce where signatures are verified, else off).",
+    )
+    public_host: tuple[str, ...] = _option(
+        (),
+        "Host names, with their port where it is not the scheme's own, by which clients reach a proxy that passes "
+        "requests on under another name: signatures are verified with these, too. Commas between several.",
+    )
+    metrics_token_file: Path | None = _option(
+        None,
+        "File with the token, mode 0600, that opens /_lambent/metrics to a scraper which sends it as a bearer token, "
+        "where signatures are verified.",
+    )
+    trail: str = _option(
+        "management",
+        "What the audit trail records: management (all calls but invocations, messages and the like), all, or off.",
+    )
+    trail_max_mib: int = _option(256, "MiB that the audit trail may take; its oldest files go first.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class NeighbourSettings:
     """The other AWS services, which requests are passed on to."""
 
@@ -223,6 +254,7 @@ class Settings:
     data: DataSettings = field(default_factory=DataSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
+    access: AccessSettings = field(default_factory=AccessSettings)
     neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
 
 
@@ -291,6 +323,7 @@ def load_settings(given: Mapping[str, Any], environ: Mapping[str, str] = os.envi
         data=DataSettings(**sections["data"]),
         sandbox=SandboxSettings(**sections["sandbox"]),
         api=ApiSettings(**sections["api"]),
+        access=AccessSettings(**sections["access"]),
         neighbours=NeighbourSettings(**sections["neighbours"]),
     )
     _check(settings)
@@ -380,6 +413,7 @@ def _check(settings: Settings) -> None:
             "add --insecure to let anyone who reaches the port run code"
         )
     _check_tls(server)
+    _check_access(settings.access)
     _check_range("--port", server.port, 0, 65535)
     _check_range("--connections-max", server.connections_max, 1, 1_000_000)
     _check_range("--requests-max", server.requests_max, 1, 1_000_000)
@@ -426,6 +460,17 @@ def _check_tls(server: ServerSettings) -> None:
         raise SettingsError("--tls-key: needs --tls-cert, the certificate of that key")
     if server.tls_cert is not None and server.tls_key is None:
         raise SettingsError("--tls-cert: needs --tls-key, the private key of that certificate")
+
+
+def _check_access(access: AccessSettings) -> None:
+    for flag, value, offered in (
+        ("--auth", access.auth, ("auto", "required")),
+        ("--iam", access.iam, ("auto", "off", "audit", "enforce")),
+        ("--trail", access.trail, ("management", "all", "off")),
+    ):
+        if value not in offered:
+            raise SettingsError(f"{flag}: {value!r} is not one of {', '.join(offered)}")
+    _check_range("--trail-max-mib", access.trail_max_mib, 1, 1 << 20)
 
 
 def _check_neighbours(neighbours: NeighbourSettings) -> None:
