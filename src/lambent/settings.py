@@ -195,8 +195,8 @@ class AccessSettings:
 
     auth: str = _option(
         "auto",
-        "required: every request has to be signed with a key of this server; auto: so where it listens beyond loopback, "
-        "while on loopback any key is taken.",
+        "required: every request has to be signed with a key of this server; auto: so where it listens beyond "
+        "loopback, while on loopback any key is taken.",
     )
     iam: str = _option(
         "auto",

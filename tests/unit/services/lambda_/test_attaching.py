@@ -78,7 +78,7 @@ ELSEWHERE = "Layers are not in the same region as the function. Layers are expec
 
 def denied(arn: str) -> str:
     return (
-        ff"User: {CALLER.principal.arn} is not authorized to perform: lambda:GetLayerVersion on resource: {arn} "
+        f"User: {CALLER.principal.arn} is not authorized to perform: lambda:GetLayerVersion on resource: {arn} "
         "because no resource-based policy allows the lambda:GetLayerVersion action"
     )
 
