@@ -13,6 +13,7 @@ PANELS = {
     "data": "Where things are kept",
     "sandbox": "Execution environments",
     "api": "What the APIs answer",
+    "access": "Who may do what",
     "neighbours": "Other AWS services",
 }
 METAVARS: dict[Any, str] = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
