@@ -39,7 +39,7 @@ import time
 
 def handler(event, context):
     print("it has begun")
-    time.sleep(4)
+    time.sleep(6)
     return "finished"
 """
 
@@ -519,7 +519,7 @@ def test_what_is_no_http_is_refused(server):
         with contextlib.suppress(ConnectionResetError):
             answer = client.recv(1000)
             assert answer == b"" or b" 400 " in answer
-    assert health(server)["requests_in_flight"] == 1
+    wait_for(lambda: health(server)["requests_in_flight"] == 1)
 
 
 # The end -------------------------------------------------------------------------------------------------------------
@@ -534,7 +534,9 @@ def test_a_clean_stop_lets_the_running_invocation_finish(own_server, sandbox):
     results = []
     caller = threading.Thread(target=lambda: results.append(invoke_raw(server, "long", b"{}")))
     caller.start()
-    wait_for(lambda: "it has begun" in log_text(server.client("logs"), "long"), within_s=30)
+    # Once: to make a client takes longer than to ask.
+    logs = server.client("logs")
+    wait_for(lambda: "it has begun" in log_text(logs, "long"))
     started = below(server.process.pid)
     assert started
 

@@ -154,7 +154,8 @@ def test_a_long_poll_answers_with_the_send(server, sqs, make_queue):
         poll = threading.Thread(target=lambda: found.extend(received(second, url, WaitTimeSeconds=20)))
         begun = time.monotonic()
         poll.start()
-        wait_for(lambda: server.health()["requests_in_flight"] >= 1)
+        # Beside the one that asks.
+        wait_for(lambda: server.health()["requests_in_flight"] >= 2)
         act()
         poll.join(30)
         assert time.monotonic() - begun < 10
@@ -361,7 +362,8 @@ def test_what_was_answered_is_kept(lone_server):
     # A long poll does not hold the end of the server up.
     poll = threading.Thread(target=lambda: received(sqs, url, WaitTimeSeconds=20))
     poll.start()
-    wait_for(lambda: lone_server.health()["requests_in_flight"] >= 1)
+    # Beside the one that asks.
+    wait_for(lambda: lone_server.health()["requests_in_flight"] >= 2)
     begun = time.monotonic()
     assert lone_server.stop() == 0
     poll.join()
