@@ -25,6 +25,7 @@ from wire.support import (
     invoke,
     new_data_dir,
     newest_python,
+    wait_for,
 )
 from wire.urls import make_url
 
@@ -228,7 +229,7 @@ def test_plain_http_gets_nothing(secured):
     with socket.create_connection(("127.0.0.1", secured.port), timeout=30) as connection:
         connection.sendall(b"GET /_lambent/health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"HTTP" not in read_all(connection)
-    assert secured.health()["requests_in_flight"] == 1
+    wait_for(lambda: secured.health()["requests_in_flight"] == 1)
     assert secured.log[lines:] == []
 
 
