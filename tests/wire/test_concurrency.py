@@ -73,11 +73,11 @@ class Call:
             target=lambda: setattr(self, "answer", invoke(client, name, {"go": self.go}, **asked))
         )
         self.thread.start()
-        wait_for(lambda: server.health()["environments"]["busy"] > busy, within_s=20)
+        wait_for(lambda: server.health()["environments"]["busy"] > busy)
 
     def finish(self):
         self.client.tag_resource(Resource=self.arn, Tags={self.go: ""})
-        self.thread.join(20)
+        self.thread.join(60)
         return self.answer[1]
 
 

@@ -542,7 +542,7 @@ def test_a_clean_stop_lets_the_running_invocation_finish(own_server, sandbox):
     assert started
 
     server.process.terminate()
-    wait_for(lambda: not accepts(server.port), within_s=10)
+    wait_for(lambda: not accepts(server.port))
     assert server.process.poll() is None, "it waits for the invocation"
     caller.join(30)
 
