@@ -24,8 +24,8 @@ def serve(**given: Any) -> None:
     """
     Run the server until SIGINT or SIGTERM.
 
-    Prints one line, `ready` and the endpoint, once it listens, one on the certificate that it made for itself, if it
-    did, and one on the stand-in for other services. Every option
+    Once it listens, prints a line on the certificate that it made for itself, if it did, one on the stand-in for other
+    services, and as the last one `ready` and the endpoint. Every option
     is also LAMBENT_<OPTION> in the environment and a line of lambent.toml; the command line wins, then the environment.
     """
     run_server(settings_from(given))
@@ -46,10 +46,11 @@ def run_server(settings: Settings, clock: "Clock | None" = None) -> None:
     from lambent import app
 
     def ready(endpoint: str) -> None:
-        print(f"ready {endpoint}", flush=True)
+        # The last line is what programs wait for: by then they have read what to trust.
         for about in (app.about_tls(settings), app.about_neighbours(settings)):
             if about:
                 print(about, flush=True)
+        print(f"ready {endpoint}", flush=True)
 
     raise_open_files()
 
