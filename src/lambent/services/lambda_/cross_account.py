@@ -118,13 +118,9 @@ class CrossAccount:
 
 def requester_of(caller: Caller) -> Requester:
     """Return a caller as policies see one."""
-    account = caller.scope.account
-    return Requester(
-        account=account,
-        principal=caller.principal.arn,
-        # Documented: IAM user guide, global condition keys that are there in every request of a principal.
-        context={"aws:principalaccount": account, "aws:principalarn": caller.principal.identity_arn},
-    )
+    principal = caller.principal
+    # Documented: IAM user guide, global condition keys that are there in every request of a principal.
+    return Requester(principal, {"aws:principalaccount": principal.account, "aws:principalarn": principal.identity_arn})
 
 
 def access_denied(
