@@ -338,7 +338,7 @@ def test_whom_a_principal_means(principal: Any, grants: str) -> None:
     """An account delegates, but to its root; a role is less than its session; nobody is meant by part of a name."""
     statement = compile_policy({"Statement": grant(principal)}).statements[0]
     letters = {Grant.NONE: "-", Grant.ACCOUNT: "A", Grant.ROLE: "R", Grant.DIRECT: "D"}
-    assert "".join(letters[statement.names(one)] for one in EVERYBODY) == grants
+    assert "".join(letters[statement.grants_to(one)] for one in EVERYBODY) == grants
 
 
 @pytest.mark.parametrize(
@@ -360,17 +360,17 @@ def test_whom_a_notprincipal_means(principal: Any, allowed: str, denied: str) ->
     for effect, grants in (("Allow", allowed), ("Deny", denied)):
         document = {"Statement": {"Effect": effect, "NotPrincipal": principal, "Action": "*", "Resource": "*"}}
         statement = compile_policy(document).statements[0]
-        assert "".join("D" if statement.names(one) else "-" for one in EVERYBODY) == grants
+        assert "".join("D" if statement.grants_to(one) else "-" for one in EVERYBODY) == grants
         for one in EVERYBODY:
-            expected = Grant.DIRECT if effect == "Deny" else statement.names(one)
-            assert statement.names(one, has_boundary=True) is expected
+            expected = Grant.DIRECT if effect == "Deny" else statement.grants_to(one)
+            assert statement.grants_to(one, has_boundary=True) is expected
 
 
 def test_nobody_is_named_by_who_has_no_name() -> None:
     """A principal that is known by its ARN alone has no id, which no policy can name."""
     bare = Principal(PrincipalType.ROLE, A, ROLE_ARN, "", ROLE_ARN)
-    assert compile_policy({"Statement": grant(aws(""))}).statements[0].names(bare) is Grant.NONE
-    assert compile_policy({"Statement": grant(aws(ROLE_ARN))}).statements[0].names(bare) is Grant.DIRECT
+    assert compile_policy({"Statement": grant(aws(""))}).statements[0].grants_to(bare) is Grant.NONE
+    assert compile_policy({"Statement": grant(aws(ROLE_ARN))}).statements[0].grants_to(bare) is Grant.DIRECT
 
 
 ROWS_OF_ONE_ACCOUNT = [
@@ -643,7 +643,7 @@ def _say_naively(policies: Policies, request: AccessRequest) -> tuple[Grant, boo
     found, is_denied = Grant.NONE, False
     for policy in policies.policies:
         for statement in policy.statements:
-            named = statement.names(request.principal)
+            named = statement.grants_to(request.principal)
             if (
                 named
                 and statement.is_about_action(request.action.lower())
