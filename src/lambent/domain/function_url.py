@@ -9,6 +9,7 @@ from lambent.domain.arn import function_arn
 from lambent.domain.caller import Scope
 from lambent.domain.cors import Cors
 from lambent.domain.function import FunctionName
+from lambent.domain.principal import ANONYMOUS
 from lambent.domain.resource_policy import Requester, ResourcePolicy, allows
 
 BUFFERED = "BUFFERED"
@@ -17,11 +18,12 @@ RESPONSE_STREAM = "RESPONSE_STREAM"
 _HOST = re.compile(r"([a-z0-9]{1,63})\.lambda-url\.([a-z0-9-]{1,63})\.([a-z0-9.-]+?)(?::[0-9]{1,5})?")
 
 _ANYBODY = Requester(
-    context={
+    ANONYMOUS,
+    {
         # Documented: Lambda developer guide, access to function URLs: what both actions are asked with.
         "lambda:functionurlauthtype": "NONE",
         "lambda:invokedviafunctionurl": "true",
-    }
+    },
 )
 
 
@@ -60,7 +62,8 @@ class FunctionUrl(msgspec.Struct, frozen=True):
         if self.is_lost:
             return False
         actions = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
-        return all(allows(policy, _ANYBODY, action, self.arn) for action in actions)
+        compiled = None if policy is None else policy.compiled()
+        return all(allows(compiled, _ANYBODY, action, self.arn) for action in actions)
 
 
 class UrlHost(NamedTuple):

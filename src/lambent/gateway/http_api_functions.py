@@ -14,7 +14,9 @@ from lambent.domain.arn import parse_function_reference
 from lambent.domain.caller import Scope
 from lambent.domain.function import FunctionName, FunctionVersion
 from lambent.domain.invocation import InvocationOutcome
-from lambent.domain.resource_policy import Requester, ResourcePolicy, allows
+from lambent.domain.policy import Policies
+from lambent.domain.principal import service_principal
+from lambent.domain.resource_policy import Requester, allows
 from lambent.errors.families import ApiError, InternalServerError
 from lambent.services.lambda_.naming import Target
 from lambent.services.lambda_.synchronous import SynchronousInvocations, check_active
@@ -23,6 +25,7 @@ from lambent.store.contract import FunctionStore
 _log = logging.getLogger("lambent.gateway")
 
 SERVICE = "apigateway.amazonaws.com"
+_PRINCIPAL = service_principal(SERVICE)
 
 _WRAPPED = re.compile(r"arn:aws[a-zA-Z-]*:apigateway:[a-z0-9-]+:lambda:path/2015-03-31/functions/(.+)/invocations")
 
@@ -72,7 +75,7 @@ class ApiFunctions:
         self._synchronous = synchronous
         self._clock = clock
         self._spawn = spawn
-        self._policies: Recent[ResourcePolicy] = Recent(store, self._policy)
+        self._policies: Recent[Policies] = Recent(store, self._policy)
 
     async def run(
         self,
@@ -107,8 +110,8 @@ class ApiFunctions:
         target = Target(*named)
         if not has_role:
             policy = await self._policies.get(named.scope, named.name, named.qualifier or "")
-            context = {"aws:sourcearn": source_arn, "aws:sourceaccount": source_account}
-            if not allows(policy, Requester(service=SERVICE, context=context), "lambda:InvokeFunction", target.arn):
+            requester = Requester(_PRINCIPAL, {"aws:sourcearn": source_arn, "aws:sourceaccount": source_account})
+            if not allows(policy, requester, "lambda:InvokeFunction", target.arn):
                 raise CannotInvoke(f"the policy of {target.arn} does not let {SERVICE} invoke it for {source_arn}")
         request_id = self._clock.new_id()
         try:
@@ -135,9 +138,10 @@ class ApiFunctions:
             raise came
         return came
 
-    async def _policy(self, scope: Scope, name: FunctionName, qualifier: str) -> ResourcePolicy | None:
+    async def _policy(self, scope: Scope, name: FunctionName, qualifier: str) -> Policies | None:
         async with self._store.snapshot(scope) as reading:
-            return await reading.policies.get(name, qualifier or None)
+            found = await reading.policies.get(name, qualifier or None)
+        return None if found is None else found.compiled()
 
 
 async def _to_its_end(running: Coroutine[Any, Any, InvocationOutcome]) -> _Came:
