@@ -22,7 +22,9 @@ from typing import Any
 from lambent import __version__
 from lambent.access.authentication import AnyKey
 from lambent.access.authorize import Everything
+from lambent.access.key_use import KeyUse
 from lambent.access.links import CodeLinks
+from lambent.access.secrets import Secrets
 from lambent.access.tokens import IssuerUnavailable, TokenVerifier
 from lambent.clock import Clock, SystemClock
 from lambent.destinations.bucket import BucketDestination
@@ -79,7 +81,7 @@ from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.sandbox.probe import choose, gather
-from lambent.services import apigateway, apigatewayv2, lambda_, logs
+from lambent.services import apigateway, apigatewayv2, iam, lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.synchronous import SynchronousInvocations
@@ -97,6 +99,7 @@ from lambent.store.contract import EventQueue, StreamPositions
 from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
+from lambent.store.identities import IdentityRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
@@ -245,6 +248,12 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             ),
             "logs": logs.service(LogRepository(database, clock), function_logs.fold),
             "sqs": queues.service,
+            "iam": iam.service(
+                identities := IdentityRepository(database),
+                Secrets(folder.secret),
+                key_use := KeyUse(identities, clock),
+                clock,
+            ),
             "apigatewayv2": apigatewayv2.service(
                 store=store,
                 domain=urls,
@@ -317,6 +326,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_supervise("keeping initialised", keeper.run, clock)),
             tasks.create_task(_supervise("queue sweep", partial(_sweep, queue, clock), clock)),
             tasks.create_task(_supervise("move tasks", queues.move_tasks.run, clock)),
+            tasks.create_task(_supervise("key use", key_use.run, clock)),
             sources.start(),
             *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),

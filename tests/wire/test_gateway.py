@@ -169,8 +169,8 @@ def test_a_service_that_is_not_offered_says_so(server, service, operation, argum
     status, code, message = error_of(excinfo)
     assert (status, code) == (501, "NotImplementedException")
     assert message == (
-        f"{service} is not offered by this version of Lambent: this version answers lambda, logs, sqs and "
-        f"apigatewayv2; --neighbour {service}=URL passes {service} on to a server"
+        f"{service} is not offered by this version of Lambent: this version answers apigatewayv2, iam, lambda, "
+        f"logs, sqs; --neighbour {service}=URL passes {service} on to a server"
     )
 
 

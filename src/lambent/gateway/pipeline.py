@@ -90,9 +90,9 @@ class Pipeline:
         if service is None:
             await _discard(read_body)
             label = name or "This request"
+            answered = ", ".join(sorted(other for other, one in self._services.items() if one.handlers))
             reason = (
-                f"this version answers lambda, logs, sqs and apigatewayv2; --neighbour {name}=URL passes {name} on to "
-                "a server"
+                f"this version answers {answered}; --neighbour {name}=URL passes {name} on to a server"
                 if name
                 else "it names no service: sign it, or send X-Amz-Target"
             )

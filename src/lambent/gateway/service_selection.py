@@ -51,7 +51,7 @@ def select_service(credential: Credential | None, headers: Mapping[str, str], pa
             return _TARGETS[prefix]
         return prefix.partition("_")[0].lower()
     first_label = headers.get("host", "").partition(".")[0]
-    if first_label in {"apigateway", "lambda", "logs", "sqs"}:
+    if first_label in {"apigateway", "iam", "lambda", "logs", "sqs"}:
         return _of_two(first_label, path)
     if is_s3_host(headers.get("host", "")) or _is_presigned_by_version_2(query):
         return "s3"

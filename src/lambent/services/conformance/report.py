@@ -21,6 +21,8 @@ from lambent.services.apigatewayv2.conformance import JUDGEMENTS as HTTP_APIS
 from lambent.services.apigatewayv2.not_offered import NOT_OFFERED as HTTP_APIS_NOT_OFFERED
 from lambent.services.conformance.evidence import Evidence, OperationEvidence, load
 from lambent.services.conformance.judgement import Judgement, Judgements, Verdict
+from lambent.services.iam.conformance import JUDGEMENTS as IAM
+from lambent.services.iam.not_offered import NOT_OFFERED as IAM_NOT_OFFERED
 from lambent.services.lambda_.conformance import JUDGEMENTS as LAMBDA
 from lambent.services.lambda_.not_offered import NOT_OFFERED as LAMBDA_NOT_OFFERED
 from lambent.services.logs.conformance import JUDGEMENTS as LOGS
@@ -30,6 +32,7 @@ from lambent.services.sqs.not_offered import NOT_OFFERED as SQS_NOT_OFFERED
 
 SERVICES: Mapping[str, tuple[str, Judgements, Mapping[str, str]]] = {
     "apigatewayv2": ("apigatewayv2", HTTP_APIS, HTTP_APIS_NOT_OFFERED),
+    "iam": ("iam", IAM, IAM_NOT_OFFERED),
     "lambda": ("lambda_", LAMBDA, LAMBDA_NOT_OFFERED),
     "logs": ("logs", LOGS, LOGS_NOT_OFFERED),
     "sqs": ("sqs", SQS, SQS_NOT_OFFERED),
