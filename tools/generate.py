@@ -261,10 +261,18 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "TagQueue",
         "UntagQueue",
     ),
+    "sts": ("AssumeRole", "GetAccessKeyInfo", "GetCallerIdentity", "GetSessionToken"),
 }
 """The operations whose shapes are written, by service model."""
 
-MODULES = {"apigatewayv2": "apigatewayv2", "iam": "iam", "lambda": "lambda_", "logs": "logs", "sqs": "sqs"}
+MODULES = {
+    "apigatewayv2": "apigatewayv2",
+    "iam": "iam",
+    "lambda": "lambda_",
+    "logs": "logs",
+    "sqs": "sqs",
+    "sts": "sts",
+}
 """Service model to the module named after it; `lambda` is a word of Python."""
 
 STATUSES = {("logs", "ServiceUnavailableException"): 503}

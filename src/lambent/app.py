@@ -24,6 +24,7 @@ from lambent.access.authentication import AnyKey
 from lambent.access.authorize import Everything
 from lambent.access.key_use import KeyUse
 from lambent.access.links import CodeLinks
+from lambent.access.role_trust import IamMode, NoRights, RoleTrust
 from lambent.access.secrets import Secrets
 from lambent.access.tokens import IssuerUnavailable, TokenVerifier
 from lambent.clock import Clock, SystemClock
@@ -81,7 +82,7 @@ from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.sandbox.probe import choose, gather
-from lambent.services import apigateway, apigatewayv2, iam, lambda_, logs
+from lambent.services import apigateway, apigatewayv2, iam, lambda_, logs, sts
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.synchronous import SynchronousInvocations
@@ -155,7 +156,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         blobs = FileBlobs(folder.blobs)
         packages = FilePackages(blobs, folder.packages, quotas)
         stack.push_async_callback(packages.close)
-        links = CodeLinks(folder.secret, clock)
+        access = _Access(settings, folder, database, clock)
         queue = await stack.enter_async_context(
             DurableEventQueue(database, FileBlobs(folder.payloads), clock, events_max=settings.data.queue_events_max)
         )
@@ -241,19 +242,15 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 streams=sources.streams,
                 positions=positions,
                 objects=S3Objects(neighbours, folder.run),
-                links=links,
+                links=access.links,
                 urls=urls,
                 quotas=quotas,
                 clock=clock,
             ),
             "logs": logs.service(LogRepository(database, clock), function_logs.fold),
             "sqs": queues.service,
-            "iam": iam.service(
-                identities := IdentityRepository(database),
-                Secrets(folder.secret),
-                key_use := KeyUse(identities, clock),
-                clock,
-            ),
+            "iam": iam.service(access.identities, access.secrets, access.key_use, clock),
+            "sts": sts.service(trust=access.trust, identities=access.identities, secrets=access.secrets, clock=clock),
             "apigatewayv2": apigatewayv2.service(
                 store=store,
                 domain=urls,
@@ -270,7 +267,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             Pipeline(
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
-                AnyKey(settings.api.account),
+                AnyKey(settings.api.account, access.secrets),
                 authorizer := Everything(),
                 settings.api.region,
                 Proxy(
@@ -283,7 +280,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             ),
             OwnPaths(
                 blobs,
-                links,
+                access.links,
                 _health(
                     {
                         "driver": sandbox.name,
@@ -326,7 +323,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_supervise("keeping initialised", keeper.run, clock)),
             tasks.create_task(_supervise("queue sweep", partial(_sweep, queue, clock), clock)),
             tasks.create_task(_supervise("move tasks", queues.move_tasks.run, clock)),
-            tasks.create_task(_supervise("key use", key_use.run, clock)),
+            tasks.create_task(_supervise("key use", access.key_use.run, clock)),
             sources.start(),
             *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
@@ -368,6 +365,17 @@ class _Edge:
     def close(self) -> None:
         for listener in self.listeners:
             listener.close()
+
+
+class _Access:
+    """Who there is, what opens what, and what policies do."""
+
+    def __init__(self, settings: Settings, folder: DataFolder, database: Database, clock: Clock) -> None:
+        self.links = CodeLinks(folder.secret, clock)
+        self.secrets = Secrets(folder.secret)
+        self.identities = IdentityRepository(database)
+        self.key_use = KeyUse(self.identities, clock)
+        self.trust = RoleTrust(self.identities, NoRights(), _iam_mode(settings))
 
 
 class _Asynchronous:
@@ -511,6 +519,12 @@ async def _end(
     await pool.close(grace_s)
     await sources.close()
     await asynchronous.close()
+
+
+def _iam_mode(settings: Settings) -> IamMode:
+    """Return what policies do; they have no say where nobody asked for that and signatures are not verified."""
+    modes: Mapping[str, IamMode] = {"audit": "audit", "enforce": "enforce"}
+    return modes.get(settings.access.iam, "off")
 
 
 def about_tls(settings: Settings) -> str:

@@ -5,12 +5,16 @@ Who calls: a request's signature, in two steps.
 the body, whole or as it passes.
 """
 
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Protocol
+from urllib.parse import parse_qs
 
 import msgspec
 
 from lambent.access.credential import read_credential
+from lambent.access.secrets import BadToken, Secrets
+from lambent.domain.access_key import SESSION_KEY
 from lambent.domain.principal import ANONYMOUS, Principal, root_of
 from lambent.protocol.wire import WireRequest
 
@@ -86,12 +90,13 @@ class _TakenForGranted(msgspec.Struct, frozen=True):
 
 class AnyKey:
     """
-    Takes any key for what it says: a key of twelve digits is the root of that account, any other that of `account`, or
-    of the function that calls.
+    Takes any key for what it says: a key of twelve digits is the root of that account, one with a session token of ours
+    whoever got that, any other the root of `account`, or of the account of the function that calls.
     """
 
-    def __init__(self, account: str) -> None:
+    def __init__(self, account: str, secrets: Secrets | None = None) -> None:
         self._account = account
+        self._secrets = secrets
 
     async def begin(self, request: WireRequest, service: str, *, allows_anonymous: bool = False) -> Claim:
         credential = read_credential(request.headers.get("authorization", ""), request.query)
@@ -99,6 +104,17 @@ class AnyKey:
             return _TakenForGranted(ANONYMOUS)
         account = self._account if request.inside is None else request.inside.scope.account
         key = "" if credential is None else credential.access_key
+        if self._secrets is not None and key.startswith(SESSION_KEY):
+            with contextlib.suppress(BadToken):
+                return _TakenForGranted(self._secrets.open(key, session_token_of(request)))
         if len(key) == 12 and key.isascii() and key.isdigit():
             account = key
         return _TakenForGranted(root_of(account, key))
+
+
+def session_token_of(request: WireRequest) -> str:
+    """Return the session token that a request brings, in a header or presigned; empty where it brings none."""
+    token = request.headers.get("x-amz-security-token", "")
+    if not token and "X-Amz-Security-Token=" in request.query:
+        token = parse_qs(request.query).get("X-Amz-Security-Token", [""])[0]
+    return token

@@ -17,6 +17,8 @@ from typing import Any, cast
 from lambent.access.authentication import AnyKey
 from lambent.access.authorize import Everything
 from lambent.access.links import CodeLinks
+from lambent.access.role_trust import NoRights, RoleTrust
+from lambent.access.secrets import Secrets
 from lambent.destinations.contract import Destinations
 from lambent.destinations.function import FunctionDestination
 from lambent.destinations.queue import QueueDestination
@@ -37,7 +39,7 @@ from lambent.protocol.service import Protocols
 from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Runtimes
-from lambent.services import apigatewayv2, lambda_, logs
+from lambent.services import apigatewayv2, lambda_, logs, sts
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.operation import Service
@@ -48,6 +50,7 @@ from lambent.store.blobs import FileBlobs
 from lambent.store.contract import LogPosition, NewLogEvent
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
+from lambent.store.identities import IdentityRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
@@ -144,6 +147,7 @@ class InProcessApi:
         self._database_path = folder / "state.db"
         self.logs = LogRepository(database, clock)
         self._store = store = FunctionRepository(database)
+        identities = IdentityRepository(database)
         quotas = Quotas()
         runtimes = cast("Runtimes", ReadyRuntimes())
         dispatcher = Dispatcher(store, fleet := EchoFleet(), fleet, quotas, clock)
@@ -187,6 +191,12 @@ class InProcessApi:
             ),
             "logs": logs.service(self.logs, _fold_nothing),
             "sqs": self.queues.service,
+            "sts": sts.service(
+                trust=RoleTrust(identities, NoRights(), "off"),
+                identities=identities,
+                secrets=Secrets(bytes(32)),
+                clock=clock,
+            ),
             "apigatewayv2": apigatewayv2.service(
                 store=store,
                 domain=UrlDomain("http", "localhost", ":4566"),

@@ -29,6 +29,8 @@ from lambent.services.logs.conformance import JUDGEMENTS as LOGS
 from lambent.services.logs.not_offered import NOT_OFFERED as LOGS_NOT_OFFERED
 from lambent.services.sqs.conformance import JUDGEMENTS as SQS
 from lambent.services.sqs.not_offered import NOT_OFFERED as SQS_NOT_OFFERED
+from lambent.services.sts.conformance import JUDGEMENTS as STS
+from lambent.services.sts.not_offered import NOT_OFFERED as STS_NOT_OFFERED
 
 SERVICES: Mapping[str, tuple[str, Judgements, Mapping[str, str]]] = {
     "apigatewayv2": ("apigatewayv2", HTTP_APIS, HTTP_APIS_NOT_OFFERED),
@@ -36,6 +38,7 @@ SERVICES: Mapping[str, tuple[str, Judgements, Mapping[str, str]]] = {
     "lambda": ("lambda_", LAMBDA, LAMBDA_NOT_OFFERED),
     "logs": ("logs", LOGS, LOGS_NOT_OFFERED),
     "sqs": ("sqs", SQS, SQS_NOT_OFFERED),
+    "sts": ("sts", STS, STS_NOT_OFFERED),
 }
 """Service model to its module of errors, its judgements, and its operations that are not offered."""
 
