@@ -23,6 +23,7 @@ from lambent import __version__
 from lambent.access.authentication import AnyKey
 from lambent.access.authorize import Everything
 from lambent.access.key_use import KeyUse
+from lambent.access.keyring import Keyring
 from lambent.access.links import CodeLinks
 from lambent.access.role_trust import IamMode, NoRights, RoleTrust
 from lambent.access.secrets import Secrets
@@ -267,7 +268,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             Pipeline(
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
-                AnyKey(settings.api.account, access.secrets),
+                AnyKey(settings.api.account, access.keyring),
                 authorizer := Everything(),
                 settings.api.region,
                 Proxy(
@@ -374,6 +375,7 @@ class _Access:
         self.links = CodeLinks(folder.secret, clock)
         self.secrets = Secrets(folder.secret)
         self.identities = IdentityRepository(database)
+        self.keyring = Keyring(self.identities, self.secrets)
         self.key_use = KeyUse(self.identities, clock)
         self.trust = RoleTrust(self.identities, NoRights(), _iam_mode(settings))
 
