@@ -20,9 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from lambent import __version__
+from lambent.access.audit import Audit
 from lambent.access.authentication import AnyKey
-from lambent.access.authorize import Everything
+from lambent.access.authorize import Authorizer
+from lambent.access.identities import Identities
 from lambent.access.links import CodeLinks
+from lambent.access.modes import iam_mode, make_authorizer
 from lambent.access.tokens import IssuerUnavailable, TokenVerifier
 from lambent.clock import Clock, SystemClock
 from lambent.destinations.bucket import BucketDestination
@@ -89,7 +92,7 @@ from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.door import Door
 from lambent.services.sqs.elsewhere import QueuesElsewhere
-from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
+from lambent.settings import AccessSettings, ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
 from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
 from lambent.store.certificate import certificate_of, names_for, own_certificate
@@ -97,6 +100,7 @@ from lambent.store.contract import EventQueue, StreamPositions
 from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
+from lambent.store.identities import IdentityRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
@@ -262,7 +266,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
                 AnyKey(settings.api.account),
-                authorizer := Everything(),
+                authorizer := _authorizer(settings.access, database, clock),
                 settings.api.region,
                 Proxy(
                     neighbours,
@@ -501,6 +505,18 @@ async def _end(
     await pool.close(grace_s)
     await sources.close()
     await asynchronous.close()
+
+
+def _authorizer(settings: AccessSettings, database: Database, clock: Clock) -> Authorizer:
+    """Return what decides who may do what."""
+    is_verified = settings.auth == "required"
+    return make_authorizer(
+        iam_mode(settings.iam, is_verified=is_verified),
+        Identities(IdentityRepository(database), lambda _: None),
+        Audit(clock),
+        clock,
+        is_verified=is_verified,
+    )
 
 
 def about_tls(settings: Settings) -> str:

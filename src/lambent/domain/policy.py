@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import msgspec
@@ -142,7 +143,7 @@ class Policies:
         self.policies = tuple(policies)
         self._about: dict[str, _About] = {}
 
-    @property
+    @cached_property
     def keys(self) -> frozenset[str]:
         """The condition keys that they look at, in small letters."""
         return frozenset().union(*(policy.keys for policy in self.policies))
