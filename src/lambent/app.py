@@ -20,12 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from lambent import __version__
+from lambent.access.audit import Audit
 from lambent.access.authentication import AnyKey
-from lambent.access.authorize import Everything
+from lambent.access.identities import Identities
 from lambent.access.key_use import KeyUse
 from lambent.access.keyring import Keyring
 from lambent.access.links import CodeLinks
-from lambent.access.role_trust import IamMode, NoRights, RoleTrust
+from lambent.access.modes import iam_mode, make_authorizer
+from lambent.access.role_trust import NoRights, RoleTrust
 from lambent.access.secrets import Secrets
 from lambent.access.tokens import IssuerUnavailable, TokenVerifier
 from lambent.clock import Clock, SystemClock
@@ -269,12 +271,12 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
                 AnyKey(settings.api.account, access.keyring),
-                authorizer := Everything(),
+                access.authorizer,
                 settings.api.region,
                 Proxy(
                     neighbours,
                     BucketEvents(neighbours, asynchronous.notifications, clock),
-                    authorizer,
+                    access.authorizer,
                     clock,
                     requests_max=max(1, settings.server.requests_max // _PASSED_ON_OF),
                 ),
@@ -377,7 +379,11 @@ class _Access:
         self.identities = IdentityRepository(database)
         self.keyring = Keyring(self.identities, self.secrets)
         self.key_use = KeyUse(self.identities, clock)
-        self.trust = RoleTrust(self.identities, NoRights(), _iam_mode(settings))
+        is_verified = settings.verifies
+        mode = iam_mode(settings.access.iam, is_verified=is_verified)
+        self.rights = Identities(self.identities, lambda _: None)
+        self.authorizer = make_authorizer(mode, self.rights, Audit(clock), clock, is_verified=is_verified)
+        self.trust = RoleTrust(self.identities, NoRights(), mode)
 
 
 class _Asynchronous:
@@ -521,12 +527,6 @@ async def _end(
     await pool.close(grace_s)
     await sources.close()
     await asynchronous.close()
-
-
-def _iam_mode(settings: Settings) -> IamMode:
-    """Return what policies do; they have no say where nobody asked for that and signatures are not verified."""
-    modes: Mapping[str, IamMode] = {"audit": "audit", "enforce": "enforce"}
-    return modes.get(settings.access.iam, "off")
 
 
 def about_tls(settings: Settings) -> str:

@@ -7,11 +7,12 @@ the trust policy: the key of one account opens no other.
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
 
 from lambent.access.authorize import Demand
+from lambent.access.modes import IamMode
 from lambent.domain.caller import Caller
 from lambent.domain.identity import Role
 from lambent.domain.policy import (
@@ -29,9 +30,6 @@ from lambent.domain.principal import Principal, service_principal
 from lambent.store.contract import IdentityStore
 
 _log = logging.getLogger("lambent.access")
-
-IamMode: TypeAlias = Literal["off", "audit", "enforce"]
-"""What policies do: nothing, say in the log what they would deny, or decide."""
 
 ASSUME_ROLE = "sts:AssumeRole"
 

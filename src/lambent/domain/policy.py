@@ -10,6 +10,7 @@ Documented: IAM user guide, grammar of the policy language; policy evaluation lo
 import enum
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import cached_property
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -147,7 +148,7 @@ class Policies:
         self.policies = tuple(policies)
         self._about: dict[str, _About] = {}
 
-    @property
+    @cached_property
     def keys(self) -> frozenset[str]:
         """The condition keys that they look at, in small letters."""
         return frozenset().union(*(policy.keys for policy in self.policies))

@@ -22,8 +22,10 @@ from lambent.services.lambda_.code import PackageIntake
 from lambent.services.lambda_.concurrency import FunctionConcurrency
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.cross_account import CrossAccount
+from lambent.services.lambda_.demands import DEMANDS
 from lambent.services.lambda_.event_invoke_configs import EventInvokeConfigs
 from lambent.services.lambda_.event_source_mappings import EventSourceMappings
+from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.function_urls import FunctionUrlConfigs
 from lambent.services.lambda_.functions import Functions
 from lambent.services.lambda_.invoke import Invoke
@@ -97,6 +99,8 @@ def service(
         ),
         not_offered=NOT_OFFERED,
         shape_violation=ValidationException,
+        demands=DEMANDS,
+        facts=FunctionFacts(store),
         body_limits={
             "CreateFunction": code_upload,
             "UpdateFunctionCode": code_upload,
