@@ -21,7 +21,7 @@ from typing import Any
 
 from lambent import __version__
 from lambent.access.authentication import AnyKey
-from lambent.access.authorize import Everything
+from lambent.access.authorize import Authorizer, Everything, ResourceFacts
 from lambent.access.links import CodeLinks
 from lambent.access.tokens import IssuerUnavailable, TokenVerifier
 from lambent.clock import Clock, SystemClock
@@ -61,6 +61,7 @@ from lambent.gateway.connection import Waits
 from lambent.gateway.function_url import FunctionUrls
 from lambent.gateway.http_api import HttpApis
 from lambent.gateway.http_api_authorizers import ApiAuthorizers
+from lambent.gateway.http_api_callers import ApiCallers
 from lambent.gateway.http_api_functions import ApiFunctions
 from lambent.gateway.http_api_proxy import HttpIntegrations
 from lambent.gateway.own_paths import OwnPaths
@@ -68,6 +69,7 @@ from lambent.gateway.pipeline import Pipeline
 from lambent.gateway.proxy import Proxy
 from lambent.gateway.s3_events_door import S3EventsDoor, read_token
 from lambent.gateway.server import Gateway, GatewayServer, bound_port
+from lambent.gateway.signed_callers import SignedCallers
 from lambent.gateway.tls import server_context
 from lambent.neighbours import endpoints
 from lambent.neighbours.client import Neighbours
@@ -261,7 +263,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             Pipeline(
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
-                AnyKey(settings.api.account),
+                authenticator := AnyKey(settings.api.account),
                 authorizer := Everything(),
                 settings.api.region,
                 Proxy(
@@ -294,12 +296,26 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 UrlRouter(store),
                 dispatcher,
                 synchronous := SynchronousInvocations(dispatcher, asynchronous.events, clock),
+                callers := SignedCallers(authenticator, authorizer, clock),
+                services["lambda"].facts,
                 urls,
                 quotas,
                 clock,
             ),
             http_apis := _http_apis(
-                settings.sandbox, store, dispatcher, synchronous, function_logs, urls, quotas, tasks, stack, clock
+                settings.sandbox,
+                store,
+                dispatcher,
+                synchronous,
+                callers,
+                authorizer,
+                services["lambda"].facts,
+                function_logs,
+                urls,
+                quotas,
+                tasks,
+                stack,
+                clock,
             ),
             admission,
             clock,
@@ -542,6 +558,9 @@ def _http_apis(
     store: FunctionRepository,
     dispatcher: Dispatcher,
     synchronous: SynchronousInvocations,
+    callers: SignedCallers,
+    authorizer: Authorizer,
+    facts: ResourceFacts | None,
     logs: FunctionLogs,
     domain: UrlDomain,
     quotas: Quotas,
@@ -561,10 +580,10 @@ def _http_apis(
     )
     for outward in (to_servers, to_issuers):
         stack.push_async_callback(outward.close)
-    functions = ApiFunctions(store, dispatcher, synchronous, clock, tasks.create_task)
+    functions = ApiFunctions(store, dispatcher, synchronous, authorizer, facts, None, clock, tasks.create_task)
     authorizers = ApiAuthorizers(functions, TokenVerifier(_issuers(to_issuers), clock), clock)
     servers = HttpIntegrations(to_servers, clock)
-    return HttpApis(ApiRouter(store), authorizers, functions, servers, logs, domain, quotas, clock)
+    return HttpApis(ApiRouter(store), authorizers, ApiCallers(callers), functions, servers, logs, domain, quotas, clock)
 
 
 _ISSUER_TIMEOUT_S = 1.5

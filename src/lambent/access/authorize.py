@@ -55,7 +55,7 @@ class Authorizer(Protocol):
         """
         ...
 
-    async def allows_role(self, role_arn: str, demand: Demand) -> bool:
+    async def allows_role(self, role_arn: str, demand: Demand, facts: ResourceFacts | None = None) -> bool:
         """
         Say whether an execution role may do something that the server does in its name: read a source, deliver a
         record. A role that is not there may nothing.
@@ -69,5 +69,5 @@ class Everything:
     async def authorize(self, caller: Caller, demands: Sequence[Demand], facts: ResourceFacts | None = None) -> None:
         return
 
-    async def allows_role(self, role_arn: str, demand: Demand) -> bool:
+    async def allows_role(self, role_arn: str, demand: Demand, facts: ResourceFacts | None = None) -> bool:
         return True
