@@ -22,6 +22,7 @@ from typing import Any
 from lambent import __version__
 from lambent.access.audit import Audit
 from lambent.access.authentication import AnyKey
+from lambent.access.authorize import ResourceFacts
 from lambent.access.identities import Identities
 from lambent.access.key_use import KeyUse
 from lambent.access.keyring import Keyring
@@ -67,6 +68,7 @@ from lambent.gateway.connection import Waits
 from lambent.gateway.function_url import FunctionUrls
 from lambent.gateway.http_api import HttpApis
 from lambent.gateway.http_api_authorizers import ApiAuthorizers
+from lambent.gateway.http_api_callers import ApiCallers
 from lambent.gateway.http_api_functions import ApiFunctions
 from lambent.gateway.http_api_proxy import HttpIntegrations
 from lambent.gateway.own_paths import OwnPaths
@@ -74,6 +76,7 @@ from lambent.gateway.pipeline import Pipeline
 from lambent.gateway.proxy import Proxy
 from lambent.gateway.s3_events_door import S3EventsDoor, read_token
 from lambent.gateway.server import Gateway, GatewayServer, bound_port
+from lambent.gateway.signed_callers import SignedCallers
 from lambent.gateway.tls import server_context
 from lambent.neighbours import endpoints
 from lambent.neighbours.client import Neighbours
@@ -270,7 +273,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             Pipeline(
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
-                AnyKey(settings.api.account, access.keyring),
+                access.authenticator,
                 access.authorizer,
                 settings.api.region,
                 Proxy(
@@ -303,12 +306,26 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 UrlRouter(store),
                 dispatcher,
                 synchronous := SynchronousInvocations(dispatcher, asynchronous.events, clock),
+                callers := SignedCallers(access.authenticator, access.authorizer, clock),
+                services["lambda"].facts,
                 urls,
                 quotas,
                 clock,
             ),
             http_apis := _http_apis(
-                settings.sandbox, store, dispatcher, synchronous, function_logs, urls, quotas, tasks, stack, clock
+                settings.sandbox,
+                store,
+                dispatcher,
+                synchronous,
+                callers,
+                access,
+                services["lambda"].facts,
+                function_logs,
+                urls,
+                quotas,
+                tasks,
+                stack,
+                clock,
             ),
             admission,
             clock,
@@ -384,6 +401,7 @@ class _Access:
         self.rights = Identities(self.identities, lambda _: None)
         self.authorizer = make_authorizer(mode, self.rights, Audit(clock), clock, is_verified=is_verified)
         self.trust = RoleTrust(self.identities, NoRights(), mode)
+        self.authenticator = AnyKey(settings.api.account, self.keyring)
 
 
 class _Asynchronous:
@@ -568,6 +586,9 @@ def _http_apis(
     store: FunctionRepository,
     dispatcher: Dispatcher,
     synchronous: SynchronousInvocations,
+    callers: SignedCallers,
+    access: "_Access",
+    facts: ResourceFacts | None,
     logs: FunctionLogs,
     domain: UrlDomain,
     quotas: Quotas,
@@ -587,10 +608,12 @@ def _http_apis(
     )
     for outward in (to_servers, to_issuers):
         stack.push_async_callback(outward.close)
-    functions = ApiFunctions(store, dispatcher, synchronous, clock, tasks.create_task)
+    functions = ApiFunctions(
+        store, dispatcher, synchronous, access.authorizer, facts, access.trust, clock, tasks.create_task
+    )
     authorizers = ApiAuthorizers(functions, TokenVerifier(_issuers(to_issuers), clock), clock)
     servers = HttpIntegrations(to_servers, clock)
-    return HttpApis(ApiRouter(store), authorizers, functions, servers, logs, domain, quotas, clock)
+    return HttpApis(ApiRouter(store), authorizers, ApiCallers(callers), functions, servers, logs, domain, quotas, clock)
 
 
 _ISSUER_TIMEOUT_S = 1.5

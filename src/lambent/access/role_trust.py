@@ -6,6 +6,7 @@ the trust policy: the key of one account opens no other.
 """
 
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias
 
@@ -32,6 +33,9 @@ from lambent.store.contract import IdentityStore
 _log = logging.getLogger("lambent.access")
 
 ASSUME_ROLE = "sts:AssumeRole"
+
+_ROLES_MAX = 2000
+"""Roles whose trust policies are remembered; the one that was asked least recently goes."""
 
 Tell: TypeAlias = Callable[[Principal, str, str, Verdict], None]
 """Is told whom policies would not have allowed which action on which resource."""
@@ -74,6 +78,9 @@ class RoleTrust:
         self._rights = rights
         self._mode = mode
         self._tell = tell or _log_denial
+        self._kept: OrderedDict[str, tuple[Role, Policies] | None] = OrderedDict()
+        self._generation = 0
+        identities.on_change(self._forget)
 
     @property
     def mode(self) -> IamMode:
@@ -102,17 +109,46 @@ class RoleTrust:
         verdict = decide(_request(principal, role, demand, context), policies, is_trust=True)
         return verdict.is_allowed or self._is_only_told(principal, demand, verdict)
 
-    async def allows_service(self, role_arn: str, service: str) -> bool:
-        """Say whether there is a role that a service, e.g. `lambda.amazonaws.com`, may assume."""
+    async def allows_service(self, role_arn: str, service: str, context: Mapping[str, Value] = {}) -> bool:
+        """
+        Say whether there is a role that a service, e.g. `lambda.amazonaws.com`, may assume.
+
+        Roles that were asked for lately are remembered, so that a warm request never touches the store.
+
+        Args:
+            context: condition keys in small letters.
+
+        Documented: IAM user guide, roles: a service assumes a role as itself, and the trust policy decides.
+        """
         if self._mode == "off":
             return True
-        role = await self.find(role_arn)
         demand, principal = Demand(ASSUME_ROLE, role_arn), service_principal(service)
-        if role is None:
+        known = await self._known(role_arn)
+        if known is None:
             verdict = Verdict(False, PolicyKind.TRUST)
         else:
-            verdict = decide(_request(principal, role, demand, {}), PolicySet(resource=_compiled(role)), is_trust=True)
+            role, trust = known
+            verdict = decide(_request(principal, role, demand, context), PolicySet(resource=trust), is_trust=True)
         return verdict.is_allowed or self._is_only_told(principal, demand, verdict)
+
+    async def _known(self, role_arn: str) -> tuple[Role, Policies] | None:
+        if role_arn in self._kept:
+            self._kept.move_to_end(role_arn)
+            return self._kept[role_arn]
+        generation = self._generation
+        role = await self.find(role_arn)
+        known = None if role is None else (role, _compiled(role))
+        # A notice that came while we read may have been about this very role: do not keep what might be stale.
+        if generation == self._generation:
+            self._kept[role_arn] = known
+            if len(self._kept) > _ROLES_MAX:
+                self._kept.popitem(last=False)
+        return known
+
+    def _forget(self, account: str) -> None:
+        self._generation += 1
+        for role_arn in [arn for arn in self._kept if arn.split(":")[4] == account]:
+            del self._kept[role_arn]
 
     def _is_only_told(self, principal: Principal, demand: Demand, verdict: Verdict) -> bool:
         if self._mode == "enforce":
@@ -147,7 +183,7 @@ def _request(principal: Principal, role: Role, demand: Demand, context: Mapping[
 
 def _compiled(role: Role) -> Policies:
     try:
-        return Policies([compile_policy(role.trust_policy)])
+        return Policies([compile_policy(role.trust_policy, ids=role.trust_ids)])
     except MalformedPolicy as error:
         # One that nobody can read grants nothing.
         _log.warning("access.unreadable_trust_policy role=%s reason=%s", role.arn, error)
