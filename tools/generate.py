@@ -69,6 +69,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "UpdateRoute",
         "UpdateStage",
     ),
+    "cloudtrail": ("LookupEvents",),
     "lambda": (
         "AddLayerVersionPermission",
         "AddPermission",
@@ -170,7 +171,13 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 }
 """The operations whose shapes are written, by service model."""
 
-MODULES = {"apigatewayv2": "apigatewayv2", "lambda": "lambda_", "logs": "logs", "sqs": "sqs"}
+MODULES = {
+    "apigatewayv2": "apigatewayv2",
+    "cloudtrail": "cloudtrail",
+    "lambda": "lambda_",
+    "logs": "logs",
+    "sqs": "sqs",
+}
 """Service model to the module named after it; `lambda` is a word of Python."""
 
 STATUSES = {("logs", "ServiceUnavailableException"): 503}

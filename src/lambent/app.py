@@ -20,9 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from lambent import __version__
-from lambent.access.authentication import AnyKey
-from lambent.access.authorize import Everything
+from lambent.access.account_limits import AccountLimits
+from lambent.access.authentication import AnyKey, Authenticator
+from lambent.access.authorize import Authorizer, Everything
+from lambent.access.clients import Clients, NewKey
 from lambent.access.links import CodeLinks
+from lambent.access.secrets import Secrets
 from lambent.access.tokens import IssuerUnavailable, TokenVerifier
 from lambent.clock import Clock, SystemClock
 from lambent.destinations.bucket import BucketDestination
@@ -55,6 +58,7 @@ from lambent.execution.pool import EnvironmentPool
 from lambent.execution.provisioned import InitialisedKeeper
 from lambent.execution.starting import plan_start
 from lambent.fleet.local import LocalFleet
+from lambent.gateway.access_paths import AccessPaths
 from lambent.gateway.admission import Admission
 from lambent.gateway.bucket_events import BucketEvents
 from lambent.gateway.connection import Waits
@@ -79,7 +83,7 @@ from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.sandbox.probe import choose, gather
-from lambent.services import apigateway, apigatewayv2, lambda_, logs
+from lambent.services import apigateway, apigatewayv2, cloudtrail, lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.synchronous import SynchronousInvocations
@@ -97,6 +101,7 @@ from lambent.store.contract import EventQueue, StreamPositions
 from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
+from lambent.store.identities import IdentityRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
@@ -106,6 +111,7 @@ from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.queues import QueueView
 from lambent.telemetry.segments import Segments
+from lambent.telemetry.trail import Trail
 
 _log = logging.getLogger("lambent")
 
@@ -126,19 +132,25 @@ _RESTART_S = 1.0
 """Assumed: how soon a failed supervised task is worth running again."""
 
 
-async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock | None = None) -> None:
+async def run(
+    settings: Settings,
+    *,
+    ready: Callable[[str], None],
+    first_key: Callable[[NewKey], None] = lambda _: None,
+    clock: Clock | None = None,
+) -> None:
     """
     Serve until SIGINT, SIGTERM or cancellation; then let requests in flight finish and stop.
 
     Args:
         ready: called with the endpoint once requests are answered.
+        first_key: called before it with the key that was made because there was none, and nothing can be done without.
         clock: for tests.
 
     Raises:
         SettingsError: a setting cannot be obeyed on this machine, a port in use and a foreign data folder included.
     """
     clock = clock or SystemClock()
-    quotas = Quotas(concurrent_executions=settings.api.concurrent_executions)
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(_open_folder(settings.data.data_dir))
         _check_folder(folder, settings.sandbox.function_user)
@@ -150,9 +162,16 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         database = await stack.enter_async_context(Database(folder.database))
         store = FunctionRepository(database)
         blobs = FileBlobs(folder.blobs)
+        access = _Access(
+            settings,
+            folder,
+            IdentityRepository(database),
+            quotas := Quotas(concurrent_executions=settings.api.concurrent_executions),
+            clock,
+            stack,
+        )
         packages = FilePackages(blobs, folder.packages, quotas)
         stack.push_async_callback(packages.close)
-        links = CodeLinks(folder.secret, clock)
         queue = await stack.enter_async_context(
             DurableEventQueue(database, FileBlobs(folder.payloads), clock, events_max=settings.data.queue_events_max)
         )
@@ -205,7 +224,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             clock=clock,
             spawn=lambda environment: tasks.create_task(_live(environment)),
         )
-        dispatcher = Dispatcher(store, fleet := LocalFleet(pool), fleet, quotas, clock)
+        dispatcher = Dispatcher(store, fleet := LocalFleet(pool), fleet, quotas, clock, access.limits)
         queues = SimpleQueues(
             queue,
             clock,
@@ -225,6 +244,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
         services = {
+            "cloudtrail": cloudtrail.service(access.trail, clock),
             "lambda": lambda_.service(
                 store=store,
                 packages=packages,
@@ -238,9 +258,10 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 streams=sources.streams,
                 positions=positions,
                 objects=S3Objects(neighbours, folder.run),
-                links=links,
+                links=(links := CodeLinks(folder.secret, clock)),
                 urls=urls,
                 quotas=quotas,
+                of_accounts=access.limits,
                 clock=clock,
             ),
             "logs": logs.service(LogRepository(database, clock), function_logs.fold),
@@ -261,7 +282,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             Pipeline(
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
-                AnyKey(settings.api.account),
+                authenticator := AnyKey(settings.api.account),
                 authorizer := Everything(),
                 settings.api.region,
                 Proxy(
@@ -271,6 +292,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                     clock,
                     requests_max=max(1, settings.server.requests_max // _PASSED_ON_OF),
                 ),
+                access.trail,
             ),
             OwnPaths(
                 blobs,
@@ -289,6 +311,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 QueueView(queue, asynchronous.deliveries, sources.counts),
                 FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
+                access.paths(authenticator, authorizer),
             ),
             FunctionUrls(
                 UrlRouter(store),
@@ -297,6 +320,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 urls,
                 quotas,
                 clock,
+                access.trail,
             ),
             http_apis := _http_apis(
                 settings.sandbox, store, dispatcher, synchronous, function_logs, urls, quotas, tasks, stack, clock
@@ -322,6 +346,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_expect_some(store, surroundings)),
         ]
         _stop_on_signals(server, queues.receivers.close)
+        # The last step before requests are answered: what fails before has made no key that nobody sees.
+        await access.make_first_key(first_key)
         asyncio.get_running_loop().call_soon(ready, edge.endpoint)
         try:
             await server.serve(sockets=edge.listeners)
@@ -358,6 +384,46 @@ class _Edge:
     def close(self) -> None:
         for listener in self.listeners:
             listener.close()
+
+
+class _Access:
+    """Accounts, keys, and the trail of who used them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: DataFolder,
+        identities: IdentityRepository,
+        quotas: Quotas,
+        clock: Clock,
+        stack: contextlib.AsyncExitStack,
+    ) -> None:
+        self._settings = settings
+        self._quotas = quotas
+        self.limits = AccountLimits(identities, quotas)
+        self.clients = Clients(identities, Secrets(folder.secret), settings.api.account, clock)
+        self.trail = None
+        """None: --trail is off."""
+        if settings.access.trail != "off":
+            self.trail = Trail(
+                folder.trail,
+                clock,
+                max_bytes=settings.access.trail_max_mib << 20,
+                has_data=settings.access.trail == "all",
+                account=settings.api.account,
+                region=settings.api.region,
+            )
+            stack.enter_context(contextlib.closing(self.trail))
+
+    def paths(self, authenticator: Authenticator, authorizer: Authorizer) -> AccessPaths:
+        """Return what answers the operator."""
+        scope = Scope(self._settings.api.account, self._settings.api.region)
+        return AccessPaths(self.clients, authenticator, authorizer, scope, self._quotas, self.trail)
+
+    async def make_first_key(self, tell: Callable[[NewKey], None]) -> None:
+        """Make a key where nothing can be done without, and there is none."""
+        if self._settings.verifies and (made := await self.clients.first_key()) is not None:
+            tell(made)
 
 
 class _Asynchronous:

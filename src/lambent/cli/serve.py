@@ -24,7 +24,8 @@ def serve(**given: Any) -> None:
     """
     Run the server until SIGINT or SIGTERM.
 
-    Prints one line, `ready` and the endpoint, once it listens, one on the certificate that it made for itself, if it
+    Prints one line, `ready` and the endpoint, once it listens, before it the first access key, if nothing can be done
+    without one and there was none, and after it one on the certificate that it made for itself, if it
     did, and one on the stand-in for other services. Every option
     is also LAMBENT_<OPTION> in the environment and a line of lambent.toml; the command line wins, then the environment.
     """
@@ -44,6 +45,7 @@ def run_server(settings: Settings, clock: "Clock | None" = None) -> None:
     import asyncio
 
     from lambent import app
+    from lambent.cli.keys import describe_first
 
     def ready(endpoint: str) -> None:
         print(f"ready {endpoint}", flush=True)
@@ -55,7 +57,11 @@ def run_server(settings: Settings, clock: "Clock | None" = None) -> None:
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
-            runner.run(app.run(settings, ready=ready, clock=clock))
+            runner.run(
+                app.run(
+                    settings, ready=ready, first_key=lambda key: print(describe_first(key), flush=True), clock=clock
+                )
+            )
         except KeyboardInterrupt:
             # One that came before the server had its own handler in place: there is nothing to finish yet.
             raise typer.Exit(130) from None
