@@ -5,6 +5,7 @@ Documented: CloudTrail user guide, record contents and userIdentity element.
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -270,12 +271,12 @@ def record_of(
         "eventSource": "lambent" if service == "lambent" else f"{_SOURCES.get(service, service)}.amazonaws.com",
         "eventName": event_name(service, operation),
         "awsRegion": where.region,
-        "sourceIPAddress": call.request.client[:100],
-        "userAgent": call.request.headers.get("user-agent", "")[:_AGENT_MAX],
+        "sourceIPAddress": _text(call.request.client, 100),
+        "userAgent": _text(call.request.headers.get("user-agent", ""), _AGENT_MAX),
     }
     if refusal is not None:
         record["errorCode"] = refusal[0][:_AGENT_MAX]
-        record["errorMessage"] = _VALUES.sub("Value at '", refusal[1])[:_AGENT_MAX]
+        record["errorMessage"] = _text(_VALUES.sub("Value at '", refusal[1]), _AGENT_MAX)
     record["requestParameters"] = parameters
     record["responseElements"] = (shown(call.output) or None) if has_elements else None
     if extra := _additional(call, suppressed):
@@ -290,7 +291,7 @@ def record_of(
     record["recipientAccountId"] = where.account
     record["eventCategory"] = "Data" if is_data_event else "Management"
     if call.endpoint.startswith("https:"):
-        record["tlsDetails"] = {"clientProvidedHostHeader": call.request.headers.get("host", "")[:255]}
+        record["tlsDetails"] = {"clientProvidedHostHeader": _text(call.request.headers.get("host", ""), 255)}
     return _line(record)
 
 
@@ -361,7 +362,7 @@ def resources_of(service: str, parameters: Any, where: Place) -> list[dict[str, 
             name = name.rpartition("/")[2]
         if not name.startswith("arn:"):
             name = arn.format(region=where.region, account=where.account, name=name[:300])
-        found.append({"ARN": name[:512], "accountId": where.account, "type": kind})
+        found.append({"ARN": _text(name, 512), "accountId": where.account, "type": kind})
     return found
 
 
@@ -370,10 +371,13 @@ def shown(value: Any, depth: int = 0) -> Any:
     Return parameters, or an answer, as a record may have them: names in lower camel case, and nothing that is secret or
     somebody's data.
     """
+    if isinstance(value, float) and not math.isfinite(value):
+        # No JSON has it.
+        return str(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        return value if len(value) <= _TEXT_MAX else value[:_TEXT_MAX] + "..."
+        return _text(value, _TEXT_MAX)
     if isinstance(value, datetime):
         return time_text(value.timestamp())
     if depth >= _DEPTH_MAX:
@@ -388,11 +392,18 @@ def shown(value: Any, depth: int = 0) -> Any:
             if len(made) >= _ITEMS_MAX:
                 break
             if _is_shown(name, inner):
-                made[_camel(str(name)[:256])] = shown(inner, depth + 1)
+                made[_camel(_text(str(name), 256))] = shown(inner, depth + 1)
         return made
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return [shown(inner, depth + 1) for inner in value[:_ITEMS_MAX] if _is_plain(inner)]
     return "..."
+
+
+def _text(value: str, most: int) -> str:
+    """Return a text that is not too long, and that every reader of JSON takes: none has halves of characters."""
+    if len(value) > most:
+        value = value[:most] + "..."
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def _is_shown(name: Any, value: Any) -> bool:
