@@ -163,6 +163,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "UpdateRoleDescription",
         "UpdateUser",
     ),
+    "cloudtrail": ("LookupEvents",),
     "lambda": (
         "AddLayerVersionPermission",
         "AddPermission",
@@ -267,6 +268,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 
 MODULES = {
     "apigatewayv2": "apigatewayv2",
+    "cloudtrail": "cloudtrail",
     "iam": "iam",
     "lambda": "lambda_",
     "logs": "logs",

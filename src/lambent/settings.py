@@ -257,6 +257,12 @@ class Settings:
     access: AccessSettings = field(default_factory=AccessSettings)
     neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
 
+    @property
+    def verifies(self) -> bool:
+        """Whether signatures are verified, and so nothing can be done without a key of this server."""
+        is_open = _is_loopback(self.server.host) or self.server.insecure
+        return self.access.auth == "required" or not is_open
+
 
 @dataclass(frozen=True)
 class Option:

@@ -15,6 +15,9 @@ from lambent.services.s3.addressing import is_s3_host
 _TARGETS = {"AmazonSQS": "sqs", "Logs_20140328": "logs"}
 """Prefix of X-Amz-Target to service. Source: `targetPrefix` of the service models."""
 
+_CLOUDTRAIL = "com.amazonaws.cloudtrail."
+"""Source: as above. Other prefixes have no full stops."""
+
 _LAMBDA_PATH = re.compile(r"/20\d\d-\d\d-\d\d/(functions|tags|account-settings|layers|event-source-mappings)(/|$)")
 
 
@@ -49,6 +52,8 @@ def select_service(credential: Credential | None, headers: Mapping[str, str], pa
         prefix = target.partition(".")[0]
         if prefix in _TARGETS:
             return _TARGETS[prefix]
+        if target.startswith(_CLOUDTRAIL):
+            return "cloudtrail"
         return prefix.partition("_")[0].lower()
     first_label = headers.get("host", "").partition(".")[0]
     if first_label in {"apigateway", "iam", "lambda", "logs", "sqs", "sts"}:

@@ -49,7 +49,7 @@ def test_settings_reach_the_server_and_ready_is_printed(lambent: Run, monkeypatc
     """What was given overrides, what was not given keeps its default; the last line says where it listens."""
     served: list[Settings] = []
 
-    async def run(settings: Settings, *, ready: Callable[[str], None], clock: object) -> None:
+    async def run(settings: Settings, *, ready: Callable[[str], None], first_key: object, clock: object) -> None:
         assert clock is None, "the machine's"
         served.append(settings)
         ready("http://127.0.0.1:1234")

@@ -19,6 +19,8 @@ from lambent.errors.families import (
 from lambent.protocol.service_model import Operation, ServiceModel, Shape
 from lambent.services.apigatewayv2.conformance import JUDGEMENTS as HTTP_APIS
 from lambent.services.apigatewayv2.not_offered import NOT_OFFERED as HTTP_APIS_NOT_OFFERED
+from lambent.services.cloudtrail.conformance import JUDGEMENTS as CLOUDTRAIL
+from lambent.services.cloudtrail.not_offered import NOT_OFFERED as CLOUDTRAIL_NOT_OFFERED
 from lambent.services.conformance.evidence import Evidence, OperationEvidence, load
 from lambent.services.conformance.judgement import Judgement, Judgements, Verdict
 from lambent.services.iam.conformance import JUDGEMENTS as IAM
@@ -35,6 +37,7 @@ from lambent.services.sts.not_offered import NOT_OFFERED as STS_NOT_OFFERED
 SERVICES: Mapping[str, tuple[str, Judgements, Mapping[str, str]]] = {
     "apigatewayv2": ("apigatewayv2", HTTP_APIS, HTTP_APIS_NOT_OFFERED),
     "iam": ("iam", IAM, IAM_NOT_OFFERED),
+    "cloudtrail": ("cloudtrail", CLOUDTRAIL, CLOUDTRAIL_NOT_OFFERED),
     "lambda": ("lambda_", LAMBDA, LAMBDA_NOT_OFFERED),
     "logs": ("logs", LOGS, LOGS_NOT_OFFERED),
     "sqs": ("sqs", SQS, SQS_NOT_OFFERED),
