@@ -110,6 +110,15 @@ class Statement(msgspec.Struct, frozen=True):
         """Say whether all its conditions are met."""
         return all(condition.holds(context) for condition in self.conditions)
 
+    def applies(self, request: AccessRequest) -> bool:
+        """Say whether it says anything of a request."""
+        return (
+            self.is_about_action(request.action.lower())
+            and self.is_about_resource(request.resource, request.context)
+            and self.grants_to(request.principal) is not Grant.NONE
+            and self.holds(request.context)
+        )
+
     @property
     def keys(self) -> Iterable[str]:
         """The condition keys that it looks at, in small letters."""
