@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.access_rows import measure_authorize
 from bench.api_rows import measure_api
 from bench.async_rows import measure_accept, measure_drain
 from bench.async_rows import measure_start as measure_event_start
@@ -553,6 +554,7 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "url-stream": measure_url_stream,
     "api": measure_api,
     "idle-connections": measure_idle_connections,
+    "authorize": measure_authorize,
     "burst": measure_burst,
     "idle": measure_idle,
     "density": measure_density,

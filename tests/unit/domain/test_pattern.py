@@ -82,7 +82,7 @@ def test_variables_have_values() -> None:
     assert pattern.matches("home/ann/red/x/y", context)
     assert not pattern.matches("home/ann/blue/x", context)
     assert pattern.variables == ("aws:username", "aws:principaltag/team")
-    assert pattern.exact is None
+    assert not pattern.is_exact
 
 
 @pytest.mark.parametrize(
@@ -222,11 +222,40 @@ def test_variables_stand_behind_the_fifth_colon() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "head"),
+    [
+        (ARN, ARN),
+        ("x", "x"),
+        ("*", ""),
+        (f"{ARN}*", ARN),
+        ("arn:aws:*", "arn:aws:"),
+        ("arn:aws:s3:::a?c", "arn:aws:s3:::a"),
+        ("arn:aws:s3:*:1:abc", "arn:aws:s3:"),
+        ("arn:aws:s3:::b/${aws:username}/x", "arn:aws:s3:::b/"),
+        ("arn:aws:s3:::b/a*${aws:username}", "arn:aws:s3:::b/a"),
+    ],
+)
+def test_heads(text: str, head: str) -> None:
+    """By these statements are found."""
+    assert compile_arn_pattern(text, has_variables=True).head == head
+
+
+@pytest.mark.parametrize(
     ("text", "exact"),
     [(ARN, ARN), ("x", "x"), (f"{ARN}*", None), ("arn:aws:*", None), ("arn:aws:s3", None), ("arn:aws:s3:::a?", None)],
 )
 def test_what_is_exact(text: str, exact: str | None) -> None:
-    """By this statements are found without a match: it is the only text, and it does match."""
+    """It is compared as it is: there is no other text, and this one does match."""
     pattern = compile_arn_pattern(text)
     assert pattern.exact == exact
     assert exact is None or pattern.matches(exact)
+    assert not compile_arn_pattern("arn:aws:s3:::${*}", has_variables=True).exact
+
+
+@given(st.text("ar:*?n", max_size=9), st.text("ar:n", max_size=12))
+def test_what_matches_begins_with_the_head(pattern: str, text: str) -> None:
+    """Always: what begins otherwise is never looked at."""
+    for compiled in (compile_pattern(pattern), compile_arn_pattern(f"arn:{pattern}")):
+        for given_text in (text, f"arn:{text}"):
+            if compiled.matches(given_text):
+                assert given_text.startswith(compiled.head)
