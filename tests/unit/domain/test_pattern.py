@@ -75,6 +75,13 @@ def test_a_text_is_read_once(pattern: str) -> None:
     assert walked == sorted(walked)
 
 
+def test_a_piece_that_is_longer_than_the_text_is_not_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its masks would take time that grows with the square of its length."""
+    pattern = compile_pattern("*" + "a?" * 5_000 + "*")
+    monkeypatch.setattr("lambent.domain.pattern._masks", lambda signs: pytest.fail("made"))
+    assert not pattern.matches("a" * 9_999)
+
+
 def test_variables_have_values() -> None:
     """Names are without regard to case; several may stand in one pattern."""
     pattern = compile_pattern("home/${AWS:UserName}/${ aws:PrincipalTag/Team }/*", has_variables=True)
@@ -218,6 +225,7 @@ def test_variables_stand_behind_the_fifth_colon() -> None:
     assert last.matches("arn:aws:s3:::ann/x", {"aws:username": "ann"})
     account = compile_arn_pattern("arn:aws:sqs:*:${aws:principalaccount}:q", has_variables=True)
     assert account.variables == ()
+    assert not compile_arn_pattern("arn:aws:sqs:${x}:1:q", has_variables=True).matches("arn:aws:sqs:r:1:q", {"x": "r"})
     assert not account.matches("arn:aws:sqs:eu-west-1:1:q", {"aws:principalaccount": "1"})
 
 
