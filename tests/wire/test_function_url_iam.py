@@ -39,9 +39,10 @@ def signed_url(server, lambda_client, make_function):
 
 
 def let_in(client, name, principal, **more):
+    whom = principal[-12:].replace("*", "all")
     for number, action in enumerate(BOTH):
         client.add_permission(
-            FunctionName=name, StatementId=f"in-{principal[-12:].replace('*', 'all')}-{number}", Action=action, Principal=principal,
+            FunctionName=name, StatementId=f"in-{whom}-{number}", Action=action, Principal=principal,
             **({"FunctionUrlAuthType": "AWS_IAM"} if number == 0 else {"InvokedViaFunctionUrl": True}), **more,
         )  # fmt: skip
 
