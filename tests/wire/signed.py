@@ -66,6 +66,8 @@ class SignedServer(Server):
     def __init__(self, *options):
         super().__init__(None, "--auth", "required", "--iam", "enforce", *options)
         self.first = None
+        """Key of the first administrator."""
+        self._owners = {}
 
     def start(self):
         super().start()
@@ -92,8 +94,7 @@ class SignedServer(Server):
 
     def user(self, name, *statements, account=ACCOUNT):
         """Make a user with one policy; return a key of theirs."""
-        admin = self.first if account == ACCOUNT else self._key(account, "owner", "--admin")
-        iam = self.with_key("iam", admin)
+        iam = self.with_key("iam", self._administrator(account))
         iam.create_user(UserName=name)
         if statements:
             document = {"Version": "2012-10-17", "Statement": list(statements)}
@@ -101,16 +102,23 @@ class SignedServer(Server):
         made = iam.create_access_key(UserName=name)["AccessKey"]
         return Key(made["AccessKeyId"], made["SecretAccessKey"])
 
-    def _key(self, account, user, *options):
+    def _administrator(self, account):
+        if account == ACCOUNT:
+            return self.first
+        if account not in self._owners:
+            self._owners[account] = self._new_administrator(account)
+        return self._owners[account]
+
+    def _new_administrator(self, account):
         environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("LAMBENT_", "AWS_"))},
             "AWS_ACCESS_KEY_ID": self.first.access_key,
             "AWS_SECRET_ACCESS_KEY": self.first.secret_key,
             "AWS_REGION": REGION,
         }
-        command = [LAMBENT, "keys", "create", "--account", account, "--user", user, "--json", "--endpoint"]
+        command = [LAMBENT, "keys", "create", "--account", account, "--user", "owner", "--admin", "--json"]
         done = subprocess.run(
-            [*command, self.endpoint, *options],
+            [*command, "--endpoint", self.endpoint],
             capture_output=True,
             text=True,
             check=True,
