@@ -10,6 +10,7 @@ Documented: IAM user guide, grammar of the policy language; policy evaluation lo
 import enum
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import cached_property
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -92,15 +93,15 @@ class Statement(msgspec.Struct, frozen=True):
             return True
         return any(one.matches(resource, context) for one in self.resources) is not self.is_not_resource
 
-    def names(self, principal: Principal, *, has_boundary: bool = False) -> Grant:
+    def grants_to(self, principal: Principal, *, has_boundary: bool = False) -> Grant:
         """
-        Say how closely it names a principal: what it says is for nobody else. Of a resource policy.
+        Say how closely it names a principal: for nobody else it says anything. Identity policies are their owner's.
 
         Args:
             has_boundary: whether the principal has a permissions boundary.
         """
         if self.principals is None:
-            return Grant.NONE
+            return Grant.DIRECT
         if has_boundary and self.principals.is_not and not self.is_allow:
             # Documented: IAM user guide, NotPrincipal: a Deny with it denies whoever has a permissions boundary.
             return Grant.DIRECT
@@ -147,7 +148,7 @@ class Policies:
         self.policies = tuple(policies)
         self._about: dict[str, _About] = {}
 
-    @property
+    @cached_property
     def keys(self) -> frozenset[str]:
         """The condition keys that they look at, in small letters."""
         return frozenset().union(*(policy.keys for policy in self.policies))
@@ -239,7 +240,7 @@ def say(
 
     Args:
         policies: None: there are none, which say nothing.
-        names_principals: whether a statement is only for whom it names: of resource and trust policies.
+        names_principals: whether a statement that names nobody is for nobody: of resource and trust policies.
         has_boundary: whether the principal has a permissions boundary.
     """
     if policies is None:
@@ -247,7 +248,9 @@ def say(
     grant, is_denied, is_lasting = Grant.NONE, False, True
     principal, resource, context = request.principal, request.resource, request.context
     for statement in policies.about(request.action.lower(), resource):
-        named = statement.names(principal, has_boundary=has_boundary) if names_principals else Grant.DIRECT
+        if names_principals and statement.principals is None:
+            continue
+        named = statement.grants_to(principal, has_boundary=has_boundary)
         # What adds nothing need not be looked at; one without conditions is soon known.
         if named is Grant.NONE or (statement.is_allow and named <= grant):
             continue

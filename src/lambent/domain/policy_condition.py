@@ -198,6 +198,11 @@ def _as_time(text: str) -> Decimal | None:
     return Decimal((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp())
 
 
+def is_time(text: str) -> bool:
+    """Say whether a date operator can read a text."""
+    return _as_time(text) is not None
+
+
 def _as_network(text: str) -> _Network | None:
     try:
         return ipaddress.ip_network(text, strict=False)

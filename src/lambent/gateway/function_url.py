@@ -19,6 +19,7 @@ from lambent.clock import Clock
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.dispatch.function_urls import UrlRoute, UrlRouter
 from lambent.domain.access_log import on_one_line
+from lambent.domain.caller import Caller
 from lambent.domain.cors import HttpHeaders, is_preflight
 from lambent.domain.function_url import ACTIONS, UrlDomain, UrlHost, parse_url_host
 from lambent.domain.http_answer import (
@@ -48,6 +49,7 @@ from lambent.gateway.signed_callers import SignedCallers, iam_identity, request_
 from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
 from lambent.services.lambda_.naming import Target
 from lambent.services.lambda_.synchronous import SynchronousInvocations, check_active
+from lambent.telemetry.trail import Call, Trail
 
 _log = logging.getLogger("lambent.gateway")
 
@@ -73,6 +75,9 @@ _FAILED = b"Internal Server Error"
 # the name of whoever looks at it. By host name each function is an origin of its own.
 _SANDBOX = (b"content-security-policy", b"sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts")
 
+_REFUSED = frozenset({403, 413, 429, 500, 502, 503})
+"""Statuses that are as likely the service's as the function's own: what the caller was told."""
+
 ReadBody = Callable[[int], Awaitable[bytes]]
 
 
@@ -92,6 +97,7 @@ class FunctionUrls:
         callers: asked for URLs of AuthType AWS_IAM alone.
         facts: what is known of functions.
         domain: below which they are.
+        trail: told of every request to one that is there; None: nothing is recorded.
     """
 
     def __init__(
@@ -104,8 +110,10 @@ class FunctionUrls:
         domain: UrlDomain,
         quotas: Quotas,
         clock: Clock,
+        trail: Trail | None = None,
     ) -> None:
         self._router = router
+        self._trail = trail
         self._dispatcher = dispatcher
         self._synchronous = synchronous
         self._callers = callers
@@ -144,6 +152,8 @@ class FunctionUrls:
         if cors is not None and origin is not None and is_preflight(request.method, request.headers):
             return await _without(read_body, WireResponse(200, cors.preflight(origin)))
         response = await _answered(self._run(route, request, path, read_body, request_id), request_id)
+        if self._trail is not None and self._trail.wants("lambda", "InvokeFunctionUrl"):
+            self._trail.note(_call(route, request, request_id, response.status, self._domain.scheme))
         if cors is not None and origin is not None:
             response.headers.extend(cors.beside_answer(origin))
         return response
@@ -266,6 +276,24 @@ class FunctionUrls:
     def _is_secure(self, request: WireRequest) -> bool:
         # As functions are told by x-forwarded-proto. What is inside is plain.
         return self._domain.scheme == "https" and request.inside is None
+
+
+def _call(route: UrlRoute, request: WireRequest, request_id: str, status: int, scheme: str) -> Call:
+    """Return a request as the audit trail has it. Paths and queries are the function's own affair."""
+    call = Call(request, request_id, f"{scheme}://{request.headers.get('host', '')}")
+    call.service, call.operation = "lambda", "InvokeFunctionUrl"
+    call.parameters = {"FunctionName": route.url.name, "Qualifier": route.url.qualifier, "method": request.method}
+    call.caller = Caller(
+        scope=route.url.scope,
+        principal=ANONYMOUS,
+        authenticated_by="none",
+        request_id=request_id,
+        endpoint=call.endpoint,
+        client=request.client,
+    )
+    if status in _REFUSED:
+        call.refusal = (f"HTTP{status}", "")
+    return call
 
 
 def is_for_url(request: WireRequest) -> bool:

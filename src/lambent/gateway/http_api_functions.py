@@ -181,7 +181,7 @@ class ApiFunctions:
         Raises:
             CannotInvoke: so it is not.
         """
-        if self._trust is not None and not await self._trust.lets(role_arn, SERVICE, context):
+        if self._trust is not None and not await self._trust.allows_service(role_arn, SERVICE, context):
             raise CannotInvoke(f"{role_arn} is not there, or its trust policy does not let {SERVICE} act as it")
         await self._check_other_side(_session_of(role_arn), named, target)
         if not await self._authorizer.allows_role(role_arn, _demand(target), self._facts):

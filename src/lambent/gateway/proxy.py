@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 from lambent.access.authentication import Claim
-from lambent.access.authorize import Authorizer, Demand
+from lambent.access.authorize import Authorizer
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
 from lambent.errors.families import (
@@ -21,6 +21,7 @@ from lambent.errors.families import (
     RequestEntityTooLargeException,
 )
 from lambent.gateway.bucket_events import BucketEvents
+from lambent.gateway.neighbour_demands import BODY_MAX_BYTES, demands_of, needs_body
 from lambent.gateway.presigned import check_expiry
 from lambent.neighbours.aws_chunked import MalformedBody
 from lambent.neighbours.client import Neighbours
@@ -34,11 +35,8 @@ from lambent.services.s3.events import is_notification
 
 _log = logging.getLogger("lambent.gateway")
 
-_HASHED_MAX_BYTES = 33_554_432
-"""
-The longest body that is read whole, to be signed. Documented: DynamoDB and Kinesis take at most 16 and 10 MB in a
-request; Base64 makes more of them.
-"""
+_HASHED_MAX_BYTES = BODY_MAX_BYTES
+"""The longest body that is read whole, to be signed."""
 
 _CONTROL_PATH = "/v20180820/"
 """Of S3 Control, which signs as S3. Documented: AWS S3 Control API reference."""
@@ -138,7 +136,8 @@ class Proxy:
         is_signed: bool,
     ) -> WireResponse:
         try:
-            await self._authorizer.authorize(caller, (Demand(f"{neighbour.service}:*"),))
+            if self._authorizer.is_on:
+                read_body = await self._authorize(neighbour, request, read_body, caller)
             return await self._answer(neighbour, request, read_body, caller, claim, is_signed=is_signed)
         except MalformedBody as malformed:
             error: ApiError = IncompleteBody(f"The request body is not aws-chunked as its headers say: {malformed}")
@@ -153,6 +152,28 @@ class Proxy:
             _log.exception("request.failed request_id=%s", caller.request_id)
             error = InternalServerError("Internal error: see the server's log")
         return await _refuse(neighbour, request, caller, error)
+
+    async def _authorize(
+        self, neighbour: Neighbour, request: WireRequest, read_body: ReadBody, caller: Caller
+    ) -> ReadBody:
+        """
+        Refuse what the caller may not do. Return what reads the body, some of which may have been read for it.
+
+        Raises:
+            ApiError: the caller may not, or the body is too long to be understood.
+        """
+        body = b""
+        if needs_body(neighbour.service, request):
+            try:
+                body = await read_body(BODY_MAX_BYTES)
+            except BodyTooLarge:
+                raise RequestEntityTooLargeException(
+                    f"Request must be smaller than {BODY_MAX_BYTES} bytes for {neighbour.service}"
+                ) from None
+            read_body, request.stream = _as_read(body)
+        demands = demands_of(neighbour.service, request, caller.scope, body)
+        await self._authorizer.authorize(caller, demands)
+        return read_body
 
     async def _answer(
         self,
@@ -256,6 +277,21 @@ def _check_embedded(service: str, request: WireRequest) -> None:
     operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
     if reason := _NOT_PASSED_ON.get((service, operation)):
         raise NotImplementedException(f"{operation} is not offered by this version of Lambent: {reason}")
+
+
+def _as_read(body: bytes) -> tuple[ReadBody, Callable[[], AsyncIterator[bytes]]]:
+    """Return what reads a body whole, or as it comes, that has been read already."""
+
+    async def read_body(most_bytes: int) -> bytes:
+        if len(body) > most_bytes:
+            raise BodyTooLarge
+        return body
+
+    async def stream() -> AsyncIterator[bytes]:
+        if body:
+            yield body
+
+    return read_body, stream
 
 
 def _as_text(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

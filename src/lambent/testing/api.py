@@ -14,9 +14,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from lambent.access.authentication import AnyKey
-from lambent.access.authorize import Everything
+from lambent.access.audit import Audit
+from lambent.access.authentication import AnyKey, Authenticator
+from lambent.access.identities import Identities
 from lambent.access.links import CodeLinks
+from lambent.access.modes import IamMode, make_authorizer
+from lambent.access.role_trust import NoRights, RoleTrust
+from lambent.access.secrets import Secrets
 from lambent.destinations.contract import Destinations
 from lambent.destinations.function import FunctionDestination
 from lambent.destinations.queue import QueueDestination
@@ -37,7 +41,7 @@ from lambent.protocol.service import Protocols
 from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Runtimes
-from lambent.services import apigatewayv2, lambda_, logs
+from lambent.services import apigatewayv2, lambda_, logs, sts
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.operation import Service
@@ -48,6 +52,7 @@ from lambent.store.blobs import FileBlobs
 from lambent.store.contract import LogPosition, NewLogEvent
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
+from lambent.store.identities import IdentityRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
@@ -60,6 +65,10 @@ SCOPE = Scope("000000000000", "us-east-1")
 """Where a request acts that is signed for nobody else."""
 
 ENDPOINT = "http://127.0.0.1:4566"
+
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+"""The one policy of AWS's own that is known here."""
 
 _SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
 
@@ -130,6 +139,8 @@ class InProcessApi:
     Args:
         folder: holds `state.db`, blobs and packages.
         protocols: those of another that was open before: what requests need is compiled once.
+        authenticator: None: any key is taken.
+        iam: what policies do.
     """
 
     def __init__(
@@ -140,8 +151,13 @@ class InProcessApi:
         packages: FilePackages,
         clock: VirtualClock,
         protocols: Protocols | None,
+        authenticator: Authenticator | None = None,
+        iam: IamMode = "off",
     ) -> None:
         self._database_path = folder / "state.db"
+        self.identities = IdentityRepository(database)
+        rights = Identities(self.identities, {ADMINISTRATOR: EVERYTHING}.get)
+        self.authorizer = make_authorizer(iam, rights, Audit(clock), clock, is_verified=True)
         self.logs = LogRepository(database, clock)
         self._store = store = FunctionRepository(database)
         quotas = Quotas()
@@ -187,6 +203,12 @@ class InProcessApi:
             ),
             "logs": logs.service(self.logs, _fold_nothing),
             "sqs": self.queues.service,
+            "sts": sts.service(
+                trust=RoleTrust(self.identities, NoRights(), "off"),
+                identities=self.identities,
+                secrets=Secrets(bytes(32)),
+                clock=clock,
+            ),
             "apigatewayv2": apigatewayv2.service(
                 store=store,
                 domain=UrlDomain("http", "localhost", ":4566"),
@@ -198,7 +220,9 @@ class InProcessApi:
         self.protocols = protocols or Protocols(
             {name: service.shape_violation for name, service in self.services.items()}
         )
-        self._pipeline = Pipeline(self.services, self.protocols, AnyKey(SCOPE.account), Everything(), SCOPE.region)
+        self._pipeline = Pipeline(
+            self.services, self.protocols, authenticator or AnyKey(SCOPE.account), self.authorizer, SCOPE.region
+        )
         self.clock = clock
 
     async def send(self, request: WireRequest) -> WireResponse:
@@ -264,7 +288,13 @@ class InProcessApi:
 
 
 @asynccontextmanager
-async def open_api(folder: Path, protocols: Protocols | None = None) -> AsyncIterator[InProcessApi]:
+async def open_api(
+    folder: Path,
+    protocols: Protocols | None = None,
+    *,
+    authenticator: Authenticator | None = None,
+    iam: IamMode = "off",
+) -> AsyncIterator[InProcessApi]:
     """
     Open the API on a folder, which becomes a data folder if it is empty.
 
@@ -279,7 +309,7 @@ async def open_api(folder: Path, protocols: Protocols | None = None) -> AsyncIte
         database = await stack.enter_async_context(Database(folder / "state.db"))
         payloads = FileBlobs(folder / "payloads")
         queue = await stack.enter_async_context(DurableEventQueue(database, payloads, clock))
-        api = InProcessApi(folder, database, queue, packages, clock, protocols)
+        api = InProcessApi(folder, database, queue, packages, clock, protocols, authenticator, iam)
         stack.callback(api.stop_watching)
         yield api
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from lambent.access.role_trust import RoleTrust
+from lambent.access.role_trust import NoRights, RoleTrust
 from lambent.domain.identity import Role
 
 ARN = "arn:aws:iam::111122223333:role/p/r"
@@ -50,11 +50,11 @@ class Roles:
 
 
 def lets(trust: RoleTrust, service: str = GATEWAY, arn: str = ARN, **context: str) -> bool:
-    return asyncio.run(trust.lets(arn, service, {key.replace("_", ":"): value for key, value in context.items()}))
+    return asyncio.run(trust.allows_service(arn, service, {key.replace("_", ":"): value for key, value in context.items()}))
 
 
 def trust_of(roles: Roles) -> RoleTrust:
-    return RoleTrust(roles)  # type: ignore[arg-type]
+    return RoleTrust(roles, NoRights(), "enforce")  # type: ignore[arg-type]
 
 
 def test_whom_a_trust_policy_names() -> None:

@@ -33,7 +33,7 @@ class Trust:
         self._is_given = is_given
         self.asked: list[tuple[str, str, dict[str, Any]]] = []
 
-    async def lets(self, role_arn: str, service: str, context: dict[str, Any]) -> bool:
+    async def allows_service(self, role_arn: str, service: str, context: dict[str, Any]) -> bool:
         self.asked.append((role_arn, service, context))
         return self._is_given
 

@@ -11,8 +11,10 @@ from lambent.services.apigatewayv2.api_mappings import ApiMappings
 from lambent.services.apigatewayv2.apis import Apis
 from lambent.services.apigatewayv2.authorizers import Authorizers
 from lambent.services.apigatewayv2.definitions import Definitions
+from lambent.services.apigatewayv2.demands import DEMANDS
 from lambent.services.apigatewayv2.deployments import Deployments
 from lambent.services.apigatewayv2.domain_names import DomainNames
+from lambent.services.apigatewayv2.facts import ApiFacts
 from lambent.services.apigatewayv2.integrations import Integrations
 from lambent.services.apigatewayv2.limits import IMPORT_MAX_BYTES
 from lambent.services.apigatewayv2.not_offered import NOT_OFFERED
@@ -59,5 +61,7 @@ def service(
         not_offered=NOT_OFFERED,
         # Documented: API Gateway v2 API reference: every operation has it for what is malformed.
         shape_violation=BadRequestException,
+        demands=DEMANDS,
+        facts=ApiFacts(store),
         body_limits=dict.fromkeys(("ImportApi", "ReimportApi"), _DEFINITION),
     )

@@ -12,7 +12,7 @@ from lambent.destinations.contract import Destinations
 from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.function_url import UrlDomain
-from lambent.domain.quotas import Quotas
+from lambent.domain.quotas import AccountQuotas, Quotas
 from lambent.errors.api.lambda_ import RequestTooLargeException
 from lambent.errors.families import ValidationException
 from lambent.services.lambda_.account import AccountSettings
@@ -22,8 +22,10 @@ from lambent.services.lambda_.code import PackageIntake
 from lambent.services.lambda_.concurrency import FunctionConcurrency
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.cross_account import CrossAccount
+from lambent.services.lambda_.demands import DEMANDS
 from lambent.services.lambda_.event_invoke_configs import EventInvokeConfigs
 from lambent.services.lambda_.event_source_mappings import EventSourceMappings
+from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.function_urls import FunctionUrlConfigs
 from lambent.services.lambda_.functions import Functions
 from lambent.services.lambda_.invoke import Invoke
@@ -60,9 +62,17 @@ def service(
     links: CodeLinks,
     urls: UrlDomain,
     quotas: Quotas,
+    of_accounts: AccountQuotas | None = None,
     clock: Clock,
 ) -> Service:
-    """Put the Lambda service together from its resources."""
+    """
+    Put the Lambda service together from its resources.
+
+    Args:
+        quotas: limits that are the same for every account.
+        of_accounts: those that may differ; None: `quotas`.
+    """
+    of_accounts = of_accounts or quotas
     code_upload = BodyLimit(quotas.create_request_max_bytes, quotas.create_request_max_bytes)
     payload = BodyLimit(
         quotas.invoke_payload_max_bytes,
@@ -77,26 +87,28 @@ def service(
         name="lambda",
         handlers=CrossAccount(store).open(
             collect_handlers(
-                Functions(store, packages, intake, rules, activation, destinations, links, quotas, clock),
-                Versions(store, activation, quotas, clock),
+                Functions(store, packages, intake, rules, activation, destinations, links, of_accounts, clock),
+                Versions(store, activation, of_accounts, clock),
                 Aliases(store, clock),
                 Permissions(store, clock),
-                Layers(store, intake, links, quotas, clock),
+                Layers(store, intake, links, of_accounts, clock),
                 LayerPermissions(store, clock),
                 RuntimeManagement(store, clock),
-                FunctionConcurrency(store, quotas),
-                ProvisionedConcurrencyConfigs(store, provisioned, quotas, clock),
+                FunctionConcurrency(store, of_accounts),
+                ProvisionedConcurrencyConfigs(store, provisioned, of_accounts, clock),
                 EventInvokeConfigs(store, destinations, clock),
                 FunctionUrlConfigs(store, urls, clock),
                 EventSourceMappings(store, queues, streams, positions, destinations, quotas, clock),
                 RecursionConfigs(store),
                 Tags(store, activation, quotas, clock),
-                AccountSettings(store, quotas),
+                AccountSettings(store, of_accounts),
                 Invoke(dispatcher, events, quotas, clock),
             )
         ),
         not_offered=NOT_OFFERED,
         shape_violation=ValidationException,
+        demands=DEMANDS,
+        facts=FunctionFacts(store),
         body_limits={
             "CreateFunction": code_upload,
             "UpdateFunctionCode": code_upload,

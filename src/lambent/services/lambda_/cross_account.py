@@ -119,8 +119,20 @@ class CrossAccount:
 def requester_of(caller: Caller) -> Requester:
     """Return a caller as policies see one."""
     principal = caller.principal
-    # Documented: IAM user guide, global condition keys that are there in every request of a principal.
-    return Requester(principal, {"aws:principalaccount": principal.account, "aws:principalarn": principal.identity_arn})
+    return Requester(
+        principal,
+        {
+            # Documented: IAM user guide, global condition keys that are there in every request of a principal.
+            "aws:principalaccount": principal.account,
+            "aws:principalarn": principal.identity_arn,
+            "aws:principaltype": principal.type,
+            "aws:requestedregion": caller.scope.region,
+            "aws:securetransport": str(caller.is_secure).lower(),
+            "aws:sourceip": caller.client,
+            "aws:useragent": caller.user_agent,
+            "aws:userid": principal.unique_id,
+        },
+    )
 
 
 def access_denied(

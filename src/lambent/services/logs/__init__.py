@@ -7,6 +7,7 @@ In: a caller and validated parameters. Out: output shapes as plain mappings. Nev
 from collections.abc import Awaitable, Callable
 
 from lambent.errors.api.logs import InvalidParameterException
+from lambent.services.logs.demands import DEMANDS
 from lambent.services.logs.events import LogEvents
 from lambent.services.logs.groups import LogGroups
 from lambent.services.logs.not_offered import NOT_OFFERED
@@ -28,4 +29,5 @@ def service(store: LogStore, fold: Callable[[], Awaitable[None]]) -> Service:
         not_offered=NOT_OFFERED,
         # Observed: recordings of the service; where others answer ValidationException, Logs answers this.
         shape_violation=InvalidParameterException,
+        demands=DEMANDS,
     )

@@ -156,7 +156,7 @@ def removed_many(request: bytes, answer: bytes, *, puts_markers: bool) -> list[O
     Args:
         puts_markers: whether the bucket keeps versions: for answers that do not say whether a marker was put.
     """
-    asked = _objects(request)
+    asked = objects_to_delete(request)
     root = _root(answer)
     if root is None or _name(root) != "DeleteResult":
         return []
@@ -313,7 +313,8 @@ def _names(query: str) -> set[str]:
     return {name for name, _ in parse_qsl(query, keep_blank_values=True)}
 
 
-def _objects(request: bytes) -> list[dict[str, str]]:
+def objects_to_delete(request: bytes) -> list[dict[str, str]]:
+    """Return what DeleteObjects asks for, one by one, by the names of its elements."""
     root = _root(request)
     return [] if root is None else [_fields(element) for element in root if _name(element) == "Object"]
 

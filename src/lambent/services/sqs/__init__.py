@@ -13,9 +13,11 @@ from lambent.errors.families import ApiError
 from lambent.services.operation import Service, collect_handlers
 from lambent.services.sqs.cross_account import CrossAccount
 from lambent.services.sqs.dead_letters import DeadLetterSources
+from lambent.services.sqs.demands import DEMANDS
 from lambent.services.sqs.directory import Directory
 from lambent.services.sqs.door import Door
 from lambent.services.sqs.elsewhere import QueuesElsewhere
+from lambent.services.sqs.facts import QueueFacts
 from lambent.services.sqs.handles import Handles
 from lambent.services.sqs.move_tasks import MoveTasks
 from lambent.services.sqs.not_offered import NOT_OFFERED
@@ -72,11 +74,14 @@ class SimpleQueues:
             DeadLetterSources(self.directory),
             self.move_tasks,
         )
+        self.facts = QueueFacts(self.directory)
         self.service = Service(
             name="sqs",
             handlers=CrossAccount(self.directory).open(handlers),
             not_offered=NOT_OFFERED,
             shape_violation=lacking,
+            demands=DEMANDS,
+            facts=self.facts,
         )
 
 

@@ -71,6 +71,11 @@ class Directory:
         self._cache: OrderedDict[QueueName, Queue] = OrderedDict()
         self._writes = 0
 
+    @property
+    def revision(self) -> int:
+        """A number that is another one after every change of a queue."""
+        return self._writes
+
     async def find(self, name: QueueName) -> Queue | None:
         """Return a queue, None when there is none."""
         found = self._cache.get(name)
