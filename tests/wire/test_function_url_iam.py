@@ -282,7 +282,7 @@ def test_a_key_that_is_ended_while_a_response_is_under_way(strict, strict_url, r
     found = [name for name, row in listed_runtimes().items() if row["available"] and name.startswith("nodejs")]
     assert found, "no Node.js runtime is available on this machine"
     maker = FunctionMaker(client, max(found), "slowly")
-    name = maker(entries={"index.js": SLOW_STREAM}, Handler="index.handler")
+    name = maker(entries={"index.js": SLOW_STREAM}, Handler="index.handler", Timeout=30)
     url = client.create_function_url_config(FunctionName=name, AuthType="AWS_IAM", InvokeMode="RESPONSE_STREAM")[
         "FunctionUrl"
     ]
