@@ -4,8 +4,9 @@ import json
 import time
 
 import pytest
+from botocore.exceptions import ClientError
 from wire.signed import TEST, Key, SignedServer, allow, ask_signed, presigned, signed_headers
-from wire.support import ACCOUNT, REGION, FunctionMaker, listed_runtimes, wait_for
+from wire.support import ACCOUNT, REGION, FunctionMaker, error_of, listed_runtimes, wait_for
 from wire.urls import ECHO, ask, connect, id_of
 
 OTHER = "444455556666"
@@ -255,6 +256,22 @@ def test_another_account_needs_both_sides(strict, runtime):
     event = ask_signed(url, key=may).json
     assert event["requestContext"]["accountId"] == OTHER
     assert ask_signed(url, key=may_not).json == FORBIDDEN
+
+
+def test_policies_know_what_a_url_is(strict, runtime):
+    """lambda:FunctionUrlAuthType is the URL's own, also in calls that do not name it."""
+    name, _ = make(strict.with_key("lambda"), runtime, "configured")
+    calls = allow("lambda:UpdateFunctionUrlConfig", "lambda:DeleteFunctionUrlConfig")
+    for auth_type, is_let in (("NONE", False), ("AWS_IAM", True)):
+        condition = {"StringEquals": {"lambda:FunctionUrlAuthType": auth_type}}
+        client = strict.with_key("lambda", strict.user(f"of-{auth_type}", {**calls, "Condition": condition}))
+        if is_let:
+            client.update_function_url_config(FunctionName=name, InvokeMode="BUFFERED")
+            client.delete_function_url_config(FunctionName=name)
+            continue
+        with pytest.raises(ClientError) as excinfo:
+            client.update_function_url_config(FunctionName=name, InvokeMode="BUFFERED")
+        assert error_of(excinfo)[:2] == (403, "AccessDeniedException")
 
 
 def test_an_open_url_stays_open(strict, runtime):

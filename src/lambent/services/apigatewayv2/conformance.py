@@ -19,7 +19,7 @@ _INTEGRATION = (
 )
 _PAGE = "MaxResults NextToken"
 _WEBSOCKETS = "it is for WebSocket APIs, which come with a later version"
-_ROLE = "the role's rights and its trust policy decide in the place of the function's policy; with `--iam off` it may all"
+_ROLE = "its rights and trust policy decide in the place of the function's policy; with `--iam off` it may everything"
 
 JUDGEMENTS = Judgements(
     acting={
