@@ -20,9 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from lambent import __version__
-from lambent.access.authentication import AnyKey
+from lambent.access.authentication import AnyKey, Authenticator, Verifying
 from lambent.access.authorize import Everything
+from lambent.access.keyring import Keyring
 from lambent.access.links import CodeLinks
+from lambent.access.notices import about_access
+from lambent.access.secrets import Secrets
 from lambent.access.tokens import IssuerUnavailable, TokenVerifier
 from lambent.clock import Clock, SystemClock
 from lambent.destinations.bucket import BucketDestination
@@ -63,6 +66,7 @@ from lambent.gateway.http_api import HttpApis
 from lambent.gateway.http_api_authorizers import ApiAuthorizers
 from lambent.gateway.http_api_functions import ApiFunctions
 from lambent.gateway.http_api_proxy import HttpIntegrations
+from lambent.gateway.own_access import OwnAccess
 from lambent.gateway.own_paths import OwnPaths
 from lambent.gateway.pipeline import Pipeline
 from lambent.gateway.proxy import Proxy
@@ -97,6 +101,7 @@ from lambent.store.contract import EventQueue, StreamPositions
 from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
+from lambent.store.identities import IdentityRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
@@ -106,6 +111,8 @@ from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.queues import QueueView
 from lambent.telemetry.segments import Segments
+
+__all__ = ["about_access", "about_neighbours", "about_tls", "run"]
 
 _log = logging.getLogger("lambent")
 
@@ -261,7 +268,9 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             Pipeline(
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
-                AnyKey(settings.api.account),
+                authenticator := _authenticator(
+                    settings, Keyring(IdentityRepository(database), Secrets(folder.secret)), clock
+                ),
                 authorizer := Everything(),
                 settings.api.region,
                 Proxy(
@@ -271,6 +280,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                     clock,
                     requests_max=max(1, settings.server.requests_max // _PASSED_ON_OF),
                 ),
+                refuses_pages=not settings.verifies_signatures,
             ),
             OwnPaths(
                 blobs,
@@ -289,6 +299,13 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 QueueView(queue, asynchronous.deliveries, sources.counts),
                 FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
+                OwnAccess(
+                    authenticator,
+                    authorizer,
+                    settings.api.region,
+                    account=settings.api.account if settings.verifies_signatures else None,
+                    metrics_token=read_token(settings.access.metrics_token_file, "--metrics-token-file"),
+                ),
             ),
             FunctionUrls(
                 UrlRouter(store),
@@ -501,6 +518,12 @@ async def _end(
     await pool.close(grace_s)
     await sources.close()
     await asynchronous.close()
+
+
+def _authenticator(settings: Settings, keyring: Keyring, clock: Clock) -> Authenticator:
+    if settings.verifies_signatures:
+        return Verifying(keyring, clock, public_hosts=settings.access.public_host)
+    return AnyKey(settings.api.account, keyring)
 
 
 def about_tls(settings: Settings) -> str:

@@ -25,7 +25,7 @@ def serve(**given: Any) -> None:
     Run the server until SIGINT or SIGTERM.
 
     Prints one line, `ready` and the endpoint, once it listens, one on the certificate that it made for itself, if it
-    did, and one on the stand-in for other services. Every option
+    did, those on who gets in that an operator should see, and one on the stand-in for other services. Every option
     is also LAMBENT_<OPTION> in the environment and a line of lambent.toml; the command line wins, then the environment.
     """
     run_server(settings_from(given))
@@ -47,7 +47,7 @@ def run_server(settings: Settings, clock: "Clock | None" = None) -> None:
 
     def ready(endpoint: str) -> None:
         print(f"ready {endpoint}", flush=True)
-        for about in (app.about_tls(settings), app.about_neighbours(settings)):
+        for about in (app.about_tls(settings), app.about_access(settings), app.about_neighbours(settings)):
             if about:
                 print(about, flush=True)
 

@@ -49,6 +49,7 @@ class Pipeline:
         protocols: reads a service's model at its first request.
         region: of requests that name none.
         proxy: passes on what is for other services; None: nothing is.
+        refuses_pages: whether what a browser sends for a page is refused: where any key is taken.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class Pipeline:
         authorizer: Authorizer,
         region: str,
         proxy: Proxy | None = None,
+        *,
+        refuses_pages: bool = True,
     ) -> None:
         self._services = services
         self._protocols = protocols
@@ -66,6 +69,7 @@ class Pipeline:
         self._authorizer = authorizer
         self._region = region
         self._proxy = proxy
+        self._refuses_pages = refuses_pages
 
     async def answer(self, request: WireRequest, read_body: ReadBody, request_id: str, endpoint: str) -> WireResponse:
         """
@@ -89,17 +93,10 @@ class Pipeline:
                 return await self._pass_on(neighbour, request, read_body, request_id, endpoint, credential)
         if service is None:
             await _discard(read_body)
-            label = name or "This request"
-            reason = (
-                f"this version answers lambda, logs, sqs and apigatewayv2; --neighbour {name}=URL passes {name} on to "
-                "a server"
-                if name
-                else "it names no service: sign it, or send X-Amz-Target"
-            )
-            error = NotImplementedException(f"{label} is not offered by this version of Lambent: {reason}")
+            error = await self._why_nobody_answers(request, name, credential)
             return error_response_without_model(request, name or "", error, request_id)
         protocol = self._protocols.of(service.name, request)
-        if "authorization" not in headers and _is_sent_by_a_page(headers):
+        if self._refuses_pages and "authorization" not in headers and _is_sent_by_a_page(headers):
             await _discard(read_body)
             denied = AccessDeniedException("No page in a browser may use this API: sign the request in a header")
             return protocol.serialize_error(denied, request_id, request)
@@ -117,6 +114,23 @@ class Pipeline:
         except Exception:
             _log.exception("request.failed request_id=%s", request_id)
             return protocol.serialize_error(InternalServerError("Internal error: see the server's log"), request_id)
+
+    async def _why_nobody_answers(
+        self, request: WireRequest, name: str | None, credential: Credential | None
+    ) -> ApiError:
+        try:
+            # A stranger is not told what is offered here.
+            await self._authenticator.begin(request, name or ("" if credential is None else credential.service))
+        except ApiError as error:
+            return error
+        label = name or "This request"
+        reason = (
+            f"this version answers lambda, logs, sqs and apigatewayv2; --neighbour {name}=URL passes {name} on to "
+            "a server"
+            if name
+            else "it names no service: sign it, or send X-Amz-Target"
+        )
+        return NotImplementedException(f"{label} is not offered by this version of Lambent: {reason}")
 
     async def _pass_on(
         self,
@@ -216,7 +230,7 @@ def _is_sent_by_a_page(headers: Mapping[str, str]) -> bool:
     """
     Say whether a browser sends a request for a page that is not of this origin, or may not be.
 
-    Nobody is authenticated, and of what needs no leave, which a signature in a header does, a browser sends whatever a
+    Where any key is taken, and of what needs no leave, which a signature in a header does, a browser sends whatever a
     page wants: one of a function URL, or of any place in the web. Source: Fetch standard, Origin header; W3C, Fetch
     Metadata, Sec-Fetch-Site, for requests without an Origin.
     """
