@@ -32,7 +32,7 @@ from lambent.neighbours.signing import is_presigned
 from lambent.protocol.errors import error_response_without_model
 from lambent.protocol.service import Protocols, ServiceProtocol
 from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
-from lambent.services.operation import Service
+from lambent.services.operation import DEFAULT_BODY_LIMIT, Service
 
 _log = logging.getLogger("lambent.gateway")
 
@@ -92,8 +92,7 @@ class Pipeline:
             if neighbour is not None:
                 return await self._pass_on(neighbour, request, read_body, request_id, endpoint, credential)
         if service is None:
-            await _discard(read_body)
-            error = await self._why_nobody_answers(request, name, credential)
+            error = await self._why_nobody_answers(request, read_body, name, credential)
             return error_response_without_model(request, name or "", error, request_id)
         protocol = self._protocols.of(service.name, request)
         if self._refuses_pages and "authorization" not in headers and _is_sent_by_a_page(headers):
@@ -116,11 +115,21 @@ class Pipeline:
             return protocol.serialize_error(InternalServerError("Internal error: see the server's log"), request_id)
 
     async def _why_nobody_answers(
-        self, request: WireRequest, name: str | None, credential: Credential | None
+        self, request: WireRequest, read_body: ReadBody, name: str | None, credential: Credential | None
     ) -> ApiError:
         try:
             # A stranger is not told what is offered here.
-            await self._authenticator.begin(request, name or ("" if credential is None else credential.service))
+            claim = await self._authenticator.begin(request, name or ("" if credential is None else credential.service))
+        except ApiError as error:
+            await _discard(read_body)
+            return error
+        try:
+            if claim.needs_body:
+                claim.check_body(await read_body(DEFAULT_BODY_LIMIT.read_max_bytes))
+            else:
+                await _discard(read_body)
+        except BodyTooLarge:
+            return RequestEntityTooLargeException(f"Request must be smaller than {DEFAULT_BODY_LIMIT.max_bytes} bytes")
         except ApiError as error:
             return error
         label = name or "This request"
