@@ -4,6 +4,7 @@ Accounts and access keys over HTTP: `/_lambent/access/<action>`, for what IAM's 
 Each action is a POST with a JSON object, signed for the service `lambent`, and an action that policies name.
 """
 
+import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
@@ -137,7 +138,11 @@ class AccessPaths:
         claim.check_body(body)
         caller = call.caller = self._caller(request, claim, call)
         principal = caller.principal
-        if claim.how != "none" and principal.account != self._scope.account:
+        if claim.how == "none":
+            if not _is_here(request.client):
+                # It would outlive the day on which signatures come to be verified.
+                raise _denied("where signatures are not verified, this machine alone makes and sees keys")
+        elif principal.account != self._scope.account:
             raise _denied(f"{principal.arn} is not of the operator's account")
         await self._authorizer.authorize(caller, (Demand(f"{SERVICE}:{action}", account=self._scope.account),))
         answer, call.parameters = await self._actions[action](body)
@@ -226,6 +231,15 @@ class _Invalid(ApiError):
 class _TooLarge(ApiError):
     code = "RequestEntityTooLarge"
     status = 413
+
+
+def _is_here(client: str) -> bool:
+    """Say whether an address is this machine's loopback."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _denied(text: str) -> ApiError:

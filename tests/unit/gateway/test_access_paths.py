@@ -182,6 +182,18 @@ def test_where_any_key_is_taken_so_is_any_account(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
+    ("client", "status"),
+    [("127.0.0.1", 200), ("127.9.9.9", 200), ("::1", 200), ("::ffff:127.0.0.1", 200), ("10.0.0.9", 403), ("", 403)],
+)
+def test_where_any_key_is_taken_the_caller_is_on_this_machine(stage: Stage, client: str, status: int) -> None:
+    """A key that a stranger made would outlive the day on which signatures come to be verified."""
+    stage.how = "none"
+    assert stage.ask("ListKeys", client=client)[0] == status
+    stage.how = "signature"
+    assert stage.ask("ListKeys", client=client)[0] == 200
+
+
+@pytest.mark.parametrize(
     "more",
     [
         {"inside": Inside(SCOPE, "arn:aws:lambda:us-east-1:000000000000:function:f")},
