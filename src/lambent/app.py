@@ -470,8 +470,7 @@ class _Access:
 
     def paths(self) -> AccessPaths:
         """Return what answers the operator."""
-        scope = Scope(self._settings.api.account, self._settings.api.region)
-        return AccessPaths(self.clients, self.own, scope, self._quotas, self.trail)
+        return AccessPaths(self.clients, self.own, self._quotas, self.trail)
 
     async def make_first_key(self, tell: Callable[[NewKey], None]) -> None:
         """Make a key where nothing can be done without, and there is none."""

@@ -27,7 +27,7 @@ _URL_DOMAIN = re.compile(
 )
 _TABLES = frozenset({"neighbour"})
 """Lists that may be a table in the file."""
-_OWN_SERVICES = frozenset({"apigatewayv2", "iam", "lambda", "logs", "sts"})
+_OWN_SERVICES = frozenset({"apigatewayv2", "cloudtrail", "iam", "lambda", "logs", "sts"})
 
 
 def _option(default: Any, help_text: str) -> Any:

@@ -58,17 +58,23 @@ class OwnAccess:
         Raises:
             ApiError: they may not, or it is not known who they are.
         """
+        caller = await self.identify(request, request_id)
+        await self.check(caller, verb)
+        return caller
+
+    async def identify(self, request: WireRequest, request_id: str) -> Caller:
+        """
+        Return who asks; the request's body is read by then, and the one that was signed.
+
+        Raises:
+            ApiError: it is not known who they are.
+        """
         claim = await self._authenticator.begin(request, SERVICE)
         request.body = await _read(request)
         claim.check_body(request.body)
         principal = claim.principal
-        if self._account is not None and principal.account != self._account:
-            raise AccessDeniedException(
-                f"User: {principal.arn} is not authorized to perform: {SERVICE}:{verb}: only account {self._account}, "
-                "which --account names, has a say in what is all accounts'"
-            )
         credential = read_credential(request.headers.get("authorization", ""), request.query)
-        caller = Caller(
+        return Caller(
             scope=Scope(principal.account, self._region if credential is None else credential.region),
             principal=principal,
             authenticated_by=claim.how,
@@ -78,8 +84,22 @@ class OwnAccess:
             client=request.client,
             user_agent=request.headers.get("user-agent", ""),
         )
-        await self._authorizer.authorize(caller, (Demand(f"{SERVICE}:{verb}"),))
-        return caller
+
+    async def check(self, caller: Caller, verb: str) -> None:
+        """
+        Refuse who may not.
+
+        Raises:
+            AccessDeniedException: they may not.
+        """
+        principal = caller.principal
+        if self._account is not None and principal.account != self._account:
+            raise AccessDeniedException(
+                f"User: {principal.arn} is not authorized to perform: {SERVICE}:{verb}: only account {self._account}, "
+                "which --account names, has a say in what is all accounts'"
+            )
+        demand = Demand(f"{SERVICE}:{verb}", account=principal.account)
+        await self._authorizer.authorize(caller, (demand,))
 
 
 async def _read(request: WireRequest) -> bytes:

@@ -205,7 +205,8 @@ class Pipeline:
             call.operation = _operation_of(protocol, request)
             await _discard(read_body)
             raise
-        request.body = await self._read(read_body, service, "" if match is None else match.operation.name)
+        call.operation = "" if match is None else match.operation.name
+        request.body = await self._read(read_body, service, call.operation)
         claim.check_body(request.body)
         caller = call.caller = self._caller(claim, credential, request, request_id, endpoint)
         if match is None:

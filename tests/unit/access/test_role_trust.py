@@ -50,7 +50,8 @@ class Roles:
 
 
 def lets(trust: RoleTrust, service: str = GATEWAY, arn: str = ARN, **context: str) -> bool:
-    return asyncio.run(trust.allows_service(arn, service, {key.replace("_", ":"): value for key, value in context.items()}))
+    keys = {key.replace("_", ":"): value for key, value in context.items()}
+    return asyncio.run(trust.allows_service(arn, service, keys))
 
 
 def trust_of(roles: Roles) -> RoleTrust:

@@ -1,6 +1,7 @@
 """Whose a request is: what it is signed with, where it comes from, or what the server takes for granted."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -15,14 +16,15 @@ from lambent.clock import SystemClock
 from lambent.domain.access_key import encode_id
 from lambent.domain.caller import Caller, Inside, Scope
 from lambent.domain.identity import AccessKey
-from lambent.errors.families import SerializationException
+from lambent.errors.families import AccessDeniedException, MissingAuthenticationToken, SerializationException
 from lambent.gateway.pipeline import Pipeline
 from lambent.gateway.proxy import Proxy
 from lambent.neighbours.endpoints import Neighbour
 from lambent.protocol.service import Protocols
 from lambent.protocol.service_model import ServiceModel
-from lambent.protocol.wire import WireRequest
+from lambent.protocol.wire import ClientGone, WireRequest
 from lambent.services.operation import Service
+from lambent.telemetry.trail import Call
 from lambent.testing.client_requests import ClientRequests
 
 INSIDE = Inside(Scope("111111111111", "eu-west-1"), "arn:aws:lambda:eu-west-1:111111111111:function:one")
@@ -155,3 +157,73 @@ class OneKey(NoKeys):
         if kind is not AccessKey:
             return None
         return AccessKey(account="111122223333", access_key=name, owner_id="111122223333", created_at=0)
+
+
+class _Refusing(AnyKey):
+    """Takes no key."""
+
+    async def begin(self, request: WireRequest, service: str, *, allows_anonymous: bool = False) -> Any:
+        raise MissingAuthenticationToken("Missing Authentication Token")
+
+
+class _Denying(Everything):
+    """Allows nothing."""
+
+    async def authorize(self, caller: Caller, demands: Any, facts: Any = None) -> None:
+        raise AccessDeniedException("not authorized")
+
+
+class _Calls:
+    """A trail that keeps calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    def note(self, call: Call) -> None:
+        self.calls.append(call)
+
+
+TAKES, REFUSES, ALLOWS, DENIES = AnyKey("0" * 12), _Refusing("0" * 12), Everything(), _Denying()
+PAGE = {"headers": {"origin": "http://evil.example"}}
+ELSEWHERE = {"path": "/", "headers": {"x-amz-target": "AmazonEC2.Run"}}
+
+
+@pytest.mark.parametrize(
+    ("authenticator", "authorizer", "request_", "expected"),
+    [
+        (TAKES, ALLOWS, {}, ("lambda", "ListFunctions", None, True)),
+        (REFUSES, ALLOWS, {}, ("lambda", "ListFunctions", "MissingAuthenticationTokenException", False)),
+        (TAKES, DENIES, {}, ("lambda", "ListFunctions", "AccessDeniedException", True)),
+        (TAKES, ALLOWS, {"query": "MaxItems=x"}, ("lambda", "ListFunctions", "SerializationException", True)),
+        (TAKES, ALLOWS, PAGE, ("lambda", "ListFunctions", "AccessDeniedException", False)),
+        (TAKES, ALLOWS, {"method": "PATCH"}, ("lambda", "", "UnknownOperationException", False)),
+        (TAKES, ALLOWS, ELSEWHERE, ("amazonec2", "", "NotImplementedException", False)),
+        (TAKES, ALLOWS, {"body": OSError("a defect")}, ("lambda", "ListFunctions", "ServiceException", False)),
+        (TAKES, ALLOWS, {"body": ClientGone()}, ("lambda", "ListFunctions", "ClientGone", False)),
+    ],
+    ids=["answered", "unsigned", "denied", "unreadable", "page", "unmatched", "unknown", "defect", "gone"],
+)
+def test_every_request_is_told_once(
+    authenticator: AnyKey, authorizer: Everything, request_: dict[str, Any], expected: tuple[str, str, str | None, bool]
+) -> None:
+    """Also one that is refused before anybody knows who sent it: by what it would have done, as far as that is told."""
+    failure = request_.get("body")
+    trail: Any = _Calls()
+
+    async def list_functions(caller: Caller, parameters: Any) -> Mapping[str, Any]:
+        return {"Functions": []}
+
+    async def body(most_bytes: int) -> bytes:
+        if failure is not None:
+            raise failure
+        return b""
+
+    service = Service("lambda", {"ListFunctions": list_functions}, {}, SerializationException)
+    protocols = Protocols({"lambda": SerializationException})
+    pipeline = Pipeline({"lambda": service}, protocols, authenticator, authorizer, "us-east-1", trail=trail)
+    request = WireRequest(**{"method": "GET", "path": "/2015-03-31/functions/"} | request_ | {"body": b""})
+    with contextlib.suppress(ClientGone):
+        asyncio.run(pipeline.answer(request, body, "id", "http://127.0.0.1:1"))
+    (call,) = trail.calls
+    code = call.error.code if call.error is not None else call.refusal[0] if call.refusal is not None else None
+    assert (call.service, call.operation, code, call.caller is not None) == expected

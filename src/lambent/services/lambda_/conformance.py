@@ -234,8 +234,6 @@ JUDGEMENTS = Judgements(
         ),
     },
     shown_otherwise={
-        # Its quota is not a setting.
-        "CodeStorageExceededException": "unit/services/lambda_/test_code.py",
         # A state on its way is over before a client can ask again.
         "ResourceInUseException": "unit/services/lambda_/test_event_source_mappings.py",
         # No client sends another content type.
