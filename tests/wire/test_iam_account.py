@@ -251,6 +251,18 @@ def test_policies_of_a_principal_are_simulated(iam, account):
         CallerArn=user,
     )
     assert decisions(other)[0][2] == "allowed"
+    granting = {"Effect": "Allow", "Principal": {"AWS": user}, "Action": "s3:PutObject", "Resource": f"{bucket}/k"}
+    asking = {"Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}
+    granted = iam.simulate_principal_policy(
+        PolicySourceArn=user,
+        ActionNames=["s3:PutObject"],
+        ResourceArns=[f"{bucket}/k"],
+        ResourcePolicy=json.dumps({"Version": "2012-10-17", "Statement": {**granting, **asking}}),
+        ResourceOwner=account,
+        ResourceHandlingOption="EC2-VPC-InstanceStore",
+        ContextEntries=[{"ContextKeyName": "aws:SourceVpc", "ContextKeyValues": ["vpc-1"], "ContextKeyType": "string"}],
+    )
+    assert decisions(granted)[0][2] == "allowed"
     iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(TRUST))
     iam.attach_role_policy(RoleName="r", PolicyArn=ADMINISTRATOR)
     role = f"arn:aws:iam::{account}:role/r"
