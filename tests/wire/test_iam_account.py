@@ -226,6 +226,7 @@ def test_policies_of_a_principal_are_simulated(iam, account):
     first = answer["EvaluationResults"][0]
     assert first["MatchedStatements"][0]["SourcePolicyId"] == "reads"
     assert first["MatchedStatements"][0]["SourcePolicyType"] == "IAM Policy"
+    assert first["MatchedStatements"][0]["StartPosition"]["Line"] == 1
     assert first["OrganizationsDecisionDetail"] == {"AllowedByOrganizations": True}
     assert first["ResourceSpecificResults"][0]["EvalResourceDecision"] == "allowed"
     pages = iam.get_paginator("simulate_principal_policy").paginate(
@@ -285,7 +286,7 @@ def test_policies_of_nobody_are_simulated(iam, account):
     (missing,) = iam.simulate_custom_policy(**asked, ResourceArns=[queue])["EvaluationResults"]
     assert (missing["EvalDecision"], missing["MissingContextValues"]) == (
         "implicitDeny",
-        ["aws:SourceVpc", "aws:PrincipalTag/team"],
+        ["aws:PrincipalTag/team", "aws:SourceVpc"],
     )
     entries = [
         {"ContextKeyName": "aws:SourceVpc", "ContextKeyValues": ["vpc-1"], "ContextKeyType": "string"},
