@@ -16,7 +16,9 @@ from typing import Any, cast
 
 from lambent.access.authentication import AnyKey
 from lambent.access.authorize import Everything
+from lambent.access.key_use import KeyUse
 from lambent.access.links import CodeLinks
+from lambent.access.secrets import Secrets
 from lambent.destinations.contract import Destinations
 from lambent.destinations.function import FunctionDestination
 from lambent.destinations.queue import QueueDestination
@@ -37,7 +39,7 @@ from lambent.protocol.service import Protocols
 from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Runtimes
-from lambent.services import apigatewayv2, lambda_, logs
+from lambent.services import apigatewayv2, iam, lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.operation import Service
@@ -48,6 +50,7 @@ from lambent.store.blobs import FileBlobs
 from lambent.store.contract import LogPosition, NewLogEvent
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
+from lambent.store.identities import IdentityRepository
 from lambent.store.logs import LogRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
@@ -187,6 +190,9 @@ class InProcessApi:
             ),
             "logs": logs.service(self.logs, _fold_nothing),
             "sqs": self.queues.service,
+            "iam": iam.service(
+                identities := IdentityRepository(database), Secrets(bytes(32)), KeyUse(identities, clock), clock
+            ),
             "apigatewayv2": apigatewayv2.service(
                 store=store,
                 domain=UrlDomain("http", "localhost", ":4566"),
