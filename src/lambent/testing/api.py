@@ -17,6 +17,7 @@ from typing import Any, cast
 from lambent.access.audit import Audit
 from lambent.access.authentication import AnyKey, Authenticator
 from lambent.access.identities import Identities
+from lambent.access.key_use import KeyUse
 from lambent.access.links import CodeLinks
 from lambent.access.modes import IamMode, make_authorizer
 from lambent.access.role_trust import NoRights, RoleTrust
@@ -209,6 +210,7 @@ class InProcessApi:
                 secrets=Secrets(bytes(32)),
                 clock=clock,
             ),
+            "iam": iam.service(self.identities, Secrets(bytes(32)), KeyUse(self.identities, clock), clock),
             "apigatewayv2": apigatewayv2.service(
                 store=store,
                 domain=UrlDomain("http", "localhost", ":4566"),
