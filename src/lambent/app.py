@@ -25,6 +25,7 @@ from lambent.access.audit import Audit
 from lambent.access.authentication import AnyKey
 from lambent.access.authorize import ResourceFacts
 from lambent.access.clients import Clients, NewKey
+from lambent.access.function_credentials import FunctionCredentials, RoleIds
 from lambent.access.identities import Identities
 from lambent.access.key_use import KeyUse
 from lambent.access.keyring import Keyring
@@ -213,6 +214,7 @@ async def run(
             packages=packages,
             logs=function_logs,
             clock=clock,
+            credentials=access.function_credentials,
             endpoint=lambda: edge.endpoint_inside,
             response_max_bytes=quotas.response_payload_max_bytes,
             stream_max_bytes=quotas.response_stream_max_bytes,
@@ -437,6 +439,9 @@ class _Access:
         self.rights = Identities(self.identities, lambda _: None)
         self.authorizer = make_authorizer(mode, self.rights, Audit(clock), clock, is_verified=is_verified)
         self.trust = RoleTrust(self.identities, NoRights(), mode)
+        self.function_credentials = FunctionCredentials(
+            self.secrets, RoleIds(self.identities), clock, lasts_s=settings.sandbox.environment_age_s
+        )
         self.authenticator = AnyKey(settings.api.account, self.keyring)
         self.trail = None
         """None: --trail is off."""
@@ -753,7 +758,7 @@ async def _expect_some(store: FunctionRepository, around: Surroundings) -> None:
 def _inside(environment: ExecutionEnvironment) -> Inside:
     deployment = environment.deployment
     arn = function_arn(deployment.scope, deployment.name, deployment.version)
-    return Inside(deployment.scope, arn, trace_header=environment.trace_header)
+    return Inside(deployment.scope, arn, environment.credentials_id, environment.trace_header)
 
 
 def _parked(settings: SandboxSettings, sandbox: Sandbox, memory: HostMemory, clock: Clock) -> ParkedPool:
