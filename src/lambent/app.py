@@ -95,6 +95,7 @@ from lambent.sandbox.probe import choose, gather
 from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, sts
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.synchronous import SynchronousInvocations
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.notifications import BucketNotifications
@@ -268,6 +269,7 @@ async def run(
                 streams=sources.streams,
                 positions=positions,
                 objects=S3Objects(neighbours, folder.run),
+                roles=TrustedRoles(access.trust),
                 links=access.links,
                 urls=urls,
                 quotas=quotas,

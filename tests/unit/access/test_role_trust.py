@@ -1,11 +1,13 @@
 """Which services may act as a role."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
+import pytest
 
 from lambent.access.role_trust import NoRights, RoleTrust
 from lambent.domain.identity import Role
@@ -50,7 +52,9 @@ class Roles:
 
 
 def lets(trust: RoleTrust, service: str = GATEWAY, arn: str = ARN, **context: str) -> bool:
-    return asyncio.run(trust.allows_service(arn, service, {key.replace("_", ":"): value for key, value in context.items()}))
+    return asyncio.run(
+        trust.allows_service(arn, service, {key.replace("_", ":"): value for key, value in context.items()})
+    )
 
 
 def trust_of(roles: Roles) -> RoleTrust:
@@ -98,3 +102,22 @@ def test_what_changed_while_it_was_read_is_not_remembered() -> None:
     roles.while_reading = lambda: None
     roles.trust(Principal={"Service": GATEWAY})
     assert lets(trust)
+
+
+@pytest.mark.parametrize("document", ["{", "[]", "{}"])
+def test_a_trust_policy_that_nobody_can_read_lets_nobody_in(document: str) -> None:
+    roles = Roles(Principal={"Service": GATEWAY})
+    assert roles.role is not None
+    roles.role = msgspec.structs.replace(roles.role, trust_policy=document)
+    assert not lets(trust_of(roles))
+
+
+def test_audit_logs_what_it_would_deny(caplog: pytest.LogCaptureFixture) -> None:
+    """With who, what and why; and lets everybody in."""
+    roles: Any = Roles(Principal={"Service": GATEWAY}, Effect="Deny")
+    with caplog.at_level(logging.WARNING, logger="lambent.access"):
+        assert lets(RoleTrust(roles, NoRights(), "audit"))
+    assert caplog.messages == [
+        f"access.would_deny principal={GATEWAY} action=sts:AssumeRole resource={ARN} "
+        "why='with an explicit deny in the role trust policy'"
+    ]
