@@ -31,7 +31,7 @@ from lambent.access.key_use import KeyUse
 from lambent.access.keyring import Keyring
 from lambent.access.links import CodeLinks
 from lambent.access.modes import iam_mode, make_authorizer
-from lambent.access.role_trust import NoRights, RoleTrust
+from lambent.access.role_trust import CallerRights, RoleTrust
 from lambent.access.secrets import Secrets
 from lambent.access.tokens import IssuerUnavailable, TokenVerifier
 from lambent.clock import Clock, SystemClock
@@ -439,12 +439,15 @@ class _Access:
         is_verified = settings.verifies
         mode = iam_mode(settings.access.iam, is_verified=is_verified)
         self.rights = Identities(self.identities, lambda _: None)
-        self.authorizer = make_authorizer(mode, self.rights, Audit(clock), clock, is_verified=is_verified)
-        self.trust = RoleTrust(self.identities, NoRights(), mode)
+        audit = Audit(clock)
+        self.authorizer = make_authorizer(mode, self.rights, audit, clock, is_verified=is_verified)
+        self.trust = RoleTrust(self.identities, CallerRights(self.rights, clock), mode, audit.note)
         self.function_credentials = FunctionCredentials(
             self.secrets, RoleIds(self.identities), clock, lasts_s=settings.sandbox.environment_age_s
         )
-        self.authenticator = AnyKey(settings.api.account, self.keyring)
+        self.authenticator = AnyKey(
+            settings.api.account, self.keyring, None if mode == "off" else self.function_credentials.session_of
+        )
         self.trail = None
         """None: --trail is off."""
         if settings.access.trail != "off":

@@ -13,7 +13,10 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from lambent.access.authorize import Demand
+from lambent.access.conditions import Conditions
+from lambent.access.identities import Identities
 from lambent.access.modes import IamMode
+from lambent.clock import Clock
 from lambent.domain.caller import Caller
 from lambent.domain.identity import Role
 from lambent.domain.policy import (
@@ -69,6 +72,23 @@ class NoRights:
 
     async def context_of(self, caller: Caller, demand: Demand) -> Mapping[str, Value]:
         return demand.context
+
+
+class CallerRights:
+    """What identities have, and all that policies may ask of a request."""
+
+    def __init__(self, identities: Identities, clock: Clock) -> None:
+        self._identities = identities
+        self._clock = clock
+
+    async def policies_of(self, principal: Principal) -> PolicySet:
+        return (await self._identities.of(principal)).policies
+
+    async def context_of(self, caller: Caller, demand: Demand) -> Mapping[str, Value]:
+        tags = (await self._identities.of(caller.principal)).tags
+        # The role's tags are among the keys of the demand.
+        account, now = demand.resource.split(":")[4], self._clock.now()
+        return Conditions(caller.principal, tags, demand.action, demand.context, caller, account, {}, now)
 
 
 class RoleTrust:
