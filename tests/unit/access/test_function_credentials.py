@@ -7,7 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
+from lambent.access.authentication import Verifying
 from lambent.access.function_credentials import (
     FRESH_S,
     OUTLIVES_S,
@@ -15,10 +19,14 @@ from lambent.access.function_credentials import (
     FunctionCredentials,
     RoleIds,
 )
+from lambent.access.keyring import Keyring
+from lambent.clock import SystemClock
 from lambent.domain.caller import Inside, Scope
 from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName
 from lambent.domain.identity import Role
 from lambent.domain.principal import Principal
+from lambent.errors.families import ApiError, ExpiredToken
+from lambent.protocol.wire import WireRequest
 from lambent.store.database import Database
 from lambent.store.identities import IdentityRepository
 from lambent.testing.credentials import SECRETS, function_credentials
@@ -26,6 +34,7 @@ from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
 
 ACCOUNT = "111122223333"
+BODY = b"Action=GetCallerIdentity&Version=2011-06-15"
 SCOPE = Scope(ACCOUNT, "eu-west-1")
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/team/r"
 
@@ -93,6 +102,46 @@ def test_they_end_with_the_environment() -> None:
         assert not restarted.is_alive(second.environment)
 
     asyncio.run(story())
+
+
+def test_what_they_sign_counts_as_long_as_the_environment_is_there(tmp_path: Path) -> None:
+    """Then they have expired, whatever they say; and from inside another environment they never counted."""
+    make_sqlite(tmp_path / "state.db")
+
+    async def story() -> None:
+        async with Database(tmp_path / "state.db") as database:
+            clock = SystemClock()
+            given = function_credentials(clock)
+            made = await given.begin(deployment())
+            keyring = Keyring(IdentityRepository(database), SECRETS)
+            verifying = Verifying(keyring, clock, is_alive=given.is_alive)
+
+            async def ask(environment: str = "") -> Principal:
+                inside = Inside(SCOPE, "arn", environment) if environment else None
+                claim = await verifying.begin(signed(made.issue(), inside), "sts")
+                claim.check_body(BODY)
+                return claim.principal
+
+            assert (await ask()).arn == (await ask(made.environment)).arn == made.principal.arn
+            other = await given.begin(deployment())
+            with pytest.raises(ApiError):
+                await ask(other.environment)
+            made.end()
+            with pytest.raises(ExpiredToken):
+                await ask()
+
+    asyncio.run(story())
+
+
+def signed(credentials: Any, inside: Inside | None) -> WireRequest:
+    """Return GetCallerIdentity as a client signs it."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Host": "localhost:4566"}
+    request = AWSRequest("POST", "http://localhost:4566/", headers=headers, data=BODY)
+    key = Credentials(credentials.access_key, credentials.secret_key, credentials.session_token)
+    SigV4Auth(key, "sts", "eu-west-1").add_auth(request)
+    found = {name.lower(): value for name, value in request.headers.items()}
+    pairs = [(name.encode(), value.encode()) for name, value in found.items()]
+    return WireRequest("POST", "/", headers=found, pairs=pairs, body=BODY, inside=inside)
 
 
 def test_fresh_ones_are_for_who_has_the_token() -> None:
