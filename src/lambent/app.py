@@ -25,13 +25,14 @@ from lambent.access.audit import Audit
 from lambent.access.authentication import AnyKey, Verifying
 from lambent.access.authorize import ResourceFacts
 from lambent.access.clients import Clients, NewKey
+from lambent.access.function_credentials import FunctionCredentials, RoleIds
 from lambent.access.identities import Identities
 from lambent.access.key_use import KeyUse
 from lambent.access.keyring import Keyring
 from lambent.access.links import CodeLinks
 from lambent.access.modes import iam_mode, make_authorizer
 from lambent.access.notices import about_access
-from lambent.access.role_trust import NoRights, RoleTrust
+from lambent.access.role_trust import CallerRights, RoleTrust
 from lambent.access.secrets import Secrets
 from lambent.access.tokens import IssuerUnavailable, TokenVerifier
 from lambent.clock import Clock, SystemClock
@@ -96,6 +97,7 @@ from lambent.sandbox.probe import choose, gather
 from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, sts
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.synchronous import SynchronousInvocations
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.notifications import BucketNotifications
@@ -217,6 +219,7 @@ async def run(
             packages=packages,
             logs=function_logs,
             clock=clock,
+            credentials=access.function_credentials,
             endpoint=lambda: edge.endpoint_inside,
             response_max_bytes=quotas.response_payload_max_bytes,
             stream_max_bytes=quotas.response_stream_max_bytes,
@@ -270,6 +273,7 @@ async def run(
                 streams=sources.streams,
                 positions=positions,
                 objects=S3Objects(neighbours, folder.run),
+                roles=TrustedRoles(access.trust),
                 links=access.links,
                 urls=urls,
                 quotas=quotas,
@@ -441,12 +445,23 @@ class _Access:
         is_verified = settings.verifies_signatures
         mode = iam_mode(settings.access.iam, is_verified=is_verified)
         self.rights = Identities(self.identities, lambda _: None)
-        self.authorizer = make_authorizer(mode, self.rights, Audit(clock), clock, is_verified=is_verified)
-        self.trust = RoleTrust(self.identities, NoRights(), mode)
+        audit = Audit(clock)
+        self.authorizer = make_authorizer(mode, self.rights, audit, clock, is_verified=is_verified)
+        self.trust = RoleTrust(self.identities, CallerRights(self.rights, clock), mode, audit.note)
+        self.function_credentials = FunctionCredentials(
+            self.secrets, RoleIds(self.identities), clock, lasts_s=settings.sandbox.environment_age_s
+        )
         self.authenticator = (
-            Verifying(self.keyring, clock, public_hosts=settings.access.public_host)
+            Verifying(
+                self.keyring,
+                clock,
+                public_hosts=settings.access.public_host,
+                is_alive=self.function_credentials.is_alive,
+            )
             if is_verified
-            else AnyKey(settings.api.account, self.keyring)
+            else AnyKey(
+                settings.api.account, self.keyring, None if mode == "off" else self.function_credentials.session_of
+            )
         )
         self.own = OwnAccess(
             self.authenticator,
@@ -769,7 +784,7 @@ async def _expect_some(store: FunctionRepository, around: Surroundings) -> None:
 def _inside(environment: ExecutionEnvironment) -> Inside:
     deployment = environment.deployment
     arn = function_arn(deployment.scope, deployment.name, deployment.version)
-    return Inside(deployment.scope, arn, trace_header=environment.trace_header)
+    return Inside(deployment.scope, arn, environment.credentials_id, environment.trace_header)
 
 
 def _parked(settings: SandboxSettings, sandbox: Sandbox, memory: HostMemory, clock: Clock) -> ParkedPool:

@@ -43,8 +43,10 @@ from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Runtimes
 from lambent.services import apigatewayv2, lambda_, logs, sts
+from lambent.services.iam import service as iam_service
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.operation import Service
 from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
@@ -161,6 +163,7 @@ class InProcessApi:
         self.authorizer = make_authorizer(iam, rights, Audit(clock), clock, is_verified=True)
         self.logs = LogRepository(database, clock)
         self._store = store = FunctionRepository(database)
+        trust = RoleTrust(self.identities, NoRights(), "off")
         quotas = Quotas()
         runtimes = cast("Runtimes", ReadyRuntimes())
         dispatcher = Dispatcher(store, fleet := EchoFleet(), fleet, quotas, clock)
@@ -197,6 +200,7 @@ class InProcessApi:
                 streams={"kinesis": OneStream()},
                 positions=DurableStreamPositions(database),
                 objects=S3Objects(neighbours, folder),
+                roles=TrustedRoles(trust),
                 links=CodeLinks(bytes(32), clock),
                 urls=UrlDomain("http", "localhost", ":4566"),
                 quotas=quotas,
@@ -205,12 +209,12 @@ class InProcessApi:
             "logs": logs.service(self.logs, _fold_nothing),
             "sqs": self.queues.service,
             "sts": sts.service(
-                trust=RoleTrust(self.identities, NoRights(), "off"),
+                trust=trust,
                 identities=self.identities,
                 secrets=Secrets(bytes(32)),
                 clock=clock,
             ),
-            "iam": iam.service(self.identities, Secrets(bytes(32)), KeyUse(self.identities, clock), clock),
+            "iam": iam_service(self.identities, Secrets(bytes(32)), KeyUse(self.identities, clock), clock),
             "apigatewayv2": apigatewayv2.service(
                 store=store,
                 domain=UrlDomain("http", "localhost", ":4566"),
