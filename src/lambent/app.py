@@ -46,6 +46,7 @@ from lambent.errors.families import DependencyError, SettingsError
 from lambent.event_sources.contract import EventSources
 from lambent.event_sources.dynamodb_reader import DynamoDBReader
 from lambent.event_sources.kinesis_reader import KinesisReader
+from lambent.event_sources.role_guard import GuardedReader
 from lambent.event_sources.sqs import SqsSource
 from lambent.event_sources.stream_reader import StreamReader
 from lambent.event_sources.stream_shared import StreamShared
@@ -85,6 +86,8 @@ from lambent.sandbox.probe import choose, gather
 from lambent.services import apigateway, apigatewayv2, lambda_, logs
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.lambda_.facts import FunctionFacts
+from lambent.services.lambda_.role_checks import DeliveryRights, TargetRights
 from lambent.services.lambda_.synchronous import SynchronousInvocations
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.notifications import BucketNotifications
@@ -215,15 +218,27 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             clock,
             folder.secret,
             elsewhere := QueuesElsewhere(neighbours),
+            authorizer := _authorizer(settings.access, database, clock),
             receivers_max=settings.api.sqs_receivers_max,
             purge_wait_s=settings.api.sqs_purge_wait_s,
             recreate_wait_s=settings.api.sqs_recreate_wait_s,
         )
-        asynchronous = _Asynchronous(settings.api, queue, queues.door, neighbours, store, dispatcher, tasks, clock)
+        asynchronous = _Asynchronous(
+            settings.api,
+            queue,
+            queues.door,
+            neighbours,
+            store,
+            dispatcher,
+            rights := TargetRights(authorizer, {"lambda": (facts := FunctionFacts(store)), "sqs": queues.facts}),
+            tasks,
+            clock,
+        )
         positions = DurableStreamPositions(database)
         sources = _EventSources(
-            settings.api, queue, queues, elsewhere, neighbours, positions, store, dispatcher, quotas, tasks, clock
-        )
+            settings.api, queue, queues, elsewhere, neighbours, positions, store, dispatcher, authorizer, quotas, tasks,
+            clock,
+        )  # fmt: skip
         keeper = InitialisedKeeper(store, pool, clock)
         urls = parse_url_domain(settings.api.url_domain, edge.port, edge.scheme)
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
@@ -238,6 +253,8 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 provisioned=keeper,
                 events=asynchronous.events,
                 destinations=asynchronous.destinations,
+                rights=rights,
+                facts=facts,
                 queues=queues.sources,
                 streams=sources.streams,
                 positions=positions,
@@ -256,6 +273,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 forget_verdicts=lambda api_id, stage: http_apis.forget_verdicts(api_id, stage_name=stage),
                 clock=clock,
                 accept_inert=settings.api.accept_inert,
+                authorizer=authorizer,
             ),
             # REST APIs, unless another server has them.
             **({} if neighbours.of("apigateway") is not None else {"apigateway": apigateway.service()}),
@@ -266,7 +284,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
                 AnyKey(settings.api.account),
-                authorizer := _authorizer(settings.access, database, clock),
+                authorizer,
                 settings.api.region,
                 Proxy(
                     neighbours,
@@ -375,6 +393,7 @@ class _Asynchronous:
         neighbours: Neighbours,
         store: FunctionRepository,
         dispatcher: Dispatcher,
+        rights: TargetRights,
         tasks: asyncio.TaskGroup,
         clock: Clock,
     ) -> None:
@@ -398,7 +417,15 @@ class _Asynchronous:
         self.notifications = BucketNotifications(store, targets, self.deliveries, clock)
         buckets = BucketDestination(Buckets(neighbours, self.notifications, clock))
         self.destinations: Destinations = {**targets, "s3": buckets}
-        self.outbox = Outbox(queue, self.destinations, self.deliveries, clock, time_scale=scale, spawn=self._spawn)
+        self.outbox = Outbox(
+            queue,
+            self.destinations,
+            DeliveryRights(rights, dispatcher),
+            self.deliveries,
+            clock,
+            time_scale=scale,
+            spawn=self._spawn,
+        )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         return self._tasks.create_task(_logged(work))
@@ -432,6 +459,7 @@ class _EventSources:
         positions: StreamPositions,
         store: FunctionRepository,
         dispatcher: Dispatcher,
+        authorizer: Authorizer,
         quotas: Quotas,
         tasks: asyncio.TaskGroup,
         clock: Clock,
@@ -441,6 +469,8 @@ class _EventSources:
             "kinesis": KinesisReader(neighbours, clock),
             "dynamodb": DynamoDBReader(neighbours),
         }
+        if authorizer.is_on:
+            readers = {name: GuardedReader(reader, dispatcher, authorizer) for name, reader in readers.items()}
         shared = StreamShared(
             positions,
             queue,

@@ -35,6 +35,7 @@ from lambent.services.lambda_.not_offered import NOT_OFFERED
 from lambent.services.lambda_.permissions import Permissions
 from lambent.services.lambda_.provisioned_concurrency import ProvisionedConcurrencyConfigs, ProvisionedStates
 from lambent.services.lambda_.recursion import RecursionConfigs
+from lambent.services.lambda_.role_checks import TargetRights
 from lambent.services.lambda_.runtime_management import RuntimeManagement
 from lambent.services.lambda_.stream_mappings import StreamLooks
 from lambent.services.lambda_.tags import Tags
@@ -55,6 +56,8 @@ def service(
     events: AsyncInvocations,
     provisioned: ProvisionedStates,
     destinations: Destinations,
+    rights: TargetRights,
+    facts: FunctionFacts,
     queues: SourceQueues,
     streams: StreamLooks,
     positions: StreamPositions,
@@ -79,7 +82,7 @@ def service(
         name="lambda",
         handlers=CrossAccount(store).open(
             collect_handlers(
-                Functions(store, packages, intake, rules, activation, destinations, links, quotas, clock),
+                Functions(store, packages, intake, rules, activation, destinations, rights, links, quotas, clock),
                 Versions(store, activation, quotas, clock),
                 Aliases(store, clock),
                 Permissions(store, clock),
@@ -88,9 +91,9 @@ def service(
                 RuntimeManagement(store, clock),
                 FunctionConcurrency(store, quotas),
                 ProvisionedConcurrencyConfigs(store, provisioned, quotas, clock),
-                EventInvokeConfigs(store, destinations, clock),
+                EventInvokeConfigs(store, destinations, rights, clock),
                 FunctionUrlConfigs(store, urls, clock),
-                EventSourceMappings(store, queues, streams, positions, destinations, quotas, clock),
+                EventSourceMappings(store, queues, streams, positions, destinations, rights, quotas, clock),
                 RecursionConfigs(store),
                 Tags(store, activation, quotas, clock),
                 AccountSettings(store, quotas),
@@ -100,7 +103,7 @@ def service(
         not_offered=NOT_OFFERED,
         shape_violation=ValidationException,
         demands=DEMANDS,
-        facts=FunctionFacts(store),
+        facts=facts,
         body_limits={
             "CreateFunction": code_upload,
             "UpdateFunctionCode": code_upload,

@@ -47,6 +47,7 @@ from lambent.services.lambda_.dead_letters import check_dead_letters
 from lambent.services.lambda_.markers import decode_marker, encode_marker, page_size, version_number
 from lambent.services.lambda_.naming import Target, resolve_target
 from lambent.services.lambda_.publishing import CREATING, publish
+from lambent.services.lambda_.role_checks import TargetRights
 from lambent.services.lambda_.view import function_configuration, list_item
 from lambent.services.operation import operation
 from lambent.store.contract import Conflict, FunctionStore, FunctionTransaction, Packages
@@ -63,6 +64,7 @@ class Functions:
         rules: ConfigurationRules,
         activation: Activation,
         destinations: Destinations,
+        rights: TargetRights,
         links: CodeLinks,
         quotas: Quotas,
         clock: Clock,
@@ -73,6 +75,7 @@ class Functions:
         self._rules = rules
         self._activation = activation
         self._destinations = destinations
+        self._rights = rights
         self._links = links
         self._quotas = quotas
         self._clock = clock
@@ -89,7 +92,7 @@ class Functions:
         async with self._store.snapshot(target.scope) as reading:
             if await reading.function(target.name) is not None:
                 raise _exists(target)
-        await self._check_dead_letters(target, request)
+        await self._check_dead_letters(target, request, request["Role"])
         layers = await self._attach(caller, request)
         configuration = self._rules.create(target.name, request, layers)
         tags = dict(request.get("Tags") or {})
@@ -246,7 +249,7 @@ class Functions:
         async with self._store.snapshot(target.scope) as reading:
             before = await _existing(reading, target)
         _check_update(before, target, request.get("RevisionId"))
-        await self._check_dead_letters(target, request)
+        await self._check_dead_letters(target, request, request.get("Role") or before.configuration.role)
         layers = await self._attach(caller, request)
         if layers:
             await check_unzipped(self._packages, before.code.sha256, layers, self._quotas)
@@ -285,8 +288,10 @@ class Functions:
             return None
         return await attach_layers(self._store, caller, request["Layers"])
 
-    async def _check_dead_letters(self, target: Target, request: Mapping[str, Any]) -> None:
-        await check_dead_letters(target.scope, request, self._destinations, accept_inert=self._rules.accept_inert)
+    async def _check_dead_letters(self, target: Target, request: Mapping[str, Any], role: str) -> None:
+        await check_dead_letters(
+            target.scope, request, role, self._destinations, self._rights, accept_inert=self._rules.accept_inert
+        )
 
     def _begin_update(self, latest: FunctionVersion, configuration: Configuration, code: Code) -> FunctionVersion:
         changed = msgspec.structs.replace(

@@ -34,7 +34,7 @@ def test_a_function_that_failed_starts_over(tmp_path: Path) -> None:
         nothing: Any = None
         rules = ConfigurationRules(Quotas(), nothing, False)
         functions = Functions(
-            bench.store, nothing, nothing, rules, bench.activation, {}, nothing, Quotas(), bench.clock
+            bench.store, nothing, nothing, rules, bench.activation, {}, nothing, nothing, Quotas(), bench.clock
         )
         await bench.save(failed)
         answer = await functions.update_configuration(CALLER, {"FunctionName": "f", "Description": "d"})
