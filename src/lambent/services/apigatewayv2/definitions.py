@@ -126,7 +126,7 @@ class Definitions:
         Refuse roles that the caller may not pass on. Which ones a definition names is not known before it is read.
 
         Raises:
-            AccessDeniedException: there is one.
+            ApiError: there is one, as the authorizer says.
         """
         if not self._may.is_on:
             return
