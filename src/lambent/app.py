@@ -23,7 +23,7 @@ from lambent import __version__
 from lambent.access.account_limits import AccountLimits
 from lambent.access.audit import Audit
 from lambent.access.authentication import AnyKey, Verifying
-from lambent.access.authorize import ResourceFacts
+from lambent.access.authorize import Authorizer, ResourceFacts
 from lambent.access.clients import Clients, NewKey
 from lambent.access.function_credentials import FunctionCredentials, RoleIds
 from lambent.access.identities import Identities
@@ -54,6 +54,7 @@ from lambent.errors.families import DependencyError, SettingsError
 from lambent.event_sources.contract import EventSources
 from lambent.event_sources.dynamodb_reader import DynamoDBReader
 from lambent.event_sources.kinesis_reader import KinesisReader
+from lambent.event_sources.role_guard import GuardedReader
 from lambent.event_sources.sqs import SqsSource
 from lambent.event_sources.stream_reader import StreamReader
 from lambent.event_sources.stream_shared import StreamShared
@@ -95,9 +96,12 @@ from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.sandbox.probe import choose, gather
 from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, sts
+from lambent.services.iam.managed_policies import aws_policy
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.execution_roles import TrustedRoles
+from lambent.services.lambda_.facts import FunctionFacts
+from lambent.services.lambda_.role_checks import DeliveryRights, TargetRights
 from lambent.services.lambda_.synchronous import SynchronousInvocations
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.notifications import BucketNotifications
@@ -245,15 +249,37 @@ async def run(
             clock,
             folder.secret,
             elsewhere := QueuesElsewhere(neighbours),
+            access.authorizer,
             receivers_max=settings.api.sqs_receivers_max,
             purge_wait_s=settings.api.sqs_purge_wait_s,
             recreate_wait_s=settings.api.sqs_recreate_wait_s,
         )
-        asynchronous = _Asynchronous(settings.api, queue, queues.door, neighbours, store, dispatcher, tasks, clock)
+        asynchronous = _Asynchronous(
+            settings.api,
+            queue,
+            queues.door,
+            neighbours,
+            store,
+            dispatcher,
+            rights := TargetRights(access.authorizer, {"lambda": (facts := FunctionFacts(store)), "sqs": queues.facts}),
+            tasks,
+            clock,
+        )
         positions = DurableStreamPositions(database)
         sources = _EventSources(
-            settings.api, queue, queues, elsewhere, neighbours, positions, store, dispatcher, quotas, tasks, clock
-        )
+            settings.api,
+            queue,
+            queues,
+            elsewhere,
+            neighbours,
+            positions,
+            store,
+            dispatcher,
+            access.authorizer,
+            quotas,
+            tasks,
+            clock,
+        )  # fmt: skip
         keeper = InitialisedKeeper(store, pool, clock)
         urls = parse_url_domain(settings.api.url_domain, edge.port, edge.scheme)
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
@@ -269,6 +295,8 @@ async def run(
                 provisioned=keeper,
                 events=asynchronous.events,
                 destinations=asynchronous.destinations,
+                rights=rights,
+                facts=facts,
                 queues=queues.sources,
                 streams=sources.streams,
                 positions=positions,
@@ -291,6 +319,7 @@ async def run(
                 forget_verdicts=lambda api_id, stage: http_apis.forget_verdicts(api_id, stage_name=stage),
                 clock=clock,
                 accept_inert=settings.api.accept_inert,
+                authorizer=access.authorizer,
             ),
             # REST APIs, unless another server has them.
             **({} if neighbours.of("apigateway") is not None else {"apigateway": apigateway.service()}),
@@ -444,7 +473,7 @@ class _Access:
         self.clients = Clients(self.identities, self.secrets, settings.api.account, clock)
         is_verified = settings.verifies_signatures
         mode = iam_mode(settings.access.iam, is_verified=is_verified)
-        self.rights = Identities(self.identities, lambda _: None)
+        self.rights = Identities(self.identities, aws_policy)
         audit = Audit(clock)
         self.authorizer = make_authorizer(mode, self.rights, audit, clock, is_verified=is_verified)
         self.trust = RoleTrust(self.identities, CallerRights(self.rights, clock), mode, audit.note)
@@ -504,6 +533,7 @@ class _Asynchronous:
         neighbours: Neighbours,
         store: FunctionRepository,
         dispatcher: Dispatcher,
+        rights: TargetRights,
         tasks: asyncio.TaskGroup,
         clock: Clock,
     ) -> None:
@@ -527,7 +557,15 @@ class _Asynchronous:
         self.notifications = BucketNotifications(store, targets, self.deliveries, clock)
         buckets = BucketDestination(Buckets(neighbours, self.notifications, clock))
         self.destinations: Destinations = {**targets, "s3": buckets}
-        self.outbox = Outbox(queue, self.destinations, self.deliveries, clock, time_scale=scale, spawn=self._spawn)
+        self.outbox = Outbox(
+            queue,
+            self.destinations,
+            DeliveryRights(rights, dispatcher),
+            self.deliveries,
+            clock,
+            time_scale=scale,
+            spawn=self._spawn,
+        )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         return self._tasks.create_task(_logged(work))
@@ -561,6 +599,7 @@ class _EventSources:
         positions: StreamPositions,
         store: FunctionRepository,
         dispatcher: Dispatcher,
+        authorizer: Authorizer,
         quotas: Quotas,
         tasks: asyncio.TaskGroup,
         clock: Clock,
@@ -570,6 +609,8 @@ class _EventSources:
             "kinesis": KinesisReader(neighbours, clock),
             "dynamodb": DynamoDBReader(neighbours),
         }
+        if authorizer.is_on:
+            readers = {name: GuardedReader(reader, dispatcher, authorizer) for name, reader in readers.items()}
         shared = StreamShared(
             positions,
             queue,

@@ -7,7 +7,7 @@ Each target has a queue of its own, and so many deliveries at once: one that han
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -16,7 +16,7 @@ from lambent.destinations.contract import Attribute, Destinations, Message, NoSu
 from lambent.dispatch.async_event import decode_message, encode
 from lambent.dispatch.claiming import Claimer
 from lambent.dispatch.settle import BACKOFF_MAX_S, BACKOFF_MIN_S
-from lambent.domain.destination import parse_target
+from lambent.domain.destination import Target, parse_target
 from lambent.domain.event_invoke import AGE_MAX_S
 from lambent.errors.families import DependencyError
 from lambent.store.contract import Claim, Done, EventQueue, QueueKind, QueueName, Retry
@@ -36,12 +36,29 @@ DELIVERY_MAX_S = 30.0
 """A delivery that takes longer has failed. Assumed."""
 
 
+class Rights(Protocol):
+    """What functions' roles may send: `app.py` hands over what the Lambda service knows of them."""
+
+    async def lacking(self, function_arn: str, target: Target, object_key: str) -> str | None:
+        """
+        Return which permission the role of a function lacks to send to a target; None: it has it.
+
+        Args:
+            function_arn: empty where nobody knows whose a message is.
+
+        Raises:
+            DependencyError: the store failed.
+        """
+        ...
+
+
 class Outbox:
     """
     Delivers messages until their targets have them or they are too old.
 
     Args:
         destinations: by the service in a target's ARN.
+        rights: of the functions whose messages these are.
         counts: what comes of each attempt is counted there.
         time_scale: factor on the times between attempts and on the age that a message may reach.
         spawn: runs a task that somebody looks after.
@@ -51,6 +68,7 @@ class Outbox:
         self,
         queue: EventQueue,
         destinations: Destinations,
+        rights: Rights,
         counts: DeliveryCounts,
         clock: Clock,
         *,
@@ -58,6 +76,7 @@ class Outbox:
         spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
     ) -> None:
         self._destinations = destinations
+        self._rights = rights
         self._counts = counts
         self._clock = clock
         self._time_scale = time_scale
@@ -134,8 +153,12 @@ class Outbox:
             sent.object_key,
             sent.ends_chain,
         )
+        target = target.seen_from(claim.queue.scope)
         try:
-            await self._within(DELIVERY_MAX_S, destination.deliver(target.seen_from(claim.queue.scope), message))
+            if lacking := await self._rights.lacking(sent.function_arn, target, sent.object_key):
+                # It may be given again, as a target may be made again.
+                return _Failure(f"the function's execution role does not have permissions to call {lacking}")
+            await self._within(DELIVERY_MAX_S, destination.deliver(target, message))
         except NoSuchTarget:
             return _Failure("there is no such target")
         except TimeoutError:

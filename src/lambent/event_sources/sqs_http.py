@@ -61,7 +61,9 @@ class HttpQueue:
         self._known_until = 0.0
 
     async def visibility_s(self, mapping: EventSourceMapping, role: str) -> int | None:
-        # With what rights the queue is read, the neighbour's credentials say; the function's role means nothing there.
+        # With what rights the queue is read, the neighbour's credentials say. Whether the function's role may is for us
+        # to know: there it means nothing.
+        await self._shared.queues.check_role(self._name, role)
         now = self._shared.clock.monotonic()
         if self._found is None or now >= self._known_until:
             try:

@@ -29,6 +29,10 @@ class StreamUnavailable(Exception):
     """The stream cannot be read now; `args[0]` says why: its server is away, refuses, or is not understood."""
 
 
+class StreamDenied(StreamUnavailable):
+    """The function's role may not read the stream; `args[0]` says it all."""
+
+
 class Start(enum.Enum):
     """Where in a shard reading begins."""
 

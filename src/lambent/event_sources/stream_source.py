@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.event_sources.contract import Counts
 from lambent.event_sources.stream_poller import StreamPoller
-from lambent.event_sources.stream_reader import StreamNotFound, StreamReader, StreamUnavailable
+from lambent.event_sources.stream_reader import StreamDenied, StreamNotFound, StreamReader, StreamUnavailable
 from lambent.event_sources.stream_shared import StreamShared
 from lambent.store.contract import FunctionChange, FunctionStore
 
@@ -35,6 +35,8 @@ class StreamSource:
         except StreamNotFound:
             # Observed: localstack/localstack tests/aws/services/lambda_/event_source_mapping (recorded).
             return f"Stream not found: {mapping.source_arn}"
+        except StreamDenied as error:
+            return str(error)
         except StreamUnavailable as error:
             # Assumed: the text (test_stream_source).
             return f"Cannot access stream {mapping.source_arn}: {error}"

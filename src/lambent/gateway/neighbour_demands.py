@@ -37,6 +37,7 @@ _DEMANDS_MAX = 1_000
 _PREFIXES = {"dynamodbstreams": "dynamodb", "monitoring": "cloudwatch", "s3control": "s3"}
 """Of actions, where it is not the service's name here."""
 
+_TARGET = re.compile(r"(?:[A-Za-z0-9_]{1,64}\.){1,8}[A-Za-z0-9]{1,64}", re.ASCII)
 _OPERATION = re.compile(r"[A-Za-z][A-Za-z0-9]{1,63}", re.ASCII)
 
 
@@ -75,7 +76,8 @@ def _found(service: str, prefix: str, request: WireRequest, scope: Scope, body: 
 def _operation_of(request: WireRequest, body: bytes) -> str | None:
     """Return the operation that a request names, in whichever protocol; None where it names none."""
     if (target := request.headers.get("x-amz-target")) is not None:
-        name: str | None = target.rpartition(".")[2]
+        # Of a header that came twice, servers take the one or the other.
+        name: str | None = target.rpartition(".")[2] if _TARGET.fullmatch(target) else None
     elif request.path.startswith("/service/") and "/operation/" in request.path:
         name = request.path.rstrip("/").rpartition("/")[2]
     else:

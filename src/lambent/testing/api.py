@@ -47,6 +47,8 @@ from lambent.services.iam import service as iam_service
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.execution_roles import TrustedRoles
+from lambent.services.lambda_.facts import FunctionFacts
+from lambent.services.lambda_.role_checks import TargetRights
 from lambent.services.operation import Service
 from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
@@ -177,10 +179,12 @@ class InProcessApi:
             clock,
             bytes(32),
             QueuesElsewhere(neighbours),
+            self.authorizer,
             receivers_max=0,
             purge_wait_s=60,
             recreate_wait_s=0,
         )
+        facts = FunctionFacts(store)
         destinations: Destinations = {
             "lambda": FunctionDestination(events, clock),
             "sqs": QueueDestination(self.queues.door),
@@ -196,6 +200,8 @@ class InProcessApi:
                 provisioned=KeptAsAsked(),
                 events=events,
                 destinations=destinations,
+                rights=TargetRights(self.authorizer, {"lambda": facts, "sqs": self.queues.facts}),
+                facts=facts,
                 queues=self.queues.sources,
                 streams={"kinesis": OneStream()},
                 positions=DurableStreamPositions(database),
@@ -221,6 +227,7 @@ class InProcessApi:
                 forget_verdicts=_forget_nothing,
                 clock=clock,
                 accept_inert=False,
+                authorizer=self.authorizer,
             ),
         }
         self.protocols = protocols or Protocols(

@@ -86,6 +86,16 @@ class FakeTarget:
         self.got.append((target.resource, message))
 
 
+class AllRights:
+    """Implements `Rights`: roles may send everywhere, but for what a test takes from them."""
+
+    def __init__(self) -> None:
+        self.lacks: str | None = None
+
+    async def lacking(self, function_arn: str, target: Target, object_key: str) -> str | None:
+        return self.lacks
+
+
 class Server:
     """What dispatches events, as one process of a server has it."""
 
@@ -98,7 +108,9 @@ class Server:
         )
         destinations: Destinations = {"sqs": bench.target, "s3": bench.target}
         self.deliveries = DeliveryCounts()
-        self.outbox = Outbox(queue, destinations, self.deliveries, clock, time_scale=1.0, spawn=self._spawn)
+        self.outbox = Outbox(
+            queue, destinations, bench.rights, self.deliveries, clock, time_scale=1.0, spawn=self._spawn
+        )
         self._loops = [
             asyncio.create_task(work())
             for work in (self.events.run, self.events.keep_leases, self.outbox.run, self.outbox.keep_leases)
@@ -144,6 +156,7 @@ class Bench:
         self.clock = VirtualClock()
         self.fleet = FakeFleet()
         self.target = FakeTarget()
+        self.rights = AllRights()
         self._opened = AsyncExitStack()
 
     async def open(self) -> None:

@@ -148,3 +148,22 @@ def test_a_target_of_no_kind_we_know_is_given_up(tmp_path: Path) -> None:
         assert queue not in await bench.server.queue.filled(QueueKind.DESTINATION)
 
     tell(tmp_path, story)
+
+
+def test_what_the_role_may_not_send_waits_until_it_may(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Rights can be taken after a record was accepted, and be given back."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f", on_success="good")
+        bench.rights.lacks = "SendMessage on SQS"
+        await bench.send("f", "r1")
+        await bench.until(lambda: total(bench.server.deliveries, Delivery.FAILED) > 1, step_s=2.0)
+        assert bench.target.got == []
+        bench.rights.lacks = None
+        await bench.until(lambda: bench.target.got, step_s=20.0)
+        await bench.settled()
+
+    tell(tmp_path, story)
+    assert any(
+        "role does not have permissions to call SendMessage on SQS" in one.getMessage() for one in caplog.records
+    )

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from unit.dispatch.async_bench import SCOPE, FakeFleet
 
+from lambent.access.authorize import Everything
 from lambent.destinations.bucket import BucketDestination
 from lambent.destinations.contract import TargetRefuses
 from lambent.destinations.queue import QueueDestination
@@ -27,6 +28,7 @@ from lambent.event_sources.stream_source import StreamSource
 from lambent.event_sources.supervisor import Supervisor
 from lambent.neighbours.client import Neighbours
 from lambent.services.lambda_.event_source_mappings import EventSourceMappings
+from lambent.services.lambda_.role_checks import TargetRights
 from lambent.services.operation import collect_handlers
 from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.elsewhere import QueuesElsewhere
@@ -121,6 +123,7 @@ class Bench:
                     self.streams,
                     self.positions,
                     {"sqs": QueueDestination(self.queues.door), "s3": BucketDestination(Buckets())},
+                    TargetRights(Everything(), {}),
                     self.quotas,
                     self.clock,
                 )

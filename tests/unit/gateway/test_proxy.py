@@ -2,18 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
 import pytest
 
 from lambent.access.authentication import AnyKey
-from lambent.access.authorize import Everything
+from lambent.access.authorize import Authorizer, Demand, Everything, ResourceFacts
 from lambent.clock import SystemClock
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.principal import Session, root_of, session_of_role
-from lambent.errors.families import DependencyError
+from lambent.errors.families import AccessDeniedException, DependencyError
 from lambent.gateway.proxy import Proxy
 from lambent.neighbours.endpoints import Credentials, Neighbour
 from lambent.neighbours.message import Outgoing
@@ -48,13 +48,15 @@ class Answer:
 class World:
     """A proxy between a request and neighbours that keep what they get."""
 
-    def __init__(self, failure: Exception | None = None, requests_max: int = 10) -> None:
+    def __init__(
+        self, failure: Exception | None = None, requests_max: int = 10, authorizer: Authorizer | None = None
+    ) -> None:
         self.failure = failure
         self.sent: list[Outgoing] = []
         self.answers: list[Answer] = []
-        self.discarded = 0
+        self.discarded = self.reads = 0
         nobody: Any = self
-        self.proxy = Proxy(nobody, nobody, Everything(), SystemClock(), requests_max=requests_max)
+        self.proxy = Proxy(nobody, nobody, authorizer or Everything(), SystemClock(), requests_max=requests_max)
 
     async def send(self, neighbour: Neighbour, request: Outgoing, scope: Scope) -> Answer:
         self.sent.append(request)
@@ -74,8 +76,10 @@ class World:
             self.discarded += 1
 
         async def read_body(most_bytes: int) -> bytes:
-            return b"whole"
+            self.reads += 1
+            return whole
 
+        whole = request.pop("whole", b"whole")
         made = WireRequest(**{"method": "PUT", "path": "/media/key", **request})
         made.discard = discard
         return await self.proxy.answer(neighbour, made, read_body, caller, CLAIM, is_signed=True)
@@ -147,6 +151,66 @@ def test_sessions_of_ours_are_nobody_elses() -> None:
     assert (sent(S3, CALLER).is_own, sent(S3, CALLER).path) == (False, "/key")
     embedded = Neighbour("dynamodb", None)
     assert not sent(embedded, function).is_own
+
+
+class Asked(Everything):
+    """An authorizer that keeps what is demanded, and allows it or not."""
+
+    is_on = True
+
+    def __init__(self, *, allows: bool) -> None:
+        self.allows = allows
+        self.demands: list[tuple[str, str]] = []
+
+    async def authorize(self, caller: Caller, demands: Sequence[Demand], facts: ResourceFacts | None = None) -> None:
+        self.demands += [(demand.action, demand.resource) for demand in demands]
+        if not self.allows:
+            raise AccessDeniedException("no")
+
+
+PUT_ITEM = {
+    "headers": {"x-amz-target": "DynamoDB_20120810.PutItem", "content-length": "17"},
+    "method": "POST",
+    "path": "/",
+}
+
+
+def test_a_body_that_says_what_is_asked_for_is_read_once_and_passed_on() -> None:
+    """What is looked at is what the neighbour gets."""
+    asked = Asked(allows=True)
+    world = World(authorizer=asked)
+
+    async def story() -> None:
+        await world.ask(DYNAMODB, whole=b'{"TableName":"t"}', **PUT_ITEM)
+        (sent,) = world.sent
+        body = sent.body if isinstance(sent.body, bytes) else b"".join([piece async for piece in sent.body])
+        assert body == b'{"TableName":"t"}' and sent.body_bytes == 17
+
+    asyncio.run(story())
+    assert asked.demands == [("dynamodb:PutItem", "arn:aws:dynamodb:us-east-1:000000000000:table/t")]
+    assert world.reads == 1
+
+
+def test_objects_are_not_read_to_be_authorized() -> None:
+    asked = Asked(allows=True)
+    world = World(authorizer=asked)
+    asyncio.run(world.ask())
+    assert asked.demands == [("s3:PutObject", "arn:aws:s3:::media/key")]
+    assert world.reads == 0
+
+
+@pytest.mark.parametrize("neighbour", [S3, DYNAMODB])
+def test_what_is_not_allowed_reaches_nobody(neighbour: Neighbour) -> None:
+    world = World(authorizer=Asked(allows=False))
+    answer = asyncio.run(world.ask(neighbour, whole=b"{}", **PUT_ITEM))
+    assert answer.status == 403
+    assert world.sent == []
+
+
+def test_where_nobody_decides_nothing_is_read() -> None:
+    world = World()
+    asyncio.run(world.ask(DYNAMODB, whole=b"{}", **PUT_ITEM))
+    assert world.reads == 0
 
 
 def test_headers_are_the_bytes_that_came() -> None:

@@ -4,6 +4,7 @@ The API Gateway v2 API, 2018-11-29, for HTTP APIs: one class per resource.
 In: a caller and validated parameters. Out: output shapes as plain mappings. Never: HTTP, SQL, a request to an API.
 """
 
+from lambent.access.authorize import Authorizer, Everything
 from lambent.clock import Clock
 from lambent.domain.function_url import UrlDomain
 from lambent.errors.api.apigatewayv2 import BadRequestException
@@ -35,6 +36,7 @@ def service(
     forget_verdicts: ForgetVerdicts,
     clock: Clock,
     accept_inert: bool,
+    authorizer: Authorizer | None = None,
 ) -> Service:
     """
     Put the service together from its resources.
@@ -43,6 +45,7 @@ def service(
         domain: below which APIs answer.
         forget_verdicts: makes authorizers of a stage, which is an API's id and a name, be asked anew.
         accept_inert: whether to keep settings that nothing here acts on.
+        authorizer: says whether callers may pass the roles on that definitions name; None: they may.
     """
     return Service(
         name="apigatewayv2",
@@ -50,7 +53,7 @@ def service(
             ApiMappings(store, clock),
             Apis(store, domain, clock),
             Authorizers(store, clock),
-            Definitions(store, domain, clock),
+            Definitions(store, domain, authorizer or Everything(), clock),
             Deployments(store, clock),
             DomainNames(store, domain, clock),
             Integrations(store, clock),

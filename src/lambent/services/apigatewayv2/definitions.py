@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from lambent.access import authorize
 from lambent.clock import Clock
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.function_url import UrlDomain
@@ -16,6 +17,7 @@ from lambent.protocol.shapes.apigatewayv2 import ExportApiRequest, ImportApiRequ
 from lambent.services.apigatewayv2.apis import new_api_id
 from lambent.services.apigatewayv2.authorizers import authorizer_of
 from lambent.services.apigatewayv2.cors import parse_cors
+from lambent.services.apigatewayv2.demands import pass_role
 from lambent.services.apigatewayv2.deploying import redeploy
 from lambent.services.apigatewayv2.identifiers import PART_LENGTH, new_id
 from lambent.services.apigatewayv2.integrations import integration_of
@@ -39,11 +41,13 @@ class Definitions:
 
     Args:
         domain: below which APIs answer.
+        may: says who may pass roles on.
     """
 
-    def __init__(self, store: FunctionStore, domain: UrlDomain, clock: Clock) -> None:
+    def __init__(self, store: FunctionStore, domain: UrlDomain, may: authorize.Authorizer, clock: Clock) -> None:
         self._store = store
         self._domain = domain
+        self._may = may
         self._clock = clock
         # A large definition takes many times its size while it is read.
         self._reading = asyncio.Semaphore(1)
@@ -51,6 +55,7 @@ class Definitions:
     @operation("ImportApi")
     async def import_api(self, caller: Caller, request: ImportApiRequest) -> Mapping[str, Any]:
         imported, parts = await self._read(caller, request)
+        await self._check_roles(caller, parts)
         async with self._store.transaction(caller.scope) as tx:
             new = HttpApi(
                 scope=caller.scope,
@@ -64,6 +69,7 @@ class Definitions:
     @operation("ReimportApi")
     async def reimport(self, caller: Caller, request: ReimportApiRequest) -> Mapping[str, Any]:
         imported, parts = await self._read(caller, request)
+        await self._check_roles(caller, parts)
         async with self._store.transaction(caller.scope) as tx:
             before = await existing_api(tx, request["ApiId"])
             api = await self._fill(tx, before, imported, parts)
@@ -114,6 +120,20 @@ class Definitions:
             # Observed: the first words, hashicorp/terraform-provider-aws#18399.
             raise BadRequestException("Warnings found during import:" + "".join(f"\n\t{w}" for w in imported.warnings))
         return imported, parts_of(scope, imported, self._clock)
+
+    async def _check_roles(self, caller: Caller, parts: Sequence[Part]) -> None:
+        """
+        Refuse roles that the caller may not pass on. Which ones a definition names is not known before it is read.
+
+        Raises:
+            ApiError: there is one, as the authorizer says.
+        """
+        if not self._may.is_on:
+            return
+        roles = [part.credentials_arn for part in parts if isinstance(part, Integration)]
+        roles += [part.authorizer_credentials_arn for part in parts if isinstance(part, Authorizer)]
+        demands = [pass_role(role) for role in dict.fromkeys(roles) if role]
+        await self._may.authorize(caller, demands)
 
     async def _fill(self, tx: FunctionTransaction, api: HttpApi, imported: Imported, parts: list[Part]) -> HttpApi:
         """

@@ -204,3 +204,9 @@ _NAMED: Mapping[str, AwsPolicy] = {
 
 MANAGED: Mapping[str, AwsPolicy] = {f"arn:aws:iam::aws:policy/{name}": policy for name, policy in _NAMED.items()}
 """By ARN, with the path in it."""
+
+
+def aws_policy(arn: str) -> str | None:
+    """Return the document of a policy of AWS's; None where it is not shipped."""
+    found = MANAGED.get(arn)
+    return None if found is None else found.document

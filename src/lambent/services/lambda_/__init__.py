@@ -36,6 +36,7 @@ from lambent.services.lambda_.not_offered import NOT_OFFERED
 from lambent.services.lambda_.permissions import Permissions
 from lambent.services.lambda_.provisioned_concurrency import ProvisionedConcurrencyConfigs, ProvisionedStates
 from lambent.services.lambda_.recursion import RecursionConfigs
+from lambent.services.lambda_.role_checks import TargetRights
 from lambent.services.lambda_.runtime_management import RuntimeManagement
 from lambent.services.lambda_.stream_mappings import StreamLooks
 from lambent.services.lambda_.tags import Tags
@@ -56,6 +57,8 @@ def service(
     events: AsyncInvocations,
     provisioned: ProvisionedStates,
     destinations: Destinations,
+    rights: TargetRights,
+    facts: FunctionFacts,
     queues: SourceQueues,
     streams: StreamLooks,
     positions: StreamPositions,
@@ -89,7 +92,9 @@ def service(
         name="lambda",
         handlers=CrossAccount(store).open(
             collect_handlers(
-                Functions(store, packages, intake, rules, activation, destinations, roles, links, of_accounts, clock),
+                Functions(
+                    store, packages, intake, rules, activation, destinations, roles, rights, links, of_accounts, clock
+                ),
                 Versions(store, activation, of_accounts, clock),
                 Aliases(store, clock),
                 Permissions(store, clock),
@@ -98,9 +103,9 @@ def service(
                 RuntimeManagement(store, clock),
                 FunctionConcurrency(store, of_accounts),
                 ProvisionedConcurrencyConfigs(store, provisioned, of_accounts, clock),
-                EventInvokeConfigs(store, destinations, clock),
+                EventInvokeConfigs(store, destinations, rights, clock),
                 FunctionUrlConfigs(store, urls, clock),
-                EventSourceMappings(store, queues, streams, positions, destinations, quotas, clock),
+                EventSourceMappings(store, queues, streams, positions, destinations, rights, quotas, clock),
                 RecursionConfigs(store),
                 Tags(store, activation, quotas, clock),
                 AccountSettings(store, of_accounts),
@@ -110,7 +115,7 @@ def service(
         not_offered=NOT_OFFERED,
         shape_violation=ValidationException,
         demands=DEMANDS,
-        facts=FunctionFacts(store),
+        facts=facts,
         body_limits={
             "CreateFunction": code_upload,
             "UpdateFunctionCode": code_upload,

@@ -7,6 +7,7 @@ from lambent.destinations.contract import Destinations
 from lambent.domain.caller import Scope
 from lambent.domain.destination import parse_target, why_not_offered
 from lambent.errors.api.lambda_ import InvalidParameterValueException
+from lambent.services.lambda_.role_checks import TargetRights
 
 
 def dead_letter_arn(config: Mapping[str, Any]) -> str | None:
@@ -19,16 +20,24 @@ def dead_letter_arn(config: Mapping[str, Any]) -> str | None:
 
 
 async def check_dead_letters(
-    scope: Scope, request: Mapping[str, Any], destinations: Destinations, *, accept_inert: bool
+    scope: Scope,
+    request: Mapping[str, Any],
+    role: str,
+    destinations: Destinations,
+    rights: TargetRights,
+    *,
+    accept_inert: bool,
 ) -> None:
     """
     Refuse a DeadLetterConfig of a create or update request that cannot be one.
 
     Args:
+        role: that the function is to have.
         accept_inert: whether what is no queue is stored without acting.
 
     Raises:
-        InvalidParameterValueException: it names no standard queue of this account and region, or none that there is.
+        InvalidParameterValueException: it names no standard queue of this account and region, or none that
+            there is, or none that the role may send to.
     """
     config = request.get("DeadLetterConfig") or {}
     arn = dead_letter_arn(config)
@@ -49,5 +58,8 @@ async def check_dead_letters(
         raise InvalidParameterValueException(
             f"DeadLetterConfig: {arn} must be of account {scope.account} in {scope.region}, as the function is."
         )
+    # Observed: field reports of the text. Before it is said whether there is one.
+    if lacking := await rights.lacking(role, target):
+        raise InvalidParameterValueException(f"The provided execution role does not have permissions to call {lacking}")
     if not await destinations["sqs"].exists(target):
         raise InvalidParameterValueException(f"DeadLetterConfig: {arn} does not exist; create the queue first.")

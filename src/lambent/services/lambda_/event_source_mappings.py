@@ -41,6 +41,7 @@ from lambent.protocol.shapes.lambda_ import (
 )
 from lambent.services.lambda_.markers import decode_marker, encode_marker, page_size
 from lambent.services.lambda_.naming import Target, resolve_target
+from lambent.services.lambda_.role_checks import TargetRights, role_of
 from lambent.services.lambda_.stream_mappings import StreamLooks, check_on_failure, check_stream, view_of_stream
 from lambent.services.operation import operation
 from lambent.services.sqs.elsewhere import Refused
@@ -73,6 +74,7 @@ class EventSourceMappings:
         streams: StreamLooks,
         positions: StreamPositions,
         destinations: Destinations,
+        rights: TargetRights,
         quotas: Quotas,
         clock: Clock,
     ) -> None:
@@ -81,6 +83,7 @@ class EventSourceMappings:
         self._streams = streams
         self._positions = positions
         self._destinations = destinations
+        self._rights = rights
         self._quotas = quotas
         self._clock = clock
 
@@ -108,7 +111,7 @@ class EventSourceMappings:
         is_elsewhere = await self._check_source(mapping, version, is_elsewhere=None)
         mapping = msgspec.structs.replace(mapping, is_elsewhere=is_elsewhere)
         if mapping.stream is not None:
-            await check_on_failure(mapping, self._destinations)
+            await check_on_failure(mapping, version.configuration.role, self._destinations, self._rights)
         async with self._store.transaction(target.scope) as tx:
             await _existing_version(tx, target)
             await _check_new(tx, mapping)
@@ -147,10 +150,11 @@ class EventSourceMappings:
             before = await _changeable(reading, request["UUID"], "update")
             wanted = self._changed(before, request, target)
             version = None if target is None else await _existing_version(reading, target)
+            role = await role_of(reading, wanted.function_name, wanted.qualifier) or ""
         if version is not None:
             await self._check_source(wanted, version, is_elsewhere=wanted.is_elsewhere)
         if wanted.stream is not None and "DestinationConfig" in request:
-            await check_on_failure(wanted, self._destinations)
+            await check_on_failure(wanted, role, self._destinations, self._rights)
         async with self._store.transaction(caller.scope) as tx:
             before = await _changeable(tx, request["UUID"], "update")
             mapping = self._changed(before, request, target)

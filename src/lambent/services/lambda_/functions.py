@@ -48,6 +48,7 @@ from lambent.services.lambda_.execution_roles import ExecutionRoles
 from lambent.services.lambda_.markers import decode_marker, encode_marker, page_size, version_number
 from lambent.services.lambda_.naming import Target, resolve_target
 from lambent.services.lambda_.publishing import CREATING, publish
+from lambent.services.lambda_.role_checks import TargetRights
 from lambent.services.lambda_.view import function_configuration, list_item
 from lambent.services.operation import operation
 from lambent.store.contract import Conflict, FunctionStore, FunctionTransaction, Packages
@@ -65,6 +66,7 @@ class Functions:
         activation: Activation,
         destinations: Destinations,
         roles: ExecutionRoles,
+        rights: TargetRights,
         links: CodeLinks,
         quotas: AccountQuotas,
         clock: Clock,
@@ -76,6 +78,7 @@ class Functions:
         self._activation = activation
         self._destinations = destinations
         self._roles = roles
+        self._rights = rights
         self._links = links
         self._quotas = quotas
         self._clock = clock
@@ -94,7 +97,7 @@ class Functions:
                 raise _exists(target)
         quotas = await self._quotas.of(target.scope.account)
         await self._roles.check(target.scope, request)
-        await self._check_dead_letters(target, request)
+        await self._check_dead_letters(target, request, request["Role"])
         layers = await self._attach(caller, request)
         configuration = self._rules.create(target.name, request, layers)
         tags = dict(request.get("Tags") or {})
@@ -253,7 +256,7 @@ class Functions:
             before = await _existing(reading, target)
         _check_update(before, target, request.get("RevisionId"))
         await self._roles.check(target.scope, request)
-        await self._check_dead_letters(target, request)
+        await self._check_dead_letters(target, request, request.get("Role") or before.configuration.role)
         layers = await self._attach(caller, request)
         if layers:
             quotas = await self._quotas.of(target.scope.account)
@@ -293,8 +296,10 @@ class Functions:
             return None
         return await attach_layers(self._store, caller, request["Layers"])
 
-    async def _check_dead_letters(self, target: Target, request: Mapping[str, Any]) -> None:
-        await check_dead_letters(target.scope, request, self._destinations, accept_inert=self._rules.accept_inert)
+    async def _check_dead_letters(self, target: Target, request: Mapping[str, Any], role: str) -> None:
+        await check_dead_letters(
+            target.scope, request, role, self._destinations, self._rights, accept_inert=self._rules.accept_inert
+        )
 
     def _begin_update(self, latest: FunctionVersion, configuration: Configuration, code: Code) -> FunctionVersion:
         changed = msgspec.structs.replace(

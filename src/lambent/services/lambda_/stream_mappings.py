@@ -15,6 +15,7 @@ from lambent.domain.destination import parse_target, why_not_offered
 from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.domain.function import FunctionVersion
 from lambent.errors.api.lambda_ import InvalidParameterValueException
+from lambent.services.lambda_.role_checks import TargetRights
 
 NOTHING_PROCESSED = "No records processed"
 """Observed."""
@@ -70,12 +71,17 @@ async def check_stream(look: StreamLook, mapping: EventSourceMapping, version: F
         raise InvalidParameterValueException(reason)
 
 
-async def check_on_failure(mapping: EventSourceMapping, destinations: Destinations) -> None:
+async def check_on_failure(
+    mapping: EventSourceMapping, role: str, destinations: Destinations, rights: TargetRights
+) -> None:
     """
     Refuse a destination that takes no records of batches.
 
+    Args:
+        role: of the function.
+
     Raises:
-        InvalidParameterValueException: it is none, or is not there.
+        InvalidParameterValueException: it is none, or is not there, or the role may not send to it.
     """
     assert mapping.stream is not None
     arn = mapping.stream.on_failure
@@ -100,6 +106,9 @@ async def check_on_failure(mapping: EventSourceMapping, destinations: Destinatio
             f"The destination ARN {arn} is invalid: it must be of account {mapping.scope.account} in "
             f"{mapping.scope.region}, as the function is."
         )
+    if lacking := await rights.lacking(role, target):
+        # Assumed: as for asynchronous invocation (test_role_checks).
+        raise InvalidParameterValueException(f"The provided execution role does not have permissions to call {lacking}")
     try:
         is_there = await destinations[target.service].exists(target)
     except TargetRefuses as refused:

@@ -7,6 +7,7 @@ somebody waits.
 
 import re
 
+from lambent.access.authorize import Authorizer, Everything
 from lambent.clock import Clock
 from lambent.errors.api.sqs import MissingRequiredParameterException
 from lambent.errors.families import ApiError
@@ -41,6 +42,7 @@ class SimpleQueues:
     Args:
         secret: the data folder's; receipt handles are signed with it.
         elsewhere: the queues of another server, which mappings may read.
+        authorizer: says what roles of mappings may read; None: everything.
         receivers_max: receivers that wait at once.
         purge_wait_s: how soon a queue may be purged again.
         recreate_wait_s: how soon a queue may be made that has the name of a deleted one.
@@ -52,6 +54,7 @@ class SimpleQueues:
         clock: Clock,
         secret: bytes,
         elsewhere: QueuesElsewhere,
+        authorizer: Authorizer | None = None,
         *,
         receivers_max: int,
         purge_wait_s: float,
@@ -63,7 +66,8 @@ class SimpleQueues:
         self.move_tasks = MoveTasks(events, self.directory, clock)
         self.door = Door(events, self.directory, clock)
         self.handles = handles = Handles(secret)
-        self.sources = SourceQueues(self.directory, elsewhere)
+        self.facts = QueueFacts(self.directory)
+        self.sources = SourceQueues(self.directory, elsewhere, authorizer or Everything(), self.facts)
         handlers = collect_handlers(
             Queues(events, self.directory, clock, purge_wait_s=purge_wait_s, recreate_wait_s=recreate_wait_s),
             QueueTags(self.directory),
@@ -74,7 +78,6 @@ class SimpleQueues:
             DeadLetterSources(self.directory),
             self.move_tasks,
         )
-        self.facts = QueueFacts(self.directory)
         self.service = Service(
             name="sqs",
             handlers=CrossAccount(self.directory).open(handlers),

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from lambent.access.authorize import Authorizer, Demand, ResourceFacts
 from lambent.domain.caller import Scope
 from lambent.domain.principal import Principal, PrincipalType
 from lambent.domain.resource_policy import Decision, Requester, decide
@@ -35,11 +36,17 @@ class SourceQueues:
 
     Args:
         elsewhere: the queues of another server, where one is named.
+        authorizer: says what roles may do.
+        facts: of our own queues.
     """
 
-    def __init__(self, directory: Directory, elsewhere: QueuesElsewhere) -> None:
+    def __init__(
+        self, directory: Directory, elsewhere: QueuesElsewhere, authorizer: Authorizer, facts: ResourceFacts
+    ) -> None:
         self._directory = directory
         self._elsewhere = elsewhere
+        self._authorizer = authorizer
+        self._facts = facts
 
     async def find(self, arn: str, scope: Scope, role: str, *, is_elsewhere: bool | None = None) -> SourceQueue | None:
         """
@@ -51,14 +58,15 @@ class SourceQueues:
             is_elsewhere: whose queue is meant; None: ours where we have it, else the other server's, if one is named.
 
         Raises:
-            NotAllowed: the queue is another account's, and its policy does not let the role in; or the other server
-                does not let us in.
+            NotAllowed: the role may not read it; or the queue is another account's, and its policy does not let the
+                role in; or the other server does not let us in.
             Refused: the other server says no otherwise.
             NeighbourUnavailable: it does not answer.
         """
         name = queue_of_arn(arn)
         if name is None:
             return None
+        await self.check_role(name, role)
         queue = None if is_elsewhere else await self._directory.find(name)
         if is_elsewhere or (is_elsewhere is None and queue is None and self._elsewhere.is_named):
             return await self._find_elsewhere(name)
@@ -68,6 +76,19 @@ class SourceQueues:
         if queue is None:
             return None
         return SourceQueue(name, is_fifo(name), number(queue.document.attributes, "VisibilityTimeout"))
+
+    async def check_role(self, name: QueueName, role: str) -> None:
+        """
+        Refuse a role that may not read a queue, whether there is one or not.
+
+        Raises:
+            NotAllowed: naming the first action that it lacks.
+        """
+        if not self._authorizer.is_on:
+            return
+        for action in _ACTIONS:
+            if not await self._authorizer.allows_role(role, Demand(f"sqs:{action}", queue_arn(name)), self._facts):
+                raise NotAllowed(action)
 
     async def _find_elsewhere(self, name: QueueName) -> SourceQueue | None:
         try:

@@ -37,7 +37,17 @@ def functions_of(bench: Bench, roles: Roles | None = None) -> Functions:
     nothing: Any = None
     rules = ConfigurationRules(Quotas(), nothing, False)
     return Functions(
-        bench.store, nothing, nothing, rules, bench.activation, {}, roles or Roles(), nothing, Quotas(), bench.clock
+        bench.store,
+        nothing,
+        nothing,
+        rules,
+        bench.activation,
+        {},
+        roles or Roles(),
+        nothing,
+        nothing,
+        Quotas(),
+        bench.clock,
     )
 
 

@@ -1,0 +1,301 @@
+"""What requests for other services ask leave for: a table of them, and what is not understood."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import cbor2
+import pytest
+
+from lambent.domain.caller import Scope
+from lambent.gateway.neighbour_demands import demands_of, needs_body
+from lambent.protocol.wire import WireRequest
+
+A = "111122223333"
+SCOPE = Scope(A, "eu-west-1")
+T = f"arn:aws:dynamodb:eu-west-1:{A}:table/"
+K = f"arn:aws:kinesis:eu-west-1:{A}:stream/"
+P = f"arn:aws:ssm:eu-west-1:{A}:parameter/"
+S = f"arn:aws:secretsmanager:eu-west-1:{A}:secret:"
+KEY_ID = "12345678-1234-1234-1234-123456789012"
+KMS = f"arn:aws:kms:eu-west-1:{A}:"
+STREAM = f"{T}t/stream/2026-01-01T00:00:00.000"
+
+
+def asked(service: str, request: WireRequest, body: bytes = b"") -> list[tuple[str, str]]:
+    return [(demand.action, demand.resource) for demand in demands_of(service, request, SCOPE, body)]
+
+
+def s3(method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> list[tuple[str, str]]:
+    path, _, query = target.partition("?")
+    return asked("s3", WireRequest(method, path, query, {"host": "127.0.0.1:4566", **(headers or {})}), body)
+
+
+def call(service: str, operation: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    request = WireRequest("POST", "/", headers={"x-amz-target": f"Target_2012.{operation}"})
+    return asked(service, request, json.dumps(given).encode())
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "expected"),
+    [
+        ("GET", "/", [("ListAllMyBuckets", "*")]),
+        ("GET", "/b", [("ListBucket", "b")]),
+        ("GET", "/b/?list-type=2&prefix=p%2F", [("ListBucket", "b")]),
+        ("HEAD", "/b", [("ListBucket", "b")]),
+        ("PUT", "/b", [("CreateBucket", "b")]),
+        ("DELETE", "/b", [("DeleteBucket", "b")]),
+        ("GET", "/b?location", [("GetBucketLocation", "b")]),
+        ("GET", "/b?versions", [("ListBucketVersions", "b")]),
+        ("GET", "/b?uploads", [("ListBucketMultipartUploads", "b")]),
+        ("PUT", "/b?versioning", [("PutBucketVersioning", "b")]),
+        ("PUT", "/b?notification", [("PutBucketNotification", "b")]),
+        ("DELETE", "/b?policy", [("DeleteBucketPolicy", "b")]),
+        ("DELETE", "/b?cors", [("PutBucketCORS", "b")]),
+        ("PUT", "/b?acl&policy", [("PutBucketAcl", "b"), ("PutBucketPolicy", "b")]),
+        ("GET", "/b/k", [("GetObject", "b/k")]),
+        ("GET", "/b/a%20b/c?x-id=GetObject", [("GetObject", "b/a b/c")]),
+        ("HEAD", "/b/k", [("GetObject", "b/k")]),
+        ("GET", "/b/k?versionId=v", [("GetObjectVersion", "b/k")]),
+        ("GET", "/b/k?tagging&versionId=v", [("GetObjectVersionTagging", "b/k")]),
+        ("GET", "/b/k?acl", [("GetObjectAcl", "b/k")]),
+        ("HEAD", "/b/k?acl", [("GetObjectAcl", "b/k")]),
+        ("GET", "/b/k?attributes", [("GetObjectAttributes", "b/k"), ("GetObject", "b/k")]),
+        ("GET", "/b/k?uploadId=u", [("ListMultipartUploadParts", "b/k")]),
+        ("PUT", "/b/k", [("PutObject", "b/k")]),
+        ("PUT", "/b/k?partNumber=1&uploadId=u", [("PutObject", "b/k")]),
+        ("PUT", "/b/k?tagging", [("PutObjectTagging", "b/k")]),
+        ("POST", "/b/k?uploads", [("PutObject", "b/k")]),
+        ("POST", "/b/k?uploadId=u", [("PutObject", "b/k")]),
+        ("POST", "/b/k?restore", [("RestoreObject", "b/k")]),
+        ("POST", "/b", [("PutObject", "b/*")]),
+        ("DELETE", "/b/k", [("DeleteObject", "b/k")]),
+        ("DELETE", "/b/k?versionId=v", [("DeleteObjectVersion", "b/k")]),
+        ("DELETE", "/b/k?uploadId=u", [("AbortMultipartUpload", "b/k")]),
+        ("GET", "/b/k?X-Amz-Algorithm=a&X-Amz-Expires=1&response-content-type=t", [("GetObject", "b/k")]),
+    ],
+)
+def test_s3(method: str, target: str, expected: list[tuple[str, str]]) -> None:
+    wanted = [(f"s3:{action}", arn if arn == "*" else f"arn:aws:s3:::{arn}") for action, arn in expected]
+    assert s3(method, target) == wanted
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("PUT", "/"),
+        ("GET", "/?something"),
+        ("PUT", "/b?something"),
+        ("GET", "/b?something"),
+        ("POST", "/b?something"),
+        ("POST", "/b/k"),
+        ("PATCH", "/b/k"),
+        ("PUT", "/b?location"),
+        ("GET", "/b/../c/k"),
+        ("GET", "/b/%2e%2e/c/k"),
+        ("GET", "/b/a/./k"),
+        ("GET", "//b/k"),
+        ("GET", "/b/..%2fc%2fk"),
+    ],
+)
+def test_what_is_not_understood_of_s3_is_all_of_it(method: str, target: str) -> None:
+    """Also a path that a server might tidy up to lead to another bucket."""
+    assert all(action == "s3:*" for action, _ in s3(method, target))
+
+
+def test_a_bucket_in_the_hosts_name() -> None:
+    request = WireRequest("GET", "/k", "", {"host": "b.s3.localhost:4566"})
+    assert asked("s3", request) == [("s3:GetObject", "arn:aws:s3:::b/k")]
+
+
+def test_a_copy_reads_its_source() -> None:
+    """Which a path that leads elsewhere does not name."""
+    put = ("s3:PutObject", "arn:aws:s3:::b/k")
+    assert s3("PUT", "/b/k", {"x-amz-copy-source": "/a/x%20y"}) == [put, ("s3:GetObject", "arn:aws:s3:::a/x y")]
+    versioned = s3("PUT", "/b/k?partNumber=1&uploadId=u", {"x-amz-copy-source": "a/x?versionId=v"})
+    assert versioned == [put, ("s3:GetObjectVersion", "arn:aws:s3:::a/x")]
+    assert s3("PUT", "/b/k", {"x-amz-copy-source": "a/../c/x"}) == [put, ("s3:GetObject", "*")]
+
+
+def test_what_is_set_along_with_an_object_needs_leave() -> None:
+    found = s3("PUT", "/b/k", {"x-amz-tagging": "a=b", "x-amz-grant-read": "id=1"})
+    assert [action for action, _ in found] == ["s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectAcl"]
+
+
+def test_many_are_deleted_one_by_one() -> None:
+    """Each key; a body that is none of it needs leave for all."""
+    body = (
+        b'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>a&amp;b</Key></Object>'
+        b"<Object><Key>c</Key><VersionId>v</VersionId></Object></Delete>"
+    )
+    request = WireRequest("POST", "/b", "delete", {"host": "x"})
+    assert needs_body("s3", request) and not needs_body("s3", WireRequest("PUT", "/b/k"))
+    assert asked("s3", request, body) == [
+        ("s3:DeleteObject", "arn:aws:s3:::b/a&b"),
+        ("s3:DeleteObjectVersion", "arn:aws:s3:::b/c"),
+    ]
+    assert asked("s3", request, b"<nothing") == [("s3:DeleteObject", "arn:aws:s3:::b/*")]
+    many = b"<Delete>" + b"".join(b"<Object><Key>%d</Key></Object>" % number for number in range(1_001)) + b"</Delete>"
+    assert asked("s3", request, many) == [("s3:*", "*")]
+
+
+def test_conditions_of_s3() -> None:
+    request = WireRequest("GET", "/b", "prefix=p%2F&max-keys=5", {"host": "x"})
+    (demand,) = demands_of("s3", request, SCOPE, b"")
+    assert demand.context == {"s3:prefix": "p/", "s3:max-keys": "5"}
+    (put,) = demands_of(
+        "s3", WireRequest("PUT", "/b/k", "", {"host": "x", "x-amz-storage-class": "GLACIER"}), SCOPE, b""
+    )
+    assert put.context == {"s3:x-amz-storage-class": "GLACIER"}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "given", "expected"),
+    [
+        ("dynamodb", "GetItem", {"TableName": "t"}, [("dynamodb:GetItem", f"{T}t")]),
+        ("dynamodb", "GetItem", {"TableName": f"{T}t"}, [("dynamodb:GetItem", f"{T}t")]),
+        ("dynamodb", "Query", {"TableName": "t", "IndexName": "i"}, [("dynamodb:Query", f"{T}t/index/i")]),
+        ("dynamodb", "ListTables", {}, [("dynamodb:ListTables", "*")]),
+        (
+            "dynamodb",
+            "BatchGetItem",
+            {"RequestItems": {"t": {}, "u": {}}},
+            [("dynamodb:BatchGetItem", f"{T}t"), ("dynamodb:BatchGetItem", f"{T}u")],
+        ),
+        (
+            "dynamodb",
+            "TransactWriteItems",
+            {"TransactItems": [{"Put": {"TableName": "t"}}, {"ConditionCheck": {"TableName": "u"}}]},
+            [("dynamodb:PutItem", f"{T}t"), ("dynamodb:ConditionCheckItem", f"{T}u")],
+        ),
+        (
+            "dynamodb",
+            "TransactGetItems",
+            {"TransactItems": [{"Get": {"TableName": "t"}}]},
+            [("dynamodb:GetItem", f"{T}t")],
+        ),
+        ("dynamodb", "TransactWriteItems", {}, [("dynamodb:*", "*")]),
+        ("dynamodb", "TransactWriteItems", {"TransactItems": [{"Odd": {"TableName": "t"}}]}, [("dynamodb:*", f"{T}t")]),
+        ("dynamodb", "ExecuteStatement", {"Statement": "SELECT * FROM t"}, [("dynamodb:PartiQLSelect", "*")]),
+        (
+            "dynamodb",
+            "BatchExecuteStatement",
+            {"Statements": [{"Statement": "DELETE FROM t"}, {"Statement": "drop"}]},
+            [("dynamodb:PartiQLDelete", "*"), ("dynamodb:*", "*")],
+        ),
+        ("dynamodb", "TagResource", {"ResourceArn": f"{T}t"}, [("dynamodb:TagResource", f"{T}t")]),
+        (
+            "dynamodb",
+            "RestoreTableFromBackup",
+            {"BackupArn": f"{T}t/backup/b", "TargetTableName": "u"},
+            [("dynamodb:RestoreTableFromBackup", f"{T}t/backup/b"), ("dynamodb:RestoreTableFromBackup", f"{T}u")],
+        ),
+        ("dynamodbstreams", "DescribeStream", {"StreamArn": STREAM}, [("dynamodb:DescribeStream", STREAM)]),
+        ("dynamodbstreams", "GetRecords", {"ShardIterator": f"{STREAM}|1|x"}, [("dynamodb:GetRecords", STREAM)]),
+        ("dynamodbstreams", "GetRecords", {"ShardIterator": "opaque"}, [("dynamodb:GetRecords", "*")]),
+        ("dynamodbstreams", "ListStreams", {"TableName": "t"}, [("dynamodb:ListStreams", "*")]),
+        ("kinesis", "PutRecord", {"StreamName": "s"}, [("kinesis:PutRecord", f"{K}s")]),
+        (
+            "kinesis",
+            "PutRecord",
+            {"StreamName": "s", "StreamARN": f"{K}other"},
+            [("kinesis:PutRecord", f"{K}other"), ("kinesis:PutRecord", f"{K}s")],
+        ),
+        (
+            "kinesis",
+            "GetRecords",
+            {"ShardIterator": base64.encodebytes(b"s:shardId-000000000000:0").decode(), "StreamARN": f"{K}mine"},
+            [("kinesis:GetRecords", f"{K}mine"), ("kinesis:GetRecords", f"{K}s")],
+        ),
+        ("kinesis", "GetRecords", {"ShardIterator": "opaque"}, [("kinesis:GetRecords", "*")]),
+        ("kinesis", "ListStreams", {}, [("kinesis:ListStreams", "*")]),
+        ("ssm", "GetParameter", {"Name": "/a/b:3"}, [("ssm:GetParameter", f"{P}a/b")]),
+        (
+            "ssm",
+            "GetParameters",
+            {"Names": ["a", "/b"]},
+            [("ssm:GetParameters", f"{P}a"), ("ssm:GetParameters", f"{P}b")],
+        ),
+        ("ssm", "GetParametersByPath", {"Path": "/a/"}, [("ssm:GetParametersByPath", f"{P}a/")]),
+        (
+            "ssm",
+            "AddTagsToResource",
+            {"ResourceType": "Parameter", "ResourceId": "/a"},
+            [("ssm:AddTagsToResource", f"{P}a")],
+        ),
+        ("ssm", "DescribeParameters", {}, [("ssm:DescribeParameters", "*")]),
+        ("ssm", "SendCommand", {"Name": "doc"}, [("ssm:SendCommand", "*")]),
+        (
+            "secretsmanager",
+            "GetSecretValue",
+            {"SecretId": "db"},
+            [("secretsmanager:GetSecretValue", f"{S}db-??????")],
+        ),
+        (
+            "secretsmanager",
+            "GetSecretValue",
+            {"SecretId": f"{S}db-AbCdEf"},
+            [("secretsmanager:GetSecretValue", f"{S}db-AbCdEf")],
+        ),
+        ("secretsmanager", "CreateSecret", {"Name": "db"}, [("secretsmanager:CreateSecret", f"{S}db-??????")]),
+        ("secretsmanager", "ListSecrets", {}, [("secretsmanager:ListSecrets", "*")]),
+        (
+            "secretsmanager",
+            "BatchGetSecretValue",
+            {"SecretIdList": ["db"]},
+            [("secretsmanager:BatchGetSecretValue", "*"), ("secretsmanager:GetSecretValue", f"{S}db-??????")],
+        ),
+        (
+            "secretsmanager",
+            "BatchGetSecretValue",
+            {"Filters": []},
+            [("secretsmanager:BatchGetSecretValue", "*"), ("secretsmanager:GetSecretValue", "*")],
+        ),
+        ("kms", "Encrypt", {"KeyId": KEY_ID}, [("kms:Encrypt", f"{KMS}key/{KEY_ID}")]),
+        ("kms", "Encrypt", {"KeyId": "alias/a"}, [("kms:Encrypt", f"{KMS}alias/a")]),
+        (
+            "kms",
+            "Decrypt",
+            {"CiphertextBlob": base64.b64encode(KEY_ID.encode() + b"\xff" * 40).decode()},
+            [("kms:Decrypt", f"{KMS}key/{KEY_ID}")],
+        ),
+        ("kms", "Decrypt", {"CiphertextBlob": "b3BhcXVl"}, [("kms:Decrypt", "*")]),
+        (
+            "kms",
+            "ReEncrypt",
+            {"CiphertextBlob": "b3BhcXVl", "DestinationKeyId": KEY_ID},
+            [("kms:ReEncryptFrom", "*"), ("kms:ReEncryptTo", f"{KMS}key/{KEY_ID}")],
+        ),
+        ("kms", "CreateKey", {}, [("kms:CreateKey", "*")]),
+        ("events", "PutEvents", {"Entries": []}, [("events:PutEvents", "*")]),
+    ],
+)
+def test_other_services(
+    service: str, operation: str, given: Mapping[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    assert call(service, operation, given) == expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "path"),
+    [({}, "/"), ({"x-amz-target": "DynamoDB_20120810.Get-Item"}, "/"), ({"x-amz-target": "A.GetItem, A.PutItem"}, "/")],
+)
+def test_a_request_that_names_no_operation_is_all_of_its_service(headers: Mapping[str, str], path: str) -> None:
+    assert asked("dynamodb", WireRequest("POST", path, headers=headers), b"{}") == [("dynamodb:*", "*")]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b'{"TableName":', b'{"TableName": 1}', b"[" * 100_000])
+def test_a_body_that_names_nothing_needs_leave_for_all(body: bytes) -> None:
+    request = WireRequest("POST", "/", headers={"x-amz-target": "DynamoDB_20120810.GetItem"})
+    assert asked("dynamodb", request, body) == [("dynamodb:GetItem", "*")]
+
+
+def test_the_query_protocol_and_cbor_are_read() -> None:
+    form = WireRequest("POST", "/", headers={"content-type": "application/x-www-form-urlencoded"})
+    assert asked("sns", form, b"Version=2010-03-31&Action=Publish") == [("sns:Publish", "*")]
+    assert asked("monitoring", WireRequest("GET", "/", "Action=ListMetrics")) == [("cloudwatch:ListMetrics", "*")]
+    rpc = WireRequest(
+        "POST", "/service/Kinesis_20131202/operation/PutRecord", headers={"content-type": "application/cbor"}
+    )
+    assert asked("kinesis", rpc, cbor2.dumps({"StreamName": "s"})) == [("kinesis:PutRecord", f"{K}s")]

@@ -1,0 +1,44 @@
+"""What each operation of CloudWatch Logs asks leave for."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from lambent.domain.caller import Caller, Scope
+from lambent.domain.pattern import compile_pattern
+from lambent.domain.principal import root_of
+from lambent.services.logs.demands import DEMANDS
+
+A = "111122223333"
+CALLER = Caller(Scope(A, "eu-west-1"), root_of(A), "signature", "id", "https://x")
+BASE = f"arn:aws:logs:eu-west-1:{A}:log-group:"
+GROUP = "/aws/lambda/f"
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "resource"),
+    [
+        ("DescribeLogGroups", {}, f"{BASE}:log-stream:"),
+        ("DescribeLogStreams", {"logGroupName": GROUP}, f"{BASE}{GROUP}:log-stream:"),
+        ("DescribeLogStreams", {"logGroupIdentifier": f"{BASE}{GROUP}:*"}, f"{BASE}{GROUP}:log-stream:"),
+        (
+            "FilterLogEvents",
+            {"logGroupIdentifier": f"{BASE}{GROUP}".replace(A, "444455556666")},
+            f"{BASE}{GROUP}:log-stream:".replace(A, "444455556666"),
+        ),
+        ("FilterLogEvents", {"logGroupIdentifier": "?"}, f"{BASE}:log-stream:"),
+        ("PutRetentionPolicy", {"logGroupName": GROUP}, f"{BASE}{GROUP}:log-stream:"),
+        ("DeleteLogGroup", {"logGroupName": GROUP}, f"{BASE}{GROUP}:log-stream:"),
+        ("GetLogEvents", {"logGroupName": GROUP, "logStreamName": "s"}, f"{BASE}{GROUP}:log-stream:s"),
+    ],
+)
+def test_demands(operation: str, request_: Mapping[str, str], resource: str) -> None:
+    (demand,) = DEMANDS[operation](CALLER, request_)
+    assert (demand.action, demand.resource) == (f"logs:{operation}", resource)
+
+
+def test_policies_name_groups_with_a_star_behind() -> None:
+    """As everybody writes them; without it they allow nothing of a group."""
+    (demand,) = DEMANDS["FilterLogEvents"](CALLER, {"logGroupName": GROUP})
+    assert compile_pattern(f"{BASE}{GROUP}:*").matches(demand.resource)
+    assert not compile_pattern(f"{BASE}{GROUP}").matches(demand.resource)
