@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from wire.support import ACCOUNT, REGION, FunctionMaker, Server, newest_python, wait_for
+from wire.support import ACCOUNT, REGION, FunctionMaker, Server, newest_python, reachable_folder, wait_for
 
 RUNS = int(os.environ.get("LAMBENT_CRASH_RUNS", "3"))
 EVENTS = int(os.environ.get("LAMBENT_CRASH_EVENTS", "2000"))
@@ -107,15 +107,13 @@ def take_records(server):
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory):
+def ran():
     """A folder in which the function notes what ran."""
-    folder = tmp_path_factory.mktemp("ran")
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)
-    # Each environment is a user of its own here.
-    (folder / "log").touch()
-    (folder / "log").chmod(0o666)
-    return folder
+    with reachable_folder() as folder:
+        # Each environment is a user of its own here.
+        (folder / "log").touch()
+        (folder / "log").chmod(0o666)
+        yield folder
 
 
 @pytest.fixture(scope="module")
