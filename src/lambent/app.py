@@ -22,7 +22,7 @@ from typing import Any
 from lambent import __version__
 from lambent.access.account_limits import AccountLimits
 from lambent.access.audit import Audit
-from lambent.access.authentication import AnyKey
+from lambent.access.authentication import AnyKey, Verifying
 from lambent.access.authorize import ResourceFacts
 from lambent.access.clients import Clients, NewKey
 from lambent.access.identities import Identities
@@ -30,6 +30,7 @@ from lambent.access.key_use import KeyUse
 from lambent.access.keyring import Keyring
 from lambent.access.links import CodeLinks
 from lambent.access.modes import iam_mode, make_authorizer
+from lambent.access.notices import about_access
 from lambent.access.role_trust import NoRights, RoleTrust
 from lambent.access.secrets import Secrets
 from lambent.access.tokens import IssuerUnavailable, TokenVerifier
@@ -74,6 +75,7 @@ from lambent.gateway.http_api_authorizers import ApiAuthorizers
 from lambent.gateway.http_api_callers import ApiCallers
 from lambent.gateway.http_api_functions import ApiFunctions
 from lambent.gateway.http_api_proxy import HttpIntegrations
+from lambent.gateway.own_access import OwnAccess
 from lambent.gateway.own_paths import OwnPaths
 from lambent.gateway.pipeline import Pipeline
 from lambent.gateway.proxy import Proxy
@@ -120,6 +122,8 @@ from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.queues import QueueView
 from lambent.telemetry.segments import Segments
 from lambent.telemetry.trail import Trail
+
+__all__ = ["about_access", "about_neighbours", "about_tls", "run"]
 
 _log = logging.getLogger("lambent")
 
@@ -303,6 +307,7 @@ async def run(
                     requests_max=max(1, settings.server.requests_max // _PASSED_ON_OF),
                 ),
                 access.trail,
+                refuses_pages=not settings.verifies_signatures,
             ),
             OwnPaths(
                 blobs,
@@ -321,6 +326,7 @@ async def run(
                 QueueView(queue, asynchronous.deliveries, sources.counts),
                 FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
+                access.own,
                 access.paths(),
             ),
             FunctionUrls(
@@ -432,12 +438,23 @@ class _Access:
         self.key_use = KeyUse(self.identities, clock)
         self.limits = AccountLimits(self.identities, quotas)
         self.clients = Clients(self.identities, self.secrets, settings.api.account, clock)
-        is_verified = settings.verifies
+        is_verified = settings.verifies_signatures
         mode = iam_mode(settings.access.iam, is_verified=is_verified)
         self.rights = Identities(self.identities, lambda _: None)
         self.authorizer = make_authorizer(mode, self.rights, Audit(clock), clock, is_verified=is_verified)
         self.trust = RoleTrust(self.identities, NoRights(), mode)
-        self.authenticator = AnyKey(settings.api.account, self.keyring)
+        self.authenticator = (
+            Verifying(self.keyring, clock, public_hosts=settings.access.public_host)
+            if is_verified
+            else AnyKey(settings.api.account, self.keyring)
+        )
+        self.own = OwnAccess(
+            self.authenticator,
+            self.authorizer,
+            settings.api.region,
+            account=settings.api.account if is_verified else None,
+            metrics_token=read_token(settings.access.metrics_token_file, "--metrics-token-file"),
+        )
         self.trail = None
         """None: --trail is off."""
         if settings.access.trail != "off":
@@ -454,11 +471,11 @@ class _Access:
     def paths(self) -> AccessPaths:
         """Return what answers the operator."""
         scope = Scope(self._settings.api.account, self._settings.api.region)
-        return AccessPaths(self.clients, self.authenticator, self.authorizer, scope, self._quotas, self.trail)
+        return AccessPaths(self.clients, self.own, scope, self._quotas, self.trail)
 
     async def make_first_key(self, tell: Callable[[NewKey], None]) -> None:
         """Make a key where nothing can be done without, and there is none."""
-        if self._settings.verifies and (made := await self.clients.first_key()) is not None:
+        if self._settings.verifies_signatures and (made := await self.clients.first_key()) is not None:
             tell(made)
 
 

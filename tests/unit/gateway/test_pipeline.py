@@ -2,18 +2,28 @@
 
 import asyncio
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from lambent.access.authentication import AnyKey
+from lambent.access.authentication import AnyKey, Verifying
 from lambent.access.authorize import Everything
+from lambent.access.keyring import Keyring
+from lambent.access.secrets import Secrets
+from lambent.clock import SystemClock
+from lambent.domain.access_key import encode_id
 from lambent.domain.caller import Caller, Inside, Scope
+from lambent.domain.identity import AccessKey
 from lambent.errors.families import SerializationException
 from lambent.gateway.pipeline import Pipeline
+from lambent.gateway.proxy import Proxy
+from lambent.neighbours.endpoints import Neighbour
 from lambent.protocol.service import Protocols
+from lambent.protocol.service_model import ServiceModel
 from lambent.protocol.wire import WireRequest
 from lambent.services.operation import Service
+from lambent.testing.client_requests import ClientRequests
 
 INSIDE = Inside(Scope("111111111111", "eu-west-1"), "arn:aws:lambda:eu-west-1:111111111111:function:one")
 SIGNED = "AWS4-HMAC-SHA256 Credential={key}/20260101/ap-south-1/lambda/aws4_request, SignedHeaders=host, Signature=00"
@@ -66,3 +76,82 @@ def test_own_services_cost_no_look_at_others(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("lambent.gateway.pipeline.service_of", service_of)
     assert caller_of({"authorization": SIGNED.format(key="AKIAEXAMPLE")}, None)
+
+
+OWN = ("apigateway", "apigatewayv2", "lambda", "logs", "sqs")
+REFUSALS = {
+    "unsigned": {"MissingAuthenticationToken", "MissingAuthenticationTokenException"},
+    "stranger": {"UnrecognizedClientException"},
+    "wrong secret": {"InvalidSignatureException"},
+}
+
+
+@pytest.mark.parametrize("credentials", REFUSALS)
+@pytest.mark.parametrize("name", [*OWN, "dynamodb", "kinesis", "s3", "iam", "sts"])
+def test_no_operation_answers_who_has_not_signed(name: str, credentials: str) -> None:
+    """Every operation of what is answered here, passed on, or not offered: refused before anything else is said."""
+
+    async def reached(*_: Any) -> Any:
+        raise AssertionError
+
+    async def nothing(*_: Any) -> None:
+        return
+
+    store: Any = SimpleNamespace(on_change=lambda _: None, snapshot=lambda _: NoKeys())
+    secrets = Secrets(b"s" * 32)
+    key = encode_id("AKIA", "111122223333", "0" * 20)
+    given = {"unsigned": None, "stranger": (key, secrets.of_key(key), None), "wrong secret": (key, "x", None)}
+    services, shapes = {}, {}
+    if name in OWN:
+        operations = ServiceModel(name).operations
+        services[name] = Service(name, dict.fromkeys(operations, reached), {}, SerializationException)
+        shapes[name] = SerializationException
+    neighbours: Any = SimpleNamespace(of=lambda service: Neighbour(service) if service != "iam" else None, send=reached)
+    buckets: Any = SimpleNamespace(watch=nothing, configure=nothing)
+    proxy = Proxy(neighbours, buckets, Everything(), SystemClock(), requests_max=10)
+    pipeline = Pipeline(
+        services, Protocols(shapes), Verifying(Keyring(store, secrets), SystemClock()), Everything(), "us-east-1", proxy
+    )
+    if credentials == "wrong secret":
+        # There is the key, and it is somebody's.
+        store.snapshot = lambda _: OneKey()
+    requests = ClientRequests(name, given[credentials])
+    for operation in requests.operations:
+        request = requests.request(operation)
+
+        async def read(most_bytes: int, body: bytes = request.body) -> bytes:
+            return body
+
+        answer = asyncio.run(pipeline.answer(request, read, "id", "http://127.0.0.1:1"))
+        assert answer.status in {400, 403}, (operation, answer)
+        assert isinstance(answer.body, bytes)
+        said = (answer.body + b"".join(value for _, value in answer.headers)).decode()
+        assert (name == "s3" and request.method == "HEAD") or any(
+            code in said for code in (*REFUSALS[credentials], *IN_S3, *IN_QUERIES)
+        ), (operation, said)
+
+
+IN_S3 = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+IN_QUERIES = ("InvalidClientTokenId", "MissingAuthenticationToken")
+
+
+class NoKeys:
+    """Rows of an account without any."""
+
+    async def __aenter__(self) -> "NoKeys":
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        return
+
+    async def get(self, kind: type[Any], name: str) -> Any:
+        return None
+
+
+class OneKey(NoKeys):
+    """Rows of an account whose root has one."""
+
+    async def get(self, kind: type[Any], name: str) -> Any:
+        if kind is not AccessKey:
+            return None
+        return AccessKey(account="111122223333", access_key=name, owner_id="111122223333", created_at=0)
