@@ -366,7 +366,7 @@ async def run(
                 UrlRouter(store),
                 dispatcher,
                 synchronous := SynchronousInvocations(dispatcher, asynchronous.events, clock),
-                callers := SignedCallers(access.authenticator, access.authorizer, clock),
+                callers := SignedCallers(access.authenticator, access.authorizer),
                 services["lambda"].facts,
                 urls,
                 quotas,
