@@ -486,6 +486,7 @@ class _Access:
                 clock,
                 public_hosts=settings.access.public_host,
                 is_alive=self.function_credentials.is_alive,
+                note=self.key_use.note,
             )
             if is_verified
             else AnyKey(
