@@ -240,7 +240,11 @@ class Verifying:
         secret, principal = await self._find(signature)
         key = signing_key(secret, signature.date, signature.region, signature.service)
         claim = _Signed(request, signature, key, self._public_hosts, principal or ANONYMOUS)
-        claim.begin()
+        try:
+            claim.begin()
+        except InvalidSignature:
+            if principal is not None:
+                raise
         if principal is None:
             # Not before the signature was looked at: it took as long as that of a key that there is.
             raise _unrecognized(signature)
