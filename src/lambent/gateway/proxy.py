@@ -138,6 +138,10 @@ class Proxy:
         is_signed: bool,
     ) -> WireResponse:
         try:
+            if claim.needs_body:
+                # Before anything is said of who calls: it is not known yet.
+                request.body = await _whole(read_body, neighbour.service)
+                claim.check_body(request.body)
             await self._authorizer.authorize(caller, (Demand(f"{neighbour.service}:*"),))
             return await self._answer(neighbour, request, read_body, caller, claim, is_signed=is_signed)
         except MalformedBody as malformed:
@@ -217,17 +221,14 @@ class Proxy:
         body_bytes = int(declared) if declared.isascii() and declared.isdigit() else None
         body: bytes | AsyncIterator[bytes] = b""
         if body_bytes or "transfer-encoding" in request.headers:
-            if claim.needs_body or (neighbour.credentials is not None and not is_s3 and is_signed):
-                try:
-                    body = await read_body(_HASHED_MAX_BYTES)
-                except BodyTooLarge:
-                    raise RequestEntityTooLargeException(
-                        f"Request must be smaller than {_HASHED_MAX_BYTES} bytes for {neighbour.service}"
-                    ) from None
+            if claim.needs_body:
+                body = request.body
+            elif neighbour.credentials is not None and not is_s3 and is_signed:
+                body = await _whole(read_body, neighbour.service)
                 claim.check_body(body)
             else:
                 body = claim.watch_body(request.stream())
-        else:
+        elif not claim.needs_body:
             claim.check_body(b"")
         return Outgoing(
             method=request.method,
@@ -239,6 +240,15 @@ class Proxy:
             host=host,
             is_signed=is_signed,
         )
+
+
+async def _whole(read_body: ReadBody, service: str) -> bytes:
+    try:
+        return await read_body(_HASHED_MAX_BYTES)
+    except BodyTooLarge:
+        raise RequestEntityTooLargeException(
+            f"Request must be smaller than {_HASHED_MAX_BYTES} bytes for {service}"
+        ) from None
 
 
 def _verified(read_body: ReadBody, claim: Claim) -> ReadBody:
