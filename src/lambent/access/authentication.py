@@ -122,7 +122,10 @@ class Claim(Protocol):
 
     @property
     def needs_body(self) -> bool:
-        """Whether nothing is known without the whole body: its hash is part of what is signed, and was not sent."""
+        """
+        Whether nothing is known without the whole body: its hash is part of what is signed, and was not sent. Then
+        `check_body` comes before anything is said, or written down, of who calls; `watch_body` must not be called.
+        """
         ...
 
 
