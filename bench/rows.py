@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.access_rows import measure_access
 from bench.api_rows import measure_api
 from bench.async_rows import measure_accept, measure_drain
 from bench.async_rows import measure_start as measure_event_start
@@ -547,6 +548,7 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "freeze": measure_freeze,
     "warm": measure_warm,
     "throughput": measure_throughput,
+    "access": measure_access,
     "payload": measure_payload,
     "stream": measure_stream,
     "url": measure_url,

@@ -20,12 +20,18 @@ from pathlib import Path
 from typing import Any
 
 from lambent import __version__
+from lambent.access.account_limits import AccountLimits
 from lambent.access.audit import Audit
 from lambent.access.authentication import AnyKey
-from lambent.access.authorize import Authorizer
+from lambent.access.authorize import Authorizer, CallerRights, ResourceFacts
+from lambent.access.clients import Clients, NewKey
 from lambent.access.identities import Identities
+from lambent.access.key_use import KeyUse
+from lambent.access.keyring import Keyring
 from lambent.access.links import CodeLinks
 from lambent.access.modes import iam_mode, make_authorizer
+from lambent.access.role_trust import RoleTrust
+from lambent.access.secrets import Secrets
 from lambent.access.tokens import IssuerUnavailable, TokenVerifier
 from lambent.clock import Clock, SystemClock
 from lambent.destinations.bucket import BucketDestination
@@ -59,12 +65,14 @@ from lambent.execution.pool import EnvironmentPool
 from lambent.execution.provisioned import InitialisedKeeper
 from lambent.execution.starting import plan_start
 from lambent.fleet.local import LocalFleet
+from lambent.gateway.access_paths import AccessPaths
 from lambent.gateway.admission import Admission
 from lambent.gateway.bucket_events import BucketEvents
 from lambent.gateway.connection import Waits
 from lambent.gateway.function_url import FunctionUrls
 from lambent.gateway.http_api import HttpApis
 from lambent.gateway.http_api_authorizers import ApiAuthorizers
+from lambent.gateway.http_api_callers import ApiCallers
 from lambent.gateway.http_api_functions import ApiFunctions
 from lambent.gateway.http_api_proxy import HttpIntegrations
 from lambent.gateway.own_paths import OwnPaths
@@ -72,6 +80,7 @@ from lambent.gateway.pipeline import Pipeline
 from lambent.gateway.proxy import Proxy
 from lambent.gateway.s3_events_door import S3EventsDoor, read_token
 from lambent.gateway.server import Gateway, GatewayServer, bound_port
+from lambent.gateway.signed_callers import SignedCallers
 from lambent.gateway.tls import server_context
 from lambent.neighbours import endpoints
 from lambent.neighbours.client import Neighbours
@@ -83,7 +92,8 @@ from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.sandbox.probe import choose, gather
-from lambent.services import apigateway, apigatewayv2, lambda_, logs
+from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, sts
+from lambent.services.iam.managed_policies import aws_document
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.facts import FunctionFacts
@@ -95,7 +105,7 @@ from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.door import Door
 from lambent.services.sqs.elsewhere import QueuesElsewhere
-from lambent.settings import AccessSettings, ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
+from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
 from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
 from lambent.store.certificate import certificate_of, names_for, own_certificate
@@ -113,6 +123,7 @@ from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.queues import QueueView
 from lambent.telemetry.segments import Segments
+from lambent.telemetry.trail import Trail
 
 _log = logging.getLogger("lambent")
 
@@ -133,19 +144,25 @@ _RESTART_S = 1.0
 """Assumed: how soon a failed supervised task is worth running again."""
 
 
-async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock | None = None) -> None:
+async def run(
+    settings: Settings,
+    *,
+    ready: Callable[[str], None],
+    first_key: Callable[[NewKey], None] = lambda _: None,
+    clock: Clock | None = None,
+) -> None:
     """
     Serve until SIGINT, SIGTERM or cancellation; then let requests in flight finish and stop.
 
     Args:
         ready: called with the endpoint once requests are answered.
+        first_key: called before it with the key that was made because there was none, and nothing can be done without.
         clock: for tests.
 
     Raises:
         SettingsError: a setting cannot be obeyed on this machine, a port in use and a foreign data folder included.
     """
     clock = clock or SystemClock()
-    quotas = Quotas(concurrent_executions=settings.api.concurrent_executions)
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(_open_folder(settings.data.data_dir))
         _check_folder(folder, settings.sandbox.function_user)
@@ -157,9 +174,16 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
         database = await stack.enter_async_context(Database(folder.database))
         store = FunctionRepository(database)
         blobs = FileBlobs(folder.blobs)
+        access = _Access(
+            settings,
+            folder,
+            database,
+            quotas := Quotas(concurrent_executions=settings.api.concurrent_executions),
+            clock,
+            stack,
+        )
         packages = FilePackages(blobs, folder.packages, quotas)
         stack.push_async_callback(packages.close)
-        links = CodeLinks(folder.secret, clock)
         queue = await stack.enter_async_context(
             DurableEventQueue(database, FileBlobs(folder.payloads), clock, events_max=settings.data.queue_events_max)
         )
@@ -212,13 +236,13 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             clock=clock,
             spawn=lambda environment: tasks.create_task(_live(environment)),
         )
-        dispatcher = Dispatcher(store, fleet := LocalFleet(pool), fleet, quotas, clock)
+        dispatcher = Dispatcher(store, fleet := LocalFleet(pool), fleet, quotas, clock, access.limits)
         queues = SimpleQueues(
             queue,
             clock,
             folder.secret,
             elsewhere := QueuesElsewhere(neighbours),
-            authorizer := _authorizer(settings.access, database, clock),
+            access.authorizer,
             receivers_max=settings.api.sqs_receivers_max,
             purge_wait_s=settings.api.sqs_purge_wait_s,
             recreate_wait_s=settings.api.sqs_recreate_wait_s,
@@ -230,20 +254,21 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             neighbours,
             store,
             dispatcher,
-            rights := TargetRights(authorizer, {"lambda": (facts := FunctionFacts(store)), "sqs": queues.facts}),
+            rights := TargetRights(access.authorizer, {"lambda": (facts := FunctionFacts(store)), "sqs": queues.facts}),
             tasks,
             clock,
         )
         positions = DurableStreamPositions(database)
         sources = _EventSources(
-            settings.api, queue, queues, elsewhere, neighbours, positions, store, dispatcher, authorizer, quotas, tasks,
-            clock,
+            settings.api, queue, queues, elsewhere, neighbours, positions, store, dispatcher, access.authorizer, quotas,
+            tasks, clock,
         )  # fmt: skip
         keeper = InitialisedKeeper(store, pool, clock)
         urls = parse_url_domain(settings.api.url_domain, edge.port, edge.scheme)
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
         services = {
+            "cloudtrail": cloudtrail.service(access.trail, clock),
             "lambda": lambda_.service(
                 store=store,
                 packages=packages,
@@ -259,13 +284,16 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 streams=sources.streams,
                 positions=positions,
                 objects=S3Objects(neighbours, folder.run),
-                links=links,
+                links=access.links,
                 urls=urls,
                 quotas=quotas,
+                of_accounts=access.limits,
                 clock=clock,
             ),
             "logs": logs.service(LogRepository(database, clock), function_logs.fold),
             "sqs": queues.service,
+            "iam": iam.service(access.identities, access.secrets, access.key_use, clock),
+            "sts": sts.service(trust=access.trust, identities=access.identities, secrets=access.secrets, clock=clock),
             "apigatewayv2": apigatewayv2.service(
                 store=store,
                 domain=urls,
@@ -273,7 +301,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 forget_verdicts=lambda api_id, stage: http_apis.forget_verdicts(api_id, stage_name=stage),
                 clock=clock,
                 accept_inert=settings.api.accept_inert,
-                authorizer=authorizer,
+                authorizer=access.authorizer,
             ),
             # REST APIs, unless another server has them.
             **({} if neighbours.of("apigateway") is not None else {"apigateway": apigateway.service()}),
@@ -283,20 +311,21 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             Pipeline(
                 services,
                 Protocols({name: service.shape_violation for name, service in services.items()}),
-                AnyKey(settings.api.account),
-                authorizer,
+                access.authenticator,
+                access.authorizer,
                 settings.api.region,
                 Proxy(
                     neighbours,
                     BucketEvents(neighbours, asynchronous.notifications, clock),
-                    authorizer,
+                    access.authorizer,
                     clock,
                     requests_max=max(1, settings.server.requests_max // _PASSED_ON_OF),
                 ),
+                access.trail,
             ),
             OwnPaths(
                 blobs,
-                links,
+                access.links,
                 _health(
                     {
                         "driver": sandbox.name,
@@ -311,17 +340,33 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
                 QueueView(queue, asynchronous.deliveries, sources.counts),
                 FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
+                access.paths(),
             ),
             FunctionUrls(
                 UrlRouter(store),
                 dispatcher,
                 synchronous := SynchronousInvocations(dispatcher, asynchronous.events, clock),
+                callers := SignedCallers(access.authenticator, access.authorizer, clock),
+                services["lambda"].facts,
                 urls,
                 quotas,
                 clock,
+                access.trail,
             ),
             http_apis := _http_apis(
-                settings.sandbox, store, dispatcher, synchronous, function_logs, urls, quotas, tasks, stack, clock
+                settings.sandbox,
+                store,
+                dispatcher,
+                synchronous,
+                callers,
+                access,
+                services["lambda"].facts,
+                function_logs,
+                urls,
+                quotas,
+                tasks,
+                stack,
+                clock,
             ),
             admission,
             clock,
@@ -339,11 +384,14 @@ async def run(settings: Settings, *, ready: Callable[[str], None], clock: Clock 
             tasks.create_task(_supervise("keeping initialised", keeper.run, clock)),
             tasks.create_task(_supervise("queue sweep", partial(_sweep, queue, clock), clock)),
             tasks.create_task(_supervise("move tasks", queues.move_tasks.run, clock)),
+            tasks.create_task(_supervise("key use", access.key_use.run, clock)),
             sources.start(),
             *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
         ]
         _stop_on_signals(server, queues.receivers.close)
+        # The last step before requests are answered: what fails before has made no key that nobody sees.
+        await access.make_first_key(first_key)
         asyncio.get_running_loop().call_soon(ready, edge.endpoint)
         try:
             await server.serve(sockets=edge.listeners)
@@ -380,6 +428,57 @@ class _Edge:
     def close(self) -> None:
         for listener in self.listeners:
             listener.close()
+
+
+class _Access:
+    """Who there is, what opens what, what policies do, and the trail of who did what."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: DataFolder,
+        database: Database,
+        quotas: Quotas,
+        clock: Clock,
+        stack: contextlib.AsyncExitStack,
+    ) -> None:
+        self._settings = settings
+        self._quotas = quotas
+        self.links = CodeLinks(folder.secret, clock)
+        self.secrets = Secrets(folder.secret)
+        self.identities = IdentityRepository(database)
+        self.keyring = Keyring(self.identities, self.secrets)
+        self.key_use = KeyUse(self.identities, clock)
+        self.limits = AccountLimits(self.identities, quotas)
+        self.clients = Clients(self.identities, self.secrets, settings.api.account, clock)
+        is_verified = settings.verifies
+        mode = iam_mode(settings.access.iam, is_verified=is_verified)
+        rights, audit = Identities(self.identities, aws_document), Audit(clock)
+        self.authorizer = make_authorizer(mode, rights, audit, clock, is_verified=is_verified)
+        self.trust = RoleTrust(self.identities, CallerRights(rights, clock), mode, audit.note)
+        self.authenticator = AnyKey(settings.api.account, self.keyring)
+        self.trail = None
+        """None: --trail is off."""
+        if settings.access.trail != "off":
+            self.trail = Trail(
+                folder.trail,
+                clock,
+                max_bytes=settings.access.trail_max_mib << 20,
+                has_data=settings.access.trail == "all",
+                account=settings.api.account,
+                region=settings.api.region,
+            )
+            stack.enter_context(contextlib.closing(self.trail))
+
+    def paths(self) -> AccessPaths:
+        """Return what answers the operator."""
+        scope = Scope(self._settings.api.account, self._settings.api.region)
+        return AccessPaths(self.clients, self.authenticator, self.authorizer, scope, self._quotas, self.trail)
+
+    async def make_first_key(self, tell: Callable[[NewKey], None]) -> None:
+        """Make a key where nothing can be done without, and there is none."""
+        if self._settings.verifies and (made := await self.clients.first_key()) is not None:
+            tell(made)
 
 
 class _Asynchronous:
@@ -537,18 +636,6 @@ async def _end(
     await asynchronous.close()
 
 
-def _authorizer(settings: AccessSettings, database: Database, clock: Clock) -> Authorizer:
-    """Return what decides who may do what."""
-    is_verified = settings.auth == "required"
-    return make_authorizer(
-        iam_mode(settings.iam, is_verified=is_verified),
-        Identities(IdentityRepository(database), lambda _: None),
-        Audit(clock),
-        clock,
-        is_verified=is_verified,
-    )
-
-
 def about_tls(settings: Settings) -> str:
     """Return a line on what clients have to trust; nothing where they trust it already, or where there is no TLS."""
     if settings.server.tls != "self-signed":
@@ -588,6 +675,9 @@ def _http_apis(
     store: FunctionRepository,
     dispatcher: Dispatcher,
     synchronous: SynchronousInvocations,
+    callers: SignedCallers,
+    access: "_Access",
+    facts: ResourceFacts | None,
     logs: FunctionLogs,
     domain: UrlDomain,
     quotas: Quotas,
@@ -607,10 +697,12 @@ def _http_apis(
     )
     for outward in (to_servers, to_issuers):
         stack.push_async_callback(outward.close)
-    functions = ApiFunctions(store, dispatcher, synchronous, clock, tasks.create_task)
+    functions = ApiFunctions(
+        store, dispatcher, synchronous, access.authorizer, facts, access.trust, clock, tasks.create_task
+    )
     authorizers = ApiAuthorizers(functions, TokenVerifier(_issuers(to_issuers), clock), clock)
     servers = HttpIntegrations(to_servers, clock)
-    return HttpApis(ApiRouter(store), authorizers, functions, servers, logs, domain, quotas, clock)
+    return HttpApis(ApiRouter(store), authorizers, ApiCallers(callers), functions, servers, logs, domain, quotas, clock)
 
 
 _ISSUER_TIMEOUT_S = 1.5

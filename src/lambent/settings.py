@@ -27,7 +27,7 @@ _URL_DOMAIN = re.compile(
 )
 _TABLES = frozenset({"neighbour"})
 """Lists that may be a table in the file."""
-_OWN_SERVICES = frozenset({"apigatewayv2", "lambda", "logs"})
+_OWN_SERVICES = frozenset({"apigatewayv2", "iam", "lambda", "logs", "sts"})
 
 
 def _option(default: Any, help_text: str) -> Any:
@@ -256,6 +256,12 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
+
+    @property
+    def verifies(self) -> bool:
+        """Whether signatures are verified, and so nothing can be done without a key of this server."""
+        is_open = _is_loopback(self.server.host) or self.server.insecure
+        return self.access.auth == "required" or not is_open
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class Story:
         make = FunctionMaker(self.lambda_, newest_python(), "work")
         arn = self.sqs.get_queue_attributes(QueueUrl=self.told, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         make(SOURCE, name="work")
-        make(SOURCE, name="hurried")
+        make(SOURCE, name="hurried", Timeout=30)
         for name, age in (("work", {}), ("hurried", {"MaximumEventAgeInSeconds": 60})):
             self.lambda_.put_function_event_invoke_config(
                 FunctionName=name, DestinationConfig={"OnFailure": {"Destination": arn}}, **age
@@ -153,7 +153,7 @@ def test_the_clock_jumps(story, jump_s):
     server = story.server
     slow, poison, holder, old = (f"{name}{jump_s}" for name in ("slow", "poison", "holder", "old"))
     with ThreadPoolExecutor(1) as threads:
-        holding = threads.submit(invoke, server.client("lambda"), "hurried", {"name": holder, "sleep_s": 1.5})
+        holding = threads.submit(invoke, server.client("lambda"), "hurried", {"name": holder, "sleep_s": 6})
         story.send("work", slow, sleep_s=1.5)
         story.send("work", poison, fail=True)
         wait_for(lambda: {slow, poison} <= set(story.ran()) and holder in story.ran("hurried"))

@@ -158,6 +158,6 @@ def test_destinations_that_do_not_take_it(own_server):
     assert counts["gone", "delivered"] == 0
     for name in ("good", "closed", "broken"):
         assert (counts[name, "delivered"], counts[name, "given_up"]) == (1, 0)
-    (line,) = [line for line in server.log if "destination.given_up" in line]
+    (line,) = wait_for(lambda: [line for line in server.log if "destination.given_up" in line])
     assert f"arn={gone} " in line
     assert sent["gone"] in line

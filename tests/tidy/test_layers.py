@@ -57,6 +57,13 @@ CLI_MODULES_MAY_IMPORT = {
     },
     "lambent.cli.conformance": {"lambent.services.conformance.markdown", "lambent.services.conformance.report"},
     "lambent.cli.demo": {"lambent.runtimes.contract"},
+    "lambent.cli.keys_offline": {
+        "lambent.access.clients",
+        "lambent.access.secrets",
+        "lambent.store.data_folder",
+        "lambent.store.database",
+        "lambent.store.identities",
+    },
     "lambent.cli.restore": {"lambent.store.backup_format", "lambent.store.restore"},
     "lambent.cli.host_facts": {
         "lambent.neighbours.embedded",
@@ -70,8 +77,8 @@ CLI_MODULES_MAY_IMPORT = {
 }
 """
 What single commands import beyond that: one starts the server, one reports what the services do with their
-models, of which no server can be asked, one fills a data folder without a server, one has its own file on disk as the
-store has those of a data folder, the others probe this machine or add
+models, of which no server can be asked, one fills a data folder without a server, one makes a key in
+one, one has its own file on disk as the store has those of a data folder, the others probe this machine or add
 runtimes to it.
 """
 

@@ -197,6 +197,7 @@ def test_neighbours_are_a_table_in_the_file(tmp_path: Path) -> None:
         (["s3=http://user@s3"], "is not of the form"),
         (["S3=http://s3"], "is not of the form"),
         (["lambda=http://s3"], "lambda is answered by Lambent itself"),
+        (["iam=http://s3"], "iam is answered by Lambent itself"),
         (["apigatewayv2=http://s3"], "apigatewayv2 is answered by Lambent itself"),
         (["sqs=none"], "sqs is answered by Lambent itself"),
         (["s3=http://a", "s3=http://b"], "s3 is named twice"),

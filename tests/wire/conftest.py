@@ -5,6 +5,7 @@ import re
 import shutil
 
 import pytest
+from wire.iam import fresh_account
 from wire.support import FunctionMaker, Server, new_data_dir, newest_python, wait_for
 
 
@@ -85,6 +86,18 @@ def logs_client(server):
 def apis(server):
     """A client of HTTP APIs that leaves it to the server what is valid."""
     return server.client("apigatewayv2", parameter_validation=False)
+
+
+@pytest.fixture
+def iam(server):
+    """A client of IAM with an account of its own."""
+    return server.client("iam", account=fresh_account())
+
+
+@pytest.fixture
+def account(iam):
+    """The account of `iam`."""
+    return iam.get_user()["User"]["UserId"]
 
 
 @pytest.fixture

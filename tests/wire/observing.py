@@ -60,8 +60,7 @@ def _write_call(http_response, parsed, model, context, **_):
             "operation": model.name,
             "members": context.get(_KEY, []),
             "status": http_response.status_code,
-            # Of a service that kept the codes of the query protocol: the shape's name.
-            "error": parsed.get("Error", {}).get("QueryErrorCode") or parsed.get("Error", {}).get("Code"),
+            "error": _error_of(parsed, model.service_model),
             "test": _running_test(),
         }
     )
@@ -69,6 +68,16 @@ def _write_call(http_response, parsed, model, context, **_):
         _written.add(line)
         with Path(os.environ["LAMBENT_TEST_OBSERVED"]).open("a") as file:
             file.write(line + "\n")
+
+
+def _error_of(parsed, service_model):
+    """Return the name of an error's shape, by which the report knows it; the code of one that the model has not."""
+    error = parsed.get("Error", {})
+    if error.get("QueryErrorCode"):
+        # Of a service that kept the codes of the query protocol: the shape's name.
+        return error["QueryErrorCode"]
+    shape = service_model.shape_for_error_code(error["Code"]) if "Code" in error else None
+    return error.get("Code") if shape is None else shape.name
 
 
 def _running_test():

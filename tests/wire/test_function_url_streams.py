@@ -195,7 +195,7 @@ def test_an_error_in_the_middle_cuts_the_connection(make_streaming):
 
 def test_a_timeout_in_the_middle_cuts_the_connection(make_streaming):
     """As an error does."""
-    _, url = make_streaming(f"{HEAD} stream.write('half'); await told(context, 'never');", Timeout=1)
+    _, url = make_streaming(f"{HEAD} stream.write('half'); await told(context, 'never');", Timeout=3)
     assert read_cut(url) == b"4\r\nhalf\r\n"
 
 

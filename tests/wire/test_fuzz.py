@@ -354,6 +354,8 @@ def fuzzed(runtime):
     code = made.stop()
     shutil.rmtree(made.data_dir, ignore_errors=True)
     assert code == 0, "the server did not stop cleanly:\n" + "".join(made.log[-50:])
+    # Whole, which it is not before: a line may come behind the answer that it is about.
+    assert failures_in(made.log) == []
 
 
 @pytest.fixture
@@ -387,7 +389,11 @@ def assert_well(server):
     wait_for(lambda: server.health()["requests_in_flight"] == 1)
     answer, value = invoke(server.client("lambda"), "well", {"still": "here"})
     assert (answer["StatusCode"], value) == (200, {"still": "here"})
-    assert [line for line in server.log if "request.failed" in line or "Traceback" in line] == []
+    assert failures_in(server.log) == []
+
+
+def failures_in(log):
+    return [line for line in log if "request.failed" in line or "Traceback" in line]
 
 
 def test_bad_requests_change_nothing(fuzzed, set_up, request):

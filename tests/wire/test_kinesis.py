@@ -270,12 +270,11 @@ def test_a_tumbling_window(story):
     """ST-02-tumbling-window: the state goes from call to call, and is gone after the last one."""
     story.stream()
     then = 's = event["state"]; s["n"] = s.get("n", 0) + len(event["Records"]); return {"state": s}'
-    story.mapping(story.function(then), TumblingWindowInSeconds=3)
-    # So that all are in one window.
+    story.mapping(story.function(then), TumblingWindowInSeconds=3, BatchSize=3)
+    # So that all are in one window, whenever they are read: it is the stream that dates them.
     wait_for(lambda: time.time() % 3 < 0.5, every_s=0.02)
-    story.put(1, 2, 3)
-    wait_for(story.events)
-    story.put(4, 5)
+    records = [{"Data": str(number).encode(), "PartitionKey": "k"} for number in (1, 2, 3, 4, 5)]
+    story.kinesis.put_records(StreamName=story.name, Records=records)
 
     def last():
         return next((event for _, event in story.events() if event["isFinalInvokeForWindow"]), None)

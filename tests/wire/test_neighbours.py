@@ -368,7 +368,7 @@ def test_the_stand_ins_life(own_server):
     wait_for(is_back)
     second, _ = child_of(made)
     assert second != first
-    assert any("neighbours.embedded_ended" in line for line in made.log)
+    wait_for(lambda: any("neighbours.embedded_ended" in line for line in made.log))
     assert made.stop() == 0
     assert not Path(f"/proc/{second}").exists()
 
@@ -403,7 +403,7 @@ def test_the_state_outlives_the_server(own_server):
     made.restart()
     assert made.client("s3").list_buckets()["Buckets"] == []
     assert (made.data_dir / "neighbours" / "state.aside-1").is_file()
-    assert any("neighbours.state_put_aside" in line and "moto 0.0.1" in line for line in made.log)
+    wait_for(lambda: any("neighbours.state_put_aside" in line and "moto 0.0.1" in line for line in made.log))
 
 
 def test_a_full_stand_in_says_so(own_server):

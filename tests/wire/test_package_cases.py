@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
-from wire.support import error_of, invoke, zip_of
+from wire.support import error_of, invoke, wait_for, zip_of
 from wire.test_layers import Layers
 
 ROOT = "import os; ROOT = os.environ['LAMBDA_TASK_ROOT']\n"
@@ -66,7 +66,7 @@ def handler(e, c):
 """
     archive = zip_of({"app.py": source, "pkg\\mod.py": ""})
     assert invoke(lambda_client, make_function(archive=archive))[1] == ["app.py", "pkg\\mod.py"]
-    assert any("package.backslash_name" in line for line in server.log)
+    wait_for(lambda: any("package.backslash_name" in line for line in server.log))
 
 
 def test_pk04_broken_archives_are_refused(make_function):
@@ -106,7 +106,7 @@ def test_pk06_unreadable_files_fail_as_on_aws(server, lambda_client, make_functi
     """PK-06: a file that only its owner may read fails for the function's user, and the server's log warns."""
     archive = zip_of({"app.py": "def handler(e, c): return 1"}, modes={"app.py": 0o600})
     answer, payload = invoke(lambda_client, make_function(archive=archive))
-    assert any("package.unreadable_file" in line for line in server.log)
+    wait_for(lambda: any("package.unreadable_file" in line for line in server.log))
     import os
 
     if os.geteuid() == 0:

@@ -490,6 +490,28 @@ def test_a_deny_wins(lambda_client, stranger, make_function):
 
 
 @pytest.mark.parametrize(
+    "condition, outcome",
+    [
+        ({"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}, True),
+        ({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, False),
+        ({"Bool": {"aws:SecureTransport": "false"}, "StringLike": {"aws:UserAgent": "*Boto3*"}}, True),
+        ({"StringEquals": {"aws:PrincipalAccount": "${aws:PrincipalAccount}"}}, True),
+        ({"StringEquals": {"aws:PrincipalAccount": "${aws:SourceAccount}"}}, False),
+    ],
+)
+def test_conditions_of_all_kinds(lambda_client, stranger, make_function, condition, outcome):
+    """All operators are offered, and variables."""
+    name = make_function(SOURCE)
+    lambda_client.put_resource_policy(
+        ResourceArn=arn(name), Policy=document_of(statement_of(arn(name), Principal="*", Condition=condition))
+    )
+    if outcome:
+        assert invoke(stranger, arn(name), {})[1][0] == "$LATEST"
+    else:
+        assert refused(stranger.invoke, FunctionName=arn(name))[:2] == (403, "AccessDeniedException")
+
+
+@pytest.mark.parametrize(
     "policy",
     [
         "no JSON",
@@ -499,8 +521,7 @@ def test_a_deny_wins(lambda_client, stranger, make_function):
         document_of({"Effect": "Allow"}),
         document_of(statement_of("r", Effect="Maybe")),
         document_of(statement_of("r", Principal={"Who": "x"})),
-        document_of(statement_of("r", Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})),
-        document_of(statement_of("arn:aws:lambda:*:*:function:${aws:username}")),
+        document_of(statement_of("r", Condition={"NullIfExists": {"aws:SourceIp": "true"}})),
         document_of(statement_of("r"), statement_of("r")),
         document_of(statement_of("r"), Version="2020-01-01"),
         document_of({**statement_of("r"), "NotAction": "lambda:InvokeFunction"}),
@@ -508,7 +529,7 @@ def test_a_deny_wins(lambda_client, stranger, make_function):
     ],
 )
 def test_documents_that_are_none(lambda_client, make_function, policy):
-    """What cannot be read, or not be evaluated here, is refused: never stored and then ignored."""
+    """What cannot be read is refused: never stored and then ignored."""
     name = make_function(SOURCE, wait=False)
     status, code, text = refused(lambda_client.put_resource_policy, ResourceArn=arn(name), Policy=policy)
     assert (status, code) == INVALID

@@ -89,7 +89,9 @@ def test_cc01_modules_ran_before_the_first_call(lambda_client, version):
     time.sleep(0.3)
     called = time.time()
     with ThreadPoolExecutor(2) as threads:
-        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 0.5}) for _ in range(2)]
+        # With the log's end, the answers come when the environments are free.
+        asked = {"LogType": "Tail"}
+        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 0.5}, **asked) for _ in range(2)]
         answers = [call.result()[1] for call in calls]
     assert all(loaded < called - 0.2 for loaded, *_ in answers)
     assert [(count, kind) for _, count, kind, _ in answers] == [(1, "provisioned-concurrency")] * 2
@@ -151,7 +153,7 @@ def test_a_new_number_acts(lambda_client, version, server):
     name = version()
     put(lambda_client, name, 1)
     wait_for_status(lambda_client, name, "READY")
-    first = invoke(lambda_client, f"{name}:1", {})[1]
+    first = invoke(lambda_client, f"{name}:1", {}, LogType="Tail")[1]
     put(lambda_client, name, 3)
     assert counts(wait_for_status(lambda_client, name, "READY")) == [3, 3, 3]
     put(lambda_client, name, 1)
@@ -322,7 +324,8 @@ def test_an_alias_provisions_its_version(lambda_client, aliased):
     assert (counts(answer), answer["Status"]) == ([1, 0, 0], "IN_PROGRESS")
     wait_for_status(client, name, "READY", "live")
     assert listed(client, name) == {"live": [1, 1, 1]}
-    assert invoke(client, f"{name}:live", {})[1][1:3] == [1, "provisioned-concurrency"]
+    # With the log's end, the answer comes when the environment is free.
+    assert invoke(client, f"{name}:live", {}, LogType="Tail")[1][1:3] == [1, "provisioned-concurrency"]
     assert invoke(client, f"{name}:1", {})[1][1:3] == [2, "provisioned-concurrency"]
     assert invoke(client, f"{name}:2", {})[1][2] == "on-demand"
     # It is the alias's, not the version's.
@@ -375,7 +378,7 @@ def test_it_follows_its_alias(lone_server, runtime):
     client.update_alias(FunctionName=name, Name="live", FunctionVersion="2", Description="moved")
     wait_for_status(client, name, "READY", "live")
     assert listed(client, name) == {"live": [1, 1, 1]}
-    answer, (_, count, kind, _) = invoke(client, f"{name}:live", {})
+    answer, (_, count, kind, _) = invoke(client, f"{name}:live", {}, LogType="Tail")
     assert (answer["ExecutedVersion"], count, kind) == ("2", 1, "provisioned-concurrency")
     wait_for(lambda: lone_server.health()["environments"]["total"] == 1)
     # What stays where it is keeps its environments.

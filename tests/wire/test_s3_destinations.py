@@ -159,9 +159,11 @@ def test_a_bucket_that_is_gone_may_come_again(server, s3, lambda_client, make_fu
     s3.delete_bucket(Bucket=bucket)
     request_id = send(lambda_client, name)
     wait_for(lambda: counted(server, bucket, "failed"))
-    assert any(
-        "destination.failed" in line and f"arn:aws:s3:::{bucket}" in line and "no such target" in line
-        for line in server.log
+    wait_for(
+        lambda: any(
+            "destination.failed" in line and f"arn:aws:s3:::{bucket}" in line and "no such target" in line
+            for line in server.log
+        )
     )
     s3.create_bucket(Bucket=bucket)
     check_record(s3, bucket, name, request_id)

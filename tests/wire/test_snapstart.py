@@ -126,12 +126,15 @@ def test_lf03_values(lambda_client, make_function):
     assert lambda_client.get_function_configuration(FunctionName=name, Qualifier="1")["SnapStart"] == ON
 
 
-def test_what_is_taken_is_made_again(lambda_client, make_function):
+def test_what_is_taken_is_made_again(server, lambda_client, logs_client, make_function):
     """After one was taken another waits: the next cold call is restored as well."""
-    name = make_function(SOURCE, SnapStart=PUBLISHED)
+    tells = "register_before_snapshot(lambda: print('about to be kept'))"
+    name = make_function(f"{SOURCE}{tells}\n", SnapStart=PUBLISHED)
     publish(lambda_client, name)
     first = invoke(lambda_client, f"{name}:1", {})[1]
-    time.sleep(3)
+    wait_for(lambda: messages(logs_client, name).count("about to be kept\n") == 2)
+    # One that is being made is busy until it is kept.
+    wait_for(lambda: server.health()["environments"]["busy"] == 0)
     called = time.time()
     with ThreadPoolExecutor(2) as threads:
         calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 1}) for _ in range(2)]

@@ -154,7 +154,8 @@ def test_a_long_poll_answers_with_the_send(server, sqs, make_queue):
         poll = threading.Thread(target=lambda: found.extend(received(second, url, WaitTimeSeconds=20)))
         begun = time.monotonic()
         poll.start()
-        wait_for(lambda: server.health()["requests_in_flight"] >= 1)
+        # Beside the one that asks.
+        wait_for(lambda: server.health()["requests_in_flight"] >= 2)
         act()
         poll.join(30)
         assert time.monotonic() - begun < 10
@@ -174,14 +175,14 @@ def test_a_long_poll_answers_with_the_send(server, sqs, make_queue):
 def test_who_has_left_does_not_receive(server, sqs, make_queue):
     """A client that drops its connection in a long poll leaves the next message to others."""
     url = make_queue(VisibilityTimeout="600")
-    before = server.health()["requests_in_flight"]
     connection = http.client.HTTPConnection("127.0.0.1", server.port)
     path = url.removeprefix(server.endpoint)
     region = {"Authorization": f"Credential={ACCOUNT}/20260101/eu-west-1/sqs/aws4_request,"}
     connection.request("GET", f"{path}?Action=ReceiveMessage&WaitTimeSeconds=20", headers=region)
-    wait_for(lambda: server.health()["requests_in_flight"] > before)
+    # Beside the one that asks.
+    wait_for(lambda: server.health()["requests_in_flight"] == 2)
     connection.close()
-    wait_for(lambda: server.health()["requests_in_flight"] == before)
+    wait_for(lambda: server.health()["requests_in_flight"] == 1)
     sqs.send_message(QueueUrl=url, MessageBody="for somebody")
     (message,) = received(sqs, url, AttributeNames=["ApproximateReceiveCount"])
     assert message["Attributes"]["ApproximateReceiveCount"] == "1"
@@ -361,7 +362,8 @@ def test_what_was_answered_is_kept(lone_server):
     # A long poll does not hold the end of the server up.
     poll = threading.Thread(target=lambda: received(sqs, url, WaitTimeSeconds=20))
     poll.start()
-    wait_for(lambda: lone_server.health()["requests_in_flight"] >= 1)
+    # Beside the one that asks.
+    wait_for(lambda: lone_server.health()["requests_in_flight"] >= 2)
     begun = time.monotonic()
     assert lone_server.stop() == 0
     poll.join()

@@ -42,7 +42,7 @@ def test_a_worker_does_every_task_once(server, celery_python, unique_name, tmp_p
             return len(lines) >= len(expected) and sorted(map(int, lines))
 
         try:
-            assert wait_for(done, within_s=30) == expected
+            assert wait_for(done, within_s=120) == expected
         except AssertionError as failure:
             raise AssertionError((tmp_path / "worker.log").read_text()[-4000:]) from failure
         sqs = server.client("sqs", account="111122223333", region="eu-west-1")

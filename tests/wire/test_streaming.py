@@ -279,12 +279,13 @@ def test_a_response_that_is_broken_off_runs_nothing_twice(lambda_client, make_st
 
 def test_a_timeout_in_the_middle(lambda_client, make_streaming):
     """The stream ends with Sandbox.Timedout, and REPORT shows the timeout."""
-    name = make_streaming("stream.write('half'); await told(context, 'never');", Timeout=1)
+    # Time enough for the piece to leave before the first `fetch` of a process has loaded what it needs.
+    name = make_streaming("stream.write('half'); await told(context, 'never');", Timeout=3)
     answer = stream(lambda_client, name, LogType="Tail")
     body, end = whole(answer)
-    text = f"RequestId: {answer['ResponseMetadata']['RequestId']} Error: Task timed out after 1.00 seconds"
+    text = f"RequestId: {answer['ResponseMetadata']['RequestId']} Error: Task timed out after 3.00 seconds"
     assert (body, failure(end)) == (b"half", ("Sandbox.Timedout", text))
-    assert re.search(r"Duration: 1000\.00 ms\tBilled Duration: \d+ ms\t.*Status: timeout", tail_of(end))
+    assert re.search(r"Duration: 3000\.00 ms\tBilled Duration: \d+ ms\t.*Status: timeout", tail_of(end))
 
 
 def test_reserved_concurrency_counts_until_the_stream_is_over(lambda_client, make_streaming, tag):

@@ -25,6 +25,7 @@ from wire.support import (
     invoke,
     new_data_dir,
     newest_python,
+    wait_for,
 )
 from wire.urls import make_url
 
@@ -82,8 +83,8 @@ def tls_server():
 
 @pytest.fixture(scope="module")
 def secured():
-    """A server with a certificate of its own that most tests share; clients have two seconds for a handshake."""
-    server = TlsServer(None, "--tls", "self-signed", "--client-head-s", "2").start()
+    """A server with a certificate of its own that most tests share; clients have four seconds for a handshake."""
+    server = TlsServer(None, "--tls", "self-signed", "--client-head-s", "4").start()
     yield server
     assert server.stop() == 0, "".join(server.log)
     assert not [line for line in server.log if re.search("Traceback|ERROR", line)], "".join(server.log)
@@ -99,7 +100,7 @@ def function(secured, runtime, unique_name):
 
 
 def test_the_start_says_what_to_trust(secured):
-    """One line has the endpoint, one the certificate; its key is for nobody else."""
+    """Whoever has read the line with the endpoint has read where the certificate is; its key is for nobody else."""
     assert secured.endpoint.startswith("https://127.0.0.1:")
     (line,) = [line for line in secured.log if line.startswith("certificate ")]
     assert line.split()[1] == secured.trusted
@@ -228,7 +229,7 @@ def test_plain_http_gets_nothing(secured):
     with socket.create_connection(("127.0.0.1", secured.port), timeout=30) as connection:
         connection.sendall(b"GET /_lambent/health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"HTTP" not in read_all(connection)
-    assert secured.health()["requests_in_flight"] == 1
+    wait_for(lambda: secured.health()["requests_in_flight"] == 1)
     assert secured.log[lines:] == []
 
 
@@ -239,11 +240,11 @@ def test_slow_handshakes_hold_nobody_up(secured):
     for connection in silent[::2]:
         connection.sendall(b"\x16\x03\x01\x02\x00\x01")
     secured.health()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 4, "none of them was at an end by itself"
     for connection in silent:
         assert read_all(connection) == b""
         connection.close()
-    assert 1.5 < time.monotonic() - began < 20
+    assert 3.5 < time.monotonic() - began < 20
 
 
 @pytest.fixture(scope="module")

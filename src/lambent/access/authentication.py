@@ -3,16 +3,92 @@ Who calls: a request's signature, in two steps.
 
 `begin` looks at everything that is known before the body, so that a refusal is cheap; the claim that it returns checks
 the body, whole or as it passes.
+
+Documented: AWS General Reference, Signature Version 4 signing process and common errors; Amazon S3 API reference,
+authenticating requests and error responses. Observed: texts and statuses in field reports of SDKs' users.
 """
 
-from collections.abc import AsyncIterator
+import hashlib
+import hmac
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from time import gmtime, strftime
 from typing import Protocol
+from urllib.parse import parse_qs
 
 import msgspec
 
+from lambent.access import chunks
 from lambent.access.credential import read_credential
+from lambent.access.keyring import Keyring
+from lambent.access.secrets import BadToken
+from lambent.access.sigv4 import (
+    OF_S3,
+    UNSIGNED_PAYLOAD,
+    Incomplete,
+    Signature,
+    canonical_request,
+    is_signed_by,
+    read_signature,
+    signing_key,
+    string_to_sign,
+    time_of,
+)
+from lambent.clock import Clock
+from lambent.domain.access_key import SESSION_KEY, USER_KEY
+from lambent.domain.access_log import on_one_line
+from lambent.domain.caller import Inside
 from lambent.domain.principal import ANONYMOUS, Principal, root_of
+from lambent.errors.families import (
+    BodyNotAsSigned,
+    ExpiredToken,
+    HeadersNotSigned,
+    IncompleteSignature,
+    InvalidPresignedUrl,
+    InvalidSessionToken,
+    InvalidSignature,
+    MissingAuthenticationToken,
+    NotImplementedException,
+    OutOfScope,
+    OutOfTime,
+    UnrecognizedClient,
+    UnsupportedSignature,
+    UrlExpired,
+)
 from lambent.protocol.wire import WireRequest
+
+_log = logging.getLogger("lambent.access")
+
+IsAlive = Callable[[str], bool]
+"""Says of an execution environment's id whether it is still there."""
+SessionOf = Callable[[Inside], Principal | None]
+"""Returns the session of the function that runs in an environment; None: it has none."""
+
+_OURS = frozenset({USER_KEY, SESSION_KEY})
+_SIGNED_AS = {"apigatewayv2": "apigateway", "dynamodbstreams": "dynamodb", "s3control": "s3"}
+"""Services that go by another name than the one that their requests are signed with."""
+
+_WINDOW_S = 300
+_WIDE_WINDOW_S = 900
+_WITH_WIDE_WINDOW = OF_S3 | {"cloudformation", "elasticloadbalancing", "iam", "sns", "sts"}
+"""How far a request's time may be from ours. Observed: five minutes, and fifteen of S3 and services of queries."""
+_EXPIRES_MAX_S = 604_800
+"""Documented: Amazon S3 user guide: seven days. Assumed of the others (test_authentication)."""
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_HASH_CHARACTERS = 64
+_REGION = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_MAY_BE_UNSIGNED = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
+"""Of the headers of S3: they are part of the signature by themselves. Observed: tokens that are added after signing."""
+
+_MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "and signing method. Consult the service documentation for details."
+)
+_MISMATCH_OF_S3 = (
+    "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+)
 
 
 class Claim(Protocol):
@@ -86,15 +162,30 @@ class _TakenForGranted(msgspec.Struct, frozen=True):
 
 class AnyKey:
     """
-    Takes any key for what it says: a key of twelve digits is the root of that account, any other that of `account`, or
-    of the function that calls.
+    Takes any key for what it says: a key or a session of ours is whose it is, a key of twelve digits is the root of
+    that account, and any other that of `account`, or of the function that calls.
+
+    Args:
+        keyring: knows our keys and sessions; None: any key is just that.
+        session_of: returns the session of the function that calls, where policies count: a request from inside an
+            environment that bears no credentials of ours is that function's, whatever it says.
     """
 
-    def __init__(self, account: str) -> None:
+    def __init__(self, account: str, keyring: Keyring | None = None, session_of: SessionOf | None = None) -> None:
         self._account = account
+        self._keyring = keyring
+        self._session_of = session_of
 
     async def begin(self, request: WireRequest, service: str, *, allows_anonymous: bool = False) -> Claim:
         credential = read_credential(request.headers.get("authorization", ""), request.query)
+        if credential is not None and self._keyring is not None and credential.access_key[:4] in _OURS:
+            known = await self._known(credential.access_key, request)
+            if known is not None:
+                return _TakenForGranted(known)
+        if request.inside is not None and self._session_of is not None:
+            session = self._session_of(request.inside)
+            if session is not None:
+                return _TakenForGranted(session, "environment")
         if credential is None and allows_anonymous:
             return _TakenForGranted(ANONYMOUS)
         account = self._account if request.inside is None else request.inside.scope.account
@@ -102,3 +193,384 @@ class AnyKey:
         if len(key) == 12 and key.isascii() and key.isdigit():
             account = key
         return _TakenForGranted(root_of(account, key))
+
+    async def _known(self, access_key: str, request: WireRequest) -> Principal | None:
+        assert self._keyring is not None
+        token = request.headers.get("x-amz-security-token")
+        if token is None and "X-Amz-Security-Token=" in request.query:
+            token = parse_qs(request.query).get("X-Amz-Security-Token", [""])[0]
+        if token is None:
+            return (await self._keyring.find(access_key))[1]
+        try:
+            return self._keyring.session(access_key, token)[1]
+        except BadToken:
+            return None
+
+
+class Verifying:
+    """
+    Takes a request for whose it is once its signature says so.
+
+    Within the window of its time an identical request counts again, as on AWS: nothing in a signature tells a second
+    one. Whoever reads requests on their way can send them anew, so the way wants TLS.
+
+    Args:
+        public_hosts: what the Host header may have been before a proxy in between replaced it.
+        is_alive: says of an execution environment's id whether it is still there: its credentials end with it.
+    """
+
+    def __init__(
+        self, keyring: Keyring, clock: Clock, *, public_hosts: Sequence[str] = (), is_alive: IsAlive = lambda _: False
+    ) -> None:
+        self._keyring = keyring
+        self._clock = clock
+        self._public_hosts = tuple(public_hosts)
+        self._is_alive = is_alive
+
+    async def begin(self, request: WireRequest, service: str, *, allows_anonymous: bool = False) -> Claim:
+        try:
+            signature = read_signature(request.headers, request.query)
+        except Incomplete as error:
+            raise _incomplete(request, str(error)) from None
+        if signature is None:
+            return _unsigned(request, service, allows_anonymous=allows_anonymous)
+        _check_scope(signature, service)
+        self._check_time(signature)
+        _check_headers(signature, request)
+        secret, principal = await self._find(signature)
+        key = signing_key(secret, signature.date, signature.region, signature.service)
+        claim = _Signed(request, signature, key, self._public_hosts, principal or ANONYMOUS)
+        claim.begin()
+        if principal is None:
+            # Not before the signature was looked at: it took as long as that of a key that there is.
+            raise _unrecognized(signature)
+        await self._check_session(principal, signature, request)
+        return claim
+
+    async def _find(self, signature: Signature) -> tuple[str, Principal | None]:
+        if signature.session_token is None:
+            return await self._keyring.find(signature.access_key)
+        try:
+            return self._keyring.session(signature.access_key, signature.session_token)
+        except BadToken:
+            text = "The security token included in the request is invalid"
+            if signature.service in OF_S3:
+                text = "The provided token is malformed or otherwise invalid."
+            raise InvalidSessionToken(text) from None
+
+    async def _check_session(self, principal: Principal, signature: Signature, request: WireRequest) -> None:
+        session = principal.session
+        if session is None:
+            return
+        if not await self._keyring.is_open(principal.account):
+            raise _unrecognized(signature)
+        if session.environment:
+            # Documented: nothing; a URL that was signed ahead is for whoever gets it, what is signed in a header is
+            # the signer's own.
+            is_elsewhere = request.inside is not None and request.inside.environment != session.environment
+            if is_elsewhere and not signature.is_presigned:
+                raise _unrecognized(signature)
+        is_over = self._clock.now() >= session.expires_at
+        if is_over or (session.environment and not self._is_alive(session.environment)):
+            is_s3 = signature.service in OF_S3
+            raise ExpiredToken(
+                "The provided token has expired." if is_s3 else "The security token included in the request is expired"
+            )
+
+    def _check_time(self, signature: Signature) -> None:
+        now, signed = int(self._clock.now()), time_of(signature.timestamp)
+        window_s = _WIDE_WINDOW_S if signature.service in _WITH_WIDE_WINDOW else _WINDOW_S
+        if signed is None:
+            raise InvalidSignature("Date is no moment of any day.")
+        if signature.timestamp[:8] != signature.date:
+            raise OutOfScope(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+                f"'{signature.date[:40]}' != '{signature.timestamp[:8]}', from '{signature.timestamp}'."
+            )
+        late_s = window_s
+        if signature.expires_s is not None:
+            late_s = signature.expires_s
+            if not 1 <= late_s <= _EXPIRES_MAX_S:
+                raise InvalidPresignedUrl(
+                    "X-Amz-Expires must be between 1 and a week (in seconds); that is, the given X-Amz-Expires must be "
+                    f"at most {_EXPIRES_MAX_S}"
+                )
+        if signed - window_s <= now <= signed + late_s:
+            return
+        is_late = now > signed
+        if signature.service in OF_S3:
+            if is_late and signature.is_presigned:
+                raise UrlExpired("Request has expired", fields={"X-Amz-Expires": str(late_s)})
+            raise OutOfTime(
+                "The difference between the request time and the current time is too large.",
+                fields={
+                    "RequestTime": signature.timestamp,
+                    "ServerTime": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(now)),
+                    "MaxAllowedSkewMilliseconds": str(window_s * 1000),
+                },
+            )
+        refused = UrlExpired if is_late and signature.is_presigned else OutOfTime
+        minutes = f"{late_s // 60} min." if late_s % 60 == 0 else f"{late_s} s."
+        if is_late:
+            raise refused(
+                f"Signature expired: {signature.timestamp} is now earlier than {_basic(now - late_s)} "
+                f"({_basic(now)} - {minutes})"
+            )
+        raise refused(
+            f"Signature not yet current: {signature.timestamp} is still later than {_basic(now + window_s)} "
+            f"({_basic(now)} + {window_s // 60} min.)"
+        )
+
+
+class _Signed:
+    """A request whose signature is verified: in its head, or with its body."""
+
+    how = "signature"
+
+    def __init__(
+        self,
+        request: WireRequest,
+        signature: Signature,
+        key: bytes,
+        public_hosts: Sequence[str],
+        principal: Principal,
+    ) -> None:
+        self.principal = principal
+        self._request = request
+        self._signature = signature
+        self._key = key
+        self._public_hosts = public_hosts
+        self._payload = _payload_of(request, signature)
+        """What stands for the body in what was signed; None: its hash, which was not sent."""
+
+    @property
+    def needs_body(self) -> bool:
+        return self._payload is None
+
+    def begin(self) -> None:
+        """Verify what is known without the body. Raises InvalidSignature."""
+        if self._payload is not None:
+            self._check_signature(self._payload)
+
+    def check_body(self, body: bytes) -> None:
+        payload = self._payload
+        if payload is None:
+            self._check_signature(hashlib.sha256(body).hexdigest())
+        elif len(payload) == _HASH_CHARACTERS:
+            self._check_hash(hashlib.sha256(body).hexdigest())
+        elif payload in (chunks.SIGNED, chunks.SIGNED_WITH_TRAILER):
+            chunked = self._chunked()
+            try:
+                chunked.feed(body)
+                chunked.end()
+            except chunks.NotAsSigned as error:
+                raise self._chunks_differ(error) from None
+
+    async def watch_body(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        payload = self._payload
+        assert payload is not None, "a body whose hash was not sent is read whole"
+        if payload in (chunks.SIGNED, chunks.SIGNED_WITH_TRAILER):
+            watched = self._watch_chunks(body)
+        elif len(payload) == _HASH_CHARACTERS:
+            watched = self._watch_hash(body)
+        else:
+            watched = body
+        async for piece in watched:
+            yield piece
+
+    async def _watch_hash(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        digest = hashlib.sha256()
+        held = b""
+        async for piece in body:
+            if not piece:
+                continue
+            digest.update(piece)
+            if held:
+                yield held
+            held = piece
+        self._check_hash(digest.hexdigest())
+        if held:
+            yield held
+
+    async def _watch_chunks(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        chunked = self._chunked()
+        # From the last of the data on: whoever takes the frame off has no whole body before all of it is verified.
+        held: list[bytes] = []
+        try:
+            async for piece in body:
+                before = chunked.data_bytes
+                chunked.feed(piece)
+                if chunked.data_bytes > before:
+                    for kept in held:
+                        yield kept
+                    held = []
+                held.append(piece)
+            chunked.end()
+        except chunks.NotAsSigned as error:
+            raise self._chunks_differ(error) from None
+        for kept in held:
+            yield kept
+
+    def _chunked(self) -> chunks.SignedChunks:
+        declared = self._request.headers.get("x-amz-decoded-content-length", "")
+        return chunks.SignedChunks(
+            self._key,
+            self._signature,
+            has_trailer=self._payload == chunks.SIGNED_WITH_TRAILER,
+            decoded_bytes=int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 20 else None,
+        )
+
+    def _check_hash(self, made: str) -> None:
+        assert self._payload is not None
+        if hmac.compare_digest(made.encode(), self._payload.encode()):
+            return
+        if self._signature.service in OF_S3:
+            raise BodyNotAsSigned(
+                "The provided 'x-amz-content-sha256' header does not match what was computed.",
+                fields={"ClientComputedContentSHA256": self._payload, "S3ComputedContentSHA256": made},
+            )
+        raise BodyNotAsSigned(f"{_MISMATCH} The hash of the body is not the one in x-amz-content-sha256.")
+
+    def _chunks_differ(self, error: chunks.NotAsSigned) -> InvalidSignature:
+        return InvalidSignature(f"{_MISMATCH_OF_S3} In the body: {error}.")
+
+    def _check_signature(self, payload: str) -> None:
+        request, signature = self._request, self._signature
+        sent = (signature, request.method, request.path, request.query, request.pairs, payload)
+        canonical = canonical_request(*sent)
+        text = string_to_sign(signature, canonical)
+        if is_signed_by(self._key, text, signature.signature):
+            return
+        for query in _queries(request.query):
+            for host in (None, *self._public_hosts):
+                for is_path_reencoded in (False, True) if signature.service in OF_S3 else (False,):
+                    other = canonical_request(
+                        signature, request.method, request.path, query, request.pairs, payload,
+                        host=host, is_path_reencoded=is_path_reencoded,
+                    )  # fmt: skip
+                    if other != canonical and is_signed_by(
+                        self._key, string_to_sign(signature, other), signature.signature
+                    ):
+                        return
+        forwarded = request.headers.get("x-forwarded-host")
+        if forwarded is not None:
+            _log.info(
+                "access.signature_mismatch host=%s forwarded_host=%s hint=--public-host",
+                on_one_line(request.headers.get("host", "")[:255]), on_one_line(forwarded[:255]),
+            )  # fmt: skip
+        raise _mismatch(signature, canonical.decode("latin-1"), text)
+
+
+def _queries(query: str) -> Iterator[str]:
+    yield query
+    if "+" in query:
+        # Assumed: a client that writes a blank so has signed it as one (test_authentication).
+        yield query.replace("+", "%20")
+
+
+def _payload_of(request: WireRequest, signature: Signature) -> str | None:
+    """Return what stands for the body in what was signed, None where that is its hash, which was not sent."""
+    given = request.headers.get("x-amz-content-sha256")
+    is_s3 = signature.service in OF_S3
+    if signature.is_presigned and is_s3 and "x-amz-content-sha256" not in signature.signed_headers:
+        given = parse_qs(request.query).get("X-Amz-Content-Sha256", [UNSIGNED_PAYLOAD])[0]
+    if given is None:
+        if is_s3:
+            raise UnsupportedSignature("Missing required header for this request: x-amz-content-sha256")
+        return None
+    if _HASH.fullmatch(given) is not None or given == UNSIGNED_PAYLOAD:
+        return given
+    if is_s3 and given in {chunks.SIGNED, chunks.SIGNED_WITH_TRAILER, chunks.UNSIGNED_WITH_TRAILER}:
+        return given
+    raise UnsupportedSignature(
+        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, "
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-UNSIGNED-PAYLOAD-TRAILER or a valid sha256 value."
+    )
+
+
+def _unsigned(request: WireRequest, service: str, *, allows_anonymous: bool) -> Claim:
+    authorization = request.headers.get("authorization")
+    names = {part.partition("=")[0] for part in request.query.split("&")}
+    is_of_version_2 = authorization is not None and authorization.startswith(("AWS ", "AWS3"))
+    if is_of_version_2 or ("Signature" in names and "AWSAccessKeyId" in names):
+        # Observed: S3 in regions that never knew version 2 (field reports).
+        raise UnsupportedSignature(
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+        )
+    if service in OF_S3 and request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise NotImplementedException(
+            "Forms that a browser posts are not offered by this version of Lambent where signatures are verified: "
+            "send the object by PUT, with a presigned URL"
+        )
+    if authorization is None and allows_anonymous:
+        return _TakenForGranted(ANONYMOUS)
+    raise MissingAuthenticationToken("Access Denied" if service in OF_S3 else "Missing Authentication Token")
+
+
+def _check_scope(signature: Signature, service: str) -> None:
+    expected = _SIGNED_AS.get(service, service)
+    if signature.service not in (OF_S3 if expected == "s3" else (expected,)):
+        raise OutOfScope(f"Credential should be scoped to correct service: '{expected}'. ")
+    if signature.terminator != "aws4_request":
+        raise OutOfScope(
+            f"Credential should be scoped with a valid terminator: 'aws4_request', not '{signature.terminator[:40]}'. "
+        )
+    if _REGION.fullmatch(signature.region) is None:
+        raise OutOfScope(f"Credential should be scoped to a valid region, not '{signature.region[:40]}'. ")
+
+
+def _check_headers(signature: Signature, request: WireRequest) -> None:
+    """Refuse headers that say what is asked for, and that anybody in between may have put there."""
+    if signature.service in OF_S3:
+        lacking = [
+            name
+            for name in request.headers
+            if name.startswith("x-amz-") and name not in signature.signed_headers and name not in _MAY_BE_UNSIGNED
+        ]
+    else:
+        is_lacking = "x-amz-target" in request.headers and "x-amz-target" not in signature.signed_headers
+        lacking = ["x-amz-target"] if is_lacking else []
+    if lacking:
+        raise HeadersNotSigned(
+            "There were headers present in the request which were not signed",
+            fields={"HeadersNotSigned": ", ".join(lacking)} if signature.service in OF_S3 else None,
+        )
+
+
+def _incomplete(request: WireRequest, text: str) -> IncompleteSignature:
+    if "X-Amz-Algorithm=" in request.query or "X-Amz-Signature=" in request.query:
+        return InvalidPresignedUrl(text)
+    return IncompleteSignature(text)
+
+
+def _unrecognized(signature: Signature) -> UnrecognizedClient:
+    if signature.service in OF_S3:
+        return UnrecognizedClient(
+            "The AWS Access Key Id you provided does not exist in our records.",
+            fields={"AWSAccessKeyId": signature.access_key},
+        )
+    return UnrecognizedClient("The security token included in the request is invalid.")
+
+
+def _mismatch(signature: Signature, canonical: str, text: str) -> InvalidSignature:
+    # Nothing in it is secret, and nothing else shows what a proxy in between has changed.
+    if signature.service in OF_S3:
+        return InvalidSignature(
+            _MISMATCH_OF_S3,
+            fields={
+                "AWSAccessKeyId": signature.access_key,
+                "StringToSign": text,
+                "SignatureProvided": signature.signature,
+                "StringToSignBytes": text.encode("latin-1").hex(" "),
+                "CanonicalRequest": canonical,
+                "CanonicalRequestBytes": canonical.encode("latin-1").hex(" "),
+            },
+        )
+    return InvalidSignature(
+        f"{_MISMATCH}\n\nThe Canonical String for this request should have been\n'{canonical}'\n\n"
+        f"The String-to-Sign should have been\n'{text}'\n"
+    )
+
+
+def _basic(moment: int) -> str:
+    return strftime("%Y%m%dT%H%M%SZ", gmtime(moment))

@@ -130,6 +130,7 @@ def open_own_path(
     query: Mapping[str, str] | None = None,
     *,
     posts: bool = False,
+    body: bytes = b"{}",
     timeout_s: float = OWN_PATH_TIMEOUT_S,
 ) -> "HTTPResponse":
     """
@@ -140,6 +141,7 @@ def open_own_path(
         path: what follows `/_lambent/`.
         query: its parameters.
         posts: whether something is to be done, not only looked at.
+        body: what is posted, JSON.
         timeout_s: how long to wait for each piece of the answer.
 
     Raises:
@@ -153,7 +155,7 @@ def open_own_path(
     host = _host_of(endpoint)
     url = f"{endpoint.rstrip('/')}/_lambent/{path}?{urlencode(query or {})}"
     request = Request(
-        url, b"{}" if posts else None, {"Content-Type": "application/json"}, method="POST" if posts else "GET"
+        url, body if posts else None, {"Content-Type": "application/json"}, method="POST" if posts else "GET"
     )
     # As botocore's clients have it.
     proxies = [ProxyHandler({})] if host in LOOPBACK else []

@@ -15,6 +15,7 @@ import typer
 from typer.main import get_command
 
 from lambent import __version__
+from lambent.cli import accounts, keys
 from lambent.cli.backup import backup
 from lambent.cli.conformance import conformance
 from lambent.cli.demo import demo
@@ -72,6 +73,15 @@ app.add_typer(
     help="Look into queues and empty them: those of SQS, and the events that wait for functions.",
     rich_help_panel=CLIENT_PANEL,
 )
+
+for module, name, text in (
+    (keys, "keys", "Access keys: who may use the server, and as whom."),
+    (accounts, "accounts", "Accounts: clients that see nothing of each other, with limits of their own."),
+):
+    group = typer.Typer(add_completion=False, no_args_is_help=True)
+    for action, command in module.COMMANDS.items():
+        group.command(action, help=_help_of(command))(command)
+    app.add_typer(group, name=name, help=text, rich_help_panel=CLIENT_PANEL)
 
 
 def _print_version(is_wanted: bool) -> None:

@@ -24,8 +24,9 @@ def serve(**given: Any) -> None:
     """
     Run the server until SIGINT or SIGTERM.
 
-    Prints one line, `ready` and the endpoint, once it listens, one on the certificate that it made for itself, if it
-    did, and one on the stand-in for other services. Every option
+    Once it listens, prints the first access key, if nothing can be done without one and there was none, a line on the
+    certificate that it made for itself, if it did, one on the stand-in for other services, and as the last one `ready`
+    and the endpoint. Every option
     is also LAMBENT_<OPTION> in the environment and a line of lambent.toml; the command line wins, then the environment.
     """
     run_server(settings_from(given))
@@ -44,18 +45,24 @@ def run_server(settings: Settings, clock: "Clock | None" = None) -> None:
     import asyncio
 
     from lambent import app
+    from lambent.cli.keys import describe_first
 
     def ready(endpoint: str) -> None:
-        print(f"ready {endpoint}", flush=True)
+        # The last line is what programs wait for: by then they have read what to trust.
         for about in (app.about_tls(settings), app.about_neighbours(settings)):
             if about:
                 print(about, flush=True)
+        print(f"ready {endpoint}", flush=True)
 
     raise_open_files()
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
-            runner.run(app.run(settings, ready=ready, clock=clock))
+            runner.run(
+                app.run(
+                    settings, ready=ready, first_key=lambda key: print(describe_first(key), flush=True), clock=clock
+                )
+            )
         except KeyboardInterrupt:
             # One that came before the server had its own handler in place: there is nothing to finish yet.
             raise typer.Exit(130) from None

@@ -9,7 +9,7 @@ from lambent.dispatch.slots import AccountSlots, Grant, Pool, Slots
 from lambent.domain.caller import Scope
 from lambent.domain.function import FunctionName, FunctionVersion
 from lambent.domain.invocation import Invocation, InvocationOutcome
-from lambent.domain.quotas import Quotas
+from lambent.domain.quotas import AccountQuotas, Quotas
 from lambent.fleet.contract import Placement, Throttled, Workers
 from lambent.store.contract import FunctionChange, FunctionStore
 
@@ -36,10 +36,17 @@ class Dispatcher:
         placement: grants slots.
         workers: runs invocations in them.
         quotas: how much may be in flight.
+        of_accounts: the same of single accounts; None: all have `quotas`.
     """
 
     def __init__(
-        self, store: FunctionStore, placement: Placement, workers: Workers, quotas: Quotas, clock: Clock
+        self,
+        store: FunctionStore,
+        placement: Placement,
+        workers: Workers,
+        quotas: Quotas,
+        clock: Clock,
+        of_accounts: AccountQuotas | None = None,
     ) -> None:
         self._store = store
         self._placement = placement
@@ -47,6 +54,8 @@ class Dispatcher:
         self._clock = clock
         self._resolver = VersionResolver(store, clock)
         self._slots = Slots(quotas)
+        self._quotas: AccountQuotas = of_accounts or quotas
+        self._quotas.on_change(self._slots.note_account_change)
         self._changed: dict[tuple[Scope, FunctionName], None] = {}
         self._has_changed = asyncio.Event()
         store.on_change(self._note_change)
@@ -132,9 +141,10 @@ class Dispatcher:
             if account.is_current:
                 return account
             as_of = account.changes
+            quotas = await self._quotas.of(scope.account)
             async with self._store.snapshot(scope) as reading:
                 claims = await reading.claims()
-            account.claim(claims, as_of)
+            account.claim(claims, as_of, quotas)
             # Not until it is current: where changes come faster than they are read, nobody would be served. But it may
             # have been idle enough to be forgotten.
             if account is self._slots.account(scope, self._clock.monotonic()):

@@ -8,6 +8,7 @@ from lambent.dispatch.recent import CACHE_MAX
 from lambent.domain.caller import Scope
 from lambent.domain.function import FunctionName
 from lambent.domain.function_url import FunctionUrl
+from lambent.domain.policy import Policies
 from lambent.store.contract import FunctionChange, FunctionStore
 
 
@@ -15,8 +16,10 @@ class UrlRoute(msgspec.Struct, frozen=True):
     """What a request to a function URL has to know of it."""
 
     url: FunctionUrl
-    is_open: bool
-    """Whether the resource policy lets anybody use it."""
+    is_open: bool | None
+    """Whether the resource policy lets anybody use it; None: that depends on the request."""
+    policy: Policies | None = None
+    """The resource policy."""
 
 
 class UrlRouter:
@@ -48,7 +51,8 @@ class UrlRouter:
             return None
         async with self._store.snapshot(url.scope) as reading:
             policy = await reading.policies.get(url.name, url.qualifier or None)
-        route = UrlRoute(url, url.may_be_used(policy))
+        compiled = None if policy is None else policy.compiled()
+        route = UrlRoute(url, url.is_open(compiled), compiled)
         # A notice that came while we read may have been about this very URL: do not keep what might be stale.
         if generation == self._generation:
             self._remember(url_id, route)

@@ -156,6 +156,7 @@ class AccountSlots:
     __slots__ = (
         "_claims",
         "_functions",
+        "_is_open",
         "_kept_max",
         "_quotas",
         "_read_at",
@@ -166,6 +167,7 @@ class AccountSlots:
 
     def __init__(self, quotas: Quotas) -> None:
         self._quotas = quotas
+        self._is_open = quotas.is_open
         self._claims = Claims()
         self._unreserved = Pool(
             quotas.concurrent_executions, "ConcurrentInvocationLimitExceeded", "FunctionInvocationRateLimitExceeded"
@@ -183,7 +185,7 @@ class AccountSlots:
         self.changes += 1
         self.is_current = False
 
-    def claim(self, claims: Claims, as_of: int) -> None:
+    def claim(self, claims: Claims, as_of: int, quotas: Quotas | None = None) -> None:
         """
         Take over what the account's functions reserve and have provisioned: it acts for the next call.
 
@@ -192,13 +194,16 @@ class AccountSlots:
 
         Args:
             as_of: `changes` before the claims were read.
+            quotas: the account's limits now; None: as they were.
         """
         if as_of < self._read_at:
             return
         self._read_at = as_of
         self.is_current = as_of == self.changes
         before, self._claims = self._claims, claims
-        if claims == before:
+        if quotas is not None and quotas != self._quotas:
+            self._limit(quotas)
+        elif claims == before:
             return
         for name in _names(before) | _names(claims):
             function = self._functions.get(name)
@@ -211,6 +216,14 @@ class AccountSlots:
         self._unreserved.most = unreserved_executions(claims.kept_aside_by_all(), self._quotas)
         _wake(self._unreserved)
 
+    def _limit(self, quotas: Quotas) -> None:
+        """Take other limits over: how fast functions that share the account's may be called follows from them."""
+        self._quotas = quotas
+        self._is_open = quotas.is_open
+        for function in self._functions.values():
+            if function.share.pool is self._unreserved:
+                function.rate = request_rate(quotas.concurrent_executions)
+
     def take(self, name: FunctionName, now: float, version: str = LATEST) -> Grant:
         """
         Count one more invocation of a function: as one that its version has provisioned, if there is one left.
@@ -218,6 +231,9 @@ class AccountSlots:
         Raises:
             Throttled: a limit is reached. Nothing was counted.
         """
+        if not self._is_open:
+            # What was closed is full: callers come again later, and events wait until they are too old.
+            raise Throttled(self._unreserved.too_many)
         function = self._functions.get(name)
         if function is None:
             function = self._add(name, now)
@@ -244,7 +260,7 @@ class AccountSlots:
         are over that have been answered, there is room for one more than the calls that wait already.
         """
         function = self._functions.get(name)
-        if function is None:
+        if function is None or not self._is_open:
             return None
         for share in (function.provisioned.get(version), function.share):
             if share is not None:
@@ -258,6 +274,8 @@ class AccountSlots:
         Return how many more invocations of a function, of whichever versions, would be let through now, or in the
         moment that those take to end which have been answered.
         """
+        if not self._is_open:
+            return 0
         function = self._functions.get(name) or self._add(name, now)
         shares = (function.share, *function.provisioned.values())
         room = sum(max(share.pool.most - share.pool.running + share.pool.answered, 0) for share in shares)
@@ -266,8 +284,8 @@ class AccountSlots:
         return max(min(room, function.rate.left(now)), 0)
 
     def is_closed(self, name: FunctionName) -> bool:
-        """Say whether a reservation of 0 keeps a function from running at all."""
-        return self._claims.reserved.get(name) == 0
+        """Say whether a reservation of 0, or a closed account, keeps a function from running at all."""
+        return not self._is_open or self._claims.reserved.get(name) == 0
 
     def in_flight(self, name: FunctionName) -> int:
         """Return how many invocations of a function count."""
@@ -310,7 +328,7 @@ class Slots:
     The accounts' invocations in flight.
 
     Args:
-        quotas: the limits of every account and region.
+        quotas: the limits of an account and region until its own are read.
     """
 
     def __init__(self, quotas: Quotas) -> None:
@@ -333,6 +351,12 @@ class Slots:
         account = self._accounts.get(scope)
         if account is not None:
             account.note_change()
+
+    def note_account_change(self, number: str) -> None:
+        """Have the claims and the limits of an account, in all its regions, be read again before its next call."""
+        for scope, account in self._accounts.items():
+            if scope.account == number:
+                account.note_change()
 
 
 def _is_idle(function: FunctionSlots, now: float) -> bool:

@@ -12,10 +12,12 @@ import msgspec
 from lambent.domain.api_request import ApiRequest
 from lambent.domain.http_api import Authorizer
 from lambent.domain.http_event import request_event, request_event_1
-from lambent.domain.resource_policy import Requester, ResourcePolicy, allows
+from lambent.domain.policy import MalformedPolicy, Policies, compile_policy
+from lambent.domain.principal import ANONYMOUS
+from lambent.domain.resource_policy import Requester, allows
 
 _encode = msgspec.json.Encoder().encode
-_ANYBODY = Requester()
+_ANYBODY = Requester(ANONYMOUS)
 
 
 class MalformedVerdict(Exception):
@@ -26,7 +28,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """What a function decided; where it is a policy, it is put to each request anew."""
 
     is_authorized: bool
-    policy: ResourcePolicy | None = None
+    policy: Policies | None = None
     principal_id: str | None = None
     context: Mapping[str, Any] | None = None
 
@@ -115,7 +117,7 @@ def read_verdict(authorizer: Authorizer, payload: bytes) -> Verdict:
     return Verdict(False, _policy(answer.get("policyDocument")), principal, context)
 
 
-def _policy(document: Any) -> ResourcePolicy:
+def _policy(document: Any) -> Policies:
     statements = document.get("Statement") if isinstance(document, dict) else None
     if isinstance(statements, dict):
         statements = [statements]
@@ -134,7 +136,10 @@ def _policy(document: Any) -> ResourcePolicy:
             raise MalformedVerdict("a statement of policyDocument has no Effect, Action or Resource that is one")
         # It is a policy for one who is known already.
         read.append({**statement, "Principal": "*"})
-    return ResourcePolicy(tuple(read))
+    try:
+        return Policies([compile_policy({"Version": document.get("Version"), "Statement": read})])
+    except MalformedPolicy as error:
+        raise MalformedVerdict(f"policyDocument is no policy: {error}") from None
 
 
 def _is_texts(value: Any) -> bool:

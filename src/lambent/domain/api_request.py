@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from lambent.domain.caller import Scope
+from lambent.domain.caller import Caller, Scope
 from lambent.domain.http_api import Route, Stage
 from lambent.domain.http_event import Addressed, HttpRequest, clf_time
 
@@ -40,7 +40,9 @@ class ApiRequest:
     base_path: str = ""
     """The key of the custom domain's mapping that matched."""
     authorizer: Mapping[str, Any] | None = None
-    """What the authorizer said, as `requestContext.authorizer` of payload 2.0 holds it: `jwt` or `lambda`."""
+    """What the authorizer said, as `requestContext.authorizer` of payload 2.0 holds it: `jwt`, `lambda` or `iam`."""
+    caller: Caller | None = None
+    """Who signed it, where that was asked for; what they may do with the route is another thing."""
     principal_id: str | None = None
     query: list[tuple[str, str]] = field(default_factory=list)
     """Of the query string, decoded."""
@@ -148,6 +150,11 @@ class ApiRequest:
             value = (said.get("lambda") or {}).get(name)
         return None if value is None else text_of(value)
 
+    def of_iam(self, name: str) -> str | None:
+        """Return what `requestContext.authorizer.iam` holds; None where nobody signed, or had to."""
+        value: str | None = ((self.authorizer or {}).get("iam") or {}).get(name)
+        return value
+
 
 _CONTEXT: dict[str, Callable[[ApiRequest], Any]] = {
     "accountId": lambda request: request.scope.account,
@@ -164,7 +171,11 @@ _CONTEXT: dict[str, Callable[[ApiRequest], Any]] = {
     "error.responseType": lambda request: request.error_type,
     "extendedRequestId": lambda request: request.request_id,
     "httpMethod": lambda request: request.http.method,
+    "identity.accountId": lambda request: request.of_iam("accountId"),
+    "identity.caller": lambda request: request.of_iam("callerId"),
     "identity.sourceIp": lambda request: request.http.source_ip,
+    "identity.user": lambda request: request.of_iam("userId"),
+    "identity.userArn": lambda request: request.of_iam("userArn"),
     "identity.userAgent": lambda request: request.http.headers.get("user-agent"),
     "integration.error": lambda request: request.integration_error,
     "integration.integrationStatus": lambda request: request.integration_status,

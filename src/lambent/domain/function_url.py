@@ -1,6 +1,7 @@
 """Function URLs: the HTTP addresses of functions and aliases, and who may use them."""
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -9,24 +10,27 @@ from lambent.domain.arn import function_arn
 from lambent.domain.caller import Scope
 from lambent.domain.cors import Cors
 from lambent.domain.function import FunctionName
-from lambent.domain.resource_policy import Requester, ResourcePolicy, allows
+from lambent.domain.policy import Policies, Value
+from lambent.domain.principal import ANONYMOUS, Principal
+from lambent.domain.resource_policy import Requester, allows
+
+NONE = "NONE"
+AWS_IAM = "AWS_IAM"
+
+ACTIONS = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
+"""
+What whoever uses a URL needs leave for. Documented: Lambda developer guide, access to function URLs: both, since
+October 2025. Of URLs that were made before, the first was enough until 1 November 2026: no URL is spared any more.
+"""
 
 BUFFERED = "BUFFERED"
 RESPONSE_STREAM = "RESPONSE_STREAM"
 
 _HOST = re.compile(r"([a-z0-9]{1,63})\.lambda-url\.([a-z0-9-]{1,63})\.([a-z0-9.-]+?)(?::[0-9]{1,5})?")
 
-_ANYBODY = Requester(
-    context={
-        # Documented: Lambda developer guide, access to function URLs: what both actions are asked with.
-        "lambda:functionurlauthtype": "NONE",
-        "lambda:invokedviafunctionurl": "true",
-    }
-)
-
 
 class FunctionUrl(msgspec.Struct, frozen=True):
-    """The URL of a function or of one of its aliases, as it was configured. What answers is AuthType NONE always."""
+    """The URL of a function or of one of its aliases, as it was configured."""
 
     scope: Scope
     name: FunctionName
@@ -40,6 +44,7 @@ class FunctionUrl(msgspec.Struct, frozen=True):
     invoke_mode: str | None = None
     """None where nobody set it, which is `BUFFERED`."""
     cors: Cors | None = None
+    auth_type: str = NONE
     is_lost: bool = False
     """Whether it went with its alias: only its id is still known, so that its address is refused and not unknown."""
 
@@ -51,16 +56,41 @@ class FunctionUrl(msgspec.Struct, frozen=True):
     def is_streaming(self) -> bool:
         return self.invoke_mode == RESPONSE_STREAM
 
-    def may_be_used(self, policy: ResourcePolicy | None) -> bool:
-        """
-        Say whether a policy, which is that of the function or of the alias, lets anybody use the URL.
+    @property
+    def is_signed(self) -> bool:
+        """Whether its requests are signed, and policies decide who may use it."""
+        return self.auth_type == AWS_IAM
 
-        Documented: Lambda developer guide, access to function URLs: since October 2025 two actions have to be allowed.
+    @property
+    def context(self) -> dict[str, Value]:
+        """
+        The condition keys that a request to it has.
+
+        Documented: Lambda developer guide, access to function URLs. Assumed: both actions are asked with both
+        (test_function_url).
+        """
+        return {"lambda:functionurlauthtype": self.auth_type, "lambda:invokedviafunctionurl": "true"}
+
+    def lets_in(self, policy: Policies | None, principal: Principal, context: Mapping[str, Value]) -> bool:
+        """
+        Say whether a policy by itself lets somebody use it.
+
+        Args:
+            policy: of the function or of the alias.
+            context: further condition keys, in small letters.
         """
         if self.is_lost:
             return False
-        actions = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
-        return all(allows(policy, _ANYBODY, action, self.arn) for action in actions)
+        requester = Requester(principal, {**context, **self.context})
+        return all(allows(policy, requester, action, self.arn) for action in ACTIONS)
+
+    def is_open(self, policy: Policies | None) -> bool | None:
+        """Say whether a policy lets anybody use it; None: that depends on the request."""
+        if self.is_signed or self.is_lost or policy is None:
+            return False
+        if policy.keys - self.context.keys():
+            return None
+        return self.lets_in(policy, ANONYMOUS, {})
 
 
 class UrlHost(NamedTuple):

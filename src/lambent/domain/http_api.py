@@ -16,6 +16,13 @@ from lambent.domain.cors import Cors
 from lambent.domain.function_url import UrlDomain
 
 DEFAULT_STAGE = "$default"
+AWS_IAM = "AWS_IAM"
+
+CALLERS_CREDENTIALS = "arn:aws:iam::*:user/*"
+"""
+In the place of a role: an integration's function is invoked with the rights of whoever signed the request. Documented:
+API Gateway v2 API reference, CreateIntegration, credentialsArn.
+"""
 DEFAULT_ROUTE = "$default"
 
 _HOST = re.compile(r"([a-z0-9]{1,63})\.execute-api\.([a-z0-9-]{1,63})\.([a-z0-9.-]+?)(?::[0-9]{1,5})?")
@@ -106,7 +113,7 @@ class Route(Part, frozen=True, rename="camel", omit_defaults=True):
     target: str | None = None
     """`integrations/<id>`."""
     authorization_type: str = "NONE"
-    """`NONE`, `JWT` or `CUSTOM`."""
+    """`NONE`, `JWT`, `CUSTOM` or `AWS_IAM`."""
     authorizer_id: str | None = None
     authorization_scopes: tuple[str, ...] | None = None
     operation_name: str | None = None

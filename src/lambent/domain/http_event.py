@@ -72,7 +72,7 @@ class Addressed(msgspec.Struct, frozen=True):
     path_parameters: Mapping[str, str] = {}
     stage_variables: Mapping[str, str] = {}
     authorizer: Mapping[str, Any] | None = None
-    """`jwt` or `lambda`, with what it said; None: nobody was asked."""
+    """`jwt` or `lambda` with what it said, or `iam` with who signed; None: nobody was asked."""
 
 
 def joined_headers(pairs: Sequence[tuple[bytes, bytes]]) -> tuple[dict[str, str], list[str]]:
@@ -194,6 +194,7 @@ def request_event_1(
     for name, value in query:
         every.setdefault(name, []).append(value)
     resource = addressed.route_key.partition(" ")[2] or addressed.route_key
+    signed: Mapping[str, Any] = (addressed.authorizer or {}).get("iam") or {}
     return {
         "version": "1.0",
         "resource": resource,
@@ -212,9 +213,9 @@ def request_event_1(
             "extendedRequestId": addressed.request_id,
             "httpMethod": request.method,
             "identity": {
-                "accessKey": None,
-                "accountId": None,
-                "caller": None,
+                "accessKey": signed.get("accessKey"),
+                "accountId": signed.get("accountId"),
+                "caller": signed.get("callerId"),
                 "cognitoAmr": None,
                 "cognitoAuthenticationProvider": None,
                 "cognitoAuthenticationType": None,
@@ -222,9 +223,9 @@ def request_event_1(
                 "cognitoIdentityPoolId": None,
                 "principalOrgId": None,
                 "sourceIp": request.source_ip,
-                "user": None,
+                "user": signed.get("userId"),
                 "userAgent": request.headers.get("user-agent", ""),
-                "userArn": None,
+                "userArn": signed.get("userArn"),
             },
             "path": request.path,
             "protocol": request.protocol,
@@ -252,7 +253,8 @@ def _repeated(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, list[str]]:
 
 
 def _authorizer_1(said: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    if said is None:
+    if said is None or "iam" in said:
+        # Documented: who signed stands in `identity`.
         return {"claims": None, "scopes": None}
     if "jwt" in said:
         return dict(said["jwt"])

@@ -66,6 +66,8 @@ class Role(_WithPolicies, frozen=True, kw_only=True):
     kind = "role"
 
     trust_policy: str
+    trust_ids: Mapping[str, str] = {}
+    """Unique ids of the users and roles that the trust policy names, by their ARNs as it has them."""
     description: str | None = None
     session_max_s: int = 3600
     boundary: str | None = None

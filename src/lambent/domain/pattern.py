@@ -1,5 +1,5 @@
 """
-Patterns of the policy language: `*` and `?`, and variables. Pure.
+Patterns of the policy language: `*` and `?`, and variables; and of ARNs. Pure.
 
 Matching takes time linear in the text, whatever the pattern: it may be what a stranger's function answered, full of
 stars. Nothing of it becomes a regular expression.
@@ -7,47 +7,81 @@ stars. Nothing of it becomes a regular expression.
 Documented: IAM user guide, wildcards; policy elements: variables and tags.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 
-_ONE = "\0"
-"""Stands for `?` in a piece. No policy may hold the character itself."""
-
-_VARIABLE = re.compile(r"\$\{\s*([^}',]{1,512}?)\s*(?:,\s*'([^']{0,512})'\s*)?\}")
-_CHARACTERS = {"*", "?", "$"}
+_CHARACTERS = frozenset("*?$")
 """Documented: `${*}`, `${?}` and `${$}` are these characters themselves."""
 
+_MASKED_MAX = 64
+"""Characters of a piece that keeps its masks. Those of a longer one are made when it is looked for."""
 
-class _Piece(msgspec.Struct, frozen=True):
+_Signs: TypeAlias = Sequence[str | None]
+"""Characters; None for a question mark, which is any."""
+
+
+class _Piece:
     """What stands between two stars."""
 
-    text: str
-    """With `_ONE` for each question mark."""
-    masks: Mapping[str, int] | None = None
-    """Of a text with question marks: for each character the places at which it may stand, as bits."""
-    other: int = 0
-    """The places at which any other character may stand."""
+    __slots__ = ("_masks", "_signs", "size", "text")
+
+    def __init__(self, signs: _Signs) -> None:
+        self.size = len(signs)
+        self.text = "".join(sign for sign in signs if sign is not None)
+        self._signs = None if len(self.text) == self.size else signs
+        self._masks = None if self._signs is None or self.size > _MASKED_MAX else _masks(signs)
+
+    @property
+    def is_exact(self) -> bool:
+        return self._signs is None
 
     def fits(self, text: str, at: int) -> bool:
-        if self.masks is None:
+        """Say whether it stands in a text at some place, which leaves room for it."""
+        if self._signs is None:
             return text.startswith(self.text, at)
-        return all(wanted in (_ONE, given) for wanted, given in zip(self.text, text[at:], strict=False))
+        given = text[at : at + self.size]
+        return all(sign in (None, character) for sign, character in zip(self._signs, given, strict=True))
 
     def find(self, text: str, at: int, end: int) -> int:
         """Return where it ends first; less than 0: it is nowhere."""
-        if self.masks is None:
+        if self._signs is None:
             found = text.find(self.text, at, end)
-            return found if found < 0 else found + len(self.text)
+            return found if found < 0 else found + self.size
+        if self.size > end - at:
+            return -1
+        masks, other = self._masks or _masks(self._signs)
         # Each bit is a place up to which the piece has matched so far (Baeza-Yates and Gonnet, shift-and).
-        last, state = 1 << (len(self.text) - 1), 0
+        last, state = 1 << (self.size - 1), 0
         for place in range(at, end):
-            state = (state << 1 | 1) & self.masks.get(text[place], self.other)
+            state = (state << 1 | 1) & masks.get(text[place], other)
             if state & last:
                 return place + 1
         return -1
+
+
+def _masks(signs: _Signs) -> tuple[Mapping[str, int], int]:
+    """Return, for each character, the places at which it may stand, as bits; and those of any other one."""
+    other = sum(1 << place for place, sign in enumerate(signs) if sign is None)
+    masks: dict[str, int] = {}
+    for place, sign in enumerate(signs):
+        if sign is not None:
+            masks[sign] = masks.get(sign, other) | 1 << place
+    return masks, other
+
+
+class _Variable(msgspec.Struct, frozen=True):
+    """A condition key, or a character, whose value stands in a pattern."""
+
+    key: str
+    """In small letters."""
+    default: str | None
+
+    def value(self, context: Mapping[str, Any]) -> str | None:
+        """Return what it stands for. None where it has no value, or several."""
+        found = self.key if self.key in _CHARACTERS else context.get(self.key, self.default)
+        return found if isinstance(found, str) else None
 
 
 class Pattern(msgspec.Struct, frozen=True):
@@ -56,22 +90,32 @@ class Pattern(msgspec.Struct, frozen=True):
     source: str
     pieces: tuple[_Piece, ...] = ()
     """What is between the stars; none where there are variables."""
-    parts: tuple[tuple[str, str | None] | str, ...] = ()
-    """Of a pattern with variables: texts, and keys with their defaults."""
+    parts: tuple[_Variable | str, ...] = ()
+    """Of a pattern with variables: these, and the texts between them."""
 
     @property
     def exact(self) -> str | None:
         """The one text that it matches; None where it may match others."""
-        if self.parts or len(self.pieces) != 1 or self.pieces[0].masks is not None:
-            return None
-        return self.pieces[0].text
+        return self.source if len(self.pieces) == 1 and self.pieces[0].is_exact else None
 
     @property
     def variables(self) -> tuple[str, ...]:
         """The condition keys whose values it holds, in small letters."""
-        return tuple(part[0] for part in self.parts if not isinstance(part, str))
+        return tuple(part.key for part in self.parts if isinstance(part, _Variable) and part.key not in _CHARACTERS)
 
-    def matches(self, text: str, context: Mapping[str, Any] | None = None) -> bool:
+    def text(self, context: Mapping[str, Any], chars_max: int) -> str | None:
+        """
+        Return it with its variables filled in, where stars are but stars.
+
+        None: one has no value, or several; or it would be longer than `chars_max`, for a policy can name a long value
+        many times.
+        """
+        if not self.parts:
+            return self.source
+        filled = self._filled(context, chars_max)
+        return None if filled is None else "".join(text for text, _ in filled)
+
+    def matches(self, text: str, context: Mapping[str, Any] = {}) -> bool:
         """
         Say whether all of a text matches.
 
@@ -80,15 +124,16 @@ class Pattern(msgspec.Struct, frozen=True):
         """
         pieces = self.pieces
         if self.parts:
-            filled = self._filled(context or {})
+            # A star is a character that nothing in the text need be: so there may be as many more.
+            filled = self._filled(context, len(text) + len(self.source))
             if filled is None:
                 return False
-            pieces = filled
+            pieces = _pieces(filled)
         first = pieces[0]
         if len(pieces) == 1:
-            return len(first.text) == len(text) and first.fits(text, 0)
+            return first.size == len(text) and first.fits(text, 0)
         last = pieces[-1]
-        at, end = len(first.text), len(text) - len(last.text)
+        at, end = first.size, len(text) - last.size
         if at > end or not first.fits(text, 0) or not last.fits(text, end):
             return False
         for piece in pieces[1:-1]:
@@ -98,21 +143,32 @@ class Pattern(msgspec.Struct, frozen=True):
                 return False
         return True
 
-    def _filled(self, context: Mapping[str, Any]) -> tuple[_Piece, ...] | None:
-        marked: list[str] = [""]
+    def _filled(self, context: Mapping[str, Any], chars_max: int) -> list[tuple[str, bool]] | None:
+        """Return its parts as texts, each with whether its stars mean something: those of a value do not."""
+        filled: list[tuple[str, bool]] = []
         for part in self.parts:
-            if isinstance(part, str):
-                head, *tail = part.split("*")
-                marked[-1] += head.replace("?", _ONE)
-                marked += [text.replace("?", _ONE) for text in tail]
-                continue
-            key, default = part
-            value = key if key in _CHARACTERS else context.get(key, default)
-            if not isinstance(value, str) or _ONE in value:
+            text = part if isinstance(part, str) else part.value(context)
+            chars_max -= 0 if text is None else len(text)
+            if text is None or chars_max < 0:
                 return None
-            # As it is: a star in a value is a star.
-            marked[-1] += value
-        return tuple(map(_piece, marked))
+            filled.append((text, isinstance(part, str)))
+        return filled
+
+
+def _pieces(filled: Iterable[tuple[str, bool]]) -> tuple[_Piece, ...]:
+    found: list[list[str | None]] = [[]]
+    for text, is_pattern in filled:
+        if not is_pattern:
+            found[-1] += text
+            continue
+        head, *tail = text.split("*")
+        found[-1] += _signs(head)
+        found += map(_signs, tail)
+    return tuple(map(_Piece, found))
+
+
+def _signs(text: str) -> list[str | None]:
+    return [None if character == "?" else character for character in text]
 
 
 def compile_pattern(text: str, *, has_variables: bool = False) -> Pattern:
@@ -121,34 +177,69 @@ def compile_pattern(text: str, *, has_variables: bool = False) -> Pattern:
 
     Args:
         has_variables: whether `${...}` means something in it.
-
-    Raises:
-        ValueError: it holds the character that no policy may.
     """
-    if _ONE in text:
-        raise ValueError("a NUL is in it")
     if has_variables and "${" in text:
-        parts: list[tuple[str, str | None] | str] = []
-        at = 0
-        for found in _VARIABLE.finditer(text):
-            parts += [text[at : found.start()], (found[1].lower(), found[2])]
-            at = found.end()
-        if at:
-            return Pattern(text, (), (*parts, text[at:]))
-    return Pattern(text, tuple(_piece(piece.replace("?", _ONE)) for piece in text.split("*")))
+        parts = _variables(text)
+        if any(isinstance(part, _Variable) for part in parts):
+            return Pattern(text, (), tuple(parts))
+    return Pattern(text, _pieces([(text, True)]))
 
 
-def _piece(text: str) -> _Piece:
-    if _ONE not in text:
-        return _Piece(text)
-    other = sum(1 << place for place, character in enumerate(text) if character == _ONE)
-    masks: dict[str, int] = {}
-    for place, character in enumerate(text):
-        if character != _ONE:
-            masks[character] = masks.get(character, other) | 1 << place
-    return _Piece(text, masks, other)
+def _variables(text: str) -> list[_Variable | str]:
+    """Take a text apart. What only looks like a variable is text."""
+    parts: list[_Variable | str] = []
+    done = at = 0
+    while (begin := text.find("${", at)) >= 0 and (end := text.find("}", begin)) >= 0:
+        at = end + 1
+        key, comma, default = (part.strip() for part in text[begin + 2 : end].partition(","))
+        is_quoted = len(default) >= 2 and default[0] == default[-1] == "'"
+        if key and (is_quoted or not comma):
+            parts += [text[done:begin], _Variable(key.lower(), default[1:-1] if comma else None)]
+            done = at
+    return [*parts, text[done:]]
 
 
-def any_matches(patterns: Sequence[Pattern], text: str, context: Mapping[str, Any] | None = None) -> bool:
-    """Say whether one of several patterns matches."""
-    return any(pattern.matches(text, context) for pattern in patterns)
+class ArnPattern(msgspec.Struct, frozen=True):
+    """A pattern of ARNs, which is matched part by part, so that a star does not cross the first five colons."""
+
+    parts: tuple[Pattern, ...]
+    """Five and the rest; one for what is no ARN; fewer than six where it is open."""
+    is_arn: bool
+    is_open: bool = False
+    """Whether it ends early with a star, which stands for all that is missing."""
+
+    @property
+    def exact(self) -> str | None:
+        """The one text that it matches; None where it may match others, or nothing."""
+        if len(self.parts) not in {1, 6} or any(part.exact is None for part in self.parts):
+            return None
+        return ":".join(part.source for part in self.parts)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The condition keys whose values it holds, in small letters."""
+        return self.parts[-1].variables
+
+    def matches(self, text: str, context: Mapping[str, Any] = {}) -> bool:
+        """Say whether all of a text matches. `context` has the values of variables."""
+        if not self.is_arn:
+            return self.parts[0].matches(text, context)
+        if len(self.parts) < 6 and not self.is_open:
+            return False
+        given = text.split(":", 5)
+        return len(given) == 6 and all(part.matches(one, context) for part, one in zip(self.parts, given, strict=False))
+
+
+def compile_arn_pattern(text: str, *, has_variables: bool = False) -> ArnPattern:
+    """
+    Compile a pattern of ARNs; `*` alone is one of everything.
+
+    Args:
+        has_variables: whether `${...}` means something behind the fifth colon. Documented: IAM user guide, tags as
+            variables: nowhere else.
+    """
+    parts = text.split(":", 5)
+    if parts[0] != "arn" or len(parts) == 1:
+        return ArnPattern((compile_pattern(text, has_variables=has_variables),), is_arn=False)
+    compiled = tuple(compile_pattern(part, has_variables=has_variables and n == 5) for n, part in enumerate(parts))
+    return ArnPattern(compiled, is_arn=True, is_open=len(parts) < 6 and text.endswith("*"))

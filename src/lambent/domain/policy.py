@@ -7,24 +7,20 @@ expression is made of a policy's text, and matching takes time linear in what is
 Documented: IAM user guide, grammar of the policy language; policy evaluation logic.
 """
 
-import base64
-import binascii
 import enum
-import ipaddress
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
 from typing import Any, TypeAlias
 
 import msgspec
 
-from lambent.domain.pattern import Pattern, compile_pattern
+from lambent.domain.pattern import ArnPattern, Pattern, compile_arn_pattern, compile_pattern
+from lambent.domain.policy_condition import Condition, ContextValue, MalformedCondition, compile_conditions
 from lambent.domain.principal import Principal, PrincipalType
 
-Value: TypeAlias = str | Sequence[str]
+Value: TypeAlias = ContextValue
 """Of a condition key: one value, or several of a key that may have several."""
 
 
@@ -77,19 +73,16 @@ class Statement(msgspec.Struct, frozen=True):
     actions: tuple[Pattern, ...]
     """In small letters."""
     is_not_action: bool
-    resources: tuple["_Resource", ...] | None
+    resources: tuple[ArnPattern, ...] | None
     """None where the policy's place says which: in trust policies."""
     is_not_resource: bool
     principals: "_Principals | None"
-    conditions: tuple["_Condition", ...]
+    conditions: tuple[Condition, ...]
+    depends: bool
+    """Whether what it says depends on more than principal, action and resource."""
     sid: str = ""
     number: int = 0
     """Its place in the document, from 0."""
-
-    @property
-    def depends(self) -> bool:
-        """Whether what it says depends on more than principal, action and resource."""
-        return bool(self.conditions) or any(one.has_variables for one in self.resources or ())
 
     def is_about_action(self, action: str) -> bool:
         """Say whether it is about an action, given in small letters."""
@@ -100,12 +93,30 @@ class Statement(msgspec.Struct, frozen=True):
             return True
         return any(one.matches(resource, context) for one in self.resources) is not self.is_not_resource
 
-    def grants_to(self, principal: Principal) -> Grant:
-        """Say how closely it names a principal; identity policies name nobody, and are their owner's."""
-        return Grant.DIRECT if self.principals is None else self.principals.grant(principal, is_allow=self.is_allow)
+    def grants_to(self, principal: Principal, *, has_boundary: bool = False) -> Grant:
+        """
+        Say how closely it names a principal: for nobody else it says anything. Identity policies are their owner's.
+
+        Args:
+            has_boundary: whether the principal has a permissions boundary.
+        """
+        if self.principals is None:
+            return Grant.DIRECT
+        if has_boundary and self.principals.is_not and not self.is_allow:
+            # Documented: IAM user guide, NotPrincipal: a Deny with it denies whoever has a permissions boundary.
+            return Grant.DIRECT
+        return self.principals.grant(principal, is_allow=self.is_allow)
 
     def holds(self, context: Mapping[str, Value]) -> bool:
+        """Say whether all its conditions are met."""
         return all(condition.holds(context) for condition in self.conditions)
+
+    @property
+    def keys(self) -> Iterable[str]:
+        """The condition keys that it looks at, in small letters."""
+        return chain(
+            *(condition.keys for condition in self.conditions), *(one.variables for one in self.resources or ())
+        )
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -118,17 +129,11 @@ class Policy(msgspec.Struct, frozen=True):
     @property
     def keys(self) -> frozenset[str]:
         """The condition keys that it looks at, in small letters."""
-        found: set[str] = set()
-        for statement in self.statements:
-            found.update(condition.key for condition in statement.conditions)
-            for condition in statement.conditions:
-                found.update(key for value in condition.patterns for key in value.variables)
-            found.update(key for one in statement.resources or () for key in one.variables)
-        return frozenset(found)
+        return frozenset(chain(*(statement.keys for statement in self.statements)))
 
 
-_MEMO_MAX = 512
-"""Actions of which is remembered which statements are about them. Assumed: more than any service has (test_policy)."""
+_MEMO_MAX = 128
+"""Actions of which is remembered which statements are about them: more than one caller mostly has. Assumed."""
 
 
 class Policies:
@@ -161,7 +166,7 @@ class Policies:
                 if statement.is_about_action(action)
             )
         exact = found.exact.get(resource)
-        return found.others if exact is None else (*exact, *found.others)
+        return found.others if exact is None else chain(exact, found.others)
 
 
 class _About:
@@ -215,15 +220,48 @@ class Verdict(msgspec.Struct, frozen=True):
         return f"because no {self.kind} allows the {action} action"
 
 
-class _Said(msgspec.Struct):
+class Said(msgspec.Struct, frozen=True):
     """What the policies of one kind say of a request."""
 
     grant: Grant
     is_denied: bool
-    depends: bool
+    is_lasting: bool
+    """As in `Verdict`."""
 
 
-_UNSAID = _Said(Grant.NONE, False, False)
+_UNSAID = Said(Grant.NONE, False, True)
+
+
+def say(
+    request: AccessRequest, policies: Policies | None, *, names_principals: bool = False, has_boundary: bool = False
+) -> Said:
+    """
+    Return what the policies of one kind say of a request, for themselves.
+
+    Args:
+        policies: None: there are none, which say nothing.
+        names_principals: whether a statement that names nobody is for nobody: of resource and trust policies.
+        has_boundary: whether the principal has a permissions boundary.
+    """
+    if policies is None:
+        return _UNSAID
+    grant, is_denied, is_lasting = Grant.NONE, False, True
+    principal, resource, context = request.principal, request.resource, request.context
+    for statement in policies.about(request.action.lower(), resource):
+        if names_principals and statement.principals is None:
+            continue
+        named = statement.grants_to(principal, has_boundary=has_boundary)
+        # What adds nothing need not be looked at; one without conditions is soon known.
+        if named is Grant.NONE or (statement.is_allow and named <= grant):
+            continue
+        is_lasting = is_lasting and not statement.depends
+        if not statement.is_about_resource(resource, context) or not statement.holds(context):
+            continue
+        if statement.is_allow:
+            grant = named
+        else:
+            is_denied = True
+    return Said(grant, is_denied, is_lasting)
 
 
 def decide(request: AccessRequest, policies: PolicySet, *, is_trust: bool = False) -> Verdict:
@@ -242,104 +280,41 @@ def decide(request: AccessRequest, policies: PolicySet, *, is_trust: bool = Fals
         return Verdict(True, is_lasting=True)
     principal = request.principal
     resource_kind = PolicyKind.TRUST if is_trust else PolicyKind.RESOURCE
-    said = {
-        PolicyKind.IDENTITY: _say(request, policies.identity),
-        resource_kind: _say(request, policies.resource),
-        PolicyKind.BOUNDARY: _say(request, policies.boundary, has_boundary=policies.boundary is not None),
-        PolicyKind.SESSION: _say(request, policies.session),
-    }
-    if policies.boundary is not None and policies.resource is not None:
-        # Documented: IAM user guide, NotPrincipal: a Deny with it always denies whoever has a permissions boundary.
-        said[resource_kind] = _say(request, policies.resource, has_boundary=True)
-    is_lasting = not any(one.depends for one in said.values())
-    for kind, one in said.items():
-        if one.is_denied:
+    has_boundary = policies.boundary is not None
+    identity = say(request, policies.identity)
+    resource = say(request, policies.resource, names_principals=True, has_boundary=has_boundary)
+    boundary = say(request, policies.boundary)
+    session = say(request, policies.session)
+    is_lasting = identity.is_lasting and resource.is_lasting and boundary.is_lasting and session.is_lasting
+    for kind, said in (
+        (PolicyKind.IDENTITY, identity),
+        (resource_kind, resource),
+        (PolicyKind.BOUNDARY, boundary),
+        (PolicyKind.SESSION, session),
+    ):
+        if said.is_denied:
             return Verdict(False, kind, is_explicit=True, is_lasting=is_lasting)
-    granted = said[resource_kind].grant
-    is_same_account = principal.account == request.resource_account
-    if principal.is_root and principal.session is None and is_same_account and not is_trust:
-        return Verdict(True, is_lasting=is_lasting)
+    granted = resource.grant
     if principal.type in {PrincipalType.SERVICE, PrincipalType.ANONYMOUS}:
         return Verdict(granted is not Grant.NONE, resource_kind, is_lasting=is_lasting)
-    is_bounded = policies.boundary is None or bool(said[PolicyKind.BOUNDARY].grant)
-    is_in_session = policies.session is None or bool(said[PolicyKind.SESSION].grant)
-    is_own = bool(said[PolicyKind.IDENTITY].grant) or (principal.is_root and not is_trust)
-    if is_same_account:
-        if granted is Grant.DIRECT:
-            return Verdict(True, is_lasting=is_lasting)
-        has_leave = is_own or granted is Grant.ROLE
-        lacks_resource = is_trust and granted is Grant.NONE
-    else:
-        has_leave, lacks_resource = is_own, granted is Grant.NONE
-    if not has_leave and not (is_trust and lacks_resource):
-        return Verdict(False, PolicyKind.IDENTITY, is_lasting=is_lasting)
-    if lacks_resource:
-        return Verdict(False, resource_kind, is_lasting=is_lasting)
-    if not is_bounded:
-        return Verdict(False, PolicyKind.BOUNDARY, is_lasting=is_lasting)
-    if not is_in_session:
-        return Verdict(False, PolicyKind.SESSION, is_lasting=is_lasting)
-    return Verdict(True, is_lasting=is_lasting)
-
-
-def _say(request: AccessRequest, policies: Policies | None, *, has_boundary: bool = False) -> _Said:
-    if policies is None:
-        return _UNSAID
-    grant, is_denied, depends = Grant.NONE, False, False
-    principal, context = request.principal, request.context
-    for statement in policies.about(request.action.lower(), request.resource):
-        named = statement.grants_to(principal)
-        if has_boundary and not statement.is_allow and statement.principals is not None:
-            named = Grant.DIRECT if statement.principals.is_not else named
-        if named is Grant.NONE:
-            continue
-        depends = depends or statement.depends
-        if not statement.is_about_resource(request.resource, context) or not statement.holds(context):
-            continue
-        if statement.is_allow:
-            grant = max(grant, named)
-        else:
-            is_denied = True
-    return _Said(grant, is_denied, depends)
-
-
-class _Resource(msgspec.Struct, frozen=True):
-    """A resource that a statement names: an ARN is matched part by part, so that a star does not cross its colons."""
-
-    parts: tuple[Pattern, ...]
-    """Five and the rest; one for what is no ARN."""
-    is_open: bool = False
-    """Whether it ends early with a star, which stands for all that is missing."""
-
-    @property
-    def exact(self) -> str | None:
-        texts = [part.exact for part in self.parts]
-        return None if self.is_open or None in texts else ":".join(text for text in texts if text is not None)
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        return self.parts[-1].variables
-
-    @property
-    def has_variables(self) -> bool:
-        return bool(self.parts[-1].parts)
-
-    def matches(self, resource: str, context: Mapping[str, Value]) -> bool:
-        if len(self.parts) == 1 and not self.is_open:
-            return self.parts[0].matches(resource, context)
-        given = resource.split(":", 5)
-        if len(given) != 6:
-            return False
-        return all(part.matches(text, context) for part, text in zip(self.parts, given, strict=False))
-
-
-def _compile_resource(text: str, *, has_variables: bool) -> _Resource:
-    parts = text.split(":", 5)
-    if parts[0] != "arn" or len(parts) < 2:
-        return _Resource((compile_pattern(text, has_variables=has_variables),))
-    # Documented: IAM user guide, tags as variables: they stand behind the fifth colon alone.
-    compiled = tuple(compile_pattern(part, has_variables=has_variables and n == 5) for n, part in enumerate(parts))
-    return _Resource(compiled, is_open=len(parts) < 6 and text.endswith("*"))
+    is_same_account = principal.account == request.resource_account
+    if is_same_account and granted is Grant.DIRECT:
+        return Verdict(True, is_lasting=is_lasting)
+    # A root needs no leave of its own account. Documented: IAM user guide, AWS account root user.
+    has_leave = principal.is_root or bool(identity.grant) or (is_same_account and granted is Grant.ROLE)
+    lacks_resource = granted is Grant.NONE and (is_trust or not is_same_account)
+    lacking: PolicyKind | None = None
+    if lacks_resource and (is_trust or has_leave):
+        lacking = resource_kind
+    elif not has_leave:
+        lacking = PolicyKind.IDENTITY
+    elif has_boundary and not boundary.grant:
+        lacking = PolicyKind.BOUNDARY
+    elif policies.session is not None and not session.grant:
+        lacking = PolicyKind.SESSION
+    if lacking is None:
+        return Verdict(True, is_lasting=is_lasting)
+    return Verdict(False, lacking, is_lasting=is_lasting)
 
 
 class _Principals(msgspec.Struct, frozen=True):
@@ -352,237 +327,53 @@ class _Principals(msgspec.Struct, frozen=True):
     is_not: bool = False
 
     def grant(self, principal: Principal, *, is_allow: bool) -> Grant:
+        """Say how closely a principal is meant."""
+        named = self._named(principal)
         if not self.is_not:
-            return self._names(principal)
-        if self.is_anybody:
-            return Grant.NONE
-        if principal.type in {PrincipalType.ANONYMOUS, PrincipalType.SERVICE} or is_allow:
-            return Grant.DIRECT if self._names(principal) is Grant.NONE else Grant.NONE
-        # Documented: IAM user guide, NotPrincipal with Deny: whoever is to be spared is listed with the account, and a
-        # session with its role.
-        listed = self._has_account(principal) and principal.identity_arn in self.names | {principal.arn}
-        is_spared = listed and (principal.is_root or principal.arn in self.names)
-        return Grant.NONE if is_spared else Grant.DIRECT
+            return named
+        if is_allow or principal.type in {PrincipalType.ANONYMOUS, PrincipalType.SERVICE}:
+            return Grant.DIRECT if named is Grant.NONE else Grant.NONE
+        return Grant.NONE if self._spares(principal) else Grant.DIRECT
 
-    def _names(self, principal: Principal) -> Grant:
+    def _spares(self, principal: Principal) -> bool:
+        """
+        Say whether a Deny for others than those named leaves a principal out.
+
+        Documented: IAM user guide, NotPrincipal with Deny: whoever is to be spared is listed with the account, and a
+        session with its role.
+        """
+        if self.is_anybody:
+            return True
+        if not self._has_account(principal):
+            return False
+        is_listed = principal.is_root or self._has_identity(principal)
+        return is_listed and (not _is_session(principal) or principal.arn in self.names)
+
+    def _named(self, principal: Principal) -> Grant:
         if self.is_anybody:
             return Grant.DIRECT
         if principal.type is PrincipalType.SERVICE:
             return Grant.DIRECT if principal.name in self.services else Grant.NONE
         if principal.type is PrincipalType.ANONYMOUS:
             return Grant.NONE
-        if principal.is_root:
-            return Grant.DIRECT if self._has_account(principal) else Grant.NONE
-        if principal.arn in self.names:
+        if _is_session(principal) and principal.arn in self.names:
             return Grant.DIRECT
-        if principal.identity_arn in self.names or principal.identity_id in self.names:
-            return Grant.ROLE if principal.type is PrincipalType.ROLE else Grant.DIRECT
-        return Grant.ACCOUNT if self._has_account(principal) else Grant.NONE
+        if self._has_identity(principal):
+            return Grant.ROLE if _is_session(principal) else Grant.DIRECT
+        if not self._has_account(principal):
+            return Grant.NONE
+        return Grant.DIRECT if principal.is_root else Grant.ACCOUNT
+
+    def _has_identity(self, principal: Principal) -> bool:
+        return not principal.is_root and (principal.identity_arn in self.names or principal.identity_id in self.names)
 
     def _has_account(self, principal: Principal) -> bool:
         return principal.account in self.names or f"arn:aws:iam::{principal.account}:root" in self.names
 
 
-_Test: TypeAlias = Callable[[Any, str, Mapping[str, Value]], bool | None]
-"""
-What a statement wants, compiled; what a request has; its context. None: one of the two is of the wrong form, which
-fulfils neither the operator nor its negation.
-"""
-
-
-class _Condition(msgspec.Struct, frozen=True):
-    """One key under one operator."""
-
-    key: str
-    """In small letters."""
-    operator: str
-    is_negated: bool
-    passes_missing: bool
-    """`IfExists`."""
-    over_all: bool | None
-    """`ForAllValues` or `ForAnyValue`; None: the key has one value."""
-    wanted: tuple[Any, ...]
-    """As the operator compiled them; None for one that can never be met."""
-
-    @property
-    def patterns(self) -> tuple[Pattern, ...]:
-        found: list[Pattern] = []
-        for one in self.wanted:
-            if isinstance(one, Pattern):
-                found.append(one)
-            elif isinstance(one, _Resource):
-                found += one.parts
-        return tuple(found)
-
-    def holds(self, context: Mapping[str, Value]) -> bool:
-        given = context.get(self.key)
-        if self.operator == "null":
-            is_absent = given is None or len(given) == 0
-            return any(one is is_absent for one in self.wanted)
-        if given is None or (not isinstance(given, str) and not given):
-            if self.over_all is not None:
-                return self.over_all
-            return self.passes_missing or self.is_negated
-        if self.over_all is None:
-            # Observed: cloud-copilot/iam-simulate, whose author had it confirmed: several values need a set operator.
-            return isinstance(given, str) and self._meets(given, context)
-        values = (given,) if isinstance(given, str) else given
-        return (all if self.over_all else any)(self._meets(value, context) for value in values)
-
-    def _meets(self, value: str, context: Mapping[str, Value]) -> bool:
-        test = _TESTS[self.operator]
-        is_met = False
-        for one in self.wanted:
-            met = None if one is None else test(one, value, context)
-            if met is None and self.operator in _STRICT:
-                if self.is_negated:
-                    return False
-                continue
-            is_met = is_met or bool(met)
-        return is_met is not self.is_negated
-
-
-def _is_equal(wanted: Pattern, given: str, context: Mapping[str, Value]) -> bool:
-    if not wanted.parts:
-        return wanted.source == given
-    # A star means itself here: only variables are filled in.
-    return _text_of(wanted, context) == given
-
-
-def _is_equal_in_any_case(wanted: Pattern, given: str, context: Mapping[str, Value]) -> bool:
-    text = _text_of(wanted, context) if wanted.parts else wanted.source
-    return text is not None and text.lower() == given.lower()
-
-
-def _text_of(pattern: Pattern, context: Mapping[str, Value]) -> str | None:
-    texts: list[str] = []
-    for part in pattern.parts:
-        value = part if isinstance(part, str) else part[0] if part[0] in "*?$" else context.get(part[0], part[1] or "")
-        if not isinstance(value, str) or (
-            not isinstance(part, str) and part[1] is None and part[0] not in context and part[0] not in "*?$"
-        ):
-            return None
-        texts.append(value)
-    return "".join(texts)
-
-
-def _is_like(wanted: Pattern, given: str, context: Mapping[str, Value]) -> bool:
-    return wanted.matches(given, context)
-
-
-def _is_arn_like(wanted: _Resource, given: str, context: Mapping[str, Value]) -> bool:
-    return (len(wanted.parts) == 6 or wanted.is_open) and wanted.matches(given, context)
-
-
-def _as_bool(text: str) -> bool | None:
-    return {"true": True, "false": False}.get(text.lower())
-
-
-def _is_bool(wanted: bool, given: str, _: Mapping[str, Value]) -> bool | None:
-    found = _as_bool(given)
-    return None if found is None else found is wanted
-
-
-_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?")
-
-
-def _as_number(text: str) -> Decimal | None:
-    return Decimal(text) if _NUMBER.fullmatch(text) else None
-
-
-_YEAR_OR_MONTH = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?")
-
-
-def _as_time(text: str) -> Decimal | None:
-    """Return seconds since the epoch. Documented: IAM user guide, date operators: W3C's forms of ISO 8601, or these."""
-    if re.fullmatch(r"[0-9]{5,15}(?:\.[0-9]{1,9})?", text):
-        return Decimal(text)
-    try:
-        if short := _YEAR_OR_MONTH.fullmatch(text):
-            moment = datetime(int(short[1]), int(short[2] or 1), 1)
-        else:
-            moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return Decimal((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp())
-
-
-def _compared(read: Callable[[str], Decimal | None], holds: Callable[[Decimal, Decimal], bool]) -> _Test:
-    def test(wanted: Decimal, given: str, _: Mapping[str, Value]) -> bool | None:
-        found = read(given)
-        return None if found is None else holds(found, wanted)
-
-    return test
-
-
-def _as_network(text: str) -> "ipaddress.IPv4Network | ipaddress.IPv6Network | None":
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return None
-
-
-def _is_in_network(
-    wanted: "ipaddress.IPv4Network | ipaddress.IPv6Network", given: str, _: Mapping[str, Value]
-) -> bool | None:
-    try:
-        address = ipaddress.ip_address(given)
-    except ValueError:
-        return None
-    return address in wanted
-
-
-def _as_bytes(text: str) -> bytes | None:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _is_same_bytes(wanted: bytes, given: str, _: Mapping[str, Value]) -> bool | None:
-    found = _as_bytes(given)
-    return None if found is None else found == wanted
-
-
-def _text_pattern(text: str, *, has_variables: bool) -> Pattern:
-    return compile_pattern(text, has_variables=has_variables)
-
-
-_COMPARISONS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
-    "equals": lambda given, wanted: given == wanted,
-    "lessthan": lambda given, wanted: given < wanted,
-    "lessthanequals": lambda given, wanted: given <= wanted,
-    "greaterthan": lambda given, wanted: given > wanted,
-    "greaterthanequals": lambda given, wanted: given >= wanted,
-}
-
-_TESTS: Mapping[str, _Test] = {
-    "stringequals": _is_equal,
-    "stringequalsignorecase": _is_equal_in_any_case,
-    "stringlike": _is_like,
-    "arnequals": _is_arn_like,
-    "arnlike": _is_arn_like,
-    "bool": _is_bool,
-    "binaryequals": _is_same_bytes,
-    "ipaddress": _is_in_network,
-    **{f"numeric{name}": _compared(_as_number, holds) for name, holds in _COMPARISONS.items()},
-    **{f"date{name}": _compared(_as_time, holds) for name, holds in _COMPARISONS.items()},
-}
-"""Documented: IAM user guide, condition operators. Names in small letters: any case is taken."""
-
-_NEGATIONS: Mapping[str, str] = {
-    "stringnotequals": "stringequals",
-    "stringnotequalsignorecase": "stringequalsignorecase",
-    "stringnotlike": "stringlike",
-    "arnnotequals": "arnequals",
-    "arnnotlike": "arnlike",
-    "notipaddress": "ipaddress",
-    "numericnotequals": "numericequals",
-    "datenotequals": "dateequals",
-}
-
-_STRICT = frozenset(name for name in _TESTS if not name.startswith(("string", "arn")))
-"""Operators that a value of the wrong form fulfils no more negated than not."""
+def _is_session(principal: Principal) -> bool:
+    """Say whether a principal is less than whose policies it has."""
+    return principal.arn != principal.identity_arn
 
 
 def compile_policy(document: str | Mapping[str, Any], *, name: str = "", ids: Mapping[str, str] = {}) -> Policy:
@@ -630,21 +421,22 @@ def _compile_statement(found: Any, number: int, *, has_variables: bool, ids: Map
     resources = _texts(found, "Resource", "NotResource")
     sid = found.get("Sid", "")
     try:
-        return Statement(
-            is_allow=effect == "Allow",
-            actions=tuple(compile_pattern(action.lower()) for action in actions),
-            is_not_action="NotAction" in found,
-            resources=None
-            if resources is None
-            else tuple(_compile_resource(text, has_variables=has_variables) for text in resources),
-            is_not_resource="NotResource" in found,
-            principals=_compile_principals(found, ids),
-            conditions=tuple(_compile_conditions(found.get("Condition"), has_variables=has_variables)),
-            sid=sid if isinstance(sid, str) else "",
-            number=number,
-        )
-    except ValueError as error:
+        conditions = tuple(compile_conditions(found.get("Condition"), has_variables=has_variables))
+    except MalformedCondition as error:
         raise MalformedPolicy(str(error)) from None
+    patterns = tuple(compile_arn_pattern(text, has_variables=has_variables) for text in resources or ())
+    return Statement(
+        is_allow=effect == "Allow",
+        actions=tuple(compile_pattern(action.lower()) for action in actions),
+        is_not_action="NotAction" in found,
+        resources=None if resources is None else patterns,
+        is_not_resource="NotResource" in found,
+        principals=_compile_principals(found, ids),
+        conditions=conditions,
+        depends=bool(conditions) or any(pattern.variables for pattern in patterns),
+        sid=sid if isinstance(sid, str) else "",
+        number=number,
+    )
 
 
 def _texts(found: Mapping[str, Any], *names: str) -> list[str] | None:
@@ -672,52 +464,6 @@ def _compile_principals(found: Mapping[str, Any], ids: Mapping[str, str]) -> _Pr
     if not isinstance(given, Mapping) or not given:
         raise MalformedPolicy('Principal must be "*" or hold AWS, Service or Federated')
     by_kind = {kind: _texts(given, kind) or [] for kind in given}
-    names = [ids.get(name, name) for name in by_kind.get("AWS", [])]
+    # An empty name would be that of whoever has none.
+    names = [ids.get(name, name) for name in by_kind.get("AWS", []) if name]
     return _Principals("*" in names, frozenset(names), frozenset(by_kind.get("Service", [])), is_not)
-
-
-def _compile_conditions(found: Any, *, has_variables: bool) -> Iterable[_Condition]:
-    if found is None:
-        return
-    if not isinstance(found, Mapping):
-        raise MalformedPolicy("Condition must be an object")
-    for written, keys in found.items():
-        over_all, name = _quantified(written.lower())
-        passes_missing = name.endswith("ifexists") and name != "null"
-        name = name.removesuffix("ifexists")
-        operator = _NEGATIONS.get(name, name)
-        if operator not in _TESTS and operator != "null":
-            raise MalformedPolicy(f"there is no condition operator {written[:100]}")
-        if not isinstance(keys, Mapping):
-            raise MalformedPolicy(f"{written} must map condition keys to values")
-        for key, values in keys.items():
-            items = values if isinstance(values, list | tuple) else [values]
-            if not all(isinstance(item, str | bool | int | float) for item in items):
-                raise MalformedPolicy(f"{written} must map condition keys to strings, numbers or booleans")
-            wanted = tuple(_wanted(operator, _as_text(item), has_variables=has_variables) for item in items)
-            yield _Condition(key.lower(), operator, name != operator, passes_missing, over_all, wanted)
-
-
-def _quantified(operator: str) -> tuple[bool | None, str]:
-    for prefix, over_all in (("forallvalues:", True), ("foranyvalue:", False)):
-        if operator.startswith(prefix):
-            return over_all, operator.removeprefix(prefix)
-    return None, operator
-
-
-def _as_text(item: Any) -> str:
-    return str(item).lower() if isinstance(item, bool) else str(item)
-
-
-def _wanted(operator: str, text: str, *, has_variables: bool) -> Any:
-    if operator.startswith("string"):
-        return _text_pattern(text, has_variables=has_variables)
-    if operator.startswith("arn"):
-        return _compile_resource(text, has_variables=has_variables)
-    if operator in {"bool", "null"}:
-        return _as_bool(text)
-    if operator.startswith("numeric"):
-        return _as_number(text)
-    if operator.startswith("date"):
-        return _as_time(text)
-    return _as_network(text) if operator == "ipaddress" else _as_bytes(text)

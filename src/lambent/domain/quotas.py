@@ -1,5 +1,8 @@
 """The limits of one account in one region, at AWS's defaults."""
 
+from collections.abc import Callable
+from typing import Protocol
+
 import msgspec
 
 
@@ -31,6 +34,8 @@ class Quotas(msgspec.Struct, frozen=True):
     client_context_max_bytes: int = 3_583
     create_request_max_bytes: int = 70_167_211
     """Observed: CreateFunction's own text for a body beyond it."""
+    is_open: bool = True
+    """Whether anything runs at all: nothing does in an account that was closed."""
 
     @property
     def unreserved_executions_min(self) -> int:
@@ -42,3 +47,22 @@ class Quotas(msgspec.Struct, frozen=True):
         Assumed: where the operator made the limit small, a tenth of it serves better than that (test_concurrency).
         """
         return min(100, self.concurrent_executions // 10)
+
+    async def of(self, account: str) -> "Quotas":
+        """Return itself: the same limits for every account."""
+        return self
+
+    def on_change(self, callback: Callable[[str], None]) -> None:
+        """Do nothing: they never change."""
+
+
+class AccountQuotas(Protocol):
+    """The limits of accounts, which may differ."""
+
+    async def of(self, account: str) -> Quotas:
+        """Return the limits of an account: the server's own where the operator gave it none."""
+        ...
+
+    def on_change(self, callback: Callable[[str], None]) -> None:
+        """Call back, on the event loop, with the number of each account whose limits may have changed."""
+        ...

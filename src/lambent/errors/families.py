@@ -91,19 +91,133 @@ class RequestEntityTooLargeException(FrameworkError):
     status = 413
 
 
-class AccessDeniedException(FrameworkError):
+class AccessError(FrameworkError):
+    """
+    It is not known who calls, or they may not do this. Each protocol has a code and a status of its own for each case:
+    `code` and `status` are those of rest-json.
+
+    Documented: AWS General Reference and Amazon S3 API reference, error codes. Observed: statuses by protocol in field
+    reports of SDKs' users.
+    """
+
+    json_status: ClassVar[int] = 400
+    """Of JSON and CBOR."""
+    query_code: ClassVar[str]
+    query_status: ClassVar[int] = 403
+    query_text: ClassVar[str | None] = None
+    """Where it differs."""
+    s3_code: ClassVar[str]
+    s3_status: ClassVar[int] = 403
+
+
+class AccessDeniedException(AccessError):
     """The caller may not do this."""
 
     code = "AccessDeniedException"
     status = 403
     message_key = "Message"
+    query_code = "AccessDenied"
+    s3_code = "AccessDenied"
 
 
-class MissingAuthenticationToken(FrameworkError):
+class MissingAuthenticationToken(AccessError):
     """Nobody signed a request that somebody has to sign."""
 
     code = "MissingAuthenticationTokenException"
     status = 403
+    query_code = "MissingAuthenticationToken"
+    query_text = "Request is missing Authentication Token"
+    s3_code = "AccessDenied"
+
+
+class IncompleteSignature(AccessError):
+    """A signature that cannot be read, or of a kind that is not verified."""
+
+    code = "IncompleteSignatureException"
+    status = 403
+    query_code = "IncompleteSignature"
+    query_status = 400
+    s3_code = "AuthorizationHeaderMalformed"
+    s3_status = 400
+
+
+class UnrecognizedClient(AccessError):
+    """A key that there is not, or that does not count any more."""
+
+    code = "UnrecognizedClientException"
+    status = 403
+    query_code = "InvalidClientTokenId"
+    s3_code = "InvalidAccessKeyId"
+
+
+class InvalidSessionToken(UnrecognizedClient):
+    """A session token that was not made here, or for another key."""
+
+    s3_code = "InvalidToken"
+    s3_status = 400
+
+
+class ExpiredToken(AccessError):
+    """A session that is over."""
+
+    code = "ExpiredTokenException"
+    status = 403
+    query_code = "ExpiredToken"
+    s3_code = "ExpiredToken"
+    s3_status = 400
+
+
+class InvalidSignature(AccessError):
+    """The request is not what was signed, or not with this key."""
+
+    code = "InvalidSignatureException"
+    status = 403
+    query_code = "SignatureDoesNotMatch"
+    s3_code = "SignatureDoesNotMatch"
+
+
+class OutOfScope(InvalidSignature):
+    """It was signed for another service, or for none."""
+
+    s3_code = "AuthorizationHeaderMalformed"
+    s3_status = 400
+
+
+class OutOfTime(InvalidSignature):
+    """It was signed too long ago, or will be."""
+
+    s3_code = "RequestTimeTooSkewed"
+
+
+class UrlExpired(InvalidSignature):
+    """A presigned URL whose time is over."""
+
+    s3_code = "AccessDenied"
+
+
+class BodyNotAsSigned(InvalidSignature):
+    """The body is not the one whose hash was signed."""
+
+    s3_code = "XAmzContentSHA256Mismatch"
+    s3_status = 400
+
+
+class HeadersNotSigned(InvalidSignature):
+    """Headers that change what a request means, and that the signature leaves out."""
+
+    s3_code = "AccessDenied"
+
+
+class InvalidPresignedUrl(IncompleteSignature):
+    """The parameters of a presigned URL make no sense."""
+
+    s3_code = "AuthorizationQueryParametersError"
+
+
+class UnsupportedSignature(IncompleteSignature):
+    """Signed in a way that is not verified here."""
+
+    s3_code = "InvalidRequest"
 
 
 class InternalServerError(FrameworkError):

@@ -1,7 +1,9 @@
 """
 HTTP requests to function URLs: in by Host header or by path, out as the function has it.
 
-No signature is looked at: what answers is open to anybody, if its resource policy says so.
+A URL of AuthType NONE is open to anybody, if its resource policy says so, and no signature is looked at. One of AWS_IAM
+is for whoever signs and may use it. That is found out once, before the function runs: a response under way is not
+broken off when a key or a right is taken away, and the next request is refused.
 """
 
 import contextlib
@@ -11,11 +13,15 @@ from typing import Final
 
 import msgspec
 
+from lambent.access.authentication import Claim
+from lambent.access.authorize import Demand, ResourceFacts
 from lambent.clock import Clock
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.dispatch.function_urls import UrlRoute, UrlRouter
+from lambent.domain.access_log import on_one_line
+from lambent.domain.caller import Caller
 from lambent.domain.cors import HttpHeaders, is_preflight
-from lambent.domain.function_url import UrlDomain, UrlHost, parse_url_host
+from lambent.domain.function_url import ACTIONS, UrlDomain, UrlHost, parse_url_host
 from lambent.domain.http_answer import (
     PRELUDE_END,
     PRELUDE_MAX_BYTES,
@@ -28,12 +34,22 @@ from lambent.domain.http_answer import (
 )
 from lambent.domain.http_event import Addressed, HttpRequest, encode_event, joined_headers
 from lambent.domain.invocation import InvocationOutcome, ResponseStream
+from lambent.domain.policy import Value
+from lambent.domain.principal import ANONYMOUS
 from lambent.domain.quotas import Quotas
 from lambent.domain.trace import rooted, with_lineage_of
-from lambent.errors.families import ApiError, DependencyError, InternalServerError
+from lambent.errors.families import (
+    AccessDeniedException,
+    ApiError,
+    DependencyError,
+    InternalServerError,
+    MissingAuthenticationToken,
+)
+from lambent.gateway.signed_callers import SignedCallers, iam_identity, request_context, without_signature
 from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
 from lambent.services.lambda_.naming import Target
 from lambent.services.lambda_.synchronous import SynchronousInvocations, check_active
+from lambent.telemetry.trail import Call, Trail
 
 _log = logging.getLogger("lambent.gateway")
 
@@ -59,7 +75,18 @@ _FAILED = b"Internal Server Error"
 # the name of whoever looks at it. By host name each function is an origin of its own.
 _SANDBOX = (b"content-security-policy", b"sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts")
 
+_REFUSED = frozenset({403, 413, 429, 500, 502, 503})
+"""Statuses that are as likely the service's as the function's own: what the caller was told."""
+
 ReadBody = Callable[[int], Awaitable[bytes]]
+
+
+class _Refused(Exception):
+    """A request ends here: whoever sends it may not, or cannot be told."""
+
+    def __init__(self, response: WireResponse) -> None:
+        super().__init__(response.status)
+        self.response = response
 
 
 class FunctionUrls:
@@ -67,7 +94,10 @@ class FunctionUrls:
     Answers requests to function URLs.
 
     Args:
+        callers: asked for URLs of AuthType AWS_IAM alone.
+        facts: what is known of functions.
         domain: below which they are.
+        trail: told of every request to one that is there; None: nothing is recorded.
     """
 
     def __init__(
@@ -75,13 +105,19 @@ class FunctionUrls:
         router: UrlRouter,
         dispatcher: Dispatcher,
         synchronous: SynchronousInvocations,
+        callers: SignedCallers,
+        facts: ResourceFacts | None,
         domain: UrlDomain,
         quotas: Quotas,
         clock: Clock,
+        trail: Trail | None = None,
     ) -> None:
         self._router = router
+        self._trail = trail
         self._dispatcher = dispatcher
         self._synchronous = synchronous
+        self._callers = callers
+        self._facts = facts
         self._domain = domain
         self._quotas = quotas
         self._clock = clock
@@ -116,6 +152,8 @@ class FunctionUrls:
         if cors is not None and origin is not None and is_preflight(request.method, request.headers):
             return await _without(read_body, WireResponse(200, cors.preflight(origin)))
         response = await _answered(self._run(route, request, path, read_body, request_id), request_id)
+        if self._trail is not None and self._trail.wants("lambda", "InvokeFunctionUrl"):
+            self._trail.note(_call(route, request, request_id, response.status, self._domain.scheme))
         if cors is not None and origin is not None:
             response.headers.extend(cors.beside_answer(origin))
         return response
@@ -124,11 +162,26 @@ class FunctionUrls:
         self, route: UrlRoute, request: WireRequest, path: str, read_body: ReadBody, request_id: str
     ) -> WireResponse:
         url, quotas, clock = route.url, self._quotas, self._clock
-        version = await self._dispatcher.resolve(url.scope, url.name, url.qualifier or None) if route.is_open else None
+        may_be_used = not url.is_lost if url.is_signed else route.is_open
+        if may_be_used is None:
+            may_be_used = url.lets_in(route.policy, ANONYMOUS, self._context(request))
+        version = await self._dispatcher.resolve(url.scope, url.name, url.qualifier or None) if may_be_used else None
         if version is None:
-            return await _without(read_body, WireResponse(403, [_JSON, _DENIED], _FORBIDDEN))
+            return await _without(read_body, _forbidden())
+        claim: Claim | None = None
+        if url.is_signed:
+            try:
+                claim = await self._begin(route, request)
+            except _Refused as refused:
+                return await _without(read_body, refused.response)
         body = await read_body(quotas.invoke_payload_max_bytes)
         headers, cookies = joined_headers(request.pairs)
+        if claim is not None:
+            try:
+                await self._admit(claim, route, request, body, request_id)
+            except _Refused as refused:
+                return refused.response
+            without_signature(headers)
         trace_header = headers.get("x-amzn-trace-id")
         running = request.inside.trace_header() if request.inside is not None else None
         if running is not None:
@@ -152,12 +205,13 @@ class FunctionUrls:
                 source_ip=request.client,
             ),
             Addressed(
-                account_id="anonymous",
+                account_id="anonymous" if claim is None else claim.principal.account,
                 api_id=url.url_id,
                 domain_name=self._domain.host(url),
                 domain_prefix=url.url_id,
                 request_id=request_id,
                 now=now,
+                authorizer=None if claim is None else {"iam": iam_identity(claim.principal)},
             ),
         )
         if len(payload) > quotas.invoke_payload_max_bytes:
@@ -174,6 +228,72 @@ class FunctionUrls:
         response = await _response_of(outcome, request_id)
         response.headers.append((b"x-amzn-trace-id", trace_header.partition(";Lineage=")[0].encode("latin-1")))
         return response
+
+    # Who may use a URL of AWS_IAM ----------------------------------------------------------------------------------
+
+    async def _begin(self, route: UrlRoute, request: WireRequest) -> Claim:
+        try:
+            return await self._callers.begin(request, "lambda", route.url.scope.region)
+        except MissingAuthenticationToken:
+            # Assumed: as where a grant is missing (test_function_url_iam). Documented: the status.
+            raise _Refused(_forbidden()) from None
+        except ApiError as error:
+            raise _Refused(_unauthenticated(error)) from None
+
+    async def _admit(self, claim: Claim, route: UrlRoute, request: WireRequest, body: bytes, request_id: str) -> None:
+        """
+        Return where whoever signed may use a URL.
+
+        Documented: Lambda developer guide, access to function URLs: within the account its policies or the function's
+        have to allow both actions, for another account both sides.
+
+        Raises:
+            _Refused: they may not, or have signed another body.
+        """
+        try:
+            claim.check_body(body)
+        except ApiError as error:
+            raise _Refused(_unauthenticated(error)) from None
+        url = route.url
+        caller = self._callers.caller(
+            claim, request, request_id, url.scope.region, self._domain.url(url)[:-1], is_secure=self._is_secure(request)
+        )
+        if claim.principal.account != url.scope.account and not url.lets_in(
+            route.policy, claim.principal, self._callers.context(caller)
+        ):
+            raise _Refused(_forbidden())
+        demands = [Demand(action, url.arn, url.scope.account, context=url.context) for action in ACTIONS]
+        try:
+            await self._callers.authorize(caller, demands, self._facts)
+        except AccessDeniedException as denied:
+            _log.info("function_url.denied request_id=%s reason=%s", request_id, on_one_line(denied.message))
+            raise _Refused(_forbidden()) from None
+
+    def _context(self, request: WireRequest) -> dict[str, Value]:
+        user_agent = request.headers.get("user-agent", "")
+        return request_context(request.client, user_agent, self._clock.now(), is_secure=self._is_secure(request))
+
+    def _is_secure(self, request: WireRequest) -> bool:
+        # As functions are told by x-forwarded-proto. What is inside is plain.
+        return self._domain.scheme == "https" and request.inside is None
+
+
+def _call(route: UrlRoute, request: WireRequest, request_id: str, status: int, scheme: str) -> Call:
+    """Return a request as the audit trail has it. Paths and queries are the function's own affair."""
+    call = Call(request, request_id, f"{scheme}://{request.headers.get('host', '')}")
+    call.service, call.operation = "lambda", "InvokeFunctionUrl"
+    call.parameters = {"FunctionName": route.url.name, "Qualifier": route.url.qualifier, "method": request.method}
+    call.caller = Caller(
+        scope=route.url.scope,
+        principal=ANONYMOUS,
+        authenticated_by="none",
+        request_id=request_id,
+        endpoint=call.endpoint,
+        client=request.client,
+    )
+    if status in _REFUSED:
+        call.refusal = (f"HTTP{status}", "")
+    return call
 
 
 def is_for_url(request: WireRequest) -> bool:
@@ -301,6 +421,22 @@ def _refused(error: ApiError) -> WireResponse:
         return WireResponse(429, headers, msgspec.json.encode({**fields, "message": error.message}))
     # Assumed: what Invoke says of a function that cannot run is for its owner (test_function_url).
     return WireResponse(500 if error.status == 500 else 502, headers, _FAILED)
+
+
+def _forbidden() -> WireResponse:
+    return WireResponse(403, [_JSON, _DENIED], _FORBIDDEN)
+
+
+def _unauthenticated(error: ApiError) -> WireResponse:
+    """
+    Return what a client gets whose signature does not hold.
+
+    Assumed: the body, as Lambda's API has it (test_function_url_iam). Documented: the status.
+    """
+    if error.status >= 500:
+        raise error
+    headers: HttpHeaders = [_JSON, (b"x-amzn-errortype", error.code.encode())]
+    return WireResponse(403, headers, msgspec.json.encode({error.message_key: error.message}))
 
 
 def _refusal(status: int, message: str) -> WireResponse:

@@ -1,8 +1,8 @@
 """
 HTTP requests to HTTP APIs: in by Host header or by path, out as an integration has it. The steps, in order:
 
-    API and stage -> route -> throttle -> authorizer -> preflight -> body -> mapping -> integration -> mapping -> CORS
-    -> access log
+    API and stage -> route -> throttle -> authorizer or signature -> preflight -> body -> mapping -> integration
+    -> mapping -> CORS -> access log
 
 Source: API Gateway developer guide, HTTP APIs.
 """
@@ -24,7 +24,7 @@ from lambent.domain.api_request import ApiRequest, query_pairs
 from lambent.domain.cors import HttpHeaders, is_preflight
 from lambent.domain.function_url import UrlDomain
 from lambent.domain.http_answer import HttpAnswer, MalformedAnswer, answer_of, answer_of_1
-from lambent.domain.http_api import DEFAULT_STAGE, ApiDomain, ApiHost, Integration, Route, parse_api_host
+from lambent.domain.http_api import AWS_IAM, DEFAULT_STAGE, ApiDomain, ApiHost, Integration, Route, parse_api_host
 from lambent.domain.http_event import HttpRequest, encode_event, encode_event_1, joined_headers
 from lambent.domain.parameter_mapping import mapped_request, mapped_response
 from lambent.domain.quotas import Quotas
@@ -34,6 +34,7 @@ from lambent.errors.families import DependencyError
 from lambent.gateway.admission import TooManyRequests
 from lambent.gateway.http_api_authorizers import ApiAuthorizers, NotAuthorized, with_stage_variables
 from lambent.gateway.http_api_bodies import LoggedBody, ReadBody, RequestBody, leave_body
+from lambent.gateway.http_api_callers import ApiCallers
 from lambent.gateway.http_api_functions import ApiFunctions, CannotInvoke, IntegrationTimedOut
 from lambent.gateway.http_api_proxy import HttpIntegrations, LeadsElsewhere
 from lambent.neighbours.outward import TimedOut, Unreachable
@@ -89,6 +90,7 @@ class HttpApis:
     Answers requests to HTTP APIs.
 
     Args:
+        callers: asked for routes of AWS_IAM alone.
         logs: where access logs go.
         domain: below which APIs are.
     """
@@ -97,6 +99,7 @@ class HttpApis:
         self,
         router: ApiRouter,
         authorizers: ApiAuthorizers,
+        callers: ApiCallers,
         functions: ApiFunctions,
         servers: HttpIntegrations,
         logs: FunctionLogs,
@@ -106,6 +109,7 @@ class HttpApis:
     ) -> None:
         self._router = router
         self._authorizers = authorizers
+        self._callers = callers
         self._functions = functions
         self._servers = servers
         self._logs = logs
@@ -308,11 +312,16 @@ class HttpApis:
         # Observed: it is there also where there is no body (milliHQ/terraform-aws-next-js#31).
         headers.setdefault("content-length", "0")
         request.http = msgspec.structs.replace(request.http, headers=headers)
-        if route.route.authorization_type != "NONE":
+        kind = route.route.authorization_type
+        # A browser signs no preflight. Assumed: so it is answered before a signature is asked for (test_http_api_iam).
+        if kind != "NONE" and not (is_asked and kind == AWS_IAM):
             try:
-                await self._authorizers.check(route, request, wire, trace_header)
+                if kind == AWS_IAM:
+                    await self._callers.check(request, wire, body.read, is_https=self._domain.scheme == "https")
+                else:
+                    await self._authorizers.check(route, request, wire, trace_header)
             except NotAuthorized as error:
-                request.error_message, request.error_type = error.message, "UNAUTHORIZED"
+                request.error_message, request.error_type = error.message, error.error_type
                 challenge = [(b"www-authenticate", error.challenge.encode())] if error.challenge else []
                 raise _Refused(error.status, error.message, *challenge) from None
         if is_asked:
@@ -323,7 +332,8 @@ class HttpApis:
             # Assumed: as where the integration cannot be reached (test_http_api).
             request.integration_error = "the route has no integration"
             raise _Refused(500, _INTERNAL)
-        request.http = msgspec.structs.replace(request.http, body=await body.read())
+        if kind != AWS_IAM:
+            request.http = msgspec.structs.replace(request.http, body=await body.read())
         return await self._integrate(integration, request, wire, trace_header)
 
     def _throttle(self, request: ApiRequest) -> None:
@@ -417,7 +427,8 @@ class HttpApis:
             payload,
             source_arn=request.source_arn(),
             source_account=request.scope.account,
-            has_role=integration.credentials_arn is not None,
+            credentials=integration.credentials_arn,
+            caller=request.caller,
             timeout_s=integration.timeout_in_millis / 1000,
             trace_header=trace_header,
         )

@@ -40,12 +40,14 @@ _NOT_IN_QUOTES = re.compile(r"[^ !#-\[\]-~]")
 class NotAuthorized(Exception):
     """A request may not pass."""
 
-    def __init__(self, status: int, message: str, challenge: str = "") -> None:
+    def __init__(self, status: int, message: str, challenge: str = "", *, error_type: str = "UNAUTHORIZED") -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.challenge = challenge
         """What WWW-Authenticate says; nothing where it is empty."""
+        self.error_type = error_type
+        """As access logs have it."""
 
 
 class _Kept(NamedTuple):
@@ -159,7 +161,7 @@ class ApiAuthorizers:
                 authorizer_event(authorizer, identity, request, wire.pairs),
                 source_arn=request.authorizer_arn(authorizer.authorizer_id),
                 source_account=request.scope.account,
-                has_role=authorizer.authorizer_credentials_arn is not None,
+                credentials=authorizer.authorizer_credentials_arn,
                 timeout_s=_FUNCTION_TIMEOUT_S,
                 trace_header=trace_header,
             )

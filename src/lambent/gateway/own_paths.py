@@ -11,6 +11,7 @@ import msgspec
 from lambent.access.links import CodeLinks
 from lambent.domain.caller import Scope
 from lambent.errors.families import DependencyError
+from lambent.gateway.access_paths import AccessPaths
 from lambent.gateway.s3_events_door import S3EventsDoor
 from lambent.protocol.wire import ClientGone, WireRequest, WireResponse, media_type
 from lambent.store.contract import BackupInProgress, Backups, Blobs, QueueKind, QueueName
@@ -40,12 +41,14 @@ class OwnPaths:
         queues: QueueView,
         backups: Backups,
         s3_events: S3EventsDoor,
+        access: AccessPaths | None = None,
     ) -> None:
         self._blobs = blobs
         self._links = links
         self._health = health
         self._queues = queues
         self._s3_events = s3_events
+        self._access = access
         self._backups = backups
         self._leaving: set[asyncio.Task[None]] = set()
         """Each waits until the client of a backup has left; a response that is over ends it, too."""
@@ -53,7 +56,7 @@ class OwnPaths:
     async def answer(self, request: WireRequest, request_id: str) -> WireResponse:
         """Answer a request whose path begins with `/_lambent/`. Raises ClientGone alone."""
         try:
-            return await self._answer(request)
+            return await self._answer(request, request_id)
         except DependencyError as error:
             _log.error("request.dependency_failed request_id=%s reason=%s", request_id, error)
             problem = _problem(503, "unavailable now: see the server's log")
@@ -65,12 +68,14 @@ class OwnPaths:
         await request.discard()
         return problem
 
-    async def _answer(self, request: WireRequest) -> WireResponse:
+    async def _answer(self, request: WireRequest, request_id: str) -> WireResponse:
         rest = request.path[len(PREFIX) :]
         if rest == "queues/purge":
             return await self._purge(request)
         if rest == "s3/events":
             return await self._s3_events.answer(request)
+        if rest.startswith("access/") and self._access is not None:
+            return await self._access.answer(request, rest[len("access/") :], request_id)
         if request.path == BACKUP_PATH:
             return await self._backup(request)
         if request.method not in {"GET", "HEAD"}:

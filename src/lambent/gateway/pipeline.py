@@ -25,6 +25,7 @@ from lambent.errors.families import (
     NotImplementedException,
     RequestEntityTooLargeException,
 )
+from lambent.gateway.neighbour_calls import neighbour_call
 from lambent.gateway.proxy import Proxy, service_of
 from lambent.gateway.service_selection import region_of_host, select_service
 from lambent.neighbours.endpoints import Neighbour
@@ -33,6 +34,7 @@ from lambent.protocol.errors import error_response_without_model
 from lambent.protocol.service import Protocols, ServiceProtocol
 from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
 from lambent.services.operation import Service
+from lambent.telemetry.trail import Call, Trail
 
 _log = logging.getLogger("lambent.gateway")
 
@@ -49,6 +51,7 @@ class Pipeline:
         protocols: reads a service's model at its first request.
         region: of requests that name none.
         proxy: passes on what is for other services; None: nothing is.
+        trail: told of every request that is over; None: nothing is recorded.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Pipeline:
         authorizer: Authorizer,
         region: str,
         proxy: Proxy | None = None,
+        trail: Trail | None = None,
     ) -> None:
         self._services = services
         self._protocols = protocols
@@ -66,6 +70,7 @@ class Pipeline:
         self._authorizer = authorizer
         self._region = region
         self._proxy = proxy
+        self._trail = trail
 
     async def answer(self, request: WireRequest, read_body: ReadBody, request_id: str, endpoint: str) -> WireResponse:
         """
@@ -78,88 +83,112 @@ class Pipeline:
         Raises:
             ClientGone: nobody waits for the answer.
         """
+        call = Call(request, request_id, endpoint)
+        try:
+            return await self._answer(call, read_body)
+        except ClientGone:
+            call.refusal = ("ClientGone", "the client left before its request was complete")
+            raise
+        finally:
+            if self._trail is not None:
+                self._trail.note(call)
+
+    async def _answer(self, call: Call, read_body: ReadBody) -> WireResponse:
+        request, request_id = call.request, call.request_id
         headers = request.headers
         credential = read_credential(headers.get("authorization", ""), request.query)
         name = select_service(credential, headers, request.path, request.query)
         service = self._services.get(name) if name is not None else None
+        call.service = name or ""
         if service is None and name is not None and self._proxy is not None:
             name = service_of(name, request)
             neighbour = self._proxy.neighbour(name)
             if neighbour is not None:
-                return await self._pass_on(neighbour, request, read_body, request_id, endpoint, credential)
+                return await self._pass_on(neighbour, call, read_body, credential)
         if service is None:
             await _discard(read_body)
             label = name or "This request"
+            answered = ", ".join(sorted(other for other, one in self._services.items() if one.handlers))
             reason = (
-                f"this version answers lambda, logs, sqs and apigatewayv2; --neighbour {name}=URL passes {name} on to "
-                "a server"
+                f"this version answers {answered}; --neighbour {name}=URL passes {name} on to a server"
                 if name
                 else "it names no service: sign it, or send X-Amz-Target"
             )
-            error = NotImplementedException(f"{label} is not offered by this version of Lambent: {reason}")
+            error = call.error = NotImplementedException(f"{label} is not offered by this version of Lambent: {reason}")
             return error_response_without_model(request, name or "", error, request_id)
         protocol = self._protocols.of(service.name, request)
         if "authorization" not in headers and _is_sent_by_a_page(headers):
             await _discard(read_body)
-            denied = AccessDeniedException("No page in a browser may use this API: sign the request in a header")
+            call.operation = _operation_of(protocol, request)
+            denied = call.error = AccessDeniedException(
+                "No page in a browser may use this API: sign the request in a header"
+            )
             return protocol.serialize_error(denied, request_id, request)
         try:
-            return await self._operate(request, read_body, request_id, endpoint, service, protocol, credential)
+            return await self._operate(call, read_body, service, protocol, credential)
         except ApiError as error:
+            call.error = error
             return protocol.serialize_error(error, request_id, request)
         except DependencyError as error:
             _log.error("request.dependency_failed request_id=%s reason=%s", request_id, error)
-            return protocol.serialize_error(
-                InternalServerError("Service unavailable: see the server's log"), request_id
-            )
+            call.error = InternalServerError("Service unavailable: see the server's log")
+            return protocol.serialize_error(call.error, request_id)
         except ClientGone:
             raise
         except Exception:
             _log.exception("request.failed request_id=%s", request_id)
-            return protocol.serialize_error(InternalServerError("Internal error: see the server's log"), request_id)
+            call.error = InternalServerError("Internal error: see the server's log")
+            return protocol.serialize_error(call.error, request_id)
 
     async def _pass_on(
         self,
         neighbour: Neighbour,
-        request: WireRequest,
+        call: Call,
         read_body: ReadBody,
-        request_id: str,
-        endpoint: str,
         credential: Credential | None,
     ) -> WireResponse:
         assert self._proxy is not None
+        request, request_id, endpoint = call.request, call.request_id, call.endpoint
+        call.service = neighbour.service
+        call.operation, call.parameters = neighbour_call(neighbour.service, request)
         try:
             claim = await self._authenticator.begin(request, neighbour.service)
         except ApiError as error:
+            call.error = error
             await _discard(read_body)
             return error_response_without_model(request, neighbour.service, error, request_id)
-        caller = self._caller(claim, credential, request, request_id, endpoint)
+        caller = call.caller = self._caller(claim, credential, request, request_id, endpoint)
         is_signed = credential is not None or is_presigned(request.query)
-        return await self._proxy.answer(neighbour, request, read_body, caller, claim, is_signed=is_signed)
+        response = await self._proxy.answer(neighbour, request, read_body, caller, claim, is_signed=is_signed)
+        if response.status >= 400:
+            call.refusal = (f"HTTP{response.status}", "")
+        return response
 
     async def _operate(
         self,
-        request: WireRequest,
+        call: Call,
         read_body: ReadBody,
-        request_id: str,
-        endpoint: str,
         service: Service,
         protocol: ServiceProtocol,
         credential: Credential | None,
     ) -> WireResponse:
+        request, request_id, endpoint = call.request, call.request_id, call.endpoint
         try:
             claim = await self._authenticator.begin(
                 request, protocol.signing_name, allows_anonymous=bool(service.unsigned)
             )
             match = None if protocol.needs_body_to_match else protocol.match(request)
         except ApiError:
+            call.operation = _operation_of(protocol, request)
             await _discard(read_body)
             raise
         request.body = await self._read(read_body, service, "" if match is None else match.operation.name)
         claim.check_body(request.body)
+        caller = call.caller = self._caller(claim, credential, request, request_id, endpoint)
         if match is None:
             match = protocol.match(request)
         operation = match.operation
+        call.operation = operation.name
         if claim.principal is ANONYMOUS and operation.name not in service.unsigned:
             raise MissingAuthenticationToken("Missing Authentication Token")
         reason = service.not_offered.get(operation.name)
@@ -167,11 +196,11 @@ class Pipeline:
             raise NotImplementedException(f"{operation.name} is not offered by this version of Lambent: {reason}")
         parameters = protocol.parse(match, request)
         protocol.validate(operation, parameters)
-        caller = self._caller(claim, credential, request, request_id, endpoint)
+        call.parameters = parameters
         if self._authorizer.is_on:
             demands = service.demanded(operation.name, caller, parameters)
             await self._authorizer.authorize(caller, demands, service.facts)
-        output = await service.handlers[operation.name](caller, parameters)
+        output = call.output = await service.handlers[operation.name](caller, parameters)
         return protocol.serialize(operation, output, request_id)
 
     async def _read(self, read_body: ReadBody, service: Service, operation: str) -> bytes:
@@ -211,6 +240,16 @@ class Pipeline:
             is_secure=endpoint.startswith("https:"),
             wait_gone=request.wait_gone,
         )
+
+
+def _operation_of(protocol: ServiceProtocol, request: WireRequest) -> str:
+    """Return what a request that was refused at the door would have done; empty where its head does not tell."""
+    if protocol.needs_body_to_match:
+        return ""
+    try:
+        return protocol.match(request).operation.name
+    except ApiError:
+        return ""
 
 
 def _is_sent_by_a_page(headers: Mapping[str, str]) -> bool:

@@ -8,7 +8,7 @@ fails an assertion.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lambent.errors.families import ApiError
+from lambent.errors.families import AccessError, ApiError
 from lambent.protocol.documents import CborWriters, JsonWriters, encode_json
 from lambent.protocol.event_stream import CONTENT_TYPE as EVENT_STREAM
 from lambent.protocol.event_stream import EventFrames, compile_event_writer
@@ -244,20 +244,31 @@ def _json_errors(model: ServiceModel) -> ErrorSerializer:
         named = error.code if model.dialect is None else f"{model.dialect.error_namespace}#{error.code}"
         body = {"__type": named, error.message_key: error.message}
         body.update(_encodable_fields(model, error.code, error.fields))
-        return WireResponse(error.status, headers, encode_json(body))
+        return WireResponse(_status(model, error), headers, encode_json(body))
 
     return serialize
+
+
+def _status(model: ServiceModel, error: ApiError) -> int:
+    """Return the status of an error in JSON and CBOR."""
+    if not isinstance(error, AccessError):
+        return error.status
+    # A service that had the query protocol before has its statuses still.
+    return error.json_status if model.dialect is None else error.query_status
 
 
 def _add_query_error(model: ServiceModel, error: ApiError, headers: _Headers) -> None:
     """Name the code that the service had when it spoke the query protocol, which SDKs show instead of the shape."""
     if model.is_query_compatible:
         party = "Sender" if error.status < 500 else "Receiver"
-        headers.append((b"x-amzn-query-error", f"{_query_code(model, error.code)};{party}".encode()))
+        headers.append((b"x-amzn-query-error", f"{_query_code(model, error)};{party}".encode()))
 
 
-def _query_code(model: ServiceModel, code: str) -> str:
-    """Return the code of an error shape in the query protocol, which may differ from the shape's name."""
+def _query_code(model: ServiceModel, error: ApiError) -> str:
+    """Return the code of an error in the query protocol, which may differ from the shape's name."""
+    if isinstance(error, AccessError):
+        return error.query_code
+    code = error.code
     shape = model.errors.get(code)
     return code if shape is None else str(shape.traits.get("error", {}).get("code", code))
 
@@ -298,15 +309,18 @@ def _query_errors(model: ServiceModel) -> ErrorSerializer:
         party = "Sender" if error.status < 500 else "Receiver"
         shape = model.errors.get(error.code)
         fields = compile_xml_writer(shape)(error.fields) if shape is not None and error.fields else ""
-        text = texts.get(error.code, error.message)
+        text, status = texts.get(error.code, error.message), error.status
+        if isinstance(error, AccessError):
+            text, status = error.query_text or text, error.query_status
         # The text stands in `Message` for clients and once more where the shape spells its member otherwise.
-        own_text = element(error.message_key, text) if error.message_key != "Message" and not detail else ""
+        is_twice = error.message_key != "Message" and not detail and not isinstance(error, AccessError)
+        own_text = element(error.message_key, text) if is_twice else ""
         body = (
             f'<ErrorResponse xmlns="{model.xml_namespace}"><Error>{element("Type", party)}'
-            f"{element('Code', _query_code(model, error.code))}{element('Message', text)}"
+            f"{element('Code', _query_code(model, error))}{element('Message', text)}"
             f"{own_text}{fields}{detail}</Error>{element('RequestId', request_id)}</ErrorResponse>"
         )
-        return WireResponse(error.status, headers, body.encode())
+        return WireResponse(status, headers, body.encode())
 
     return serialize
 
@@ -342,7 +356,7 @@ def _cbor_errors(model: ServiceModel) -> ErrorSerializer:
         shape = model.errors.get(error.code)
         if shape is not None and error.fields:
             body.update(CborWriters().members(shape, list(shape.members))(error.fields))
-        return WireResponse(error.status, headers, cbor2.dumps(body))
+        return WireResponse(_status(model, error), headers, cbor2.dumps(body))
 
     return serialize
 

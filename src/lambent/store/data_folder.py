@@ -11,6 +11,7 @@ The folder that everything lasting lives in: its format, its lock, its layout.
     runtimes/   clients of the runtimes; functions read them, too
     segments/   log segments that are being written
     neighbours/ what the embedded stand-in for other services keeps, its own user's
+    trail/      who called what (telemetry.trail)
     payloads/   bodies of queued events that are too long for state.db
     backup/     the copy of state.db that a backup under way is made from
     run/        execution environments, written down before they start
@@ -44,6 +45,7 @@ _FOLDERS = {
     "backup": 0o700,
     "run": 0o700,
     "neighbours": 0o700,
+    "trail": 0o700,
 }
 FORMAT_FILE = "FORMAT"
 RESTORING_FILE = "RESTORING"
@@ -148,6 +150,10 @@ class DataFolder:
     @property
     def payloads(self) -> Path:
         return self.path / "payloads"
+
+    @property
+    def trail(self) -> Path:
+        return self.path / "trail"
 
     @property
     def neighbours(self) -> Path:

@@ -16,9 +16,12 @@ from typing import Any, cast
 
 from lambent.access.audit import Audit
 from lambent.access.authentication import AnyKey, Authenticator
+from lambent.access.authorize import CallerRights
 from lambent.access.identities import Identities
 from lambent.access.links import CodeLinks
 from lambent.access.modes import IamMode, make_authorizer
+from lambent.access.role_trust import RoleTrust
+from lambent.access.secrets import Secrets
 from lambent.destinations.contract import Destinations
 from lambent.destinations.function import FunctionDestination
 from lambent.destinations.queue import QueueDestination
@@ -39,7 +42,7 @@ from lambent.protocol.service import Protocols
 from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Runtimes
-from lambent.services import apigatewayv2, lambda_, logs
+from lambent.services import apigatewayv2, lambda_, logs, sts
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.facts import FunctionFacts
@@ -156,8 +159,8 @@ class InProcessApi:
     ) -> None:
         self._database_path = folder / "state.db"
         self.identities = IdentityRepository(database)
-        identities = Identities(self.identities, {ADMINISTRATOR: EVERYTHING}.get)
-        self.authorizer = make_authorizer(iam, identities, Audit(clock), clock, is_verified=True)
+        rights = Identities(self.identities, {ADMINISTRATOR: EVERYTHING}.get)
+        self.authorizer = make_authorizer(iam, rights, Audit(clock), clock, is_verified=True)
         self.logs = LogRepository(database, clock)
         self._store = store = FunctionRepository(database)
         quotas = Quotas()
@@ -207,6 +210,12 @@ class InProcessApi:
             ),
             "logs": logs.service(self.logs, _fold_nothing),
             "sqs": self.queues.service,
+            "sts": sts.service(
+                trust=RoleTrust(self.identities, CallerRights(rights, clock), iam),
+                identities=self.identities,
+                secrets=Secrets(bytes(32)),
+                clock=clock,
+            ),
             "apigatewayv2": apigatewayv2.service(
                 store=store,
                 domain=UrlDomain("http", "localhost", ":4566"),

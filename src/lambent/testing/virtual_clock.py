@@ -6,8 +6,15 @@ import itertools
 import random
 import uuid
 from collections.abc import Callable
+from typing import Final
 
 from lambent.clock import TimerHandle
+
+PATIENCE_S: Final = 60.0
+"""
+For how long, on the machine's own clock, a test waits for what its story makes happen. It is no measure of anything: it
+ends a test that would hang, and no test that has a busy machine.
+"""
 
 
 class VirtualTimer:

@@ -46,10 +46,10 @@ def test_a_bad_variable_is_named_as_the_variable(lambent: Run, monkeypatch: pyte
 
 
 def test_settings_reach_the_server_and_ready_is_printed(lambent: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was given overrides, what was not given keeps its default; one line says where it listens."""
+    """What was given overrides, what was not given keeps its default; the last line says where it listens."""
     served: list[Settings] = []
 
-    async def run(settings: Settings, *, ready: Callable[[str], None], clock: object) -> None:
+    async def run(settings: Settings, *, ready: Callable[[str], None], first_key: object, clock: object) -> None:
         assert clock is None, "the machine's"
         served.append(settings)
         ready("http://127.0.0.1:1234")
@@ -57,7 +57,7 @@ def test_settings_reach_the_server_and_ready_is_printed(lambent: Run, monkeypatc
 
     monkeypatch.setattr("lambent.app.run", run)
     finished = lambent("serve", "--port", "1234", "--accept-inert")
-    ready, about = finished.out.splitlines()
+    about, ready = finished.out.splitlines()
     assert (finished.code, ready) == (0, "ready http://127.0.0.1:1234")
     # Whoever starts it is told once that it is one.
     assert about.startswith("an embedded stand-in for development answers dynamodb, ")

@@ -26,7 +26,7 @@ from lambent.store.functions import FunctionRepository
 from lambent.store.queue import DurableEventQueue
 from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.testing.stores import make_sqlite
-from lambent.testing.virtual_clock import VirtualClock
+from lambent.testing.virtual_clock import PATIENCE_S, VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
 QUEUE_ARN = "arn:aws:sqs:us-east-1:000000000000:"
@@ -236,13 +236,13 @@ class Bench:
 
     async def until(self, condition: Callable[[], object], *, step_s: float = 0.001) -> None:
         """Wait until a condition holds, letting time pass by steps."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not condition():
                 await self._step(step_s)
 
     async def settled(self, *, step_s: float = 0.001) -> None:
         """Wait until no queue holds anything, letting time pass by steps: outcomes wait a moment for each other."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while [
                 *await self.server.queue.filled(QueueKind.ASYNC),
                 *await self.server.queue.filled(QueueKind.DESTINATION),

@@ -337,6 +337,49 @@ def test_a_change_makes_an_accounts_reservations_be_read_again() -> None:
     assert len(made._accounts) == 2
 
 
+def test_limits_of_an_account_act_for_the_next_call() -> None:
+    """Fewer or more at once, and slower or faster with them; what is in flight stays."""
+    made = account(3)
+    grants = [made.take(F, 0.0) for _ in range(3)]
+    made.claim(Claims({}), 1, Quotas(concurrent_executions=1))
+    assert reason(made, F) == "ConcurrentInvocationLimitExceeded"
+    for grant in grants:
+        grant.release()
+    made.take(F, 0.0).release()
+    for _ in range(9):
+        made.take(F, 0.0).release()
+    assert reason(made, F) == "FunctionInvocationRateLimitExceeded", "ten a second for each execution"
+    made.claim(Claims({}), 2, Quotas(concurrent_executions=2))
+    both = [made.take(F, 0.0), made.take(G, 0.0)]
+    assert reason(made, F) == "ConcurrentInvocationLimitExceeded"
+    assert len(both) == 2
+
+
+def test_nothing_runs_in_a_closed_account() -> None:
+    """Neither what shares the account nor what has a reservation, until it is open again."""
+    made = account(3, f=2)
+    reserved = Claims({F: 2})
+    made.claim(reserved, 1, Quotas(concurrent_executions=3, is_open=False))
+    assert reason(made, F) == reason(made, G) == "ConcurrentInvocationLimitExceeded"
+    assert made.is_closed(F) and made.is_closed(G)
+    assert (made.room(F, 0.0), made.room(G, 0.0)) == (0, 0)
+    made.claim(reserved, 2, Quotas(concurrent_executions=3))
+    made.take(F, 0.0)
+    made.take(G, 0.0)
+    assert not made.is_closed(F)
+
+
+def test_a_change_of_an_account_concerns_all_its_regions() -> None:
+    """Its limits are read again before the next call, wherever that is; other accounts' are not."""
+    made = Slots(Quotas())
+    elsewhere = Scope(SCOPE.account, "eu-west-1")
+    found = [made.account(scope, 0.0) for scope in (SCOPE, elsewhere, Scope("1" * 12, "us-east-1"))]
+    for one in found:
+        one.claim(Claims({}), one.changes)
+    made.note_account_change(SCOPE.account)
+    assert [one.is_current for one in found] == [False, False, True]
+
+
 LIMIT = 6
 NAMES = st.sampled_from([F, G, H])
 

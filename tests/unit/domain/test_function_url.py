@@ -90,6 +90,5 @@ INVOKE_GRANT = statement("lambda:InvokeFunction", Bool={"lambda:InvokedViaFuncti
 )  # fmt: skip
 def test_who_may_use_a_url(statements: tuple[Statement, ...], *, may: bool) -> None:
     """Anybody, where both actions are granted to anybody, on the very ARN, and nothing denies one of them."""
-    policy = ResourcePolicy(statements)
-    assert URL.may_be_used(policy) is may
-    assert not URL.may_be_used(None)
+    assert URL.is_open(ResourcePolicy(statements).compiled()) is may
+    assert not URL.is_open(None)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambent.domain.principal import Principal, PrincipalType, root_of, service_principal
 from lambent.domain.resource_policy import (
     POLICY_MAX_BYTES,
     Decision,
@@ -26,9 +27,10 @@ ACCOUNT = "222222222222"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 ARN = "arn:aws:lambda:eu-west-1:111122223333:function:f"
 INVOKE = "lambda:InvokeFunction"
-THEM = Requester(account=ACCOUNT, principal=f"arn:aws:iam::{ACCOUNT}:role/r")
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
+THEM = Requester(Principal(PrincipalType.ROLE, ACCOUNT, ROLE, "", ROLE))
 S3 = Requester(
-    service="s3.amazonaws.com", context={"aws:sourcearn": "arn:aws:s3:::bkt", "aws:sourceaccount": "111122223333"}
+    service_principal("s3.amazonaws.com"), {"aws:sourcearn": "arn:aws:s3:::bkt", "aws:sourceaccount": "111122223333"}
 )
 
 
@@ -81,7 +83,7 @@ def test_without_a_policy_nobody_is_let_in() -> None:
     ("principal", "them", "service"),
     [
         ("*", True, True),
-        ({"AWS": "*"}, True, False),
+        ({"AWS": "*"}, True, True),
         ({"AWS": ACCOUNT}, True, False),
         ({"AWS": ROOT}, True, False),
         ({"AWS": f"arn:aws:iam::{ACCOUNT}:role/r"}, True, False),
@@ -113,11 +115,10 @@ def test_whom_a_principal_means(principal: Any, them: bool, service: bool) -> No
         ("lambda:GetPolicy", False),
         ("s3:*", False),
         ([], False),
-        (None, False),
     ],
 )
 def test_which_actions_are_meant(action: Any, is_meant: bool) -> None:
-    """By pattern and without regard to case; a statement without any means none."""
+    """By pattern and without regard to case; one without any means none."""
     assert lets(THEM, statement(Action=action)) is is_meant
 
 
@@ -200,15 +201,42 @@ def test_booleans(wanted: Any) -> None:
     """Written as JSON or as a string, in any case."""
     condition = {"Bool": {"lambda:InvokedViaFunctionUrl": wanted}}
     for given_text, holds in (("true", True), ("false", False)):
-        requester = Requester(account=ACCOUNT, context={"lambda:invokedviafunctionurl": given_text})
+        requester = Requester(root_of(ACCOUNT), {"lambda:invokedviafunctionurl": given_text})
         assert lets(requester, statement(Condition=condition)) is holds
 
 
 def test_what_is_not_understood_never_opens() -> None:
-    """A condition of a later version is unmet where it would allow, and met where it would deny."""
-    condition = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
-    assert not lets(THEM, statement(Condition=condition))
-    assert not lets(THEM, statement(), statement("Deny", Condition=condition))
+    """What a later version wrote denies everything, whatever else is allowed."""
+    later = statement(Sid="later", Condition={"LunarPhase": {"aws:Moon": "full"}})
+    assert not lets(THEM, later)
+    assert decide(policy(statement(), later), THEM, "lambda:GetPolicy", "x") is Decision.DENIED
+
+
+@pytest.mark.parametrize(
+    "further",
+    [
+        {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}},
+        {"Condition": {"ForAnyValue:StringEquals": {"aws:TagKeys": ["a"]}}},
+        {"Condition": {"NumericLessThan": {"a": 7}}},
+        {"Condition": {"StringEquals": {"a": "${aws:username}"}}},
+        {"Resource": "arn:aws:lambda:*:*:function:${aws:username}"},
+        {"NotPrincipal": {"AWS": ROLE}},
+        {"NotAction": "lambda:Get*"},
+        {"NotResource": f"{ARN}:*"},
+    ],
+)
+def test_the_whole_language_is_offered(further: dict[str, Any]) -> None:
+    """What a document may say is kept as it was written."""
+    members = {name: value for name, value in statement().items() if f"Not{name}" not in further}
+    written = {"Version": "2012-10-17", "Statement": [{**members, **further}]}
+    assert json.loads(parse_policy(json.dumps(written)).text()) == written
+
+
+def test_a_statement_that_names_nobody_is_for_nobody() -> None:
+    """Only the policies of identities are without principals."""
+    nobody = {name: value for name, value in statement().items() if name != "Principal"}
+    assert not lets(THEM, nobody)
+    assert not lets(S3, nobody)
 
 
 def wildcard(pattern: str) -> "re.Pattern[str]":
@@ -298,12 +326,16 @@ def test_one_statement_may_stand_without_a_list() -> None:
         {"Statement": statement(principal={"AWS": 7})},
         {"Statement": statement(Condition=[])},
         {"Statement": statement(Condition={"StringEquals": "x"})},
-        {"Statement": statement(Condition={"StringEquals": {"a": 7}})},
         {"Statement": statement(Condition={"IfExists": {"a": "b"}})},
-        {"Statement": statement(Condition={"ForAnyValue:StringEquals": {"a": "b"}})},
-        {"Statement": statement(Condition={"StringEquals": {"a": "${aws:username}"}})},
-        {"Statement": statement(Resource="arn:aws:lambda:*:*:function:${aws:username}")},
+        {"Statement": statement(Condition={"StringEquals": {"a": None}})},
+        {"Statement": statement(Condition={"StringEquals": {"a": {}}})},
+        {"Statement": statement(Condition={"NullIfExists": {"a": "true"}})},
+        {"Statement": statement(Action=None)},
+        {"Statement": statement(Resource=None)},
         {"Statement": {**statement(), "NotPrincipal": "*"}},
+        {"Statement": {**statement(), "NotAction": "*"}},
+        {"Statement": {**statement(), "NotResource": "*"}},
+        {"Statement": {**statement(), "Because": "x"}},
         {"Statement": {key: value for key, value in statement().items() if key != "Principal"}},
     ],
 )

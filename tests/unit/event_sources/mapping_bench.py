@@ -40,7 +40,7 @@ from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
 from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite
-from lambent.testing.virtual_clock import VirtualClock
+from lambent.testing.virtual_clock import PATIENCE_S, VirtualClock
 
 ROLE = "arn:aws:iam::000000000000:role/reader"
 
@@ -268,7 +268,7 @@ class Bench:
         return state
 
     async def until_state(self, uuid: str, *states: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while await self.state(uuid) not in states:
                 await self._step(0)
 
@@ -309,19 +309,19 @@ class Bench:
 
     async def until(self, condition: Callable[[], object], *, step_s: float = 0.0) -> None:
         """Wait until a condition holds, letting time pass by steps."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not condition():
                 await self._step(step_s)
 
     async def until_depth(self, *depth: int, queue: str = "q", step_s: float = 0.0) -> None:
         """Wait until a queue holds so many messages that are visible, hidden and delayed."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while await self.depth(queue) != depth:
                 await self._step(step_s)
 
     async def rest(self) -> None:
         """Wait until nothing goes on any more."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while any(not task.done() for task in self.tasks) or self.is_writing:
                 await self._step(0)
 

@@ -23,7 +23,7 @@ from lambent.event_sources.stream_reader import (
     StreamRecord,
 )
 from lambent.store.contract import QueueKind, QueueName
-from lambent.testing.virtual_clock import VirtualClock
+from lambent.testing.virtual_clock import PATIENCE_S, VirtualClock
 
 ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
 OK = InvocationOutcome(b"null", "$LATEST")
@@ -192,7 +192,7 @@ class StreamBench(Bench):
 
     async def until_result_begins(self, uuid: str, beginning: str) -> None:
         """Wait until a mapping says so: that is written down some time after what it tells of."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not (await self.result(uuid)).startswith(beginning):
                 await self._step(0.05)
 

@@ -40,7 +40,7 @@ from lambent.execution.provisioned import (
 )
 from lambent.store.contract import FunctionStore
 from lambent.testing.stores import make_sqlite, open_sqlite
-from lambent.testing.virtual_clock import VirtualClock
+from lambent.testing.virtual_clock import PATIENCE_S, VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
 F = FunctionName("f")
@@ -192,7 +192,7 @@ class Bench:
                 await tx.save_provisioned(provisioned)
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not is_so():  # noqa: ASYNC110
                 # The store works in a thread: turns of the loop alone do not finish its reads.
                 await asyncio.sleep(0.001)

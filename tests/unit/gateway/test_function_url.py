@@ -11,13 +11,15 @@ from lambent.dispatch.function_urls import UrlRoute
 from lambent.domain.caller import Scope
 from lambent.domain.cors import Cors
 from lambent.domain.function import LATEST, Code, Configuration, FunctionName, FunctionVersion, State
-from lambent.domain.function_url import FunctionUrl, UrlDomain
+from lambent.domain.function_url import NONE, FunctionUrl, UrlDomain
 from lambent.domain.http_answer import PRELUDE_MAX_BYTES, PRELUDE_TYPE
 from lambent.domain.invocation import FunctionError, InvocationOutcome, StreamEnd
+from lambent.domain.policy import Policies
 from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import ServiceException, SnapStartException, TooManyRequestsException
 from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.function_url import FunctionUrls
+from lambent.gateway.signed_callers import SignedCallers
 from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
 
 URL_ID = "abcdefghijklmnopqrstuvwxyz012345"
@@ -58,12 +60,19 @@ class Stage:
         self.state = state
         self.ran: list[dict[str, Any]] = []
         self.cors: Cors | None = None
+        self.auth_type = NONE
+        self.is_open: bool | None = True
+        self.policy: Policies | None = None
+        self.callers: SignedCallers | None = None
+        """Nobody looks for a signature where none is needed."""
+        self.body = b""
+        self.read: list[int] = []
 
     async def find(self, url_id: str) -> UrlRoute | None:
         assert url_id == URL_ID
         scope = Scope("000000000000", "us-east-1")
-        url = FunctionUrl(scope, FunctionName("f"), "", url_id, 0, 0, "RESPONSE_STREAM", self.cors)
-        return UrlRoute(url, is_open=True)
+        url = FunctionUrl(scope, FunctionName("f"), "", url_id, 0, 0, "RESPONSE_STREAM", self.cors, self.auth_type)
+        return UrlRoute(url, self.is_open, self.policy)
 
     async def resolve(self, scope: Scope, name: FunctionName, qualifier: str | None) -> FunctionVersion:
         return FunctionVersion(
@@ -89,13 +98,16 @@ class Stage:
             self,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
+            self.callers,  # type: ignore[arg-type]
+            None,
             UrlDomain("http", "localhost", ":4566"),
             Quotas(),
             SystemClock(),
         )
 
         async def read_body(most_bytes: int) -> bytes:
-            return b""
+            self.read.append(most_bytes)
+            return self.body
 
         given = {"method": "GET", "path": "/", "headers": {"host": HOST}, "pairs": [(b"host", HOST.encode())]}
         response: WireResponse = asyncio.run(urls.answer(WireRequest(**{**given, **changes}), read_body, "request-1"))

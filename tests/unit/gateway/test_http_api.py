@@ -18,6 +18,7 @@ from lambent.domain.http_routes import RouteTable
 from lambent.domain.quotas import Quotas
 from lambent.gateway.admission import TooManyRequests
 from lambent.gateway.http_api import HttpApis
+from lambent.gateway.http_api_callers import ApiCallers
 from lambent.gateway.http_api_proxy import LeadsElsewhere
 from lambent.neighbours.outward import Unreachable
 from lambent.protocol.wire import BodyStream, WireRequest, WireResponse
@@ -49,13 +50,17 @@ class Stream:
 class Bench:
     """One API whose `$default` route leads to an HTTP server, which the test answers for."""
 
-    def __init__(self, cors: ApiCors | None = None, mapping: Any = None) -> None:
+    def __init__(
+        self, cors: ApiCors | None = None, mapping: Any = None, kind: str = "NONE", callers: ApiCallers | None = None
+    ) -> None:
         self.reply: tuple[int, HttpHeaders, bytes | BodyStream, bytes] | Exception = (200, [], b"ok", b"")
         self.lines: list[str] = []
         self.asked = 0
         stage = Stage("$default", 0.0, 0.0, access_log_settings=AccessLogSettings("arn:x:log-group:g", ""))
         route = ServedRoute(
-            Route("r1", "$default"), Integration("i1", "HTTP_PROXY", "http://s", response_parameters=mapping), None
+            Route("r1", "$default", authorization_type=kind),
+            Integration("i1", "HTTP_PROXY", "http://s", response_parameters=mapping),
+            None,
         )
         self._served = ServedApi(
             HttpApi(SCOPE, "a1", "test", 0.0),
@@ -71,6 +76,7 @@ class Bench:
         self._apis = HttpApis(
             self,  # type: ignore[arg-type]
             None,  # type: ignore[arg-type]
+            callers,  # type: ignore[arg-type]
             None,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]

@@ -84,6 +84,7 @@ def test_an_absent_folder_is_made(tmp_path: Path) -> None:
                 "backup": 0o700,
                 "run": 0o700,
                 "neighbours": 0o700,
+                "trail": 0o700,
             }
             assert (path / "FORMAT").read_text() == f"lambent {FORMAT}\n"
             assert (path / "lock").read_text() == f"lambent {os.getpid()}\n"

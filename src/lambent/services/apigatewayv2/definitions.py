@@ -11,7 +11,7 @@ from lambent.access import authorize
 from lambent.clock import Clock
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.function_url import UrlDomain
-from lambent.domain.http_api import Authorizer, DeployedApi, HttpApi, Integration, Part, Route
+from lambent.domain.http_api import AWS_IAM, Authorizer, DeployedApi, HttpApi, Integration, Part, Route
 from lambent.errors.api.apigatewayv2 import BadRequestException, ConflictException
 from lambent.protocol.shapes.apigatewayv2 import ExportApiRequest, ImportApiRequest, ReimportApiRequest
 from lambent.services.apigatewayv2.apis import new_api_id
@@ -193,6 +193,8 @@ def parts_of(scope: Scope, imported: Imported, clock: Clock) -> list[Part]:
                 "AuthorizerId": authorizer.authorizer_id,
                 "AuthorizationScopes": list(imported_route.scopes),
             }
+        if imported_route.is_signed:
+            members["AuthorizationType"] = AWS_IAM
         with _located(imported_route.key):
             route = route_of(next(ids), members)
             keys.check(route.route_key)

@@ -33,7 +33,7 @@ from lambent.store.contract import Conflict, FunctionStore, FunctionTransaction
 _NAME = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME_MAX = 253
 _OWN_LABELS = frozenset({"execute-api", "lambda-url"})
-_OWN_SERVICES = frozenset({"*", "apigateway", "lambda", "logs", "sqs"})
+_OWN_SERVICES = frozenset({"*", "apigateway", "lambda", "logs", "sqs", "sts"})
 _REGION = re.compile(r"(?:[a-z]{2,4}-)+[a-z]+-\d\..+")
 
 _MEMBERS = ("CertificateArn", "CertificateName", "OwnershipVerificationCertificateArn")

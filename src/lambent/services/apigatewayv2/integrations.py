@@ -5,7 +5,7 @@ from typing import Any
 
 from lambent.clock import Clock
 from lambent.domain.caller import Caller, Scope
-from lambent.domain.http_api import Integration, Route
+from lambent.domain.http_api import CALLERS_CREDENTIALS, Integration, Route
 from lambent.domain.http_routes import METHODS
 from lambent.domain.parameter_mapping import (
     MalformedMapping,
@@ -150,7 +150,8 @@ def integration_of(
     _check_parameters_size(members)
     credentials = members.get("CredentialsArn")
     if credentials is not None:
-        check_role(scope, "credentialsArn", credentials)
+        if credentials != CALLERS_CREDENTIALS:
+            check_role(scope, "credentialsArn", credentials)
         if kind == "HTTP_PROXY":
             raise BadRequestException("credentialsArn cannot be used with HTTP_PROXY integrations")
     return Integration(
@@ -172,8 +173,8 @@ def check_role(scope: Scope, member: str, arn: str) -> None:
     """
     Take a role of the account, as what lets the gateway call.
 
-    On AWS the call is then made as the role, and the function's own policy is not asked. Without IAM a role may do
-    everything, as every principal of the account may; one of another account could not be passed there either.
+    The call is then made as the role, and the function's own policy is not asked. Where policies decide nothing a role
+    may do everything, as every principal of the account may. One of another account could not be passed on AWS either.
 
     Raises:
         BadRequestException: it is something else.

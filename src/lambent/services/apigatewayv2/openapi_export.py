@@ -10,9 +10,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from lambent.domain.http_api import DEFAULT_ROUTE, Authorizer, DeployedApi, HttpApi, Integration, Route
+from lambent.domain.http_api import AWS_IAM, DEFAULT_ROUTE, Authorizer, DeployedApi, HttpApi, Integration, Route
 from lambent.services.apigatewayv2.openapi_import import (
     ANY_METHOD,
+    AUTH,
     AUTHORIZER,
     AUTHORIZER_MEMBERS,
     CORS,
@@ -69,6 +70,8 @@ def write_api(
         if method == "ANY" and not with_extensions:
             continue
         operation = _operation(route, path, authorizers)
+        if with_extensions and route.authorization_type == AWS_IAM:
+            operation[AUTH] = {"type": AWS_IAM}
         integration = integrations.get(route.integration_id or "")
         if with_extensions and integration is not None:
             operation[INTEGRATION] = (

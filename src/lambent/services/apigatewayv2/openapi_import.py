@@ -7,27 +7,32 @@ warnings (test_openapi_import).
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
-from lambent.domain.http_api import DEFAULT_ROUTE
+from lambent.domain.http_api import AWS_IAM, DEFAULT_ROUTE
 from lambent.domain.http_routes import METHODS
 from lambent.errors.api.apigatewayv2 import BadRequestException
 from lambent.services.apigatewayv2.limits import AUTHORIZERS_MAX, INTEGRATIONS_MAX, ROUTES_MAX
 from lambent.services.apigatewayv2.openapi_text import as_text, unreadable
-from lambent.services.apigatewayv2.refusals import full, not_offered
+from lambent.services.apigatewayv2.refusals import full
 
 PREFIX = "x-amazon-apigateway-"
 ANY_METHOD = f"{PREFIX}any-method"
 INTEGRATION = f"{PREFIX}integration"
 INTEGRATIONS = f"{PREFIX}integrations"
+AUTH = f"{PREFIX}auth"
 AUTHORIZER = f"{PREFIX}authorizer"
+AUTHTYPE = f"{PREFIX}authtype"
 CORS = f"{PREFIX}cors"
 ENDPOINT = f"{PREFIX}endpoint-configuration"
 TAG_VALUE = f"{PREFIX}tag-value"
 VERSION = f"{PREFIX}importexport-version"
+
+SIGNED = "awsSigv4"
+"""What a security scheme has as its type that stands for signatures."""
 
 EXPORTED_WITHOUT_VERSION = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dUTC")
 """What an export has in the place of the version that an API has not; see `openapi_export`."""
@@ -101,6 +106,16 @@ class ImportedRoute(msgspec.Struct, frozen=True):
     authorizer: str | None
     scopes: tuple[str, ...]
     operation_name: str | None
+    is_signed: bool = False
+    """Whether it is of AWS_IAM; then it has no authorizer."""
+
+
+class _Security(NamedTuple):
+    """Who may use a route: whoever its authorizer, by name, lets in, or who signs; else everybody."""
+
+    authorizer: str | None = None
+    scopes: tuple[str, ...] = ()
+    is_signed: bool = False
 
 
 class Imported(msgspec.Struct):
@@ -295,14 +310,15 @@ class _Reader:
     def _read_operation(self, key: str, where: str, operation: Mapping[str, Any]) -> None:
         if len(self._made.routes) >= ROUTES_MAX:
             raise full("Routes", "this API")
-        authorizer, scopes = self._security(key, operation)
+        security = self._security(key, operation)
         name = operation.get("operationId")
         self._made.routes.append(
             ImportedRoute(
                 key=key,
                 integration=self._integration(key, where, operation),
-                authorizer=authorizer,
-                scopes=scopes,
+                authorizer=security.authorizer,
+                scopes=security.scopes,
+                is_signed=security.is_signed,
                 # Assumed: one that is too long for a name is none (test_openapi_import).
                 operation_name=name if isinstance(name, str) and 1 <= len(name) <= 64 else None,
             )
@@ -358,41 +374,39 @@ class _Reader:
             members[member] = converted
         return members
 
-    def _security(self, key: str, operation: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+    def _security(self, key: str, operation: Mapping[str, Any]) -> _Security:
         """
-        Return which authorizer decides on a route, and the scopes that it needs.
+        Return who may use a route.
 
         Raises:
             BadRequestException: that cannot be told: left out, it would leave the route open.
         """
-        if f"{PREFIX}auth" in operation:
-            auth = (as_text(_object(operation[f"{PREFIX}auth"]).get("type")) or "").upper()
+        if AUTH in operation:
+            auth = (as_text(_object(operation[AUTH]).get("type")) or "").upper()
             if auth == "NONE":
-                return None, ()
-            if auth == "AWS_IAM":
-                raise not_offered(f"AWS_IAM of {key}", "it comes with access control")
-            raise BadRequestException(f"Invalid {PREFIX}auth of {key}: the type must be NONE or AWS_IAM")
-        chosen: tuple[str, tuple[str, ...]] | None = None
+                return _Security()
+            if auth == AWS_IAM:
+                return _Security(is_signed=True)
+            raise BadRequestException(f"Invalid {AUTH} of {key}: the type must be NONE or AWS_IAM")
+        chosen: _Security | None = None
         for name, scopes in self._requirements(key, operation):
             scheme = self._schemes.get(name)
             if name == _NOBODY and scheme is None:
                 continue
             if not isinstance(scheme, dict) or "$ref" in scheme:
                 raise BadRequestException(f"The security scheme {name[:80]} of {key} is not among those of components")
-            if (as_text(scheme.get(f"{PREFIX}authtype")) or "").lower() == "awssigv4":
-                raise not_offered(f"AWS_IAM of {key}", "it comes with access control")
-            if name not in self._made.authorizers:
+            is_signed = (as_text(scheme.get(AUTHTYPE)) or "").lower() == SIGNED.lower()
+            if not is_signed and name not in self._made.authorizers:
                 self._warn(f"The security scheme {name} of {key} has no {AUTHORIZER}: nobody is asked for it.")
-            elif chosen is None:
-                chosen = name, scopes
-            else:
+            elif chosen is not None:
                 self._warn(f"The route {key} can have one authorizer, ignoring {name}.")
+            else:
+                chosen = _Security(is_signed=True) if is_signed else _Security(name, scopes)
         if chosen is None:
-            return None, ()
-        name, wanted_scopes = chosen
-        if wanted_scopes and self._made.authorizers[name]["AuthorizerType"] != "JWT":
+            return _Security()
+        if chosen.scopes and self._made.authorizers[chosen.authorizer or ""]["AuthorizerType"] != "JWT":
             self._warn(f"Scopes of {key} are for JWT authorizers, ignoring.")
-            return name, ()
+            return _Security(chosen.authorizer)
         return chosen
 
     def _requirements(self, key: str, operation: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
-from lambent.domain.http_api import DEFAULT_ROUTE, Authorizer, HttpApi, Integration, Route
+from lambent.domain.http_api import AWS_IAM, DEFAULT_ROUTE, Authorizer, HttpApi, Integration, Route
 from lambent.domain.http_routes import MalformedRouteKey, parse_route_key, shape_of
 from lambent.errors.api.apigatewayv2 import BadRequestException, ConflictException
 from lambent.protocol.shapes.apigatewayv2 import (
@@ -26,7 +26,6 @@ from lambent.services.apigatewayv2.refusals import (
     existing_part,
     full,
     missing,
-    not_offered,
     refuse_members,
 )
 from lambent.services.apigatewayv2.shown import merged, route_view
@@ -124,11 +123,9 @@ def route_of(route_id: str, members: Mapping[str, Any], *, managed: bool = False
         raise BadRequestException("Invalid target: it must be integrations/ and the id of an integration")
     kind = members.get("AuthorizationType", "NONE")
     authorizer_id, scopes = members.get("AuthorizerId"), members.get("AuthorizationScopes")
-    if kind == "AWS_IAM":
-        raise not_offered("authorizationType AWS_IAM", "it comes with access control")
-    if kind == "NONE" and authorizer_id is not None:
+    if kind in ("NONE", AWS_IAM) and authorizer_id is not None:
         raise BadRequestException("An authorizerId needs the authorizationType JWT or CUSTOM")
-    if kind != "NONE" and authorizer_id is None:
+    if kind not in ("NONE", AWS_IAM) and authorizer_id is None:
         # Observed for REST APIs, whose other type is called otherwise: localstack/localstack, recorded.
         raise BadRequestException(
             "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or JWT requires a valid "
@@ -234,7 +231,8 @@ def _changed(before: Route, request: Mapping[str, Any]) -> dict[str, Any]:
     # Observed: aws-cloudformation/cloudformation-coverage-roadmap#2184.
     members = merged(route_view(before), request)
     kind = request.get("AuthorizationType")
-    gone = {"NONE": ("AuthorizerId", "AuthorizationScopes"), "CUSTOM": ("AuthorizationScopes",)}
+    nobody = ("AuthorizerId", "AuthorizationScopes")
+    gone = {"NONE": nobody, AWS_IAM: nobody, "CUSTOM": ("AuthorizationScopes",)}
     for member in gone.get(kind or "", ()):
         if not request.get(member):
             members.pop(member, None)

@@ -19,20 +19,29 @@ from lambent.errors.families import (
 from lambent.protocol.service_model import Operation, ServiceModel, Shape
 from lambent.services.apigatewayv2.conformance import JUDGEMENTS as HTTP_APIS
 from lambent.services.apigatewayv2.not_offered import NOT_OFFERED as HTTP_APIS_NOT_OFFERED
+from lambent.services.cloudtrail.conformance import JUDGEMENTS as CLOUDTRAIL
+from lambent.services.cloudtrail.not_offered import NOT_OFFERED as CLOUDTRAIL_NOT_OFFERED
 from lambent.services.conformance.evidence import Evidence, OperationEvidence, load
 from lambent.services.conformance.judgement import Judgement, Judgements, Verdict
+from lambent.services.iam.conformance import JUDGEMENTS as IAM
+from lambent.services.iam.not_offered import NOT_OFFERED as IAM_NOT_OFFERED
 from lambent.services.lambda_.conformance import JUDGEMENTS as LAMBDA
 from lambent.services.lambda_.not_offered import NOT_OFFERED as LAMBDA_NOT_OFFERED
 from lambent.services.logs.conformance import JUDGEMENTS as LOGS
 from lambent.services.logs.not_offered import NOT_OFFERED as LOGS_NOT_OFFERED
 from lambent.services.sqs.conformance import JUDGEMENTS as SQS
 from lambent.services.sqs.not_offered import NOT_OFFERED as SQS_NOT_OFFERED
+from lambent.services.sts.conformance import JUDGEMENTS as STS
+from lambent.services.sts.not_offered import NOT_OFFERED as STS_NOT_OFFERED
 
 SERVICES: Mapping[str, tuple[str, Judgements, Mapping[str, str]]] = {
     "apigatewayv2": ("apigatewayv2", HTTP_APIS, HTTP_APIS_NOT_OFFERED),
+    "iam": ("iam", IAM, IAM_NOT_OFFERED),
+    "cloudtrail": ("cloudtrail", CLOUDTRAIL, CLOUDTRAIL_NOT_OFFERED),
     "lambda": ("lambda_", LAMBDA, LAMBDA_NOT_OFFERED),
     "logs": ("logs", LOGS, LOGS_NOT_OFFERED),
     "sqs": ("sqs", SQS, SQS_NOT_OFFERED),
+    "sts": ("sts", STS, STS_NOT_OFFERED),
 }
 """Service model to its module of errors, its judgements, and its operations that are not offered."""
 

@@ -12,7 +12,7 @@ from lambent.destinations.contract import Destinations
 from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.function_url import UrlDomain
-from lambent.domain.quotas import Quotas
+from lambent.domain.quotas import AccountQuotas, Quotas
 from lambent.errors.api.lambda_ import RequestTooLargeException
 from lambent.errors.families import ValidationException
 from lambent.services.lambda_.account import AccountSettings
@@ -65,9 +65,17 @@ def service(
     links: CodeLinks,
     urls: UrlDomain,
     quotas: Quotas,
+    of_accounts: AccountQuotas | None = None,
     clock: Clock,
 ) -> Service:
-    """Put the Lambda service together from its resources."""
+    """
+    Put the Lambda service together from its resources.
+
+    Args:
+        quotas: limits that are the same for every account.
+        of_accounts: those that may differ; None: `quotas`.
+    """
+    of_accounts = of_accounts or quotas
     code_upload = BodyLimit(quotas.create_request_max_bytes, quotas.create_request_max_bytes)
     payload = BodyLimit(
         quotas.invoke_payload_max_bytes,
@@ -82,21 +90,21 @@ def service(
         name="lambda",
         handlers=CrossAccount(store).open(
             collect_handlers(
-                Functions(store, packages, intake, rules, activation, destinations, rights, links, quotas, clock),
-                Versions(store, activation, quotas, clock),
+                Functions(store, packages, intake, rules, activation, destinations, rights, links, of_accounts, clock),
+                Versions(store, activation, of_accounts, clock),
                 Aliases(store, clock),
                 Permissions(store, clock),
-                Layers(store, intake, links, quotas, clock),
+                Layers(store, intake, links, of_accounts, clock),
                 LayerPermissions(store, clock),
                 RuntimeManagement(store, clock),
-                FunctionConcurrency(store, quotas),
-                ProvisionedConcurrencyConfigs(store, provisioned, quotas, clock),
+                FunctionConcurrency(store, of_accounts),
+                ProvisionedConcurrencyConfigs(store, provisioned, of_accounts, clock),
                 EventInvokeConfigs(store, destinations, rights, clock),
                 FunctionUrlConfigs(store, urls, clock),
                 EventSourceMappings(store, queues, streams, positions, destinations, rights, quotas, clock),
                 RecursionConfigs(store),
                 Tags(store, activation, quotas, clock),
-                AccountSettings(store, quotas),
+                AccountSettings(store, of_accounts),
                 Invoke(dispatcher, events, quotas, clock),
             )
         ),

@@ -5,7 +5,7 @@ from typing import Any
 
 from lambent.domain.caller import Caller
 from lambent.domain.concurrency import unreserved_executions
-from lambent.domain.quotas import Quotas
+from lambent.domain.quotas import AccountQuotas
 from lambent.services.operation import operation
 from lambent.store.contract import FunctionStore
 
@@ -13,7 +13,7 @@ from lambent.store.contract import FunctionStore
 class AccountSettings:
     """GetAccountSettings."""
 
-    def __init__(self, store: FunctionStore, quotas: Quotas) -> None:
+    def __init__(self, store: FunctionStore, quotas: AccountQuotas) -> None:
         self._store = store
         self._quotas = quotas
 
@@ -22,7 +22,7 @@ class AccountSettings:
         async with self._store.snapshot(caller.scope) as reading:
             usage = await reading.usage()
             claims = await reading.claims()
-        quotas = self._quotas
+        quotas = await self._quotas.of(caller.scope.account)
         # Documented: what PutFunctionConcurrency reserves is not unreserved. Assumed: nor is what is provisioned, which
         # AWS's refusals count against "account's unreserved concurrency" (test_provisioned_concurrency).
         return {

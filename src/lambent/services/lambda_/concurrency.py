@@ -8,7 +8,7 @@ import msgspec
 from lambent.domain.caller import Caller
 from lambent.domain.concurrency import check_reservation
 from lambent.domain.function import LATEST, Function
-from lambent.domain.quotas import Quotas
+from lambent.domain.quotas import AccountQuotas
 from lambent.errors.api.lambda_ import InvalidParameterValueException, ResourceNotFoundException
 from lambent.protocol.shapes.lambda_ import (
     DeleteFunctionConcurrencyRequest,
@@ -23,7 +23,7 @@ from lambent.store.contract import FunctionStore, FunctionTransaction
 class FunctionConcurrency:
     """The reserved concurrency of functions. See the Lambda API reference for each operation."""
 
-    def __init__(self, store: FunctionStore, quotas: Quotas) -> None:
+    def __init__(self, store: FunctionStore, quotas: AccountQuotas) -> None:
         self._store = store
         self._quotas = quotas
 
@@ -31,6 +31,7 @@ class FunctionConcurrency:
     async def put(self, caller: Caller, request: PutFunctionConcurrencyRequest) -> Mapping[str, Any]:
         target = _unqualified(caller, request["FunctionName"])
         wanted = request["ReservedConcurrentExecutions"]
+        quotas = await self._quotas.of(target.scope.account)
         async with self._store.transaction(target.scope) as tx:
             function = await _existing(tx, target)
             claims = await tx.claims()
@@ -42,7 +43,7 @@ class FunctionConcurrency:
                     f"concurrency [{provisioned}]."
                 )
             elsewhere = claims.kept_aside_by_all(but=target.name)
-            check_reservation(wanted, function.reserved_executions, elsewhere, self._quotas)
+            check_reservation(wanted, function.reserved_executions, elsewhere, quotas)
             # No new revision. Assumed: the reservation is not part of what RevisionId guards (test_concurrency).
             await tx.save_function(msgspec.structs.replace(function, reserved_executions=wanted))
         return {"ReservedConcurrentExecutions": wanted}

@@ -118,12 +118,20 @@ class CrossAccount:
 
 def requester_of(caller: Caller) -> Requester:
     """Return a caller as policies see one."""
-    account = caller.scope.account
+    principal = caller.principal
     return Requester(
-        account=account,
-        principal=caller.principal.arn,
-        # Documented: IAM user guide, global condition keys that are there in every request of a principal.
-        context={"aws:principalaccount": account, "aws:principalarn": caller.principal.identity_arn},
+        principal,
+        {
+            # Documented: IAM user guide, global condition keys that are there in every request of a principal.
+            "aws:principalaccount": principal.account,
+            "aws:principalarn": principal.identity_arn,
+            "aws:principaltype": principal.type,
+            "aws:requestedregion": caller.scope.region,
+            "aws:securetransport": str(caller.is_secure).lower(),
+            "aws:sourceip": caller.client,
+            "aws:useragent": caller.user_agent,
+            "aws:userid": principal.unique_id,
+        },
     )
 
 

@@ -18,9 +18,6 @@ _FUNCTIONS_MAX = 5_000
 _QUALIFIERS_MAX = 100
 """Functions, and qualifiers of each, whose policies are kept compiled. That there is none is kept as well."""
 
-_AUTH_TYPE = "NONE"
-"""Of every URL that there is: no other is offered."""
-
 _Function = tuple[Scope, FunctionName]
 
 
@@ -51,7 +48,7 @@ class FunctionFacts:
                 return demand
             async with self._store.snapshot(_scope_of(demand.resource)) as reading:
                 url = await reading.function_urls.get(reference.name, reference.qualifier or "")
-            return demand if url is None else _with(demand, "lambda:functionurlauthtype", _AUTH_TYPE)
+            return demand if url is None else _with(demand, "lambda:functionurlauthtype", url.auth_type)
         return demand
 
     async def policy(self, demand: Demand) -> Policies | None:

@@ -46,7 +46,6 @@ class FunctionUrlConfigs:
     async def create(self, caller: Caller, request: CreateFunctionUrlConfigRequest) -> Mapping[str, Any]:
         target = resolve_target(caller, request["FunctionName"], request.get("Qualifier"))
         qualifier = target.qualifier or ""
-        _check_auth_type(request)
         async with self._store.transaction(target.scope) as tx:
             latest = await tx.version(target.name, LATEST)
             if latest is None or (qualifier and await tx.aliases.get(target.name, qualifier) is None):
@@ -72,6 +71,7 @@ class FunctionUrlConfigs:
                 last_modified=now,
                 invoke_mode=request.get("InvokeMode"),
                 cors=_cors(request.get("Cors")),
+                auth_type=request["AuthType"],
             )
             await tx.function_urls.save(url)
         view = self._view(url)
@@ -95,8 +95,9 @@ class FunctionUrlConfigs:
             url = await tx.function_urls.get(target.name, target.qualifier or "")
             if url is None:
                 raise _no_config()
-            _check_auth_type(request)
             changes: dict[str, Any] = {"last_modified": self._clock.now()}
+            if "AuthType" in request:
+                changes["auth_type"] = request["AuthType"]
             if "InvokeMode" in request:
                 changes["invoke_mode"] = request["InvokeMode"]
             # Assumed: it is replaced as a whole, so that an empty one ends it (test_function_url_configs).
@@ -135,7 +136,7 @@ class FunctionUrlConfigs:
         view: dict[str, Any] = {
             "FunctionUrl": self._domain.url(url),
             "FunctionArn": url.arn,
-            "AuthType": "NONE",
+            "AuthType": url.auth_type,
             "CreationTime": _time(url.created),
             "LastModifiedTime": _time(url.last_modified),
         }
@@ -147,13 +148,6 @@ class FunctionUrlConfigs:
 
     def _full_view(self, url: FunctionUrl) -> dict[str, Any]:
         return {"InvokeMode": BUFFERED, **self._view(url)}
-
-
-def _check_auth_type(request: Mapping[str, Any]) -> None:
-    if request.get("AuthType", "NONE") != "NONE":
-        raise InvalidParameterValueException(
-            "AuthType AWS_IAM is not offered by this version of Lambent: it comes with access control"
-        )
 
 
 def _cors(given: Mapping[str, Any] | None) -> Cors | None:

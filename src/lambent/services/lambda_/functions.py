@@ -21,7 +21,7 @@ from lambent.domain.function import (
 )
 from lambent.domain.function_limits import check_new_name
 from lambent.domain.layer import AttachedLayer
-from lambent.domain.quotas import Quotas
+from lambent.domain.quotas import AccountQuotas
 from lambent.domain.tags import allows_egress, check_tags
 from lambent.errors.api.lambda_ import (
     InvalidParameterValueException,
@@ -66,7 +66,7 @@ class Functions:
         destinations: Destinations,
         rights: TargetRights,
         links: CodeLinks,
-        quotas: Quotas,
+        quotas: AccountQuotas,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -92,14 +92,15 @@ class Functions:
         async with self._store.snapshot(target.scope) as reading:
             if await reading.function(target.name) is not None:
                 raise _exists(target)
+        quotas = await self._quotas.of(target.scope.account)
         await self._check_dead_letters(target, request, request["Role"])
         layers = await self._attach(caller, request)
         configuration = self._rules.create(target.name, request, layers)
         tags = dict(request.get("Tags") or {})
         if tags:
-            check_tags(tags, self._quotas)
+            check_tags(tags, quotas)
         package = await self._intake.add(target.scope, request["Code"])
-        await check_unzipped(self._packages, package.sha256, configuration.layers, self._quotas)
+        await check_unzipped(self._packages, package.sha256, configuration.layers, quotas)
         function = Function(scope=target.scope, name=target.name, function_id=self._clock.new_id(), tags=tags)
         latest = FunctionVersion(
             scope=target.scope,
@@ -118,11 +119,11 @@ class Functions:
         )
         try:
             async with self._store.transaction(target.scope) as tx:
-                await check_storage(tx, latest.code.size_bytes, self._quotas)
+                await check_storage(tx, latest.code.size_bytes, quotas)
                 await tx.create(function, latest)
                 shown = latest
                 if request.get("Publish"):
-                    published = await publish(tx, function, latest, self._clock, self._quotas, description=None)
+                    published = await publish(tx, function, latest, self._clock, quotas, description=None)
                     shown = published
         except Conflict:
             raise _exists(target) from None
@@ -207,10 +208,11 @@ class Functions:
             raise InvalidParameterValueException("PublishTo is not offered by this version of Lambent")
         architectures = self._rules.architectures(request.get("Architectures"))
         is_dry_run = bool(request.get("DryRun"))
+        quotas = await self._quotas.of(target.scope.account)
         package = await (self._intake.check if is_dry_run else self._intake.add)(target.scope, request)
         code = Code(package.sha256, package.size_bytes)
         if not is_dry_run:
-            await check_unzipped(self._packages, code.sha256, before.configuration.layers, self._quotas)
+            await check_unzipped(self._packages, code.sha256, before.configuration.layers, quotas)
         async with self._store.transaction(target.scope) as tx:
             function = await tx.function(target.name)
             latest = await _existing(tx, target)
@@ -230,12 +232,12 @@ class Functions:
                     last_update_status_reason_code=None,
                 )
                 return function_configuration(would_be, None)
-            await check_storage(tx, code.size_bytes - latest.code.size_bytes, self._quotas)
+            await check_storage(tx, code.size_bytes - latest.code.size_bytes, quotas)
             latest = self._begin_update(latest, configuration, code)
             await tx.save_version(latest)
             answer = function_configuration(latest, None)
             if request.get("Publish"):
-                published = await publish(tx, function, latest, self._clock, self._quotas, description=None)
+                published = await publish(tx, function, latest, self._clock, quotas, description=None)
                 # Observed: here, unlike in CreateFunction, the version's own ARN is answered (recorded 2025-11).
                 answer = function_configuration(published, published.version)
         self._activation.settle_soon(target.scope, target.name)
@@ -252,7 +254,8 @@ class Functions:
         await self._check_dead_letters(target, request, request.get("Role") or before.configuration.role)
         layers = await self._attach(caller, request)
         if layers:
-            await check_unzipped(self._packages, before.code.sha256, layers, self._quotas)
+            quotas = await self._quotas.of(target.scope.account)
+            await check_unzipped(self._packages, before.code.sha256, layers, quotas)
         async with self._store.transaction(target.scope) as tx:
             latest = await _existing(tx, target)
             _check_update(latest, target, request.get("RevisionId"))

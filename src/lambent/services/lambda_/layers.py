@@ -8,7 +8,7 @@ from lambent.access.links import CodeLinks
 from lambent.clock import Clock
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.layer import LayerName, LayerReference, LayerVersion, layer_arn, parse_layer_reference
-from lambent.domain.quotas import Quotas
+from lambent.domain.quotas import AccountQuotas
 from lambent.domain.resource_policy import allows
 from lambent.errors.api.lambda_ import InvalidParameterValueException, ResourceNotFoundException
 from lambent.protocol.shapes.lambda_ import (
@@ -36,7 +36,7 @@ class Layers:
     """The layer resource. See the Lambda API reference for each operation."""
 
     def __init__(
-        self, store: FunctionStore, packages: PackageIntake, links: CodeLinks, quotas: Quotas, clock: Clock
+        self, store: FunctionStore, packages: PackageIntake, links: CodeLinks, quotas: AccountQuotas, clock: Clock
     ) -> None:
         self._store = store
         self._packages = packages
@@ -48,10 +48,11 @@ class Layers:
     async def publish(self, caller: Caller, request: PublishLayerVersionRequest) -> Mapping[str, Any]:
         scope, name = own_layer(caller, request["LayerName"], "lambda:PublishLayerVersion")
         package = await self._packages.add(scope, request["Content"])
+        quotas = await self._quotas.of(scope.account)
         runtimes = request.get("CompatibleRuntimes")
         architectures = request.get("CompatibleArchitectures")
         async with self._store.transaction(scope) as tx:
-            await check_storage(tx, package.size_bytes, self._quotas)
+            await check_storage(tx, package.size_bytes, quotas)
             version = LayerVersion(
                 scope=scope,
                 name=name,

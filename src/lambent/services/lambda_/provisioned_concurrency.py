@@ -13,7 +13,7 @@ from lambent.domain.arn import function_arn
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.concurrency import ProvisionedConcurrency, ProvisionedState, ProvisionedStatus, check_provisioned
 from lambent.domain.function import LATEST, FunctionName, FunctionVersion, State
-from lambent.domain.quotas import Quotas
+from lambent.domain.quotas import AccountQuotas
 from lambent.errors.api.lambda_ import (
     InvalidParameterValueException,
     ProvisionedConcurrencyConfigNotFoundException,
@@ -46,7 +46,7 @@ class ProvisionedStates(Protocol):
 class ProvisionedConcurrencyConfigs:
     """The provisioned concurrency of versions. See the Lambda API reference for each operation."""
 
-    def __init__(self, store: FunctionStore, states: ProvisionedStates, quotas: Quotas, clock: Clock) -> None:
+    def __init__(self, store: FunctionStore, states: ProvisionedStates, quotas: AccountQuotas, clock: Clock) -> None:
         self._store = store
         self._states = states
         self._quotas = quotas
@@ -58,13 +58,14 @@ class ProvisionedConcurrencyConfigs:
         if target.qualifier == LATEST:
             raise unpublished()
         wanted = request["ProvisionedConcurrentExecutions"]
+        quotas = await self._quotas.of(target.scope.account)
         async with self._store.transaction(target.scope) as tx:
             version, alias = await _version(tx, target)
             if version.version == LATEST:
                 raise unpublished()
             _check_version(version)
             await _check_owner(tx, version, alias)
-            check_provisioned(wanted, version.name, version.version, await tx.claims(), self._quotas)
+            check_provisioned(wanted, version.name, version.version, await tx.claims(), quotas)
             stored = ProvisionedConcurrency(
                 target.scope, version.name, version.version, wanted, self._clock.now(), alias
             )

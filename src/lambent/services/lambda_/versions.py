@@ -7,7 +7,7 @@ from typing import Any
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
 from lambent.domain.function import LATEST, State
-from lambent.domain.quotas import Quotas
+from lambent.domain.quotas import AccountQuotas
 from lambent.errors.api.lambda_ import InvalidParameterValueException
 from lambent.protocol.shapes.lambda_ import ListVersionsByFunctionRequest, PublishVersionRequest
 from lambent.services.lambda_.activation import Activation
@@ -23,7 +23,7 @@ from lambent.store.contract import FunctionStore
 class Versions:
     """The version resource."""
 
-    def __init__(self, store: FunctionStore, activation: Activation, quotas: Quotas, clock: Clock) -> None:
+    def __init__(self, store: FunctionStore, activation: Activation, quotas: AccountQuotas, clock: Clock) -> None:
         self._store = store
         self._activation = activation
         self._quotas = quotas
@@ -34,6 +34,7 @@ class Versions:
         target = resolve_target(caller, request["FunctionName"])
         if request.get("PublishTo") is not None:
             raise InvalidParameterValueException("PublishTo is not offered by this version of Lambent")
+        quotas = await self._quotas.of(target.scope.account)
         async with self._store.transaction(target.scope) as tx:
             function = await tx.function(target.name)
             latest = await tx.version(target.name, LATEST)
@@ -48,9 +49,7 @@ class Versions:
                     f"CodeSHA256 ({wanted}) is different from current CodeSHA256 in $LATEST ({current}). "
                     "Please try again with the CodeSHA256 in $LATEST."
                 )
-            version = await publish(
-                tx, function, latest, self._clock, self._quotas, description=request.get("Description")
-            )
+            version = await publish(tx, function, latest, self._clock, quotas, description=request.get("Description"))
         if version.state is State.PENDING:
             self._activation.settle_soon(target.scope, target.name)
         return function_configuration(version, version.version)

@@ -10,6 +10,7 @@ from lambent.domain.arn import function_arn, parse_function_reference
 from lambent.domain.bucket_notification import BucketNotification, Rule, find_conflict
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.destination import parse_target
+from lambent.domain.principal import service_principal
 from lambent.domain.resource_policy import Decision, Requester, decide
 from lambent.errors.families import DependencyError
 from lambent.services.s3.errors import InvalidArgument, SlowDown
@@ -196,8 +197,8 @@ class BucketNotifications:
             return False
         qualifier = None if reference.qualifier == "$LATEST" else reference.qualifier
         requester = Requester(
-            service=_SERVICE,
-            context={
+            service_principal(_SERVICE),
+            {
                 "aws:sourcearn": f"arn:aws:s3:::{bucket}",
                 "aws:sourceaccount": scope.account,
                 "aws:principalservicename": _SERVICE,

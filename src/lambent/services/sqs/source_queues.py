@@ -4,6 +4,7 @@ import msgspec
 
 from lambent.access.authorize import Authorizer, Demand, ResourceFacts
 from lambent.domain.caller import Scope
+from lambent.domain.principal import Principal, PrincipalType
 from lambent.domain.resource_policy import Decision, Requester, decide
 from lambent.services.sqs.attributes import number, read_policy
 from lambent.services.sqs.directory import Directory, Queue
@@ -103,9 +104,8 @@ def _check_access(name: QueueName, queue: Queue | None, scope: Scope, role: str)
     text = "" if queue is None else queue.document.attributes.get("Policy", "")
     policy = read_policy(text) if text else None
     requester = Requester(
-        account=scope.account,
-        principal=role,
-        context={"aws:principalaccount": scope.account, "aws:principalarn": role},
+        Principal(PrincipalType.ROLE, scope.account, role, "", role),
+        {"aws:principalaccount": scope.account, "aws:principalarn": role},
     )
     for action in _ACTIONS:
         if decide(policy, requester, f"sqs:{action}", queue_arn(name)) is not Decision.ALLOWED:

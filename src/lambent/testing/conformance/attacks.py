@@ -421,15 +421,24 @@ def leave_running(marker: str, heartbeat: bool) -> Any:
 def fork_for_ever(stop: str, chains: int) -> Any:
     """Leave processes behind of which each starts the next in a session of its own and ends; all hold the output."""
     end = time.monotonic() + _END_S
+    reading, writing = os.pipe()
     for _ in range(chains):
         if os.fork() == 0:
+            is_first = True
             while time.monotonic() < end and not Path(stop).exists():
                 os.setsid()
+                if is_first:
+                    os.write(writing, b".")
+                    is_first = False
                 # Slow enough that the control leaves something of the machine to others.
                 time.sleep(0.002)
                 if os.fork():
                     os._exit(0)
             os._exit(0)
+    # Each has left this session: the signal that ends it ends none of them.
+    left = 0
+    while left < chains:
+        left += len(os.read(reading, chains))
     _say(up=True)
     while True:
         signal.pause()

@@ -41,6 +41,7 @@ CONTENT = DeployedApi(
         Route("r2", "ANY /files/{path+}", "integrations/i2", "CUSTOM", "a2"),
         Route("r3", "$default", "integrations/i1"),
         Route("r4", "POST /nothing"),
+        Route("r5", "GET /signed", "integrations/i1", "AWS_IAM"),
     ),
     integrations=(
         Integration("i1", "AWS_PROXY", URI, "POST", "2.0", timeout_in_millis=100, description="answers"),
@@ -98,7 +99,9 @@ def test_an_export_makes_the_same_api_again() -> None:
             "ANY /files/{path+}": ("asked", (), None),
             "$default": (None, (), None),
             "POST /nothing": (None, (), None),
+            "GET /signed": (None, (), None),
         }
+        assert [route.key for route in made.routes if route.is_signed] == ["GET /signed"]
         places = {route.key: route.integration for route in made.routes}
         assert places["GET /items/{id}"] == places["$default"] and places["POST /nothing"] is None
 
@@ -123,5 +126,5 @@ def test_without_extensions() -> None:
     """Nothing that only API Gateway understands is left, and what cannot be said without it is not said."""
     definition = written(with_extensions=False)
     assert "x-amazon" not in msgspec.json.encode(definition).decode()
-    assert set(definition["paths"]) == {"/items/{id}", "/nothing"}
+    assert set(definition["paths"]) == {"/items/{id}", "/nothing", "/signed"}
     assert set(definition["components"]["securitySchemes"]) == {"tokens", "asked"}

@@ -271,16 +271,34 @@ def test_the_issuer_of_openid_connect() -> None:
     }
 
 
-def test_access_by_signatures_is_refused() -> None:
-    """By the operation's own extension, and by a scheme."""
-    with pytest.raises(BadRequestException, match="AWS_IAM"):
-        read({"/a": {"get": operation(**{"x-amazon-apigateway-auth": {"type": "AWS_IAM"}})}})
-    scheme = {"type": "apiKey", "x-amazon-apigateway-authtype": "awsSigv4"}
-    with pytest.raises(BadRequestException, match="AWS_IAM"):
-        read(
-            {"/a": {"get": operation(security=[{"sig": []}])}},
-            components={"securitySchemes": {"sig": scheme}},
-        )
+def test_access_by_signatures() -> None:
+    """By the operation's own extension, and by a scheme, also one for all; an authorizer beside it is left out."""
+    own = {"x-amazon-apigateway-auth": {"type": "AWS_IAM"}}
+    schemes = {"sig": {"type": "apiKey", "x-amazon-apigateway-authtype": "awsSigv4"}, "tokens": JWT}
+    made = read(
+        {
+            "/a": {"get": operation(**own)},
+            "/b": {"get": operation(security=[{"sig": []}])},
+            "/c": {"get": operation(security=[{"sig": []}, {"tokens": ["read"]}])},
+            "/d": {"get": operation(security=[{"tokens": ["read"]}, {"sig": []}])},
+            "/e": {"get": operation()},
+            "/f": {"get": operation(**{"x-amazon-apigateway-auth": {"type": "NONE"}})},
+        },
+        components={"securitySchemes": schemes},
+        security=[{"sig": []}],
+    )
+    assert [(route.key, route.is_signed, route.authorizer, route.scopes) for route in made.routes] == [
+        ("GET /a", True, None, ()),
+        ("GET /b", True, None, ()),
+        ("GET /c", True, None, ()),
+        ("GET /d", False, "tokens", ("read",)),
+        ("GET /e", True, None, ()),
+        ("GET /f", False, None, ()),
+    ]
+    assert made.warnings == [
+        "The route GET /c can have one authorizer, ignoring tokens.",
+        "The route GET /d can have one authorizer, ignoring sig.",
+    ]
     with pytest.raises(BadRequestException, match="jwt or request"):
         token = {"x-amazon-apigateway-authorizer": {"type": "token"}}
         read(components={"securitySchemes": {"token": token}})

@@ -107,5 +107,5 @@ def test_errors(reported: ServiceReport) -> None:
 def test_the_report_holds_every_service() -> None:
     """Those that a server answers, and the errors that none of their models has."""
     whole = report()
-    assert [service.name for service in whole.services] == ["apigatewayv2", "lambda", "logs", "sqs"]
+    assert [service.name for service in whole.services] == ["apigatewayv2", "lambda", "logs", "sqs", "sts"]
     assert ("NotImplementedException", 501) in [(found.name, found.status) for found in whole.front_door]

@@ -24,7 +24,7 @@ from lambent.execution.environment import InitFailure
 from lambent.services.lambda_.activation import Activation
 from lambent.store.contract import FunctionStore
 from lambent.testing.stores import make_sqlite, open_sqlite
-from lambent.testing.virtual_clock import VirtualClock
+from lambent.testing.virtual_clock import PATIENCE_S, VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
 F = FunctionName("f")
@@ -124,7 +124,7 @@ class Bench:
         """Run the supervised task until a version is as asked, letting time pass for retries."""
         running = asyncio.create_task(self.activation.run())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 while not is_settled(version := await self.version(number)):
                     assert not running.done(), "the task has ended"
                     self.clock.advance(0.5)
