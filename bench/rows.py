@@ -25,6 +25,7 @@ from bench.kinesis_rows import measure_kinesis
 from bench.languages import LANGUAGES, measure_language
 from bench.load import build_request, invoke_request, read_stream, run_load, stream_request
 from bench.mapping_rows import measure_resting_mappings, measure_trigger, measure_trigger_drain, measure_trigger_http
+from bench.policy_rows import measure_authorize
 from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
 from bench.queue_rows import measure_backlog, measure_queue
 from bench.sqs_rows import measure_sqs
@@ -555,6 +556,7 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "url-stream": measure_url_stream,
     "api": measure_api,
     "idle-connections": measure_idle_connections,
+    "authorize": measure_authorize,
     "burst": measure_burst,
     "idle": measure_idle,
     "density": measure_density,

@@ -50,6 +50,10 @@ def gather(calls: Iterable[Mapping[str, Any]], service: str, before: Evidence) -
         for name, operation in ServiceModel(service).operations.items()
         if name in SERVICES[service][1].acting
     }
+    # Services of the query protocol answer codes that are not the shapes' names.
+    shapes = {
+        shape.traits.get("error", {}).get("code", name): name for name, shape in ServiceModel(service).errors.items()
+    }
     members: dict[str, dict[str, set[str]]] = {}
     errors: dict[str, dict[str, set[str]]] = {}
     for call in calls:
@@ -58,7 +62,8 @@ def gather(calls: Iterable[Mapping[str, Any]], service: str, before: Evidence) -
             continue
         seen = members.setdefault(operation, {})
         if call["error"] is not None:
-            errors.setdefault(operation, {}).setdefault(call["error"], set()).add(call["test"])
+            error = shapes.get(call["error"], call["error"])
+            errors.setdefault(operation, {}).setdefault(error, set()).add(call["test"])
         elif 200 <= call["status"] < 300:
             # The clients' model may be newer than the one that the server reads.
             for path in known[operation].intersection(call["members"]):

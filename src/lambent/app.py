@@ -22,15 +22,17 @@ from typing import Any
 from lambent import __version__
 from lambent.access.account_limits import AccountLimits
 from lambent.access.audit import Audit
-from lambent.access.authentication import AnyKey
-from lambent.access.authorize import Authorizer, CallerRights, ResourceFacts
+from lambent.access.authentication import AnyKey, Verifying
+from lambent.access.authorize import Authorizer, ResourceFacts
 from lambent.access.clients import Clients, NewKey
+from lambent.access.function_credentials import FunctionCredentials, RoleIds
 from lambent.access.identities import Identities
 from lambent.access.key_use import KeyUse
 from lambent.access.keyring import Keyring
 from lambent.access.links import CodeLinks
 from lambent.access.modes import iam_mode, make_authorizer
-from lambent.access.role_trust import RoleTrust
+from lambent.access.notices import about_access
+from lambent.access.role_trust import CallerRights, RoleTrust
 from lambent.access.secrets import Secrets
 from lambent.access.tokens import IssuerUnavailable, TokenVerifier
 from lambent.clock import Clock, SystemClock
@@ -75,6 +77,7 @@ from lambent.gateway.http_api_authorizers import ApiAuthorizers
 from lambent.gateway.http_api_callers import ApiCallers
 from lambent.gateway.http_api_functions import ApiFunctions
 from lambent.gateway.http_api_proxy import HttpIntegrations
+from lambent.gateway.own_access import OwnAccess
 from lambent.gateway.own_paths import OwnPaths
 from lambent.gateway.pipeline import Pipeline
 from lambent.gateway.proxy import Proxy
@@ -96,6 +99,7 @@ from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_,
 from lambent.services.iam.managed_policies import aws_document
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import DeliveryRights, TargetRights
 from lambent.services.lambda_.synchronous import SynchronousInvocations
@@ -124,6 +128,8 @@ from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.queues import QueueView
 from lambent.telemetry.segments import Segments
 from lambent.telemetry.trail import Trail
+
+__all__ = ["about_access", "about_neighbours", "about_tls", "run"]
 
 _log = logging.getLogger("lambent")
 
@@ -217,6 +223,7 @@ async def run(
             packages=packages,
             logs=function_logs,
             clock=clock,
+            credentials=access.function_credentials,
             endpoint=lambda: edge.endpoint_inside,
             response_max_bytes=quotas.response_payload_max_bytes,
             stream_max_bytes=quotas.response_stream_max_bytes,
@@ -284,6 +291,7 @@ async def run(
                 streams=sources.streams,
                 positions=positions,
                 objects=S3Objects(neighbours, folder.run),
+                roles=TrustedRoles(access.trust),
                 links=access.links,
                 urls=urls,
                 quotas=quotas,
@@ -322,6 +330,7 @@ async def run(
                     requests_max=max(1, settings.server.requests_max // _PASSED_ON_OF),
                 ),
                 access.trail,
+                refuses_pages=not settings.verifies_signatures,
             ),
             OwnPaths(
                 blobs,
@@ -340,6 +349,7 @@ async def run(
                 QueueView(queue, asynchronous.deliveries, sources.counts),
                 FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
+                access.own,
                 access.paths(),
             ),
             FunctionUrls(
@@ -451,12 +461,34 @@ class _Access:
         self.key_use = KeyUse(self.identities, clock)
         self.limits = AccountLimits(self.identities, quotas)
         self.clients = Clients(self.identities, self.secrets, settings.api.account, clock)
-        is_verified = settings.verifies
+        is_verified = settings.verifies_signatures
         mode = iam_mode(settings.access.iam, is_verified=is_verified)
-        rights, audit = Identities(self.identities, aws_document), Audit(clock)
-        self.authorizer = make_authorizer(mode, rights, audit, clock, is_verified=is_verified)
-        self.trust = RoleTrust(self.identities, CallerRights(rights, clock), mode, audit.note)
-        self.authenticator = AnyKey(settings.api.account, self.keyring)
+        self.rights = Identities(self.identities, aws_document)
+        audit = Audit(clock)
+        self.authorizer = make_authorizer(mode, self.rights, audit, clock, is_verified=is_verified)
+        self.trust = RoleTrust(self.identities, CallerRights(self.rights, clock), mode, audit.note)
+        self.function_credentials = FunctionCredentials(
+            self.secrets, RoleIds(self.identities), clock, lasts_s=settings.sandbox.environment_age_s
+        )
+        self.authenticator = (
+            Verifying(
+                self.keyring,
+                clock,
+                public_hosts=settings.access.public_host,
+                is_alive=self.function_credentials.is_alive,
+            )
+            if is_verified
+            else AnyKey(
+                settings.api.account, self.keyring, None if mode == "off" else self.function_credentials.session_of
+            )
+        )
+        self.own = OwnAccess(
+            self.authenticator,
+            self.authorizer,
+            settings.api.region,
+            account=settings.api.account if is_verified else None,
+            metrics_token=read_token(settings.access.metrics_token_file, "--metrics-token-file"),
+        )
         self.trail = None
         """None: --trail is off."""
         if settings.access.trail != "off":
@@ -472,12 +504,11 @@ class _Access:
 
     def paths(self) -> AccessPaths:
         """Return what answers the operator."""
-        scope = Scope(self._settings.api.account, self._settings.api.region)
-        return AccessPaths(self.clients, self.authenticator, self.authorizer, scope, self._quotas, self.trail)
+        return AccessPaths(self.clients, self.own, self._quotas, self.trail)
 
     async def make_first_key(self, tell: Callable[[NewKey], None]) -> None:
         """Make a key where nothing can be done without, and there is none."""
-        if self._settings.verifies and (made := await self.clients.first_key()) is not None:
+        if self._settings.verifies_signatures and (made := await self.clients.first_key()) is not None:
             tell(made)
 
 
@@ -784,7 +815,7 @@ async def _expect_some(store: FunctionRepository, around: Surroundings) -> None:
 def _inside(environment: ExecutionEnvironment) -> Inside:
     deployment = environment.deployment
     arn = function_arn(deployment.scope, deployment.name, deployment.version)
-    return Inside(deployment.scope, arn, trace_header=environment.trace_header)
+    return Inside(deployment.scope, arn, environment.credentials_id, environment.trace_header)
 
 
 def _parked(settings: SandboxSettings, sandbox: Sandbox, memory: HostMemory, clock: Clock) -> ParkedPool:

@@ -27,7 +27,7 @@ _URL_DOMAIN = re.compile(
 )
 _TABLES = frozenset({"neighbour"})
 """Lists that may be a table in the file."""
-_OWN_SERVICES = frozenset({"apigatewayv2", "iam", "lambda", "logs", "sts"})
+_OWN_SERVICES = frozenset({"apigatewayv2", "cloudtrail", "iam", "lambda", "logs", "sts"})
 
 
 def _option(default: Any, help_text: str) -> Any:
@@ -53,10 +53,10 @@ class ServerSettings:
     """The HTTP edge."""
 
     host: str = _option(
-        "127.0.0.1", "Address to listen on. Anything but loopback needs --insecure: nobody is authenticated."
+        "127.0.0.1", "Address to listen on. Beyond loopback every request has to be signed, unless --insecure is given."
     )
     port: int = _option(4566, "Port to listen on; 0 picks a free one.")
-    insecure: bool = _option(False, "Listen beyond loopback although anyone who reaches the port may then do anything.")
+    insecure: bool = _option(False, "Take any key beyond loopback, too: whoever reaches the port may then do anything.")
     tls: str = _option(
         "off",
         "off, or self-signed: HTTPS with a certificate that is made in the data folder and names localhost, the domain "
@@ -258,10 +258,14 @@ class Settings:
     neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
 
     @property
-    def verifies(self) -> bool:
-        """Whether signatures are verified, and so nothing can be done without a key of this server."""
-        is_open = _is_loopback(self.server.host) or self.server.insecure
-        return self.access.auth == "required" or not is_open
+    def verifies_signatures(self) -> bool:
+        """Whether every request has to be signed with a key of this server."""
+        return self.access.auth == "required" or not (self.is_on_loopback or self.server.insecure)
+
+    @property
+    def is_on_loopback(self) -> bool:
+        """Whether only this machine reaches the server."""
+        return _is_loopback(self.server.host)
 
 
 @dataclass(frozen=True)
@@ -413,11 +417,6 @@ def _is_loopback(host: str) -> bool:
 
 def _check(settings: Settings) -> None:
     server, sandbox, api = settings.server, settings.sandbox, settings.api
-    if not _is_loopback(server.host) and not server.insecure:
-        raise SettingsError(
-            f"--host: {server.host} is not loopback and this version verifies no signatures; "
-            "add --insecure to let anyone who reaches the port run code"
-        )
     _check_tls(server)
     _check_access(settings.access)
     _check_range("--port", server.port, 0, 65535)

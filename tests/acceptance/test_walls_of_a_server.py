@@ -3,13 +3,15 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
-from wire.support import FunctionMaker, invoke, tail_of, wait_for
+from wire.support import FunctionMaker, invoke, tail_of, wait_for, zip_of
 from wire.traces import KINDS, below, command_of, environments_of, living, processes_of_user, spawner_of, traces_of
 
 # A process of its own besides, so that more than the runtime has to end.
@@ -30,6 +32,20 @@ def handler(event, context):
     global N
     N += 1
     return [N, context.log_stream_name]
+"""
+
+# Answers with its own token, and with how many environments of processes that it sees hold a text.
+PEEKING = """#!/bin/sh
+api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
+while true; do
+  event=$(mktemp /tmp/event.XXXXXX)
+  id=$(curl -sS -D - -o "$event" "$api/next" | tr -d '\\r' | sed -n 's/^lambda-runtime-aws-request-id: //Ip')
+  sought=$(sed 's/.*"sought": "\\([^"]*\\)".*/\\1/' "$event")
+  own=$(cat /proc/[0-9]*/environ /proc/[0-9]*/task/[0-9]*/environ 2>/dev/null | grep -a -c -F "$AWS_SESSION_TOKEN")
+  found=$(cat /proc/[0-9]*/environ /proc/[0-9]*/task/[0-9]*/environ 2>/dev/null | grep -a -c -F "$sought")
+  answer="{\\"token\\": \\"$AWS_SESSION_TOKEN\\", \\"own\\": $own, \\"found\\": $found}"
+  curl -sS -o /dev/null -d "$answer" "$api/$id/response"
+done
 """
 
 
@@ -360,3 +376,34 @@ def handler(event, context):
     assert walls.data_dir.name not in seen["mounts"]
     assert name not in seen["mounts"]
     assert " /var/task " in seen["mounts"]
+
+
+def test_a_function_does_not_see_anothers_credentials(walls, unique_name):
+    """
+    They are in the environment of a process, which /proc shows its own user; behind the walls each function sees its
+    own processes alone. That it looks where credentials stand, it shows by finding its own; that the other's stand
+    there, the host does.
+    """
+    if shutil.which("curl") is None:
+        pytest.skip("needs:curl:apt install curl")
+    make = FunctionMaker(walls.client("lambda"), "provided.al2023", unique_name)
+    archive = zip_of({"bootstrap": PEEKING}, modes={"bootstrap": 0o755})
+    peeking, other = (make(archive=archive, Handler="any", Timeout=30) for _ in range(2))
+    try:
+        _, theirs = invoke(make.client, other, {"sought": "nothing"})
+        _, found = invoke(make.client, peeking, {"sought": theirs["token"]})
+        # Not over yet: the other's process is still there to be seen.
+        assert any(theirs["token"] in environment for environment in environments_of_processes())
+    finally:
+        for _, name in make.made:
+            make.client.delete_function(FunctionName=name)
+    assert theirs["token"] != found["token"]
+    assert found["own"] > 0
+    assert found["found"] == 0
+
+
+def environments_of_processes():
+    """Yield what each process of the host started with, as root sees it."""
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            yield path.read_bytes().decode("latin-1")

@@ -143,16 +143,18 @@ def test_a_file_that_is_no_toml_is_refused(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-def test_loopback_needs_no_flag(host: str) -> None:
-    """Addresses that only this machine reaches are safe without authentication."""
-    assert load({"host": host}).server.host == host
+def test_on_loopback_any_key_will_do(host: str) -> None:
+    """Addresses that only this machine reaches are safe without signatures, unless they are asked for."""
+    assert not load({"host": host}).verifies_signatures
+    assert load({"host": host, "auth": "required"}).verifies_signatures
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "127.example.com", "example.com"])
-def test_anything_else_needs_insecure(host: str) -> None:
-    """Who listens for others without authentication has to say so."""
-    assert "--insecure" in refusal(given={"host": host})
-    assert load({"host": host, "insecure": True}).server.host == host
+def test_beyond_loopback_signatures_are_verified(host: str) -> None:
+    """Who listens for others without them has to say so; where both are said, they are verified."""
+    assert load({"host": host}).verifies_signatures
+    assert not load({"host": host, "insecure": True}).verifies_signatures
+    assert load({"host": host, "insecure": True, "auth": "required"}).verifies_signatures
 
 
 def test_a_user_without_a_home_gets_a_folder_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:

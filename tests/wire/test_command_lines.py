@@ -69,6 +69,30 @@ def test_the_aws_cli_creates_invokes_and_deletes(aws, runtime, unique_name, tmp_
     aws("lambda", "delete-function", *named)
 
 
+def test_the_aws_cli_makes_urls_and_routes_that_want_signatures(aws, runtime, unique_name, tmp_path):
+    """AWS_IAM of a function URL, with a grant for another account, and of a route."""
+    archive = tmp_path / "f.zip"
+    archive.write_bytes(zip_of({"app.py": HELLO}))
+    named = ("--function-name", unique_name)
+    settings = ("--runtime", runtime, "--handler", "app.handler", "--role", ROLE, "--zip-file", f"fileb://{archive}")
+    aws("lambda", "create-function", *named, *settings)
+    made = json.loads(aws("lambda", "create-function-url-config", *named, "--auth-type", "AWS_IAM"))
+    assert made["AuthType"] == "AWS_IAM"
+    grant = ("--statement-id", "s", "--principal", "444455556666", "--action", "lambda:InvokeFunctionUrl")
+    added = json.loads(aws("lambda", "add-permission", *named, *grant, "--function-url-auth-type", "AWS_IAM"))
+    condition = json.loads(added["Statement"])["Condition"]
+    assert condition == {"StringEquals": {"lambda:FunctionUrlAuthType": "AWS_IAM"}}
+    listed = json.loads(aws("lambda", "list-function-url-configs", *named))["FunctionUrlConfigs"]
+    assert [one["AuthType"] for one in listed] == ["AWS_IAM"]
+    api = json.loads(aws("apigatewayv2", "create-api", "--name", unique_name, "--protocol-type", "HTTP"))["ApiId"]
+    route = json.loads(
+        aws("apigatewayv2", "create-route", "--api-id", api, "--route-key", "GET /a", "--authorization-type", "AWS_IAM")
+    )
+    assert route["AuthorizationType"] == "AWS_IAM"
+    aws("apigatewayv2", "delete-api", "--api-id", api)
+    aws("lambda", "delete-function", *named)
+
+
 def test_the_aws_cli_makes_and_moves_an_http_api(aws, unique_name, tmp_path):
     """Quick create, a route more, what it is as a definition, and another API of that."""
     apis = ("apigatewayv2",)

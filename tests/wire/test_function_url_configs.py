@@ -85,14 +85,9 @@ def test_ur05_what_is_refused(lambda_client, make_function):
         for item in ("a\rset-cookie: b", "a\0", "a€"):
             status, code, text = refusal(create, FunctionName=name, AuthType="NONE", Cors={member: [item]})
             assert (status, code) == (400, "InvalidParameterValueException") and member in text
-    not_offered = "AuthType AWS_IAM is not offered by this version of Lambent: it comes with access control"
-    assert refusal(create, FunctionName=name, AuthType="AWS_IAM") == (
-        400,
-        "InvalidParameterValueException",
-        not_offered,
-    )
-    create(FunctionName=name, AuthType="NONE")
-    assert refusal(lambda_client.update_function_url_config, FunctionName=name, AuthType="AWS_IAM")[2] == not_offered
+    for auth_type in ("aws_iam", "ANY", ""):
+        status, code, text = refusal(create, FunctionName=name, AuthType=auth_type)
+        assert (status, code) == (400, "ValidationException") and "'authType'" in text
     tenants = make_function(SOURCE, TenancyConfig={"TenantIsolationMode": "PER_TENANT"})
     assert refusal(create, FunctionName=tenants, AuthType="NONE")[:2] == (400, "InvalidParameterValueException")
 

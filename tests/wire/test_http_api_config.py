@@ -376,7 +376,7 @@ def test_an_http_proxy_integration(apis, api):
         {"ContentHandlingStrategy": "CONVERT_TO_TEXT"},
         {"TemplateSelectionExpression": "$request.body.a"},
         {"CredentialsArn": "arn:aws:iam::999988887777:role/other"},
-        {"CredentialsArn": "arn:aws:iam::*:user/*"},
+        {"CredentialsArn": "arn:aws:iam::*:user/x"},
         {"IntegrationType": "HTTP_PROXY", "PayloadFormatVersion": "1.0", "IntegrationUri": "https://a.example"},
         {
             "IntegrationType": "HTTP_PROXY",

@@ -226,6 +226,7 @@ def test_policies_of_a_principal_are_simulated(iam, account):
     first = answer["EvaluationResults"][0]
     assert first["MatchedStatements"][0]["SourcePolicyId"] == "reads"
     assert first["MatchedStatements"][0]["SourcePolicyType"] == "IAM Policy"
+    assert first["MatchedStatements"][0]["StartPosition"]["Line"] == 1
     assert first["OrganizationsDecisionDetail"] == {"AllowedByOrganizations": True}
     assert first["ResourceSpecificResults"][0]["EvalResourceDecision"] == "allowed"
     pages = iam.get_paginator("simulate_principal_policy").paginate(
@@ -251,6 +252,18 @@ def test_policies_of_a_principal_are_simulated(iam, account):
         CallerArn=user,
     )
     assert decisions(other)[0][2] == "allowed"
+    granting = {"Effect": "Allow", "Principal": {"AWS": user}, "Action": "s3:PutObject", "Resource": f"{bucket}/k"}
+    asking = {"Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}
+    granted = iam.simulate_principal_policy(
+        PolicySourceArn=user,
+        ActionNames=["s3:PutObject"],
+        ResourceArns=[f"{bucket}/k"],
+        ResourcePolicy=json.dumps({"Version": "2012-10-17", "Statement": {**granting, **asking}}),
+        ResourceOwner=account,
+        ResourceHandlingOption="EC2-VPC-InstanceStore",
+        ContextEntries=[{"ContextKeyName": "aws:SourceVpc", "ContextKeyValues": ["vpc-1"], "ContextKeyType": "string"}],
+    )
+    assert decisions(granted)[0][2] == "allowed"
     iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(TRUST))
     iam.attach_role_policy(RoleName="r", PolicyArn=ADMINISTRATOR)
     role = f"arn:aws:iam::{account}:role/r"
@@ -273,7 +286,7 @@ def test_policies_of_nobody_are_simulated(iam, account):
     (missing,) = iam.simulate_custom_policy(**asked, ResourceArns=[queue])["EvaluationResults"]
     assert (missing["EvalDecision"], missing["MissingContextValues"]) == (
         "implicitDeny",
-        ["aws:SourceVpc", "aws:PrincipalTag/team"],
+        ["aws:PrincipalTag/team", "aws:SourceVpc"],
     )
     entries = [
         {"ContextKeyName": "aws:SourceVpc", "ContextKeyValues": ["vpc-1"], "ContextKeyType": "string"},

@@ -47,6 +47,21 @@ def test_a_role_is_made_read_and_deleted(iam, account):
         iam.get_waiter("role_exists").wait(RoleName="Reader", WaiterConfig=QUICK)
 
 
+def test_a_role_is_made_with_tags(iam):
+    """They are part of the answer, as of GetRole's; ListRoles leaves them out."""
+    tags = [{"Key": "team", "Value": "a"}]
+    assert made(iam, "r", Tags=tags)["Tags"] == tags
+    assert iam.get_role(RoleName="r")["Role"]["Tags"] == tags
+    assert "Tags" not in iam.list_roles()["Roles"][0]
+
+
+def test_a_trust_policy_is_changed(iam, account):
+    """The text is kept as it was sent; only compared documents are the same to everybody."""
+    made(iam, "r")
+    iam.update_assume_role_policy(RoleName="r", PolicyDocument=trusting(account))
+    assert iam.get_role(RoleName="r")["Role"]["AssumeRolePolicyDocument"] == json.loads(trusting(account))
+
+
 def test_names_are_taken_in_any_case_and_under_any_path(iam):
     """`Admin` beside `admin` would be two roles that policies cannot tell apart."""
     made(iam, "Admin")

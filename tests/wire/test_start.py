@@ -108,21 +108,28 @@ def test_a_bad_file_is_named(data_dir):
     assert refusal(data_dir).startswith("lambent.toml: there is no setting 'envs'")
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])
-def test_beyond_loopback_needs_insecure(data_dir, host):
-    """Nobody is authenticated in this version: listening to others has to be wanted."""
-    line = refusal(data_dir, "--host", host)
-    assert line.startswith("--host: ")
-    assert "--insecure" in line
-    assert not data_dir.exists()
-
-
-def test_insecure_listens_beyond_loopback(own_server):
-    """With --insecure the same starts."""
-    server = own_server(None, "--host", "0.0.0.0", "--insecure").start()
+def _head(server, path):
     with socket.create_connection(("127.0.0.1", server.port)) as client:
-        client.sendall(b"GET /_lambent/health HTTP/1.0\r\nHost: x\r\n\r\n")
-        assert client.recv(100).startswith(b"HTTP/1.1 200")
+        client.sendall(f"GET {path} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        return client.recv(100)
+
+
+def test_beyond_loopback_signatures_are_verified(own_server):
+    """Whoever reaches the port gets to see that the server lives, and nothing else; and the operator is told of TLS."""
+    server = own_server(None, "--host", "0.0.0.0").start()
+    assert _head(server, "/_lambent/health").startswith(b"HTTP/1.1 200")
+    for path in ("/2015-03-31/functions/", "/_lambent/queues", "/"):
+        assert _head(server, path).startswith(b"HTTP/1.1 403")
+    wait_for(lambda: any(line.startswith("no TLS at 0.0.0.0: ") for line in server.log))
+    assert not any("insecure" in line for line in server.log)
+
+
+def test_insecure_takes_any_key_beyond_loopback(own_server):
+    """With --insecure nobody is asked, and the first lines say what that means."""
+    server = own_server(None, "--host", "0.0.0.0", "--insecure").start()
+    for path in ("/_lambent/health", "/2015-03-31/functions/", "/_lambent/queues"):
+        assert _head(server, path).startswith(b"HTTP/1.1 200")
+    wait_for(lambda: any(line.startswith("insecure: no signature is verified at 0.0.0.0") for line in server.log))
 
 
 def test_a_function_user_who_does_not_exist_is_named(data_dir):

@@ -13,7 +13,10 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from lambent.access.authorize import Demand
+from lambent.access.conditions import Conditions
+from lambent.access.identities import Identities
 from lambent.access.modes import IamMode
+from lambent.clock import Clock
 from lambent.domain.caller import Caller
 from lambent.domain.identity import Role
 from lambent.domain.policy import (
@@ -41,6 +44,14 @@ Tell: TypeAlias = Callable[[Principal, str, str, Verdict], None]
 """Is told whom policies would not have allowed which action on which resource."""
 
 
+class ForeignRole(Exception):
+    """A role is another account's than whatever is to have it."""
+
+
+class NotTrusted(Exception):
+    """A role is not there, or its trust policy does not let a service in."""
+
+
 class Rights(Protocol):
     """What is known of whoever asks."""
 
@@ -61,6 +72,23 @@ class NoRights:
 
     async def context_of(self, caller: Caller, demand: Demand) -> Mapping[str, Value]:
         return demand.context
+
+
+class CallerRights:
+    """What identities have, and all that policies may ask of a request."""
+
+    def __init__(self, identities: Identities, clock: Clock) -> None:
+        self._identities = identities
+        self._clock = clock
+
+    async def policies_of(self, principal: Principal) -> PolicySet:
+        return (await self._identities.of(principal)).policies
+
+    async def context_of(self, caller: Caller, demand: Demand) -> Mapping[str, Value]:
+        tags = (await self._identities.of(caller.principal)).tags
+        # The role's tags are among the keys of the demand.
+        account, now = demand.resource.split(":")[4], self._clock.now()
+        return Conditions(caller.principal, tags, demand.action, demand.context, caller, account, {}, now)
 
 
 class RoleTrust:
@@ -130,6 +158,25 @@ class RoleTrust:
             role, trust = known
             verdict = decide(_request(principal, role, demand, context), PolicySet(resource=trust), is_trust=True)
         return verdict.is_allowed or self._is_only_told(principal, demand, verdict)
+
+    async def check_service(self, account: str, role_arn: str, service: str) -> None:
+        """
+        Refuse a role that a service is not to act as. Without policies in force none is looked at.
+
+        Args:
+            account: whose the resource is that is to have the role.
+            service: for instance `lambda.amazonaws.com`.
+
+        Raises:
+            ForeignRole: it is another account's.
+            NotTrusted: there is none, or its trust policy does not let the service in.
+        """
+        if self._mode != "off" and not role_arn.startswith(f"arn:aws:iam::{account}:role/"):
+            demand, verdict = Demand(ASSUME_ROLE, role_arn), Verdict(False, PolicyKind.TRUST)
+            if not self._is_only_told(service_principal(service), demand, verdict):
+                raise ForeignRole(role_arn)
+        elif not await self.allows_service(role_arn, service):
+            raise NotTrusted(role_arn)
 
     async def _known(self, role_arn: str) -> tuple[Role, Policies] | None:
         if role_arn in self._kept:

@@ -18,6 +18,22 @@ if TYPE_CHECKING:
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
 INVOKE_TIMEOUT_MAX_S = 900
 OWN_PATH_TIMEOUT_S = 60
+_NO_KEY = "test"
+"""Key and secret where there are none: any will do where signatures are not verified."""
+_STRANGERS = frozenset(
+    {
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidToken",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "UnrecognizedClientException",
+    }
+)
+_MISMATCHES = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch"})
+"""Codes of a server that does not know who asks, and of one that knows better."""
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 Endpoint = Annotated[
@@ -36,23 +52,17 @@ def connect(service: str, endpoint: str) -> Any:
     """
     Return a botocore client of one service.
 
-    Credentials and region are those that the AWS CLI would use here, else `test` and us-east-1: without
-    authentication any will do, but region and account key decide which functions are seen.
+    Credentials and region are those that the AWS CLI would use here, else `test` and us-east-1: where signatures are
+    not verified any will do, but region and account key decide which functions are seen.
 
     Args:
         service: botocore's name for it.
         endpoint: where the server listens.
     """
-    import botocore.session
     from botocore.config import Config
 
     host = _host_of(endpoint)
-    session = botocore.session.Session()
-    # Without this, a machine that has no credentials would be asked for those of an EC2 instance: seconds of silence.
-    session.get_component("credential_provider").remove("iam-role")
-    found = session.get_credentials()
-    if found is None:
-        session.set_credentials("test", "test")
+    session = _session()
     config = Config(
         retries={"total_max_attempts": 1},
         connect_timeout=5,
@@ -63,6 +73,18 @@ def connect(service: str, endpoint: str) -> Any:
     region = session.get_config_variable("region") or "us-east-1"
     trusted = session.get_config_variable("ca_bundle") or _trusted()
     return session.create_client(service, region_name=region, endpoint_url=endpoint, config=config, verify=trusted)
+
+
+def _session() -> Any:
+    """Return botocore's session, with credentials in any case."""
+    import botocore.session
+
+    session = botocore.session.Session()
+    # Without this, a machine that has no credentials would be asked for those of an EC2 instance: seconds of silence.
+    session.get_component("credential_provider").remove("iam-role")
+    if session.get_credentials() is None:
+        session.set_credentials(_NO_KEY, _NO_KEY)
+    return session
 
 
 def _trusted() -> str | None:
@@ -98,8 +120,8 @@ def answers(endpoint: str) -> Iterator[None]:
         yield
     except ClientError as error:
         refusal = error.response.get("Error", {})
-        line = f"{refusal.get('Code', 'Unknown')}: {refusal.get('Message') or 'no further explanation'}"
-        raise CommandFailed(line, exit_code=2) from error
+        code, message = str(refusal.get("Code", "Unknown")), str(refusal.get("Message") or "no further explanation")
+        raise CommandFailed(_about_credentials(endpoint, code, message) or f"{code}: {message}", exit_code=2) from error
     except (ConnectionError, HTTPClientError) as error:
         raise CommandFailed(_line_for(endpoint, error)) from error
     except UnicodeEncodeError as error:
@@ -107,6 +129,26 @@ def answers(endpoint: str) -> Iterator[None]:
     except BotoCoreError as error:
         # Refused by botocore itself, before anything was sent: a parameter that the model does not allow.
         raise CommandFailed(" ".join(str(error).split()), exit_code=2) from error
+
+
+def _about_credentials(endpoint: str, code: str, message: str) -> str:
+    """Return what to do about credentials that a server does not take; nothing where that is not what it refused."""
+    wanted = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, name one that it knows"
+    if code in {"ExpiredToken", "ExpiredTokenException"}:
+        return f"{code}: the session of these credentials is over: get new ones"
+    if code not in _STRANGERS | _MISMATCHES:
+        return ""
+    key = _session().get_credentials().access_key
+    if key == _NO_KEY:
+        return f"{code}: {endpoint} verifies signatures, and no credentials were found: {wanted}"
+    if code in _STRANGERS:
+        return f"{code}: {endpoint} does not know the access key {key}: {wanted}"
+    if message.startswith("Signature "):
+        return f"{code}: {' '.join(message.split())}: compare this machine's clock with the server's"
+    return (
+        f"{code}: this is not the secret of the access key {key}, or something on the way to {endpoint} changes "
+        "requests: `lambent serve --public-host` is for a proxy that renames the server"
+    )
 
 
 def _line_for(endpoint: str, error: Exception) -> str:
@@ -134,7 +176,7 @@ def open_own_path(
     timeout_s: float = OWN_PATH_TIMEOUT_S,
 ) -> "HTTPResponse":
     """
-    Ask one of the server's own paths; return its answer, still to be read.
+    Ask one of the server's own paths, signed as `connect` says; return its answer, still to be read.
 
     Args:
         endpoint: where the server listens.
@@ -154,21 +196,37 @@ def open_own_path(
 
     host = _host_of(endpoint)
     url = f"{endpoint.rstrip('/')}/_lambent/{path}?{urlencode(query or {})}"
-    request = Request(
-        url, body if posts else None, {"Content-Type": "application/json"}, method="POST" if posts else "GET"
-    )
+    method, sent = ("POST", body) if posts else ("GET", None)
+    with answers(endpoint):
+        request = Request(url, sent, _signed(method, url, sent), method=method)
     # As botocore's clients have it.
     proxies = [ProxyHandler({})] if host in LOOPBACK else []
     try:
         https = HTTPSHandler(context=create_default_context(cafile=_trusted()))
         answer: HTTPResponse = build_opener(https, *proxies).open(request, timeout=timeout_s)
     except HTTPError as error:
-        raise CommandFailed(_message(error) or str(error), exit_code=2) from error
+        code, message = _refusal(error)
+        line = _about_credentials(endpoint, code, message)
+        raise CommandFailed(line or message or str(error), exit_code=2) from error
     except OSError as error:
         raise CommandFailed(_line_for_own_path(endpoint, error, timeout_s)) from error
     except (HTTPException, ValueError) as error:
         raise CommandFailed(f"{endpoint}: this is no Lambent server") from error
     return answer
+
+
+def _signed(method: str, url: str, body: bytes | None) -> dict[str, str]:
+    """Return the headers of a request to one of the server's own paths."""
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+
+    session = _session()
+    region = session.get_config_variable("region") or "us-east-1"
+    # The host as it will be sent, also where it names the port that needs no name.
+    headers = {"Content-Type": "application/json", "Host": urlsplit(url).netloc}
+    request = AWSRequest(method, url, headers, data=body or b"")
+    SigV4Auth(session.get_credentials(), "lambent", region).add_auth(request)
+    return dict(request.headers.items())
 
 
 def _line_for_own_path(endpoint: str, error: OSError, timeout_s: float) -> str:
@@ -187,10 +245,12 @@ def _line_for_own_path(endpoint: str, error: OSError, timeout_s: float) -> str:
     return f"{endpoint}: {'the connection broke' if broke else 'cannot be reached'}: {' '.join(str(said).split())}"
 
 
-def _message(refusal: "HTTPError") -> str:
+def _refusal(refusal: "HTTPError") -> tuple[str, str]:
+    """Return the code and the text of an answer, empty where it has none."""
     from http.client import HTTPException
 
     try:
-        return str(json.loads(refusal.read())["message"])
-    except (OSError, HTTPException, ValueError, KeyError, TypeError):
-        return ""
+        said = json.loads(refusal.read())
+        return str(said.get("code", "")), str(said["message"])
+    except (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError):
+        return "", ""

@@ -25,8 +25,8 @@ def serve(**given: Any) -> None:
     Run the server until SIGINT or SIGTERM.
 
     Once it listens, prints the first access key, if nothing can be done without one and there was none, a line on the
-    certificate that it made for itself, if it did, one on the stand-in for other services, and as the last one `ready`
-    and the endpoint. Every option
+    certificate that it made for itself, if it did, those on who gets in that an operator should see, one on the
+    stand-in for other services, and as the last one `ready` and the endpoint. Every option
     is also LAMBENT_<OPTION> in the environment and a line of lambent.toml; the command line wins, then the environment.
     """
     run_server(settings_from(given))
@@ -49,7 +49,7 @@ def run_server(settings: Settings, clock: "Clock | None" = None) -> None:
 
     def ready(endpoint: str) -> None:
         # The last line is what programs wait for: by then they have read what to trust.
-        for about in (app.about_tls(settings), app.about_neighbours(settings)):
+        for about in (app.about_tls(settings), app.about_access(settings), app.about_neighbours(settings)):
             if about:
                 print(about, flush=True)
         print(f"ready {endpoint}", flush=True)

@@ -284,8 +284,12 @@ class AccountSlots:
         return max(min(room, function.rate.left(now)), 0)
 
     def is_closed(self, name: FunctionName) -> bool:
-        """Say whether a reservation of 0, or a closed account, keeps a function from running at all."""
-        return not self._is_open or self._claims.reserved.get(name) == 0
+        """
+        Say whether a reservation of 0 keeps a function from running at all.
+
+        A closed account is another matter: its events are not given up, they wait for it to be opened.
+        """
+        return self._claims.reserved.get(name) == 0
 
     def in_flight(self, name: FunctionName) -> int:
         """Return how many invocations of a function count."""

@@ -7,6 +7,7 @@ stars. Nothing of it becomes a regular expression.
 Documented: IAM user guide, wildcards; policy elements: variables and tags.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -14,6 +15,8 @@ import msgspec
 
 _CHARACTERS = frozenset("*?$")
 """Documented: `${*}`, `${?}` and `${$}` are these characters themselves."""
+
+_SIGNS = re.compile(r"[*?]")
 
 _MASKED_MAX = 64
 """Characters of a piece that keeps its masks. Those of a longer one are made when it is looked for."""
@@ -94,9 +97,16 @@ class Pattern(msgspec.Struct, frozen=True):
     """Of a pattern with variables: these, and the texts between them."""
 
     @property
-    def exact(self) -> str | None:
-        """The one text that it matches; None where it may match others."""
-        return self.source if len(self.pieces) == 1 and self.pieces[0].is_exact else None
+    def is_exact(self) -> bool:
+        """Whether there is but one text that it matches."""
+        return len(self.pieces) == 1 and self.pieces[0].is_exact
+
+    @property
+    def head(self) -> str:
+        """What all that it matches begins with."""
+        text = self.parts[0] if self.parts else self.source
+        assert isinstance(text, str), "the first part is a text"
+        return _SIGNS.split(text, maxsplit=1)[0]
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -205,15 +215,20 @@ class ArnPattern(msgspec.Struct, frozen=True):
     parts: tuple[Pattern, ...]
     """Five and the rest; one for what is no ARN; fewer than six where it is open."""
     is_arn: bool
+    exact: str | None = None
+    """The one text that it matches; None where it may match others, or nothing."""
     is_open: bool = False
     """Whether it ends early with a star, which stands for all that is missing."""
 
     @property
-    def exact(self) -> str | None:
-        """The one text that it matches; None where it may match others, or nothing."""
-        if len(self.parts) not in {1, 6} or any(part.exact is None for part in self.parts):
-            return None
-        return ":".join(part.source for part in self.parts)
+    def head(self) -> str:
+        """What all that it matches begins with."""
+        heads = []
+        for part in self.parts:
+            heads.append(part.head)
+            if not part.is_exact:
+                break
+        return ":".join(heads)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -222,12 +237,16 @@ class ArnPattern(msgspec.Struct, frozen=True):
 
     def matches(self, text: str, context: Mapping[str, Any] = {}) -> bool:
         """Say whether all of a text matches. `context` has the values of variables."""
+        if self.exact is not None:
+            return text == self.exact
         if not self.is_arn:
             return self.parts[0].matches(text, context)
         if len(self.parts) < 6 and not self.is_open:
             return False
         given = text.split(":", 5)
-        return len(given) == 6 and all(part.matches(one, context) for part, one in zip(self.parts, given, strict=False))
+        if len(given) != 6:
+            return False
+        return all(part.matches(one, context) for part, one in zip(self.parts, given, strict=False))
 
 
 def compile_arn_pattern(text: str, *, has_variables: bool = False) -> ArnPattern:
@@ -239,7 +258,11 @@ def compile_arn_pattern(text: str, *, has_variables: bool = False) -> ArnPattern
             variables: nowhere else.
     """
     parts = text.split(":", 5)
-    if parts[0] != "arn" or len(parts) == 1:
-        return ArnPattern((compile_pattern(text, has_variables=has_variables),), is_arn=False)
-    compiled = tuple(compile_pattern(part, has_variables=has_variables and n == 5) for n, part in enumerate(parts))
-    return ArnPattern(compiled, is_arn=True, is_open=len(parts) < 6 and text.endswith("*"))
+    is_arn = parts[0] == "arn" and len(parts) > 1
+    # Behind the fifth colon alone there are variables, and in what is no ARN.
+    compiled = tuple(
+        compile_pattern(part, has_variables=has_variables and number == 5)
+        for number, part in (enumerate(parts) if is_arn else [(5, text)])
+    )
+    exact = text if len(compiled) in {1, 6} and all(part.is_exact for part in compiled) else None
+    return ArnPattern(compiled, is_arn, exact, is_open=is_arn and len(parts) < 6 and text.endswith("*"))

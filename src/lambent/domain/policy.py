@@ -8,7 +8,7 @@ Documented: IAM user guide, grammar of the policy language; policy evaluation lo
 """
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
@@ -111,6 +111,15 @@ class Statement(msgspec.Struct, frozen=True):
         """Say whether all its conditions are met."""
         return all(condition.holds(context) for condition in self.conditions)
 
+    def applies(self, request: AccessRequest) -> bool:
+        """Say whether it says anything of a request."""
+        return (
+            self.is_about_action(request.action.lower())
+            and self.is_about_resource(request.resource, request.context)
+            and self.grants_to(request.principal) is not Grant.NONE
+            and self.holds(request.context)
+        )
+
     @property
     def keys(self) -> Iterable[str]:
         """The condition keys that it looks at, in small letters."""
@@ -165,24 +174,32 @@ class Policies:
                 for statement in policy.statements
                 if statement.is_about_action(action)
             )
-        exact = found.exact.get(resource)
-        return found.others if exact is None else chain(exact, found.others)
+        return found.of(resource)
 
 
 class _About:
-    """The statements about one action: those that name their resources to the letter, by these, and the others."""
+    """
+    The statements about one action, by the resources that they name, or by what these begin with.
+
+    So thousands that each name one resource, or what is below it, cost a look for each length of their beginnings.
+    """
 
     def __init__(self, statements: Iterable[Statement]) -> None:
-        self.exact: dict[str, list[Statement]] = {}
-        self.others: list[Statement] = []
+        self._exact: dict[str, list[Statement]] = {}
+        self._by_head: dict[int, dict[str, list[Statement]]] = {}
         for statement in statements:
-            named = statement.resources
-            if named is None or statement.is_not_resource or any(one.exact is None for one in named):
-                self.others.append(statement)
-                continue
-            for text in dict.fromkeys(one.exact for one in named):
-                assert text is not None
-                self.exact.setdefault(text, []).append(statement)
+            named = () if statement.is_not_resource else statement.resources or ()
+            for text in {one.exact for one in named if one.exact is not None}:
+                self._exact.setdefault(text, []).append(statement)
+            heads = {one.head for one in named if one.exact is None}
+            for head in heads if named else {""}:
+                self._by_head.setdefault(len(head), {}).setdefault(head, []).append(statement)
+
+    def of(self, resource: str) -> Iterator[Statement]:
+        """Yield those that may be about a resource, some more than once."""
+        yield from self._exact.get(resource, ())
+        for size, by_head in self._by_head.items():
+            yield from by_head.get(resource[:size], ())
 
 
 class PolicySet(msgspec.Struct, frozen=True):

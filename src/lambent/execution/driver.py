@@ -14,6 +14,8 @@ from typing import Final, Protocol
 
 import msgspec
 
+from lambent.access.function_credentials import EnvironmentCredentials, FunctionCredentials
+from lambent.access.secrets import Credentials
 from lambent.clock import Clock, TimerHandle
 from lambent.domain.function import Deployment
 from lambent.domain.invocation import EnvironmentFailure, FunctionError, Invocation, InvocationOutcome, StreamEnd
@@ -24,6 +26,7 @@ from lambent.execution.output import EnvironmentOutput
 from lambent.execution.parked import ParkedEnvironment, ParkedPool
 from lambent.execution.starting import StartPlan, assignment, plan_start
 from lambent.execution.streamed_response import StreamedResponse
+from lambent.execution.variables import SNAP_START
 from lambent.runtime_api import server as runtime_api
 from lambent.runtime_api.contract import Inflow, NextCall, Post, RestoreCall, Verdict
 from lambent.runtimes.contract import InvalidEntrypoint, Runtimes, RuntimeUnavailable
@@ -37,7 +40,6 @@ _log = logging.getLogger("lambent.execution")
 
 _NEXT = machine.NextRequested()
 _RESTORE_REQUESTED = machine.RestoreRequested()
-_SNAP_START: Final = "snap-start"
 _DEADLINE = machine.DeadlinePassed()
 _STARTED = machine.RuntimeStarted()
 _RETIRE = machine.Retire()
@@ -79,6 +81,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     packages: Packages
     logs: FunctionLogs
     clock: Clock
+    credentials: FunctionCredentials
     endpoint: Callable[[], str]
     """Returns the gateway's base URL as a function reaches it."""
     response_max_bytes: int
@@ -140,6 +143,7 @@ class ExecutionEnvironment:
         """Set once the runtime was asked to end: then comes the end."""
         self._next_call: NextCall | None = None
         self._sandboxed: sandbox_contract.Environment | None = None
+        self._credentials: EnvironmentCredentials | None = None
         self._is_killed = False
         """Whether the process of now, or the one that was about to be, is to end."""
         self._is_frozen = False
@@ -154,7 +158,7 @@ class ExecutionEnvironment:
         """Processor time that has been accounted for: what comes on top is the next invocation's."""
         self._initialising: asyncio.Future[None] | None = None
         # Also where nothing is kept for it: the runtime then runs the hooks that the function relies on.
-        self._initialization_type = _SNAP_START if deployment.is_snap_started else "on-demand"
+        self._initialization_type = SNAP_START if deployment.is_snap_started else "on-demand"
         self._restore_call: RestoreCall | None = None
         self._inflow: Inflow | None = None
         """Where the response that begins comes in."""
@@ -168,6 +172,11 @@ class ExecutionEnvironment:
         """Return the trace header of the invocation that occupies it, None while none does."""
         invocation = self._machine.invocation
         return None if invocation is None else invocation.trace_header
+
+    @property
+    def credentials_id(self) -> str:
+        """Its id, as its credentials have it; empty before it lives."""
+        return "" if self._credentials is None else self._credentials.environment
 
     @property
     def is_new(self) -> bool:
@@ -201,7 +210,7 @@ class ExecutionEnvironment:
         """
         self._initialising = asyncio.get_running_loop().create_future()
         self._initialization_type = initialization_type
-        self._handle(machine.Initialise(limit_s, is_snapshot=initialization_type == _SNAP_START))
+        self._handle(machine.Initialise(limit_s, is_snapshot=initialization_type == SNAP_START))
         return self._initialising
 
     def freeze(self) -> None:
@@ -235,6 +244,9 @@ class ExecutionEnvironment:
                 await self._live_once()
         finally:
             self._cancel_deadline()
+            if self._credentials is not None:
+                # Its processes have ended: whoever goes on with what they had has nothing.
+                self._credentials.end()
 
     def abandon(self) -> None:
         """Give up after a failure of ours: the caller gets an answer, the slot returns."""
@@ -250,6 +262,11 @@ class ExecutionEnvironment:
     async def _live_once(self) -> None:
         """Start the runtime in an environment of its own and see it through to its end."""
         around = self._around
+        try:
+            self._credentials = self._credentials or await around.credentials.begin(self.deployment)
+        except DependencyError as error:
+            self._lost(f"the execution role could not be looked up: {error}")
+            return
         try:
             plan = await plan_start(
                 self.deployment, around.sandbox, around.runtimes, around.packages, around.file_systems
@@ -349,14 +366,14 @@ class ExecutionEnvironment:
             raise
 
     def _assignment(self, plan: StartPlan) -> sandbox_contract.Assignment:
-        sandboxed, around = self._sandboxed, self._around
-        assert sandboxed is not None
+        sandboxed, around, credentials = self._sandboxed, self._around, self._credentials
+        assert sandboxed is not None and credentials is not None
         has_own_door = sandboxed.gateway_listener is not None and around.serve_gateway is not None
         return assignment(
             plan,
             self.deployment,
             sandboxed,
-            around.clock,
+            credentials,
             log_stream=self._output.stream_name,
             endpoint=GATEWAY_INSIDE if has_own_door else around.endpoint(),
             initialization_type=self._initialization_type,
@@ -390,6 +407,9 @@ class ExecutionEnvironment:
             return Verdict.INVALID_STATE
         self._handle(machine.RestoreErrorPosted(_error_payload(post), lines.reported_error_type(_error_type(post))))
         return Verdict.ACCEPTED
+
+    def credentials_requested(self, token: str) -> Credentials | None:
+        return None if self._credentials is None else self._credentials.refresh(token)
 
     def _note_init_over(self) -> None:
         if not self._is_init_over:

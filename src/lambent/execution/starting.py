@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from lambent.clock import Clock
+from lambent.access.function_credentials import EnvironmentCredentials
 from lambent.domain.caller import Scope
 from lambent.domain.function import Deployment, FunctionName
 from lambent.domain.layer import layers_key
 from lambent.errors.families import DependencyError
-from lambent.execution.variables import function_variables
+from lambent.execution.variables import credential_variables, function_variables
 from lambent.runtimes.contract import LayersAt, RuntimeCommand, Runtimes
 from lambent.sandbox.contract import Ahead, Assignment, Environment, ParkedKind, Sandbox, Zygote
 from lambent.store.contract import Packages
@@ -120,7 +120,7 @@ def assignment(
     plan: StartPlan,
     deployment: Deployment,
     environment: Environment,
-    clock: Clock,
+    credentials: EnvironmentCredentials,
     *,
     log_stream: str,
     endpoint: str,
@@ -136,10 +136,7 @@ def assignment(
         runtime_api_address=environment.runtime_api_address,
         log_stream=log_stream,
         endpoint=endpoint,
-        # The account is the identity until the access step issues keys: SDK calls from inside act in it.
-        access_key=deployment.scope.account,
-        secret_key=clock.token_hex(20),
-        session_token=clock.token_hex(32),
+        credentials=credential_variables(credentials, environment.runtime_api_address, initialization_type),
         initialization_type=initialization_type,
     )
     return Assignment(

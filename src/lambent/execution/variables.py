@@ -1,8 +1,13 @@
 """The environment variables that a function's process starts with."""
 
 from collections.abc import Mapping
+from typing import Final
 
+from lambent.access.function_credentials import EnvironmentCredentials
 from lambent.domain.function import Deployment
+
+SNAP_START: Final = "snap-start"
+"""The initialization type of an environment whose init was run ahead."""
 
 
 def function_variables(
@@ -14,9 +19,7 @@ def function_variables(
     runtime_api_address: str,
     log_stream: str,
     endpoint: str,
-    access_key: str,
-    secret_key: str,
-    session_token: str,
+    credentials: Mapping[str, str],
     initialization_type: str = "on-demand",
 ) -> dict[str, str]:
     """
@@ -30,6 +33,7 @@ def function_variables(
         task_root: where the function sees its package.
         endpoint: the gateway's base URL; what AWS SDKs in the function call unless the user said otherwise.
             Assumed: AWS sets no AWS_ENDPOINT_URL; without one, SDK calls here would leave for the real AWS.
+        credentials: the variables by which AWS SDKs find them.
         initialization_type: `on-demand`, `provisioned-concurrency` or `snap-start`.
 
     Documented: Lambda developer guide, defined runtime environment variables. Observed: the X-Ray pair and LANG, TZ
@@ -56,12 +60,32 @@ def function_variables(
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": runtime_api_address,
         "LAMBDA_TASK_ROOT": task_root,
-        "AWS_ACCESS_KEY_ID": access_key,
-        "AWS_SECRET_ACCESS_KEY": secret_key,
-        "AWS_SESSION_TOKEN": session_token,
+        **credentials,
     }
     if configuration.logging.is_json:
         # Read by the runtimes' own clients, which filter what the function logs.
         reserved["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
         reserved["AWS_LAMBDA_LOG_LEVEL"] = configuration.logging.application_level or "INFO"
     return {**defaults, **runtime_variables, **(configuration.environment or {}), **reserved, **runtime_reserved}
+
+
+def credential_variables(
+    credentials: EnvironmentCredentials, runtime_api_address: str, initialization_type: str
+) -> dict[str, str]:
+    """
+    Return the variables by which AWS SDKs find a function's credentials.
+
+    Documented: Lambda developer guide, SnapStart: what was initialised ahead fetches them, since they would have ended.
+    Observed: aws/aws-lambda-runtime-interface-emulator, the path, and the token as a header's value.
+    """
+    if initialization_type == SNAP_START:
+        return {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{runtime_api_address}/2021-04-23/credentials",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": credentials.token,
+        }
+    issued = credentials.issue()
+    return {
+        "AWS_ACCESS_KEY_ID": issued.access_key,
+        "AWS_SECRET_ACCESS_KEY": issued.secret_key,
+        "AWS_SESSION_TOKEN": issued.session_token,
+    }

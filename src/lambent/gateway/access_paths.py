@@ -4,28 +4,23 @@ Accounts and access keys over HTTP: `/_lambent/access/<action>`, for what IAM's 
 Each action is a POST with a JSON object, signed for the service `lambent`, and an action that policies name.
 """
 
+import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
-from lambent.access.authentication import Authenticator, Claim
-from lambent.access.authorize import Authorizer, Demand
 from lambent.access.clients import Clients, NewKey, Refused
-from lambent.domain.caller import Caller, Scope
 from lambent.domain.identity import Account
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import ApiError
+from lambent.gateway.own_access import SERVICE, OwnAccess
 from lambent.protocol.wire import WireRequest, WireResponse, media_type
 from lambent.telemetry.trail import Call, Trail
 
 _log = logging.getLogger("lambent.gateway")
 
-SERVICE = "lambent"
-"""What requests are signed for, and what actions begin with."""
-BODY_MAX_BYTES = 16_384
-"""Assumed: a few names and numbers."""
 _STATUSES = {"NoSuchEntity": 404, "EntityAlreadyExists": 409, "LimitExceeded": 409, "AccountClosed": 409}
 _JSON = (b"content-type", b"application/json")
 _S = TypeVar("_S", bound=msgspec.Struct)
@@ -75,7 +70,7 @@ class AccessPaths:
     Answers the operator's own principals.
 
     Args:
-        scope: the operator's account, and the region of requests that name none.
+        access: lets them in.
         quotas: what accounts have that nothing was set for.
         trail: None: nothing is recorded.
     """
@@ -83,16 +78,12 @@ class AccessPaths:
     def __init__(
         self,
         clients: Clients,
-        authenticator: Authenticator,
-        authorizer: Authorizer,
-        scope: Scope,
+        access: OwnAccess,
         quotas: Quotas,
         trail: Trail | None = None,
     ) -> None:
         self._clients = clients
-        self._authenticator = authenticator
-        self._authorizer = authorizer
-        self._scope = scope
+        self._access = access
         self._quotas = quotas
         self._trail = trail
         self._actions: Mapping[str, Callable[[bytes], Awaitable[tuple[Any, Any]]]] = {
@@ -132,30 +123,15 @@ class AccessPaths:
         if request.method != "POST" or media_type(request) != "application/json" or "origin" in request.headers:
             # No page of the web can have a browser send this on its own: it would ask for leave first, and get none.
             raise _denied("only POST with Content-Type: application/json, and of no web page, is answered here")
-        claim = await self._authenticator.begin(request, SERVICE)
-        body = await _read(request)
-        claim.check_body(body)
-        caller = call.caller = self._caller(request, claim, call)
-        principal = caller.principal
-        if claim.how != "none" and principal.account != self._scope.account:
-            raise _denied(f"{principal.arn} is not of the operator's account")
-        await self._authorizer.authorize(caller, (Demand(f"{SERVICE}:{action}", account=self._scope.account),))
-        answer, call.parameters = await self._actions[action](body)
+        caller = call.caller = await self._access.identify(request, call.request_id)
+        if caller.authenticated_by == "none" and not _is_here(request.client):
+            # It would outlive the day on which signatures come to be verified.
+            raise _denied("where signatures are not verified, this machine alone makes and sees keys")
+        await self._access.check(caller, action)
+        answer, call.parameters = await self._actions[action](request.body)
         call.output = answer
-        _log.info("access.%s request_id=%s by=%s", action, caller.request_id, principal.arn)
+        _log.info("access.%s request_id=%s by=%s", action, caller.request_id, caller.principal.arn)
         return WireResponse(200, [_JSON], msgspec.json.encode(answer))
-
-    def _caller(self, request: WireRequest, claim: Claim, call: Call) -> Caller:
-        return Caller(
-            scope=self._scope,
-            principal=claim.principal,
-            authenticated_by=claim.how,
-            request_id=call.request_id,
-            endpoint=call.endpoint,
-            client=request.client,
-            user_agent=request.headers.get("user-agent", ""),
-            is_secure=call.endpoint.startswith("https:"),
-        )
 
     async def _create_key(self, body: bytes) -> tuple[NewKey, Any]:
         asked = _parsed(body, _CreateKey)
@@ -228,6 +204,15 @@ class _TooLarge(ApiError):
     status = 413
 
 
+def _is_here(client: str) -> bool:
+    """Say whether an address is this machine's loopback."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
 def _denied(text: str) -> ApiError:
     return _Denied(text)
 
@@ -247,17 +232,6 @@ def _check_limits(executions: Any, code_bytes: Any) -> None:
     ):
         if value is not None and not least <= value <= most:
             raise _Invalid(f"{name}: {value} is not between {least} and {most}")
-
-
-async def _read(request: WireRequest) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > BODY_MAX_BYTES:
-            raise _TooLarge(f"a request here has at most {BODY_MAX_BYTES} bytes")
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _problem(status: int, code: str, text: str) -> WireResponse:

@@ -151,15 +151,26 @@ class FunctionUrls:
         cors, origin = route.url.cors, request.headers.get("origin")
         if cors is not None and origin is not None and is_preflight(request.method, request.headers):
             return await _without(read_body, WireResponse(200, cors.preflight(origin)))
-        response = await _answered(self._run(route, request, path, read_body, request_id), request_id)
+        call: Call | None = None
         if self._trail is not None and self._trail.wants("lambda", "InvokeFunctionUrl"):
-            self._trail.note(_call(route, request, request_id, response.status, self._domain.scheme))
+            call = _call(route, request, request_id, self._domain.scheme)
+        response = await _answered(self._run(route, request, path, read_body, request_id, call), request_id)
+        if self._trail is not None and call is not None:
+            if response.status in _REFUSED:
+                call.refusal = (f"HTTP{response.status}", "")
+            self._trail.note(call)
         if cors is not None and origin is not None:
             response.headers.extend(cors.beside_answer(origin))
         return response
 
     async def _run(
-        self, route: UrlRoute, request: WireRequest, path: str, read_body: ReadBody, request_id: str
+        self,
+        route: UrlRoute,
+        request: WireRequest,
+        path: str,
+        read_body: ReadBody,
+        request_id: str,
+        call: Call | None,
     ) -> WireResponse:
         url, quotas, clock = route.url, self._quotas, self._clock
         may_be_used = not url.is_lost if url.is_signed else route.is_open
@@ -178,7 +189,7 @@ class FunctionUrls:
         headers, cookies = joined_headers(request.pairs)
         if claim is not None:
             try:
-                await self._admit(claim, route, request, body, request_id)
+                await self._admit(claim, route, request, body, request_id, call)
             except _Refused as refused:
                 return refused.response
             without_signature(headers)
@@ -240,7 +251,9 @@ class FunctionUrls:
         except ApiError as error:
             raise _Refused(_unauthenticated(error)) from None
 
-    async def _admit(self, claim: Claim, route: UrlRoute, request: WireRequest, body: bytes, request_id: str) -> None:
+    async def _admit(
+        self, claim: Claim, route: UrlRoute, request: WireRequest, body: bytes, request_id: str, call: Call | None
+    ) -> None:
         """
         Return where whoever signed may use a URL.
 
@@ -258,6 +271,8 @@ class FunctionUrls:
         caller = self._callers.caller(
             claim, request, request_id, url.scope.region, self._domain.url(url)[:-1], is_secure=self._is_secure(request)
         )
+        if call is not None:
+            call.caller = caller
         if claim.principal.account != url.scope.account and not url.lets_in(
             route.policy, claim.principal, self._callers.context(caller)
         ):
@@ -278,21 +293,24 @@ class FunctionUrls:
         return self._domain.scheme == "https" and request.inside is None
 
 
-def _call(route: UrlRoute, request: WireRequest, request_id: str, status: int, scheme: str) -> Call:
-    """Return a request as the audit trail has it. Paths and queries are the function's own affair."""
+def _call(route: UrlRoute, request: WireRequest, request_id: str, scheme: str) -> Call:
+    """
+    Return a request as the audit trail has it. Paths and queries are the function's own affair.
+
+    Who sends it is not known yet where somebody has to sign.
+    """
     call = Call(request, request_id, f"{scheme}://{request.headers.get('host', '')}")
     call.service, call.operation = "lambda", "InvokeFunctionUrl"
     call.parameters = {"FunctionName": route.url.name, "Qualifier": route.url.qualifier, "method": request.method}
-    call.caller = Caller(
-        scope=route.url.scope,
-        principal=ANONYMOUS,
-        authenticated_by="none",
-        request_id=request_id,
-        endpoint=call.endpoint,
-        client=request.client,
-    )
-    if status in _REFUSED:
-        call.refusal = (f"HTTP{status}", "")
+    if not route.url.is_signed:
+        call.caller = Caller(
+            scope=route.url.scope,
+            principal=ANONYMOUS,
+            authenticated_by="none",
+            request_id=request_id,
+            endpoint=call.endpoint,
+            client=request.client,
+        )
     return call
 
 

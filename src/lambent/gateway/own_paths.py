@@ -10,8 +10,9 @@ import msgspec
 
 from lambent.access.links import CodeLinks
 from lambent.domain.caller import Scope
-from lambent.errors.families import DependencyError
+from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.access_paths import AccessPaths
+from lambent.gateway.own_access import OwnAccess
 from lambent.gateway.s3_events_door import S3EventsDoor
 from lambent.protocol.wire import ClientGone, WireRequest, WireResponse, media_type
 from lambent.store.contract import BackupInProgress, Backups, Blobs, QueueKind, QueueName
@@ -29,6 +30,9 @@ class OwnPaths:
     """
     Health, metrics, queues, events of S3 servers, backups, and downloads of deployment packages by signed link.
 
+    Health and packages are everybody's, the latter by their links; events of S3 servers have a token of their own. For
+    all else `access` lets in.
+
     Args:
         health: returns what `/_lambent/health` shows, awaited.
     """
@@ -41,15 +45,17 @@ class OwnPaths:
         queues: QueueView,
         backups: Backups,
         s3_events: S3EventsDoor,
-        access: AccessPaths | None = None,
+        access: OwnAccess,
+        keys: AccessPaths | None = None,
     ) -> None:
         self._blobs = blobs
         self._links = links
         self._health = health
         self._queues = queues
         self._s3_events = s3_events
-        self._access = access
+        self._keys = keys
         self._backups = backups
+        self._access = access
         self._leaving: set[asyncio.Task[None]] = set()
         """Each waits until the client of a backup has left; a response that is over ends it, too."""
 
@@ -57,6 +63,8 @@ class OwnPaths:
         """Answer a request whose path begins with `/_lambent/`. Raises ClientGone alone."""
         try:
             return await self._answer(request, request_id)
+        except ApiError as error:
+            problem = _problem(error.status, error.message, code=error.code)
         except DependencyError as error:
             _log.error("request.dependency_failed request_id=%s reason=%s", request_id, error)
             problem = _problem(503, "unavailable now: see the server's log")
@@ -71,23 +79,27 @@ class OwnPaths:
     async def _answer(self, request: WireRequest, request_id: str) -> WireResponse:
         rest = request.path[len(PREFIX) :]
         if rest == "queues/purge":
-            return await self._purge(request)
+            return await self._purge(request, request_id)
         if rest == "s3/events":
             return await self._s3_events.answer(request)
-        if rest.startswith("access/") and self._access is not None:
-            return await self._access.answer(request, rest[len("access/") :], request_id)
+        if rest.startswith("access/") and self._keys is not None:
+            return await self._keys.answer(request, rest[len("access/") :], request_id)
         if request.path == BACKUP_PATH:
-            return await self._backup(request)
+            return await self._backup(request, request_id)
         if request.method not in {"GET", "HEAD"}:
             return _problem(405, "only GET is answered here")
         if rest == "health":
             return WireResponse(200, [_JSON], msgspec.json.encode(await self._health()))
         if rest == "metrics":
+            if not self._access.is_scraper(request):
+                await self._access.admit(request, "GetMetrics", request_id)
             text = (b"content-type", CONTENT_TYPE.encode())
             return WireResponse(200, [text], await self._queues.metrics())
         if rest == "queues":
+            await self._access.admit(request, "GetQueues", request_id)
             return WireResponse(200, [_JSON], msgspec.json.encode(await self._queues.figures()))
         if rest == "queues/peek":
+            await self._access.admit(request, "PeekQueue", request_id)
             return await self._peek(request)
         if rest.startswith("code/"):
             return await self._code(rest[len("code/") :], request)
@@ -100,9 +112,10 @@ class OwnPaths:
             return _problem(400, _QUEUE_WANTED)
         return WireResponse(200, [_JSON], msgspec.json.encode(await self._queues.peek(queue, int(limit))))
 
-    async def _purge(self, request: WireRequest) -> WireResponse:
+    async def _purge(self, request: WireRequest, request_id: str) -> WireResponse:
         if not _is_deliberate(request):
             return _problem(405, _POST_WANTED)
+        await self._access.admit(request, "PurgeQueue", request_id)
         queue, _ = _queue_of(request)
         if queue is None:
             return _problem(400, _QUEUE_WANTED)
@@ -110,12 +123,13 @@ class OwnPaths:
             return _problem(404, f"there is no queue {queue.name}")
         return WireResponse(200, [_JSON], b"{}")
 
-    async def _backup(self, request: WireRequest) -> WireResponse:
+    async def _backup(self, request: WireRequest, request_id: str) -> WireResponse:
         if not _is_deliberate(request):
             return _problem(405, _POST_WANTED)
         if request.inside is not None:
             # It holds every function's variables.
             return _problem(403, "functions get no backup")
+        await self._access.admit(request, "CreateBackup", request_id)
         is_there = self._presence(request)
         try:
             backup = await self._backups.begin(is_there)

@@ -33,7 +33,7 @@ from lambent.neighbours.signing import is_presigned
 from lambent.protocol.errors import error_response_without_model
 from lambent.protocol.service import Protocols, ServiceProtocol
 from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
-from lambent.services.operation import Service
+from lambent.services.operation import DEFAULT_BODY_LIMIT, Service
 from lambent.telemetry.trail import Call, Trail
 
 _log = logging.getLogger("lambent.gateway")
@@ -52,6 +52,7 @@ class Pipeline:
         region: of requests that name none.
         proxy: passes on what is for other services; None: nothing is.
         trail: told of every request that is over; None: nothing is recorded.
+        refuses_pages: whether what a browser sends for a page is refused: where any key is taken.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class Pipeline:
         region: str,
         proxy: Proxy | None = None,
         trail: Trail | None = None,
+        *,
+        refuses_pages: bool = True,
     ) -> None:
         self._services = services
         self._protocols = protocols
@@ -71,6 +74,7 @@ class Pipeline:
         self._region = region
         self._proxy = proxy
         self._trail = trail
+        self._refuses_pages = refuses_pages
 
     async def answer(self, request: WireRequest, read_body: ReadBody, request_id: str, endpoint: str) -> WireResponse:
         """
@@ -106,18 +110,10 @@ class Pipeline:
             if neighbour is not None:
                 return await self._pass_on(neighbour, call, read_body, credential)
         if service is None:
-            await _discard(read_body)
-            label = name or "This request"
-            answered = ", ".join(sorted(other for other, one in self._services.items() if one.handlers))
-            reason = (
-                f"this version answers {answered}; --neighbour {name}=URL passes {name} on to a server"
-                if name
-                else "it names no service: sign it, or send X-Amz-Target"
-            )
-            error = call.error = NotImplementedException(f"{label} is not offered by this version of Lambent: {reason}")
+            error = call.error = await self._why_nobody_answers(request, read_body, name, credential)
             return error_response_without_model(request, name or "", error, request_id)
         protocol = self._protocols.of(service.name, request)
-        if "authorization" not in headers and _is_sent_by_a_page(headers):
+        if self._refuses_pages and "authorization" not in headers and _is_sent_by_a_page(headers):
             await _discard(read_body)
             call.operation = _operation_of(protocol, request)
             denied = call.error = AccessDeniedException(
@@ -139,6 +135,33 @@ class Pipeline:
             _log.exception("request.failed request_id=%s", request_id)
             call.error = InternalServerError("Internal error: see the server's log")
             return protocol.serialize_error(call.error, request_id)
+
+    async def _why_nobody_answers(
+        self, request: WireRequest, read_body: ReadBody, name: str | None, credential: Credential | None
+    ) -> ApiError:
+        try:
+            # A stranger is not told what is offered here.
+            claim = await self._authenticator.begin(request, name or ("" if credential is None else credential.service))
+        except ApiError as error:
+            await _discard(read_body)
+            return error
+        try:
+            if claim.needs_body:
+                claim.check_body(await read_body(DEFAULT_BODY_LIMIT.read_max_bytes))
+            else:
+                await _discard(read_body)
+        except BodyTooLarge:
+            return RequestEntityTooLargeException(f"Request must be smaller than {DEFAULT_BODY_LIMIT.max_bytes} bytes")
+        except ApiError as error:
+            return error
+        label = name or "This request"
+        answered = ", ".join(sorted(other for other, one in self._services.items() if one.handlers))
+        reason = (
+            f"this version answers {answered}; --neighbour {name}=URL passes {name} on to a server"
+            if name
+            else "it names no service: sign it, or send X-Amz-Target"
+        )
+        return NotImplementedException(f"{label} is not offered by this version of Lambent: {reason}")
 
     async def _pass_on(
         self,
@@ -182,7 +205,8 @@ class Pipeline:
             call.operation = _operation_of(protocol, request)
             await _discard(read_body)
             raise
-        request.body = await self._read(read_body, service, "" if match is None else match.operation.name)
+        call.operation = "" if match is None else match.operation.name
+        request.body = await self._read(read_body, service, call.operation)
         claim.check_body(request.body)
         caller = call.caller = self._caller(claim, credential, request, request_id, endpoint)
         if match is None:
@@ -256,7 +280,7 @@ def _is_sent_by_a_page(headers: Mapping[str, str]) -> bool:
     """
     Say whether a browser sends a request for a page that is not of this origin, or may not be.
 
-    Nobody is authenticated, and of what needs no leave, which a signature in a header does, a browser sends whatever a
+    Where any key is taken, and of what needs no leave, which a signature in a header does, a browser sends whatever a
     page wants: one of a function URL, or of any place in the web. Source: Fetch standard, Origin header; W3C, Fetch
     Metadata, Sec-Fetch-Site, for requests without an Origin.
     """

@@ -189,7 +189,7 @@ class Proxy:
             _check_embedded(neighbour.service, request)
         if neighbour.service == "s3":
             return await self._answer_s3(neighbour, request, read_body, caller, claim, is_signed=is_signed)
-        outgoing = await self._outgoing(neighbour, request, read_body, is_signed=is_signed)
+        outgoing = await self._outgoing(neighbour, request, read_body, caller, claim, is_signed=is_signed)
         incoming = await self._neighbours.send(neighbour, outgoing, caller.scope)
         return await _response(request, incoming)
 
@@ -204,11 +204,12 @@ class Proxy:
         is_signed: bool,
     ) -> WireResponse:
         check_expiry(request.query, self._clock.now())
+        read_body = _verified(read_body, claim)
         where = address(request.headers.get("host", ""), request.path)
         if where.bucket is not None and where.key is None and is_notification(request.query):
             return await self._buckets.configure(neighbour, request, read_body, where.bucket, caller)
         watch = await self._buckets.watch(neighbour, request, where, caller)
-        outgoing = await self._outgoing(neighbour, request, read_body, is_signed=is_signed)
+        outgoing = await self._outgoing(neighbour, request, read_body, caller, claim, is_signed=is_signed)
         if watch is not None:
             await watch.before(outgoing, read_body)
         incoming = await self._neighbours.send(neighbour, outgoing, caller.scope)
@@ -224,11 +225,16 @@ class Proxy:
         neighbour: Neighbour,
         request: WireRequest,
         read_body: ReadBody,
+        caller: Caller,
+        claim: Claim,
         *,
         is_signed: bool,
     ) -> Outgoing:
         is_s3 = neighbour.service == "s3"
-        goes_on_as_signed = neighbour.url is not None and neighbour.credentials is None
+        # Sessions are this server's own: nobody else can make anything of one, nor has to see its token. What is sent
+        # instead says the account, by which servers for development tell accounts apart.
+        is_session = is_signed and caller.principal.session is not None and neighbour.url is not None
+        goes_on_as_signed = neighbour.url is not None and neighbour.credentials is None and not is_session
         headers = _as_text(request.headers.items())
         host = headers.get("host", "")
         path = address(host, request.path).path if is_s3 and not goes_on_as_signed else request.path
@@ -236,15 +242,18 @@ class Proxy:
         body_bytes = int(declared) if declared.isascii() and declared.isdigit() else None
         body: bytes | AsyncIterator[bytes] = b""
         if body_bytes or "transfer-encoding" in request.headers:
-            if neighbour.credentials is not None and not is_s3 and is_signed:
+            if claim.needs_body or ((neighbour.credentials is not None or is_session) and not is_s3 and is_signed):
                 try:
                     body = await read_body(_HASHED_MAX_BYTES)
                 except BodyTooLarge:
                     raise RequestEntityTooLargeException(
                         f"Request must be smaller than {_HASHED_MAX_BYTES} bytes for {neighbour.service}"
                     ) from None
+                claim.check_body(body)
             else:
-                body = request.stream()
+                body = claim.watch_body(request.stream())
+        else:
+            claim.check_body(b"")
         return Outgoing(
             method=request.method,
             path=path,
@@ -253,8 +262,20 @@ class Proxy:
             body=body,
             body_bytes=body_bytes,
             host=host,
+            is_own=is_session,
             is_signed=is_signed,
         )
+
+
+def _verified(read_body: ReadBody, claim: Claim) -> ReadBody:
+    """Return what reads the same body, if it is the one that was signed."""
+
+    async def read(most_bytes: int) -> bytes:
+        body = await read_body(most_bytes)
+        claim.check_body(body)
+        return body
+
+    return read
 
 
 def service_of(signing_name: str, request: WireRequest) -> str:

@@ -95,16 +95,18 @@ class S3EventsDoor:
         )
 
 
-def read_token(path: Path | None) -> str | None:
+def read_token(path: Path | None, where: str = "--s3-events-token-file") -> str | None:
     """
-    Read the door's token.
+    Read a token that opens a door.
+
+    Args:
+        where: the setting that names the file.
 
     Raises:
         SettingsError: the file cannot be read, holds none, or is open to others.
     """
     if path is None:
         return None
-    where = "--s3-events-token-file"
     try:
         with path.open("rb") as stream:
             mode = os.fstat(stream.fileno()).st_mode

@@ -53,8 +53,9 @@ class Outgoing:
     """As the caller sent it: for requests that go on with the caller's own signature."""
     is_own: bool = False
     """
-    Whether the server itself asks, of something that nobody may read unsigned: where the neighbour has no credentials
-    in the table it is signed all the same, for servers for development want a signature and look at none.
+    Whether the server itself asks, of something that nobody may read unsigned, or a session of its own does: where the
+    neighbour has no credentials in the table it is signed all the same, for servers for development want a signature
+    and look at none.
     """
     is_signed: bool = True
     """Whether the caller signed it, in whatever way. What nobody signed is not signed here either."""

@@ -4,8 +4,11 @@ What the Runtime API answers, byte for byte. All but the event are made once.
 Source: Lambda developer guide, runtime API; the official runtime clients for what they read.
 """
 
+from datetime import UTC, datetime
+
 import msgspec
 
+from lambent.access.secrets import Credentials
 from lambent.domain.invocation import Invocation
 
 
@@ -27,6 +30,10 @@ PONG = _answer("200 OK", b"pong", "text/plain")
 INVALID_REQUEST_ID = _error("400 Bad Request", "InvalidRequestID", "Invalid request ID")
 INVALID_RESPONSE_MODE = _error("400 Bad Request", "InvalidFunctionResponseMode", "Invalid function response mode")
 TRUNCATED = _error("400 Bad Request", "TruncatedHTTPRequest", "HTTP request detected as truncated")
+# Observed: the same, handler for credentials.
+NO_CREDENTIALS = _answer(
+    "404 Not Found", b"cannot get credentials for the provided token\n", "text/plain; charset=utf-8"
+)
 # Assumed: AWS names both states in this text; no client reads them, and the connection does not know them.
 INVALID_STATE = _error(
     "403 Forbidden", "InvalidStateTransition", "State transition failed for runtime. Error: not allowed now"
@@ -39,6 +46,21 @@ HEAD_TOO_LARGE = _error("431 Request Header Fields Too Large", "RequestHeaderToo
 TOO_MANY_CONNECTIONS = _error(
     "503 Service Unavailable", "TooManyConnections", "Too many connections to the runtime API"
 )
+
+
+def credentials(found: Credentials) -> bytes:
+    """
+    Return the answer that holds credentials, as AWS SDKs read it.
+
+    Documented: AWS SDKs and tools reference guide, container credential provider.
+    """
+    body = {
+        "AccessKeyId": found.access_key,
+        "SecretAccessKey": found.secret_key,
+        "Token": found.session_token,
+        "Expiration": datetime.fromtimestamp(found.expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    return _answer("200 OK", msgspec.json.encode(body))
 
 
 def too_large(limit_bytes: int) -> bytes:

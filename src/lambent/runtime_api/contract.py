@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from lambent.access.secrets import Credentials
 from lambent.domain.invocation import Invocation
 
 
@@ -116,3 +117,7 @@ class RuntimeEvents(Protocol):
         ...
 
     def restore_error_posted(self, post: Post) -> Verdict: ...
+
+    def credentials_requested(self, token: str) -> Credentials | None:
+        """Return fresh credentials of the function; None: the token is not this environment's."""
+        ...

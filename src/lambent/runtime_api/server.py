@@ -53,8 +53,10 @@ _INIT_ERROR: Final = b"/2018-06-01/runtime/init/error"
 _RESTORE_NEXT: Final = b"/2018-06-01/runtime/restore/next"
 _RESTORE_ERROR: Final = b"/2018-06-01/runtime/restore/error"
 _INVOCATION: Final = b"/2018-06-01/runtime/invocation/"
+_CREDENTIALS: Final = b"/2021-04-23/credentials"
 _PINGS: Final = frozenset({b"/2018-06-01/ping", b"/ping"})
 
+_AUTHORIZATION: Final = b"authorization"
 _CONTENT_TYPE: Final = b"content-type"
 _ERROR_TYPE: Final = b"lambda-runtime-function-error-type"
 _ERROR_BODY: Final = b"lambda-runtime-function-error-body"
@@ -62,7 +64,9 @@ _RESPONSE_MODE: Final = b"lambda-runtime-function-response-mode"
 _EXPECT: Final = b"expect"
 _TRANSFER_ENCODING: Final = b"transfer-encoding"
 _LENGTH_HEADERS: Final = (b"content-length", _TRANSFER_ENCODING)
-_KEPT_HEADERS: Final = frozenset({_CONTENT_TYPE, _ERROR_TYPE, _ERROR_BODY, _RESPONSE_MODE, _EXPECT, *_LENGTH_HEADERS})
+_KEPT_HEADERS: Final = frozenset(
+    {_AUTHORIZATION, _CONTENT_TYPE, _ERROR_TYPE, _ERROR_BODY, _RESPONSE_MODE, _EXPECT, *_LENGTH_HEADERS}
+)
 
 _INVALID_RESPONSE_MODE: Final = "Runtime.InvalidResponseModeHeader"
 
@@ -414,6 +418,10 @@ class _Connection(asyncio.Protocol):
                 return self._ask(request, self._listener.events.next_requested)
             if target == _RESTORE_NEXT:
                 return self._ask(request, self._listener.events.restore_requested)
+            if target == _CREDENTIALS:
+                token = request.fields.get(_AUTHORIZATION, b"").decode("latin-1")
+                found = events.credentials_requested(token)
+                return answers.NO_CREDENTIALS if found is None else answers.credentials(found)
             return answers.PONG if target in _PINGS else answers.NOT_FOUND
         if request.method != b"POST" or not target.startswith(_PREFIX):
             return answers.NOT_FOUND

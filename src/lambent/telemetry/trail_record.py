@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -28,6 +29,8 @@ _AGENT_MAX = 1_024
 """Documented: CloudTrail user guide, record contents: userAgent has at most 1 KB, errorMessage too."""
 
 _VERSION = "1.11"
+
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=str, check_circular=False).encode
 
 _SECRETS = frozenset(
     {
@@ -311,7 +314,12 @@ def event_name(service: str, operation: str) -> str:
 
 def time_text(now: float) -> str:
     """Return a moment as records have it: whole seconds."""
-    return datetime.fromtimestamp(int(now), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second_text(int(now))
+
+
+@lru_cache(maxsize=64)
+def _second_text(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def identity_of(principal: Principal) -> dict[str, Any]:
@@ -447,9 +455,9 @@ def _key_id(access_key: str) -> str:
 def _line(record: dict[str, Any]) -> bytes:
     for member in ("responseElements", "requestParameters"):
         # Escaped, so that no text whatsoever ends a line, by nobody's idea of what does.
-        line = json.dumps(record, separators=(",", ":"), allow_nan=False, default=str).encode()
+        line = _encode(record).encode()
         if len(line) < RECORD_MAX_BYTES:
             return line
         record[member] = {"omitted": True, "reason": "the record would be too large"}
     record["resources"] = []
-    return json.dumps(record, separators=(",", ":"), default=str).encode()
+    return _encode(record).encode()

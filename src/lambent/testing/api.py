@@ -16,11 +16,11 @@ from typing import Any, cast
 
 from lambent.access.audit import Audit
 from lambent.access.authentication import AnyKey, Authenticator
-from lambent.access.authorize import CallerRights
 from lambent.access.identities import Identities
+from lambent.access.key_use import KeyUse
 from lambent.access.links import CodeLinks
 from lambent.access.modes import IamMode, make_authorizer
-from lambent.access.role_trust import RoleTrust
+from lambent.access.role_trust import CallerRights, RoleTrust
 from lambent.access.secrets import Secrets
 from lambent.destinations.contract import Destinations
 from lambent.destinations.function import FunctionDestination
@@ -43,8 +43,10 @@ from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Runtimes
 from lambent.services import apigatewayv2, lambda_, logs, sts
+from lambent.services.iam import service as iam_service
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
+from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import TargetRights
 from lambent.services.operation import Service
@@ -163,6 +165,7 @@ class InProcessApi:
         self.authorizer = make_authorizer(iam, rights, Audit(clock), clock, is_verified=True)
         self.logs = LogRepository(database, clock)
         self._store = store = FunctionRepository(database)
+        trust = RoleTrust(self.identities, CallerRights(rights, clock), iam)
         quotas = Quotas()
         runtimes = cast("Runtimes", ReadyRuntimes())
         dispatcher = Dispatcher(store, fleet := EchoFleet(), fleet, quotas, clock)
@@ -203,6 +206,7 @@ class InProcessApi:
                 streams={"kinesis": OneStream()},
                 positions=DurableStreamPositions(database),
                 objects=S3Objects(neighbours, folder),
+                roles=TrustedRoles(trust),
                 links=CodeLinks(bytes(32), clock),
                 urls=UrlDomain("http", "localhost", ":4566"),
                 quotas=quotas,
@@ -211,11 +215,12 @@ class InProcessApi:
             "logs": logs.service(self.logs, _fold_nothing),
             "sqs": self.queues.service,
             "sts": sts.service(
-                trust=RoleTrust(self.identities, CallerRights(rights, clock), iam),
+                trust=trust,
                 identities=self.identities,
                 secrets=Secrets(bytes(32)),
                 clock=clock,
             ),
+            "iam": iam_service(self.identities, Secrets(bytes(32)), KeyUse(self.identities, clock), clock),
             "apigatewayv2": apigatewayv2.service(
                 store=store,
                 domain=UrlDomain("http", "localhost", ":4566"),

@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus
 
 from hypothesis import strategies as st
 
+from lambent.protocol.form import FORM_TYPE
 from lambent.protocol.service_model import Operation, ServiceModel, Shape
 from lambent.protocol.wire import WireRequest
 from lambent.testing import junk
@@ -228,7 +229,7 @@ def _requests(
         parameters = draw(requests.values(shape))
         for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2]))):
             parameters = draw(_bent(requests, shape, parameters))
-    write = _write_rest_json if model.protocol == "rest-json" else _write_json_rpc
+    write = {"rest-json": _write_rest_json, "query": _write_query}.get(model.protocol, _write_json_rpc)
     request = draw(write(service, model, operation, parameters))
     for _ in range(draw(st.sampled_from([0, 0, 0, 0, 0, 1, 2]))):
         draw(st.sampled_from(_SPOILERS))(draw, request)
@@ -310,6 +311,36 @@ def _write_json_rpc(
         "content-type": f"application/x-amz-json-{model.json_version}",
     }
     return WireRequest("POST", "/", "", headers, draw(_body(parameters)))
+
+
+@st.composite
+def _write_query(
+    draw: st.DrawFn, service: str, model: ServiceModel, operation: Operation, parameters: dict[str, Any]
+) -> WireRequest:
+    headers = {"authorization": authorization(service), "host": "127.0.0.1:4566", "content-type": FORM_TYPE}
+    fields = [("Action", operation.name), ("Version", model.api_version), *_fields(operation.input, parameters, "")]
+    if len(fields) > 2 and draw(st.integers(0, 9)) == 0:
+        fields.append((draw(st.sampled_from(fields))[0], _to_text(draw(st.sampled_from(junk.JUNK)))))
+    form = "&".join(f"{_percent_encoded(name)}={_percent_encoded(text)}" for name, text in fields)
+    if draw(st.integers(0, 9)) == 0 and len(form) < 10_000:
+        return WireRequest("GET", "/", form, headers)
+    return WireRequest("POST", "/", "", headers, form.encode())
+
+
+def _fields(shape: Shape | None, value: Any, name: str) -> Iterator[tuple[str, str]]:
+    """Write parameters as flat fields; what does not fit its shape becomes the text that it is in JSON."""
+    if isinstance(value, Mapping) and (shape is None or shape.type == "structure"):
+        members = {} if shape is None else shape.members
+        for key, item in value.items():
+            member = members.get(key)
+            yield from _fields(member, item, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list) and shape is not None and shape.type == "list":
+        for number, item in enumerate(value, 1):
+            yield from _fields(shape.item, item, f"{name}.member.{number}")
+    elif isinstance(value, bool):
+        yield name, str(value).lower()
+    elif value is not None:
+        yield name, _to_text(value)
 
 
 @st.composite

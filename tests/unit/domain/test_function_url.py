@@ -1,10 +1,11 @@
 """Function URLs: their names, and who may use them."""
 
+import msgspec
 import pytest
 
 from lambent.domain.caller import Scope
 from lambent.domain.function import FunctionName
-from lambent.domain.function_url import FunctionUrl, UrlHost, parse_url_domain, parse_url_host
+from lambent.domain.function_url import AWS_IAM, FunctionUrl, UrlHost, parse_url_domain, parse_url_host
 from lambent.domain.resource_policy import ResourcePolicy, Statement
 
 ID = "abcdefghijklmnopqrstuvwxyz012345"
@@ -92,3 +93,13 @@ def test_who_may_use_a_url(statements: tuple[Statement, ...], *, may: bool) -> N
     """Anybody, where both actions are granted to anybody, on the very ARN, and nothing denies one of them."""
     assert URL.is_open(ResourcePolicy(statements).compiled()) is may
     assert not URL.is_open(None)
+
+
+def test_a_url_that_wants_signatures_is_open_to_nobody() -> None:
+    """Whatever its policy says; nor is one whose alias is gone."""
+    policy = ResourcePolicy((statement("lambda:*"),)).compiled()
+    assert URL.is_open(policy) is True
+    assert msgspec.structs.replace(URL, auth_type=AWS_IAM).is_open(policy) is False
+    assert msgspec.structs.replace(URL, is_lost=True).is_open(policy) is False
+    at_night = statement("lambda:*", DateGreaterThan={"aws:CurrentTime": "2026-01-01T22:00:00Z"})
+    assert URL.is_open(ResourcePolicy((at_night,)).compiled()) is None

@@ -75,6 +75,13 @@ def test_a_text_is_read_once(pattern: str) -> None:
     assert walked == sorted(walked)
 
 
+def test_a_piece_that_is_longer_than_the_text_is_not_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its masks would take time that grows with the square of its length."""
+    pattern = compile_pattern("*" + "a?" * 5_000 + "*")
+    monkeypatch.setattr("lambent.domain.pattern._masks", lambda signs: pytest.fail("made"))
+    assert not pattern.matches("a" * 9_999)
+
+
 def test_variables_have_values() -> None:
     """Names are without regard to case; several may stand in one pattern."""
     pattern = compile_pattern("home/${AWS:UserName}/${ aws:PrincipalTag/Team }/*", has_variables=True)
@@ -82,7 +89,7 @@ def test_variables_have_values() -> None:
     assert pattern.matches("home/ann/red/x/y", context)
     assert not pattern.matches("home/ann/blue/x", context)
     assert pattern.variables == ("aws:username", "aws:principaltag/team")
-    assert pattern.exact is None
+    assert not pattern.is_exact
 
 
 @pytest.mark.parametrize(
@@ -218,7 +225,27 @@ def test_variables_stand_behind_the_fifth_colon() -> None:
     assert last.matches("arn:aws:s3:::ann/x", {"aws:username": "ann"})
     account = compile_arn_pattern("arn:aws:sqs:*:${aws:principalaccount}:q", has_variables=True)
     assert account.variables == ()
+    assert not compile_arn_pattern("arn:aws:sqs:${x}:1:q", has_variables=True).matches("arn:aws:sqs:r:1:q", {"x": "r"})
     assert not account.matches("arn:aws:sqs:eu-west-1:1:q", {"aws:principalaccount": "1"})
+
+
+@pytest.mark.parametrize(
+    ("text", "head"),
+    [
+        (ARN, ARN),
+        ("x", "x"),
+        ("*", ""),
+        (f"{ARN}*", ARN),
+        ("arn:aws:*", "arn:aws:"),
+        ("arn:aws:s3:::a?c", "arn:aws:s3:::a"),
+        ("arn:aws:s3:*:1:abc", "arn:aws:s3:"),
+        ("arn:aws:s3:::b/${aws:username}/x", "arn:aws:s3:::b/"),
+        ("arn:aws:s3:::b/a*${aws:username}", "arn:aws:s3:::b/a"),
+    ],
+)
+def test_heads(text: str, head: str) -> None:
+    """By these statements are found."""
+    assert compile_arn_pattern(text, has_variables=True).head == head
 
 
 @pytest.mark.parametrize(
@@ -226,7 +253,17 @@ def test_variables_stand_behind_the_fifth_colon() -> None:
     [(ARN, ARN), ("x", "x"), (f"{ARN}*", None), ("arn:aws:*", None), ("arn:aws:s3", None), ("arn:aws:s3:::a?", None)],
 )
 def test_what_is_exact(text: str, exact: str | None) -> None:
-    """By this statements are found without a match: it is the only text, and it does match."""
+    """It is compared as it is: there is no other text, and this one does match."""
     pattern = compile_arn_pattern(text)
     assert pattern.exact == exact
     assert exact is None or pattern.matches(exact)
+    assert not compile_arn_pattern("arn:aws:s3:::${*}", has_variables=True).exact
+
+
+@given(st.text("ar:*?n", max_size=9), st.text("ar:n", max_size=12))
+def test_what_matches_begins_with_the_head(pattern: str, text: str) -> None:
+    """Always: what begins otherwise is never looked at."""
+    for compiled in (compile_pattern(pattern), compile_arn_pattern(f"arn:{pattern}")):
+        for given_text in (text, f"arn:{text}"):
+            if compiled.matches(given_text):
+                assert given_text.startswith(compiled.head)

@@ -236,8 +236,9 @@ def test_the_keys_of_a_condition() -> None:
         {"NullIfExists": {"k": "true"}},
         {"ForSomeValues:StringEquals": {"k": "x"}},
         {"ForAllValues:ForAnyValue:StringEquals": {"k": "x"}},
-        {"": {}},
-        {"IfExists": {}},
+        {"": {"k": "x"}},
+        {"IfExists": {"k": "x"}},
+        {"ForAnyValue::StringEquals": {"k": "x"}},
     ],
 )
 def test_what_is_no_condition(found: Any) -> None:
@@ -248,5 +249,5 @@ def test_what_is_no_condition(found: Any) -> None:
 
 def test_nothing_under_condition_is_met() -> None:
     """No condition, no operator, no key."""
-    for found in (None, {}, {"StringEquals": {}}):
+    for found in (None, {}, {"StringEquals": {}}, {"Whatever": {}}):
         assert list(compile_conditions(found, has_variables=True)) == []

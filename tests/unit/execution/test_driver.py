@@ -25,6 +25,7 @@ from lambent.sandbox.contract import Assignment, Environment, Exit
 from lambent.store.contract import LogPosition
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.segments import Segments
+from lambent.testing.credentials import SECRETS, function_credentials
 from lambent.testing.log_store import MemoryLogStore
 from lambent.testing.scripted_sandbox import Script, ScriptedEnvironment, ScriptedRuntime, ScriptedSandbox, chunk
 from lambent.testing.virtual_clock import VirtualClock
@@ -114,6 +115,7 @@ class Bench:
             packages=machine,
             logs=self.logs,
             clock=self.clock,
+            credentials=function_credentials(self.clock),
             endpoint=lambda: ENDPOINT,
             response_max_bytes=1000,
             stream_max_bytes=1_000_000,
@@ -230,6 +232,50 @@ def test_an_environment_is_made_of_what_its_deployment_says(tmp_path: Path) -> N
         assert (assignment.tmp_mib, assignment.memory_mib, assignment.in_zygote) == (1024, 128, True)
         assert assignment.environ["AWS_ENDPOINT_URL"] == ENDPOINT
         assert assignment.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "on-demand"
+
+    play(tmp_path, echo, story)
+
+
+def test_an_environment_has_credentials_that_end_with_it(tmp_path: Path) -> None:
+    """They are its function's while its process lives, to the last of it, and nobody's afterwards."""
+
+    async def story(bench: Bench) -> None:
+        environment = await idle_one(bench)
+        given = bench.surroundings.credentials
+        environ = bench.sandbox.assigned[0].environ
+        got = SECRETS.open(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SESSION_TOKEN"])
+        assert got.session is not None
+        assert got.session.environment == environment.credentials_id
+        assert got.session.name == bench.deployment.name
+        assert environment.credentials_requested("") is None
+        assert given.is_alive(environment.credentials_id)
+        environment.retire()
+        assert bench.pool.size == 0 and given.is_alive(environment.credentials_id)
+        await bench.until(lambda: not bench.pool._tasks)
+        assert not given.is_alive(environment.credentials_id)
+
+    play(tmp_path, echo, story)
+
+
+def test_what_was_initialised_ahead_fetches_its_credentials(tmp_path: Path) -> None:
+    """By the token that it has in their place: what it started with would have ended by the time it is restored."""
+
+    async def story(bench: Bench) -> None:
+        bench.deployment = msgspec.structs.replace(
+            bench.deployment,
+            version="1",
+            configuration=msgspec.structs.replace(bench.deployment.configuration, snap_start=True),
+        )
+        await bench.answer()
+        (environment,) = bench.pool._all
+        environ = bench.sandbox.assigned[0].environ
+        assert not {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} & environ.keys()
+        address = environ["AWS_LAMBDA_RUNTIME_API"]
+        assert environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"] == f"http://{address}/2021-04-23/credentials"
+        found = environment.credentials_requested(environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"])
+        assert found is not None
+        session = SECRETS.open(found.access_key, found.session_token).session
+        assert session is not None and session.environment == environment.credentials_id
 
     play(tmp_path, echo, story)
 

@@ -16,6 +16,7 @@ from lambent.execution.starting import StartPlan, assignment, plan_start
 from lambent.runtimes import contract as runtimes
 from lambent.runtimes.contract import LayersAt, RuntimeCommand
 from lambent.sandbox.contract import Ahead, Exit
+from lambent.testing.credentials import function_credentials
 from lambent.testing.scripted_sandbox import ScriptedRuntime, ScriptedSandbox
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -111,7 +112,7 @@ def test_a_file_system_is_the_operators_directory(tmp_path: Path) -> None:
             msgspec.structs.replace(found, layers=tmp_path),
             DEPLOYMENT,
             environment,
-            VirtualClock(),
+            await function_credentials(VirtualClock()).begin(DEPLOYMENT),
             log_stream="stream",
             endpoint="http://127.0.0.1:1",
             initialization_type="on-demand",

@@ -29,9 +29,7 @@ def variables(environment: Mapping[str, str] | None = None, **replaced: Mapping[
         runtime_api_address="127.0.0.1:9001",
         log_stream="2026/01/01/[7]abc",
         endpoint="http://127.0.0.1:4566",
-        access_key="111122223333",
-        secret_key="secret",
-        session_token="token",
+        credentials={"AWS_ACCESS_KEY_ID": "ASIA1", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"},
     )
 
 
@@ -55,7 +53,7 @@ def test_a_function_knows_who_and_where_it_is() -> None:
         "AWS_LAMBDA_LOG_STREAM_NAME": "2026/01/01/[7]abc",
         "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
         "LAMBDA_TASK_ROOT": "/var/task",
-        "AWS_ACCESS_KEY_ID": "111122223333",
+        "AWS_ACCESS_KEY_ID": "ASIA1",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_SESSION_TOKEN": "token",
         "AWS_EXECUTION_ENV": "AWS_Lambda_python3.11",

@@ -17,6 +17,7 @@ from lambent.domain.principal import Principal, root_of
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import AccessDeniedException, MissingAuthenticationToken
 from lambent.gateway.access_paths import AccessPaths
+from lambent.gateway.own_access import OwnAccess
 from lambent.protocol.wire import WireRequest, WireResponse
 from lambent.store.database import Database
 from lambent.store.identities import IdentityRepository
@@ -62,7 +63,7 @@ class _Authorizer:
 
     async def authorize(self, caller: Caller, demands: Sequence[Demand], facts: ResourceFacts | None = None) -> None:
         for demand in demands:
-            assert demand.account == SCOPE.account
+            assert demand.account == caller.principal.account
             if demand.action not in self.allowed:
                 raise AccessDeniedException(f"not authorized to perform: {demand.action}")
 
@@ -109,9 +110,12 @@ class Stage:
         async with Database(self.folder / "state.db") as database:
             paths = AccessPaths(
                 Clients(IdentityRepository(database), Secrets(b"s" * 32), SCOPE.account, clock),
-                _Authenticator(self.principal, self.how),
-                _Authorizer(*self.allowed),
-                SCOPE,
+                OwnAccess(
+                    _Authenticator(self.principal, self.how),
+                    _Authorizer(*self.allowed),
+                    SCOPE.region,
+                    account=None if self.how == "none" else SCOPE.account,
+                ),
                 Quotas(),
                 trail,
             )
@@ -182,6 +186,18 @@ def test_where_any_key_is_taken_so_is_any_account(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
+    ("client", "status"),
+    [("127.0.0.1", 200), ("127.9.9.9", 200), ("::1", 200), ("::ffff:127.0.0.1", 200), ("10.0.0.9", 403), ("", 403)],
+)
+def test_where_any_key_is_taken_the_caller_is_on_this_machine(stage: Stage, client: str, status: int) -> None:
+    """A key that a stranger made would outlive the day on which signatures come to be verified."""
+    stage.how = "none"
+    assert stage.ask("ListKeys", client=client)[0] == status
+    stage.how = "signature"
+    assert stage.ask("ListKeys", client=client)[0] == 200
+
+
+@pytest.mark.parametrize(
     "more",
     [
         {"inside": Inside(SCOPE, "arn:aws:lambda:us-east-1:000000000000:function:f")},
@@ -206,7 +222,7 @@ def test_neither_functions_nor_pages_may(stage: Stage, more: dict[str, Any]) -> 
         ("CreateKey", b'{"account": 1}', 400),
         ("CreateKey", b"\xff", 400),
         ("CreateKey", b'{"user": ' + b"[" * 5_000, 400),
-        ("CreateKey", b'{"user": "' + b"u" * 20_000 + b'"}', 413),
+        ("CreateKey", b'{"user": "' + b"u" * 70_000 + b'"}', 413),
         ("CreateAccount", {"name": "a\nb"}, 400),
         ("CreateAccount", {"name": "a", "concurrent_executions": 0}, 400),
         ("CreateAccount", {"name": "a", "concurrent_executions": 10**9}, 400),

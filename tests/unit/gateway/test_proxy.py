@@ -5,13 +5,14 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from lambent.access.authentication import AnyKey
 from lambent.access.authorize import Authorizer, Demand, Everything, ResourceFacts
 from lambent.clock import SystemClock
 from lambent.domain.caller import Caller, Scope
-from lambent.domain.principal import root_of
+from lambent.domain.principal import Session, root_of, session_of_role
 from lambent.errors.families import AccessDeniedException, DependencyError
 from lambent.gateway.proxy import Proxy
 from lambent.neighbours.endpoints import Credentials, Neighbour
@@ -70,7 +71,7 @@ class World:
         assert self.failure is not None
         raise self.failure
 
-    async def ask(self, neighbour: Neighbour = S3, **request: Any) -> WireResponse:
+    async def ask(self, neighbour: Neighbour = S3, caller: Caller = CALLER, **request: Any) -> WireResponse:
         async def discard() -> None:
             self.discarded += 1
 
@@ -78,10 +79,10 @@ class World:
             self.reads += 1
             return whole
 
-        whole = request.pop("whole", b"")
+        whole = request.pop("whole", b"whole")
         made = WireRequest(**{"method": "PUT", "path": "/media/key", **request})
         made.discard = discard
-        return await self.proxy.answer(neighbour, made, read_body, CALLER, CLAIM, is_signed=True)
+        return await self.proxy.answer(neighbour, made, read_body, caller, CLAIM, is_signed=True)
 
 
 @pytest.mark.parametrize("query", ["", "notification"])
@@ -194,6 +195,28 @@ def test_where_nobody_decides_nothing_is_read() -> None:
     world = World()
     asyncio.run(world.ask(DYNAMODB, whole=b"{}", **PUT_ITEM))
     assert world.reads == 0
+
+
+def test_sessions_of_ours_are_nobody_elses() -> None:
+    """A function's signature means nothing elsewhere: its account's takes its place. Others' go on as sent."""
+    session = session_of_role("111122223333", "r", "/", "AROA1", Session("f", 0, 1))
+    function = msgspec.structs.replace(CALLER, principal=session)
+
+    def sent(neighbour: Neighbour, caller: Caller) -> Outgoing:
+        world = World()
+        headers = {"content-length": "5", "host": "media.s3.localhost:4566"}
+        asyncio.run(world.ask(neighbour, caller, headers=headers, path="/key"))
+        (request,) = world.sent
+        return request
+
+    # What is signed here is hashed first, and addresses a bucket in its path; S3 does without the hash.
+    assert (sent(DYNAMODB, function).is_own, sent(DYNAMODB, function).body) == (True, b"whole")
+    assert (sent(S3, function).is_own, sent(S3, function).path) == (True, "/media/key")
+    assert not isinstance(sent(S3, function).body, bytes)
+    assert not sent(DYNAMODB, CALLER).is_own and not isinstance(sent(DYNAMODB, CALLER).body, bytes)
+    assert (sent(S3, CALLER).is_own, sent(S3, CALLER).path) == (False, "/key")
+    embedded = Neighbour("dynamodb", None)
+    assert not sent(embedded, function).is_own
 
 
 def test_headers_are_the_bytes_that_came() -> None:

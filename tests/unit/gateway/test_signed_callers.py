@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from unit.gateway.signatures import OTHER, OWNER, Facts, R, Rules, Signatures, U, X, allow, signed
 
-from lambent.access.authentication import AnyKey, Authenticator
+from lambent.access.authentication import AnyKey, Authenticator, Claim
 from lambent.access.authorize import Authorizer, Everything
 from lambent.clock import SystemClock
 from lambent.dispatch.function_urls import UrlRoute
@@ -22,6 +22,7 @@ from lambent.domain.resource_policy import ResourcePolicy
 from lambent.gateway.function_url import FunctionUrls
 from lambent.gateway.signed_callers import SignedCallers, without_signature
 from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
+from lambent.telemetry.trail_record import Call
 
 URL_ID = "abcdefghijklmnopqrstuvwxyz012345"
 HOST = f"{URL_ID}.lambda-url.eu-west-1.localhost:4566"
@@ -58,7 +59,17 @@ class Stage:
             UrlDomain("http", "localhost", ":4566"),
             Quotas(),
             SystemClock(),
+            self,  # type: ignore[arg-type]
         )
+        self.trail: list[tuple[str | None, str | None]] = []
+        """Of each request, who sent it, as far as it is known, and how it was refused."""
+
+    def wants(self, service: str, operation: str) -> bool:
+        return (service, operation) == ("lambda", "InvokeFunctionUrl")
+
+    def note(self, call: Call) -> None:
+        who = None if call.caller is None else call.caller.principal.arn
+        self.trail.append((who, None if call.refusal is None else call.refusal[0]))
 
     async def find(self, url_id: str) -> UrlRoute | None:
         return UrlRoute(self.url, self.url.is_open(self.policy), self.policy)
@@ -326,6 +337,39 @@ def test_whom_a_not_principal_lets_in() -> None:
     assert Stage(statement, auth_type=NONE).lets_in(unsigned())
     denied = {**statement, "Effect": "Deny"}
     assert not Stage(grant("*"), denied, auth_type=NONE).lets_in(unsigned())
+
+
+def test_what_the_audit_trail_has_of_it() -> None:
+    """Who signed, whether they may or not; nobody where no signature holds, and who is anybody where none is needed."""
+    stage = Stage(authorizer=policies(U.arn, allow("lambda:*")))
+    for request in (signed(URL), signed(URL, key=X.access_key), signed(URL, key=R.access_key), unsigned()):
+        stage.ask(request)
+    stage.ask(signed(URL), b"another")
+    assert stage.trail == [
+        (U.arn, None),
+        (X.arn, "HTTP403"),
+        (R.arn, "HTTP403"),
+        (None, "HTTP403"),
+        (None, "HTTP403"),
+    ]
+    stage = Stage(grant("*"), auth_type=NONE)
+    stage.ask(signed(URL))
+    assert stage.trail == [("anonymous", None)]
+
+
+class OfTheEnvironment:
+    """Knows by the listener whose function calls, whatever a request says."""
+
+    async def begin(self, request: WireRequest, service: str, *, allows_anonymous: bool = False) -> Claim:
+        return await AnyKey(OWNER).begin(request, service)
+
+
+def test_an_environment_is_no_signature() -> None:
+    """Also where it is known which function sends a request, it has to be signed, as on AWS."""
+    stage = Stage(authenticator=OfTheEnvironment())
+    assert stage.lets_in(signed(URL))
+    stage.events.clear()
+    assert stage.tells(unsigned())[2].startswith(FORBIDDEN)
 
 
 def test_what_goes_on_without_its_signature() -> None:

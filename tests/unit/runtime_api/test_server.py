@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from lambent.access.secrets import Credentials
 from lambent.domain.invocation import Invocation
 from lambent.runtime_api import server
 from lambent.runtime_api.contract import Inflow, NextCall, Post, RestoreCall, Verdict
@@ -21,6 +22,7 @@ from lambent.runtime_api.server import BODIES_MAX, CONNECTIONS_MAX, HEAD_BYTES_M
 RESPONSE_MAX_BYTES = 300_000
 STREAM_MAX_BYTES = 1_000_000
 REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+CREDENTIALS = Credentials("ASIA1", "secret", "token", 1_800_000_000.0)
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:hello"
 TRACE = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1"
 DEADLINE_MS = 1_542_409_706_888
@@ -102,6 +104,9 @@ class RecordedEvents:
     def restore_error_posted(self, post: Post) -> Verdict:
         self.happened.append(("restore error", post))
         return self.verdict
+
+    def credentials_requested(self, token: str) -> Credentials | None:
+        return CREDENTIALS if token == "right" else None
 
     @property
     def names(self) -> list[str]:
@@ -409,6 +414,26 @@ def test_each_verdict_has_its_answer(path: str, verdict: Verdict, status: int, e
         assert (answered, json.loads(body)["errorType"]) == (status, error_type)
         assert headers["content-type"] == "application/json"
         assert (await client.ask(get("/2018-06-01/ping")))[2] == b"pong"
+
+    run(story)
+
+
+def test_credentials_are_for_who_has_the_token() -> None:
+    """As SDKs read them; whoever shows another token, or none, learns nothing."""
+
+    async def story(api: Api) -> None:
+        client = await api.connect()
+        status, headers, body = await client.ask(get("/2021-04-23/credentials", "Authorization: right"))
+        assert (status, headers["content-type"]) == (200, "application/json")
+        assert json.loads(body) == {
+            "AccessKeyId": "ASIA1",
+            "SecretAccessKey": "secret",
+            "Token": "token",
+            "Expiration": "2027-01-15T08:00:00Z",
+        }
+        for shown in (["Authorization: wrong"], ["Authorization: "], []):
+            status, _, body = await client.ask(get("/2021-04-23/credentials", *shown))
+            assert (status, body) == (404, b"cannot get credentials for the provided token\n")
 
     run(story)
 

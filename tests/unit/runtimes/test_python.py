@@ -276,9 +276,7 @@ def variables() -> dict[str, str]:
         runtime_api_address="127.0.0.1:9001",
         log_stream="stream",
         endpoint="http://127.0.0.1:4566",
-        access_key="key",
-        secret_key="secret",
-        session_token="token",
+        credentials={"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"},
     )
 
 

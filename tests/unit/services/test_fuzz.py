@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from lambent.protocol.service_model import ServiceModel
 from lambent.protocol.wire import WireRequest
 from lambent.services.apigatewayv2.not_offered import NOT_OFFERED as HTTP_APIS_NOT_OFFERED
+from lambent.services.iam.not_offered import NOT_OFFERED as IAM_NOT_OFFERED
 from lambent.services.lambda_.configuration import machine_architecture
 from lambent.services.lambda_.not_offered import NOT_OFFERED
 from lambent.services.logs.not_offered import NOT_OFFERED as LOGS_NOT_OFFERED
@@ -135,6 +136,7 @@ async def set_up(api: InProcessApi) -> None:
     await api.settle_mappings()
     TASKS.append((await api.call("StartMessageMoveTask", "sqs", SourceArn=QUEUE_ARN + "dead"))["TaskHandle"])
     await set_up_http_apis(api)
+    await set_up_identities(api)
 
 
 async def set_up_http_apis(api: InProcessApi) -> None:
@@ -186,6 +188,34 @@ async def set_up_http_apis(api: InProcessApi) -> None:
     # One that nothing keeps from going.
     made = await call("CreateApi", Name="b", ProtocolType="HTTP")
     APIS["ApiId"].append(made["ApiId"])
+
+
+async def set_up_identities(api: InProcessApi) -> None:
+    """Make of each kind of identity one that nothing keeps from going, and one that has all that it can have."""
+
+    async def call(operation: str, **parameters: Any) -> Mapping[str, Any]:
+        return await api.call(operation, "iam", **parameters)
+
+    for name in ("free", "busy"):
+        await call("CreateGroup", GroupName=name)
+        await call("CreateUser", UserName=name)
+        await call("CreateRole", RoleName=name, AssumeRolePolicyDocument=TRUST_DOCUMENTS[0])
+        await call("CreateInstanceProfile", InstanceProfileName=name)
+        await call("CreatePolicy", PolicyName=name, PolicyDocument=IDENTITY_DOCUMENTS[0])
+    await call("CreatePolicyVersion", PolicyArn=f"{POLICY_ARN}/busy", PolicyDocument=IDENTITY_DOCUMENTS[0])
+    await call("AddUserToGroup", UserName="busy", GroupName="busy")
+    await call("AddRoleToInstanceProfile", InstanceProfileName="busy", RoleName="busy")
+    tags = [{"Key": "k", "Value": "v"}]
+    for kind in ("User", "Group", "Role"):
+        named = {f"{kind}Name": "busy"}
+        await call(f"Attach{kind}Policy", PolicyArn=f"{POLICY_ARN}/busy", **named)
+        await call(f"Put{kind}Policy", PolicyName="in", PolicyDocument=IDENTITY_DOCUMENTS[0], **named)
+        if kind != "Group":
+            await call(f"Put{kind}PermissionsBoundary", PermissionsBoundary=f"{POLICY_ARN}/busy", **named)
+            await call(f"Tag{kind}", Tags=tags, **named)
+    KEYS.insert(0, (await call("CreateAccessKey", UserName="busy"))["AccessKey"]["AccessKeyId"])
+    await call("CreateServiceLinkedRole", AWSServiceName="batch.amazonaws.com")
+    await call("CreateAccountAlias", AccountAlias="alias")
 
 
 FUNCTIONS = [
@@ -270,6 +300,47 @@ def marker(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
+IDENTITY_DOCUMENTS = [
+    json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}),
+    json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": {
+                "Effect": "Deny",
+                "NotAction": ["iam:*"],
+                "Resource": "arn:aws:s3:::${aws:username}/*",
+                "Condition": {"ForAnyValue:StringLike": {"aws:TagKeys": ["a*"]}, "Bool": {"aws:SecureTransport": True}},
+            },
+        }
+    ),
+    *["{", "[]", "null", '{"Version":"2012-10-17","Statement":[]}', '{"Statement":' * 3_000, "\x00", '"\\ud800"'],
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":[]}]}',
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:\\ud800","Resource":"*"}]}',
+]
+TRUST_DOCUMENTS = [
+    json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}],
+        }
+    )
+    for principal in (
+        {"Service": "lambda.amazonaws.com"},
+        {"AWS": ["arn:aws:iam::000000000000:user/free", "000000000000", "*"]},
+        {"AWS": "arn:aws:iam::000000000000:user/missing"},
+        {"AWS": "\ud800"},
+        {"AWS": {"a": 1}},
+        {"AWS": [1]},
+        {"AWS": []},
+        {},
+        [],
+        "x",
+    )
+] + IDENTITY_DOCUMENTS
+KEYS: list[str] = ["AKIA" + "A" * 16]
+"""An access key's id, as soon as the stage is set."""
+
+POLICY_ARN = "arn:aws:iam::000000000000:policy"
 HANDLES: list[str] = []
 MAPPINGS: list[str] = ["0" * 36]
 TASKS: list[str] = []
@@ -293,6 +364,11 @@ USUAL = {
     "apigatewayv2": (
         *(f"CreateIntegrationRequest.{member}" for member in ("IntegrationUri", "PayloadFormatVersion")),
         *(f"CreateAuthorizerRequest.{member}" for member in ("AuthorizerUri", "AuthorizerPayloadFormatVersion")),
+    ),
+    "iam": (
+        *(f"{verb}AccessKeyRequest.UserName" for verb in ("Create", "Delete", "Update")),
+        "ListAccessKeysRequest.UserName",
+        "GetUserRequest.UserName",
     ),
     "sqs": ("CreateQueueRequest.tags",),
     "lambda": (
@@ -463,6 +539,87 @@ WORDS["sqs"] = {
     "String": ["1", "a-b", "", "\x00", "String", "Number.x", "Binary", "{}", POLICIES[0], "x" * 300],
 }
 
+_NAMES = ["free", "busy", "FREE", "missing", "a b", "n" * 64, "n" * 129, "ä"]
+_BUSY = ["busy", *_NAMES]
+
+WORDS["iam"] = {
+    **dict.fromkeys(("roleNameType", "userNameType", "existingUserNameType", "groupNameType"), _NAMES),
+    "instanceProfileNameType": _NAMES,
+    "policyNameType": ["in", "out", "a b", "n" * 129],
+    **{
+        f"Create{kind}Request.{member}Name": ["new", *_NAMES]
+        for kind, member in (
+            *(("User", "User"), ("Group", "Group"), ("Role", "Role"), ("Policy", "Policy")),
+            ("InstanceProfile", "InstanceProfile"),
+        )
+    },
+    **{
+        f"{operation}{kind}PolicyRequest.{kind}Name": _BUSY
+        for operation in ("Get", "Delete", "Detach")
+        for kind in ("User", "Group", "Role")
+    },
+    **{f"Delete{kind}PermissionsBoundaryRequest.{kind}Name": _BUSY for kind in ("User", "Role")},
+    **{f"{operation}AccessKeyRequest.UserName": _BUSY for operation in ("Create", "Update", "Delete")},
+    **{f"RemoveRoleFromInstanceProfileRequest.{member}Name": _BUSY for member in ("InstanceProfile", "Role")},
+    "DeleteServiceLinkedRoleRequest.RoleName": ["AWSServiceRoleForBatch", *_NAMES],
+    "CreateServiceLinkedRoleRequest.AWSServiceName": ["ecs.amazonaws.com", "batch.amazonaws.com", "x", "a b"],
+    "CreateServiceLinkedRoleRequest.CustomSuffix": ["s", "s" * 64, ""],
+    "DeletionTaskIdType": [
+        "task/aws-service-role/x.amazonaws.com/gone/00000000-0000-4000-8000-000000000000",
+        "task/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch/00000000-0000-4000-8000-000000000000",
+        "x",
+    ],
+    "pathType": ["/", "/a/b/", "/aws-service-role/x/", "a", "//", "/" + "a" * 511],
+    "policyPathType": ["/", "/a/b/", "a", "/" + "a" * 511],
+    "arnType": [
+        *[f"{POLICY_ARN}/busy", f"{POLICY_ARN}/free", f"{POLICY_ARN}/missing", f"{POLICY_ARN}/x/busy"],
+        "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+        "arn:aws:iam::aws:policy/NobodyKnowsIt",
+        "arn:aws-cn:iam::aws:policy/AdministratorAccess",
+        *[
+            "arn:aws:iam::111122223333:policy/busy",
+            ROLE,
+            "x" * 20,
+            "arn:aws:iam::aws:policy//x",
+            "arn:::::::::::::::::",
+        ],
+    ],
+    "DeletePolicyRequest.PolicyArn": [f"{POLICY_ARN}/free", f"{POLICY_ARN}/busy"],
+    **{
+        f"{operation}PrincipalPolicyRequest.PolicySourceArn": [
+            *(f"arn:aws:iam::000000000000:{kind}/{name}" for name in ("busy", "free") for kind in ("user", "role")),
+            *("arn:aws:iam::000000000000:group/busy", f"{POLICY_ARN}/busy", "x" * 20),
+        ]
+        for operation in ("Simulate", "GetContextKeysFor")
+    },
+    "policyVersionIdType": ["v1", "v2", "v3", "v" + "9" * 100, "v0", "x"],
+    "DeletePolicyVersionRequest.VersionId": ["v2", "v1", "v3"],
+    "policyDocumentType": IDENTITY_DOCUMENTS,
+    "CreateRoleRequest.AssumeRolePolicyDocument": TRUST_DOCUMENTS,
+    "UpdateAssumeRolePolicyRequest.PolicyDocument": TRUST_DOCUMENTS,
+    **{
+        f"Simulate{kind}PolicyRequest.ResourcePolicy": [POLICIES[0], *TRUST_DOCUMENTS]
+        for kind in ("Custom", "Principal")
+    },
+    "accessKeyIdType": KEYS,
+    "statusType": ["Active", "Inactive", "Expired"],
+    "accountAliasType": ["alias", "other", "-", "a" * 64],
+    "markerType": [marker("b"), marker("busy"), marker("2/busy"), marker("0/"), marker("ä"), "x", "=", "\x00"],
+    "maxItemsType": [1, 2, 1_000, 0, 1_001],
+    "tagKeyType": ["k", "K", "a", "aws:x", " ", ""],
+    "ActionNameType": ["s3:GetObject", "iam:CreateUser", "s3:*", "x:y:z", "xyz"],
+    "ResourceNameType": ["arn:aws:s3:::b/k", "*", "x", ""],
+    **{
+        f"Simulate{kind}PolicyRequest.{member}": ["arn:aws:iam::000000000000:user/u", "000000000000", "x"]
+        for kind in ("Custom", "Principal")
+        for member in ("CallerArn", "ResourceOwner")
+    },
+    "ContextKeyNameType": ["aws:SourceIp", "aws:TagKeys", "aws:CurrentTime"],
+    "ContextKeyValueType": ["10.0.0.1", "a", "", "true", "9" * 100],
+    "booleanType": [True, False],
+}
+WORDS["iam"]["SimulateCustomPolicyRequest.PolicyInputList"] = [[IDENTITY_DOCUMENTS[0]], IDENTITY_DOCUMENTS, []]
+
 DEFINITIONS = [
     json.dumps(
         {
@@ -572,6 +729,8 @@ OFFERED = [
         ("logs", LOGS_NOT_OFFERED),
         ("sqs", {}),
         ("apigatewayv2", HTTP_APIS_NOT_OFFERED),
+        # Nobody has a password policy: it succeeds never.
+        ("iam", {**IAM_NOT_OFFERED, "GetAccountPasswordPolicy": ""}),
     )
     for operation in sorted(ServiceModel(service).operations)
     if operation not in not_offered
@@ -605,7 +764,8 @@ def examples() -> settings:
 def is_error(headers: Mapping[bytes, bytes], body: bytes) -> bool:
     """Whether a refusal has its protocol's form: JSON, or XML where the request is for a service that speaks it."""
     if headers.get(b"content-type") == b"text/xml":
-        return b"<Code>" in body
+        # A request that names no action gets its error's name as the root and nothing else.
+        return b"<Code>" in body or body == b"<UnknownOperationException/>"
     if not is_json(body):
         return False
     problem = json.loads(body)

@@ -19,7 +19,7 @@ _INTEGRATION = (
 )
 _PAGE = "MaxResults NextToken"
 _WEBSOCKETS = "it is for WebSocket APIs, which come with a later version"
-_ROLE = "on AWS the role's rights decide; without IAM a role may do everything, and the function's policy is not asked"
+_ROLE = "its rights and trust policy decide in the place of the function's policy; with `--iam off` it may everything"
 
 JUDGEMENTS = Judgements(
     acting={
@@ -85,7 +85,6 @@ JUDGEMENTS = Judgements(
         "ProtocolType": "HTTP alone; WebSocket APIs come with a later version",
         "CredentialsArn": _ROLE,
         "AuthorizerCredentialsArn": _ROLE,
-        "AuthorizationType": "NONE, JWT and CUSTOM; AWS_IAM comes with access control",
         "IntegrationType": "AWS_PROXY of functions and HTTP_PROXY",
         "JwtConfiguration.Issuer": "http as well as https: AWS takes https alone",
         "AccessLogSettings.DestinationArn": "a log group of the account and region",

@@ -142,5 +142,5 @@ def _shown(key: AccessKey, named: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _missing(access_key: str) -> NoSuchEntityException:
-    # Assumed: other implementations have the text (test_iam_access_keys).
+    # Assumed: other implementations have the text (test_iam_users).
     return NoSuchEntityException(f"The Access Key with id {access_key} cannot be found")

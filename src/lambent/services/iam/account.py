@@ -8,6 +8,7 @@ import msgspec
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
 from lambent.domain.identity import Account, Group, InstanceProfile, ManagedPolicy, Role, User
+from lambent.domain.policy_document import MANAGED_MAX, TRUST_MAX
 from lambent.errors.api.iam import EntityAlreadyExistsException, NoSuchEntityException
 from lambent.protocol.shapes.iam import (
     CreateAccountAliasRequest,
@@ -22,8 +23,6 @@ from lambent.services.iam.limits import (
     INLINE_MAX,
     KEYS_PER_USER,
     PER_ACCOUNT,
-    POLICY_MAX,
-    TRUST_POLICY_MAX,
     VERSIONS_MAX,
 )
 from lambent.services.iam.paging import requested_page
@@ -104,7 +103,7 @@ class Accounts:
 
 _QUOTAS: Mapping[str, int] = {
     "AccessKeysPerUserQuota": KEYS_PER_USER,
-    "AssumeRolePolicySizeQuota": TRUST_POLICY_MAX,
+    "AssumeRolePolicySizeQuota": TRUST_MAX,
     "AttachedPoliciesPerGroupQuota": ATTACHED[Group][1],
     "AttachedPoliciesPerRoleQuota": ATTACHED[Role][1],
     "AttachedPoliciesPerUserQuota": ATTACHED[User][1],
@@ -113,7 +112,7 @@ _QUOTAS: Mapping[str, int] = {
     "GroupsQuota": PER_ACCOUNT[Group][1],
     "InstanceProfilesQuota": PER_ACCOUNT[InstanceProfile][1],
     "PoliciesQuota": PER_ACCOUNT[ManagedPolicy][1],
-    "PolicySizeQuota": POLICY_MAX,
+    "PolicySizeQuota": MANAGED_MAX,
     "RolePolicySizeQuota": INLINE_MAX[Role],
     "RolesQuota": PER_ACCOUNT[Role][1],
     "UserPolicySizeQuota": INLINE_MAX[User],

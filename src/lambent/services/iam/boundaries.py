@@ -84,5 +84,5 @@ async def check_boundary(rows: IdentityRows, account: str, arn: str | None) -> N
 
 def _check_has_one(boundary: str | None, kind: str, name: str) -> None:
     if boundary is None:
-        # Assumed: the text (test_iam_boundaries).
+        # Assumed: the text (test_iam_roles).
         raise NoSuchEntityException(f"The {kind} with name {name} has no permissions boundary.")

@@ -1,10 +1,9 @@
 """The condition keys that a policy asks for, as it writes them. Pure."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
-
-import msgspec
 
 _VARIABLE = re.compile(r"\$\{([^}',*?$]{1,256})")
 """A variable's name. `${*}`, `${?}` and `${$}` are the characters. Documented: IAM user guide, policy variables."""
@@ -17,7 +16,7 @@ def context_keys(document: str) -> list[str]:
     Args:
         document: a policy that compiles.
     """
-    policy = msgspec.json.decode(document)
+    policy = json.loads(document)
     found: dict[str, str] = {}
     for key in _keys(policy, has_variables=policy.get("Version") == "2012-10-17"):
         found.setdefault(key.lower(), key)

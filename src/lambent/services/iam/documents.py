@@ -1,11 +1,16 @@
-"""Policy documents on their way in and out: checked, measured, and written as IAM answers them."""
+"""Policy documents on their way in and out: refused in IAM's errors, and written as its answers have them."""
 
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
-from lambent.domain.policy import MalformedPolicy, compile_policy
-from lambent.errors.api.iam import MalformedPolicyDocumentException
-from lambent.services.iam.limits import POLICY_MAX, TRUST_POLICY_MAX, counted_size
-from lambent.services.iam.refusals import beyond
+from lambent.domain.policy_document import RefusedDocument
+from lambent.errors.api.iam import LimitExceededException, MalformedPolicyDocumentException
+from lambent.errors.families import ApiError
+
+_ERRORS: Mapping[str, type[ApiError]] = {
+    "LimitExceeded": LimitExceededException,
+    "MalformedPolicyDocument": MalformedPolicyDocumentException,
+}
 
 
 def shown_document(text: str) -> str:
@@ -18,44 +23,18 @@ def shown_document(text: str) -> str:
     return quote(text, safe="")
 
 
-def check_identity_document(text: str) -> None:
+def check(document: str, accept: Callable[[str], None]) -> None:
     """
-    Refuse what is no identity policy.
+    Refuse a document.
 
-    Raises:
-        MalformedPolicyDocumentException
-    """
-    try:
-        compile_policy(text)
-    except MalformedPolicy as error:
-        raise MalformedPolicyDocumentException(f"Syntax errors in policy. ({error})") from None
-
-
-def check_managed_document(text: str) -> None:
-    """
-    Refuse what cannot be a version of a managed policy.
-
-    Raises:
-        MalformedPolicyDocumentException
-        LimitExceededException: it is too large.
-    """
-    check_identity_document(text)
-    if counted_size(text) > POLICY_MAX:
-        raise beyond("PolicySize", POLICY_MAX)
-
-
-def check_trust_document(text: str) -> None:
-    """
-    Refuse what cannot be a trust policy; whether its principals exist is not looked at.
+    Args:
+        accept: a check of `domain.policy_document`.
 
     Raises:
         MalformedPolicyDocumentException
         LimitExceededException: it is too large.
     """
     try:
-        compile_policy(text)
-    except MalformedPolicy:
-        # Observed: localstack/localstack tests/aws/services/iam (recorded).
-        raise MalformedPolicyDocumentException("This policy contains invalid Json") from None
-    if counted_size(text) > TRUST_POLICY_MAX:
-        raise beyond("ACLSizePerRole", TRUST_POLICY_MAX)
+        accept(document)
+    except RefusedDocument as refused:
+        raise _ERRORS[refused.code](refused.text) from None

@@ -92,7 +92,7 @@ class Groups:
     async def remove(self, caller: Caller, request: RemoveUserFromGroupRequest) -> Mapping[str, Any]:
         async with self._store.transaction(caller.scope.account) as tx:
             group, user = await _both(tx, request)
-            # Assumed: a user that is not in it is fine, as other implementations have it (test_iam_groups).
+            # Assumed: a user that is not in it is fine, as other implementations have it (test_iam_users).
             left = tuple(unique_id for unique_id in user.groups if unique_id != group.unique_id)
             await tx.save(msgspec.structs.replace(user, groups=left))
         return {}

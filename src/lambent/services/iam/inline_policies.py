@@ -7,6 +7,7 @@ import msgspec
 
 from lambent.domain.caller import Caller
 from lambent.domain.identity import Group, Role, User
+from lambent.domain.policy_document import check_identity_policy, counted_size
 from lambent.errors.api.iam import LimitExceededException, NoSuchEntityException
 from lambent.protocol.shapes.iam import (
     DeleteGroupPolicyRequest,
@@ -22,9 +23,9 @@ from lambent.protocol.shapes.iam import (
     PutRolePolicyRequest,
     PutUserPolicyRequest,
 )
-from lambent.services.iam.documents import check_identity_document, shown_document
+from lambent.services.iam.documents import check, shown_document
 from lambent.services.iam.identities import find, find_own_role
-from lambent.services.iam.limits import INLINE_MAX, counted_size
+from lambent.services.iam.limits import INLINE_MAX
 from lambent.services.iam.paging import requested_page
 from lambent.services.operation import operation
 from lambent.store.contract import IdentityStore
@@ -90,7 +91,7 @@ class InlinePolicies:
 
     async def _put(self, kind: type[H], caller: Caller, request: Mapping[str, Any]) -> Mapping[str, Any]:
         document = request["PolicyDocument"]
-        check_identity_document(document)
+        check(document, check_identity_policy)
         async with self._store.transaction(caller.scope.account) as tx:
             name = request[_NAMES[kind]]
             holder: Any = await (find_own_role(tx, name) if kind is Role else find(tx, kind, name))

@@ -71,7 +71,7 @@ class InstanceProfiles:
             profile = await find(tx, InstanceProfile, request["InstanceProfileName"])
             role = await find_own_role(tx, request["RoleName"])
             if profile.role_id is not None:
-                # Assumed: other implementations have the name of the quota (test_iam_instance_profiles).
+                # Assumed: other implementations have the name of the quota (test_iam_account).
                 raise beyond("InstanceSessionsPerInstanceProfile", 1)
             await tx.save(msgspec.structs.replace(profile, role_id=role.unique_id))
         return {}

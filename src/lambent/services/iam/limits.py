@@ -26,16 +26,7 @@ ATTACHED: Mapping[type, tuple[str, int]] = {
 INLINE_MAX: Mapping[type, int] = {Role: 10_240, User: 2_048, Group: 5_120}
 """Characters of all inline policies together, without white space."""
 
-POLICY_MAX = 6_144
-"""Of a managed policy, likewise."""
-TRUST_POLICY_MAX = 2_048
-"""Of a role's trust policy, likewise."""
 VERSIONS_MAX = 5
 KEYS_PER_USER = 2
 GROUPS_PER_USER = 10
 TAGS_MAX = 50
-
-
-def counted_size(document: str) -> int:
-    """Return how many characters of a document count. Documented: white space does not."""
-    return len(document) - sum(map(document.count, " \t\r\n"))

@@ -11,6 +11,7 @@ from lambent.clock import Clock
 from lambent.domain.access_key import POLICY_ID
 from lambent.domain.caller import Caller
 from lambent.domain.identity import Group, ManagedPolicy, PolicyVersion, Role, User
+from lambent.domain.policy_document import check_managed_policy
 from lambent.errors.api.iam import DeleteConflictException
 from lambent.protocol.shapes.iam import (
     CreatePolicyRequest,
@@ -20,7 +21,7 @@ from lambent.protocol.shapes.iam import (
     ListPoliciesRequest,
 )
 from lambent.services.iam.arns import PolicyArn, parse_policy_arn
-from lambent.services.iam.documents import check_managed_document
+from lambent.services.iam.documents import check
 from lambent.services.iam.identities import check_new, fresh
 from lambent.services.iam.known_policies import Uses, holders, is_of_aws, is_same, own_policy, uses_of_all
 from lambent.services.iam.managed_policies import MANAGED
@@ -50,7 +51,7 @@ class ManagedPolicies:
     @operation("CreatePolicy")
     async def create(self, caller: Caller, request: CreatePolicyRequest) -> Mapping[str, Any]:
         document, account = request["PolicyDocument"], caller.scope.account
-        check_managed_document(document)
+        check(document, check_managed_policy)
         tags = tagged({}, request.get("Tags", []))
         async with self._store.transaction(account) as tx:
             await check_new(tx, ManagedPolicy, request["PolicyName"])

@@ -8,6 +8,7 @@ import msgspec
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
 from lambent.domain.identity import ManagedPolicy, PolicyVersion
+from lambent.domain.policy_document import check_managed_policy
 from lambent.errors.api.iam import DeleteConflictException, LimitExceededException, NoSuchEntityException
 from lambent.protocol.shapes.iam import (
     CreatePolicyVersionRequest,
@@ -17,7 +18,7 @@ from lambent.protocol.shapes.iam import (
     SetDefaultPolicyVersionRequest,
 )
 from lambent.services.iam.arns import parse_policy_arn
-from lambent.services.iam.documents import check_managed_document, shown_document
+from lambent.services.iam.documents import check, shown_document
 from lambent.services.iam.identities import whole
 from lambent.services.iam.known_policies import is_of_aws, own_policy
 from lambent.services.iam.limits import VERSIONS_MAX
@@ -40,7 +41,7 @@ class PolicyVersions:
     async def create(self, caller: Caller, request: CreatePolicyVersionRequest) -> Mapping[str, Any]:
         arn, document = request["PolicyArn"], request["PolicyDocument"]
         _refuse_of_aws(caller, "CreatePolicyVersion", arn)
-        check_managed_document(document)
+        check(document, check_managed_policy)
         async with self._store.transaction(caller.scope.account) as tx:
             before = await own_policy(tx, caller.scope.account, arn)
             policy = with_version(

@@ -35,7 +35,7 @@ MISSING = {
 _TAKEN = {
     "role": "Role with name {} already exists.",
     "user": "User with name {} already exists.",
-    # Assumed: the two below (test_iam_groups, test_iam_instance_profiles).
+    # Assumed: the two below (test_iam_users, test_iam_account).
     "group": "Group with name {} already exists.",
     "instance-profile": "Instance Profile {} already exists.",
     "policy": "A policy called {} already exists. Duplicate names are not allowed.",
@@ -95,7 +95,7 @@ def invalid_value(value: str, parameter: str) -> ValidationError:
 
 
 def duplicate_tags() -> InvalidInputException:
-    # Assumed: STS is known to use this text (test_iam_tags).
+    # Assumed: STS is known to use this text (test_iam_account).
     return InvalidInputException("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
 
 

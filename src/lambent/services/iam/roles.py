@@ -8,6 +8,7 @@ import msgspec
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
 from lambent.domain.identity import InstanceProfile, Role
+from lambent.domain.policy_document import check_trust_policy
 from lambent.errors.api.iam import DeleteConflictException, InvalidInputException
 from lambent.protocol.shapes.iam import (
     CreateRoleRequest,
@@ -19,7 +20,7 @@ from lambent.protocol.shapes.iam import (
     UpdateRoleRequest,
 )
 from lambent.services.iam.boundaries import check_boundary
-from lambent.services.iam.documents import check_trust_document
+from lambent.services.iam.documents import check
 from lambent.services.iam.identities import SERVICE_LINKED, check_new, find, find_own_role, fresh, under
 from lambent.services.iam.paging import page_of, requested_page
 from lambent.services.iam.shown import created_role, listed_role, shown_role
@@ -43,7 +44,7 @@ class Roles:
             # Assumed: the text; such roles are made by CreateServiceLinkedRole alone (test_iam_roles).
             raise InvalidInputException(f"The path {path} is reserved for service-linked roles.")
         trust_policy = request["AssumeRolePolicyDocument"]
-        check_trust_document(trust_policy)
+        check(trust_policy, check_trust_policy)
         trust_ids = await trusted_ids(self._store, account, trust_policy)
         tags = tagged({}, request.get("Tags", []))
         async with self._store.transaction(account) as tx:
@@ -105,7 +106,7 @@ class Roles:
     @operation("UpdateAssumeRolePolicy")
     async def update_trust_policy(self, caller: Caller, request: UpdateAssumeRolePolicyRequest) -> Mapping[str, Any]:
         trust_policy = request["PolicyDocument"]
-        check_trust_document(trust_policy)
+        check(trust_policy, check_trust_policy)
         trust_ids = await trusted_ids(self._store, caller.scope.account, trust_policy)
         async with self._store.transaction(caller.scope.account) as tx:
             role = await find_own_role(tx, request["RoleName"])

@@ -100,7 +100,7 @@ class ServiceLinkedRoles:
         async with self._store.transaction(caller.scope.account) as tx:
             role = await find(tx, Role, request["RoleName"])
             if not role.path.startswith(SERVICE_LINKED):
-                # Assumed: a role that is none counts as not there (test_iam_service_linked_roles).
+                # Assumed: a role that is none counts as not there (test_iam_roles).
                 raise missing("role", request["RoleName"])
             await tx.delete(Role, role.name)
         # Observed: localstack/localstack (recorded): the form.
@@ -115,7 +115,7 @@ class ServiceLinkedRoles:
             role = None if found is None else await rows.get(Role, found["role"])
         # Deleting is done at once, so the task is known by its role being gone; one made anew has another task.
         if found is None or (role is not None and role.path == found["path"]):
-            # Assumed: the text (test_iam_service_linked_roles).
+            # Assumed: the text (test_iam_roles).
             raise NoSuchEntityException(f"The deletion task {request['DeletionTaskId']} cannot be found.")
         return {"Status": "SUCCEEDED"}
 

@@ -6,17 +6,8 @@ from typing import Any, NamedTuple
 
 from lambent.domain.caller import Caller
 from lambent.domain.identity import Group, ManagedPolicy, Role, User
-from lambent.domain.policy import (
-    AccessRequest,
-    MalformedPolicy,
-    Policies,
-    Policy,
-    PolicySet,
-    Value,
-    Verdict,
-    compile_policy,
-    decide,
-)
+from lambent.domain.policy import AccessRequest, MalformedPolicy, Value
+from lambent.domain.policy_simulation import NamedPolicy, Position, SimulatedPolicies
 from lambent.domain.principal import Principal, PrincipalType, Session, session_of_role
 from lambent.errors.api.iam import InvalidInputException, NoSuchEntityException
 from lambent.protocol.shapes.iam import (
@@ -39,19 +30,12 @@ _SOURCE_TYPE = "IAM Policy"
 """Observed: localstack/localstack tests/aws/services/iam (recorded)."""
 
 
-class NamedDocument(NamedTuple):
-    """A policy, and what results call it."""
-
-    name: str
-    document: str
-
-
 class _Simulated(NamedTuple):
     """Whom and what a simulation is about."""
 
     principal: Principal
-    identity: Sequence[NamedDocument]
-    boundary: Sequence[NamedDocument] | None
+    identity: Sequence[NamedPolicy]
+    boundary: Sequence[NamedPolicy] | None
 
 
 class Simulations:
@@ -97,17 +81,17 @@ class Simulations:
         }
 
 
-async def documents_of(rows: IdentityRows, identity: User | Group | Role) -> list[NamedDocument]:
+async def documents_of(rows: IdentityRows, identity: User | Group | Role) -> list[NamedPolicy]:
     """Return the policies of an identity, a user's with those of its groups."""
-    found: list[NamedDocument] = []
+    found: list[NamedPolicy] = []
     groups = await groups_of(rows, identity) if isinstance(identity, User) else []
     for holder in (identity, *groups):
-        found += [NamedDocument(name, document) for name, document in holder.inline.items()]
+        found += [NamedPolicy(name, document) for name, document in holder.inline.items()]
         found += await _attached(rows, holder.attached)
     return found
 
 
-async def _attached(rows: IdentityRows, arns: Iterable[str]) -> list[NamedDocument]:
+async def _attached(rows: IdentityRows, arns: Iterable[str]) -> list[NamedPolicy]:
     """Return the default versions of managed policies. One of AWS's that is not shipped allows nothing."""
     found = []
     for arn in arns:
@@ -120,24 +104,24 @@ async def _attached(rows: IdentityRows, arns: Iterable[str]) -> list[NamedDocume
             policy = await rows.get(ManagedPolicy, parsed.name)
             document = None if policy is None else policy.document
         if document is not None:
-            found.append(NamedDocument(parsed.name, document))
+            found.append(NamedPolicy(parsed.name, document))
     return found
 
 
-def _given(member: str, documents: Iterable[str]) -> list[NamedDocument]:
-    # Assumed: what a policy without a name is called (test_simulation).
-    return [NamedDocument(f"{member}.{number}", document) for number, document in enumerate(documents, 1)]
+def _given(member: str, documents: Iterable[str]) -> list[NamedPolicy]:
+    # Assumed: what a policy without a name is called (test_iam_account).
+    return [NamedPolicy(f"{member}.{number}", document) for number, document in enumerate(documents, 1)]
 
 
-def _boundary(request: Mapping[str, Any]) -> list[NamedDocument] | None:
+def _boundary(request: Mapping[str, Any]) -> list[NamedPolicy] | None:
     given = request.get("PermissionsBoundaryPolicyInputList")
     return None if given is None else _given("PermissionsBoundaryPolicyInputList", given)
 
 
-def _all_keys(documents: Iterable[NamedDocument]) -> list[str]:
+def _all_keys(documents: Sequence[NamedPolicy]) -> list[str]:
     found: dict[str, str] = {}
+    _compiled(documents)
     for one in documents:
-        _compiled([one])
         for key in context_keys(one.document):
             found.setdefault(key.lower(), key)
     return list(found.values())
@@ -153,14 +137,14 @@ async def _source(rows: IdentityRows, caller: Caller, arn: str) -> User | Group 
     """
     parsed = parse_identity_arn(arn)
     if parsed is None:
-        # Assumed: the text (test_iam_simulation).
+        # Assumed: the text (test_iam_account).
         raise InvalidInputException(f"Invalid Entity Arn: {arn} does not clearly define entity type and name.")
     kind: type[Any] = {"user": User, "group": Group, "role": Role}[parsed.kind]
     found: User | Group | Role | None = None
     if parsed.account == caller.scope.account:
         found = await rows.get(kind, parsed.name)
     if found is None or found.arn != arn:
-        # Assumed: the text (test_iam_simulation).
+        # Assumed: the text (test_iam_account).
         raise NoSuchEntityException(f"The {parsed.kind} with ARN {arn} cannot be found.")
     return found
 
@@ -203,7 +187,7 @@ def _answer(simulated: _Simulated, request: Mapping[str, Any]) -> Mapping[str, A
     for action in request["ActionNames"]:
         if action.count(":") != 1 or "*" in action or "?" in action:
             # Documented: IAM API reference, ActionNames: a service and an operation, without wildcards.
-            # Assumed: the text (test_iam_simulation).
+            # Assumed: the text (test_iam_account).
             raise InvalidInputException(f"Invalid action name: {action}")
     for member, why in _REFUSED.items():
         if request.get(member):
@@ -241,46 +225,39 @@ class _Evaluation:
     """One simulation's policies, compiled once for all its actions and resources."""
 
     def __init__(self, simulated: _Simulated, request: Mapping[str, Any]) -> None:
+        given = request.get("ResourcePolicy")
+        resource = None if given is None else [NamedPolicy("ResourcePolicy", given)]
         self._principal = simulated.principal
-        self._identity = _compiled(simulated.identity)
+        self._policies = _compiled(simulated.identity, boundary=simulated.boundary, resource=resource)
         self._boundary = None if simulated.boundary is None else _compiled(simulated.boundary)
-        resource_policy = request.get("ResourcePolicy")
-        self._resource = (
-            None if resource_policy is None else _compiled([NamedDocument("ResourcePolicy", resource_policy)])
-        )
         self._owner = _owner(request.get("ResourceOwner"), simulated.principal)
         self._context = {**_context_of(simulated.principal), **_context(request.get("ContextEntries", []))}
-        documents = [*simulated.identity, *(simulated.boundary or ())]
-        if resource_policy is not None:
-            documents.append(NamedDocument("", resource_policy))
-        self._missing = [key for key in _all_keys(documents) if key.lower() not in self._context]
 
     def result(self, action: str, resource: str, *, is_named: bool) -> dict[str, Any]:
         """Return what EvaluationResults has of an action on a resource."""
         request = AccessRequest(self._principal, action, resource, self._owner, self._context)
-        policies = PolicySet(
-            identity=Policies(self._identity),
-            boundary=None if self._boundary is None else Policies(self._boundary),
-            resource=None if self._resource is None else Policies(self._resource),
-        )
-        decision = _decision(decide(request, policies))
+        found = self._policies.simulate(request)
         details: dict[str, Any] = {
             "MatchedStatements": [
-                {"SourcePolicyId": policy.name, "SourcePolicyType": _SOURCE_TYPE}
-                for policy in (*self._identity, *(self._resource or ()))
-                if _has_match(policy, request)
+                {
+                    "SourcePolicyId": one.policy,
+                    "SourcePolicyType": _SOURCE_TYPE,
+                    "StartPosition": _shown_position(one.begin),
+                    "EndPosition": _shown_position(one.end),
+                }
+                for one in found.matched
             ],
-            "MissingContextValues": self._missing,
+            "MissingContextValues": list(found.missing),
             "EvalDecisionDetails": {},
         }
         if self._boundary is not None:
-            alone = decide(request, PolicySet(identity=Policies(self._boundary)))
-            details["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": alone.is_allowed}
-        result = {"EvalActionName": action, "EvalResourceName": resource, "EvalDecision": decision, **details}
+            is_within = self._boundary.simulate(request).verdict.is_allowed
+            details["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": is_within}
+        result = {"EvalActionName": action, "EvalResourceName": resource, "EvalDecision": found.decision, **details}
         if not is_named:
             return result
         # Observed: localstack/localstack (recorded): where resources are named, the same once more for each.
-        specific = {"EvalResourceName": resource, "EvalResourceDecision": decision, **details}
+        specific = {"EvalResourceName": resource, "EvalResourceDecision": found.decision, **details}
         return {
             **result,
             "OrganizationsDecisionDetail": {"AllowedByOrganizations": True},
@@ -288,37 +265,27 @@ class _Evaluation:
         }
 
 
-def _has_match(policy: Policy, request: AccessRequest) -> bool:
-    return any(
-        statement.is_about_action(request.action.lower())
-        and statement.is_about_resource(request.resource, request.context)
-        and bool(statement.grants_to(request.principal))
-        and statement.holds(request.context)
-        for statement in policy.statements
-    )
+def _shown_position(position: Position) -> dict[str, int]:
+    return {"Line": position.line, "Column": position.column}
 
 
-def _decision(verdict: Verdict) -> str:
-    if verdict.is_allowed:
-        return "allowed"
-    return "explicitDeny" if verdict.is_explicit else "implicitDeny"
-
-
-def _compiled(documents: Iterable[NamedDocument]) -> list[Policy]:
+def _compiled(
+    identity: Sequence[NamedPolicy],
+    *,
+    boundary: Sequence[NamedPolicy] | None = None,
+    resource: Sequence[NamedPolicy] | None = None,
+) -> SimulatedPolicies:
     """
     Compile policies.
 
     Raises:
         InvalidInputException: one is no policy.
     """
-    compiled = []
-    for one in documents:
-        try:
-            compiled.append(compile_policy(one.document, name=one.name))
-        except MalformedPolicy as error:
-            # Assumed: the text (test_iam_simulation).
-            raise InvalidInputException(f"Policy {one.name} is not valid: {error}") from None
-    return compiled
+    try:
+        return SimulatedPolicies(identity, boundary=boundary, resource=resource)
+    except MalformedPolicy as error:
+        # Assumed: the text (test_iam_account).
+        raise InvalidInputException(f"A policy is not valid: {error}") from None
 
 
 def _owner(arn: str | None, principal: Principal) -> str:

@@ -5,11 +5,10 @@ Documented: IAM user guide, AWS JSON policy elements, Principal: a user's or rol
 the document shows once there is no such user or role any more.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-import msgspec
 
 from lambent.domain.access_key import ROLE_ID, USER_ID
 from lambent.domain.identity import Role, User
@@ -34,7 +33,7 @@ async def trusted_ids(store: IdentityStore, account: str, document: str) -> dict
     """
     named: dict[str, dict[str, str]] = {}
     ids: dict[str, str] = {}
-    for text in aws_principals(msgspec.json.decode(document)):
+    for text in aws_principals(json.loads(document)):
         if _ACCOUNT.fullmatch(text) or _FEDERATED_USER.fullmatch(text):
             continue
         session, identity = _SESSION.fullmatch(text), parse_identity_arn(text)
@@ -70,7 +69,7 @@ async def shown_trust_policy(rows: IdentityRows, role: Role) -> str:
             changed[arn] = now
     if not changed:
         return role.trust_policy
-    document = msgspec.json.decode(role.trust_policy)
+    document = json.loads(role.trust_policy)
     for statement in _statements(document):
         principal = statement.get("Principal")
         if isinstance(principal, dict) and "AWS" in principal:
@@ -78,7 +77,7 @@ async def shown_trust_policy(rows: IdentityRows, role: Role) -> str:
             principal["AWS"] = (
                 changed.get(given, given) if isinstance(given, str) else [changed.get(text, text) for text in given]
             )
-    return msgspec.json.encode(document).decode()
+    return json.dumps(document, separators=(",", ":"))
 
 
 def aws_principals(document: Any) -> Iterator[str]:

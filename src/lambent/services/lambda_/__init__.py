@@ -25,6 +25,7 @@ from lambent.services.lambda_.cross_account import CrossAccount
 from lambent.services.lambda_.demands import DEMANDS
 from lambent.services.lambda_.event_invoke_configs import EventInvokeConfigs
 from lambent.services.lambda_.event_source_mappings import EventSourceMappings
+from lambent.services.lambda_.execution_roles import ExecutionRoles
 from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.function_urls import FunctionUrlConfigs
 from lambent.services.lambda_.functions import Functions
@@ -62,6 +63,7 @@ def service(
     streams: StreamLooks,
     positions: StreamPositions,
     objects: S3Objects,
+    roles: ExecutionRoles,
     links: CodeLinks,
     urls: UrlDomain,
     quotas: Quotas,
@@ -90,7 +92,9 @@ def service(
         name="lambda",
         handlers=CrossAccount(store).open(
             collect_handlers(
-                Functions(store, packages, intake, rules, activation, destinations, rights, links, of_accounts, clock),
+                Functions(
+                    store, packages, intake, rules, activation, destinations, rights, roles, links, of_accounts, clock
+                ),
                 Versions(store, activation, of_accounts, clock),
                 Aliases(store, clock),
                 Permissions(store, clock),

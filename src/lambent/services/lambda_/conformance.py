@@ -124,8 +124,7 @@ JUDGEMENTS = Judgements(
         "CompatibleRuntimes": "the lists of layers filter by it; it binds no function, as on AWS",
         "FileSystemConfigs[].Arn": "of which the operator offers a directory; any other is refused",
         "GetFunctionCodeSigningConfig:FunctionName": "answered that the function has none",
-        "AuthType": "NONE; AWS_IAM is refused until access control comes",
-        "FunctionUrlAuthType": "evaluated for requests to function URLs, which are all of NONE",
+        "FunctionUrlAuthType": "evaluated for requests to function URLs",
         "DeadLetterConfig.TargetArn": "a standard SQS queue; SNS topics come later, stored with `--accept-inert`",
         "DestinationConfig.OnFailure": "a function, a standard SQS queue or a bucket; SNS and EventBridge come later",
         "DestinationConfig.OnSuccess": "a function or a standard SQS queue; SNS and EventBridge come later",
@@ -235,8 +234,6 @@ JUDGEMENTS = Judgements(
         ),
     },
     shown_otherwise={
-        # Its quota is not a setting.
-        "CodeStorageExceededException": "unit/services/lambda_/test_code.py",
         # A state on its way is over before a client can ask again.
         "ResourceInUseException": "unit/services/lambda_/test_event_source_mappings.py",
         # No client sends another content type.

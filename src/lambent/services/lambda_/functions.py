@@ -44,6 +44,7 @@ from lambent.services.lambda_.code import PackageIntake, check_storage
 from lambent.services.lambda_.concurrency import reservation_view
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.dead_letters import check_dead_letters
+from lambent.services.lambda_.execution_roles import ExecutionRoles
 from lambent.services.lambda_.markers import decode_marker, encode_marker, page_size, version_number
 from lambent.services.lambda_.naming import Target, resolve_target
 from lambent.services.lambda_.publishing import CREATING, publish
@@ -65,6 +66,7 @@ class Functions:
         activation: Activation,
         destinations: Destinations,
         rights: TargetRights,
+        roles: ExecutionRoles,
         links: CodeLinks,
         quotas: AccountQuotas,
         clock: Clock,
@@ -76,6 +78,7 @@ class Functions:
         self._activation = activation
         self._destinations = destinations
         self._rights = rights
+        self._roles = roles
         self._links = links
         self._quotas = quotas
         self._clock = clock
@@ -93,6 +96,7 @@ class Functions:
             if await reading.function(target.name) is not None:
                 raise _exists(target)
         quotas = await self._quotas.of(target.scope.account)
+        await self._roles.check(target.scope, request)
         await self._check_dead_letters(target, request, request["Role"])
         layers = await self._attach(caller, request)
         configuration = self._rules.create(target.name, request, layers)
@@ -251,6 +255,7 @@ class Functions:
         async with self._store.snapshot(target.scope) as reading:
             before = await _existing(reading, target)
         _check_update(before, target, request.get("RevisionId"))
+        await self._roles.check(target.scope, request)
         await self._check_dead_letters(target, request, request.get("Role") or before.configuration.role)
         layers = await self._attach(caller, request)
         if layers:

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from lambent.access.secrets import Credentials
 from lambent.clock import SystemClock
 from lambent.domain.invocation import Invocation
 from lambent.domain.quotas import Quotas
@@ -119,6 +120,9 @@ class _Recorder:
 
     def restore_error_posted(self, post: Post) -> Verdict:
         return self._keep(Answered("restore error", post.body, post.error_type), REQUEST_ID)
+
+    def credentials_requested(self, token: str) -> Credentials | None:
+        return None
 
     def _deliver(self) -> None:
         if self._waiting is not None and self._to_deliver is not None:

@@ -107,5 +107,13 @@ def test_errors(reported: ServiceReport) -> None:
 def test_the_report_holds_every_service() -> None:
     """Those that a server answers, and the errors that none of their models has."""
     whole = report()
-    assert [service.name for service in whole.services] == ["apigatewayv2", "lambda", "logs", "sqs", "sts"]
+    assert [service.name for service in whole.services] == [
+        "apigatewayv2",
+        "cloudtrail",
+        "iam",
+        "lambda",
+        "logs",
+        "sqs",
+        "sts",
+    ]
     assert ("NotImplementedException", 501) in [(found.name, found.status) for found in whole.front_door]
