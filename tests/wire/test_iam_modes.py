@@ -11,15 +11,23 @@ from wire.support import ACCOUNT, REGION, ROLE, FunctionMaker, error_of, invoke,
 
 READS_QUEUES = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 READS_STREAMS = ("kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:DescribeStream", "kinesis:ListShards")
+TRUSTING = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
 SOURCE = "def handler(event, context):\n    print('GOT', [record['body'] for record in event['Records']])\n"
 
 
 def put_role(server, *actions, name="lambda-role", version=1):
     """Put a role into the database of a server that does not run, as IAM would leave it."""
-    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    statement = {"Effect": "Allow", "Action": list(actions) or ["none:None"], "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     role = {
-        "account": ACCOUNT, "name": name, "unique_id": f"AROA{name}", "created_at": 0, "trust_policy": "{}",
+        "account": ACCOUNT, "name": name, "unique_id": f"AROA{name}", "created_at": 0, "trust_policy": TRUSTING,
         "inline": {"p": policy},
     }  # fmt: skip
     with contextlib.closing(sqlite3.connect(server.data_dir / "state.db", timeout=30)) as database, database:
@@ -50,6 +58,7 @@ def test_roles_are_asked_where_the_server_acts_in_their_names(own_server, runtim
     """
     server = own_server(None, "--iam", "enforce").start()
     assert any("access.unverified" in line and "iam=enforce" in line for line in server.log)
+    with_role(server)
     lambda_, sqs = server.client("lambda"), server.client("sqs")
     FunctionMaker(lambda_, runtime, "f")(SOURCE)
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
@@ -95,6 +104,7 @@ def test_roles_are_asked_where_the_server_acts_in_their_names(own_server, runtim
 def test_streams_say_that_they_may_not_be_read(own_server, runtime):
     """At creation, and as the result of a mapping whose role lost its right."""
     server = own_server(None, "--iam", "enforce").start()
+    with_role(server)
     kinesis, lambda_ = server.client("kinesis"), server.client("lambda")
     kinesis.create_stream(StreamName="s", ShardCount=1)
     arn = wait_for(lambda: kinesis.describe_stream(StreamName="s")["StreamDescription"]["StreamARN"])

@@ -10,7 +10,7 @@ from lambent.access.conditions import Conditions
 from lambent.access.identities import Identities, asks_for_tags, key_of
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
-from lambent.domain.policy import AccessRequest, Policies, PolicyKind, PolicySet, Value, Verdict, decide
+from lambent.domain.policy import AccessRequest, Policies, PolicyKind, Value, Verdict, decide
 from lambent.domain.principal import Principal
 from lambent.errors.families import AccessDeniedException
 
@@ -192,28 +192,6 @@ class Policed:
         )
         request = AccessRequest(principal, demand.action, demand.resource, principal.account, conditions)
         return decide(request, msgspec.structs.replace(rights.policies, resource=resource))
-
-
-class CallerRights:
-    """What is known of whoever asks, for operations that decide themselves: STS, of trust policies."""
-
-    def __init__(self, identities: Identities, clock: Clock) -> None:
-        self._identities = identities
-        self._clock = clock
-
-    async def policies_of(self, principal: Principal) -> PolicySet:
-        """Return what has a say of a principal's requests beside the resource's own policy."""
-        return (await self._identities.of(principal)).policies
-
-    async def context_of(
-        self, caller: Caller, demand: Demand, resource_tags: Mapping[str, str] = {}
-    ) -> Mapping[str, Value]:
-        """Return the condition keys of a request, those of the demand included."""
-        tags = (await self._identities.of(caller.principal)).tags
-        account = demand.account or _account_of(demand.resource) or caller.principal.account
-        return Conditions(
-            caller.principal, tags, demand.action, demand.context, caller, account, resource_tags, self._clock.now()
-        )
 
 
 _FOREIGN_ROLE = Verdict(False, PolicyKind.RESOURCE)

@@ -20,7 +20,7 @@ from lambent.access.identities import Identities
 from lambent.access.key_use import KeyUse
 from lambent.access.links import CodeLinks
 from lambent.access.modes import IamMode, make_authorizer
-from lambent.access.role_trust import NoRights, RoleTrust
+from lambent.access.role_trust import CallerRights, RoleTrust
 from lambent.access.secrets import Secrets
 from lambent.destinations.contract import Destinations
 from lambent.destinations.function import FunctionDestination
@@ -165,7 +165,7 @@ class InProcessApi:
         self.authorizer = make_authorizer(iam, rights, Audit(clock), clock, is_verified=True)
         self.logs = LogRepository(database, clock)
         self._store = store = FunctionRepository(database)
-        trust = RoleTrust(self.identities, NoRights(), "off")
+        trust = RoleTrust(self.identities, CallerRights(rights, clock), iam)
         quotas = Quotas()
         runtimes = cast("Runtimes", ReadyRuntimes())
         dispatcher = Dispatcher(store, fleet := EchoFleet(), fleet, quotas, clock)

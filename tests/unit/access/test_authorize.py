@@ -15,7 +15,6 @@ from unit.access.people import (
     X,
     as_session,
     as_user,
-    calling,
     managed,
     people,
     policy,
@@ -24,8 +23,8 @@ from unit.access.people import (
 )  # fmt: skip
 
 from lambent.access import authorize
-from lambent.access.authorize import CallerRights, Demand, Everything
-from lambent.domain.principal import ANONYMOUS, Session, root_of, service_principal
+from lambent.access.authorize import Demand, Everything
+from lambent.domain.principal import ANONYMOUS, root_of, service_principal
 from lambent.errors.families import AccessDeniedException
 
 CALL = Demand(INVOKE, F)
@@ -307,18 +306,3 @@ def test_off_asks_nothing() -> None:
     """Nobody need find out what is demanded."""
     assert not Everything().is_on
     assert asyncio.run(Everything().allows_role("none", CALL))
-
-
-def test_sts_gets_policies_and_conditions_of_callers(tmp_path: Path) -> None:
-    async def story(found: People) -> None:
-        await found.put(who := user(tags={"team": "red"}, inline={"all": policy()}))
-        rights = CallerRights(found.identities, found.clock)
-        caller = calling(as_user(who, Session("", 5.0, 9e9)))
-        demand = Demand("sts:AssumeRole", f"arn:aws:iam::{X}:role/r", context={"sts:externalid": "e"})
-        context = await rights.context_of(caller, demand, {"kind": "role"})
-        assert context["aws:principaltag/team"] == "red" and context["sts:externalid"] == "e"
-        assert context["aws:resourcetag/kind"] == "role" and context["aws:resourceaccount"] == X
-        assert context["aws:tokenissuetime"] == "1970-01-01T00:00:05Z"
-        assert (await rights.policies_of(caller.principal)).identity is not None
-
-    run(tmp_path, story)

@@ -199,11 +199,17 @@ def test_objects_are_not_read_to_be_authorized() -> None:
     assert world.reads == 0
 
 
-@pytest.mark.parametrize("neighbour", [S3, DYNAMODB])
-def test_what_is_not_allowed_reaches_nobody(neighbour: Neighbour) -> None:
+@pytest.mark.parametrize(
+    ("neighbour", "status", "text"),
+    [(S3, 403, b"<Code>AccessDenied</Code>"), (DYNAMODB, 400, b'"__type":"AccessDeniedException"')],
+)
+def test_what_is_not_allowed_reaches_nobody(neighbour: Neighbour, status: int, text: bytes) -> None:
+    """Each service says so in its own form."""
     world = World(authorizer=Asked(allows=False))
-    answer = asyncio.run(world.ask(neighbour, whole=b"{}", **PUT_ITEM))
-    assert answer.status == 403
+    request: dict[str, Any] = {} if neighbour is S3 else PUT_ITEM
+    answer = asyncio.run(world.ask(neighbour, whole=b"{}", **request))
+    assert isinstance(answer.body, bytes)
+    assert answer.status == status and text in answer.body
     assert world.sent == []
 
 

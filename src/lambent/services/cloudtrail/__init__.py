@@ -11,6 +11,7 @@ from lambent.errors.api.cloudtrail import (
     InvalidMaxResultsException,
 )
 from lambent.errors.families import ApiError, ValidationException
+from lambent.services.cloudtrail.demands import DEMANDS
 from lambent.services.cloudtrail.lookup import EventHistory
 from lambent.services.cloudtrail.not_offered import NOT_OFFERED
 from lambent.services.operation import BodyLimit, Service, collect_handlers
@@ -32,6 +33,7 @@ def service(trail: Trail | None, clock: Clock) -> Service:
         handlers=collect_handlers(EventHistory(trail, clock)),
         not_offered=NOT_OFFERED,
         shape_violation=_shape_violation,
+        demands=DEMANDS,
         default_body_limit=_BODY,
     )
 

@@ -13,6 +13,8 @@ from lambent.services.iam.account import Accounts
 from lambent.services.iam.attached_policies import AttachedPolicies
 from lambent.services.iam.authorization_details import AuthorizationDetails
 from lambent.services.iam.boundaries import Boundaries
+from lambent.services.iam.demands import DEMANDS
+from lambent.services.iam.facts import IdentityFacts
 from lambent.services.iam.groups import Groups
 from lambent.services.iam.inline_policies import InlinePolicies
 from lambent.services.iam.instance_profiles import InstanceProfiles
@@ -52,4 +54,6 @@ def service(store: IdentityStore, secrets: Secrets, key_use: KeyUse, clock: Cloc
         ),
         not_offered=NOT_OFFERED,
         shape_violation=shape_violation,
+        demands=DEMANDS,
+        facts=IdentityFacts(store),
     )

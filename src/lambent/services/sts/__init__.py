@@ -10,6 +10,7 @@ from lambent.clock import Clock
 from lambent.services.operation import Service, collect_handlers
 from lambent.services.sts.assume_role import AssumeRole
 from lambent.services.sts.callers import Callers
+from lambent.services.sts.demands import DEMANDS
 from lambent.services.sts.errors import ValidationError
 from lambent.services.sts.not_offered import NOT_OFFERED
 from lambent.store.contract import IdentityStore
@@ -22,12 +23,5 @@ def service(*, trust: RoleTrust, identities: IdentityStore, secrets: Secrets, cl
         handlers=collect_handlers(AssumeRole(trust, identities, secrets, clock), Callers(secrets, clock)),
         not_offered=NOT_OFFERED,
         shape_violation=ValidationError,
-        demands={
-            # The handler asks: a trust policy has its own rules.
-            "AssumeRole": lambda caller, request: (),
-            # Documented: STS API reference: needs no leave, and a denial has no effect.
-            "GetCallerIdentity": lambda caller, request: (),
-            # Documented: IAM user guide, permissions for GetSessionToken: needs none.
-            "GetSessionToken": lambda caller, request: (),
-        },
+        demands=DEMANDS,
     )

@@ -20,6 +20,14 @@ from lambent.testing.api import SCOPE, InProcessApi, open_api
 
 ROLE = f"arn:aws:iam::{SCOPE.account}:role/r"
 Q = f"arn:aws:sqs:{SCOPE.region}:{SCOPE.account}:q"
+TRUSTING = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
 F = f"arn:aws:lambda:{SCOPE.region}:{SCOPE.account}:function:"
 
 
@@ -37,7 +45,7 @@ async def allow(api: InProcessApi, *actions: str, resource: str = "*") -> None:
     async with api.identities.transaction(SCOPE.account) as rows:
         await rows.save(
             Role(
-                account=SCOPE.account, name="r", unique_id="AROAR", created_at=0.0, trust_policy="{}",
+                account=SCOPE.account, name="r", unique_id="AROAR", created_at=0.0, trust_policy=TRUSTING,
                 inline={"p": document},
             )
         )  # fmt: skip
@@ -53,6 +61,7 @@ def run(folder: Path, story: Callable[[InProcessApi], Awaitable[None]]) -> None:
     async def told() -> None:
         async with open_api(folder, iam="enforce") as api:
             await api.call("CreateQueue", "sqs", QueueName="q")
+            await allow(api)
             await story(api)
 
     asyncio.run(told())
@@ -94,6 +103,8 @@ def test_a_mapping_needs_all_that_reading_takes(tmp_path: Path, lacking: str) ->
 def test_a_role_that_is_not_there_may_nothing(tmp_path: Path) -> None:
     async def story(api: InProcessApi) -> None:
         await create(api)
+        async with api.identities.transaction(SCOPE.account) as rows:
+            await rows.delete(Role, "r")
         assert "ReceiveMessage on SQS" in await refused(map_queue(api))
 
     run(tmp_path, story)
