@@ -148,8 +148,8 @@ class Authenticator(Protocol):
         ...
 
 
-class _TakenForGranted(msgspec.Struct, frozen=True):
-    """A claim that nobody verifies."""
+class Settled(msgspec.Struct, frozen=True):
+    """A claim of which there is nothing to verify, or nothing any more."""
 
     principal: Principal
     how: str = "none"
@@ -186,18 +186,18 @@ class AnyKey:
         if credential is not None and self._keyring is not None and credential.access_key[:4] in _OURS:
             known = await self._known(credential.access_key, request)
             if known is not None:
-                return _TakenForGranted(known)
+                return Settled(known)
         if request.inside is not None and self._session_of is not None:
             session = self._session_of(request.inside)
             if session is not None:
-                return _TakenForGranted(session, "environment")
+                return Settled(session, "environment")
         if credential is None and allows_anonymous:
-            return _TakenForGranted(ANONYMOUS)
+            return Settled(ANONYMOUS)
         account = self._account if request.inside is None else request.inside.scope.account
         key = "" if credential is None else credential.access_key
         if len(key) == 12 and key.isascii() and key.isdigit():
             account = key
-        return _TakenForGranted(root_of(account, key))
+        return Settled(root_of(account, key))
 
     async def _known(self, access_key: str, request: WireRequest) -> Principal | None:
         assert self._keyring is not None
@@ -528,7 +528,7 @@ def _unsigned(request: WireRequest, service: str, *, allows_anonymous: bool) -> 
             "send the object by PUT, with a presigned URL"
         )
     if authorization is None and allows_anonymous:
-        return _TakenForGranted(ANONYMOUS)
+        return Settled(ANONYMOUS)
     raise MissingAuthenticationToken("Access Denied" if service in OF_S3 else "Missing Authentication Token")
 
 

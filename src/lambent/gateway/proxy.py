@@ -8,7 +8,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-from lambent.access.authentication import Claim
+from lambent.access.authentication import Claim, Settled
 from lambent.access.authorize import Authorizer
 from lambent.clock import Clock
 from lambent.domain.caller import Caller
@@ -141,8 +141,9 @@ class Proxy:
                 body = await _whole(read_body, neighbour.service)
                 claim.check_body(body)
                 read_body, request.stream = _as_read(body)
+                claim = Settled(claim.principal, claim.how)
             if self._authorizer.is_on:
-                read_body = await self._authorize(neighbour, request, read_body, caller, claim)
+                read_body, claim = await self._authorize(neighbour, request, read_body, caller, claim)
             return await self._answer(neighbour, request, read_body, caller, claim, is_signed=is_signed)
         except MalformedBody as malformed:
             error: ApiError = IncompleteBody(f"The request body is not aws-chunked as its headers say: {malformed}")
@@ -160,9 +161,10 @@ class Proxy:
 
     async def _authorize(
         self, neighbour: Neighbour, request: WireRequest, read_body: ReadBody, caller: Caller, claim: Claim
-    ) -> ReadBody:
+    ) -> tuple[ReadBody, Claim]:
         """
-        Refuse what the caller may not do. Return what reads the body, some of which may have been read for it.
+        Refuse what the caller may not do. Return what reads the body, which may have been read and verified for it, and
+        what is left to verify.
 
         Raises:
             ApiError: the caller may not, the body is not what was signed, or too long to be understood.
@@ -173,9 +175,10 @@ class Proxy:
             # Nothing is decided by what somebody on the way may have put there.
             claim.check_body(body)
             read_body, request.stream = _as_read(body)
+            claim = Settled(claim.principal, claim.how)
         demands = demands_of(neighbour.service, request, caller.scope, body)
         await self._authorizer.authorize(caller, demands)
-        return read_body
+        return read_body, claim
 
     async def _answer(
         self,
@@ -244,12 +247,12 @@ class Proxy:
         body_bytes = int(declared) if declared.isascii() and declared.isdigit() else None
         body: bytes | AsyncIterator[bytes] = b""
         if body_bytes or "transfer-encoding" in request.headers:
-            if claim.needs_body or ((neighbour.credentials is not None or is_session) and not is_s3 and is_signed):
+            if (neighbour.credentials is not None or is_session) and not is_s3 and is_signed:
                 body = await _whole(read_body, neighbour.service)
                 claim.check_body(body)
             else:
                 body = claim.watch_body(request.stream())
-        elif not claim.needs_body:
+        else:
             claim.check_body(b"")
         return Outgoing(
             method=request.method,

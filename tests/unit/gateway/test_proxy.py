@@ -269,6 +269,8 @@ def test_only_what_was_signed_goes_on(credentials: Credentials | None, is_hashed
     world, claim, asked = World(), Doubtful(is_hashed=is_hashed), []
 
     class Asking(Everything):
+        is_on = True
+
         async def authorize(self, *_: Any) -> None:
             asked.append(list(claim.checked))
 

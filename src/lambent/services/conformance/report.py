@@ -36,8 +36,8 @@ from lambent.services.sts.not_offered import NOT_OFFERED as STS_NOT_OFFERED
 
 SERVICES: Mapping[str, tuple[str, Judgements, Mapping[str, str]]] = {
     "apigatewayv2": ("apigatewayv2", HTTP_APIS, HTTP_APIS_NOT_OFFERED),
-    "iam": ("iam", IAM, IAM_NOT_OFFERED),
     "cloudtrail": ("cloudtrail", CLOUDTRAIL, CLOUDTRAIL_NOT_OFFERED),
+    "iam": ("iam", IAM, IAM_NOT_OFFERED),
     "lambda": ("lambda_", LAMBDA, LAMBDA_NOT_OFFERED),
     "logs": ("logs", LOGS, LOGS_NOT_OFFERED),
     "sqs": ("sqs", SQS, SQS_NOT_OFFERED),
