@@ -8,8 +8,8 @@ import pytest
 from wire.support import ACCOUNT, REGION, FunctionMaker, newest_python, wait_for
 
 SCALE = 0.01
-AGED_SCALE = 0.0002
-"""So that six hours, in which a record is tried to be delivered, are some four seconds."""
+AGED_SCALE = 0.0006
+"""So that six hours, in which a record is tried to be delivered, and an event may wait to run, are thirteen seconds."""
 
 SOURCE = """
 import os, time

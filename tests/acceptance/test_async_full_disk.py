@@ -66,12 +66,10 @@ class Disk:
 
 
 @pytest.fixture
-def disk(tmp_path):
+def disk(folder):
     """A small ext4, mounted where functions may go."""
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o755)
     try:
-        made = Disk(tmp_path)
+        made = Disk(folder)
     except (FileNotFoundError, subprocess.CalledProcessError):
         pytest.skip("needs:mkfs.ext4:install e2fsprogs")
     if os.geteuid() != 0 or not made.mount():
@@ -104,12 +102,12 @@ class Traffic:
                 return
 
 
-def test_a_full_disk(disk, tmp_path):
+def test_a_full_disk(disk, folder):
     """
     Events and messages are refused with 500 ServiceException and the reason, or accepted and not lost; warm invocations
     and health are answered. With room again the same server goes on: all that was accepted runs, or is received.
     """
-    ran = tmp_path / "ran"
+    ran = folder / "ran"
     ran.mkdir(mode=0o755)
     (ran / "log").touch()
     (ran / "log").chmod(0o666)

@@ -4,16 +4,12 @@ import base64
 import hashlib
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import pytest
 from wire.support import LAMBENT, ROLE, invoke, newest_python, wait_for, zip_of
 
 BACKUPS = 3
@@ -108,15 +104,6 @@ def command(*arguments):
     done = subprocess.run([LAMBENT, *arguments], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@pytest.fixture
-def folder():
-    """A folder below which functions of another user reach their code."""
-    made = Path(tempfile.mkdtemp(prefix="lambent-backup-"))
-    made.chmod(0o711)
-    yield made
-    shutil.rmtree(made)
 
 
 def test_a_busy_server_comes_back(own_server, folder):

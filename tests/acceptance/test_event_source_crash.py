@@ -36,7 +36,7 @@ def send(sqs, url, bodies):
 
 
 @pytest.mark.parametrize("run", range(RUNS))
-def test_no_message_is_lost(own_server, tmp_path_factory, run):
+def test_no_message_is_lost(own_server, folder, run):
     """
     A standard and a FIFO queue, and two kills while they are worked through: each message ran, those of a group in
     their order, and none twice but what was in a batch that a kill interrupted.
@@ -44,9 +44,6 @@ def test_no_message_is_lost(own_server, tmp_path_factory, run):
     seed = int(os.environ.get("LAMBENT_CRASH_SEED", random.SystemRandom().randrange(1 << 32))) + run
     print(f"seed: {seed}")
     dice = random.Random(seed)
-    folder = tmp_path_factory.mktemp("ran")
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)
     log = folder / "log"
     log.touch()
     # Each environment is a user of its own here.

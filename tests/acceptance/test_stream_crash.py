@@ -27,7 +27,7 @@ FILE_SYSTEM = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:access-point/fsap-0
 
 
 @pytest.mark.parametrize("run", range(RUNS))
-def test_no_record_is_lost(own_server, tmp_path_factory, run):
+def test_no_record_is_lost(own_server, folder, run):
     """
     Two shards of two lanes each, and kills while they are read: each record ran, those of a key in their order, and
     none twice but what was in a batch that a kill interrupted.
@@ -37,15 +37,12 @@ def test_no_record_is_lost(own_server, tmp_path_factory, run):
     dice = random.Random(seed)
     kinesis = KinesisServer().start()
     try:
-        check(own_server, tmp_path_factory, kinesis, dice, seed)
+        check(own_server, folder, kinesis, dice, seed)
     finally:
         kinesis.stop()
 
 
-def check(own_server, tmp_path_factory, kinesis, dice, seed):
-    folder = tmp_path_factory.mktemp("ran")
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)
+def check(own_server, folder, kinesis, dice, seed):
     log = folder / "log"
     log.touch()
     # Each environment is a user of its own here.

@@ -77,6 +77,21 @@ def new_data_dir(*, is_empty=False):
     return folder
 
 
+@contextlib.contextmanager
+def reachable_folder():
+    """
+    Give a folder that functions, and servers, of another user reach.
+
+    None of pytest's own is one for long: it closes the folder above them whenever another run on this machine begins.
+    """
+    made = Path(tempfile.mkdtemp(prefix="lambent-test-"))
+    made.chmod(0o755)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
 def zip_of(entries, modes=None, links=None):
     """Return a zip of name -> text or bytes; `modes` gives unix modes (0644 otherwise), `links` symlinks."""
     stream = io.BytesIO()

@@ -62,6 +62,8 @@ _log = logging.getLogger("lambent.access")
 
 IsAlive = Callable[[str], bool]
 """Says of an execution environment's id whether it is still there."""
+Note = Callable[[Principal, str, str], None]
+"""Is told whose signature was good, for which service, and in which region."""
 SessionOf = Callable[[Inside], Principal | None]
 """Returns the session of the function that runs in an environment; None: it has none."""
 
@@ -217,15 +219,23 @@ class Verifying:
     Args:
         public_hosts: what the Host header may have been before a proxy in between replaced it.
         is_alive: says of an execution environment's id whether it is still there: its credentials end with it.
+        note: hears of every good signature.
     """
 
     def __init__(
-        self, keyring: Keyring, clock: Clock, *, public_hosts: Sequence[str] = (), is_alive: IsAlive = lambda _: False
+        self,
+        keyring: Keyring,
+        clock: Clock,
+        *,
+        public_hosts: Sequence[str] = (),
+        is_alive: IsAlive = lambda _: False,
+        note: Note = lambda *_: None,
     ) -> None:
         self._keyring = keyring
         self._clock = clock
         self._public_hosts = tuple(public_hosts)
         self._is_alive = is_alive
+        self._note = note
 
     async def begin(self, request: WireRequest, service: str, *, allows_anonymous: bool = False) -> Claim:
         try:
@@ -239,7 +249,7 @@ class Verifying:
         _check_headers(signature, request)
         secret, principal = await self._find(signature)
         key = signing_key(secret, signature.date, signature.region, signature.service)
-        claim = _Signed(request, signature, key, self._public_hosts, principal or ANONYMOUS)
+        claim = _Signed(request, signature, key, self._public_hosts, principal or ANONYMOUS, self._note)
         claim.begin()
         if principal is None:
             # Not before the signature was looked at: it took as long as that of a key that there is.
@@ -334,8 +344,10 @@ class _Signed:
         key: bytes,
         public_hosts: Sequence[str],
         principal: Principal,
+        note: Note,
     ) -> None:
         self.principal = principal
+        self._note = note
         self._request = request
         self._signature = signature
         self._key = key
@@ -350,12 +362,12 @@ class _Signed:
     def begin(self) -> None:
         """Verify what is known without the body. Raises InvalidSignature."""
         if self._payload is not None:
-            self._check_signature(self._payload)
+            self._verify(self._payload)
 
     def check_body(self, body: bytes) -> None:
         payload = self._payload
         if payload is None:
-            self._check_signature(hashlib.sha256(body).hexdigest())
+            self._verify(hashlib.sha256(body).hexdigest())
         elif len(payload) == _HASH_CHARACTERS:
             self._check_hash(hashlib.sha256(body).hexdigest())
         elif payload in (chunks.SIGNED, chunks.SIGNED_WITH_TRAILER):
@@ -433,6 +445,10 @@ class _Signed:
 
     def _chunks_differ(self, error: chunks.NotAsSigned) -> InvalidSignature:
         return InvalidSignature(f"{_MISMATCH_OF_S3} In the body: {error}.")
+
+    def _verify(self, payload: str) -> None:
+        self._check_signature(payload)
+        self._note(self.principal, self._signature.service, self._signature.region)
 
     def _check_signature(self, payload: str) -> None:
         request, signature = self._request, self._signature

@@ -77,11 +77,11 @@ class FunctionUrl(msgspec.Struct, frozen=True):
 
         Args:
             policy: of the function or of the alias.
-            context: further condition keys, in small letters.
+            context: condition keys in small letters, those of `context` included.
         """
         if self.is_lost:
             return False
-        requester = Requester(principal, {**context, **self.context})
+        requester = Requester(principal, context)
         return all(allows(policy, requester, action, self.arn) for action in ACTIONS)
 
     def is_open(self, policy: Policies | None) -> bool | None:
@@ -90,7 +90,7 @@ class FunctionUrl(msgspec.Struct, frozen=True):
             return False
         if policy.keys - self.context.keys():
             return None
-        return self.lets_in(policy, ANONYMOUS, {})
+        return self.lets_in(policy, ANONYMOUS, self.context)
 
 
 class UrlHost(NamedTuple):

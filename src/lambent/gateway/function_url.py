@@ -15,13 +15,14 @@ import msgspec
 
 from lambent.access.authentication import Claim
 from lambent.access.authorize import Demand, ResourceFacts
+from lambent.access.conditions import Conditions
 from lambent.clock import Clock
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.dispatch.function_urls import UrlRoute, UrlRouter
 from lambent.domain.access_log import on_one_line
 from lambent.domain.caller import Caller
 from lambent.domain.cors import HttpHeaders, is_preflight
-from lambent.domain.function_url import ACTIONS, UrlDomain, UrlHost, parse_url_host
+from lambent.domain.function_url import ACTIONS, FunctionUrl, UrlDomain, UrlHost, parse_url_host
 from lambent.domain.http_answer import (
     PRELUDE_END,
     PRELUDE_MAX_BYTES,
@@ -34,7 +35,6 @@ from lambent.domain.http_answer import (
 )
 from lambent.domain.http_event import Addressed, HttpRequest, encode_event, joined_headers
 from lambent.domain.invocation import InvocationOutcome, ResponseStream
-from lambent.domain.policy import Value
 from lambent.domain.principal import ANONYMOUS
 from lambent.domain.quotas import Quotas
 from lambent.domain.trace import rooted, with_lineage_of
@@ -45,7 +45,7 @@ from lambent.errors.families import (
     InternalServerError,
     MissingAuthenticationToken,
 )
-from lambent.gateway.signed_callers import SignedCallers, iam_identity, request_context, without_signature
+from lambent.gateway.signed_callers import SignedCallers, iam_identity, without_signature
 from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
 from lambent.services.lambda_.naming import Target
 from lambent.services.lambda_.synchronous import SynchronousInvocations, check_active
@@ -175,7 +175,10 @@ class FunctionUrls:
         url, quotas, clock = route.url, self._quotas, self._clock
         may_be_used = not url.is_lost if url.is_signed else route.is_open
         if may_be_used is None:
-            may_be_used = url.lets_in(route.policy, ANONYMOUS, self._context(request))
+            anybody = _anybody(
+                route, request, request_id, self._domain.url(url)[:-1], is_secure=self._is_secure(request)
+            )
+            may_be_used = url.lets_in(route.policy, ANONYMOUS, self._conditions(url, anybody))
         version = await self._dispatcher.resolve(url.scope, url.name, url.qualifier or None) if may_be_used else None
         if version is None:
             return await _without(read_body, _forbidden())
@@ -274,7 +277,7 @@ class FunctionUrls:
         if call is not None:
             call.caller = caller
         if claim.principal.account != url.scope.account and not url.lets_in(
-            route.policy, claim.principal, self._callers.context(caller)
+            route.policy, claim.principal, self._conditions(url, caller)
         ):
             raise _Refused(_forbidden())
         demands = [Demand(action, url.arn, url.scope.account, context=url.context) for action in ACTIONS]
@@ -284,9 +287,12 @@ class FunctionUrls:
             _log.info("function_url.denied request_id=%s reason=%s", request_id, on_one_line(denied.message))
             raise _Refused(_forbidden()) from None
 
-    def _context(self, request: WireRequest) -> dict[str, Value]:
-        user_agent = request.headers.get("user-agent", "")
-        return request_context(request.client, user_agent, self._clock.now(), is_secure=self._is_secure(request))
+    def _conditions(self, url: FunctionUrl, caller: Caller) -> Conditions:
+        """Return what the function's policy may ask of a caller who is not of its account."""
+        session = caller.principal.session
+        tags = {} if session is None else session.tags
+        now = self._clock.now()
+        return Conditions(caller.principal, tags, ACTIONS[0], url.context, caller, url.scope.account, {}, now)
 
     def _is_secure(self, request: WireRequest) -> bool:
         # As functions are told by x-forwarded-proto. What is inside is plain.
@@ -303,15 +309,21 @@ def _call(route: UrlRoute, request: WireRequest, request_id: str, scheme: str) -
     call.service, call.operation = "lambda", "InvokeFunctionUrl"
     call.parameters = {"FunctionName": route.url.name, "Qualifier": route.url.qualifier, "method": request.method}
     if not route.url.is_signed:
-        call.caller = Caller(
-            scope=route.url.scope,
-            principal=ANONYMOUS,
-            authenticated_by="none",
-            request_id=request_id,
-            endpoint=call.endpoint,
-            client=request.client,
-        )
+        call.caller = _anybody(route, request, request_id, call.endpoint, is_secure=scheme == "https")
     return call
+
+
+def _anybody(route: UrlRoute, request: WireRequest, request_id: str, endpoint: str, *, is_secure: bool) -> Caller:
+    return Caller(
+        scope=route.url.scope,
+        principal=ANONYMOUS,
+        authenticated_by="none",
+        request_id=request_id,
+        endpoint=endpoint,
+        client=request.client,
+        user_agent=request.headers.get("user-agent", ""),
+        is_secure=is_secure,
+    )
 
 
 def is_for_url(request: WireRequest) -> bool:

@@ -5,14 +5,11 @@ Here alone signatures of such requests are looked at: what is open to anybody ne
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from lambent.access.authentication import Authenticator, Claim
 from lambent.access.authorize import Authorizer, Demand, ResourceFacts
 from lambent.access.credential import read_credential
-from lambent.clock import Clock
 from lambent.domain.caller import Caller, Scope
-from lambent.domain.policy import Value
 from lambent.domain.principal import Principal, PrincipalType
 from lambent.errors.families import FrameworkError, MissingAuthenticationToken
 from lambent.protocol.wire import WireRequest
@@ -34,10 +31,9 @@ class SignedCallers:
         authorizer: likewise.
     """
 
-    def __init__(self, authenticator: Authenticator, authorizer: Authorizer, clock: Clock) -> None:
+    def __init__(self, authenticator: Authenticator, authorizer: Authorizer) -> None:
         self._authenticator = authenticator
         self._authorizer = authorizer
-        self._clock = clock
 
     async def begin(self, request: WireRequest, service: str, region: str) -> Claim:
         """
@@ -82,26 +78,6 @@ class SignedCallers:
         """See `Authorizer`. Raises AccessDeniedException."""
         await self._authorizer.authorize(caller, demands, facts)
 
-    def context(self, caller: Caller) -> dict[str, Value]:
-        """Return the condition keys of a caller of another account: what is known of one here."""
-        principal = caller.principal
-        keys = request_context(caller.client, caller.user_agent, self._clock.now(), is_secure=caller.is_secure)
-        keys["aws:requestedregion"] = caller.scope.region
-        keys.update(_of_principal(principal))
-        return keys
-
-
-def request_context(client: str, user_agent: str, now: float, *, is_secure: bool) -> dict[str, Value]:
-    """Return the condition keys of a request, whoever sends it. Documented: IAM user guide, global condition keys."""
-    return {
-        "aws:sourceip": client,
-        "aws:useragent": user_agent,
-        "aws:securetransport": str(is_secure).lower(),
-        "aws:currenttime": _iso(now),
-        "aws:epochtime": str(int(now)),
-        "aws:viaawsservice": "false",
-    }
-
 
 def iam_identity(principal: Principal) -> dict[str, str | None]:
     """
@@ -129,26 +105,3 @@ def without_signature(headers: dict[str, str]) -> None:
     """
     if headers.get("authorization", "").startswith("AWS4-"):
         del headers["authorization"]
-
-
-def _of_principal(principal: Principal) -> dict[str, Value]:
-    keys: dict[str, Value] = {
-        "aws:principalaccount": principal.account,
-        "aws:principalarn": principal.identity_arn,
-        "aws:principalisawsservice": "false",
-        "aws:principaltype": str(principal.type),
-        "aws:userid": principal.unique_id,
-    }
-    if principal.type is PrincipalType.USER:
-        keys["aws:username"] = principal.name
-    if principal.session is not None:
-        keys["aws:tokenissuetime"] = _iso(principal.session.issued_at)
-        keys["aws:multifactorauthpresent"] = "false"
-        if principal.session.source_identity:
-            keys["aws:sourceidentity"] = principal.session.source_identity
-        keys.update((f"aws:principaltag/{key.lower()}", value) for key, value in principal.session.tags.items())
-    return keys
-
-
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -106,6 +106,7 @@ class ElsewhereBench(Bench):
             folder.mkdir()
             make_sqlite(folder / "state.db")
         database = await self._opened.enter_async_context(Database(folder / "state.db"))
+        self._databases.append(database)
         self.events_there = await self._opened.enter_async_context(
             DurableEventQueue(database, FileBlobs(folder / "payloads"), self.clock)
         )

@@ -71,7 +71,7 @@ class Bench:
         stage = Stage("prod", 0.0, 0.0, access_log_settings=settings)
         served = ServedStage(stage, RouteTable(routes), rules, AccessLogFormat(LOG))
         self._served = ServedApi(HttpApi(SCOPE, "a1", "test", 0.0), {"prod": served})
-        callers = SignedCallers(authenticator or Signatures(), authorizer or Everything(), SystemClock())
+        callers = SignedCallers(authenticator or Signatures(), authorizer or Everything())
         self._apis = HttpApis(
             self,  # type: ignore[arg-type]
             None,  # type: ignore[arg-type]

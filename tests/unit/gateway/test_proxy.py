@@ -131,6 +131,28 @@ def test_so_many_are_passed_on_at_once() -> None:
     asyncio.run(story())
 
 
+def test_sessions_of_ours_are_nobody_elses() -> None:
+    """A function's signature means nothing elsewhere: its account's takes its place. Others' go on as sent."""
+    session = session_of_role("111122223333", "r", "/", "AROA1", Session("f", 0, 1))
+    function = msgspec.structs.replace(CALLER, principal=session)
+
+    def sent(neighbour: Neighbour, caller: Caller) -> Outgoing:
+        world = World()
+        headers = {"content-length": "5", "host": "media.s3.localhost:4566"}
+        asyncio.run(world.ask(neighbour, caller, headers=headers, path="/key"))
+        (request,) = world.sent
+        return request
+
+    # What is signed here is hashed first, and addresses a bucket in its path; S3 does without the hash.
+    assert (sent(DYNAMODB, function).is_own, sent(DYNAMODB, function).body) == (True, b"whole")
+    assert (sent(S3, function).is_own, sent(S3, function).path) == (True, "/media/key")
+    assert not isinstance(sent(S3, function).body, bytes)
+    assert not sent(DYNAMODB, CALLER).is_own and not isinstance(sent(DYNAMODB, CALLER).body, bytes)
+    assert (sent(S3, CALLER).is_own, sent(S3, CALLER).path) == (False, "/key")
+    embedded = Neighbour("dynamodb", None)
+    assert not sent(embedded, function).is_own
+
+
 class Asked(Everything):
     """An authorizer that keeps what is demanded, and allows it or not."""
 
@@ -195,28 +217,6 @@ def test_where_nobody_decides_nothing_is_read() -> None:
     world = World()
     asyncio.run(world.ask(DYNAMODB, whole=b"{}", **PUT_ITEM))
     assert world.reads == 0
-
-
-def test_sessions_of_ours_are_nobody_elses() -> None:
-    """A function's signature means nothing elsewhere: its account's takes its place. Others' go on as sent."""
-    session = session_of_role("111122223333", "r", "/", "AROA1", Session("f", 0, 1))
-    function = msgspec.structs.replace(CALLER, principal=session)
-
-    def sent(neighbour: Neighbour, caller: Caller) -> Outgoing:
-        world = World()
-        headers = {"content-length": "5", "host": "media.s3.localhost:4566"}
-        asyncio.run(world.ask(neighbour, caller, headers=headers, path="/key"))
-        (request,) = world.sent
-        return request
-
-    # What is signed here is hashed first, and addresses a bucket in its path; S3 does without the hash.
-    assert (sent(DYNAMODB, function).is_own, sent(DYNAMODB, function).body) == (True, b"whole")
-    assert (sent(S3, function).is_own, sent(S3, function).path) == (True, "/media/key")
-    assert not isinstance(sent(S3, function).body, bytes)
-    assert not sent(DYNAMODB, CALLER).is_own and not isinstance(sent(DYNAMODB, CALLER).body, bytes)
-    assert (sent(S3, CALLER).is_own, sent(S3, CALLER).path) == (False, "/key")
-    embedded = Neighbour("dynamodb", None)
-    assert not sent(embedded, function).is_own
 
 
 def test_headers_are_the_bytes_that_came() -> None:

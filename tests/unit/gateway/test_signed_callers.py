@@ -49,7 +49,7 @@ class Stage:
         self.policy = ResourcePolicy(statements).compiled() if statements else None
         self.events: list[dict[str, Any]] = []
         self.read: list[int] = []
-        callers = SignedCallers(authenticator or Signatures(), authorizer or Everything(), SystemClock())
+        callers = SignedCallers(authenticator or Signatures(), authorizer or Everything())
         self._urls = FunctionUrls(
             self,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
