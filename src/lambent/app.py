@@ -96,7 +96,7 @@ from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.sandbox.probe import choose, gather
 from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, sts
-from lambent.services.iam.managed_policies import aws_policy
+from lambent.services.iam.managed_policies import aws_document
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.execution_roles import TrustedRoles
@@ -267,18 +267,8 @@ async def run(
         )
         positions = DurableStreamPositions(database)
         sources = _EventSources(
-            settings.api,
-            queue,
-            queues,
-            elsewhere,
-            neighbours,
-            positions,
-            store,
-            dispatcher,
-            access.authorizer,
-            quotas,
-            tasks,
-            clock,
+            settings.api, queue, queues, elsewhere, neighbours, positions, store, dispatcher, access.authorizer, quotas,
+            tasks, clock,
         )  # fmt: skip
         keeper = InitialisedKeeper(store, pool, clock)
         urls = parse_url_domain(settings.api.url_domain, edge.port, edge.scheme)
@@ -473,7 +463,7 @@ class _Access:
         self.clients = Clients(self.identities, self.secrets, settings.api.account, clock)
         is_verified = settings.verifies_signatures
         mode = iam_mode(settings.access.iam, is_verified=is_verified)
-        self.rights = Identities(self.identities, aws_policy)
+        self.rights = Identities(self.identities, aws_document)
         audit = Audit(clock)
         self.authorizer = make_authorizer(mode, self.rights, audit, clock, is_verified=is_verified)
         self.trust = RoleTrust(self.identities, CallerRights(self.rights, clock), mode, audit.note)

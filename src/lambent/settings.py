@@ -25,6 +25,7 @@ _URL_DOMAIN = re.compile(
     r"(?:https?://)?(?=[^:]{1,190}(?::|$))[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*"
     r"(?::[0-9]{1,5})?"
 )
+_PUBLIC_HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _TABLES = frozenset({"neighbour"})
 """Lists that may be a table in the file."""
 _OWN_SERVICES = frozenset({"apigatewayv2", "cloudtrail", "iam", "lambda", "logs", "sts"})
@@ -475,6 +476,9 @@ def _check_access(access: AccessSettings) -> None:
     ):
         if value not in offered:
             raise SettingsError(f"{flag}: {value!r} is not one of {', '.join(offered)}")
+    for host in access.public_host:
+        if _PUBLIC_HOST.fullmatch(host) is None:
+            raise SettingsError(f"--public-host: {host!r} is not of the form NAME or NAME:PORT")
     _check_range("--trail-max-mib", access.trail_max_mib, 1, 1 << 20)
 
 

@@ -149,6 +149,14 @@ def test_on_loopback_any_key_will_do(host: str) -> None:
     assert load({"host": host, "auth": "required"}).verifies_signatures
 
 
+@pytest.mark.parametrize("host", ["https://api.example.com", "a b", "é.example.com", "a:b", "a/b"])
+def test_a_public_host_is_a_host(host: str) -> None:
+    """What the Host header may have been, and nothing round it."""
+    assert refusal(given={"public_host": host}).startswith("--public-host: ")
+    for good in ("api.example.com", "api.example.com:8443", "[2001:db8::1]:4566"):
+        assert load({"public_host": good}).access.public_host == (good,)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "127.example.com", "example.com"])
 def test_beyond_loopback_signatures_are_verified(host: str) -> None:
     """Who listens for others without them has to say so; where both are said, they are verified."""

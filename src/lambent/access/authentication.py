@@ -124,7 +124,10 @@ class Claim(Protocol):
 
     @property
     def needs_body(self) -> bool:
-        """Whether nothing is known without the whole body: its hash is part of what is signed, and was not sent."""
+        """
+        Whether nothing is known without the whole body: its hash is part of what is signed, and was not sent. Then
+        `check_body` comes before anything is said, or written down, of who calls; `watch_body` must not be called.
+        """
         ...
 
 
@@ -250,7 +253,11 @@ class Verifying:
         secret, principal = await self._find(signature)
         key = signing_key(secret, signature.date, signature.region, signature.service)
         claim = _Signed(request, signature, key, self._public_hosts, principal or ANONYMOUS, self._note)
-        claim.begin()
+        try:
+            claim.begin()
+        except InvalidSignature:
+            if principal is not None:
+                raise
         if principal is None:
             # Not before the signature was looked at: it took as long as that of a key that there is.
             raise _unrecognized(signature)

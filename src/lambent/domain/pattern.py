@@ -19,10 +19,13 @@ _CHARACTERS = frozenset("*?$")
 _SIGNS = re.compile(r"[*?]")
 
 _MASKED_MAX = 64
-"""Characters of a piece that keeps its masks. Those of a longer one are made when it is looked for."""
+"""Characters of a piece that keeps its masks. Those of a longer one are made each time that it is looked for."""
 
 _Signs: TypeAlias = Sequence[str | None]
 """Characters; None for a question mark, which is any."""
+
+_Masks: TypeAlias = tuple[Mapping[str, int], int]
+"""For each character the places at which it may stand, as bits; and those of any other one."""
 
 
 class _Piece:
@@ -34,7 +37,7 @@ class _Piece:
         self.size = len(signs)
         self.text = "".join(sign for sign in signs if sign is not None)
         self._signs = None if len(self.text) == self.size else signs
-        self._masks = None if self._signs is None or self.size > _MASKED_MAX else _masks(signs)
+        self._masks: _Masks | None = None
 
     @property
     def is_exact(self) -> bool:
@@ -54,7 +57,7 @@ class _Piece:
             return found if found < 0 else found + self.size
         if self.size > end - at:
             return -1
-        masks, other = self._masks or _masks(self._signs)
+        masks, other = self._masks or self._masked()
         # Each bit is a place up to which the piece has matched so far (Baeza-Yates and Gonnet, shift-and).
         last, state = 1 << (self.size - 1), 0
         for place in range(at, end):
@@ -63,9 +66,15 @@ class _Piece:
                 return place + 1
         return -1
 
+    def _masked(self) -> _Masks:
+        assert self._signs is not None
+        masks = _masks(self._signs)
+        if self.size <= _MASKED_MAX:
+            self._masks = masks
+        return masks
 
-def _masks(signs: _Signs) -> tuple[Mapping[str, int], int]:
-    """Return, for each character, the places at which it may stand, as bits; and those of any other one."""
+
+def _masks(signs: _Signs) -> _Masks:
     other = sum(1 << place for place, sign in enumerate(signs) if sign is None)
     masks: dict[str, int] = {}
     for place, sign in enumerate(signs):

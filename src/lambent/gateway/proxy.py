@@ -136,8 +136,13 @@ class Proxy:
         is_signed: bool,
     ) -> WireResponse:
         try:
+            if claim.needs_body:
+                # Before anything is said of who calls: it is not known yet.
+                body = await _whole(read_body, neighbour.service)
+                claim.check_body(body)
+                read_body, request.stream = _as_read(body)
             if self._authorizer.is_on:
-                read_body = await self._authorize(neighbour, request, read_body, caller)
+                read_body = await self._authorize(neighbour, request, read_body, caller, claim)
             return await self._answer(neighbour, request, read_body, caller, claim, is_signed=is_signed)
         except MalformedBody as malformed:
             error: ApiError = IncompleteBody(f"The request body is not aws-chunked as its headers say: {malformed}")
@@ -154,22 +159,19 @@ class Proxy:
         return await _refuse(neighbour, request, caller, error)
 
     async def _authorize(
-        self, neighbour: Neighbour, request: WireRequest, read_body: ReadBody, caller: Caller
+        self, neighbour: Neighbour, request: WireRequest, read_body: ReadBody, caller: Caller, claim: Claim
     ) -> ReadBody:
         """
         Refuse what the caller may not do. Return what reads the body, some of which may have been read for it.
 
         Raises:
-            ApiError: the caller may not, or the body is too long to be understood.
+            ApiError: the caller may not, the body is not what was signed, or too long to be understood.
         """
         body = b""
         if needs_body(neighbour.service, request):
-            try:
-                body = await read_body(BODY_MAX_BYTES)
-            except BodyTooLarge:
-                raise RequestEntityTooLargeException(
-                    f"Request must be smaller than {BODY_MAX_BYTES} bytes for {neighbour.service}"
-                ) from None
+            body = await _whole(read_body, neighbour.service)
+            # Nothing is decided by what somebody on the way may have put there.
+            claim.check_body(body)
             read_body, request.stream = _as_read(body)
         demands = demands_of(neighbour.service, request, caller.scope, body)
         await self._authorizer.authorize(caller, demands)
@@ -243,16 +245,11 @@ class Proxy:
         body: bytes | AsyncIterator[bytes] = b""
         if body_bytes or "transfer-encoding" in request.headers:
             if claim.needs_body or ((neighbour.credentials is not None or is_session) and not is_s3 and is_signed):
-                try:
-                    body = await read_body(_HASHED_MAX_BYTES)
-                except BodyTooLarge:
-                    raise RequestEntityTooLargeException(
-                        f"Request must be smaller than {_HASHED_MAX_BYTES} bytes for {neighbour.service}"
-                    ) from None
+                body = await _whole(read_body, neighbour.service)
                 claim.check_body(body)
             else:
                 body = claim.watch_body(request.stream())
-        else:
+        elif not claim.needs_body:
             claim.check_body(b"")
         return Outgoing(
             method=request.method,
@@ -265,6 +262,15 @@ class Proxy:
             is_own=is_session,
             is_signed=is_signed,
         )
+
+
+async def _whole(read_body: ReadBody, service: str) -> bytes:
+    try:
+        return await read_body(_HASHED_MAX_BYTES)
+    except BodyTooLarge:
+        raise RequestEntityTooLargeException(
+            f"Request must be smaller than {_HASHED_MAX_BYTES} bytes for {service}"
+        ) from None
 
 
 def _verified(read_body: ReadBody, claim: Claim) -> ReadBody:

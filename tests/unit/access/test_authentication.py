@@ -372,8 +372,10 @@ def test_a_key_that_does_not_count_any_more(world: World) -> None:
 
 def test_a_wrong_signature_says_no_more_of_a_key_than_a_right_one(world: World) -> None:
     """A key that there is not is unknown, whatever it signs with: also what its secret would be."""
-    for secret in ("x" * 40, SECRETS.of_key(STRANGER)):
-        assert isinstance(world.refusal(signed(key=STRANGER, secret=secret), "lambda"), AccessError)
+    for service in ("lambda", "s3"):
+        for secret in ("x" * 40, SECRETS.of_key(STRANGER)):
+            refused = world.refusal(signed(service, key=STRANGER, secret=secret), service)
+            assert type(refused) is UnrecognizedClient
     right = world.refusal(signed(key=STRANGER), "lambda")
     assert right.message == "The security token included in the request is invalid."
 

@@ -13,7 +13,7 @@ from lambent.access.authorize import Authorizer, Demand, Everything, ResourceFac
 from lambent.clock import SystemClock
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.principal import Session, root_of, session_of_role
-from lambent.errors.families import AccessDeniedException, DependencyError
+from lambent.errors.families import AccessDeniedException, ApiError, BodyNotAsSigned, DependencyError
 from lambent.gateway.proxy import Proxy
 from lambent.neighbours.endpoints import Credentials, Neighbour
 from lambent.neighbours.message import Outgoing
@@ -238,3 +238,64 @@ def test_headers_that_are_no_text_are_refused() -> None:
     assert isinstance(answer.body, bytes)
     assert b"<Code>InvalidArgument</Code><Message>The value of the header x-amz-meta-who is" in answer.body
     assert world.sent == []
+
+
+class Doubtful:
+    """A claim of a body `right`: in its head where `is_hashed`, else known with the body alone."""
+
+    principal = root_of("000000000000")
+    how = "signature"
+
+    def __init__(self, *, is_hashed: bool) -> None:
+        self.needs_body = not is_hashed
+        self.checked: list[bytes] = []
+
+    def check_body(self, body: bytes) -> None:
+        self.checked.append(body)
+        if body != b"right":
+            raise BodyNotAsSigned("another body")
+
+    async def watch_body(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        whole = b"".join([piece async for piece in body])
+        self.check_body(whole)
+        yield whole
+
+
+@pytest.mark.parametrize("body", [b"right", b"wrong", b""])
+@pytest.mark.parametrize("is_hashed", [False, True])
+@pytest.mark.parametrize("credentials", [None, Credentials("key", "secret")])
+def test_only_what_was_signed_goes_on(credentials: Credentials | None, is_hashed: bool, body: bytes) -> None:
+    """Whole or as it passes; and who calls is asked for leave only once it is known that they do."""
+    world, claim, asked = World(), Doubtful(is_hashed=is_hashed), []
+
+    class Asking(Everything):
+        async def authorize(self, *_: Any) -> None:
+            asked.append(list(claim.checked))
+
+    nobody: Any = world
+    proxy = Proxy(nobody, nobody, Asking(), SystemClock(), requests_max=1)
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield body
+
+    async def read_body(most_bytes: int) -> bytes:
+        return body
+
+    async def ask() -> int:
+        headers = {"content-length": str(len(body))} if body else {}
+        request = WireRequest("POST", "/", headers=headers, stream=stream)
+        neighbour = Neighbour("dynamodb", "http://127.0.0.1:1", credentials)
+        answer = await proxy.answer(neighbour, request, read_body, CALLER, claim, is_signed=True)
+        if world.sent and not isinstance(world.sent[0].body, bytes):
+            try:
+                _ = [piece async for piece in world.sent[0].body]
+            except ApiError as error:
+                # As the client of neighbours does, which breaks the request off.
+                return error.status
+        return answer.status
+
+    status = asyncio.run(ask())
+    assert status == (200 if body == b"right" else 403)
+    assert claim.checked == [body]
+    if not is_hashed:
+        assert asked == ([[b"right"]] if body == b"right" else [])

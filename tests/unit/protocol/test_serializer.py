@@ -9,10 +9,17 @@ import pytest
 
 from lambent.errors.api import lambda_, logs
 from lambent.errors.families import (
+    AccessDeniedException,
+    AccessError,
     ApiError,
+    ExpiredToken,
+    IncompleteSignature,
     InternalServerError,
+    InvalidSignature,
+    MissingAuthenticationToken,
     SerializationException,
     UnknownOperationException,
+    UnrecognizedClient,
     ValidationException,
 )
 from lambent.protocol.serializer import compile_error_serializer, compile_serializer
@@ -193,3 +200,39 @@ def test_a_header_is_one_line() -> None:
     """A line feed in a header would begin another one."""
     with pytest.raises(AssertionError):
         error("lambda", ValidationException("v", headers={"x": "a\nb: c"}))
+
+
+ACCESS_ERRORS: list[tuple[type[AccessError], str, int, str, int]] = [
+    (AccessDeniedException, "AccessDeniedException", 403, "AccessDenied", 403),
+    (MissingAuthenticationToken, "MissingAuthenticationTokenException", 403, "MissingAuthenticationToken", 403),
+    (IncompleteSignature, "IncompleteSignatureException", 403, "IncompleteSignature", 400),
+    (UnrecognizedClient, "UnrecognizedClientException", 403, "InvalidClientTokenId", 403),
+    (InvalidSignature, "InvalidSignatureException", 403, "SignatureDoesNotMatch", 403),
+    (ExpiredToken, "ExpiredTokenException", 403, "ExpiredToken", 403),
+]
+
+
+@pytest.mark.parametrize(("kind", "code", "status", "query_code", "query_status"), ACCESS_ERRORS)
+def test_errors_of_access_by_protocol(
+    kind: type[AccessError], code: str, status: int, query_code: str, query_status: int
+) -> None:
+    """rest-json has the statuses, JSON and CBOR have 400, and the query protocol has codes without the suffix."""
+    raised = kind("why not")
+    in_rest = error("lambda", raised)
+    assert in_rest.status == status and (b"x-amzn-errortype", code.encode()) in in_rest.headers
+    assert body(in_rest) == {"Message" if kind is AccessDeniedException else "message": "why not"}
+    in_json = error("logs", raised)
+    assert in_json.status == 400 and body(in_json)["__type"] == code
+    in_cbor = error("cloudwatch", raised)
+    assert in_cbor.status == 400 and isinstance(in_cbor.body, bytes) and cbor2.loads(in_cbor.body)["__type"] == code
+    assert (b"x-amzn-query-error", f"{query_code};Sender".encode()) in in_cbor.headers
+    in_query = error("sns", raised)
+    text = "Request is missing Authentication Token" if kind is MissingAuthenticationToken else "why not"
+    assert in_query.status == query_status and isinstance(in_query.body, bytes)
+    assert in_query.body.decode() == (
+        '<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type>'
+        f"<Code>{query_code}</Code><Message>{text}</Message></Error><RequestId>id</RequestId></ErrorResponse>"
+    )
+    in_sqs = error("sqs", raised)
+    assert in_sqs.status == query_status
+    assert (b"x-amzn-query-error", f"{query_code};Sender".encode()) in in_sqs.headers

@@ -206,7 +206,7 @@ MANAGED: Mapping[str, AwsPolicy] = {f"arn:aws:iam::aws:policy/{name}": policy fo
 """By ARN, with the path in it."""
 
 
-def aws_policy(arn: str) -> str | None:
-    """Return the document of a policy of AWS's; None where it is not shipped."""
+def aws_document(arn: str) -> str | None:
+    """Return the document of a policy that is shipped; None for any other one."""
     found = MANAGED.get(arn)
     return None if found is None else found.document

@@ -93,7 +93,7 @@ def service(
         handlers=CrossAccount(store).open(
             collect_handlers(
                 Functions(
-                    store, packages, intake, rules, activation, destinations, roles, rights, links, of_accounts, clock
+                    store, packages, intake, rules, activation, destinations, rights, roles, links, of_accounts, clock
                 ),
                 Versions(store, activation, of_accounts, clock),
                 Aliases(store, clock),

@@ -65,8 +65,8 @@ class Functions:
         rules: ConfigurationRules,
         activation: Activation,
         destinations: Destinations,
-        roles: ExecutionRoles,
         rights: TargetRights,
+        roles: ExecutionRoles,
         links: CodeLinks,
         quotas: AccountQuotas,
         clock: Clock,
@@ -77,8 +77,8 @@ class Functions:
         self._rules = rules
         self._activation = activation
         self._destinations = destinations
-        self._roles = roles
         self._rights = rights
+        self._roles = roles
         self._links = links
         self._quotas = quotas
         self._clock = clock

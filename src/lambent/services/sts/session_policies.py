@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lambent.domain.identity import ManagedPolicy
-from lambent.domain.policy import MalformedPolicy, compile_policy
+from lambent.domain.policy_document import RefusedDocument, check_identity_policy
 from lambent.errors.api.sts import MalformedPolicyDocumentException
 from lambent.services.sts.errors import ValidationError
 from lambent.store.contract import IdentityStore
@@ -30,23 +30,16 @@ def check_sizes(policy: str, arns: Sequence[str]) -> None:
 
 def check_policy(document: str) -> None:
     """
-    Refuse a document that is no session policy.
+    Refuse a document that is no session policy: it has to be one that an identity could have.
 
     Raises:
-        MalformedPolicyDocumentException: it is no policy, names a principal or no resources.
+        MalformedPolicyDocumentException: it is none.
     """
-    # Assumed: the texts are those of IAM for policies of identities (test_session_policies).
+    # Assumed: in IAM's words for policies of identities (test_session_policies).
     try:
-        policy = compile_policy(document)
-    except MalformedPolicy as error:
-        raise MalformedPolicyDocumentException(f"Syntax errors in policy: {error}.") from None
-    if not policy.statements:
-        raise MalformedPolicyDocumentException("Syntax errors in policy: there is no statement.")
-    for statement in policy.statements:
-        if statement.principals is not None:
-            raise MalformedPolicyDocumentException("Policy document should not specify a principal.")
-        if statement.resources is None:
-            raise MalformedPolicyDocumentException("Policy statement must contain resources.")
+        check_identity_policy(document)
+    except RefusedDocument as error:
+        raise MalformedPolicyDocumentException(str(error)) from None
 
 
 async def check_arns(arns: Sequence[str], account: str, identities: IdentityStore) -> None:
