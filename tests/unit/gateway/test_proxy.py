@@ -269,6 +269,8 @@ def test_only_what_was_signed_goes_on(credentials: Credentials | None, is_hashed
     world, claim, asked = World(), Doubtful(is_hashed=is_hashed), []
 
     class Asking(Everything):
+        is_on = True
+
         async def authorize(self, *_: Any) -> None:
             asked.append(list(claim.checked))
 
@@ -296,6 +298,6 @@ def test_only_what_was_signed_goes_on(credentials: Credentials | None, is_hashed
 
     status = asyncio.run(ask())
     assert status == (200 if body == b"right" else 403)
-    assert claim.checked == [body]
+    assert set(claim.checked) == {body}
     if not is_hashed:
-        assert asked == ([[b"right"]] if body == b"right" else [])
+        assert [set(checked) for checked in asked] == ([{b"right"}] if body == b"right" else [])
