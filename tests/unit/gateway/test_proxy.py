@@ -298,6 +298,6 @@ def test_only_what_was_signed_goes_on(credentials: Credentials | None, is_hashed
 
     status = asyncio.run(ask())
     assert status == (200 if body == b"right" else 403)
-    assert claim.checked == [body]
+    assert set(claim.checked) == {body}
     if not is_hashed:
-        assert asked == ([[b"right"]] if body == b"right" else [])
+        assert [set(checked) for checked in asked] == ([{b"right"}] if body == b"right" else [])
