@@ -4,13 +4,13 @@ What policies would have denied: `--iam audit` tells it in the log, with the sma
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from lambent.clock import Clock, TimerHandle
 from lambent.domain.policy import PolicyKind, Verdict
+from lambent.domain.policy_simulation import smallest_policy
 from lambent.domain.principal import Principal
 
 _log = logging.getLogger("lambent.access")
@@ -122,22 +122,3 @@ class Audit:
         self._lines += 1
         # Names of objects may hold anything, line breaks too.
         _log.warning(line, *("".join(c if c.isprintable() else "?" for c in value) for value in values))
-
-
-def smallest_policy(needs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """
-    Return the smallest policy that allows some actions, each on its resource, and nothing else.
-
-    Actions on the same resources share a statement, and so do resources on which the same is to be done.
-    """
-    actions_of: dict[str, set[str]] = {}
-    for action, resource in needs:
-        actions_of.setdefault(resource, set()).add(action)
-    resources_of: dict[tuple[str, ...], list[str]] = {}
-    for resource, actions in actions_of.items():
-        resources_of.setdefault(tuple(sorted(actions)), []).append(resource)
-    statements = [
-        {"Effect": "Allow", "Action": list(actions), "Resource": sorted(resources)}
-        for actions, resources in sorted(resources_of.items())
-    ]
-    return {"Version": "2012-10-17", "Statement": statements}

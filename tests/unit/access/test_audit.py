@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from unit.access.people import INVOKE, F, as_session, as_user, role, user
 
-from lambent.access.audit import Audit, smallest_policy
+from lambent.access.audit import Audit
 from lambent.domain.policy import PolicyKind, Verdict
+from lambent.domain.policy_simulation import smallest_policy
 from lambent.testing.virtual_clock import VirtualClock
 
 NOT_ALLOWED = Verdict(False)
@@ -111,11 +112,3 @@ def test_names_write_no_lines_of_their_own(caplog: pytest.LogCaptureFixture) -> 
         audit.note(WHO, "s3:GetObject", "arn:aws:s3:::b/k\naccess.would_deny forged", NOT_ALLOWED)
 
     assert all("\n" not in line for line in lines(caplog, story))
-
-
-def test_the_smallest_policy_has_a_statement_for_each_set_of_actions() -> None:
-    needs = [("a:X", "1"), ("a:Y", "1"), ("a:X", "2"), ("a:Y", "2"), ("b:Z", "*")]
-    assert smallest_policy(needs)["Statement"] == [
-        {"Effect": "Allow", "Action": ["a:X", "a:Y"], "Resource": ["1", "2"]},
-        {"Effect": "Allow", "Action": ["b:Z"], "Resource": ["*"]},
-    ]
