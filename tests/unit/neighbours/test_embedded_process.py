@@ -351,6 +351,7 @@ def test_moto_takes_a_request_for_what_it_was_judged_by() -> None:
     assert status == "200 OK"
     ask("CreateSecret", b'{"Name": "own", "SecretString": "shown"}')
     named, form = b'{"SecretId": "secret"}', "application/x-www-form-urlencoded"
+    environ: dict[str, Any]
     for body, environ in (
         (named, {"QUERY_STRING": "Action=GetSecretValue"}),
         (b'{"SecretId": "secret", "x": "&Action=GetSecretValue&"}', {}),
@@ -376,15 +377,16 @@ def test_where_it_matters_who_calls_a_bucket_is_its_own_accounts() -> None:
     """Moto finds any bucket for anybody, also as what is copied from."""
     moto = embedded_process._Moto(["s3"])
     door = Door(moto.applications, keeper_of(Saves(), 1 << 20), moto.size_of_copy, moto.is_foreign)
-    other = {"HTTP_X_MOTO_ACCOUNT_ID": "222222222222"}
+    other: dict[str, Any] = {"HTTP_X_MOTO_ACCOUNT_ID": "222222222222"}
 
     def ask(method: str, path: str, body: bytes = b"", **environ: Any) -> str:
         return call(door, method, body, **{**_from("s3"), "PATH_INFO": path, "RAW_URI": path, **environ})[0]
 
-    apart = {**other, "HTTP_X_LAMBENT_APART": "1"}
+    apart: dict[str, Any] = {**other, "HTTP_X_LAMBENT_APART": "1"}
     assert ask("PUT", "/theirs-of-one") == "200 OK"
     assert ask("PUT", "/theirs-of-one/k", b"x", HTTP_X_LAMBENT_APART="1") == "200 OK"
     assert ask("PUT", "/theirs-of-two", **apart) == "200 OK"
+    more: dict[str, Any]
     for method, path, more in (
         ("GET", "/theirs-of-one/k", {}),
         ("GET", "/theirs-of-one", {}),
