@@ -36,6 +36,8 @@ class Demand(msgspec.Struct, frozen=True):
     """The resource as a denial names it, where that is not the ARN."""
     context: Mapping[str, Value] = {}
     """Condition keys of this action, in small letters."""
+    is_vague: bool = False
+    """As in `AccessRequest`."""
 
 
 class ResourceFacts(Protocol):
@@ -155,7 +157,7 @@ class Policed:
     async def _verdict(
         self, principal: Principal, demand: Demand, facts: ResourceFacts | None, caller: Caller | None
     ) -> Verdict:
-        key = (key_of(principal), demand.action, demand.resource, demand.account)
+        key = (key_of(principal), demand.action, demand.resource, demand.account, demand.is_vague)
         revision = -1 if facts is None else facts.revision
         kept = self._lasting.get(key)
         if kept is not None and kept[0] == revision:
@@ -190,7 +192,9 @@ class Policed:
         conditions = Conditions(
             principal, rights.tags, demand.action, demand.context, caller, account, tags, self._clock.now()
         )
-        request = AccessRequest(principal, demand.action, demand.resource, principal.account, conditions)
+        request = AccessRequest(
+            principal, demand.action, demand.resource, principal.account, conditions, demand.is_vague
+        )
         return decide(request, msgspec.structs.replace(rights.policies, resource=resource))
 
 

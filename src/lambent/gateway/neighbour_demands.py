@@ -2,9 +2,9 @@
 What requests for other services ask leave for, as far as their heads and bodies say it.
 
 Pure. What is not understood is demanded as all that the service may do, or on `*`: no policy allows it but one that
-allows that. What the neighbour may understand otherwise than it is here, is refused: no policy that denies would be
-found. A resource that only the neighbour knows, such as the six letters behind a secret's name, is guessed here as no
-policy names it to the letter.
+allows that, and none that denies a part of it. What the neighbour may understand otherwise than it is here, is refused.
+A resource that only the neighbour knows, such as the six letters behind a secret's name, is guessed here as no policy
+names it to the letter.
 
 Documented: service authorization reference, of each service.
 """
@@ -15,6 +15,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote
+
+from msgspec.structs import replace
 
 from lambent.access.authorize import Demand
 from lambent.domain.caller import Scope
@@ -63,7 +65,20 @@ def demands_of(service: str, request: WireRequest, scope: Scope, body: bytes) ->
     """
     prefix = _PREFIXES.get(service, service)
     found = _found(service, prefix, request, scope, body)
-    return found if len(found) <= _DEMANDS_MAX else (Demand(f"{prefix}:*"),)
+    if len(found) > _DEMANDS_MAX:
+        found = (Demand(f"{prefix}:*"),)
+    return [replace(one, is_vague=True) if _is_vague(one) else one for one in found]
+
+
+_VAGUE = frozenset(
+    {"dynamodb:GetRecords", "kms:Decrypt", "kms:ReEncryptFrom", "s3:GetObject", "s3:GetObjectVersion"}
+) | {"secretsmanager:GetSecretValue"}
+"""Actions on one resource, of which a request may say something without naming it."""
+
+
+def _is_vague(demand: Demand) -> bool:
+    action = demand.action
+    return action.endswith(":*") or (demand.resource == "*" and (action in _VAGUE or ":PartiQL" in action))
 
 
 def _found(service: str, prefix: str, request: WireRequest, scope: Scope, body: bytes) -> Sequence[Demand]:

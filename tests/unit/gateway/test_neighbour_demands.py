@@ -412,3 +412,27 @@ def test_the_query_protocol_and_cbor_are_read() -> None:
         "POST", "/service/Kinesis_20131202/operation/PutRecord", headers={"content-type": "application/cbor"}
     )
     assert asked("kinesis", rpc, cbor2.dumps({"StreamName": "s"})) == [("kinesis:PutRecord", f"{K}s")]
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "path", "query", "headers", "body"),
+    [
+        ("s3", "GET", "/b/k", "unheard-of", {}, b""),
+        ("s3", "GET", "//b/k", "", {}, b""),
+        ("s3", "PUT", "/b/k", "", {"x-amz-copy-source": "a/../c/x"}, b""),
+        ("secretsmanager", "POST", "/", "Action=GetSecretValue", {"x-amz-target": "secretsmanager.ListSecrets"}, b"{}"),
+        ("dynamodb", "POST", "/", "", {"x-amz-target": "DynamoDB_20120810.ExecuteStatement"}, b"{}"),
+        ("dynamodb", "POST", "/", "", {"x-amz-target": "DynamoDBStreams_20120810.GetRecords"}, b"{}"),
+    ],
+)
+def test_what_is_not_understood_is_vague(
+    service: str, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
+) -> None:
+    """So that what denies a part of it is asked."""
+    request = WireRequest(method, path, query, {"host": "127.0.0.1:4566", **headers})
+    assert any(demand.is_vague for demand in demands_of(service, request, SCOPE, body))
+
+
+def test_what_has_no_resource_is_not_vague() -> None:
+    request = WireRequest("POST", "/", headers={"x-amz-target": "DynamoDB_20120810.ListTables"})
+    assert not any(demand.is_vague for demand in demands_of("dynamodb", request, SCOPE, b"{}"))
