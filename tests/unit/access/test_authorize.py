@@ -25,8 +25,8 @@ from unit.access.people import (
 
 from lambent.access import authorize
 from lambent.access.authorize import Demand, Everything
-from lambent.domain.principal import ANONYMOUS, root_of, service_principal
-from lambent.errors.families import AccessDeniedException
+from lambent.domain.principal import ANONYMOUS, Session, root_of, service_principal
+from lambent.errors.families import AccessDeniedException, UnrecognizedClient
 
 CALL = Demand(INVOKE, F)
 WHO = user(inline={"calls": policy(action=INVOKE, resource=F)})
@@ -344,5 +344,25 @@ def test_what_denies_a_part_denies_what_is_not_understood(
                 assert "with an explicit deny" in await refused(found, principal, vague)
             else:
                 await found.ask(principal, vague)
+
+    run(tmp_path, story)
+
+
+def test_a_session_of_a_user_or_root_makes_no_keys(tmp_path: Path) -> None:
+    """Whoever gets hold of one for an hour would have them for good. Roles are passed on, and roles' sessions may."""
+
+    async def story(found: People) -> None:
+        who, other = user(inline={"all": policy()}), role(inline={"all": policy()})
+        await found.put(who, other)
+        session = Session("", 1.0, 9e9)
+        making = Demand("iam:CreateAccessKey", f"arn:aws:iam::{A}:user/u")
+        passing = Demand("iam:PassRole", f"arn:aws:iam::{A}:role/r")
+        for principal in (as_user(who, session), msgspec.structs.replace(root_of(A), session=session)):
+            await found.ask(principal, (CALL, passing))
+            for demand in (making, Demand("sts:GetAccessKeyInfo")):
+                with pytest.raises(UnrecognizedClient):
+                    await found.ask(principal, demand)
+        for principal in (as_user(who), root_of(A), as_session(other)):
+            await found.ask(principal, making)
 
     run(tmp_path, story)
