@@ -143,7 +143,7 @@ def test_audit_refuses_nothing_and_tells(own_server, runtime):
         return json.loads(re.search(r"policy=(.*)", lines[-1])[1]) if lines else None
 
     found = wait_for(policy)
-    assert found["Statement"][0]["Resource"] == [arn]
+    assert found["Statement"][0]["Resource"] == arn
 
 
 def test_neighbours_answer_whoever_may(own_server):

@@ -24,6 +24,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from wire.iam import TRUST, allowing
 from wire.support import LAMBENT, REGION, Server, error_of, new_data_dir, zip_of
 
 ACCOUNT = "000000000000"
@@ -33,7 +34,7 @@ import asyncio, sys
 from pathlib import Path
 from lambent.access.secrets import Secrets
 from lambent.domain.access_key import encode_id
-from lambent.domain.identity import AccessKey
+from lambent.domain.identity import AccessKey, Role
 from lambent.domain.principal import Session, session_of_role
 from lambent.store.data_folder import DataFolder
 from lambent.store.database import Database
@@ -43,14 +44,17 @@ async def main():
     folder = DataFolder.open(Path(sys.argv[1]))
     secrets = Secrets(folder.secret)
     async with Database(folder.database) as database:
-        for account in sys.argv[2:]:
+        for account in sys.argv[4:]:
             key = encode_id("AKIA", account, "1234567890abcdef1234")
             store = IdentityRepository(database)
             async with store.transaction(account) as rows:
                 await rows.save(AccessKey(account=account, access_key=key, owner_id=account, created_at=0))
             print(key, secrets.of_key(key))
+        async with store.transaction(sys.argv[4]) as rows:
+            named = {"account": sys.argv[4], "name": "r", "unique_id": "AROA1", "created_at": 0}
+            await rows.save(Role(**named, trust_policy=sys.argv[2], inline={"all": sys.argv[3]}))
     made = Session("s", 0, 4_000_000_000)
-    given = secrets.issue(session_of_role(sys.argv[2], "r", "/", "AROA1", made), "22" * 10)
+    given = secrets.issue(session_of_role(sys.argv[4], "r", "/", "AROA1", made), "22" * 10)
     print(given.access_key, given.secret_key, given.session_token)
     folder.close()
 
@@ -59,11 +63,13 @@ asyncio.run(main())
 
 
 def make_keys(data_dir, *accounts):
-    """Put root keys of accounts into a data folder; return them, and credentials of a session in the first one."""
+    """
+    Put root keys of accounts into a data folder, and a role that Lambda may act as into the first one; return the keys,
+    and credentials of a session of the role.
+    """
     python = Path(LAMBENT).with_name("python")
-    done = subprocess.run(
-        [str(python), "-c", _MAKE_KEY, str(data_dir), *accounts], check=True, capture_output=True, text=True, timeout=60
-    )
+    command = [str(python), "-c", _MAKE_KEY, str(data_dir), json.dumps(TRUST), allowing("*"), *accounts]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     return [tuple(line.split()) for line in done.stdout.splitlines()]
 
 
