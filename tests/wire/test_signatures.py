@@ -10,9 +10,9 @@ import re
 import subprocess
 import urllib.error
 import urllib.request
+from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import boto3
@@ -24,62 +24,24 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from wire.iam import TRUST, allowing
-from wire.support import LAMBENT, REGION, Server, error_of, new_data_dir, zip_of
-
-ACCOUNT = "000000000000"
-
-_MAKE_KEY = """
-import asyncio, sys
-from pathlib import Path
-from lambent.access.secrets import Secrets
-from lambent.domain.access_key import encode_id
-from lambent.domain.identity import AccessKey, Role
-from lambent.domain.principal import Session, session_of_role
-from lambent.store.data_folder import DataFolder
-from lambent.store.database import Database
-from lambent.store.identities import IdentityRepository
-
-async def main():
-    folder = DataFolder.open(Path(sys.argv[1]))
-    secrets = Secrets(folder.secret)
-    async with Database(folder.database) as database:
-        for account in sys.argv[4:]:
-            key = encode_id("AKIA", account, "1234567890abcdef1234")
-            store = IdentityRepository(database)
-            async with store.transaction(account) as rows:
-                await rows.save(AccessKey(account=account, access_key=key, owner_id=account, created_at=0))
-            print(key, secrets.of_key(key))
-        async with store.transaction(sys.argv[4]) as rows:
-            named = {"account": sys.argv[4], "name": "r", "unique_id": "AROA1", "created_at": 0}
-            await rows.save(Role(**named, trust_policy=sys.argv[2], inline={"all": sys.argv[3]}))
-    made = Session("s", 0, 4_000_000_000)
-    given = secrets.issue(session_of_role(sys.argv[4], "r", "/", "AROA1", made), "22" * 10)
-    print(given.access_key, given.secret_key, given.session_token)
-    folder.close()
-
-asyncio.run(main())
-"""
-
-
-def make_keys(data_dir, *accounts):
-    """
-    Put root keys of accounts into a data folder, and a role that Lambda may act as into the first one; return the keys,
-    and credentials of a session of the role.
-    """
-    python = Path(LAMBENT).with_name("python")
-    command = [str(python), "-c", _MAKE_KEY, str(data_dir), json.dumps(TRUST), allowing("*"), *accounts]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
-    return [tuple(line.split()) for line in done.stdout.splitlines()]
+from wire.iam import allow, put_role, trusting
+from wire.signed import SignedServer
+from wire.support import ACCOUNT, LAMBENT, REGION, ROLE, error_of, zip_of
 
 
 @pytest.fixture(scope="module")
 def server():
-    """A server on loopback that verifies all the same."""
-    folder = new_data_dir()
-    made = Server(folder, "--auth", "required", "--account", ACCOUNT)
-    made.keys = make_keys(folder, ACCOUNT, "111122223333")
-    made.start()
+    """
+    A server on loopback that verifies all the same.
+
+    Its `keys` are those of administrators of two accounts, and of a session in the first one.
+    """
+    made = SignedServer("--account", ACCOUNT).start()
+    role, _ = put_role(made.with_key("iam"), allow("*"), trust=trusting(ACCOUNT))
+    keys = (made.first, made.administrator("111122223333"), made.session(role))
+    made.keys = [tuple(text for text in astuple(key) if text) for key in keys]
+    # The first one was told, once.
+    made.log.clear()
     yield made
     log = "".join(made.log)
     made.discard()
@@ -485,7 +447,7 @@ def test_a_function_is_made_and_called(server, runtime):
         FunctionName="f",
         Runtime=runtime,
         Handler="app.handler",
-        Role=f"arn:aws:iam::{ACCOUNT}:role/r",
+        Role=ROLE,
         Code={"ZipFile": code},
     )
     client.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
