@@ -15,7 +15,6 @@ import msgspec
 
 from lambent.access.authentication import Claim
 from lambent.access.authorize import Demand, ResourceFacts
-from lambent.access.conditions import Conditions
 from lambent.clock import Clock
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.dispatch.function_urls import UrlRoute, UrlRouter
@@ -37,6 +36,7 @@ from lambent.domain.http_event import Addressed, HttpRequest, encode_event, join
 from lambent.domain.invocation import InvocationOutcome, ResponseStream
 from lambent.domain.principal import ANONYMOUS
 from lambent.domain.quotas import Quotas
+from lambent.domain.resource_policy import Requester
 from lambent.domain.trace import rooted, with_lineage_of
 from lambent.errors.families import (
     AccessDeniedException,
@@ -47,6 +47,7 @@ from lambent.errors.families import (
 )
 from lambent.gateway.signed_callers import SignedCallers, iam_identity, without_signature
 from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
+from lambent.services.lambda_.cross_account import requester_of
 from lambent.services.lambda_.naming import Target
 from lambent.services.lambda_.synchronous import SynchronousInvocations, check_active
 from lambent.telemetry.trail import Call, Trail
@@ -178,7 +179,7 @@ class FunctionUrls:
             anybody = _anybody(
                 route, request, request_id, self._domain.url(url)[:-1], is_secure=self._is_secure(request)
             )
-            may_be_used = url.lets_in(route.policy, ANONYMOUS, self._conditions(url, anybody))
+            may_be_used = url.lets_in(route.policy, self._requester(url, anybody))
         version = await self._dispatcher.resolve(url.scope, url.name, url.qualifier or None) if may_be_used else None
         if version is None:
             return await _without(read_body, _forbidden())
@@ -276,9 +277,8 @@ class FunctionUrls:
         )
         if call is not None:
             call.caller = caller
-        if claim.principal.account != url.scope.account and not url.lets_in(
-            route.policy, claim.principal, self._conditions(url, caller)
-        ):
+        is_foreign = claim.principal.account != url.scope.account
+        if is_foreign and not url.lets_in(route.policy, self._requester(url, caller)):
             raise _Refused(_forbidden())
         demands = [Demand(action, url.arn, url.scope.account, context=url.context) for action in ACTIONS]
         try:
@@ -287,12 +287,9 @@ class FunctionUrls:
             _log.info("function_url.denied request_id=%s reason=%s", request_id, on_one_line(denied.message))
             raise _Refused(_forbidden()) from None
 
-    def _conditions(self, url: FunctionUrl, caller: Caller) -> Conditions:
-        """Return what the function's policy may ask of a caller who is not of its account."""
-        session = caller.principal.session
-        tags = {} if session is None else session.tags
-        now = self._clock.now()
-        return Conditions(caller.principal, tags, ACTIONS[0], url.context, caller, url.scope.account, {}, now)
+    def _requester(self, url: FunctionUrl, caller: Caller) -> Requester:
+        """Return a caller who is not of the function's account, as the function's policy sees one."""
+        return requester_of(caller, ACTIONS[0], url.scope.account, self._clock.now(), url.context)
 
     def _is_secure(self, request: WireRequest) -> bool:
         # As functions are told by x-forwarded-proto. What is inside is plain.
