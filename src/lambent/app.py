@@ -693,6 +693,7 @@ async def _neighbours(settings: Settings, folder: DataFolder, clock: Clock) -> A
         table.embedded(),
         clock,
         state_max_bytes=settings.neighbours.embedded_max_mib << 20,
+        keeps_apart=settings.verifies_signatures,
     )
     neighbours = Neighbours(table, embedded)
     try:

@@ -81,6 +81,8 @@ _EXPIRES_MAX_S = 604_800
 _HASH = re.compile(r"[0-9a-f]{64}")
 _HASH_CHARACTERS = 64
 _REGION = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_SERVICE = re.compile(r"[a-z][a-z0-9-]{0,39}")
+"""Whatever a key is made for is remembered, so that it must not be long: nobody has to have a key for that."""
 _MAY_BE_UNSIGNED = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
 """Of the headers of S3: they are part of the signature by themselves. Observed: tokens that are added after signing."""
 
@@ -279,7 +281,7 @@ class Verifying:
         session = principal.session
         if session is None:
             return
-        if not await self._keyring.is_open(principal.account):
+        if not await self._keyring.is_open(principal.account) or not await self._keyring.is_there(principal):
             raise _unrecognized(signature)
         if session.environment:
             # Documented: nothing; a URL that was signed ahead is for whoever gets it, what is signed in a header is
@@ -534,8 +536,9 @@ def _unsigned(request: WireRequest, service: str, *, allows_anonymous: bool) -> 
 
 def _check_scope(signature: Signature, service: str) -> None:
     expected = _SIGNED_AS.get(service, service)
-    if signature.service not in (OF_S3 if expected == "s3" else (expected,)):
-        raise OutOfScope(f"Credential should be scoped to correct service: '{expected}'. ")
+    is_for = signature.service in (OF_S3 if expected == "s3" else (expected,))
+    if not is_for or _SERVICE.fullmatch(signature.service) is None:
+        raise OutOfScope(f"Credential should be scoped to correct service: '{expected[:40]}'. ")
     if signature.terminator != "aws4_request":
         raise OutOfScope(
             f"Credential should be scoped with a valid terminator: 'aws4_request', not '{signature.terminator[:40]}'. "

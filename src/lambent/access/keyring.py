@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from lambent.access.secrets import BadToken, Secrets
 from lambent.domain.access_key import SESSION_KEY, account_of_key
-from lambent.domain.identity import AccessKey, Account, User
+from lambent.domain.identity import AccessKey, Account, Role, User
 from lambent.domain.principal import Principal, PrincipalType, root_of
 from lambent.store.contract import IdentityStore
 
@@ -18,6 +18,8 @@ _STRANGERS_MAX = 10_000
 _SESSIONS_MAX = 1_000
 """Session tokens that are remembered: up to four kilobytes each, and quick to be read again."""
 _ACCOUNTS_MAX = 10_000
+_OWNERS_MAX = 10_000
+"""Of sessions."""
 
 
 class Keyring:
@@ -34,6 +36,7 @@ class Keyring:
         self._strangers: OrderedDict[str, str] = OrderedDict()
         self._sessions: OrderedDict[tuple[str, str], tuple[str, Principal]] = OrderedDict()
         self._accounts: OrderedDict[str, bool] = OrderedDict()
+        self._owners: OrderedDict[tuple[str, str], bool] = OrderedDict()
         self._changes = 0
         """Counts changes, so that what was read before one is not remembered after it."""
         store.on_change(self._forget)
@@ -95,6 +98,27 @@ class Keyring:
             _remember(self._accounts, account, is_open, _ACCOUNTS_MAX)
         return is_open
 
+    async def is_there(self, principal: Principal) -> bool:
+        """
+        Say whether the user or role of a session is there still, and no other one of its name.
+
+        Of a function whose role was never there the session says who it is, and may nothing.
+        """
+        assert principal.session is not None
+        if principal.session.environment or principal.type not in {PrincipalType.USER, PrincipalType.ROLE}:
+            return True
+        owner = principal.account, principal.identity_id
+        known = self._owners.get(owner)
+        if known is not None:
+            return known
+        changes = self._changes
+        kind: type[User] | type[Role] = User if principal.type is PrincipalType.USER else Role
+        async with self._store.snapshot(principal.account) as rows:
+            is_there = await rows.by_id(kind, principal.identity_id) is not None
+        if changes == self._changes:
+            _remember(self._owners, owner, is_there, _OWNERS_MAX)
+        return is_there
+
     async def _look_up(self, account: str, access_key: str) -> Principal | None:
         async with self._store.snapshot(account) as rows:
             key = await rows.get(AccessKey, access_key)
@@ -123,6 +147,7 @@ class Keyring:
         self._accounts.pop(account, None)
         # Strangers are many only while somebody makes ids up; then they are cheap to lose.
         self._strangers.clear()
+        self._owners.clear()
         for access_key in [key for key, (_, principal) in self._keys.items() if principal.account == account]:
             del self._keys[access_key]
 

@@ -256,7 +256,7 @@ def canonical_request(
         host: what the Host header was before somebody between replaced it.
         is_path_reencoded: of S3: as if its path had been encoded by the rules before it was signed.
     """
-    values: dict[bytes, bytes | None] = dict.fromkeys(_wanted(signature.signed_headers))
+    values: dict[bytes, bytes | None] = dict.fromkeys(name.encode() for name in signature.signed_headers)
     for name, value in pairs:
         if name in values:
             text = b" ".join(value.split())
@@ -271,11 +271,6 @@ def canonical_request(
         + b"".join(lines)
         + f"\n{';'.join(signature.signed_headers)}\n{payload}".encode("latin-1")
     )
-
-
-@lru_cache(maxsize=512)
-def _wanted(names: tuple[str, ...]) -> tuple[bytes, ...]:
-    return tuple(name.encode() for name in names)
 
 
 def _canonical_path(path: str, service: str, *, is_reencoded: bool) -> str:

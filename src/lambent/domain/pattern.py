@@ -244,6 +244,10 @@ class ArnPattern(msgspec.Struct, frozen=True):
         """The condition keys whose values it holds, in small letters."""
         return self.parts[-1].variables
 
+    def is_of_service(self, service: str) -> bool:
+        """Say whether a service's ARNs may be among those that it matches."""
+        return not self.is_arn or len(self.parts) < 3 or self.parts[2].matches(service)
+
     def matches(self, text: str, context: Mapping[str, Any] = {}) -> bool:
         """Say whether all of a text matches. `context` has the values of variables."""
         if self.exact is not None:

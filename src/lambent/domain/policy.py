@@ -53,6 +53,11 @@ class AccessRequest(msgspec.Struct, frozen=True):
     Condition keys in small letters, those of the principal included (`access.conditions` makes them). It is looked at
     only where a condition asks, so it may be a mapping that makes its values then.
     """
+    is_vague: bool = False
+    """
+    Whether it is more than what it names that is asked for: any action where it ends with `:*`, any resource where that
+    is `*`. Then a statement that denies a part of it denies it.
+    """
 
 
 class Grant(enum.IntEnum):
@@ -92,6 +97,20 @@ class Statement(msgspec.Struct, frozen=True):
         if self.resources is None:
             return True
         return any(one.matches(resource, context) for one in self.resources) is not self.is_not_resource
+
+    def denies_part_of(self, request: AccessRequest) -> bool:
+        """Say whether it denies something of what a vague request may come to."""
+        action = request.action.lower()
+        service = action.partition(":")[0]
+        is_about_action = self.is_about_action(action) or (
+            action.endswith(":*")
+            and (self.is_not_action or any(_is_of_service(one.source, service) for one in self.actions))
+        )
+        is_about_resource = self.is_about_resource(request.resource, request.context) or (
+            request.resource == "*"
+            and (self.is_not_resource or any(one.is_of_service(service) for one in self.resources or ()))
+        )
+        return not self.is_allow and is_about_action and is_about_resource and self.holds(request.context)
 
     def grants_to(self, principal: Principal, *, has_boundary: bool = False) -> Grant:
         """
@@ -161,6 +180,10 @@ class Policies:
     def keys(self) -> frozenset[str]:
         """The condition keys that they look at, in small letters."""
         return frozenset().union(*(policy.keys for policy in self.policies))
+
+    def deny_part_of(self, request: AccessRequest) -> bool:
+        """Say whether one denies something of what a vague request may come to."""
+        return any(one.denies_part_of(request) for policy in self.policies for one in policy.statements)
 
     def about(self, action: str, resource: str) -> Iterable[Statement]:
         """Return the statements that may be about an action, given in small letters, and a resource."""
@@ -297,6 +320,11 @@ def decide(request: AccessRequest, policies: PolicySet, *, is_trust: bool = Fals
         return Verdict(True, is_lasting=True)
     principal = request.principal
     resource_kind = PolicyKind.TRUST if is_trust else PolicyKind.RESOURCE
+    if request.is_vague:
+        own = (policies.identity, policies.boundary, policies.session)
+        for kind, found in zip((PolicyKind.IDENTITY, PolicyKind.BOUNDARY, PolicyKind.SESSION), own, strict=True):
+            if found is not None and found.deny_part_of(request):
+                return Verdict(False, kind, is_explicit=True)
     has_boundary = policies.boundary is not None
     identity = say(request, policies.identity)
     resource = say(request, policies.resource, names_principals=True, has_boundary=has_boundary)
@@ -391,6 +419,13 @@ class _Principals(msgspec.Struct, frozen=True):
 def _is_session(principal: Principal) -> bool:
     """Say whether a principal is less than whose policies it has."""
     return principal.arn != principal.identity_arn
+
+
+def _is_of_service(action: str, service: str) -> bool:
+    """Say whether a pattern of actions, in small letters, may be about one of a service."""
+    head, star, _ = action.partition(":")[0].partition("*")
+    # A star there may take in the colon, too.
+    return compile_pattern(head + star).matches(service)
 
 
 def compile_policy(document: str | Mapping[str, Any], *, name: str = "", ids: Mapping[str, str] = {}) -> Policy:

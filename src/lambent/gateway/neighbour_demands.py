@@ -2,8 +2,9 @@
 What requests for other services ask leave for, as far as their heads and bodies say it.
 
 Pure. What is not understood is demanded as all that the service may do, or on `*`: no policy allows it but one that
-allows that. A resource that only the neighbour knows, such as the six letters behind a secret's name, is guessed here
-as no policy names it to the letter.
+allows that, and none that denies a part of it. What the neighbour may understand otherwise than it is here, is refused.
+A resource that only the neighbour knows, such as the six letters behind a secret's name, is guessed here as no policy
+names it to the letter.
 
 Documented: service authorization reference, of each service.
 """
@@ -11,15 +12,18 @@ Documented: service authorization reference, of each service.
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
+
+from msgspec.structs import replace
 
 from lambent.access.authorize import Demand
 from lambent.domain.caller import Scope
-from lambent.errors.families import ApiError
+from lambent.errors.families import SerializationException, ValidationException
 from lambent.gateway.s3_demands import demands_of_s3, names_of
 from lambent.protocol.documents import decode_cbor, decode_json
-from lambent.protocol.form import FORM_TYPE, form_field
+from lambent.protocol.form import FORM_TYPE
 from lambent.protocol.wire import WireRequest, media_type
 from lambent.services.s3.addressing import address
 
@@ -53,10 +57,26 @@ def demands_of(service: str, request: WireRequest, scope: Scope, body: bytes) ->
     Args:
         scope: where it acts.
         body: whole, if it is needed.
+
+    Raises:
+        ApiError: it may be understood in more than one way.
     """
     prefix = _PREFIXES.get(service, service)
     found = _found(service, prefix, request, scope, body)
-    return found if len(found) <= _DEMANDS_MAX else (Demand(f"{prefix}:*"),)
+    if len(found) > _DEMANDS_MAX:
+        found = (Demand(f"{prefix}:*"),)
+    return [replace(one, is_vague=True) if _is_vague(one) else one for one in found]
+
+
+_VAGUE = frozenset(
+    {"dynamodb:GetRecords", "kms:Decrypt", "kms:ReEncryptFrom", "s3:GetObject", "s3:GetObjectVersion"}
+) | {"secretsmanager:GetSecretValue"}
+"""Actions on one resource, of which a request may say something without naming it."""
+
+
+def _is_vague(demand: Demand) -> bool:
+    action = demand.action
+    return action.endswith(":*") or (demand.resource == "*" and (action in _VAGUE or ":PartiQL" in action))
 
 
 def _found(service: str, prefix: str, request: WireRequest, scope: Scope, body: bytes) -> Sequence[Demand]:
@@ -68,29 +88,68 @@ def _found(service: str, prefix: str, request: WireRequest, scope: Scope, body: 
     find = _SERVICES.get(service)
     if find is None:
         return (Demand(f"{prefix}:{operation}"),)
-    return find(operation, _document(request, body), scope) or (Demand(f"{prefix}:{operation}"),)
+    found = find(operation, _document(request, body), scope) or (Demand(f"{prefix}:{operation}"),)
+    return [one for demand in found for one in _here_and_there(demand, _RESOURCES[prefix], scope)]
 
 
 def _operation_of(request: WireRequest, body: bytes) -> str | None:
-    """Return the operation that a request names, in whichever protocol; None where it names none."""
-    if (target := request.headers.get("x-amz-target")) is not None:
+    """Return the operation that a request names, in whichever protocol; None where it names none, or several."""
+    is_form = media_type(request) == FORM_TYPE
+    target = request.headers.get("x-amz-target")
+    is_in_path = request.path.startswith("/service/") and "/operation/" in request.path
+    if target is None and not is_in_path:
+        named = {*_values(request.query, "Action"), *(_values(body.decode("latin-1"), "Action") if is_form else ())}
+        name = named.pop() if len(named) == 1 else ""
+    elif is_form or not all(name.lower().startswith("x-amz-") for name in names_of(request.query)):
+        # Some servers look for the operation, and for parameters, in forms and queries first.
+        return None
+    elif target is not None:
         # Of a header that came twice, servers take the one or the other.
-        name: str | None = target.rpartition(".")[2] if _TARGET.fullmatch(target) else None
-    elif request.path.startswith("/service/") and "/operation/" in request.path:
-        name = request.path.rstrip("/").rpartition("/")[2]
+        name = target.rpartition(".")[2] if _TARGET.fullmatch(target) else ""
     else:
-        is_form = media_type(request) == FORM_TYPE
-        name = (form_field(body, b"Action") if is_form else None) or form_field(request.query.encode(), b"Action")
-    return name if name is not None and _OPERATION.fullmatch(name) else None
+        name = request.path.rstrip("/").rpartition("/")[2]
+    return name if _OPERATION.fullmatch(name) else None
 
 
 def _document(request: WireRequest, body: bytes) -> Mapping[str, Any]:
     kind = media_type(request)
     try:
         found = decode_cbor(body) if "cbor" in kind else decode_json(body or b"{}")
-    except (ApiError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        # What is no document here may well be one there.
+        raise SerializationException("The body is not what the request says that it is")
+    return found
+
+
+def _here_and_there(demand: Demand, resources: re.Pattern[str], scope: Scope) -> Iterable[Demand]:
+    """
+    Yield a demand on a resource that a request names, and where that is elsewhere, on the one of the same name here:
+    servers for development go by the name.
+
+    Args:
+        resources: what stands behind the fifth colon of the service's ARNs.
+
+    Raises:
+        ValidationException: it is no resource of the service; what a server would find by it nobody knows.
+    """
+    yield demand
+    if demand.resource == "*":
+        return
+    parts = demand.resource.split(":", 5)
+    if len(parts) != 6 or resources.fullmatch(parts[5]) is None:
+        raise ValidationException(
+            f"{demand.resource[:300]} is no name or ARN of a resource that can be told from others"
+        )
+    here = ":".join(("arn", "aws", parts[2], scope.region, scope.account, parts[5]))
+    if here != demand.resource:
+        yield Demand(demand.action, here)
+
+
+def _values(form: str, name: str) -> list[str]:
+    """Return what a form has under a name, however that is encoded."""
+    return [value for given, value in parse_qsl(form, keep_blank_values=True) if given == name]
 
 
 def _texts(found: Any) -> list[str]:
@@ -105,7 +164,7 @@ def _of_dynamodb(operation: str, given: Mapping[str, Any], scope: Scope) -> Sequ
     base = f"arn:aws:dynamodb:{scope.region}:{scope.account}:table/"
 
     def table(name: Any) -> str:
-        return "*" if not isinstance(name, str) else name if name.startswith("arn:") else base + name
+        return "*" if not isinstance(name, str) else _table_arn(name) if name.startswith("arn:") else base + name
 
     if operation in {"BatchGetItem", "BatchWriteItem"}:
         items = given.get("RequestItems")
@@ -120,15 +179,30 @@ def _of_dynamodb(operation: str, given: Mapping[str, Any], scope: Scope) -> Sequ
         return (Demand("dynamodb:GetRecords", arn if arn.startswith("arn:") and "/stream/" in arn else "*"),)
     if operation in {"ListStreams", "ListTables", "ListBackups", "ListExports", "ListImports"}:
         return ()
-    arns = [_as_arn(given[member]) for member in _DYNAMODB_ARNS if member in given]
+    arns = [_table_arn(_as_arn(given[member])) for member in _TABLE_ARNS if member in given]
+    arns += [_as_arn(given[member]) for member in ("BackupArn", "ExportArn", "ImportArn") if member in given]
     names = [given[member] for member in ("TableName", "TargetTableName", "GlobalTableName") if member in given]
-    index = given.get("IndexName")
+    # Whatever else may have one does not act on an index.
+    index = given.get("IndexName") if operation in {"Query", "Scan"} else None
     # Documented: DynamoDB developer guide, an index is a resource of its own.
     arns += [f"{table(name)}/index/{index}" if isinstance(index, str) else table(name) for name in names]
     return [Demand(f"dynamodb:{operation}", arn) for arn in arns]
 
 
-_DYNAMODB_ARNS = ("BackupArn", "ExportArn", "ImportArn", "ResourceArn", "SourceTableArn", "StreamArn", "TableArn")
+_TABLE_ARNS = ("ResourceArn", "SourceTableArn", "StreamArn", "TableArn")
+_BELOW_TABLE = re.compile(r"[^/]*/[^/]*(?:/stream/[0-9-]+T[0-9]+:[0-9T:.-]+)?")
+
+
+def _table_arn(arn: str) -> str:
+    """
+    Return the ARN of a table or its stream.
+
+    Raises:
+        ValidationException: it is of something below a table, of which some servers take the last part for a table.
+    """
+    if arn != "*" and _BELOW_TABLE.fullmatch(arn) is None:
+        raise ValidationException(f"{arn[:300]} is not the ARN of a table")
+    return arn
 
 
 _PARTIQL = {"BatchExecuteStatement", "ExecuteStatement", "ExecuteTransaction"}
@@ -183,7 +257,8 @@ def _of_kinesis(operation: str, given: Mapping[str, Any], scope: Scope) -> Seque
 
 def _stream_of(iterator: Any) -> Sequence[str]:
     try:
-        name, shard, number = base64.b64decode("".join(str(iterator).split()), validate=True).decode().split(":")
+        # As loosely as the embedded server reads them.
+        name, shard, number = base64.b64decode(str(iterator)).decode().split(":")
     except (binascii.Error, ValueError):
         return ()
     return (name,) if shard.startswith("shardId-") and number.lstrip("-").isdigit() else ()
@@ -200,9 +275,10 @@ def _of_ssm(operation: str, given: Mapping[str, Any], scope: Scope) -> Sequence[
     base = f"arn:aws:ssm:{scope.region}:{scope.account}:parameter"
 
     def arn(name: str) -> str:
-        if name.startswith("arn:"):
-            return name
         # Documented: Systems Manager user guide: a version or label stands behind a colon.
+        if name.startswith("arn:"):
+            parts = name.split(":")
+            return name if len(parts) > 7 else ":".join(parts[:6])
         name = name.partition(":")[0]
         return base + (name if name.startswith("/") else f"/{name}")
 
@@ -238,7 +314,7 @@ def _of_kms(operation: str, given: Mapping[str, Any], scope: Scope) -> Sequence[
         """Return the key in a ciphertext of the embedded server, whose first letters are its id."""
         try:
             blob = given.get(member)
-            head = blob[:36] if isinstance(blob, bytes) else base64.b64decode(str(blob or ""), validate=True)[:36]
+            head = blob[:36] if isinstance(blob, bytes) else base64.b64decode(str(blob or ""))[:36]
             text = head.decode("ascii")
         except (binascii.Error, ValueError):
             return None
@@ -271,3 +347,16 @@ _SERVICES: Mapping[str, Callable[[str, Mapping[str, Any], Scope], Sequence[Deman
     "secretsmanager": _of_secrets,
     "ssm": _of_ssm,
 }
+
+
+_RESOURCES = {
+    "dynamodb": re.compile(
+        r"(?:table|global-table)/[A-Za-z0-9_.-]{1,255}"
+        r"(?:/(?:index/[A-Za-z0-9_.-]{1,255}|(?:backup|export|import)/[A-Za-z0-9_.:-]{1,64}|stream/[0-9T:.-]{1,64}))?"
+    ),
+    "kinesis": re.compile(r"stream/[A-Za-z0-9_.-]{1,128}(?:/consumer/[A-Za-z0-9_.-]{1,128}:[0-9]{1,20})?"),
+    "kms": re.compile(r"key/[A-Za-z0-9-]{1,128}|alias/[A-Za-z0-9/_-]{1,256}"),
+    "secretsmanager": re.compile(r"secret:[A-Za-z0-9/_+=.@-]{1,512}(?:-\?{6})?"),
+    "ssm": re.compile(r"parameter/[A-Za-z0-9_./-]{0,2048}"),
+}
+"""What stands behind the fifth colon of ARNs. Documented: what names of each may be made of."""

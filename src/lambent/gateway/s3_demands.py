@@ -6,6 +6,7 @@ Pure. What is not understood is demanded as all that S3 may do.
 Documented: service authorization reference, Amazon S3.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import parse_qsl, unquote
 
@@ -13,6 +14,7 @@ from lambent.access.authorize import Demand
 from lambent.domain.policy import Value
 from lambent.protocol.wire import WireRequest
 from lambent.services.s3.addressing import Address
+from lambent.services.s3.errors import InvalidArgument
 from lambent.services.s3.events import objects_to_delete
 
 _OF_BUCKETS = """
@@ -90,6 +92,12 @@ _OF_VERSIONS = frozenset(
 )
 """Actions that have another name where a version is named. Documented: service authorization reference, Amazon S3."""
 
+_SOURCE = re.compile(r"/?[^:;#?%/\x00-\x1f\x7f]+(?:/|%2[Ff])[^;#?\x00-\x1f\x7f]+")
+"""
+What is copied, bucket and key, as no server reads it for anything else: some take what begins with two slashes, or with
+a name and a colon, for a whole URL, and leave out what follows a semicolon.
+"""
+
 _KEYS = {
     "x-amz-acl": "s3:x-amz-acl",
     "x-amz-copy-source": "s3:x-amz-copy-source",
@@ -106,6 +114,9 @@ def demands_of_s3(request: WireRequest, where: Address, body: bytes) -> Sequence
     Args:
         where: what it addresses.
         body: of a request that deletes several objects; else it is not looked at.
+
+    Raises:
+        InvalidArgument: it copies what some servers would read for something else.
     """
     names = {name for name in names_of(request.query) if not _is_parameter(name)}
     if where.bucket is None:
@@ -155,9 +166,12 @@ def _actions(
 def _beside_put(request: WireRequest, arn: str, context: Mapping[str, Value]) -> Iterable[Demand]:
     headers = request.headers
     if source := headers.get("x-amz-copy-source"):
-        path, _, query = source.lstrip("/").partition("?")
-        action = "GetObjectVersion" if query.startswith("versionId=") else "GetObject"
-        path = unquote(path)
+        path, _, query = source.partition("?")
+        if _SOURCE.fullmatch(path) is None:
+            # Observed: the text that AWS has for what names no bucket and key.
+            raise InvalidArgument("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+        action = "GetObjectVersion" if "versionId" in names_of(query) else "GetObject"
+        path = unquote(path).removeprefix("/")
         yield Demand(f"s3:{action}", "*" if _may_lead_elsewhere(f"/{path}") else f"arn:aws:s3:::{path}")
     # Documented: S3 API reference, PutObject: leave for what is set along with the object.
     if headers.get("x-amz-tagging"):

@@ -76,6 +76,7 @@ class EmbeddedServer:
         folder: for its state; this class makes it the user's.
         run: for its socket.
         services: that it answers.
+        keeps_apart: whether a bucket is there for its own account alone: where it matters who calls.
     """
 
     def __init__(
@@ -86,12 +87,14 @@ class EmbeddedServer:
         clock: Clock,
         *,
         state_max_bytes: int = STATE_MAX_BYTES,
+        keeps_apart: bool = False,
     ) -> None:
         self._folder = folder
         self._run = run
         self._services = services
         self._clock = clock
         self._state_max_bytes = state_max_bytes
+        self._keeps_apart = keeps_apart
         self._listener: socket.socket | None = None
         self._own_run: str | None = None
         self._socket = ""
@@ -143,8 +146,11 @@ class EmbeddedServer:
 
     def addressed(self, request: Outgoing, service: str, scope: Scope) -> Outgoing:
         """Return a request as the process takes it: with its service, and the account and region that it is for."""
-        headers = {name: value for name, value in request.headers.items() if not name.startswith("x-moto-")}
+        own = ("x-moto-", "x-lambent-")
+        headers = {name: value for name, value in request.headers.items() if not name.startswith(own)}
         headers["x-lambent-service"] = service
+        if self._keeps_apart:
+            headers["x-lambent-apart"] = "1"
         headers["x-moto-account-id"] = scope.account
         headers["host"] = f"{service}.{scope.region}.amazonaws.com" if service == "s3" else "localhost"
         if request.is_signed:

@@ -26,6 +26,8 @@ from typing import Any, BinaryIO
 from lambent.neighbours import embedded_kinesis, embedded_state, embedded_streams
 
 SERVICE_HEADER = "HTTP_X_LAMBENT_SERVICE"
+APART_HEADER = "HTTP_X_LAMBENT_APART"
+"""Whether buckets are their own accounts' alone."""
 PING = "ping"
 
 BODY_MAX_BYTES = 256 << 20
@@ -305,6 +307,7 @@ class Door:
     Args:
         applications: by service.
         size_of_copy: returns how much a request adds that has no body.
+        is_foreign: says of a request to S3 whether it is about a bucket of another account than its own.
     """
 
     def __init__(
@@ -312,12 +315,14 @@ class Door:
         applications: dict[str, _Application],
         keeper: Keeper,
         size_of_copy: Callable[[dict[str, Any]], int],
+        is_foreign: Callable[[dict[str, Any]], bool] = lambda _: False,
         *,
         bodies_max_bytes: int = BODIES_MAX_BYTES,
     ) -> None:
         self._applications = applications
         self._keeper = keeper
         self._size_of_copy = size_of_copy
+        self._is_foreign = is_foreign
         self._bodies = Allowance(bodies_max_bytes)
 
     def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
@@ -328,11 +333,16 @@ class Door:
         application = self._applications.get(service)
         if application is None:
             return _refuse(start_response, "501 Not Implemented", service, "NotImplemented", "There is no such service")
+        is_apart = bool(environ.pop(APART_HEADER, ""))
+        if service != "s3":
+            _have_taken_as_judged(environ)
         is_read = _is_read(environ, service)
         claim = Claim(self._keeper, self._bodies, service, is_growing=not is_read and not _is_delete(environ, service))
         with tempfile.SpooledTemporaryFile(_BODY_IN_MEMORY_BYTES) as body, claim:
             try:
                 size = _take_in(environ, body, claim, 0 if is_read else self._size_of_copy(environ))
+                if service == "s3" and is_apart and self._is_foreign(environ):
+                    raise Refused("403 Forbidden", "AccessDenied", "Access Denied")
                 body.seek(0)
                 environ["wsgi.input"] = body
                 environ["wsgi.input_terminated"] = False
@@ -374,6 +384,23 @@ class Door:
             finally:
                 if more is not None:
                     self._keeper.changed(more)
+
+
+def _have_taken_as_judged(environ: dict[str, Any]) -> None:
+    """
+    Have moto take a request of a JSON protocol for what its header and its body say, by which it was judged.
+
+    On its own moto prefers, for the operation as for each parameter, what stands in the query or in a form, and where
+    there is neither, in a body or in headers that read like one; and for the region, what the path or the client's name
+    has.
+    """
+    if not environ.get("CONTENT_TYPE", "").startswith("application/x-amz-"):
+        environ["CONTENT_TYPE"] = "application/x-amz-json-1.1"
+    # Not empty, so that nothing else is looked through.
+    environ["QUERY_STRING"] = "-"
+    environ["PATH_INFO"] = environ["RAW_URI"] = environ["REQUEST_URI"] = "/"
+    for name in ("HTTP_USER_AGENT", "HTTP_CONTENT_ENCODING"):
+        environ.pop(name, None)
 
 
 def _is_read(environ: dict[str, Any], service: str) -> bool:
@@ -502,7 +529,8 @@ def main() -> None:
         most_bytes=configuration["most_bytes"],
         every_s=configuration["every_s"],
     )
-    serve = moto.server(configuration["socket"], Door(moto.applications, keeper, moto.size_of_copy))
+    door = Door(moto.applications, keeper, moto.size_of_copy, moto.is_foreign)
+    serve = moto.server(configuration["socket"], door)
     for work in (keeper.keep, lambda: _expire(keeper, moto.expire), serve):
         threading.Thread(target=work, daemon=True).start()
     print("ready", flush=True)
@@ -685,6 +713,21 @@ class _Moto:
             return int(found.size)
         except (KeyError, TypeError, ValueError, AttributeError):
             return 0
+
+    def is_foreign(self, environ: dict[str, Any]) -> bool:
+        """
+        Say whether a request to S3 is about a bucket of another account than its own, or copies from one.
+
+        Moto finds every bucket for everybody.
+        """
+        from urllib.parse import unquote, urlparse
+
+        # As moto reads them.
+        source = unquote(urlparse(environ.get("HTTP_X_AMZ_COPY_SOURCE", "")).path)
+        named = {path.lstrip("/").partition("/")[0] for path in (environ.get("PATH_INFO", ""), source)}
+        owners = self._backends["s3"].bucket_accounts
+        own = environ.get("HTTP_X_MOTO_ACCOUNT_ID", "")
+        return any(owners[bucket][1] != own for bucket in named if bucket in owners)
 
     def server(self, socket: int, door: Door) -> Callable[[], None]:
         """Return what serves a listening socket, for ever."""

@@ -10,14 +10,16 @@ import pytest
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from msgspec.structs import replace
 
 from lambent.access.authentication import AnyKey, Verifying
 from lambent.access.keyring import Keyring
 from lambent.access.secrets import Secrets
+from lambent.access.sigv4 import signing_key
 from lambent.clock import SystemClock
 from lambent.domain.access_key import encode_id
 from lambent.domain.caller import Inside, Scope
-from lambent.domain.identity import AccessKey, Account, User
+from lambent.domain.identity import AccessKey, Account, Role, User
 from lambent.domain.principal import ANONYMOUS, Principal, PrincipalType, Session, root_of, session_of_role
 from lambent.errors.families import (
     AccessError,
@@ -55,6 +57,7 @@ class Identities:
     def __init__(self) -> None:
         self.key = AccessKey(account=ACCOUNT, access_key=KEY, owner_id="AIDA1", created_at=0)
         self.user = User(account=ACCOUNT, name="bob", unique_id="AIDA1", created_at=0, path="/team/")
+        self.role = Role(account=ACCOUNT, name="r", unique_id="AROA1", created_at=0, trust_policy="{}")
         self.account: Account | None = None
         self.callbacks: list[Any] = []
         self.reads = 0
@@ -83,7 +86,7 @@ class Identities:
         return self.key if name == self.key.access_key else None
 
     async def by_id(self, kind: type[Any], unique_id: str) -> Any:
-        return self.user if unique_id == self.user.unique_id else None
+        return next((one for one in (self.user, self.role) if one.unique_id == unique_id), None)
 
 
 class World:
@@ -395,6 +398,34 @@ def test_sessions(world: World) -> None:
     world.identities.account = Account(account=ACCOUNT, name="a", created_at=0, is_open=False)
     world.identities.changed()
     assert type(world.refusal(signed(key=key, token=token), "lambda")) is UnrecognizedClient
+
+
+@pytest.mark.parametrize("owner", ["role", "user"])
+def test_a_session_ends_with_whose_it_is(world: World, owner: str) -> None:
+    """Though a resource's policy names it, and another one has its name by now."""
+    principal = session_of_role(ACCOUNT, "r", "/", "AROA1", Session("s", NOW, NOW + 3600))
+    if owner == "user":
+        arn = f"arn:aws:iam::{ACCOUNT}:user/team/bob"
+        principal = Principal(
+            PrincipalType.USER, ACCOUNT, arn, "AIDA1", arn, "bob", session=Session("", NOW, NOW + 3600)
+        )
+    given = SECRETS.issue(principal, "2" * 20)
+    request = signed(key=given.access_key, token=given.session_token)
+    for _ in range(2):
+        assert world.who(request, "lambda").arn == principal.arn
+    setattr(world.identities, owner, replace(getattr(world.identities, owner), unique_id="anew"))
+    world.identities.changed()
+    assert type(world.refusal(request, "lambda")) is UnrecognizedClient
+
+
+def test_what_nobody_has_a_key_for_leaves_nothing_long_behind(world: World) -> None:
+    """Neither as a service, of which a key is made and kept, nor in the answer."""
+    long = "s" * 10_000
+    kept = signing_key.cache_info().currsize
+    refused = world.refusal(signed(long, key=STRANGER), long)
+    assert type(refused) is OutOfScope
+    assert len(refused.message) < 200
+    assert signing_key.cache_info().currsize == kept
 
 
 def test_sessions_of_environments(world: World) -> None:

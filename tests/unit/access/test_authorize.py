@@ -1,6 +1,7 @@
 """Who may do what, what is told to those who may not, and that a verdict ends with what it rests on."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -24,8 +25,8 @@ from unit.access.people import (
 
 from lambent.access import authorize
 from lambent.access.authorize import Demand, Everything
-from lambent.domain.principal import ANONYMOUS, root_of, service_principal
-from lambent.errors.families import AccessDeniedException
+from lambent.domain.principal import ANONYMOUS, Session, root_of, service_principal
+from lambent.errors.families import AccessDeniedException, UnrecognizedClient
 
 CALL = Demand(INVOKE, F)
 WHO = user(inline={"calls": policy(action=INVOKE, resource=F)})
@@ -306,3 +307,62 @@ def test_off_asks_nothing() -> None:
     """Nobody need find out what is demanded."""
     assert not Everything().is_on
     assert asyncio.run(Everything().allows_role("none", CALL))
+
+
+@pytest.mark.parametrize(
+    ("denial", "vague", "is_denied"),
+    [
+        (policy("Deny", "s3:GetObject", "arn:aws:s3:::b/*"), Demand("s3:*", is_vague=True), True),
+        (policy("Deny", "s3:GetObject", "arn:aws:s3:::b/*"), Demand("s3:*", "arn:aws:s3:::b/k", is_vague=True), True),
+        (policy("Deny", "s3:GetObject", "arn:aws:s3:::b/*"), Demand("s3:*", "arn:aws:s3:::c/k", is_vague=True), False),
+        (policy("Deny", "s3:GetObject", "arn:aws:s3:::b/*"), Demand("s3:GetObject", is_vague=True), True),
+        (policy("Deny", "s3:GetObject", "arn:aws:s3:::b/*"), Demand("s3:*"), False),
+        (policy("Deny", "*", "arn:aws:s3:::b/*"), Demand("s3:*", is_vague=True), True),
+        (policy("Deny", "s*", "*"), Demand("s3:*", is_vague=True), True),
+        (policy("Deny", "sqs:*", "*"), Demand("s3:*", is_vague=True), False),
+        (policy("Deny", "*", "arn:aws:sqs:*:*:q"), Demand("s3:*", is_vague=True), False),
+        (policy("Deny", "s3:PutObject", "*"), Demand("s3:GetObject", is_vague=True), False),
+        (
+            policy("Deny", "s3:GetObject", "*", Condition={"Bool": {"aws:SecureTransport": "false"}}),
+            Demand("s3:*", is_vague=True),
+            False,
+        ),
+    ],
+)
+def test_what_denies_a_part_denies_what_is_not_understood(
+    tmp_path: Path, denial: str, vague: Demand, is_denied: bool
+) -> None:
+    """It may be just that part; and a boundary denies as well."""
+
+    async def story(found: People) -> None:
+        who = user(inline={"all": policy(), "no": denial})
+        bound = user(name="v", unique_id="AIDAV", inline={"all": policy()}, boundary=f"arn:aws:iam::{A}:policy/b")
+        statements = [json.loads(document)["Statement"][0] for document in (policy(), denial)]
+        await found.put(who, bound, managed("b", json.dumps({"Version": "2012-10-17", "Statement": statements})))
+        for principal in (as_user(who), as_user(bound)):
+            if is_denied:
+                assert "with an explicit deny" in await refused(found, principal, vague)
+            else:
+                await found.ask(principal, vague)
+
+    run(tmp_path, story)
+
+
+def test_a_session_of_a_user_or_root_makes_no_keys(tmp_path: Path) -> None:
+    """Whoever gets hold of one for an hour would have them for good. Roles are passed on, and roles' sessions may."""
+
+    async def story(found: People) -> None:
+        who, other = user(inline={"all": policy()}), role(inline={"all": policy()})
+        await found.put(who, other)
+        session = Session("", 1.0, 9e9)
+        making = Demand("iam:CreateAccessKey", f"arn:aws:iam::{A}:user/u")
+        passing = Demand("iam:PassRole", f"arn:aws:iam::{A}:role/r")
+        for principal in (as_user(who, session), msgspec.structs.replace(root_of(A), session=session)):
+            await found.ask(principal, (CALL, passing))
+            for demand in (making, Demand("sts:GetAccessKeyInfo")):
+                with pytest.raises(UnrecognizedClient):
+                    await found.ask(principal, demand)
+        for principal in (as_user(who), root_of(A), as_session(other)):
+            await found.ask(principal, making)
+
+    run(tmp_path, story)

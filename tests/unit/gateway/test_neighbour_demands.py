@@ -9,6 +9,7 @@ import cbor2
 import pytest
 
 from lambent.domain.caller import Scope
+from lambent.errors.families import SerializationException, ValidationException
 from lambent.gateway.neighbour_demands import demands_of, needs_body
 from lambent.protocol.wire import WireRequest
 
@@ -103,6 +104,7 @@ def test_of_s3_only_a_list_of_many_objects_is_read() -> None:
         ("kinesis", "GetRecords", {"ShardIterator": "opaque"}, [("kinesis:GetRecords", "*")]),
         ("kinesis", "ListStreams", {}, [("kinesis:ListStreams", "*")]),
         ("ssm", "GetParameter", {"Name": "/a/b:3"}, [("ssm:GetParameter", f"{P}a/b")]),
+        ("ssm", "GetParameter", {"Name": f"{P}a/b:3"}, [("ssm:GetParameter", f"{P}a/b")]),
         (
             "ssm",
             "GetParameters",
@@ -177,10 +179,95 @@ def test_a_request_that_names_no_operation_is_all_of_its_service(headers: Mappin
     assert asked("dynamodb", WireRequest("POST", path, headers=headers), b"{}") == [("dynamodb:*", "*")]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b'{"TableName":', b'{"TableName": 1}', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"TableName": 1}'])
 def test_a_body_that_names_nothing_needs_leave_for_all(body: bytes) -> None:
     request = WireRequest("POST", "/", headers={"x-amz-target": "DynamoDB_20120810.GetItem"})
     assert asked("dynamodb", request, body) == [("dynamodb:GetItem", "*")]
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{", b"\xff", b'{"TableName":', b"[" * 100_000, b'{"TableName": "t", "x": NaN}', b"TableName=t"]
+)
+def test_a_body_that_others_may_read_is_refused(body: bytes) -> None:
+    """A policy that denies something of a table would not be found, and a less exact server would do it."""
+    request = WireRequest("POST", "/", headers={"x-amz-target": "DynamoDB_20120810.GetItem"})
+    with pytest.raises(SerializationException):
+        asked("dynamodb", request, body)
+
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "body"),
+    [
+        ("Action=DeleteSecret", {}, b"{}"),
+        ("%41ction=DeleteSecret", {}, b"{}"),
+        ("SecretId=other", {}, b"{}"),
+        ("", FORM, b"Action=DeleteSecret"),
+    ],
+)
+def test_what_names_an_operation_twice_is_all_of_its_service(
+    query: str, headers: Mapping[str, str], body: bytes
+) -> None:
+    """Which of them counts, servers see in different ways."""
+    request = WireRequest("POST", "/", query, {"x-amz-target": "secretsmanager.ListSecrets", **headers})
+    assert asked("secretsmanager", request, body) == [("secretsmanager:*", "*")]
+
+
+def test_a_presigned_target_is_one() -> None:
+    request = WireRequest("POST", "/", "X-Amz-Algorithm=a&X-Amz-Expires=1", {"x-amz-target": "kms.ListKeys"})
+    assert asked("kms", request, b"{}") == [("kms:ListKeys", "*")]
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        ("Action=Publish", b"Action=DeleteTopic"),
+        ("Action=Publish&%41ction=DeleteTopic", b""),
+        ("", b"Action=Publish&Action=DeleteTopic"),
+        ("", b"%41ction=DeleteTopic&Action=Publish"),
+    ],
+)
+def test_a_form_that_names_two_operations_is_all_of_its_service(query: str, body: bytes) -> None:
+    assert asked("sns", WireRequest("POST", "/", query, FORM), body) == [("sns:*", "*")]
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "PutItem", "DeleteTable"])
+def test_only_queries_and_scans_are_on_an_index(operation: str) -> None:
+    """The others leave the name out of account, and so would a policy that denies the table."""
+    assert call("dynamodb", operation, {"TableName": "t", "IndexName": "i"}) == [(f"dynamodb:{operation}", f"{T}t")]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "given"),
+    [
+        ("secretsmanager", "GetSecretValue", {"SecretId": f"{S}mine-:secret:other"}),
+        ("secretsmanager", "GetSecretValue", {"SecretId": "mine:other"}),
+        ("dynamodb", "GetItem", {"TableName": f"{T}mine/table/other"}),
+        ("dynamodb", "PutResourcePolicy", {"ResourceArn": f"{T}mine/index/other"}),
+        ("dynamodb", "PutResourcePolicy", {"ResourceArn": f"{T}mine/stream/2026"}),
+        ("dynamodb", "GetItem", {"TableName": "arn:x"}),
+        ("kinesis", "PutRecord", {"StreamARN": f"{K}mine/stream/other"}),
+        ("kms", "Decrypt", {"KeyId": f"{KMS}key/a/key/b"}),
+        ("ssm", "GetParameter", {"Name": "arn:aws:ssm:x"}),
+        ("ssm", "GetParameter", {"Name": f"{P}mine{P}"}),
+    ],
+)
+def test_what_may_be_the_name_of_something_else_is_refused(
+    service: str, operation: str, given: Mapping[str, Any]
+) -> None:
+    with pytest.raises(ValidationException):
+        call(service, operation, given)
+
+
+def test_what_is_named_elsewhere_needs_leave_for_what_has_the_name_here() -> None:
+    """Servers for development find it by its name."""
+    there = "arn:aws:dynamodb:us-east-1:444455556666:table/t"
+    assert call("dynamodb", "GetItem", {"TableName": there}) == [
+        ("dynamodb:GetItem", there),
+        ("dynamodb:GetItem", f"{T}t"),
+    ]
 
 
 def test_the_query_protocol_and_cbor_are_read() -> None:
@@ -191,3 +278,27 @@ def test_the_query_protocol_and_cbor_are_read() -> None:
         "POST", "/service/Kinesis_20131202/operation/PutRecord", headers={"content-type": "application/cbor"}
     )
     assert asked("kinesis", rpc, cbor2.dumps({"StreamName": "s"})) == [("kinesis:PutRecord", f"{K}s")]
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "path", "query", "headers", "body"),
+    [
+        ("s3", "GET", "/b/k", "unheard-of", {}, b""),
+        ("s3", "GET", "//b/k", "", {}, b""),
+        ("s3", "PUT", "/b/k", "", {"x-amz-copy-source": "a/../c/x"}, b""),
+        ("secretsmanager", "POST", "/", "Action=GetSecretValue", {"x-amz-target": "secretsmanager.ListSecrets"}, b"{}"),
+        ("dynamodb", "POST", "/", "", {"x-amz-target": "DynamoDB_20120810.ExecuteStatement"}, b"{}"),
+        ("dynamodb", "POST", "/", "", {"x-amz-target": "DynamoDBStreams_20120810.GetRecords"}, b"{}"),
+    ],
+)
+def test_what_is_not_understood_is_vague(
+    service: str, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
+) -> None:
+    """So that what denies a part of it is asked."""
+    request = WireRequest(method, path, query, {"host": "127.0.0.1:4566", **headers})
+    assert any(demand.is_vague for demand in demands_of(service, request, SCOPE, body))
+
+
+def test_what_has_no_resource_is_not_vague() -> None:
+    request = WireRequest("POST", "/", headers={"x-amz-target": "DynamoDB_20120810.ListTables"})
+    assert not any(demand.is_vague for demand in demands_of("dynamodb", request, SCOPE, b"{}"))

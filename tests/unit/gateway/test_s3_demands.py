@@ -8,6 +8,7 @@ from lambent.access.authorize import Demand
 from lambent.gateway.s3_demands import demands_of_s3
 from lambent.protocol.wire import WireRequest
 from lambent.services.s3.addressing import address
+from lambent.services.s3.errors import InvalidArgument
 
 
 def demands(request: WireRequest, body: bytes = b"") -> Sequence[Demand]:
@@ -129,3 +130,28 @@ def test_conditions_of_s3() -> None:
     assert demand.context == {"s3:prefix": "p/", "s3:max-keys": "5"}
     (put,) = demands(WireRequest("PUT", "/b/k", "", {"host": "x", "x-amz-storage-class": "GLACIER"}))
     assert put.context == {"s3:x-amz-storage-class": "GLACIER"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "//mine/other/secret",
+        "http://mine/other/secret",
+        "mine:/other/secret",
+        "mine/secret;x",
+        "mine/secret#x",
+        "mi\tne/secret",
+        "mine",
+        "/",
+    ],
+)
+def test_what_may_be_a_copy_of_something_else_is_refused(source: str) -> None:
+    """Some servers read a URL."""
+    with pytest.raises(InvalidArgument):
+        s3("PUT", "/mine/k", {"x-amz-copy-source": source})
+
+
+def test_a_source_may_be_encoded_whole_and_have_a_version_among_others() -> None:
+    assert s3("PUT", "/b/k", {"x-amz-copy-source": "a%2Fx:y"})[1:] == [("s3:GetObject", "arn:aws:s3:::a/x:y")]
+    versioned = s3("PUT", "/b/k", {"x-amz-copy-source": "/a/x:y?x=1&versionId=v"})
+    assert versioned[1:] == [("s3:GetObjectVersion", "arn:aws:s3:::a/x:y")]

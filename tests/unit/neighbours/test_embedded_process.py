@@ -1,4 +1,4 @@
-"""The embedded server's door and keeper, without moto: what is let in, when it is saved, what is refused."""
+"""The embedded server's door and keeper: what is let in, when it is saved, what is refused. One test asks moto."""
 
 import io
 import subprocess
@@ -330,3 +330,89 @@ def test_a_save_waits_for_requests_and_keeps_new_ones_waiting() -> None:
     for thread in threads:
         thread.join(10)
     assert order == ["request", "save", "saved", "later"]
+
+
+def test_moto_takes_a_request_for_what_it_was_judged_by() -> None:
+    """Not for what else is in its query, its body, its headers or its path, where moto looks as well."""
+    moto = embedded_process._Moto(["s3", "secretsmanager"])
+    door = Door(moto.applications, keeper_of(Saves(), 1 << 20), moto.size_of_copy, moto.is_foreign)
+
+    def ask(operation: str, body: bytes, **environ: Any) -> tuple[str, bytes]:
+        kind = "application/x-amz-json-1.1"
+        target = f"secretsmanager.{operation}"
+        return call(
+            door,
+            "POST",
+            body,
+            **{**_from("secretsmanager"), "CONTENT_TYPE": kind, "HTTP_X_AMZ_TARGET": target, **environ},
+        )
+
+    status, _ = ask("CreateSecret", b'{"Name": "secret", "SecretString": "hidden"}')
+    assert status == "200 OK"
+    ask("CreateSecret", b'{"Name": "own", "SecretString": "shown"}')
+    named, form = b'{"SecretId": "secret"}', "application/x-www-form-urlencoded"
+    environ: dict[str, Any]
+    for body, environ in (
+        (named, {"QUERY_STRING": "Action=GetSecretValue"}),
+        (b'{"SecretId": "secret", "x": "&Action=GetSecretValue&"}', {}),
+        (b"Action=GetSecretValue&SecretId=secret", {"CONTENT_TYPE": form}),
+        (b"", {"HTTP_ACTION": "GetSecretValue", "HTTP_SECRETID": "secret"}),
+    ):
+        status, answer = ask("ListSecrets", body, **environ)
+        assert b"hidden" not in answer, (body, environ)
+    for body, environ in (
+        (b'{"SecretId": "own"}', {"QUERY_STRING": "SecretId=secret"}),
+        (b'{"SecretId": "own", "x": "&SecretId=secret&"}', {}),
+    ):
+        status, answer = ask("GetSecretValue", body, **environ)
+        assert (status, b"shown" in answer) == ("200 OK", True), (body, environ, answer)
+    for environ in (
+        {"PATH_INFO": "/.eu-west-3.amazonaws.com", "RAW_URI": "/.eu-west-3.amazonaws.com"},
+        {"HTTP_USER_AGENT": "x region/eu-west-3"},
+    ):
+        assert ask("GetSecretValue", named, **environ)[0] == "200 OK", environ
+
+
+def test_where_it_matters_who_calls_a_bucket_is_its_own_accounts() -> None:
+    """Moto finds any bucket for anybody, also as what is copied from."""
+    moto = embedded_process._Moto(["s3"])
+    door = Door(moto.applications, keeper_of(Saves(), 1 << 20), moto.size_of_copy, moto.is_foreign)
+    other: dict[str, Any] = {"HTTP_X_MOTO_ACCOUNT_ID": "222222222222"}
+
+    def ask(method: str, path: str, body: bytes = b"", **environ: Any) -> str:
+        return call(door, method, body, **{**_from("s3"), "PATH_INFO": path, "RAW_URI": path, **environ})[0]
+
+    apart: dict[str, Any] = {**other, "HTTP_X_LAMBENT_APART": "1"}
+    assert ask("PUT", "/theirs-of-one") == "200 OK"
+    assert ask("PUT", "/theirs-of-one/k", b"x", HTTP_X_LAMBENT_APART="1") == "200 OK"
+    assert ask("PUT", "/theirs-of-two", **apart) == "200 OK"
+    more: dict[str, Any]
+    for method, path, more in (
+        ("GET", "/theirs-of-one/k", {}),
+        ("GET", "/theirs-of-one", {}),
+        ("PUT", "/theirs-of-one/new", {}),
+        ("PUT", "/theirs-of-two/k", {"HTTP_X_AMZ_COPY_SOURCE": "/theirs-of-one/k"}),
+        ("PUT", "/theirs-of-two/k", {"HTTP_X_AMZ_COPY_SOURCE": "theirs-of-one%2Fk"}),
+        ("PUT", "/theirs-of-two/k", {"HTTP_X_AMZ_COPY_SOURCE": "//theirs-of-two/theirs-of-one/k"}),
+    ):
+        assert ask(method, path, **apart, **more) == "403 Forbidden", (method, path, more)
+    # Where any key is taken, accounts are no walls.
+    assert ask("GET", "/theirs-of-one/k", **other) == "200 OK"
+
+
+def _from(service: str) -> dict[str, Any]:
+    """Return what the gateway and the server below say of a request of the account 111111111111."""
+    return {
+        "HTTP_X_LAMBENT_SERVICE": service,
+        "HTTP_X_MOTO_ACCOUNT_ID": "111111111111",
+        "HTTP_HOST": "s3.us-east-1.amazonaws.com" if service == "s3" else "localhost",
+        "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential=x/20200101/us-east-1/{service}/aws4_request, "
+        "SignedHeaders=host, Signature=0",
+        "PATH_INFO": "/",
+        "RAW_URI": "/",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
+    }

@@ -26,7 +26,7 @@ _FUNCTION = (
     "GetProvisionedConcurrencyConfig GetRuntimeManagementConfig ListAliases ListFunctionEventInvokeConfigs "
     "ListProvisionedConcurrencyConfigs ListVersionsByFunction PublishVersion PutFunctionConcurrency "
     "PutFunctionEventInvokeConfig PutFunctionRecursionConfig PutProvisionedConcurrencyConfig "
-    "PutRuntimeManagementConfig UpdateAlias UpdateFunctionCode UpdateFunctionEventInvokeConfig"
+    "PutRuntimeManagementConfig UpdateAlias UpdateFunctionEventInvokeConfig"
 )
 """Operations on the function that FunctionName and Qualifier name. Their action has the operation's name."""
 
@@ -113,6 +113,7 @@ def _configure(action: str) -> Demands:
         if tags:
             # Assumed: as with other services, tags at creation need leave of their own (test_demands).
             found.append(Demand("lambda:TagResource", arn, context=tags))
+        found += _of_code(request.get("Code"))
         if role := request.get("Role"):
             found.append(pass_role(role, SERVICE, arn))
         # Documented: Lambda developer guide, layers: whoever configures a function needs leave for each.
@@ -120,6 +121,27 @@ def _configure(action: str) -> Demands:
         return found
 
     return demands
+
+
+def _of_code(code: Mapping[str, Any] | None) -> Sequence[Demand]:
+    """
+    Return what code that lies in a bucket asks for, whose text nobody gets this way who may not read it.
+
+    Observed: field reports: "please make sure your request credentials have permission to GetObject".
+    """
+    bucket, key = (code or {}).get("S3Bucket"), (code or {}).get("S3Key")
+    if code is None or not bucket or not key:
+        return ()
+    action = "s3:GetObjectVersion" if code.get("S3ObjectVersion") else "s3:GetObject"
+    return (Demand(action, f"arn:aws:s3:::{bucket}/{key}"),)
+
+
+def _update_code(caller: Caller, request: Mapping[str, Any]) -> Sequence[Demand]:
+    return (function_demand(caller, "lambda:UpdateFunctionCode", request), *_of_code(request))
+
+
+def _publish_layer(caller: Caller, request: Mapping[str, Any]) -> Sequence[Demand]:
+    return *_layer("lambda:PublishLayerVersion")(caller, request), *_of_code(request.get("Content"))
 
 
 def _permission(action: str) -> Demands:
@@ -220,12 +242,13 @@ DEMANDS: Mapping[str, Demands] = {
     **_each(_PERMISSIONS, _permission),
     **_each(_URLS, _url),
     **_each(_POLICIES, _policy),
-    **_each("PublishLayerVersion", _layer),
     **_each(_LAYER_VERSION, _layer),
     **_each("CreateEventSourceMapping ListEventSourceMappings", _mappings),
     **_each("DeleteEventSourceMapping GetEventSourceMapping UpdateEventSourceMapping", _mapping),
     **_each("ListTags TagResource UntagResource", _tagged),
     **_each(_ANYWHERE, _anywhere),
+    "PublishLayerVersion": _publish_layer,
+    "UpdateFunctionCode": _update_code,
     # Documented: service authorization reference: InvokeFunction is the action of both; GetLayerVersion of that by ARN.
     "Invoke": _invoke,
     "InvokeWithResponseStream": _invoke,

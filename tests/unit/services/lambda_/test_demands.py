@@ -46,6 +46,22 @@ def asked(operation: str, request: Mapping[str, Any]) -> list[tuple[Any, ...]]:
             {"FunctionName": "f", "Qualifier": "1"},
             [("lambda:PutProvisionedConcurrencyConfig", f"{F}:1")],
         ),
+        ("UpdateFunctionCode", {"FunctionName": "f", "ZipFile": b""}, [("lambda:UpdateFunctionCode", F)]),
+        (
+            "UpdateFunctionCode",
+            {"FunctionName": "f:1", "S3Bucket": "b", "S3Key": "k/z"},
+            [("lambda:UpdateFunctionCode", f"{F}:1"), ("s3:GetObject", "arn:aws:s3:::b/k/z")],
+        ),
+        (
+            "CreateFunction",
+            {"FunctionName": "f", "Code": {"S3Bucket": "b", "S3Key": "z"}},
+            [("lambda:CreateFunction", F), ("s3:GetObject", "arn:aws:s3:::b/z")],
+        ),
+        (
+            "PublishLayerVersion",
+            {"LayerName": "l", "Content": {"S3Bucket": "b", "S3Key": "z", "S3ObjectVersion": "v"}},
+            [("lambda:PublishLayerVersion", f"{BASE}layer:l"), ("s3:GetObjectVersion", "arn:aws:s3:::b/z")],
+        ),
         ("ListFunctions", {}, [("lambda:ListFunctions", "*")]),
         ("GetAccountSettings", {}, [("lambda:GetAccountSettings", "*")]),
         ("ListLayers", {}, [("lambda:ListLayers", "*")]),
