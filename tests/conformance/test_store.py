@@ -14,6 +14,7 @@ from lambent.testing.conformance.aliases_layers_policies import (
 from lambent.testing.conformance.event_source_mappings import EventSourceMappingStoreConformance
 from lambent.testing.conformance.function_urls import FunctionUrlStoreConformance
 from lambent.testing.conformance.http_apis import HttpApiStoreConformance
+from lambent.testing.conformance.identities import IdentityStoreConformance
 from lambent.testing.conformance.store import FunctionStoreConformance, LogStoreConformance, StoreAdapter
 from lambent.testing.stores import make_sqlite
 
@@ -48,6 +49,10 @@ class TestFunctionUrlsOnSqlite(FunctionUrlStoreConformance):
 
 class TestHttpApisOnSqlite(HttpApiStoreConformance):
     """Function URLs in a SQLite file."""
+
+
+class TestIdentitiesOnSqlite(IdentityStoreConformance):
+    """Users, roles, policies, keys and accounts in a SQLite file."""
 
 
 class TestEventSourceMappingsOnSqlite(EventSourceMappingStoreConformance):

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from wire.iam import fresh_account
+from wire.signed import SignedServer
 from wire.support import FunctionMaker, Server, new_data_dir, newest_python, wait_for
 
 
@@ -33,6 +34,14 @@ def own_server():
     for made in servers:
         with contextlib.suppress(ProcessLookupError):
             made.discard()
+
+
+@pytest.fixture(scope="module")
+def signed():
+    """A server that wants signatures, and goes by policies: `--auth required --iam enforce`."""
+    made = SignedServer().start()
+    yield made
+    made.discard()
 
 
 @pytest.fixture(scope="session")

@@ -12,19 +12,9 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
+from wire.iam import policy, put_role
 from wire.support import ACCOUNT, LAMBENT, REGION, ROLE, Server
 from wire.urls import ask
-
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": ["lambda.amazonaws.com", "apigateway.amazonaws.com"]},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 
 
 @dataclass(frozen=True)
@@ -76,7 +66,7 @@ class SignedServer(Server):
         assert all(found), f"it printed no first key:\n{text}"
         self.first = Key(found[0][1], found[1][1])
         # The role of the tests' functions.
-        self.with_key("iam").create_role(RoleName=ROLE.rpartition("/")[2], AssumeRolePolicyDocument=json.dumps(TRUST))
+        put_role(self.with_key("iam"), name=ROLE.rpartition("/")[2])
         return self
 
     def with_key(self, service, key=None, region=REGION):
@@ -94,15 +84,21 @@ class SignedServer(Server):
 
     def user(self, name, *statements, account=ACCOUNT):
         """Make a user with one policy; return a key of theirs."""
-        iam = self.with_key("iam", self._administrator(account))
+        iam = self.with_key("iam", self.administrator(account))
         iam.create_user(UserName=name)
         if statements:
-            document = {"Version": "2012-10-17", "Statement": list(statements)}
-            iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=json.dumps(document))
+            iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=policy(*statements))
         made = iam.create_access_key(UserName=name)["AccessKey"]
         return Key(made["AccessKeyId"], made["SecretAccessKey"])
 
-    def _administrator(self, account):
+    def session(self, role, key=None, **settings):
+        """Return the key of somebody's session of a role."""
+        sts = self.with_key("sts", key)
+        found = sts.assume_role(RoleArn=role, RoleSessionName="s1", **settings)["Credentials"]
+        return Key(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+
+    def administrator(self, account):
+        """Return a key of an administrator of an account."""
         if account == ACCOUNT:
             return self.first
         if account not in self._owners:
@@ -127,7 +123,3 @@ class SignedServer(Server):
         assert done.returncode == 0, done.stderr
         made = json.loads(done.stdout)
         return Key(made["access_key"], made["secret_key"])
-
-
-def allow(*actions, resource="*", **more):
-    return {"Effect": "Allow", "Action": list(actions), "Resource": resource, **more}

@@ -4,7 +4,7 @@ import shutil
 import uuid
 
 import pytest
-from wire.identities import put_role, trusting
+from wire.iam import put_role
 from wire.support import ACCOUNT, FunctionMaker, invoke, zip_of
 from wire.test_nodejs import node  # noqa: F401
 
@@ -71,19 +71,18 @@ done
 
 @pytest.fixture
 def role(server):
-    """Put a role into an account; return its ARN, name and id."""
+    """Make a role; return its ARN, name and id."""
 
-    def put(account=ACCOUNT, **more):
-        name = f"r-{uuid.uuid4().hex[:12]}"
-        arn, unique_id = put_role(server, account, name, trusting(services=["lambda.amazonaws.com"]), **more)
-        return arn, name, unique_id
+    def put(**settings):
+        arn, unique_id = put_role(server.client("iam"), **settings)
+        return arn, arn.rpartition("/")[2], unique_id
 
     return put
 
 
 def test_python_with_boto3(make_function, role):
     """What it has is of the role, by its id, under the function's name; services see its account and region."""
-    arn, role_name, role_id = role(path="/team/")
+    arn, role_name, role_id = role(Path="/team/")
     name = make_function(PYTHON, Role=arn, Timeout=60)
     wanted = f"q-{uuid.uuid4().hex[:20]}"
     answer, told = invoke(make_function.client, name, {"name": wanted})

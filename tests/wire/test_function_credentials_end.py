@@ -1,13 +1,13 @@
 """Credentials of functions where signatures are verified: they are what they say, and end with their environment."""
 
 import contextlib
-import json
 import shutil
 import uuid
 
 import pytest
 from botocore.exceptions import ClientError
-from wire.signed import TRUST, Key, SignedServer, allow
+from wire.iam import allow, policy, put_role, trusting
+from wire.signed import Key, SignedServer
 from wire.support import ACCOUNT, FunctionMaker, Server, error_of, invoke, newest_python, wait_for, zip_of
 from wire.test_function_credentials import NODE, SHELL
 from wire.test_nodejs import node  # noqa: F401
@@ -27,13 +27,6 @@ def handler(event, context):
 """
 
 
-@pytest.fixture(scope="module")
-def signed():
-    made = SignedServer().start()
-    yield made
-    made.discard()
-
-
 @pytest.fixture
 def make(signed, unique_name):
     maker = FunctionMaker(signed.with_key("lambda"), newest_python(), unique_name)
@@ -46,9 +39,8 @@ def make(signed, unique_name):
 @pytest.fixture
 def role(signed):
     """A role without a policy; nobody needs one to know who they are."""
-    name = f"r-{uuid.uuid4().hex[:12]}"
-    made = signed.with_key("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
-    return made["Arn"], name
+    arn, _ = put_role(signed.with_key("iam"))
+    return arn, arn.rpartition("/")[2]
 
 
 def test_every_runtime_signs(make, node, role):  # noqa: F811
@@ -107,6 +99,8 @@ def test_another_functions_are_refused_inside(signed, make, role):
     if signed.sandbox["driver"] != "namespace":
         pytest.skip("needs:root:run the tests as root on Linux")
     first, second = (make(SELF, Role=role[0], Timeout=60) for _ in range(2))
+    # One environment, also where the server would make another one ahead.
+    make.client.put_function_concurrency(FunctionName=first, ReservedConcurrentExecutions=1)
     _, told = invoke(make.client, first, {})
     own = told["own"]
     theirs = {
@@ -121,28 +115,15 @@ def test_a_user_becomes_a_role(signed):
     """With leave of their own and of the trust policy; then the role's policies say what may be done."""
     user = signed.user(f"u-{uuid.uuid4().hex[:8]}", allow("sts:AssumeRole"))
     idle = signed.user(f"u-{uuid.uuid4().hex[:8]}")
-    iam = signed.with_key("iam")
-    name = f"r-{uuid.uuid4().hex[:12]}"
-    trust = {"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole",
-         "Condition": {"StringEquals": {"sts:ExternalId": "x-1"}}},
-    ]}  # fmt: skip
-    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow("sqs:*")]})
-    iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy)
-    given = {"RoleArn": arn, "RoleSessionName": "s1", "ExternalId": "x-1"}
-    for key, request in ((idle, given), (user, {**given, "ExternalId": "x-2"})):
+    trust = trusting(ACCOUNT, Condition={"StringEquals": {"sts:ExternalId": "x-1"}})
+    arn, _ = put_role(signed.with_key("iam"), allow("sqs:*"), trust=trust)
+    name = arn.rpartition("/")[2]
+    for key, external_id in ((idle, "x-1"), (user, "x-2")):
         with pytest.raises(ClientError) as caught:
-            signed.with_key("sts", key).assume_role(**request)
+            signed.session(arn, key, ExternalId=external_id)
         assert error_of(caught)[:2] == (403, "AccessDenied")
-    only_lists = json.dumps({"Version": "2012-10-17", "Statement": [allow("sqs:ListQueues")]})
-    whole, part = (
-        Key(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
-        for found in (
-            signed.with_key("sts", user).assume_role(**given, **more)["Credentials"]
-            for more in ({}, {"Policy": only_lists})
-        )
-    )
+    whole = signed.session(arn, user, ExternalId="x-1")
+    part = signed.session(arn, user, ExternalId="x-1", Policy=policy(allow("sqs:ListQueues")))
     queue = f"q-{uuid.uuid4().hex[:12]}"
     with pytest.raises(ClientError) as caught:
         signed.with_key("sqs", part).create_queue(QueueName=queue)

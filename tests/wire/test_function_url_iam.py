@@ -5,7 +5,8 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
-from wire.signed import TEST, Key, SignedServer, allow, ask_signed, presigned, signed_headers
+from wire.iam import allow
+from wire.signed import TEST, Key, ask_signed, presigned, signed_headers
 from wire.support import ACCOUNT, REGION, FunctionMaker, error_of, listed_runtimes, wait_for
 from wire.urls import ECHO, ask, connect, id_of
 
@@ -172,46 +173,38 @@ def test_a_url_of_none_takes_any_signature_for_none(lambda_client, make_function
 
 
 @pytest.fixture(scope="module")
-def strict():
-    """A server that wants signatures, by `--auth required --iam enforce`."""
-    server = SignedServer().start()
-    yield server
-    server.discard()
-
-
-@pytest.fixture(scope="module")
-def strict_url(strict, runtime):
-    return make(strict.with_key("lambda"), runtime, "signed")
+def strict_url(signed, runtime):
+    return make(signed.with_key("lambda"), runtime, "signed")
 
 
 def arn_of(name, *qualifier):
     return ":".join((f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}", *qualifier))
 
 
-def test_whoever_may(strict, strict_url):
+def test_whoever_may(signed, strict_url):
     """Case 46 of the table of access: the caller's own policy, both actions, nothing in the function's."""
     name, url = strict_url
-    key = strict.user("both", allow(*BOTH, resource=arn_of(name)))
+    key = signed.user("both", allow(*BOTH, resource=arn_of(name)))
     event = ask_signed(url, method="POST", body=b"x", key=key).json
     iam = event["requestContext"]["authorizer"]["iam"]
     assert (iam["accessKey"], iam["userArn"]) == (key.access_key, f"arn:aws:iam::{ACCOUNT}:user/both")
     assert iam["userId"] == iam["callerId"] and iam["userId"].startswith("AIDA")
-    assert ask_signed(url, key=strict.user("one", allow(BOTH[0]))).json == FORBIDDEN
-    assert ask_signed(url, key=strict.user("other", allow(BOTH[1]))).json == FORBIDDEN
-    assert ask_signed(url, key=strict.user("nothing")).json == FORBIDDEN
-    assert ask_signed(url, key=strict.first).status == 200
+    assert ask_signed(url, key=signed.user("one", allow(BOTH[0]))).json == FORBIDDEN
+    assert ask_signed(url, key=signed.user("other", allow(BOTH[1]))).json == FORBIDDEN
+    assert ask_signed(url, key=signed.user("nothing")).json == FORBIDDEN
+    assert ask_signed(url, key=signed.first).status == 200
     condition = {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}}
-    assert ask_signed(url, key=strict.user("for-none", allow(*BOTH, Condition=condition))).json == FORBIDDEN
+    assert ask_signed(url, key=signed.user("for-none", allow(*BOTH, Condition=condition))).json == FORBIDDEN
 
 
 def told(reply):
     return reply.status, reply.one("x-amzn-errortype"), reply.json.get("message", "")[:78]
 
 
-def test_signatures_that_do_not_hold(strict, strict_url):
+def test_signatures_that_do_not_hold(signed, strict_url):
     """Each is told what is wrong, none runs the function; the right one, beside it, does."""
     _, url = strict_url
-    key = strict.first
+    key = signed.first
     body = b"pay 1"
     headers = signed_headers(url, "/a", "POST", body, key=key)
     assert ask(url, "POST", "/a", body, headers).status == 200
@@ -234,23 +227,23 @@ def test_signatures_that_do_not_hold(strict, strict_url):
     assert ask(url, target=presigned(url, "/b", key=key)).json["rawPath"] == "/b"
 
 
-def test_everybody_in_the_policy_is_everybody_who_signs(strict, runtime):
+def test_everybody_in_the_policy_is_everybody_who_signs(signed, runtime):
     """With `*` a user without policies gets in; who did not sign does not (AWS: denied)."""
-    client = strict.with_key("lambda")
+    client = signed.with_key("lambda")
     name, url = make(client, runtime, "everybody")
-    key = strict.user("without-policies")
+    key = signed.user("without-policies")
     assert ask_signed(url, key=key).json == FORBIDDEN
     let_in(client, name, "*")
     assert ask_signed(url, key=key).status == 200
     assert ask(url).json == FORBIDDEN
 
 
-def test_another_account_needs_both_sides(strict, runtime):
+def test_another_account_needs_both_sides(signed, runtime):
     """Cases 12 to 14: its own policy alone, the function's alone, both."""
-    client = strict.with_key("lambda")
+    client = signed.with_key("lambda")
     name, url = make(client, runtime, "elsewhere")
-    may = strict.user("may", allow(*BOTH, resource=arn_of(name)), account=OTHER)
-    may_not = strict.user("may-not", account=OTHER)
+    may = signed.user("may", allow(*BOTH, resource=arn_of(name)), account=OTHER)
+    may_not = signed.user("may-not", account=OTHER)
     assert ask_signed(url, key=may).json == FORBIDDEN
     let_in(client, name, OTHER)
     event = ask_signed(url, key=may).json
@@ -258,13 +251,13 @@ def test_another_account_needs_both_sides(strict, runtime):
     assert ask_signed(url, key=may_not).json == FORBIDDEN
 
 
-def test_policies_know_what_a_url_is(strict, runtime):
+def test_policies_know_what_a_url_is(signed, runtime):
     """lambda:FunctionUrlAuthType is the URL's own, also in calls that do not name it."""
-    name, _ = make(strict.with_key("lambda"), runtime, "configured")
+    name, _ = make(signed.with_key("lambda"), runtime, "configured")
     calls = allow("lambda:UpdateFunctionUrlConfig", "lambda:DeleteFunctionUrlConfig")
     for auth_type, is_let in (("NONE", False), ("AWS_IAM", True)):
         condition = {"StringEquals": {"lambda:FunctionUrlAuthType": auth_type}}
-        client = strict.with_key("lambda", strict.user(f"of-{auth_type}", {**calls, "Condition": condition}))
+        client = signed.with_key("lambda", signed.user(f"of-{auth_type}", {**calls, "Condition": condition}))
         if is_let:
             client.update_function_url_config(FunctionName=name, InvokeMode="BUFFERED")
             client.delete_function_url_config(FunctionName=name)
@@ -274,9 +267,9 @@ def test_policies_know_what_a_url_is(strict, runtime):
         assert error_of(excinfo)[:2] == (403, "AccessDeniedException")
 
 
-def test_an_open_url_stays_open(strict, runtime):
+def test_an_open_url_stays_open(signed, runtime):
     """By its own policy; case 45: one grant is not enough."""
-    client = strict.with_key("lambda")
+    client = signed.with_key("lambda")
     name = FunctionMaker(client, runtime, "open")(ECHO)
     url = client.create_function_url_config(FunctionName=name, AuthType="NONE")["FunctionUrl"]
     client.add_permission(FunctionName=name, StatementId="a", Action=BOTH[0], Principal="*", FunctionUrlAuthType="NONE")
@@ -293,9 +286,9 @@ def test_an_open_url_stays_open(strict, runtime):
     assert ask(url).status == 200
 
 
-def test_a_key_that_is_ended_while_a_response_is_under_way(strict, strict_url, runtime):
+def test_a_key_that_is_ended_while_a_response_is_under_way(signed, strict_url, runtime):
     """The response goes on to its end; the next request is refused."""
-    client = strict.with_key("lambda")
+    client = signed.with_key("lambda")
     found = [name for name, row in listed_runtimes().items() if row["available"] and name.startswith("nodejs")]
     assert found, "no Node.js runtime is available on this machine"
     maker = FunctionMaker(client, max(found), "slowly")
@@ -303,12 +296,12 @@ def test_a_key_that_is_ended_while_a_response_is_under_way(strict, strict_url, r
     url = client.create_function_url_config(FunctionName=name, AuthType="AWS_IAM", InvokeMode="RESPONSE_STREAM")[
         "FunctionUrl"
     ]
-    key = strict.user("leaves", allow(*BOTH))
+    key = signed.user("leaves", allow(*BOTH))
     connection = connect(url)
     connection.request("GET", "/", headers=dict([("Host", url.split("/")[2]), *signed_headers(url, key=key)]))
     response = connection.getresponse()
     assert response.status == 200 and response.read(6) == b"piece "
-    strict.with_key("iam").update_access_key(UserName="leaves", AccessKeyId=key.access_key, Status="Inactive")
+    signed.with_key("iam").update_access_key(UserName="leaves", AccessKeyId=key.access_key, Status="Inactive")
     wait_for(lambda: ask_signed(url, key=key).status == 403)
     assert response.read().endswith(b"end")
     connection.close()

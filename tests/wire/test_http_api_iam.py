@@ -5,7 +5,8 @@ import json
 import pytest
 from wire.http_api_stage import ECHO, Api, arn_of, let_in
 from wire.http_apis import refusal
-from wire.signed import TEST, TRUST, Key, SignedServer, allow, ask_signed, presigned, signed_headers
+from wire.iam import allow, policy, put_role, trusting
+from wire.signed import TEST, Key, ask_signed, presigned, signed_headers
 from wire.support import ACCOUNT, REGION, ROLE, FunctionMaker, wait_for
 from wire.urls import ask
 
@@ -148,39 +149,31 @@ def test_the_callers_own_credentials(server, lambda_client, runtime):
 
 
 @pytest.fixture(scope="module")
-def strict():
-    """A server that wants signatures, by `--auth required --iam enforce`."""
-    server = SignedServer().start()
-    yield server
-    server.discard()
-
-
-@pytest.fixture(scope="module")
-def strict_api(strict, runtime):
-    client = strict.with_key("lambda")
-    api, function, integration = made(strict.with_key("apigatewayv2"), client, runtime, "strict-api")
+def strict_api(signed, runtime):
+    client = signed.with_key("lambda")
+    api, function, integration = made(signed.with_key("apigatewayv2"), client, runtime, "strict-api")
     let_in(client, function)
     return api, function, integration
 
 
-def test_whoever_may(strict, strict_api):
+def test_whoever_may(signed, strict_api):
     """By stage, method and path; another method or path is another thing."""
     api, _, _ = strict_api
     on = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api.id}/$default/GET/signed/*"
-    key = strict.user("api-reader", allow("execute-api:Invoke", resource=on))
+    key = signed.user("api-reader", allow("execute-api:Invoke", resource=on))
     event = for_api(api, key=key).json
     assert event["requestContext"]["authorizer"]["iam"]["userArn"] == f"arn:aws:iam::{ACCOUNT}:user/api-reader"
     assert said(for_api(api, method="POST", body=b"x", key=key)) == FORBIDDEN
-    assert said(for_api(api, key=strict.user("api-nobody"))) == FORBIDDEN
-    assert said(for_api(api, key=strict.user("lambda-only", allow("lambda:*")))) == FORBIDDEN
+    assert said(for_api(api, key=signed.user("api-nobody"))) == FORBIDDEN
+    assert said(for_api(api, key=signed.user("lambda-only", allow("lambda:*")))) == FORBIDDEN
     assert api.ask("/open").status == 200
-    assert said(for_api(api, key=strict.user("api-foreign", allow("*"), account=OTHER))) == FORBIDDEN
+    assert said(for_api(api, key=signed.user("api-foreign", allow("*"), account=OTHER))) == FORBIDDEN
 
 
-def test_signatures_that_do_not_hold(strict, strict_api):
+def test_signatures_that_do_not_hold(signed, strict_api):
     """None gets in; the right one, beside them, does."""
     api, _, _ = strict_api
-    key = strict.first
+    key = signed.first
     headers = signed_headers(api.endpoint, "/signed/a", "POST", b"pay 1", key=key, service="execute-api")
     assert api.ask("/signed/a", "POST", b"pay 1", headers).status == 200
     assert said(api.ask("/signed/a", "POST", b"pay 2", headers)) == FORBIDDEN
@@ -192,40 +185,40 @@ def test_signatures_that_do_not_hold(strict, strict_api):
     assert said(api.ask("/signed/a")) == FORBIDDEN
 
 
-def test_a_role_decides_in_the_place_of_the_functions_policy(strict, runtime):
+def test_a_role_decides_in_the_place_of_the_functions_policy(signed, runtime):
     """If API Gateway may act as it, and the role may invoke."""
-    client, iam = strict.with_key("lambda"), strict.with_key("iam")
+    client, iam = signed.with_key("lambda"), signed.with_key("iam")
     role = ROLE.replace("lambda-role", "of-the-api")
-    api, function, _ = made(strict.with_key("apigatewayv2"), client, runtime, "by-role", CredentialsArn=role)
+    api, function, _ = made(signed.with_key("apigatewayv2"), client, runtime, "by-role", CredentialsArn=role)
     assert api.ask("/open").status == 500
-    iam.create_role(RoleName="of-the-api", AssumeRolePolicyDocument=json.dumps(TRUST))
+    put_role(iam, name="of-the-api", trust=trusting(services=["apigateway.amazonaws.com"]))
     assert api.ask("/open").status == 500
-    document = {"Version": "2012-10-17", "Statement": [allow("lambda:InvokeFunction", resource=arn_of(function))]}
-    iam.put_role_policy(RoleName="of-the-api", PolicyName="p", PolicyDocument=json.dumps(document))
+    document = policy(allow("lambda:InvokeFunction", resource=arn_of(function)))
+    iam.put_role_policy(RoleName="of-the-api", PolicyName="p", PolicyDocument=document)
     assert api.ask("/open").status == 200
-    only_lambda = json.loads(json.dumps(TRUST).replace("apigateway.amazonaws.com", "events.amazonaws.com"))
-    iam.update_assume_role_policy(RoleName="of-the-api", PolicyDocument=json.dumps(only_lambda))
+    only_lambda = trusting(services=["lambda.amazonaws.com"])
+    iam.update_assume_role_policy(RoleName="of-the-api", PolicyDocument=only_lambda)
     assert api.ask("/open").status == 500
 
 
-def test_the_callers_own_rights(strict, runtime):
+def test_the_callers_own_rights(signed, runtime):
     """Whoever may use the route, but not invoke the function, gets what a failure of the integration gives."""
-    client = strict.with_key("lambda")
-    api, function, _ = made(strict.with_key("apigatewayv2"), client, runtime, "by-caller", CredentialsArn=CALLERS)
-    both = strict.user(
+    client = signed.with_key("lambda")
+    api, function, _ = made(signed.with_key("apigatewayv2"), client, runtime, "by-caller", CredentialsArn=CALLERS)
+    both = signed.user(
         "api-and-function", allow("execute-api:*"), allow("lambda:InvokeFunction", resource=arn_of(function))
     )
     assert for_api(api, key=both).status == 200
-    assert for_api(api, key=strict.user("api-alone", allow("execute-api:*"))).status == 500
+    assert for_api(api, key=signed.user("api-alone", allow("execute-api:*"))).status == 500
 
 
-def test_a_custom_domain(strict, strict_api):
+def test_a_custom_domain(signed, strict_api):
     """The name is what was signed."""
     api, _, _ = strict_api
-    apis = strict.with_key("apigatewayv2")
+    apis = signed.with_key("apigatewayv2")
     apis.create_domain_name(DomainName="api.example.com")
     apis.create_api_mapping(DomainName="api.example.com", ApiId=api.id, Stage="$default")
-    named = f"http://api.example.com:{strict.port}/"
-    headers = signed_headers(named, "/signed/a", key=strict.first, service="execute-api")
+    named = f"http://api.example.com:{signed.port}/"
+    headers = signed_headers(named, "/signed/a", key=signed.first, service="execute-api")
     assert ask(named, target="/signed/a", headers=headers).status == 200
     assert ask(api.endpoint, target="/signed/a", headers=headers).status == 403

@@ -1,23 +1,12 @@
 """Users of the account, made with the IAM API, and what their policies let them do with real clients."""
 
-import json
-
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
-from wire.support import ACCOUNT, REGION, FunctionMaker, error_of, invoke, zip_of
+from wire.iam import allow, allowing, policy, put_role, refused
+from wire.support import ACCOUNT, REGION, FunctionMaker, invoke, zip_of
 
-TRUSTING = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
 F = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
-
-
-def policy(*statements):
-    made = [{"Effect": effect, "Action": action, "Resource": to} for effect, action, to in statements]
-    return json.dumps({"Version": "2012-10-17", "Statement": made})
 
 
 class Account:
@@ -26,9 +15,7 @@ class Account:
     def __init__(self, server, runtime):
         self.server = server
         self.iam, self.lambda_ = server.client("iam"), server.client("lambda")
-        self.role = self.iam.create_role(RoleName="runs", Path="/app/", AssumeRolePolicyDocument=json.dumps(TRUSTING))[
-            "Role"
-        ]["Arn"]
+        self.role, _ = put_role(self.iam, name="runs", Path="/app/")
         self.make = FunctionMaker(self.lambda_, runtime, "f")
 
     def user(self, name, document=None, **settings):
@@ -56,12 +43,6 @@ def account(own_server, runtime):
     return Account(own_server(None, "--iam", "enforce").start(), runtime)
 
 
-def refused(call, **parameters):
-    with pytest.raises(ClientError) as excinfo:
-        call(**parameters)
-    return error_of(excinfo)
-
-
 def denial(name, action, resource, why="because no identity-based policy allows the {} action"):
     return (
         f"User: arn:aws:iam::{ACCOUNT}:user/{name} is not authorized to perform: {action} on resource: {resource} "
@@ -72,7 +53,7 @@ def denial(name, action, resource, why="because no identity-based policy allows 
 def test_a_user_may_what_its_policies_say_and_no_more(account):
     """One function, by name; nobody's existence is told; a change counts with the next request."""
     account.make("def handler(event, context): return 1", name="f", Role=account.role)
-    client = account.user("caller", policy(("Allow", "lambda:InvokeFunction", f"{F}f")))("lambda")
+    client = account.user("caller", allowing("lambda:InvokeFunction", f"{F}f"))("lambda")
     for _ in range(3):
         assert invoke(client, "f", {})[1] == 1
     for other in ("g", "f:live"):
@@ -85,7 +66,7 @@ def test_a_user_may_what_its_policies_say_and_no_more(account):
     account.iam.put_user_policy(
         UserName="caller",
         PolicyName="no",
-        PolicyDocument=policy(("Deny", "lambda:Invoke*", "*")),
+        PolicyDocument=allowing("lambda:Invoke*", Effect="Deny"),
     )
     assert refused(client.invoke, FunctionName="f")[2] == denial(
         "caller", "lambda:InvokeFunction", f"{F}f", "with an explicit deny in an identity-based policy"
@@ -106,10 +87,10 @@ def test_a_user_may_what_its_policies_say_and_no_more(account):
 
 def test_whoever_makes_functions_hands_over_roles_that_it_may(account):
     """And for Lambda alone; its own boundary narrows everything."""
-    boundary = account.iam.create_policy(
-        PolicyName="most", PolicyDocument=policy(("Allow", ["lambda:*", "iam:*"], "*"))
-    )["Policy"]["Arn"]
-    client = account.user("maker", policy(("Allow", ["lambda:*", "sqs:*"], "*")), PermissionsBoundary=boundary)
+    boundary = account.iam.create_policy(PolicyName="most", PolicyDocument=policy(allow("lambda:*", "iam:*")))[
+        "Policy"
+    ]["Arn"]
+    client = account.user("maker", policy(allow("lambda:*", "sqs:*")), PermissionsBoundary=boundary)
     wanted = {
         "FunctionName": "f", "Role": account.role, "Runtime": "python3.12", "Handler": "f.f",
         "Code": {"ZipFile": zip_of({"f.py": ""})},
@@ -127,13 +108,8 @@ def test_whoever_makes_functions_hands_over_roles_that_it_may(account):
     )
 
     def passing(service):
-        statement = {
-            "Effect": "Allow",
-            "Action": "iam:PassRole",
-            "Resource": account.role,
-            "Condition": {"StringEquals": {"iam:PassedToService": service}},
-        }
-        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        condition = {"StringEquals": {"iam:PassedToService": service}}
+        document = allowing("iam:PassRole", account.role, Condition=condition)
         account.iam.put_user_policy(UserName="maker", PolicyName="passes", PolicyDocument=document)
 
     passing("scheduler.amazonaws.com")
@@ -168,13 +144,11 @@ def test_each_service_names_what_it_denies_in_its_own_way(account):
 def test_paths_and_tags_of_what_there_is_are_what_policies_ask_for(account):
     """Although a request says neither."""
     account.iam.tag_role(RoleName="runs", Tags=[{"Key": "team", "Value": "red"}])
-    by_path = account.user("path", policy(("Allow", "iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/app/*")))("iam")
+    by_path = account.user("path", allowing("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/app/*"))("iam")
     assert by_path.get_role(RoleName="runs")["Role"]["Arn"] == account.role
     assert refused(by_path.get_role, RoleName="other")[0] == 403
     condition = {"StringEquals": {"aws:ResourceTag/team": "red"}}
-    statement = {"Effect": "Allow", "Action": "iam:GetRole", "Resource": "*", "Condition": condition}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    by_tag = account.user("tag", document)("iam")
+    by_tag = account.user("tag", allowing("iam:GetRole", Condition=condition))("iam")
     assert by_tag.get_role(RoleName="runs")["Role"]["RoleName"] == "runs"
     account.iam.untag_role(RoleName="runs", TagKeys=["team"])
     assert refused(by_tag.get_role, RoleName="runs")[0] == 403
@@ -193,8 +167,8 @@ def test_a_user_reaches_objects_and_tables_that_its_policies_name(account):
         BillingMode="PAY_PER_REQUEST",
     )
     document = policy(
-        ("Allow", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], "arn:aws:s3:::media/mine/*"),
-        ("Allow", "dynamodb:PutItem", f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/t"),
+        allow("s3:GetObject", "s3:PutObject", "s3:DeleteObject", resource="arn:aws:s3:::media/mine/*"),
+        allow("dynamodb:PutItem", resource=f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/t"),
     )
     client = account.user("owner", document)
     own_s3, own_dynamodb = client("s3"), client("dynamodb")

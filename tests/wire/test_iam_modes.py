@@ -1,54 +1,21 @@
 """What policies do where keys are not verified: of roles, in whose names the server acts, and of whoever calls."""
 
-import contextlib
 import json
 import re
-import sqlite3
 
-import pytest
-from botocore.exceptions import ClientError
-from wire.support import ACCOUNT, REGION, ROLE, FunctionMaker, error_of, invoke, wait_for, zip_of
+from wire.iam import allow, policy, put_role, refused
+from wire.support import ACCOUNT, REGION, ROLE, FunctionMaker, invoke, wait_for, zip_of
 
 READS_QUEUES = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 READS_STREAMS = ("kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:DescribeStream", "kinesis:ListShards")
-TRUSTING = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
-    }
-)
+NAME = ROLE.rpartition("/")[2]
 SOURCE = "def handler(event, context):\n    print('GOT', [record['body'] for record in event['Records']])\n"
 
 
-def put_role(server, *actions, name="lambda-role", version=1):
-    """Put a role into the database of a server that does not run, as IAM would leave it."""
-    statement = {"Effect": "Allow", "Action": list(actions) or ["none:None"], "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    role = {
-        "account": ACCOUNT, "name": name, "unique_id": f"AROA{name}", "created_at": 0, "trust_policy": TRUSTING,
-        "inline": {"p": policy},
-    }  # fmt: skip
-    with contextlib.closing(sqlite3.connect(server.data_dir / "state.db", timeout=30)) as database, database:
-        database.execute("DELETE FROM identities WHERE unique_id = ?", (role["unique_id"],))
-        database.execute(
-            "INSERT INTO identities (account, kind, key, unique_id, revision, document) VALUES (?, 'role', ?, ?, ?, ?)",
-            (ACCOUNT, name.lower(), role["unique_id"], version, json.dumps(role)),
-        )
-
-
-def with_role(server, *actions):
-    """Give the role other rights, between one end of the server and its next start."""
-    server.stop()
-    put_role(server, *actions)
-    server.restart()
-
-
-def refused(call, **parameters):
-    with pytest.raises(ClientError) as excinfo:
-        call(**parameters)
-    return error_of(excinfo)
+def give(server, *actions):
+    """Let the role of the tests' functions do this, and nothing else."""
+    document = policy(allow(*actions or ["none:None"]))
+    server.client("iam").put_role_policy(RoleName=NAME, PolicyName="own", PolicyDocument=document)
 
 
 def test_roles_are_asked_where_the_server_acts_in_their_names(own_server, runtime):
@@ -58,7 +25,7 @@ def test_roles_are_asked_where_the_server_acts_in_their_names(own_server, runtim
     """
     server = own_server(None, "--iam", "enforce").start()
     assert any("access.unverified" in line and "iam=enforce" in line for line in server.log)
-    with_role(server)
+    put_role(server.client("iam"), name=NAME)
     lambda_, sqs = server.client("lambda"), server.client("sqs")
     FunctionMaker(lambda_, runtime, "f")(SOURCE)
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
@@ -80,11 +47,10 @@ def test_roles_are_asked_where_the_server_acts_in_their_names(own_server, runtim
         "Cross-account pass role is not allowed.",
     )
 
-    with_role(server, *READS_QUEUES)
-    lambda_, sqs = server.client("lambda"), server.client("sqs")
+    give(server, *READS_QUEUES)
     uuid = lambda_.create_event_source_mapping(**mapping)["UUID"]
     wait_for(lambda: lambda_.get_event_source_mapping(UUID=uuid)["State"] == "Enabled")
-    sqs.send_message(QueueUrl=url.replace(url.split("/")[2], server.endpoint.split("/")[2]), MessageBody="one")
+    sqs.send_message(QueueUrl=url, MessageBody="one")
     left = {"QueueUrl": "q", "AttributeNames": ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]}
 
     def is_empty():
@@ -93,18 +59,17 @@ def test_roles_are_asked_where_the_server_acts_in_their_names(own_server, runtim
     wait_for(is_empty)
 
     # What it may no more, it does no more.
-    with_role(server, "sqs:SendMessage")
-    sqs = server.client("sqs")
-    sqs.send_message(QueueUrl="q", MessageBody="two")
+    give(server, "sqs:SendMessage")
+    sqs.send_message(QueueUrl=url, MessageBody="two")
     wait_for(lambda: any("mapping.denied" in line and "ReceiveMessage" in line for line in server.log))
     assert not is_empty()
-    assert invoke(server.client("lambda"), "f", {"Records": []})[0]["StatusCode"] == 200
+    assert invoke(lambda_, "f", {"Records": []})[0]["StatusCode"] == 200
 
 
 def test_streams_say_that_they_may_not_be_read(own_server, runtime):
     """At creation, and as the result of a mapping whose role lost its right."""
     server = own_server(None, "--iam", "enforce").start()
-    with_role(server)
+    put_role(server.client("iam"), name=NAME)
     kinesis, lambda_ = server.client("kinesis"), server.client("lambda")
     kinesis.create_stream(StreamName="s", ShardCount=1)
     arn = wait_for(lambda: kinesis.describe_stream(StreamName="s")["StreamDescription"]["StreamARN"])
@@ -114,10 +79,9 @@ def test_streams_say_that_they_may_not_be_read(own_server, runtime):
     status, code, text = refused(lambda_.create_event_source_mapping, **mapping)
     assert (status, code) == (400, "InvalidParameterValueException")
     assert text.startswith(f"Cannot access stream {arn}. Please ensure the role can perform the GetRecords,")
-    with_role(server, *READS_STREAMS)
-    uuid = server.client("lambda").create_event_source_mapping(**mapping)["UUID"]
-    with_role(server, *READS_STREAMS[1:])
-    lambda_ = server.client("lambda")
+    give(server, *READS_STREAMS)
+    uuid = lambda_.create_event_source_mapping(**mapping)["UUID"]
+    give(server, *READS_STREAMS[1:])
     wait_for(
         lambda: lambda_.get_event_source_mapping(UUID=uuid)["LastProcessingResult"].startswith(
             f"PROBLEM: Cannot access stream {arn}"
@@ -135,7 +99,7 @@ def test_audit_refuses_nothing_and_tells(own_server, runtime):
     wait_for(lambda: lambda_.get_event_source_mapping(UUID=uuid)["State"] == "Enabled")
     told = f"access.would_deny principal={ROLE} action=sqs:ReceiveMessage resource={arn} reason=no such role"
     wait_for(lambda: [line for line in server.log if told in line])
-    put_role(server, "sqs:ListQueues")
+    put_role(server.client("iam"), allow("sqs:ListQueues"), name=NAME)
     sqs.send_message(QueueUrl="q", MessageBody="one")
 
     def policy():
@@ -143,7 +107,7 @@ def test_audit_refuses_nothing_and_tells(own_server, runtime):
         return json.loads(re.search(r"policy=(.*)", lines[-1])[1]) if lines else None
 
     found = wait_for(policy)
-    assert found["Statement"][0]["Resource"] == [arn]
+    assert found["Statement"][0]["Resource"] == arn
 
 
 def test_neighbours_answer_whoever_may(own_server):

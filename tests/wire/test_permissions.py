@@ -497,6 +497,7 @@ def test_a_deny_wins(lambda_client, stranger, make_function):
         ({"Bool": {"aws:SecureTransport": "false"}, "StringLike": {"aws:UserAgent": "*Boto3*"}}, True),
         ({"StringEquals": {"aws:PrincipalAccount": "${aws:PrincipalAccount}"}}, True),
         ({"StringEquals": {"aws:PrincipalAccount": "${aws:SourceAccount}"}}, False),
+        ({"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}, True),
     ],
 )
 def test_conditions_of_all_kinds(lambda_client, stranger, make_function, condition, outcome):

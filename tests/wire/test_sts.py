@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from wire.identities import put_role, trusting
+from wire.iam import put_role, trusting
 from wire.observing import observed
 from wire.support import ACCOUNT, REGION, error_of
 
@@ -42,8 +42,8 @@ def with_credentials(server, credentials, service="sts"):
 def role(server):
     """Make roles of the server's account; return what puts one there."""
 
-    def put(trust_policy=None, account=ACCOUNT, **more):
-        return put_role(server, account, f"r-{uuid.uuid4().hex[:12]}", trust_policy or trusting(ACCOUNT), **more)
+    def put(trust=None, **settings):
+        return put_role(server.client("iam"), trust=trust or trusting(ACCOUNT), **settings)
 
     return put
 
@@ -93,7 +93,7 @@ def test_the_aws_cli(request, server, version):
 
 def test_a_role(server, sts, role):
     """Its credentials say whose they are; the session's ARN is without the role's path."""
-    arn, role_id = role(path="/team/")
+    arn, role_id = role(Path="/team/")
     name = arn.rpartition("/")[2]
     answer = sts.assume_role(RoleArn=arn, RoleSessionName="deploy")
     session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/deploy"

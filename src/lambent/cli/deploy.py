@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from lambent.cli.build_tool import Builder
     from lambent.cli.languages.contract import Language
 
-ROLE = "arn:aws:iam::000000000000:role/lambent-deploy"
-"""Of a function for which none is named: functions have the rights of no role yet, but each names one."""
-
 WAIT_DELAY_S = 0.2
 WAIT_ATTEMPTS = 1500
 """Five minutes: the first function of a runtime has its client installed."""
@@ -45,7 +42,14 @@ def deploy(
         str | None,
         typer.Option(help=r"\[default: the `lambda_handler` or `handler` that a module defines]", metavar="HANDLER"),
     ] = None,
-    role: Annotated[str | None, typer.Option(help="The execution role.", metavar="ARN")] = None,
+    role: Annotated[
+        str | None,
+        typer.Option(
+            help=r"The execution role. \[default: the account's `lambent-basic-execution`, made if it is needed]",
+            metavar="ARN",
+            show_default=False,
+        ),
+    ] = None,
     memory: Annotated[int | None, typer.Option(help=r"MemorySize, in MB. \[default: 128]", metavar="MB")] = None,
     timeout: Annotated[int | None, typer.Option(help=r"In seconds. \[default: 3]", metavar="S")] = None,
     env: Annotated[
@@ -105,7 +109,7 @@ def deploy(
     wanted = {member: value for member, value in wanted.items() if value is not None}
     with _terminated_as_by_ctrl_c(), answers(endpoint):
         client = connect("lambda", endpoint)
-        target = Target(client, name, Builder(SystemClock(), verbose))
+        target = Target(client, name, Builder(SystemClock(), verbose), endpoint)
         before = target.configuration()
         print(*target.deploy(folder, language, before, wanted, is_published=publish), flush=True)
         if url is not None:
@@ -159,12 +163,14 @@ class Target:
         client: botocore's client of Lambda.
         name: the function's.
         builder: builds, and says how far it is.
+        endpoint: the server's, where a role for the function is found or made.
     """
 
-    def __init__(self, client: Any, name: str, builder: "Builder") -> None:
+    def __init__(self, client: Any, name: str, builder: "Builder", endpoint: str) -> None:
         self._client = client
         self._name = name
         self._builder = builder
+        self._endpoint = endpoint
 
     def configuration(self) -> Mapping[str, Any] | None:
         """Return the function's configuration, None where there is no such function."""
@@ -219,9 +225,21 @@ class Target:
         return published["FunctionArn"], published["Version"]
 
     def _create(self, wanted: Mapping[str, Any], archive: bytes) -> None:
+        from lambent.cli.default_role import default_role, is_about_role, make_default_role
+
         self._builder.say("creating the function")
         began = self._builder.clock.monotonic()
-        self._client.create_function(FunctionName=self._name, Code={"ZipFile": archive}, **wanted)
+        is_role_named = "Role" in wanted
+        role = wanted["Role"] if is_role_named else default_role(self._endpoint)
+        request = {"FunctionName": self._name, "Code": {"ZipFile": archive}, **wanted, "Role": role}
+        try:
+            self._client.create_function(**request)
+        except self._client.exceptions.InvalidParameterValueException as error:
+            if is_role_named or not is_about_role(error):
+                raise
+            make_default_role(self._endpoint)
+            self._builder.say(f"made the role {role}, which may write logs")
+            self._client.create_function(**request)
         self._wait("function_active_v2")
         self._builder.say(f"active after {self._builder.clock.monotonic() - began:.1f} s")
 
@@ -288,8 +306,6 @@ def complete(
         completed.setdefault("Runtime", language.default_runtime(builder))
         if "Handler" not in completed:
             completed["Handler"] = language.find_handler(folder)
-    if before is None:
-        completed.setdefault("Role", ROLE)
     return completed
 
 

@@ -3,10 +3,10 @@
 
 class CommandFailed(Exception):
     """
-    A command cannot go on. `main.py` prints the message, one line, and ends with the exit code.
+    A command cannot go on. `main.py` prints the message and ends with the exit code.
 
     Args:
-        line: what is wrong and what to do about it.
+        line: what is wrong and what to do about it; commands to do it with follow on lines of their own.
         exit_code: 1, or 2 where the server refused the request.
     """
 

@@ -1,7 +1,6 @@
 """Function URLs: the HTTP addresses of functions and aliases, and who may use them."""
 
 import re
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -11,7 +10,7 @@ from lambent.domain.caller import Scope
 from lambent.domain.cors import Cors
 from lambent.domain.function import FunctionName
 from lambent.domain.policy import Policies, Value
-from lambent.domain.principal import ANONYMOUS, Principal
+from lambent.domain.principal import ANONYMOUS
 from lambent.domain.resource_policy import Requester, allows
 
 NONE = "NONE"
@@ -71,17 +70,16 @@ class FunctionUrl(msgspec.Struct, frozen=True):
         """
         return {"lambda:functionurlauthtype": self.auth_type, "lambda:invokedviafunctionurl": "true"}
 
-    def lets_in(self, policy: Policies | None, principal: Principal, context: Mapping[str, Value]) -> bool:
+    def lets_in(self, policy: Policies | None, requester: Requester) -> bool:
         """
         Say whether a policy by itself lets somebody use it.
 
         Args:
             policy: of the function or of the alias.
-            context: condition keys in small letters, those of `context` included.
+            requester: with the condition keys of `context`, too.
         """
         if self.is_lost:
             return False
-        requester = Requester(principal, context)
         return all(allows(policy, requester, action, self.arn) for action in ACTIONS)
 
     def is_open(self, policy: Policies | None) -> bool | None:
@@ -90,7 +88,7 @@ class FunctionUrl(msgspec.Struct, frozen=True):
             return False
         if policy.keys - self.context.keys():
             return None
-        return self.lets_in(policy, ANONYMOUS, self.context)
+        return self.lets_in(policy, Requester(ANONYMOUS, self.context))
 
 
 class UrlHost(NamedTuple):

@@ -325,7 +325,7 @@ def _check_resource(resource: str) -> None:
         # Observed: access points have both. Assumed: only what is a bucket's is refused (test_policy_document).
         raise _malformed(f"Resource {resource} can not contain region information.")
     if vendor == "iam" and path not in {"*", "root"} and not path.startswith(_IAM_PATHS):
-        raise _malformed(f'IAM resource path must either be "*", root, or start with {", ".join(_IAM_PATHS)}.')
+        raise _malformed(f'IAM resource path must either be "*" or start with {", ".join(_IAM_PATHS)}.')
 
 
 def _check_vendors(statement: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from lambent.domain.policy import AccessRequest, MalformedPolicy, Policies, Value, compile_policy, say
-from lambent.domain.principal import Principal
+from lambent.domain.principal import Principal, service_principal
 from lambent.errors.api.lambda_ import InvalidParameterValueException, PolicyLengthExceededException
 
 POLICY_MAX_BYTES = 20_480
@@ -75,6 +75,27 @@ class Requester(msgspec.Struct, frozen=True):
     principal: Principal
     context: Mapping[str, Value] = {}
     """Condition keys in small letters, e.g. `aws:sourcearn`."""
+
+
+def service_for(service: str, source_arn: str, source_account: str) -> Requester:
+    """
+    Return a service that acts for a resource.
+
+    Documented: IAM user guide, global condition keys: with these one account's resource has no use of another's grant.
+
+    Args:
+        service: e.g. `s3.amazonaws.com`.
+        source_account: whose the resource is.
+    """
+    return Requester(
+        service_principal(service),
+        {
+            "aws:principalisawsservice": "true",
+            "aws:principalservicename": service,
+            "aws:sourceaccount": source_account,
+            "aws:sourcearn": source_arn,
+        },
+    )
 
 
 def principal_of(text: str) -> str | dict[str, str]:

@@ -8,14 +8,13 @@ broken off when a key or a right is taken away, and the next request is refused.
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
 
 from lambent.access.authentication import Claim
 from lambent.access.authorize import Demand, ResourceFacts
-from lambent.access.conditions import Conditions
 from lambent.clock import Clock
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.dispatch.function_urls import UrlRoute, UrlRouter
@@ -23,30 +22,21 @@ from lambent.domain.access_log import on_one_line
 from lambent.domain.caller import Caller
 from lambent.domain.cors import HttpHeaders, is_preflight
 from lambent.domain.function_url import ACTIONS, FunctionUrl, UrlDomain, UrlHost, parse_url_host
-from lambent.domain.http_answer import (
-    PRELUDE_END,
-    PRELUDE_MAX_BYTES,
-    PRELUDE_TYPE,
-    HttpAnswer,
-    MalformedAnswer,
-    answer_of,
-    answer_of_prelude,
-    streamed_answer,
-)
 from lambent.domain.http_event import Addressed, HttpRequest, encode_event, joined_headers
-from lambent.domain.invocation import InvocationOutcome, ResponseStream
 from lambent.domain.principal import ANONYMOUS
 from lambent.domain.quotas import Quotas
+from lambent.domain.resource_policy import Requester
 from lambent.domain.trace import rooted, with_lineage_of
 from lambent.errors.families import (
     AccessDeniedException,
     ApiError,
     DependencyError,
-    InternalServerError,
     MissingAuthenticationToken,
 )
+from lambent.gateway.function_url_answers import failed, response_of
 from lambent.gateway.signed_callers import SignedCallers, iam_identity, without_signature
 from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
+from lambent.services.lambda_.cross_account import requester_of
 from lambent.services.lambda_.naming import Target
 from lambent.services.lambda_.synchronous import SynchronousInvocations, check_active
 from lambent.telemetry.trail import Call, Trail
@@ -67,9 +57,6 @@ _FORBIDDEN = (
     b'{"Message":"Forbidden. For troubleshooting Function URL authorization issues, see: '
     b'https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"}'
 )
-
-_FAILED = b"Internal Server Error"
-"""Observed: recorded (2025-11), with status 502."""
 
 # By path, all functions and the server itself are one origin to a browser: what a function serves must not act there in
 # the name of whoever looks at it. By host name each function is an origin of its own.
@@ -178,7 +165,7 @@ class FunctionUrls:
             anybody = _anybody(
                 route, request, request_id, self._domain.url(url)[:-1], is_secure=self._is_secure(request)
             )
-            may_be_used = url.lets_in(route.policy, ANONYMOUS, self._conditions(url, anybody))
+            may_be_used = url.lets_in(route.policy, self._requester(url, anybody))
         version = await self._dispatcher.resolve(url.scope, url.name, url.qualifier or None) if may_be_used else None
         if version is None:
             return await _without(read_body, _forbidden())
@@ -239,7 +226,7 @@ class FunctionUrls:
             trace_header=trace_header,
             wants_stream=url.is_streaming,
         )
-        response = await _response_of(outcome, request_id)
+        response = await response_of(outcome, request_id)
         response.headers.append((b"x-amzn-trace-id", trace_header.partition(";Lineage=")[0].encode("latin-1")))
         return response
 
@@ -276,9 +263,8 @@ class FunctionUrls:
         )
         if call is not None:
             call.caller = caller
-        if claim.principal.account != url.scope.account and not url.lets_in(
-            route.policy, claim.principal, self._conditions(url, caller)
-        ):
+        is_foreign = claim.principal.account != url.scope.account
+        if is_foreign and not url.lets_in(route.policy, self._requester(url, caller)):
             raise _Refused(_forbidden())
         demands = [Demand(action, url.arn, url.scope.account, context=url.context) for action in ACTIONS]
         try:
@@ -287,12 +273,9 @@ class FunctionUrls:
             _log.info("function_url.denied request_id=%s reason=%s", request_id, on_one_line(denied.message))
             raise _Refused(_forbidden()) from None
 
-    def _conditions(self, url: FunctionUrl, caller: Caller) -> Conditions:
-        """Return what the function's policy may ask of a caller who is not of its account."""
-        session = caller.principal.session
-        tags = {} if session is None else session.tags
-        now = self._clock.now()
-        return Conditions(caller.principal, tags, ACTIONS[0], url.context, caller, url.scope.account, {}, now)
+    def _requester(self, url: FunctionUrl, caller: Caller) -> Requester:
+        """Return a caller who is not of the function's account, as the function's policy sees one."""
+        return requester_of(caller, ACTIONS[0], url.scope.account, self._clock.now(), url.context)
 
     def _is_secure(self, request: WireRequest) -> bool:
         # As functions are told by x-forwarded-proto. What is inside is plain.
@@ -339,118 +322,25 @@ async def _answered(answering: Awaitable[WireResponse], request_id: str) -> Wire
         return _refusal(413, "Request Entity Too Large")
     except DependencyError as error:
         _log.error("request.dependency_failed request_id=%s reason=%s", request_id, error)
-        return WireResponse(500, [_JSON], _FAILED)
+        return failed(500)
     except ApiError as error:
         return _refused(error)
     except ClientGone:
         raise
     except Exception:
         _log.exception("request.failed request_id=%s", request_id)
-        return WireResponse(500, [_JSON], _FAILED)
-
-
-async def _response_of(outcome: InvocationOutcome, request_id: str) -> WireResponse:
-    """Return what a client gets of an invocation: 502 where the function failed, or what it returned is no response."""
-    stream = outcome.stream
-    if outcome.error is not None:
-        return WireResponse(502, [_JSON], _FAILED)
-    try:
-        if stream is not None:
-            return await _streamed(stream, outcome.content_type)
-        if _is_prelude(outcome.content_type):
-            prelude, _, rest = outcome.payload.partition(PRELUDE_END)
-            return _whole(answer_of_prelude(prelude, rest))
-        return _whole(answer_of(outcome.payload))
-    except MalformedAnswer as error:
-        _log.info("function_url.malformed_answer request_id=%s reason=%s", request_id, error)
-    except BaseException:
-        if stream is not None:
-            stream.close()
-        raise
-    if stream is not None:
-        stream.close()
-    return WireResponse(502, [_JSON], _FAILED)
-
-
-def _whole(answer: HttpAnswer) -> WireResponse:
-    return WireResponse(answer.status, answer.headers, answer.body if answer.has_body else b"")
-
-
-async def _streamed(stream: ResponseStream, content_type: str) -> WireResponse:
-    """
-    Return the beginning of a streamed response, with the rest to follow.
-
-    Raises:
-        MalformedAnswer: it has no such beginning, or failed before it.
-    """
-    if _is_prelude(content_type):
-        answer, first = await _read_prelude(stream)
-    else:
-        # Until there is something, a failure still has a status of its own.
-        answer, first = streamed_answer(content_type), await anext(aiter(stream), b"")
-        if not first and stream.end is not None and stream.end.error is not None:
-            raise MalformedAnswer("the function failed before it sent anything")
-    if not answer.has_body:
-        stream.close()
-        return WireResponse(answer.status, answer.headers)
-    return WireResponse(answer.status, answer.headers, _StreamedBody(first, stream))
-
-
-async def _read_prelude(stream: ResponseStream) -> tuple[HttpAnswer, bytes]:
-    """Return what a stream's prelude asks for, and what came behind it already."""
-    read = bytearray()
-    async for piece in stream:
-        # The end may lie across two pieces.
-        begin = max(0, len(read) - len(PRELUDE_END) + 1)
-        read += piece
-        at = read.find(PRELUDE_END, begin)
-        if at > PRELUDE_MAX_BYTES or (at < 0 and len(read) > PRELUDE_MAX_BYTES):
-            raise MalformedAnswer("the prelude is too long")
-        if at >= 0:
-            return answer_of_prelude(bytes(read[:at])), bytes(read[at + len(PRELUDE_END) :])
-    raise MalformedAnswer("there is no end of a prelude")
-
-
-class _StreamedBody:
-    """The rest of a streamed response. It breaks off where the function does."""
-
-    def __init__(self, first: bytes, stream: ResponseStream) -> None:
-        self._first = first
-        self._stream = stream
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        piece, self._first = self._first, b""
-        piece = piece or await anext(aiter(self._stream), b"")
-        if piece:
-            return piece
-        end = self._stream.end
-        if end is not None and end.error is not None:
-            raise InternalServerError(f"the function failed in the midst of its response: {end.error.error_type}")
-        raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        """Let the function go on without a reader. Idempotent."""
-        self._first = b""
-        self._stream.close()
-
-
-def _is_prelude(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == PRELUDE_TYPE
+        return failed(500)
 
 
 def _refused(error: ApiError) -> WireResponse:
     """Return what a client gets when its invocation did not come about."""
-    headers: HttpHeaders = [_JSON]
     if error.status == 429:
         # Observed: the body of a throttled Invoke. Assumed: a URL's has it, too (test_function_url).
-        headers.append((b"retry-after", b"1"))
+        headers: HttpHeaders = [_JSON, (b"retry-after", b"1")]
         fields = {name: value for name, value in error.fields.items() if name != "retryAfterSeconds"}
         return WireResponse(429, headers, msgspec.json.encode({**fields, "message": error.message}))
     # Assumed: what Invoke says of a function that cannot run is for its owner (test_function_url).
-    return WireResponse(500 if error.status == 500 else 502, headers, _FAILED)
+    return failed(500 if error.status == 500 else 502)
 
 
 def _forbidden() -> WireResponse:

@@ -18,8 +18,8 @@ from lambent.domain.function import FunctionName, FunctionVersion
 from lambent.domain.http_api import CALLERS_CREDENTIALS
 from lambent.domain.invocation import InvocationOutcome
 from lambent.domain.policy import Policies, Value
-from lambent.domain.principal import Principal, Session, service_principal, session_of_role
-from lambent.domain.resource_policy import Requester, allows
+from lambent.domain.principal import Principal, Session, session_of_role
+from lambent.domain.resource_policy import Requester, allows, service_for
 from lambent.errors.families import AccessDeniedException, ApiError, InternalServerError
 from lambent.services.lambda_.naming import Target
 from lambent.services.lambda_.synchronous import SynchronousInvocations, check_active
@@ -28,7 +28,6 @@ from lambent.store.contract import FunctionStore
 _log = logging.getLogger("lambent.gateway")
 
 SERVICE = "apigateway.amazonaws.com"
-_PRINCIPAL = service_principal(SERVICE)
 _ACTION = "lambda:InvokeFunction"
 
 _WRAPPED = re.compile(r"arn:aws[a-zA-Z-]*:apigateway:[a-z0-9-]+:lambda:path/2015-03-31/functions/(.+)/invocations")
@@ -123,14 +122,14 @@ class ApiFunctions:
         if version is None:
             raise CannotInvoke(f"{uri[:300]} names a function that is not there")
         target = Target(*named)
-        context = {"aws:sourcearn": source_arn, "aws:sourceaccount": source_account}
+        gateway = service_for(SERVICE, source_arn, source_account)
         if credentials is None:
-            if not allows(await self._policy_of(named), Requester(_PRINCIPAL, context), _ACTION, target.arn):
+            if not allows(await self._policy_of(named), gateway, _ACTION, target.arn):
                 raise CannotInvoke(f"the policy of {target.arn} does not let {SERVICE} invoke it for {source_arn}")
         elif credentials == CALLERS_CREDENTIALS:
             await self._check_caller(caller, named, target)
         else:
-            await self._check_role(credentials, named, target, context)
+            await self._check_role(credentials, named, target, gateway.context)
         request_id = self._clock.new_id()
         try:
             check_active(version)

@@ -275,7 +275,9 @@ def record_of(
         "userAgent": _text(call.request.headers.get("user-agent", ""), _AGENT_MAX),
     }
     if refusal is not None:
-        record["errorCode"] = refusal[0][:_AGENT_MAX]
+        # Observed: published records: whatever a service says on the wire, this is a denial's code.
+        code = "AccessDenied" if refusal[0] == "AccessDeniedException" else refusal[0]
+        record["errorCode"] = code[:_AGENT_MAX]
         record["errorMessage"] = _text(_without_value(refusal[1]), _AGENT_MAX)
     record["requestParameters"] = parameters
     record["responseElements"] = (shown(call.output) or None) if has_elements else None

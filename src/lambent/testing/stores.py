@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambent.store.blobs import FileBlobs
-from lambent.store.contract import EventQueue, FunctionStore, LogStore
+from lambent.store.contract import EventQueue, FunctionStore, IdentityStore, LogStore
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
+from lambent.store.identities import IdentityRepository
 from lambent.store.logs import LogRepository
 from lambent.store.queue import DurableEventQueue, QueueDatabase
 from lambent.testing.log_store import MemoryLogStore
@@ -25,6 +26,7 @@ class Stores:
 
     functions: FunctionStore
     logs: LogStore
+    identities: IdentityStore
     clock: VirtualClock = field(default_factory=VirtualClock)
 
 
@@ -38,7 +40,7 @@ async def open_sqlite(path: str) -> AsyncIterator[Stores]:
     """Open the stores of a database that `make_sqlite` made. Opening one several times at once is fine."""
     clock = VirtualClock()
     async with Database(Path(path)) as database:
-        yield Stores(functions=FunctionRepository(database), logs=LogRepository(database, clock), clock=clock)
+        yield _stores(database, LogRepository(database, clock), clock)
 
 
 @asynccontextmanager
@@ -46,7 +48,11 @@ async def open_with_logs_in_memory(path: str) -> AsyncIterator[Stores]:
     """Open the same with the log store that tests of telemetry use; its logs are gone at the end of the block."""
     clock = VirtualClock()
     async with Database(Path(path)) as database:
-        yield Stores(functions=FunctionRepository(database), logs=MemoryLogStore(clock), clock=clock)
+        yield _stores(database, MemoryLogStore(clock), clock)
+
+
+def _stores(database: Database, logs: LogStore, clock: VirtualClock) -> Stores:
+    return Stores(FunctionRepository(database), logs, IdentityRepository(database), clock)
 
 
 @dataclass(frozen=True)

@@ -297,7 +297,7 @@ def test_audit_allows_everything(tmp_path: Path) -> None:
         assert await found.authorizer.allows_role(f"arn:aws:iam::{A}:role/gone", CALL)
         assert found.audit is not None and found.audit.policy_of(who.arn) == {
             "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Action": [INVOKE], "Resource": [F]}],
+            "Statement": [{"Effect": "Allow", "Action": INVOKE, "Resource": F}],
         }
 
     run(tmp_path, story, is_audit=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -25,12 +26,14 @@ from lambent.clock import SystemClock
 Run = Callable[..., Any]
 ROOT = "/2015-03-31/functions"
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:hello"
+ROLE = "arn:aws:iam::111122223333:role/lambent-basic-execution"
+NO_ROLE = "The role defined for the function cannot be assumed by Lambda."
 OWN_PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 HANDLER = "def handler(event, context): ..."
 
 
 class Functions:
-    """A server that has at most one function, `hello`, and remembers what it was asked to change."""
+    """A server that has at most one function, `hello`, and remembers what it was asked to change, roles included."""
 
     def __init__(self, stand_in: Any) -> None:
         self.endpoint = stand_in.endpoint
@@ -53,6 +56,11 @@ class Functions:
         }
         for key, rule in rules.items():
             stand_in.rules[key] = self._answering(rule)
+        stand_in.rules["POST /"] = self._about_identities
+        self.needs_role = False
+        """Whether policies are in force, and there is no role yet."""
+        self.refusals: dict[str, str] = {}
+        """Code of the error that an operation on roles gets."""
 
     def have(self, archive: bytes, **members: Any) -> None:
         """Let the function be there."""
@@ -62,6 +70,23 @@ class Functions:
     def _shown(self) -> dict[str, Any] | None:
         return self.configuration and {**self.configuration, "FunctionArn": ARN, **self.state}
 
+    def _about_identities(self, request: Any) -> Any:
+        """Answer for STS and IAM."""
+        sent = dict(parse_qsl(request.body.decode()))
+        action = sent.pop("Action")
+        if action == "GetCallerIdentity":
+            result = "<Account>111122223333</Account>"
+        elif action in self.refusals:
+            error = f"<Error><Code>{self.refusals[action]}</Code><Message>No</Message></Error>"
+            return SimpleNamespace(status=403, body=f"<ErrorResponse>{error}</ErrorResponse>".encode(), headers={})
+        else:
+            del sent["Version"]
+            self.writes.append((action, sent))
+            self.needs_role = False
+            result = ""
+        text = f"<{action}Response><{action}Result>{result}</{action}Result></{action}Response>"
+        return SimpleNamespace(status=200, body=text.encode(), headers={})
+
     def _write(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
         self.writes.append((what, body))
         self.state = self.state_after_a_write
@@ -70,6 +95,9 @@ class Functions:
 
     def _answering(self, rule: Callable[[dict[str, Any]], dict[str, Any] | None]) -> Callable[[Any], Any]:
         def answer(request: Any) -> Any:
+            if self.needs_role and request.method == "POST":
+                refused = {"x-amzn-ErrorType": "InvalidParameterValueException"}
+                return SimpleNamespace(status=400, body=json.dumps({"message": NO_ROLE}).encode(), headers=refused)
             document = rule(json.loads(request.body or b"{}"))
             if document is None or document.get("Configuration", document) is None:
                 missing = {"x-amzn-ErrorType": "ResourceNotFoundException"}
@@ -106,7 +134,7 @@ def test_a_new_function_is_made_of_its_folder(lambent: Run, functions: Functions
     ((what, sent),) = functions.writes
     archive = base64.b64decode(sent.pop("Code")["ZipFile"])
     assert what == "create"
-    assert sent == {"FunctionName": "hello", "Runtime": OWN_PYTHON, "Handler": "app.handler", "Role": deploy.ROLE}
+    assert sent == {"FunctionName": "hello", "Runtime": OWN_PYTHON, "Handler": "app.handler", "Role": ROLE}
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         assert {name: opened.read(name).decode() for name in opened.namelist()} == {"app.py": HANDLER}
     assert finished.err.splitlines()[:-1] == [
@@ -115,6 +143,46 @@ def test_a_new_function_is_made_of_its_folder(lambent: Run, functions: Functions
         "deploy: creating the function",
     ]
     assert finished.err.splitlines()[-1].startswith("deploy: active after ")
+
+
+def test_a_role_is_made_where_there_has_to_be_one(lambent: Run, functions: Functions, folder: Path) -> None:
+    """Once it is known that there is none: Lambda's to assume, with leave to write logs."""
+    functions.needs_role = True
+    finished = lambent("deploy", "hello", "--endpoint", functions.endpoint)
+    assert (finished.code, finished.out) == (0, f"{ARN} $LATEST\n"), finished.err
+    assert f"deploy: made the role {ROLE}, which may write logs" in finished.err
+    (_, made), (_, attached), (what, sent) = functions.writes
+    assert made["RoleName"] == attached["RoleName"] == "lambent-basic-execution"
+    assert json.loads(made["AssumeRolePolicyDocument"])["Statement"][0]["Principal"] == {
+        "Service": "lambda.amazonaws.com"
+    }
+    assert attached["PolicyArn"] == "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    assert (what, sent["Role"]) == ("create", ROLE)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "expected"),
+    [
+        ("AccessDenied", "aws iam create-role --role-name lambent-basic-execution --assume-role-policy-document '{"),
+        ("EntityAlreadyExists", "does not let lambda.amazonaws.com assume it"),
+    ],
+)
+def test_a_role_that_cannot_be_made_is_somebody_elses_to_make(
+    lambent: Run, functions: Functions, folder: Path, refusal: str, expected: str
+) -> None:
+    """What has to be done is said; nothing is made."""
+    functions.needs_role, functions.refusals = True, {"CreateRole": refusal}
+    finished = lambent("deploy", "hello", "--endpoint", functions.endpoint)
+    assert (finished.code, finished.out, functions.writes) == (2, "", [])
+    assert expected in finished.err and "with --role" in finished.err
+
+
+def test_a_role_that_is_named_is_not_made(lambent: Run, functions: Functions, folder: Path) -> None:
+    """Not even where the function is refused for it."""
+    functions.needs_role = True
+    finished = lambent("deploy", "hello", "--role", ROLE, "--endpoint", functions.endpoint)
+    assert (finished.code, functions.writes) == (2, [])
+    assert finished.err.splitlines()[-1] == f"lambent: InvalidParameterValueException: {NO_ROLE}"
 
 
 def test_the_folder_may_be_the_current_one(
@@ -293,7 +361,7 @@ def test_a_refusal_is_one_line(lambent: Run, functions: Functions, stand_in: Any
 @pytest.mark.parametrize(
     ("before", "expected"),
     [
-        (None, {"Runtime": "provided.al2023", "Handler": "bootstrap", "Role": deploy.ROLE}),
+        (None, {"Runtime": "provided.al2023", "Handler": "bootstrap"}),
         ({"Runtime": "provided.al2", "Handler": "own"}, {}),
         ({"Runtime": "python3.12", "Handler": "app.handler"}, {"Runtime": "provided.al2023", "Handler": "bootstrap"}),
     ],

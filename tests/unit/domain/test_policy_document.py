@@ -189,7 +189,7 @@ def test_what_is_a_policy(text: str) -> None:
         ),
         (
             document(statement(Resource=f"arn:aws:iam::{A}:roles/x")),
-            'IAM resource path must either be "*", root, or start with user/, federated-user/, role/, group/, '
+            'IAM resource path must either be "*" or start with user/, federated-user/, role/, group/, '
             "instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, "
             "access-report/.",
         ),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambent.domain.principal import Principal, PrincipalType, root_of, service_principal
+from lambent.domain.principal import Principal, PrincipalType, root_of
 from lambent.domain.resource_policy import (
     POLICY_MAX_BYTES,
     Decision,
@@ -18,6 +18,7 @@ from lambent.domain.resource_policy import (
     decide,
     parse_policy,
     principal_of,
+    service_for,
     with_statement,
 )
 from lambent.errors.api.lambda_ import InvalidParameterValueException, PolicyLengthExceededException
@@ -28,9 +29,7 @@ ARN = "arn:aws:lambda:eu-west-1:111122223333:function:f"
 INVOKE = "lambda:InvokeFunction"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
 THEM = Requester(Principal(PrincipalType.ROLE, ACCOUNT, ROLE, "", ROLE))
-S3 = Requester(
-    service_principal("s3.amazonaws.com"), {"aws:sourcearn": "arn:aws:s3:::bkt", "aws:sourceaccount": "111122223333"}
-)
+S3 = service_for("s3.amazonaws.com", "arn:aws:s3:::bkt", "111122223333")
 
 
 def statement(effect: str = "Allow", principal: Any = "*", **members: Any) -> dict[str, Any]:

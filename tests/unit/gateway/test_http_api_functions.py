@@ -15,7 +15,7 @@ from lambent.domain.function import LATEST, Code, Configuration, FunctionName, F
 from lambent.domain.http_api import CALLERS_CREDENTIALS
 from lambent.domain.invocation import InvocationOutcome
 from lambent.domain.principal import Principal
-from lambent.domain.resource_policy import ResourcePolicy
+from lambent.domain.resource_policy import ResourcePolicy, service_for
 from lambent.gateway.http_api_functions import SERVICE, ApiFunctions, CannotInvoke
 from lambent.store.contract import FunctionChange
 
@@ -141,7 +141,7 @@ def test_a_role_decides_in_the_place_of_the_functions_policy() -> None:
     may = Rules({ROLE: [allow(INVOKE, resource=F)]})
     trust = Trust(is_given=True)
     assert Bench(authorizer=may, trust=trust).why_not(ROLE) == ""
-    assert trust.asked == [(ROLE, SERVICE, {"aws:sourcearn": API, "aws:sourceaccount": OWNER})]
+    assert trust.asked == [(ROLE, SERVICE, service_for(SERVICE, API, OWNER).context)]
     lacks = f"the policies of {ROLE} do not let it invoke {F}"
     assert Bench(BY_API, authorizer=Rules({ROLE: [allow("s3:*")]}), trust=trust).why_not(ROLE) == lacks
     assert Bench(BY_API, authorizer=Rules(), trust=trust).why_not(ROLE) == lacks

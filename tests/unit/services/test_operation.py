@@ -144,7 +144,7 @@ def test_audit_lets_through_and_tells(tmp_path: Path, caplog: pytest.LogCaptureF
     assert [record.getMessage() for record in caplog.records] == [
         f"access.would_deny principal={U.arn} action=lambda:ListFunctions resource=* reason=no identity-based policy",
         f"access.would_allow principal={U.arn} policy="
-        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["lambda:ListFunctions"],"Resource":["*"]}]}',
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"lambda:ListFunctions","Resource":"*"}]}',
     ]
 
 

@@ -138,7 +138,7 @@ def test_a_denied_call_has_no_parameters() -> None:
     call = call_of("lambda", "DeleteFunction", {"FunctionName": "f"})
     call.error = AccessDeniedException("User: ann is not authorized")
     found = record(call)
-    assert (found["errorCode"], found["errorMessage"]) == ("AccessDeniedException", "User: ann is not authorized")
+    assert (found["errorCode"], found["errorMessage"]) == ("AccessDenied", "User: ann is not authorized")
     assert found["requestParameters"] is None and found["responseElements"] is None
 
 

@@ -90,7 +90,7 @@ def service(
     intake = PackageIntake(packages, objects, quotas)
     return Service(
         name="lambda",
-        handlers=CrossAccount(store).open(
+        handlers=CrossAccount(store, clock).open(
             collect_handlers(
                 Functions(
                     store, packages, intake, rules, activation, destinations, rights, roles, links, of_accounts, clock

@@ -10,9 +10,12 @@ from typing import Any
 
 import msgspec
 
+from lambent.access.conditions import Conditions
+from lambent.clock import Clock
 from lambent.domain.arn import function_arn, parse_function_reference
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.function import LATEST
+from lambent.domain.policy import Value
 from lambent.domain.resource_policy import Decision, Requester, decide
 from lambent.errors.families import AccessDeniedException
 from lambent.services.operation import Handler
@@ -64,8 +67,9 @@ _ACTIONS = {"Invoke": "InvokeFunction", "InvokeWithResponseStream": "InvokeFunct
 class CrossAccount:
     """Lets callers of other accounts in where a policy does."""
 
-    def __init__(self, store: FunctionStore) -> None:
+    def __init__(self, store: FunctionStore, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
     def open(self, handlers: Mapping[str, Handler]) -> dict[str, Handler]:
         """Return the handlers, each open to other accounts as far as policies go, and closed beyond."""
@@ -110,29 +114,27 @@ class CrossAccount:
         if operation in GRANTABLE:
             async with self._store.snapshot(owner) as reading:
                 policy = await reading.policies.get(reference.name, policed)
-            decision = decide(policy, requester_of(caller), action, function_arn(owner, reference.name, policed))
+            requester = requester_of(caller, action, owner.account, self._clock.now())
+            decision = decide(policy, requester, action, function_arn(owner, reference.name, policed))
             if decision is Decision.ALLOWED:
                 return msgspec.structs.replace(caller, scope=owner)
         raise access_denied(caller, action, function_arn(owner, reference.name, qualifier), decision)
 
 
-def requester_of(caller: Caller) -> Requester:
-    """Return a caller as policies see one."""
-    principal = caller.principal
-    return Requester(
-        principal,
-        {
-            # Documented: IAM user guide, global condition keys that are there in every request of a principal.
-            "aws:principalaccount": principal.account,
-            "aws:principalarn": principal.identity_arn,
-            "aws:principaltype": principal.type,
-            "aws:requestedregion": caller.scope.region,
-            "aws:securetransport": str(caller.is_secure).lower(),
-            "aws:sourceip": caller.client,
-            "aws:useragent": caller.user_agent,
-            "aws:userid": principal.unique_id,
-        },
-    )
+def requester_of(
+    caller: Caller, action: str, account: str, now: float, own: Mapping[str, Value] | None = None
+) -> Requester:
+    """
+    Return a caller as policies of another account's resources see one. The tags are those of its session alone.
+
+    Args:
+        account: whose the resource is.
+        now: seconds since the epoch.
+        own: condition keys of the action.
+    """
+    session = caller.principal.session
+    tags = {} if session is None else session.tags
+    return Requester(caller.principal, Conditions(caller.principal, tags, action, own or {}, caller, account, {}, now))
 
 
 def access_denied(

@@ -9,7 +9,7 @@ from lambent.clock import Clock
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.layer import LayerName, LayerReference, LayerVersion, layer_arn, parse_layer_reference
 from lambent.domain.quotas import AccountQuotas
-from lambent.domain.resource_policy import allows
+from lambent.domain.resource_policy import Requester, allows
 from lambent.errors.api.lambda_ import InvalidParameterValueException, ResourceNotFoundException
 from lambent.protocol.shapes.lambda_ import (
     DeleteLayerVersionRequest,
@@ -20,7 +20,7 @@ from lambent.protocol.shapes.lambda_ import (
     PublishLayerVersionRequest,
 )
 from lambent.services.lambda_.code import PackageIntake, check_storage
-from lambent.services.lambda_.cross_account import access_denied, requester_of
+from lambent.services.lambda_.cross_account import access_denied
 from lambent.services.lambda_.markers import decode_marker, decode_version_marker, encode_marker, page_size
 from lambent.services.lambda_.view import format_date
 from lambent.services.operation import operation
@@ -242,7 +242,8 @@ def check_may_use(caller: Caller, scope: Scope, arn: str, version: LayerVersion 
     if scope == caller.scope:
         return
     policy = None if version is None else version.policy
-    if not allows(policy, requester_of(caller), _GET, arn):
+    # Documented: AddLayerVersionPermission: such a policy asks for nothing but accounts and organizations.
+    if not allows(policy, Requester(caller.principal), _GET, arn):
         raise access_denied(caller, _GET, arn)
 
 

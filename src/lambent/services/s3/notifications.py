@@ -10,8 +10,7 @@ from lambent.domain.arn import function_arn, parse_function_reference
 from lambent.domain.bucket_notification import BucketNotification, Rule, find_conflict
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.destination import parse_target
-from lambent.domain.principal import service_principal
-from lambent.domain.resource_policy import Decision, Requester, decide
+from lambent.domain.resource_policy import allows, service_for
 from lambent.errors.families import DependencyError
 from lambent.services.s3.errors import InvalidArgument, SlowDown
 from lambent.services.s3.events import Occurrence, Origin, render, test_event
@@ -194,18 +193,11 @@ class BucketNotifications:
         except ValueError:
             return False
         qualifier = None if reference.qualifier == "$LATEST" else reference.qualifier
-        requester = Requester(
-            service_principal(_SERVICE),
-            {
-                "aws:sourcearn": f"arn:aws:s3:::{bucket}",
-                "aws:sourceaccount": scope.account,
-                "aws:principalservicename": _SERVICE,
-            },
-        )
+        requester = service_for(_SERVICE, f"arn:aws:s3:::{bucket}", scope.account)
         async with self._store.snapshot(target.scope) as reading:
             policy = await reading.policies.get(reference.name, qualifier)
         resource = function_arn(target.scope, reference.name, qualifier)
-        return decide(policy, requester, "lambda:InvokeFunction", resource) is Decision.ALLOWED
+        return allows(policy, requester, "lambda:InvokeFunction", resource)
 
     async def _send_tests(self, scope: Scope, bucket: str, rules: Sequence[Rule], request_id: str) -> None:
         body = test_event(bucket, self._clock.now(), request_id, host_id_of(request_id))

@@ -80,7 +80,7 @@ class SimpleQueues:
         )
         self.service = Service(
             name="sqs",
-            handlers=CrossAccount(self.directory).open(handlers),
+            handlers=CrossAccount(self.directory, clock).open(handlers),
             not_offered=NOT_OFFERED,
             shape_violation=lacking,
             demands=DEMANDS,

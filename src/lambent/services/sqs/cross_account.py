@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from lambent.clock import Clock
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.resource_policy import Decision, decide
 from lambent.errors.api.sqs import AccessDeniedException
@@ -33,8 +34,9 @@ ACTIONS: Mapping[str, str] = {
 class CrossAccount:
     """Lets callers of other accounts in where a policy does."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, clock: Clock) -> None:
         self._directory = directory
+        self._clock = clock
 
     def open(self, handlers: Mapping[str, Handler]) -> dict[str, Handler]:
         """Return the handlers, each open to other accounts as far as policies go, and closed beyond."""
@@ -65,7 +67,8 @@ class CrossAccount:
         if operation in ACTIONS:
             found = await self._directory.find(queue)
             text = "" if found is None else found.document.attributes.get("Policy", "")
-            decision = decide(read_policy(text) if text else None, requester_of(caller), action, queue_arn(queue))
+            requester = requester_of(caller, action, account, self._clock.now())
+            decision = decide(read_policy(text) if text else None, requester, action, queue_arn(queue))
             if decision is Decision.ALLOWED:
                 return msgspec.structs.replace(caller, scope=owner)
         why = f"because no resource-based policy allows the {action.lower()} action"

@@ -5,16 +5,18 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.function import LATEST
-from lambent.domain.principal import root_of
+from lambent.domain.principal import Session, root_of, session_of_role
 from lambent.domain.resource_policy import ResourcePolicy
 from lambent.errors.families import AccessDeniedException
 from lambent.services.lambda_.cross_account import GRANTABLE, CrossAccount
 from lambent.services.lambda_.not_offered import NOT_OFFERED
+from lambent.testing.virtual_clock import VirtualClock
 
 OWNER = Scope("111111111111", "us-east-1")
 CALLER = Caller(
@@ -55,14 +57,14 @@ class Policies:
         return self.stored.get(qualifier) if (self.scope, name) == (OWNER, "f") else None
 
 
-def call(policies: Policies, operation: str, request: Mapping[str, Any]) -> Caller:
+def call(policies: Policies, operation: str, request: Mapping[str, Any], sender: Caller = CALLER) -> Caller:
     """Send a request; return the caller as the handler sees it."""
 
     async def handler(caller: Caller, request: Any) -> Mapping[str, Any]:
         return {"caller": caller}
 
-    opened = CrossAccount(policies).open({operation: handler})  # type: ignore[arg-type]
-    seen: Caller = asyncio.run(opened[operation](CALLER, request))["caller"]  # type: ignore[arg-type]
+    opened = CrossAccount(policies, VirtualClock()).open({operation: handler})  # type: ignore[arg-type]
+    seen: Caller = asyncio.run(opened[operation](sender, request))["caller"]  # type: ignore[arg-type]
     return seen
 
 
@@ -99,6 +101,32 @@ def test_what_is_nobody_elses_function_is_left_to_the_operation(request_: Mappin
     policies = Policies(function=grant())
     assert call(policies, "GetFunction", request_) == CALLER
     assert policies.looks == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_met"),
+    [
+        ({"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}, True),
+        ({"DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}, False),
+        ({"StringEquals": {"aws:PrincipalTag/Team": "a"}}, True),
+        ({"StringEquals": {"aws:PrincipalTag/Team": "b"}}, False),
+        ({"Bool": {"aws:PrincipalIsAWSService": "false"}}, True),
+        ({"StringEquals": {"aws:ResourceAccount": OWNER.account}}, True),
+    ],
+)
+def test_a_grant_may_depend_on_whatever_is_known_of_a_caller(condition: Any, is_met: bool) -> None:
+    """As with policies of identities: the time, and the tags of a session."""
+    session = Session("s", 1.0, 9e9, tags={"team": "a"})
+    caller = msgspec.structs.replace(
+        CALLER, principal=session_of_role(CALLER.scope.account, "r", "/", "AROA1", session)
+    )
+    statement = {**grant().statements[0], "Principal": "*", "Condition": condition}
+    policies = Policies(function=ResourcePolicy((statement,)))
+    if is_met:
+        assert call(policies, "Invoke", {"FunctionName": ARN}, caller).scope == OWNER
+    else:
+        with pytest.raises(AccessDeniedException):
+            call(policies, "Invoke", {"FunctionName": ARN}, caller)
 
 
 @pytest.mark.parametrize("operation", sorted(GRANTABLE))
