@@ -89,7 +89,7 @@ def _found(service: str, prefix: str, request: WireRequest, scope: Scope, body: 
     if find is None:
         return (Demand(f"{prefix}:{operation}"),)
     found = find(operation, _document(request, body), scope) or (Demand(f"{prefix}:{operation}"),)
-    return [one for demand in found for one in _here_and_there(demand, _RESOURCES[prefix], scope)]
+    return [one for demand in found for one in _here_and_there(demand, scope)]
 
 
 def _operation_of(request: WireRequest, body: bytes) -> str | None:
@@ -123,13 +123,10 @@ def _document(request: WireRequest, body: bytes) -> Mapping[str, Any]:
     return found
 
 
-def _here_and_there(demand: Demand, resources: re.Pattern[str], scope: Scope) -> Iterable[Demand]:
+def _here_and_there(demand: Demand, scope: Scope) -> Iterable[Demand]:
     """
     Yield a demand on a resource that a request names, and where that is elsewhere, on the one of the same name here:
     servers for development go by the name.
-
-    Args:
-        resources: what stands behind the fifth colon of the service's ARNs.
 
     Raises:
         ValidationException: it is no resource of the service; what a server would find by it nobody knows.
@@ -138,7 +135,7 @@ def _here_and_there(demand: Demand, resources: re.Pattern[str], scope: Scope) ->
     if demand.resource == "*":
         return
     parts = demand.resource.split(":", 5)
-    if len(parts) != 6 or resources.fullmatch(parts[5]) is None:
+    if len(parts) != 6 or _RESOURCES[demand.action.partition(":")[0]].fullmatch(parts[5]) is None:
         raise ValidationException(
             f"{demand.resource[:300]} is no name or ARN of a resource that can be told from others"
         )
@@ -282,15 +279,27 @@ def _of_ssm(operation: str, given: Mapping[str, Any], scope: Scope) -> Sequence[
         name = name.partition(":")[0]
         return base + (name if name.startswith("/") else f"/{name}")
 
-    return [Demand(f"ssm:{operation}", arn(name)) for name in names]
+    found = [Demand(f"ssm:{operation}", arn(name)) for name in names]
+    # Documented: Systems Manager user guide, referencing secrets from Parameter Store: leave for the secret as well.
+    secrets = [secret for name in names for _, mark, secret in [name.partition(_OF_SECRETS)] if mark]
+    return found + [
+        Demand("secretsmanager:GetSecretValue", "*" if ":" in secret else _secret_arn(scope, secret))
+        for secret in secrets
+    ]
+
+
+_OF_SECRETS = "/aws/reference/secretsmanager/"
+"""Parameters that are secrets."""
+
+
+def _secret_arn(scope: Scope, name: str) -> str:
+    # Documented: Secrets Manager user guide, six letters follow the name.
+    return f"arn:aws:secretsmanager:{scope.region}:{scope.account}:secret:{name}-??????"
 
 
 def _of_secrets(operation: str, given: Mapping[str, Any], scope: Scope) -> Sequence[Demand]:
-    base = f"arn:aws:secretsmanager:{scope.region}:{scope.account}:secret:"
-
     def arn(name: str) -> str:
-        # Documented: Secrets Manager user guide, six letters follow the name.
-        return name if name.startswith("arn:") else f"{base}{name}-??????"
+        return name if name.startswith("arn:") else _secret_arn(scope, name)
 
     if operation == "BatchGetSecretValue":
         names = _texts(given.get("SecretIdList"))
