@@ -132,7 +132,7 @@ def _here_and_there(demand: Demand, scope: Scope) -> Iterable[Demand]:
         ValidationException: it is no resource of the service; what a server would find by it nobody knows.
     """
     yield demand
-    if demand.resource == "*":
+    if demand.resource == "*" or demand.action.startswith("s3:"):
         return
     parts = demand.resource.split(":", 5)
     if len(parts) != 6 or _RESOURCES[demand.action.partition(":")[0]].fullmatch(parts[5]) is None:
@@ -179,11 +179,25 @@ def _of_dynamodb(operation: str, given: Mapping[str, Any], scope: Scope) -> Sequ
     arns = [_table_arn(_as_arn(given[member])) for member in _TABLE_ARNS if member in given]
     arns += [_as_arn(given[member]) for member in ("BackupArn", "ExportArn", "ImportArn") if member in given]
     names = [given[member] for member in ("TableName", "TargetTableName", "GlobalTableName") if member in given]
+    if isinstance(creation := given.get("TableCreationParameters"), dict):
+        names.append(creation.get("TableName"))
     # Whatever else may have one does not act on an index.
     index = given.get("IndexName") if operation in {"Query", "Scan"} else None
     # Documented: DynamoDB developer guide, an index is a resource of its own.
     arns += [f"{table(name)}/index/{index}" if isinstance(index, str) else table(name) for name in names]
-    return [Demand(f"dynamodb:{operation}", arn) for arn in arns]
+    found = [Demand(f"dynamodb:{operation}", arn) for arn in arns] or [Demand(f"dynamodb:{operation}")]
+    return [*found, *_of_exchange(operation, given)]
+
+
+def _of_exchange(operation: str, given: Mapping[str, Any]) -> Sequence[Demand]:
+    """Return what tables that come from a bucket, or go to one, ask for there. Documented: DynamoDB developer guide."""
+    if operation == "ImportTable":
+        source = given.get("S3BucketSource")
+        bucket = f"arn:aws:s3:::{source.get('S3Bucket') if isinstance(source, dict) else ''}"
+        return (Demand("s3:GetObject", f"{bucket}/*"), Demand("s3:ListBucket", bucket))
+    if operation == "ExportTableToPointInTime":
+        return (Demand("s3:PutObject", f"arn:aws:s3:::{given.get('S3Bucket')}/*"),)
+    return ()
 
 
 _TABLE_ARNS = ("ResourceArn", "SourceTableArn", "StreamArn", "TableArn")

@@ -119,6 +119,22 @@ def test_of_s3_only_a_list_of_many_objects_is_read() -> None:
             [("ssm:AddTagsToResource", f"{P}a")],
         ),
         (
+            "dynamodb",
+            "ImportTable",
+            {"S3BucketSource": {"S3Bucket": "b"}, "TableCreationParameters": {"TableName": "t"}},
+            [
+                ("dynamodb:ImportTable", f"{T}t"),
+                ("s3:GetObject", "arn:aws:s3:::b/*"),
+                ("s3:ListBucket", "arn:aws:s3:::b"),
+            ],
+        ),
+        (
+            "dynamodb",
+            "ExportTableToPointInTime",
+            {"TableArn": f"{T}t", "S3Bucket": "b"},
+            [("dynamodb:ExportTableToPointInTime", f"{T}t"), ("s3:PutObject", "arn:aws:s3:::b/*")],
+        ),
+        (
             "ssm",
             "GetParameters",
             {"Names": ["a", "/aws/reference/secretsmanager/x/y"]},
