@@ -159,7 +159,6 @@ def test_an_unknown_target_is_an_unknown_operation(server, target):
         ("events", "list_rules", {}),
         ("firehose", "list_delivery_streams", {}),
         ("sns", "list_topics", {}),
-        ("sts", "get_caller_identity", {}),
     ],
 )
 def test_a_service_that_is_not_offered_says_so(server, service, operation, arguments):
@@ -169,8 +168,8 @@ def test_a_service_that_is_not_offered_says_so(server, service, operation, argum
     status, code, message = error_of(excinfo)
     assert (status, code) == (501, "NotImplementedException")
     assert message == (
-        f"{service} is not offered by this version of Lambent: this version answers apigatewayv2, iam, lambda, "
-        f"logs, sqs; --neighbour {service}=URL passes {service} on to a server"
+        f"{service} is not offered by this version of Lambent: this version answers apigatewayv2, cloudtrail, "
+        f"iam, lambda, logs, sqs, sts; --neighbour {service}=URL passes {service} on to a server"
     )
 
 

@@ -128,7 +128,8 @@ class Claim(Protocol):
     def needs_body(self) -> bool:
         """
         Whether nothing is known without the whole body: its hash is part of what is signed, and was not sent. Then
-        `check_body` comes before anything is said, or written down, of who calls; `watch_body` must not be called.
+        `check_body` comes before anything is said, or written down, of who calls; `watch_body` must not be called. Once
+        it was found to be the one that was signed, it is not needed any more.
         """
         ...
 
@@ -363,10 +364,11 @@ class _Signed:
         self._public_hosts = public_hosts
         self._payload = _payload_of(request, signature)
         """What stands for the body in what was signed; None: its hash, which was not sent."""
+        self._is_verified = False
 
     @property
     def needs_body(self) -> bool:
-        return self._payload is None
+        return self._payload is None and not self._is_verified
 
     def begin(self) -> None:
         """Verify what is known without the body. Raises InvalidSignature."""
@@ -457,6 +459,7 @@ class _Signed:
 
     def _verify(self, payload: str) -> None:
         self._check_signature(payload)
+        self._is_verified = True
         self._note(self.principal, self._signature.service, self._signature.region)
 
     def _check_signature(self, payload: str) -> None:

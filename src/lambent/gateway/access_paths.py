@@ -15,7 +15,7 @@ from lambent.access.clients import Clients, NewKey, Refused
 from lambent.domain.identity import Account
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import ApiError
-from lambent.gateway.own_access import SERVICE, OwnAccess
+from lambent.gateway.own_access import SERVICE, OwnAccess, is_function
 from lambent.protocol.wire import WireRequest, WireResponse, media_type
 from lambent.telemetry.trail import Call, Trail
 
@@ -118,8 +118,7 @@ class AccessPaths:
 
     async def _answer(self, request: WireRequest, action: str, call: Call) -> WireResponse:
         if request.inside is not None:
-            # Whatever a function's role may: its code is not the operator.
-            raise _denied("functions make no keys")
+            raise _functions_make_none()
         if request.method != "POST" or media_type(request) != "application/json" or "origin" in request.headers:
             # No page of the web can have a browser send this on its own: it would ask for leave first, and get none.
             raise _denied("only POST with Content-Type: application/json, and of no web page, is answered here")
@@ -127,6 +126,8 @@ class AccessPaths:
         if caller.authenticated_by == "none" and not _is_here(request.client):
             # It would outlive the day on which signatures come to be verified.
             raise _denied("where signatures are not verified, this machine alone makes and sees keys")
+        if is_function(caller):
+            raise _functions_make_none()
         await self._access.check(caller, action)
         answer, call.parameters = await self._actions[action](request.body)
         call.output = answer
@@ -211,6 +212,11 @@ def _is_here(client: str) -> bool:
     except ValueError:
         return False
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def _functions_make_none() -> ApiError:
+    # Whatever a function's role may: its code is not the operator.
+    return _denied("functions make no keys")
 
 
 def _denied(text: str) -> ApiError:

@@ -37,13 +37,14 @@ from lambent.gateway.http_api_bodies import LoggedBody, ReadBody, RequestBody, l
 from lambent.gateway.http_api_callers import ApiCallers
 from lambent.gateway.http_api_functions import ApiFunctions, CannotInvoke, IntegrationTimedOut
 from lambent.gateway.http_api_proxy import HttpIntegrations, LeadsElsewhere
+from lambent.gateway.own_paths import PREFIX
 from lambent.neighbours.outward import TimedOut, Unreachable
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
 from lambent.telemetry.logs import FunctionLogs
 
 _log = logging.getLogger("lambent.gateway")
 
-API_PREFIX: Final = "/_lambent/api/"
+API_PREFIX: Final = f"{PREFIX}api/"
 
 _HEAD_MAX_BYTES = 10_240
 """Of request line and headers together. Documented: API Gateway quotas."""
@@ -245,6 +246,11 @@ class HttpApis:
         host = wire.headers.get("host", "")
         domain = self._router.domain_of(host)
         if domain is not None:
+            if wire.path.startswith(PREFIX):
+                # Nobody proves that a domain is theirs: one with the name by which others reach the server would get
+                # the tokens that they send there, for metrics and events, and links to packages. Nor is anything of
+                # the server's own answered to pages of a stranger's domain.
+                raise _Refused(404, "Not Found")
             return await self._by_domain(domain, host, _decoded(wire.path))
         named, path = parse_api_host(host), wire.path
         by_path = named is None

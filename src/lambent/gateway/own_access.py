@@ -102,6 +102,12 @@ class OwnAccess:
         await self._authorizer.authorize(caller, (demand,))
 
 
+def is_function(caller: Caller) -> bool:
+    """Say whether a caller is a function, by where it calls from or, where no sandbox tells, by its credentials."""
+    session = caller.principal.session
+    return caller.inside is not None or (session is not None and bool(session.environment))
+
+
 async def _read(request: WireRequest) -> bytes:
     pieces: list[bytes] = []
     size = 0

@@ -12,7 +12,7 @@ from lambent.access.links import CodeLinks
 from lambent.domain.caller import Scope
 from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.access_paths import AccessPaths
-from lambent.gateway.own_access import OwnAccess
+from lambent.gateway.own_access import OwnAccess, is_function
 from lambent.gateway.s3_events_door import S3EventsDoor
 from lambent.protocol.wire import ClientGone, WireRequest, WireResponse, media_type
 from lambent.store.contract import BackupInProgress, Backups, Blobs, QueueKind, QueueName
@@ -129,7 +129,9 @@ class OwnPaths:
         if request.inside is not None:
             # It holds every function's variables.
             return _problem(403, "functions get no backup")
-        await self._access.admit(request, "CreateBackup", request_id)
+        caller = await self._access.admit(request, "CreateBackup", request_id)
+        if is_function(caller):
+            return _problem(403, "functions get no backup")
         is_there = self._presence(request)
         try:
             backup = await self._backups.begin(is_there)

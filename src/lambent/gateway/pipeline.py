@@ -180,9 +180,14 @@ class Pipeline:
             call.error = error
             await _discard(read_body)
             return error_response_without_model(request, neighbour.service, error, request_id)
-        caller = call.caller = self._caller(claim, credential, request, request_id, endpoint)
+        caller = self._caller(claim, credential, request, request_id, endpoint)
         is_signed = credential is not None or is_presigned(request.query)
-        response = await self._proxy.answer(neighbour, request, read_body, caller, claim, is_signed=is_signed)
+        try:
+            response = await self._proxy.answer(neighbour, request, read_body, caller, claim, is_signed=is_signed)
+        finally:
+            # Not before: whose key a signature names, nobody knows before it is looked at, and some are with the body.
+            if not claim.needs_body:
+                call.caller = caller
         if response.status >= 400:
             call.refusal = (f"HTTP{response.status}", "")
         return response

@@ -62,6 +62,15 @@ def _table(text: str) -> Mapping[str, Mapping[str, str]]:
 
 _BUCKET, _OBJECT = _table(_OF_BUCKETS), _table(_OF_OBJECTS)
 
+_SELDOM_KNOWN = frozenset(
+    {"accelerate", "analytics", "intelligent-tiering", "inventory", "legal-hold", "metrics", "ownershipControls"}
+    | {"policyStatus", "publicAccessBlock", "requestPayment", "retention", "torrent"}
+)
+"""
+What not every server keeps: one that knows nothing of it lists the bucket, reads the object or deletes either, as if
+the name were not there. Observed: moto, with most of them.
+"""
+
 _PLAIN = {
     ("bucket", "DELETE"): "DeleteBucket",
     ("bucket", "GET"): "ListBucket",
@@ -157,8 +166,9 @@ def _actions(
 ) -> list[str]:
     method = "GET" if request.method == "HEAD" else request.method
     found = [table.get(name, {}).get(method, "-") for name in sorted(names)]
-    if not found:
-        found = [_PLAIN.get((kind, request.method), "-")]
+    # There is no HEAD of anything but the bucket and the object.
+    if not found or request.method == "HEAD" or not _SELDOM_KNOWN.isdisjoint(names):
+        found.append(_PLAIN.get((kind, request.method), "-"))
     # Several at once, of which a server takes one, are all demanded.
     return ["*" if action == "-" else action for action in found]
 

@@ -355,7 +355,9 @@ class Door:
                     environ["CONTENT_TYPE"] = "binary/octet-stream" if kind.startswith(_FORM) else kind
                 return self._ask(application, environ, start_response, None if is_read else claim.reserved_bytes)
             except Refused as refused:
-                return _refuse(start_response, refused.status, service, refused.code, refused.text)
+                answer = _refuse(start_response, refused.status, service, refused.code, refused.text)
+                # What follows the head would be taken for the next answer.
+                return [] if environ["REQUEST_METHOD"] == "HEAD" else answer
             except MemoryError:
                 # It may well suffice for the next.
                 gc.collect()

@@ -72,9 +72,6 @@ _SECRETS = frozenset(
 )
 """Members that no record has, wherever they stand; in small letters, without underscores."""
 
-_VALUES = re.compile(r"Value '.*' at '", re.DOTALL)
-"""In an error's text: what was sent, which may be a secret in the wrong place."""
-
 _PLAIN = (str, bool, int, float, datetime, Mapping, list, tuple, msgspec.Struct)
 
 _KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,32}")
@@ -281,7 +278,7 @@ def record_of(
         # Observed: published records: whatever a service says on the wire, this is a denial's code.
         code = "AccessDenied" if refusal[0] == "AccessDeniedException" else refusal[0]
         record["errorCode"] = code[:_AGENT_MAX]
-        record["errorMessage"] = _text(_VALUES.sub("Value at '", refusal[1]), _AGENT_MAX)
+        record["errorMessage"] = _text(_without_value(refusal[1]), _AGENT_MAX)
     record["requestParameters"] = parameters
     record["responseElements"] = (shown(call.output) or None) if has_elements else None
     if extra := _additional(call, suppressed):
@@ -407,6 +404,17 @@ def shown(value: Any, depth: int = 0) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return [shown(inner, depth + 1) for inner in value[:_ITEMS_MAX] if _is_plain(inner)]
     return "..."
+
+
+def _without_value(text: str) -> str:
+    """
+    Return an error's text without what was sent, which may be a secret in the wrong place.
+
+    Looked for once from each end: the text may be as long as a body, and full of what looks like the beginning.
+    """
+    head, begins, rest = text.partition("Value '")
+    _, ends, tail = rest.rpartition("' at '")
+    return f"{head}Value at '{tail}" if begins and ends else text
 
 
 def _text(value: str, most: int) -> str:

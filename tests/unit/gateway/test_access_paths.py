@@ -13,7 +13,7 @@ from lambent.access.authorize import Demand, ResourceFacts
 from lambent.access.clients import Clients
 from lambent.access.secrets import Secrets
 from lambent.domain.caller import Caller, Inside, Scope
-from lambent.domain.principal import Principal, root_of
+from lambent.domain.principal import Principal, Session, root_of, session_of_role
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import AccessDeniedException, MissingAuthenticationToken
 from lambent.gateway.access_paths import AccessPaths
@@ -211,6 +211,15 @@ def test_neither_functions_nor_pages_may(stage: Stage, more: dict[str, Any]) -> 
     status, answer = stage.ask("CreateKey", **more)
     assert (status, answer["code"]) == (403, "AccessDenied")
     assert stage.ask("ListKeys")[1]["keys"] == []
+
+
+def test_a_function_is_known_by_its_credentials_as_well(stage: Stage) -> None:
+    """Where no sandbox tells who calls; what somebody has who assumed the same role is none."""
+    session = Session("f", 0.0, 9e9, environment="env-1")
+    stage.principal = session_of_role(SCOPE.account, "r", "/", "AROA1", session)
+    assert stage.ask("CreateKey") == (403, {"code": "AccessDenied", "message": "functions make no keys"})
+    stage.principal = session_of_role(SCOPE.account, "r", "/", "AROA1", Session("s", 0.0, 9e9))
+    assert stage.ask("CreateKey")[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,16 @@ from lambent.domain.access_log import AccessLogFormat
 from lambent.domain.caller import Scope
 from lambent.domain.cors import HttpHeaders
 from lambent.domain.function_url import parse_url_domain
-from lambent.domain.http_api import AccessLogSettings, ApiCors, ApiDomain, HttpApi, Integration, Route, Stage
+from lambent.domain.http_api import (
+    AccessLogSettings,
+    ApiCors,
+    ApiDomain,
+    ApiMapping,
+    HttpApi,
+    Integration,
+    Route,
+    Stage,
+)
 from lambent.domain.http_routes import RouteTable
 from lambent.domain.quotas import Quotas
 from lambent.gateway.admission import TooManyRequests
@@ -25,6 +34,7 @@ from lambent.protocol.wire import BodyStream, WireRequest, WireResponse
 from lambent.testing.virtual_clock import VirtualClock
 
 HOST = "a1.execute-api.eu-west-1.localhost"
+DOMAIN = "api.example.com"
 
 
 class Stream:
@@ -88,7 +98,8 @@ class Bench:
     # What the parts around it would be asked.
 
     def domain_of(self, host: str) -> ApiDomain | None:
-        return None
+        mapping = ApiMapping("m1", "a1", "$default", "")
+        return ApiDomain(SCOPE, host, 0.0, mappings=(mapping,)) if host == DOMAIN else None
 
     async def find(self, api_id: str) -> ServedApi | None:
         return self._served
@@ -252,5 +263,19 @@ def test_a_body_is_not_read_before_a_route_is_found() -> None:
         bench._served = msgspec.structs.replace(served, stages={"$default": stage})
         assert (await bench.ask("POST", read=read)).status == 404
         assert asked == [0]
+
+    run(story())
+
+
+@pytest.mark.parametrize("path", ["/_lambent/metrics", "/_lambent/s3/events", "/_lambent/code/x", "/_lambent/api/a1/x"])
+def test_a_domain_gets_nothing_that_is_sent_to_the_server_itself(path: str) -> None:
+    """It may be the name by which others reach that: nobody proves that a domain is theirs."""
+
+    async def story() -> None:
+        bench = Bench()
+        token = {"host": DOMAIN, "authorization": "Bearer of-metrics"}
+        assert (await bench.ask(headers=token, path=path)).status == 404
+        assert bench.asked == 0
+        assert (await bench.ask(headers=token)).status == 200
 
     run(story())

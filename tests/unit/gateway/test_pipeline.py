@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,6 +20,7 @@ from lambent.errors.families import AccessDeniedException, MissingAuthentication
 from lambent.gateway.pipeline import Pipeline
 from lambent.gateway.proxy import Proxy
 from lambent.neighbours.endpoints import Neighbour
+from lambent.neighbours.message import NeighbourUnavailable
 from lambent.protocol.service import Protocols
 from lambent.protocol.service_model import ServiceModel
 from lambent.protocol.wire import ClientGone, WireRequest
@@ -91,7 +92,10 @@ REFUSALS = {
 @pytest.mark.parametrize("credentials", REFUSALS)
 @pytest.mark.parametrize("name", [*OWN, "dynamodb", "kinesis", "s3", "iam", "sts"])
 def test_no_operation_answers_who_has_not_signed(name: str, credentials: str) -> None:
-    """Every operation of what is answered here, passed on, or not offered: refused before anything else is said."""
+    """
+    Every operation of what is answered here, passed on, or not offered: refused before anything else is said; and
+    nobody is put down for it, whose key it names.
+    """
 
     async def reached(*_: Any) -> Any:
         raise AssertionError
@@ -111,9 +115,9 @@ def test_no_operation_answers_who_has_not_signed(name: str, credentials: str) ->
     neighbours: Any = SimpleNamespace(of=lambda service: Neighbour(service) if service != "iam" else None, send=reached)
     buckets: Any = SimpleNamespace(watch=nothing, configure=nothing)
     proxy = Proxy(neighbours, buckets, Everything(), SystemClock(), requests_max=10)
-    pipeline = Pipeline(
-        services, Protocols(shapes), Verifying(Keyring(store, secrets), SystemClock()), Everything(), "us-east-1", proxy
-    )
+    trail: Any = _Calls()
+    authenticator = Verifying(Keyring(store, secrets), SystemClock())
+    pipeline = Pipeline(services, Protocols(shapes), authenticator, Everything(), "us-east-1", proxy, trail)
     if credentials == "wrong secret":
         # There is the key, and it is somebody's.
         store.snapshot = lambda _: OneKey()
@@ -131,6 +135,30 @@ def test_no_operation_answers_who_has_not_signed(name: str, credentials: str) ->
         assert (name == "s3" and request.method == "HEAD") or any(
             code in said for code in (*REFUSALS[credentials], *IN_S3, *IN_QUERIES)
         ), (operation, said)
+        assert trail.calls.pop().caller is None, operation
+
+
+def test_who_has_signed_with_the_body_is_put_down_once_it_is_known() -> None:
+    """Of what is passed on as well, whose body the proxy reads."""
+    secrets = Secrets(b"s" * 32)
+    key = encode_id("AKIA", "111122223333", "0" * 20)
+    store: Any = SimpleNamespace(on_change=lambda _: None, snapshot=lambda _: OneKey())
+
+    async def unreachable(*_: Any) -> Any:
+        raise NeighbourUnavailable("it is gone")
+
+    neighbours: Any = SimpleNamespace(of=Neighbour, send=unreachable)
+    proxy = Proxy(neighbours, cast("Any", None), Everything(), SystemClock(), requests_max=10)
+    trail: Any = _Calls()
+    authenticator = Verifying(Keyring(store, secrets), SystemClock())
+    pipeline = Pipeline({}, Protocols({}), authenticator, Everything(), "us-east-1", proxy, trail)
+    request = ClientRequests("kms", (key, secrets.of_key(key), None)).request("ListKeys")
+
+    async def read(most_bytes: int) -> bytes:
+        return request.body
+
+    assert asyncio.run(pipeline.answer(request, read, "id", "http://127.0.0.1:1")).status == 503
+    assert trail.calls[0].caller.principal.access_key == key
 
 
 IN_S3 = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")

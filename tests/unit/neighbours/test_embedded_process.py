@@ -396,6 +396,8 @@ def test_where_it_matters_who_calls_a_bucket_is_its_own_accounts() -> None:
         ("PUT", "/theirs-of-two/k", {"HTTP_X_AMZ_COPY_SOURCE": "//theirs-of-two/theirs-of-one/k"}),
     ):
         assert ask(method, path, **apart, **more) == "403 Forbidden", (method, path, more)
+    refused = {**_from("s3"), **apart, "PATH_INFO": "/theirs-of-one"}
+    assert call(door, "HEAD", **refused) == ("403 Forbidden", b"")
     # Where any key is taken, accounts are no walls.
     assert ask("GET", "/theirs-of-one/k", **other) == "200 OK"
 

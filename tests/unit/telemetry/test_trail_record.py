@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from time import process_time
 from typing import Any
 
 import msgspec
@@ -223,6 +224,15 @@ def test_an_error_does_not_repeat_what_was_sent() -> None:
     message = record(call)["errorMessage"]
     assert "hunter2" not in message
     assert message == "2 validation errors detected: Value at 'role' failed to satisfy constraint: Member must be short"
+
+
+def test_an_error_as_long_as_a_body_holds_nobody_up() -> None:
+    """Full of what looks like the beginning of a value, of which there is no end."""
+    call = call_of("sqs", "CreateQueue")
+    call.error = ValidationException("Value '" * 500_000)
+    began = process_time()
+    record(call)
+    assert process_time() - began < 5
 
 
 def test_who_calls_from_inside_is_named() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lambent.clock import Clock
 from lambent.destinations.contract import Destinations, Message, NoSuchTarget
@@ -72,6 +72,7 @@ class BucketNotifications:
                 conflict.text, fields={"ArgumentName": "Event", "ArgumentValue": ", ".join(conflict.events)}
             )
         scope = Scope(caller.scope.account, region)
+        _check_owners(scope, rules)
         if checks_targets:
             await self._check_targets(scope, bucket, rules)
         await self._send_tests(scope, bucket, rules, caller.request_id)
@@ -176,10 +177,7 @@ class BucketNotifications:
                 # Observed: field reports of the text.
                 refused[rule.target_arn] = "The destination queue does not exist"
         if refused:
-            fields: dict[str, str] = {}
-            for number, (arn, reason) in enumerate(refused.items(), 1):
-                fields |= {f"ArgumentName{number}": f"{arn}, null", f"ArgumentValue{number}": reason}
-            raise InvalidArgument("Unable to validate the following destination configurations", fields=fields)
+            raise _cannot_be_targets(refused)
 
     async def _is_let_in(self, scope: Scope, bucket: str, arn: str) -> bool:
         """
@@ -208,6 +206,30 @@ class BucketNotifications:
             assert target is not None
             if target.service == "sqs":
                 await self._send(scope, arn, body, None)
+
+
+def _check_owners(scope: Scope, rules: Sequence[Rule]) -> None:
+    """
+    Refuse queues of another account than the bucket's: what they let in is not asked, so nobody else may send there.
+
+    Raises:
+        InvalidArgument: naming each.
+    """
+    targets = [(rule.target_arn, parse_target(rule.target_arn)) for rule in rules]
+    refused = {
+        arn: "Queues of other accounts are not offered by this version of Lambent"
+        for arn, target in targets
+        if target is not None and target.service == "sqs" and target.scope.account != scope.account
+    }
+    if refused:
+        raise _cannot_be_targets(refused)
+
+
+def _cannot_be_targets(refused: Mapping[str, str]) -> InvalidArgument:
+    fields: dict[str, str] = {}
+    for number, (arn, reason) in enumerate(refused.items(), 1):
+        fields |= {f"ArgumentName{number}": f"{arn}, null", f"ArgumentValue{number}": reason}
+    return InvalidArgument("Unable to validate the following destination configurations", fields=fields)
 
 
 def host_id_of(request_id: str) -> str:
