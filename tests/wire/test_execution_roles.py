@@ -76,7 +76,7 @@ def test_a_function_may_what_its_role_may(own_server):
     keys = ["None", "test", "000000000000"] if server.sandbox["driver"] == "namespace" else ["None"]
     told = {}
     for role in (bare, able):
-        name = make(CALLS, Role=role, Timeout=60)
+        name = make(CALLS, Role=role, Timeout=60, MemorySize=1769)
         answer, told[role] = invoke(make.client, name, {"name": f"of-{name}"})
         assert answer.get("FunctionError") is None, told[role]
         if role == bare:
