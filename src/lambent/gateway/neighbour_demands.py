@@ -89,7 +89,7 @@ def _found(service: str, prefix: str, request: WireRequest, scope: Scope, body: 
     if find is None:
         return (Demand(f"{prefix}:{operation}"),)
     found = find(operation, _document(request, body), scope) or (Demand(f"{prefix}:{operation}"),)
-    return [one for demand in found for one in _here_and_there(demand, _RESOURCES[prefix], scope)]
+    return [one for demand in found for one in _here_and_there(demand, scope)]
 
 
 def _operation_of(request: WireRequest, body: bytes) -> str | None:
@@ -123,22 +123,19 @@ def _document(request: WireRequest, body: bytes) -> Mapping[str, Any]:
     return found
 
 
-def _here_and_there(demand: Demand, resources: re.Pattern[str], scope: Scope) -> Iterable[Demand]:
+def _here_and_there(demand: Demand, scope: Scope) -> Iterable[Demand]:
     """
     Yield a demand on a resource that a request names, and where that is elsewhere, on the one of the same name here:
     servers for development go by the name.
-
-    Args:
-        resources: what stands behind the fifth colon of the service's ARNs.
 
     Raises:
         ValidationException: it is no resource of the service; what a server would find by it nobody knows.
     """
     yield demand
-    if demand.resource == "*":
+    if demand.resource == "*" or demand.action.startswith("s3:"):
         return
     parts = demand.resource.split(":", 5)
-    if len(parts) != 6 or resources.fullmatch(parts[5]) is None:
+    if len(parts) != 6 or _RESOURCES[demand.action.partition(":")[0]].fullmatch(parts[5]) is None:
         raise ValidationException(
             f"{demand.resource[:300]} is no name or ARN of a resource that can be told from others"
         )
@@ -182,11 +179,25 @@ def _of_dynamodb(operation: str, given: Mapping[str, Any], scope: Scope) -> Sequ
     arns = [_table_arn(_as_arn(given[member])) for member in _TABLE_ARNS if member in given]
     arns += [_as_arn(given[member]) for member in ("BackupArn", "ExportArn", "ImportArn") if member in given]
     names = [given[member] for member in ("TableName", "TargetTableName", "GlobalTableName") if member in given]
+    if isinstance(creation := given.get("TableCreationParameters"), dict):
+        names.append(creation.get("TableName"))
     # Whatever else may have one does not act on an index.
     index = given.get("IndexName") if operation in {"Query", "Scan"} else None
     # Documented: DynamoDB developer guide, an index is a resource of its own.
     arns += [f"{table(name)}/index/{index}" if isinstance(index, str) else table(name) for name in names]
-    return [Demand(f"dynamodb:{operation}", arn) for arn in arns]
+    found = [Demand(f"dynamodb:{operation}", arn) for arn in arns] or [Demand(f"dynamodb:{operation}")]
+    return [*found, *_of_exchange(operation, given)]
+
+
+def _of_exchange(operation: str, given: Mapping[str, Any]) -> Sequence[Demand]:
+    """Return what tables that come from a bucket, or go to one, ask for there. Documented: DynamoDB developer guide."""
+    if operation == "ImportTable":
+        source = given.get("S3BucketSource")
+        bucket = f"arn:aws:s3:::{source.get('S3Bucket') if isinstance(source, dict) else ''}"
+        return (Demand("s3:GetObject", f"{bucket}/*"), Demand("s3:ListBucket", bucket))
+    if operation == "ExportTableToPointInTime":
+        return (Demand("s3:PutObject", f"arn:aws:s3:::{given.get('S3Bucket')}/*"),)
+    return ()
 
 
 _TABLE_ARNS = ("ResourceArn", "SourceTableArn", "StreamArn", "TableArn")
@@ -282,15 +293,27 @@ def _of_ssm(operation: str, given: Mapping[str, Any], scope: Scope) -> Sequence[
         name = name.partition(":")[0]
         return base + (name if name.startswith("/") else f"/{name}")
 
-    return [Demand(f"ssm:{operation}", arn(name)) for name in names]
+    found = [Demand(f"ssm:{operation}", arn(name)) for name in names]
+    # Documented: Systems Manager user guide, referencing secrets from Parameter Store: leave for the secret as well.
+    secrets = [secret for name in names for _, mark, secret in [name.partition(_OF_SECRETS)] if mark]
+    return found + [
+        Demand("secretsmanager:GetSecretValue", "*" if ":" in secret else _secret_arn(scope, secret))
+        for secret in secrets
+    ]
+
+
+_OF_SECRETS = "/aws/reference/secretsmanager/"
+"""Parameters that are secrets."""
+
+
+def _secret_arn(scope: Scope, name: str) -> str:
+    # Documented: Secrets Manager user guide, six letters follow the name.
+    return f"arn:aws:secretsmanager:{scope.region}:{scope.account}:secret:{name}-??????"
 
 
 def _of_secrets(operation: str, given: Mapping[str, Any], scope: Scope) -> Sequence[Demand]:
-    base = f"arn:aws:secretsmanager:{scope.region}:{scope.account}:secret:"
-
     def arn(name: str) -> str:
-        # Documented: Secrets Manager user guide, six letters follow the name.
-        return name if name.startswith("arn:") else f"{base}{name}-??????"
+        return name if name.startswith("arn:") else _secret_arn(scope, name)
 
     if operation == "BatchGetSecretValue":
         names = _texts(given.get("SecretIdList"))

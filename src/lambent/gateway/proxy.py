@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from lambent.access.authentication import Claim, Settled
 from lambent.access.authorize import Authorizer
 from lambent.clock import Clock
+from lambent.domain.access_log import on_one_line
 from lambent.domain.caller import Caller
 from lambent.errors.families import (
     ApiError,
@@ -37,6 +38,9 @@ _log = logging.getLogger("lambent.gateway")
 
 _HASHED_MAX_BYTES = BODY_MAX_BYTES
 """The longest body that is read whole, to be signed."""
+
+_REASON_MAX_CHARACTERS = 1_000
+"""Of a refusal in the log."""
 
 _CONTROL_PATH = "/v20180820/"
 """Of S3 Control, which signs as S3. Documented: AWS S3 Control API reference."""
@@ -352,9 +356,11 @@ async def _response(request: WireRequest, incoming: Incoming) -> WireResponse:
 
 async def _refuse(neighbour: Neighbour, request: WireRequest, caller: Caller, error: ApiError) -> WireResponse:
     await request.discard()
+    # The rest repeats what was signed, a session's token included; and a text may hold anything that was sent.
+    reason = on_one_line(error.message.partition("\n\n")[0][:_REASON_MAX_CHARACTERS])
     _log.warning(
         "neighbours.refused service=%s request_id=%s code=%s reason=%s",
-        neighbour.service, caller.request_id, error.code, error.message,
+        neighbour.service, caller.request_id, error.code, reason,
     )  # fmt: skip
     return error_response_without_model(request, neighbour.service, error, caller.request_id)
 

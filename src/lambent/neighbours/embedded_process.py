@@ -307,7 +307,8 @@ class Door:
     Args:
         applications: by service.
         size_of_copy: returns how much a request adds that has no body.
-        is_foreign: says of a request to S3 whether it is about a bucket of another account than its own.
+        is_foreign: says of a service's request, with its body, whether it is about a bucket of another account than
+            its own.
     """
 
     def __init__(
@@ -315,7 +316,7 @@ class Door:
         applications: dict[str, _Application],
         keeper: Keeper,
         size_of_copy: Callable[[dict[str, Any]], int],
-        is_foreign: Callable[[dict[str, Any]], bool] = lambda _: False,
+        is_foreign: Callable[[str, dict[str, Any], Any], bool] = lambda *_: False,
         *,
         bodies_max_bytes: int = BODIES_MAX_BYTES,
     ) -> None:
@@ -341,8 +342,10 @@ class Door:
         with tempfile.SpooledTemporaryFile(_BODY_IN_MEMORY_BYTES) as body, claim:
             try:
                 size = _take_in(environ, body, claim, 0 if is_read else self._size_of_copy(environ))
-                if service == "s3" and is_apart and self._is_foreign(environ):
-                    raise Refused("403 Forbidden", "AccessDenied", "Access Denied")
+                body.seek(0)
+                if is_apart and self._is_foreign(service, environ, body):
+                    code = "AccessDenied" if service == "s3" else "AccessDeniedException"
+                    raise Refused("403 Forbidden", code, "Access Denied")
                 body.seek(0)
                 environ["wsgi.input"] = body
                 environ["wsgi.input_terminated"] = False
@@ -716,18 +719,26 @@ class _Moto:
         except (KeyError, TypeError, ValueError, AttributeError):
             return 0
 
-    def is_foreign(self, environ: dict[str, Any]) -> bool:
+    def is_foreign(self, service: str, environ: dict[str, Any], body: Any) -> bool:
         """
-        Say whether a request to S3 is about a bucket of another account than its own, or copies from one.
+        Say whether a request is about a bucket of another account than its own: of S3, one that it copies from as well,
+        and of DynamoDB, where tables come from and go to.
 
         Moto finds every bucket for everybody.
         """
         from urllib.parse import unquote, urlparse
 
-        # As moto reads them.
-        source = unquote(urlparse(environ.get("HTTP_X_AMZ_COPY_SOURCE", "")).path)
-        named = {path.lstrip("/").partition("/")[0] for path in (environ.get("PATH_INFO", ""), source)}
-        owners = self._backends["s3"].bucket_accounts
+        named: set[Any] = set()
+        if service == "s3":
+            # As moto reads them.
+            source = unquote(urlparse(environ.get("HTTP_X_AMZ_COPY_SOURCE", "")).path)
+            named = {path.lstrip("/").partition("/")[0] for path in (environ.get("PATH_INFO", ""), source)}
+        elif service == "dynamodb" and _operation(environ, service) in {"ExportTableToPointInTime", "ImportTable"}:
+            with contextlib.suppress(ValueError, RecursionError, AttributeError):
+                given = json.load(body)
+                named = {str(given.get("S3Bucket")), str(given.get("S3BucketSource", {}).get("S3Bucket"))}
+            body.seek(0)
+        owners = self._backends["s3"].bucket_accounts if "s3" in self._backends else {}
         own = environ.get("HTTP_X_MOTO_ACCOUNT_ID", "")
         return any(owners[bucket][1] != own for bucket in named if bucket in owners)
 

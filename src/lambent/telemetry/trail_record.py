@@ -412,6 +412,8 @@ def _without_value(text: str) -> str:
 
     Looked for once from each end: the text may be as long as a body, and full of what looks like the beginning.
     """
+    # What is below repeats what was signed, a session's token included.
+    text = text.partition("\n\n")[0]
     head, begins, rest = text.partition("Value '")
     _, ends, tail = rest.rpartition("' at '")
     return f"{head}Value at '{tail}" if begins and ends else text

@@ -118,6 +118,41 @@ def test_of_s3_only_a_list_of_many_objects_is_read() -> None:
             {"ResourceType": "Parameter", "ResourceId": "/a"},
             [("ssm:AddTagsToResource", f"{P}a")],
         ),
+        (
+            "dynamodb",
+            "ImportTable",
+            {"S3BucketSource": {"S3Bucket": "b"}, "TableCreationParameters": {"TableName": "t"}},
+            [
+                ("dynamodb:ImportTable", f"{T}t"),
+                ("s3:GetObject", "arn:aws:s3:::b/*"),
+                ("s3:ListBucket", "arn:aws:s3:::b"),
+            ],
+        ),
+        (
+            "dynamodb",
+            "ExportTableToPointInTime",
+            {"TableArn": f"{T}t", "S3Bucket": "b"},
+            [("dynamodb:ExportTableToPointInTime", f"{T}t"), ("s3:PutObject", "arn:aws:s3:::b/*")],
+        ),
+        (
+            "ssm",
+            "GetParameters",
+            {"Names": ["a", "/aws/reference/secretsmanager/x/y"]},
+            [
+                ("ssm:GetParameters", f"{P}a"),
+                ("ssm:GetParameters", f"{P}aws/reference/secretsmanager/x/y"),
+                ("secretsmanager:GetSecretValue", f"{S}x/y-??????"),
+            ],
+        ),
+        (
+            "ssm",
+            "GetParameter",
+            {"Name": "/aws/reference/secretsmanager/arn:x"},
+            [
+                ("ssm:GetParameter", f"{P}aws/reference/secretsmanager/arn"),
+                ("secretsmanager:GetSecretValue", "*"),
+            ],
+        ),
         ("ssm", "DescribeParameters", {}, [("ssm:DescribeParameters", "*")]),
         ("ssm", "SendCommand", {"Name": "doc"}, [("ssm:SendCommand", "*")]),
         (

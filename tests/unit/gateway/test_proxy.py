@@ -13,7 +13,13 @@ from lambent.access.authorize import Authorizer, Demand, Everything, ResourceFac
 from lambent.clock import SystemClock
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.principal import Session, root_of, session_of_role
-from lambent.errors.families import AccessDeniedException, ApiError, BodyNotAsSigned, DependencyError
+from lambent.errors.families import (
+    AccessDeniedException,
+    ApiError,
+    BodyNotAsSigned,
+    DependencyError,
+    InvalidSignature,
+)
 from lambent.gateway.proxy import Proxy
 from lambent.neighbours.endpoints import Credentials, Neighbour
 from lambent.neighbours.message import Outgoing
@@ -301,3 +307,14 @@ def test_only_what_was_signed_goes_on(credentials: Credentials | None, is_hashed
     assert set(claim.checked) == {body}
     if not is_hashed:
         assert [set(checked) for checked in asked] == ([{b"right"}] if body == b"right" else [])
+
+
+def test_the_log_does_not_repeat_what_was_signed(caplog: pytest.LogCaptureFixture) -> None:
+    """A session's token is among it, and whatever lines a stranger wants there."""
+    text = "It does not match\r.\n\nThe Canonical String\n'x-amz-security-token:SECRET'\naccess.CreateKey by=nobody"
+    world = World(InvalidSignature(text))
+    with caplog.at_level(logging.INFO, "lambent.gateway"):
+        response = asyncio.run(world.ask(query="notification", path="/bucket"))
+    assert response.status == 403
+    assert isinstance(response.body, bytes) and b"SECRET" in response.body
+    assert [record.getMessage().partition("reason=")[2] for record in caplog.records] == ["It does not match ."]

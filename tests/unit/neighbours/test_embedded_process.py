@@ -398,6 +398,13 @@ def test_where_it_matters_who_calls_a_bucket_is_its_own_accounts() -> None:
         assert ask(method, path, **apart, **more) == "403 Forbidden", (method, path, more)
     refused = {**_from("s3"), **apart, "PATH_INFO": "/theirs-of-one"}
     assert call(door, "HEAD", **refused) == ("403 Forbidden", b"")
+    for operation, document in (
+        ("ImportTable", b'{"S3BucketSource": {"S3Bucket": "theirs-of-one"}}'),
+        ("ExportTableToPointInTime", b'{"S3Bucket": "theirs-of-one"}'),
+    ):
+        for one, is_foreign in (("222222222222", True), ("111111111111", False)):
+            environ = {"HTTP_X_AMZ_TARGET": f"DynamoDB_20120810.{operation}", "HTTP_X_MOTO_ACCOUNT_ID": one}
+            assert moto.is_foreign("dynamodb", environ, io.BytesIO(document)) is is_foreign, operation
     # Where any key is taken, accounts are no walls.
     assert ask("GET", "/theirs-of-one/k", **other) == "200 OK"
 

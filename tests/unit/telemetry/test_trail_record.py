@@ -226,6 +226,13 @@ def test_an_error_does_not_repeat_what_was_sent() -> None:
     assert message == "2 validation errors detected: Value at 'role' failed to satisfy constraint: Member must be short"
 
 
+def test_an_error_does_not_repeat_what_was_signed() -> None:
+    """A session's token is among it."""
+    call = call_of("sqs", "ListQueues", principal=None)
+    call.error = ValidationException("It does not match.\n\nThe Canonical String\n'x-amz-security-token:SECRET'\n")
+    assert record(call)["errorMessage"] == "It does not match."
+
+
 def test_an_error_as_long_as_a_body_holds_nobody_up() -> None:
     """Full of what looks like the beginning of a value, of which there is no end."""
     call = call_of("sqs", "CreateQueue")
