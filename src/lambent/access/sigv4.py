@@ -141,6 +141,9 @@ def _in_query(query: str) -> Signature:
     given: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True, encoding="latin-1"):
         if name.startswith("X-Amz-"):
+            if f"{name}=" not in query:
+                # What looks for the scope elsewhere takes names as they are, and would find another one, or none.
+                raise Incomplete(f"The name of the AWS query-string parameter {name[:64]} must not be encoded.")
             if name in given:
                 raise Incomplete(f"AWS query-string parameters must not repeat {name[:64]}.")
             given[name] = value
