@@ -166,7 +166,7 @@ def _parse_terms(text: str) -> FilterPattern:
     tests: list[_RegexTerm] = []
     while True:
         reader.skip_blanks()
-        if reader.is_done:
+        if reader.is_done():
             break
         sign = "?" if reader.takes("?") else "-" if reader.takes("-") else ""
         if reader.peek() == "%":
@@ -174,7 +174,7 @@ def _parse_terms(text: str) -> FilterPattern:
             continue
         term = reader.quoted() if reader.peek() == '"' else reader.word(is_word)
         if not term and reader.text[reader.at - 1] != '"':
-            if reader.is_done or reader.peek().isspace():
+            if reader.is_done() or reader.peek().isspace():
                 raise InvalidPattern
             raise bad_characters(reader.peek())
         if term.strip():

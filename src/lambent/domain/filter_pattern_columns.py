@@ -140,7 +140,7 @@ def parse_columns(text: str) -> ColumnsPattern:
     before: list[_Column] = []
     after: list[_Column] | None = None
     reader.skip_blanks()
-    if reader.is_done:
+    if reader.is_done():
         # Observed: it is a pattern, which published setups take for that of every event with columns.
         return ColumnsPattern([], [], 0)
     while True:
@@ -152,7 +152,7 @@ def parse_columns(text: str) -> ColumnsPattern:
         else:
             (before if after is None else after).append(_parse_column(reader))
         reader.skip_blanks()
-        if reader.is_done:
+        if reader.is_done():
             break
         if not reader.takes(","):
             raise bad_characters(reader.peek())
@@ -197,7 +197,7 @@ def _parse_test(reader: Reader, sign: str) -> tuple[Test, Sequence[str]]:
     is_quoted = reader.peek() == '"'
     text = reader.quoted() if is_quoted else reader.word(is_value)
     if not text and not is_quoted:
-        raise bad_characters(reader.peek()) if not reader.is_done else InvalidPattern
+        raise bad_characters(reader.peek()) if not reader.is_done() else InvalidPattern
     value = None if is_quoted else number(text)
     if sign in _ORDER:
         if value is None:

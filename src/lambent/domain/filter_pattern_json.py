@@ -187,7 +187,7 @@ def parse_json(text: str) -> JsonPattern:
     paths: list[_Path] = []
     condition = _parse_any(reader, paths, 0)
     reader.skip_blanks()
-    if not reader.is_done:
+    if not reader.is_done():
         raise InvalidPattern
     if sum(path.wildcards for path in paths) > WILDCARDS_MAX:
         raise InvalidPattern
@@ -203,7 +203,7 @@ def parse_path(text: str) -> _Path:
     """
     reader = Reader(text, 0, len(text))
     path = _parse_path(reader)
-    if not reader.is_done:
+    if not reader.is_done():
         raise InvalidPattern
     return path
 
@@ -260,7 +260,7 @@ def _parse_path(reader: Reader) -> _Path:
                 name = reader.word(is_name)
                 if not name:
                     # Observed: `$."sc-status"` is refused with what has been read of it.
-                    raise bad_characters(reader.text[start : reader.at + 1]) if not reader.is_done else InvalidPattern
+                    raise bad_characters(reader.text[start : reader.at + 1]) if not reader.is_done() else InvalidPattern
                 steps.append(name)
         elif reader.takes("["):
             steps.append(_parse_bracket(reader))
@@ -323,7 +323,7 @@ def _parse_comparison(reader: Reader, path: _Path, sign: str) -> _Condition:
     is_quoted = reader.peek() == '"'
     text = reader.quoted() if is_quoted else reader.word(is_value)
     if not text and not is_quoted:
-        raise bad_characters(reader.peek()) if not reader.is_done else InvalidPattern
+        raise bad_characters(reader.peek()) if not reader.is_done() else InvalidPattern
     wanted = None if is_quoted else number(text)
     if sign in _ORDER:
         if wanted is None:

@@ -61,8 +61,8 @@ class Reader:
         while self.at < self.end and self.text[self.at].isspace():
             self.at += 1
 
-    @property
     def is_done(self) -> bool:
+        """Say whether all is read."""
         return self.at >= self.end
 
     def peek(self) -> str:
@@ -103,7 +103,7 @@ class Reader:
             if not sign:
                 raise InvalidPattern
             self.at += 1
-            if sign == "\\" and self.peek() in {'"', "\\"} and not self.is_done:
+            if sign == "\\" and self.peek() in {'"', "\\"} and not self.is_done():
                 sign = self.peek()
                 self.at += 1
             parts.append(sign)
