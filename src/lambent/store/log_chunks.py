@@ -147,8 +147,12 @@ class Chunk:
         """Return whether `text` is anywhere in the messages, as they lie one behind the other."""
         return text in self._opened_text()
 
-    def holding(self, start: int, stop: int, texts: Sequence[bytes]) -> Iterator[int]:
-        """Return the places, from `start` up to and without `stop`, of the messages that have every one of `texts`."""
+    def candidates(self, start: int, stop: int, texts: Sequence[bytes]) -> Iterator[int]:
+        """
+        Return the places, from `start` up to and without `stop`, of the messages that may have all of `texts`.
+
+        They have the one that is the rarest here. To look for more than that costs more than it saves.
+        """
         if start >= stop:
             return
         if not texts:
@@ -156,18 +160,20 @@ class Chunk:
             return
         text = self._opened_text()
         offsets = self._offsets
-        # The longest is likely to be the rarest.
-        sought, *others = sorted(texts, key=len, reverse=True)
+        count, sought = min((text.count(one), one) for one in texts)
+        if not count:
+            return
+        find = text.find
+        length = len(sought)
         found, end = offsets[start], offsets[stop]
-        while (found := text.find(sought, found, end)) >= 0:
+        while (found := find(sought, found, end)) >= 0:
             place = bisect_right(offsets, found) - 1
             after = offsets[place + 1]
-            if found + len(sought) > after:
+            if found + length > after:
                 # It reaches into the next message.
                 found += 1
                 continue
-            if all(text.find(other, offsets[place], after) >= 0 for other in others):
-                yield place
+            yield place
             found = after
 
     def _opened_text(self) -> bytes:

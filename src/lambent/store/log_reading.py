@@ -253,20 +253,21 @@ def _of_chunk(connection: Connection, chunk_id: int, wanted: Wanted, names: "_Na
     if pattern is not None:
         literals = pattern.literals if chunk.has(b"\\") else pattern.plain_literals
     matches = None if pattern is None else pattern.matches
-    places: Iterable[int] = chunk.holding(start, stop, [literal.encode() for literal in literals])
+    places: Iterable[int] = chunk.candidates(start, stop, [literal.encode() for literal in literals])
     if wanted.newest_first:
         places = reversed(list(places))
     streams = chunk.streams
     timestamps = chunk.timestamps
+    message_at = chunk.message
     for place in places:
         name = of_place[streams[place]]
         if name is None:
             continue
-        key = (timestamps[place], chunk.ingestion_ms(place), chunk.sequence(place))
-        if not first <= key < last:
+        message = message_at(place)
+        if matches is not None and not matches(message):
             continue
-        message = chunk.message(place)
-        if matches is None or matches(message):
+        key = (timestamps[place], chunk.ingestion_ms(place), chunk.sequence(place))
+        if first <= key < last:
             yield (*key, chunk.size_bytes(place), name, message)
 
 
