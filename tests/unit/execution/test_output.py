@@ -204,7 +204,7 @@ def test_a_flood_is_slowed_and_told_of(
         told = [message for message in bench.messages() if "throttled" in message]
         assert len(told) == 1
         assert told[0].endswith(
-            "LAMBENT Output throttled: this environment has written 33 MiB and waits whenever it prints more than "
+            "LAMBENT Output throttled: this environment has written 32 MiB and waits whenever it prints more than "
             "is stored\n"
         )
         assert caplog.text.count("logs.throttled function=f version=$LATEST") == 1
