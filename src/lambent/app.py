@@ -316,7 +316,13 @@ async def run(
                 of_accounts=access.limits,
                 clock=clock,
             ),
-            "logs": logs.service(telemetry.log_store, telemetry.logs.fold),
+            "logs": logs.service(
+                telemetry.log_store,
+                telemetry.logs.fold,
+                telemetry.logs.put,
+                clock,
+                retention_days=settings.telemetry.log_retention_days or None,
+            ),
             "monitoring": monitoring.service(
                 telemetry.metric_store, DashboardRepository(database), telemetry.settle, clock
             ),
@@ -543,7 +549,7 @@ class _Telemetry:
             days = ", ".join(map(str, sorted(RETENTION_DAYS)))
             raise SettingsError(f"--log-retention-days: {settings.log_retention_days} is neither 0 nor one of {days}")
         self.ingestion = Ingestion()
-        self.log_store = LogRepository(database, clock)
+        self.log_store = LogRepository(database, clock, retention_days=settings.log_retention_days or None)
         self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
         self.metric_store = MetricRepository(database)
         self.metrics = Metrics(self.metric_store, clock)

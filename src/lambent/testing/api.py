@@ -7,7 +7,7 @@ Functions are created, settled and invoked, but none runs: an invocation answers
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -214,7 +214,7 @@ class InProcessApi:
                 quotas=quotas,
                 clock=clock,
             ),
-            "logs": logs.service(self.logs, _fold_nothing),
+            "logs": logs.service(self.logs, _fold_nothing, self._put_logs, clock),
             "monitoring": monitoring.service(
                 MetricRepository(database), DashboardRepository(database), _fold_nothing, clock
             ),
@@ -284,6 +284,13 @@ class InProcessApi:
         ]
         position = await self.logs.position()
         await self.logs.fold(events, [], [], LogPosition(position.segment, position.offset + 1))
+
+    async def _put_logs(self, scope: Scope, group: str, stream: str, events: Sequence[tuple[int, str]]) -> int:
+        now_ms = int(self.clock.now() * 1000)
+        position = await self.logs.position()
+        new = [NewLogEvent(scope, group, stream, timestamp_ms, now_ms, text) for timestamp_ms, text in events]
+        await self.logs.fold(new, [], [], LogPosition(position.segment, position.offset + 1))
+        return now_ms
 
     @cached_property
     def _watching(self) -> sqlite3.Connection:

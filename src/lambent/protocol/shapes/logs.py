@@ -13,7 +13,39 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Required, TypedDict
 
+    class AssociateKmsKeyRequest(TypedDict, total=False):
+        logGroupName: str
+        kmsKeyId: Required[str]
+        resourceIdentifier: str
+
+    class CreateLogGroupRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        kmsKeyId: str
+        tags: dict[str, str]
+        logGroupClass: str
+        deletionProtectionEnabled: bool
+
+    class CreateLogStreamRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        logStreamName: Required[str]
+
+    class DataSourceFilter(TypedDict, total=False):
+        name: Required[str]
+        type: str
+
     class DeleteLogGroupRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+
+    class DeleteLogStreamRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        logStreamName: Required[str]
+
+    class DeleteResourcePolicyRequest(TypedDict, total=False):
+        policyName: str
+        resourceArn: str
+        expectedRevisionId: str
+
+    class DeleteRetentionPolicyRequest(TypedDict, total=False):
         logGroupName: Required[str]
 
     class DescribeLogGroupsRequest(TypedDict, total=False):
@@ -42,6 +74,24 @@ if TYPE_CHECKING:
     class DescribeLogStreamsResponse(TypedDict, total=False):
         logStreams: list[LogStream]
         nextToken: str
+
+    class DescribeResourcePoliciesRequest(TypedDict, total=False):
+        nextToken: str
+        limit: int
+        resourceArn: str
+        policyScope: str
+
+    class DescribeResourcePoliciesResponse(TypedDict, total=False):
+        resourcePolicies: list[ResourcePolicy]
+        nextToken: str
+
+    class DisassociateKmsKeyRequest(TypedDict, total=False):
+        logGroupName: str
+        resourceIdentifier: str
+
+    class Entity(TypedDict, total=False):
+        keyAttributes: dict[str, str]
+        attributes: dict[str, str]
 
     class FilterLogEventsRequest(TypedDict, total=False):
         logGroupName: str
@@ -85,6 +135,37 @@ if TYPE_CHECKING:
         nextForwardToken: str
         nextBackwardToken: str
 
+    class InputLogEvent(TypedDict, total=False):
+        timestamp: Required[int]
+        message: Required[str]
+
+    class ListLogGroupsRequest(TypedDict, total=False):
+        logGroupNamePattern: str
+        logGroupClass: str
+        includeLinkedAccounts: bool
+        accountIdentifiers: list[str]
+        nextToken: str
+        limit: int
+        dataSources: list[DataSourceFilter]
+        fieldIndexNames: list[str]
+        logGroupTags: list[TagFilter]
+
+    class ListLogGroupsResponse(TypedDict, total=False):
+        logGroups: list[LogGroupSummary]
+        nextToken: str
+
+    class ListTagsForResourceRequest(TypedDict, total=False):
+        resourceArn: Required[str]
+
+    class ListTagsForResourceResponse(TypedDict, total=False):
+        tags: dict[str, str]
+
+    class ListTagsLogGroupRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+
+    class ListTagsLogGroupResponse(TypedDict, total=False):
+        tags: dict[str, str]
+
     class LogGroup(TypedDict, total=False):
         logGroupName: str
         creationTime: int
@@ -99,6 +180,11 @@ if TYPE_CHECKING:
         logGroupArn: str
         deletionProtectionEnabled: bool
         bearerTokenAuthenticationEnabled: bool
+
+    class LogGroupSummary(TypedDict, total=False):
+        logGroupName: str
+        logGroupArn: str
+        logGroupClass: str
 
     class LogStream(TypedDict, total=False):
         logStreamName: str
@@ -115,13 +201,75 @@ if TYPE_CHECKING:
         message: str
         ingestionTime: int
 
+    class PutLogEventsRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        logStreamName: Required[str]
+        logEvents: Required[list[InputLogEvent]]
+        sequenceToken: str
+        entity: Entity
+
+    class PutLogEventsResponse(TypedDict, total=False):
+        nextSequenceToken: str
+        rejectedLogEventsInfo: RejectedLogEventsInfo
+        rejectedEntityInfo: RejectedEntityInfo
+
+    class PutLogGroupDeletionProtectionRequest(TypedDict, total=False):
+        logGroupIdentifier: Required[str]
+        deletionProtectionEnabled: Required[bool]
+
+    class PutResourcePolicyRequest(TypedDict, total=False):
+        policyName: str
+        policyDocument: str
+        resourceArn: str
+        expectedRevisionId: str
+
+    class PutResourcePolicyResponse(TypedDict, total=False):
+        resourcePolicy: ResourcePolicy
+        revisionId: str
+
     class PutRetentionPolicyRequest(TypedDict, total=False):
         logGroupName: Required[str]
         retentionInDays: Required[int]
 
+    class RejectedEntityInfo(TypedDict, total=False):
+        errorType: str
+
+    class RejectedLogEventsInfo(TypedDict, total=False):
+        tooNewLogEventStartIndex: int
+        tooOldLogEventEndIndex: int
+        expiredLogEventEndIndex: int
+
+    class ResourcePolicy(TypedDict, total=False):
+        policyName: str
+        policyDocument: str
+        lastUpdatedTime: int
+        policyScope: str
+        resourceArn: str
+        revisionId: str
+
     class SearchedLogStream(TypedDict, total=False):
         logStreamName: str
         searchedCompletely: bool
+
+    class TagFilter(TypedDict, total=False):
+        key: Required[str]
+        values: list[str]
+
+    class TagLogGroupRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        tags: Required[dict[str, str]]
+
+    class TagResourceRequest(TypedDict, total=False):
+        resourceArn: Required[str]
+        tags: Required[dict[str, str]]
+
+    class UntagLogGroupRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        tags: Required[list[str]]
+
+    class UntagResourceRequest(TypedDict, total=False):
+        resourceArn: Required[str]
+        tagKeys: Required[list[str]]
 
 else:
 

@@ -22,8 +22,11 @@ class LogsBench:
     """Calls operations as the gateway does. What `write` was given is in the segment files until a handler folds."""
 
     path: Path
+    now: float = 1_700_000_000.0
     unfolded: list[NewLogEvent] = field(default_factory=list)
     folds: int = 0
+    retention_days: int | None = None
+    """Of new groups."""
 
     def write(self, message: str, at_ms: int = 1, *, stream: str = "s", group: str = "g") -> None:
         self.unfolded.append(
@@ -39,6 +42,7 @@ class LogsBench:
     def calls(self, *requests: tuple[str, Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         async def run() -> list[Mapping[str, Any]]:
             async with open_sqlite(str(self.path)) as stores:
+                stores.clock.set_wall(self.now - stores.clock.now())
 
                 async def fold() -> None:
                     events, self.unfolded = self.unfolded, []
@@ -46,7 +50,13 @@ class LogsBench:
                         self.folds += 1
                         await stores.logs.fold(events, [], [], LogPosition(segment=1, offset=self.folds))
 
-                handlers = service(stores.logs, fold).handlers
+                async def put(scope: Scope, group: str, stream: str, events: Sequence[tuple[int, str]]) -> int:
+                    now_ms = int(stores.clock.now() * 1000)
+                    self.unfolded += [NewLogEvent(scope, group, stream, at_ms, now_ms, text) for at_ms, text in events]
+                    await fold()
+                    return now_ms
+
+                handlers = service(stores.logs, fold, put, stores.clock, retention_days=self.retention_days).handlers
                 return [await handlers[operation](_caller(), request) for operation, request in requests]
 
         return asyncio.run(run())
