@@ -40,6 +40,10 @@ if TYPE_CHECKING:
         logGroupName: Required[str]
         logStreamName: Required[str]
 
+    class DeleteMetricFilterRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        filterName: Required[str]
+
     class DeleteResourcePolicyRequest(TypedDict, total=False):
         policyName: str
         resourceArn: str
@@ -47,6 +51,10 @@ if TYPE_CHECKING:
 
     class DeleteRetentionPolicyRequest(TypedDict, total=False):
         logGroupName: Required[str]
+
+    class DeleteSubscriptionFilterRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        filterName: Required[str]
 
     class DescribeLogGroupsRequest(TypedDict, total=False):
         accountIdentifiers: list[str]
@@ -75,6 +83,18 @@ if TYPE_CHECKING:
         logStreams: list[LogStream]
         nextToken: str
 
+    class DescribeMetricFiltersRequest(TypedDict, total=False):
+        logGroupName: str
+        filterNamePrefix: str
+        nextToken: str
+        limit: int
+        metricName: str
+        metricNamespace: str
+
+    class DescribeMetricFiltersResponse(TypedDict, total=False):
+        metricFilters: list[MetricFilter]
+        nextToken: str
+
     class DescribeResourcePoliciesRequest(TypedDict, total=False):
         nextToken: str
         limit: int
@@ -83,6 +103,16 @@ if TYPE_CHECKING:
 
     class DescribeResourcePoliciesResponse(TypedDict, total=False):
         resourcePolicies: list[ResourcePolicy]
+        nextToken: str
+
+    class DescribeSubscriptionFiltersRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        filterNamePrefix: str
+        nextToken: str
+        limit: int
+
+    class DescribeSubscriptionFiltersResponse(TypedDict, total=False):
+        subscriptionFilters: list[SubscriptionFilter]
         nextToken: str
 
     class DisassociateKmsKeyRequest(TypedDict, total=False):
@@ -196,6 +226,29 @@ if TYPE_CHECKING:
         arn: str
         storedBytes: int
 
+    class MetricFilter(TypedDict, total=False):
+        filterName: str
+        filterPattern: str
+        metricTransformations: list[MetricTransformation]
+        creationTime: int
+        logGroupName: str
+        applyOnTransformedLogs: bool
+        fieldSelectionCriteria: str
+        emitSystemFieldDimensions: list[str]
+
+    class MetricFilterMatchRecord(TypedDict, total=False):
+        eventNumber: int
+        eventMessage: str
+        extractedValues: dict[str, str]
+
+    class MetricTransformation(TypedDict, total=False):
+        metricName: Required[str]
+        metricNamespace: Required[str]
+        metricValue: Required[str]
+        defaultValue: float
+        dimensions: dict[str, str]
+        unit: str
+
     class OutputLogEvent(TypedDict, total=False):
         timestamp: int
         message: str
@@ -217,6 +270,15 @@ if TYPE_CHECKING:
         logGroupIdentifier: Required[str]
         deletionProtectionEnabled: Required[bool]
 
+    class PutMetricFilterRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        filterName: Required[str]
+        filterPattern: Required[str]
+        metricTransformations: Required[list[MetricTransformation]]
+        applyOnTransformedLogs: bool
+        fieldSelectionCriteria: str
+        emitSystemFieldDimensions: list[str]
+
     class PutResourcePolicyRequest(TypedDict, total=False):
         policyName: str
         policyDocument: str
@@ -230,6 +292,17 @@ if TYPE_CHECKING:
     class PutRetentionPolicyRequest(TypedDict, total=False):
         logGroupName: Required[str]
         retentionInDays: Required[int]
+
+    class PutSubscriptionFilterRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        filterName: Required[str]
+        filterPattern: Required[str]
+        destinationArn: Required[str]
+        roleArn: str
+        distribution: str
+        applyOnTransformedLogs: bool
+        fieldSelectionCriteria: str
+        emitSystemFields: list[str]
 
     class RejectedEntityInfo(TypedDict, total=False):
         errorType: str
@@ -251,6 +324,18 @@ if TYPE_CHECKING:
         logStreamName: str
         searchedCompletely: bool
 
+    class SubscriptionFilter(TypedDict, total=False):
+        filterName: str
+        logGroupName: str
+        filterPattern: str
+        destinationArn: str
+        roleArn: str
+        distribution: str
+        applyOnTransformedLogs: bool
+        creationTime: int
+        fieldSelectionCriteria: str
+        emitSystemFields: list[str]
+
     class TagFilter(TypedDict, total=False):
         key: Required[str]
         values: list[str]
@@ -262,6 +347,13 @@ if TYPE_CHECKING:
     class TagResourceRequest(TypedDict, total=False):
         resourceArn: Required[str]
         tags: Required[dict[str, str]]
+
+    class TestMetricFilterRequest(TypedDict, total=False):
+        filterPattern: Required[str]
+        logEventMessages: Required[list[str]]
+
+    class TestMetricFilterResponse(TypedDict, total=False):
+        matches: list[MetricFilterMatchRecord]
 
     class UntagLogGroupRequest(TypedDict, total=False):
         logGroupName: Required[str]

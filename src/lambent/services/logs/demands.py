@@ -16,12 +16,13 @@ from lambent.services.logs.naming import parse_identifier
 from lambent.services.operation import Demands
 
 _GROUP = (
-    "AssociateKmsKey CreateLogStream DeleteLogGroup DeleteRetentionPolicy DescribeLogStreams DisassociateKmsKey "
-    "FilterLogEvents ListTagsForResource ListTagsLogGroup PutLogGroupDeletionProtection PutRetentionPolicy TagLogGroup "
-    "TagResource UntagLogGroup UntagResource"
+    "AssociateKmsKey CreateLogStream DeleteLogGroup DeleteMetricFilter DeleteRetentionPolicy DeleteSubscriptionFilter "
+    "DescribeLogStreams DescribeSubscriptionFilters DisassociateKmsKey FilterLogEvents ListTagsForResource "
+    "ListTagsLogGroup PutLogGroupDeletionProtection PutMetricFilter PutRetentionPolicy PutSubscriptionFilter "
+    "TagLogGroup TagResource UntagLogGroup UntagResource"
 )
 _STREAM = "DeleteLogStream GetLogEvents PutLogEvents"
-_EVERYTHING = "DeleteResourcePolicy DescribeResourcePolicies PutResourcePolicy"
+_EVERYTHING = "DeleteResourcePolicy DescribeResourcePolicies PutResourcePolicy TestMetricFilter"
 _IDENTIFIERS = ("logGroupIdentifier", "resourceArn", "resourceIdentifier")
 
 
@@ -59,6 +60,10 @@ def _create_group(caller: Caller, request: Mapping[str, Any]) -> Sequence[Demand
     return [Demand("logs:CreateLogGroup", arn), *([Demand("logs:TagResource", arn)] if request.get("tags") else [])]
 
 
+def _describe_metric_filters(caller: Caller, request: Mapping[str, Any]) -> Sequence[Demand]:
+    return (Demand("logs:DescribeMetricFilters", log_stream_arn(caller.scope, request.get("logGroupName", ""), "")),)
+
+
 DEMANDS: Mapping[str, Demands] = {
     **{operation: _on_group(f"logs:{operation}") for operation in _GROUP.split()},
     **{operation: _on_stream(f"logs:{operation}") for operation in _STREAM.split()},
@@ -66,5 +71,6 @@ DEMANDS: Mapping[str, Demands] = {
     "CreateLogGroup": _create_group,
     "DescribeLogGroups": _of_all_groups("logs:DescribeLogGroups"),
     "ListLogGroups": _of_all_groups("logs:ListLogGroups"),
+    "DescribeMetricFilters": _describe_metric_filters,
 }
 """What each operation that is offered asks leave for."""

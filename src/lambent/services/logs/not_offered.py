@@ -6,12 +6,6 @@ A test proves that the handlers and this table together are the service model, n
 
 _REASONS = {
     "live tail comes with a later version": "StartLiveTail",
-    "subscription filters come with a later version": (
-        "DeleteSubscriptionFilter DescribeSubscriptionFilters PutSubscriptionFilter"
-    ),
-    "metric filters come with a later version": (
-        "DeleteMetricFilter DescribeMetricFilters PutMetricFilter TestMetricFilter"
-    ),
     "Logs Insights queries come with a later version": (
         "DeleteQueryDefinition DescribeQueries DescribeQueryDefinitions GetLogGroupFields GetLogRecord GetQueryResults "
         "PutQueryDefinition StartQuery StopQuery"

@@ -11,6 +11,7 @@ import pytest
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.principal import root_of
 from lambent.services.logs import service
+from lambent.services.logs.filters import FilterAccess
 from lambent.store.contract import LogPosition, NewLogEvent
 from lambent.testing.stores import make_sqlite, open_sqlite
 
@@ -27,6 +28,21 @@ class LogsBench:
     folds: int = 0
     retention_days: int | None = None
     """Of new groups."""
+    created_ms: int = 1_795_000_000_000
+    """When filters are made."""
+    functions: set[str] = field(default_factory=set)
+    """ARNs of functions that are there."""
+    open_functions: set[str] = field(default_factory=set)
+    """Of those that let CloudWatch Logs in."""
+
+    async def exists(self, scope: Scope, arn: str) -> bool:
+        return scope == SCOPE and arn in self.functions
+
+    async def writes_to(self, scope: Scope, arn: str, group: str) -> bool:
+        return group == f"/aws/lambda/{arn.rpartition(':')[2]}"
+
+    async def is_let_in(self, scope: Scope, arn: str, group: str) -> bool:
+        return arn in self.open_functions
 
     def write(self, message: str, at_ms: int = 1, *, stream: str = "s", group: str = "g") -> None:
         self.unfolded.append(
@@ -56,7 +72,18 @@ class LogsBench:
                     await fold()
                     return now_ms
 
-                handlers = service(stores.logs, fold, put, stores.clock, retention_days=self.retention_days).handlers
+                access = FilterAccess(
+                    stores.log_filters, stores.logs, lambda: None, fold, lambda: self.created_ms / 1000
+                )
+                handlers = service(
+                    stores.logs,
+                    fold,
+                    put,
+                    stores.clock,
+                    filters=access,
+                    destinations=self,
+                    retention_days=self.retention_days,
+                ).handlers
                 return [await handlers[operation](_caller(), request) for operation, request in requests]
 
         return asyncio.run(run())

@@ -6,8 +6,10 @@ from lambent.services.logs import (
     events,
     group_settings,
     groups,
+    metric_filters,
     resource_policies,
     streams,
+    subscription_filters,
     tags,
     writing,
 )
@@ -25,6 +27,8 @@ def test_handlers_and_refusals_are_the_model() -> None:
         events.LogEvents,
         writing.LogWriting,
         resource_policies.LogResourcePolicies,
+        metric_filters.MetricFilters,
+        subscription_filters.SubscriptionFilters,
     )
     offered = {
         operation
