@@ -67,12 +67,12 @@ class Surroundings(msgspec.Struct, frozen=True):
 Value = float | Series | Sequence[Series]
 
 
-def evaluate(node: Node, surroundings: Surroundings) -> Sequence[Series]:
+def evaluate(node: Node, surroundings: Surroundings) -> Series | Sequence[Series]:
     """
     Compute an expression.
 
     Returns:
-        series: one, unless it makes an array.
+        a series, or an array of them, which may have only one.
 
     Raises:
         InvalidExpression: it cannot be computed, or is a mere number.
@@ -80,7 +80,7 @@ def evaluate(node: Node, surroundings: Surroundings) -> Sequence[Series]:
     value = _Evaluation(surroundings).value(node)
     if isinstance(value, float):
         raise InvalidExpression("The expression does not return a time series or an array of time series")
-    return [value] if isinstance(value, Series) else value
+    return value
 
 
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
