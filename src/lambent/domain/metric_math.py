@@ -7,7 +7,6 @@ Documented: CloudWatch user guide, Using math expressions with CloudWatch metric
 
 import math
 import operator
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -162,9 +161,18 @@ _REDUCING: Mapping[str, Callable[[Sequence[float]], float]] = {
     "MAX": lambda values: max(values, default=math.nan),
     "SUM": math.fsum,
     # Assumed: of the whole population (test_metric_math).
-    "STDDEV": lambda values: statistics.pstdev(values) if values else math.nan,
+    "STDDEV": lambda values: _deviation(values),
     "DATAPOINT_COUNT": lambda values: float(len(values)),
 }
+
+
+def _deviation(values: Sequence[float]) -> float:
+    # Not the standard library's: its module, with its fractions and decimals, would stay in memory.
+    if not values:
+        return math.nan
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
+
 
 _CALENDAR: Mapping[str, Callable[[datetime], int]] = {
     "MINUTE": lambda moment: moment.minute,
