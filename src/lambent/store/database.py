@@ -121,7 +121,7 @@ class Statements:
             )
 
     async def run(self, work: Callable[[Connection], _T]) -> _T:
-        """Run a function of many statements in one trip to the thread."""
+        """Run a function of many statements on the transaction's thread: one trip there for them all."""
         with _translated():
             return await self._thread.step(lambda connection: work(_inside(connection)))
 

@@ -15,8 +15,11 @@ import pytest
 from lambent.domain.caller import Scope
 from lambent.store import log_reading, log_writing
 from lambent.store.contract import EventCursor, LogEvent, LogPage, LogPosition, LogStore, NewLogEvent
+from lambent.store.database import Database
+from lambent.store.logs import LogRepository
 from lambent.testing.log_store import MemoryLogStore
 from lambent.testing.stores import Stores, make_sqlite, open_sqlite
+from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope(account="111122223333", region="eu-west-1")
 
@@ -279,7 +282,7 @@ def test_expired_chunks_go_whole(path: Path) -> None:
     day_ms = 86_400_000
 
     async def story(both: Both) -> None:
-        both.stores.clock.advance(now_ms / 1000 - both.stores.clock.now())
+        both.stores.clock.set_wall(now_ms / 1000 - both.stores.clock.now())
         for first_ms in (now_ms - 3 * day_ms, now_ms - day_ms - 500):
             await both.fold(
                 [NewLogEvent(SCOPE, "g", "s", first_ms + number, now_ms, str(number)) for number in range(1_000)]
@@ -434,3 +437,18 @@ def test_chunks_are_found_by_an_index(path: Path, bound: str) -> None:
         plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}"))
     assert f"USING COVERING INDEX {name}" in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_groups_that_functions_make_have_the_retention_of_the_server(path: Path) -> None:
+    """From the first event on; one that is there keeps its own."""
+
+    async def run() -> None:
+        clock = VirtualClock()
+        async with Database(path) as database:
+            for number, days in enumerate((3, 5), 1):
+                store = LogRepository(database, clock, retention_days=days)
+                await store.fold([NewLogEvent(SCOPE, "g", "s", 1, 1, "x")], [], [], LogPosition(1, number))
+                group = await store.group(SCOPE, "g")
+                assert group is not None and group.retention_days == 3
+
+    asyncio.run(run())
