@@ -13,7 +13,7 @@ from lambent.domain.xray.sampling import SamplingChange, SamplingRule
 from lambent.store.database import Database
 from lambent.store.trace_settings import TraceSettingRepository
 from lambent.store.traces import RETENTION_S, ROW_BYTES, TraceRepository
-from lambent.store.traces_contract import TRACE_BYTES_MAX, TraceDocument
+from lambent.store.traces_contract import TRACE_BYTES_MAX, StoredTrace, TraceDocument
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -92,7 +92,7 @@ def test_traces_are_found_by_each_of_their_times(path: Path) -> None:
         assert await store.between(OTHER, 0.0, 3.0, limit=10) == []
         some = await store.between(SCOPE, 1.0, 2.0, limit=10)
         assert [one.trace_id for one in some] == [trace_id(2), trace_id(3)]
-        pages = []
+        pages: list[StoredTrace] = []
         page = await store.between(SCOPE, 0.0, 3.0, limit=1)
         while page:
             pages += page

@@ -99,12 +99,13 @@ def _trees(nodes: Mapping[str, _Node]) -> list[dict[str, Any]]:
     placed: set[str] = set()
     heads = [id_ for id_, node in nodes.items() if node.is_segment or node.parent not in nodes]
     trees: list[dict[str, Any]] = []
-    while heads:
+    while True:
         trees += [_tree(id_, nodes, children, placed) for id_ in heads if id_ not in placed]
         # What is in no tree yet: the rest of a chain that was too long, which goes on by itself, or a ring.
         rest = [id_ for id_ in sorted(nodes) if id_ not in placed]
+        if not rest:
+            return trees
         heads = [id_ for id_ in rest if nodes[id_].parent in placed] or rest
-    return trees
 
 
 def _tree(id_: str, nodes: Mapping[str, _Node], children: Mapping[str, list[str]], placed: set[str]) -> dict[str, Any]:
