@@ -91,6 +91,35 @@ def compile_expression(text: str) -> FilterExpression:
     return FilterExpression(text, filter_, has_groups=parser.has_groups)
 
 
+class Selector(NamedTuple):
+    """Which segments statistics are about."""
+
+    of_one: Filter
+    is_edge: bool
+
+    def select(self, trace: Trace) -> list[Entity]:
+        """Return those of a trace."""
+        return [one for one in trace.segments if self.of_one(_Subject(trace, one, {}))]
+
+
+def compile_selector(text: str | None) -> Selector:
+    """
+    Compile the selector of GetTimeSeriesServiceStatistics, `service(...)` or `edge(...)`; None selects roots.
+
+    Raises:
+        InvalidExpression: it is none.
+    """
+    if text is None:
+        return Selector(_is_root, is_edge=False)
+    if len(text) > EXPRESSION_MAX:
+        raise InvalidExpression(f"a selector has at most {EXPRESSION_MAX} characters")
+    return Selector(*_Parser(list(_tokens(text))).selected())
+
+
+def _is_root(subject: _Subject) -> bool:
+    return subject.segment is subject.trace.root
+
+
 class _Token(NamedTuple):
     kind: str
     """`word`, `text`, `number`, `sign`, or `end`."""
@@ -390,16 +419,29 @@ class _Parser:
         return kind, value if kind is str else float(value) if kind is float else value.lower() == "true"
 
     def _service(self) -> Filter:
-        self._expect("(")
-        fits = self._service_id() if self._next.value != ")" or self._next.kind == "text" else _any_service
-        self._expect(")")
-        inner = self._braces()
-        return lambda subject: any(
-            fits(subject.trace.service_of(one)) and inner(subject._replace(segment=one))
-            for one in subject.trace.segments
-        )
+        """Read the rest of a term about a service; what it makes holds where it does of any segment."""
+        return _of_any(self.service())
 
     def _edge(self) -> Filter:
+        return _of_any(self.edge())
+
+    def service(self) -> Filter:
+        """Read what follows `service`; what it makes is asked of one segment."""
+        self._expect("(")
+        fits: _Fits = _any_service
+        if self._take(")") is None:
+            fits = self._service_id()
+            self._expect(")")
+        inner = self._braces()
+
+        def decide(subject: _Subject) -> bool:
+            trace, segment, _ = subject
+            return segment is not None and fits(trace.service_of(segment)) and inner(subject)
+
+        return decide
+
+    def edge(self) -> Filter:
+        """Read what follows `edge`; what it makes is asked of one segment, that of the one that was called."""
         self._expect("(")
         source: _Fits = _any_service
         target: _Fits = _any_service
@@ -410,14 +452,28 @@ class _Parser:
             self._expect(")")
         inner = self._braces()
 
-        def is_edge(trace: Trace, callee: Entity) -> bool:
-            caller = trace.caller_of(callee)
-            return caller is not None and source(trace.service_of(caller)) and target(trace.service_of(callee))
+        def decide(subject: _Subject) -> bool:
+            trace, segment, _ = subject
+            caller = None if segment is None else trace.caller_of(segment)
+            return (
+                segment is not None
+                and caller is not None
+                and source(trace.service_of(caller))
+                and target(trace.service_of(segment))
+                and inner(subject)
+            )
 
-        # What an edge says of itself is what the one that was called answered.
-        return lambda subject: any(
-            is_edge(subject.trace, one) and inner(subject._replace(segment=one)) for one in subject.trace.segments
-        )
+        return decide
+
+    def selected(self) -> tuple[Filter, bool]:
+        """Read all of a selector; return what it is asked of one segment, and whether it is about edges."""
+        word = self._take("service", "edge")
+        if word is None:
+            raise self._wrong()
+        filter_ = self.service() if word == "service" else self.edge()
+        if self._next.kind != "end":
+            raise self._wrong()
+        return filter_, word == "edge"
 
     def _service_id(self) -> _Fits:
         """Read a name, or `id(name: "x", type: "y", account.id: "z")`."""
@@ -464,6 +520,10 @@ class _Parser:
             return (group is not None and group(subject)) is (sign == "=")
 
         return decide
+
+
+def _of_any(of_one: Filter) -> Filter:
+    return lambda subject: any(of_one(subject._replace(segment=one)) for one in subject.trace.segments)
 
 
 def _any_service(_: ServiceId) -> bool:
