@@ -1,8 +1,8 @@
 """
 The X-Ray API, 2016-04-12: segments are written, traces are searched and read, sampling is ruled.
 
-In: a caller and validated parameters. Out: output shapes as plain mappings. Never: HTTP, SQL; nor how traces of functions
-come to be, which `telemetry` knows.
+In: a caller and validated parameters. Out: output shapes as plain mappings. Never: HTTP, SQL; nor how traces of
+functions come to be, which `telemetry` knows.
 """
 
 from lambent.clock import Clock

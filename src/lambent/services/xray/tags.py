@@ -10,7 +10,7 @@ from lambent.domain.xray import group, sampling
 from lambent.domain.xray.group import TraceGroup
 from lambent.domain.xray.sampling import SamplingRule, rule_arn
 from lambent.errors.api.xray import InvalidRequestException, ResourceNotFoundException, TooManyTagsException
-from lambent.protocol.shapes.xray import ListTagsForResourceRequest, TagResourceRequest, UntagResourceRequest
+from lambent.protocol.shapes.xray import ListTagsForResourceRequest, Tag, TagResourceRequest, UntagResourceRequest
 from lambent.services.operation import operation
 from lambent.services.xray.tokens import page_of
 from lambent.store.traces_contract import TraceSettings
@@ -50,7 +50,7 @@ class Tags:
         return {"Tags": [{"Key": key, "Value": value} for key, value in page]}
 
 
-def checked_tags(given: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
+def checked_tags(given: Sequence[Tag] | None) -> dict[str, str]:
     """
     Return the tags of a request.
 

@@ -134,5 +134,5 @@ def _shown(trace: Trace) -> dict[str, Any]:
 
 
 def _just_after(moment: float) -> float:
-    """Return the first moment behind one, which is itself part of a range. Assumed: clients ask up to now (test_xray)."""
+    """Return the end of a range whose last moment is part of it. Assumed: clients ask up to now (test_xray)."""
     return math.nextafter(moment, math.inf)
