@@ -37,9 +37,7 @@ def document(
     return TraceDocument(trace_id(trace), f"{segment:016x}", start_s, end_s, text)
 
 
-def run(
-    path: Path, test: Callable[[TraceRepository, VirtualClock], Awaitable[None]], max_bytes: int = 1 << 30
-) -> None:
+def run(path: Path, test: Callable[[TraceRepository, VirtualClock], Awaitable[None]], max_bytes: int = 1 << 30) -> None:
     async def body() -> None:
         clock = VirtualClock()
         async with Database(path) as database:
