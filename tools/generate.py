@@ -299,6 +299,33 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "UntagQueue",
     ),
     "sts": ("AssumeRole", "GetAccessKeyInfo", "GetCallerIdentity", "GetSessionToken"),
+    "xray": (
+        "BatchGetTraces",
+        "CreateGroup",
+        "CreateSamplingRule",
+        "DeleteGroup",
+        "DeleteSamplingRule",
+        "GetEncryptionConfig",
+        "GetGroup",
+        "GetGroups",
+        "GetInsightSummaries",
+        "GetSamplingRules",
+        "GetSamplingStatisticSummaries",
+        "GetSamplingTargets",
+        "GetServiceGraph",
+        "GetTimeSeriesServiceStatistics",
+        "GetTraceGraph",
+        "GetTraceSegmentDestination",
+        "GetTraceSummaries",
+        "ListTagsForResource",
+        "PutEncryptionConfig",
+        "PutTelemetryRecords",
+        "PutTraceSegments",
+        "TagResource",
+        "UntagResource",
+        "UpdateGroup",
+        "UpdateSamplingRule",
+    ),
 }
 """The operations whose shapes are written, by service model."""
 
@@ -311,6 +338,7 @@ MODULES = {
     "logs": "logs",
     "sqs": "sqs",
     "sts": "sts",
+    "xray": "xray",
 }
 """Service model to the module named after it; `lambda` is a word of Python."""
 

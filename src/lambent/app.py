@@ -97,7 +97,7 @@ from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.sandbox.probe import choose, gather
-from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, monitoring, sts
+from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, monitoring, sts, xray
 from lambent.services.iam.managed_policies import aws_document
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
@@ -136,6 +136,8 @@ from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
 from lambent.store.tables import SCHEMA
+from lambent.store.trace_settings import TraceSettingRepository
+from lambent.store.traces import TraceRepository
 from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.ingestion import Ingestion
 from lambent.telemetry.logs import FunctionLogs
@@ -331,6 +333,7 @@ async def run(
             "monitoring": monitoring.service(
                 telemetry.metric_store, DashboardRepository(database), telemetry.settle, clock
             ),
+            "xray": xray.service(telemetry.trace_store, TraceSettingRepository(database), clock),
             "sqs": queues.service,
             "iam": iam.service(access.identities, access.secrets, access.key_use, clock),
             "sts": sts.service(trust=access.trust, identities=access.identities, secrets=access.secrets, clock=clock),
@@ -562,6 +565,7 @@ class _Telemetry:
             raise SettingsError(f"--log-retention-days: {settings.log_retention_days} is neither 0 nor one of {days}")
         self.subscribers = subscribers
         self.metric_store = MetricRepository(database)
+        self.trace_store = TraceRepository(database, clock, max_bytes=settings.traces_max_mib << 20)
         self.metrics = Metrics(self.metric_store, clock)
         self.log_store = LogRepository(database, clock, retention_days=settings.log_retention_days or None)
         self.log_filters = LogFilterRepository(database)
@@ -575,6 +579,7 @@ class _Telemetry:
             "metrics": self.metrics.run,
             "tidying metrics": self._tidy_metrics,
             "default values of metric filters": self.ingestion.run,
+            "trace sweep": self._sweep_traces,
         }
 
     def filter_access(self) -> FilterAccess:
@@ -582,6 +587,11 @@ class _Telemetry:
         return FilterAccess(
             self.log_filters, self.log_store, self.ingestion.filters_changed, self.logs.fold, self._clock.now
         )
+
+    async def _sweep_traces(self) -> None:
+        while True:
+            await self.trace_store.drop_expired(self._clock.now())
+            await self._clock.sleep(_SWEEP_EVERY_S)
 
     async def _tidy_metrics(self) -> None:
         while True:

@@ -43,7 +43,7 @@ from lambent.protocol.service import Protocols
 from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Runtimes
-from lambent.services import apigatewayv2, lambda_, logs, monitoring, sts
+from lambent.services import apigatewayv2, lambda_, logs, monitoring, sts, xray
 from lambent.services.iam import service as iam_service
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
@@ -67,6 +67,8 @@ from lambent.store.metrics import MetricRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
+from lambent.store.trace_settings import TraceSettingRepository
+from lambent.store.traces import TraceRepository
 from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
@@ -229,6 +231,9 @@ class InProcessApi:
             ),
             "monitoring": monitoring.service(
                 MetricRepository(database), DashboardRepository(database), _fold_nothing, clock
+            ),
+            "xray": xray.service(
+                TraceRepository(database, clock, max_bytes=1 << 30), TraceSettingRepository(database), clock
             ),
             "sqs": self.queues.service,
             "sts": sts.service(
