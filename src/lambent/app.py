@@ -138,6 +138,7 @@ from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.metrics import Metrics
 from lambent.telemetry.queues import QueueView
 from lambent.telemetry.segments import Segments
+from lambent.telemetry.traces import Traces
 from lambent.telemetry.trail import Trail
 
 __all__ = ["about_access", "about_neighbours", "about_tls", "run"]
@@ -236,6 +237,7 @@ async def run(
             runtimes=runtimes,
             packages=packages,
             logs=telemetry.logs,
+            traces=telemetry.traces,
             clock=clock,
             credentials=access.function_credentials,
             endpoint=lambda: edge.endpoint_inside,
@@ -257,7 +259,7 @@ async def run(
             clock=clock,
             spawn=lambda environment: tasks.create_task(_live(environment)),
         )
-        dispatcher = Dispatcher(store, fleet := LocalFleet(pool), fleet, quotas, clock, access.limits)
+        dispatcher = Dispatcher(store, fleet := LocalFleet(pool), fleet, quotas, clock, access.limits, telemetry.traces)
         queues = SimpleQueues(
             queue,
             clock,
@@ -540,11 +542,12 @@ class _Telemetry:
         self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
         self.metric_store = MetricRepository(database)
         self.metrics = Metrics(self.metric_store, clock)
+        self.traces = Traces(None, clock)
         self._clock = clock
 
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return by name all that goes on for as long as the server does."""
-        return {"metrics": self.metrics.run, "tidying metrics": self._tidy_metrics}
+        return {"metrics": self.metrics.run, "tidying metrics": self._tidy_metrics, "traces": self.traces.run}
 
     async def _tidy_metrics(self) -> None:
         while True:
@@ -554,6 +557,7 @@ class _Telemetry:
     async def close(self) -> None:
         """Put what is left where it is kept."""
         await self.metrics.close()
+        await self.traces.close()
         await self.logs.close()
 
 

@@ -171,14 +171,20 @@ def next_trace(
         else:
             kept.append(item)
     lineage = "|".join([*kept[-(_LINEAGE_MAX - 1) :], f"{own}:{passes}"])
-    sampled = _sampled(head, given) if head.endswith("1") else None
+    sampled = sampled_under(head, given) if head.endswith("1") else None
     return Trace(f"{head};Lineage={lineage}", passes, sampled)
 
 
-def _sampled(head: str, given: str | None) -> Sampled | None:
-    """Return under what a sampled invocation is written down; None where its root is no trace's."""
-    trace_id = head.partition(";")[0].removeprefix("Root=")
-    if _TRACE_ID.fullmatch(trace_id) is None:
+def sampled_under(header: str, given: str | None) -> Sampled | None:
+    """
+    Return under what a request is written down; None where it is not sampled, or its root is no trace's.
+
+    Args:
+        header: what `next_trace_header` has made of `given`.
+    """
+    root, _, rest = header.partition(";")
+    trace_id = root.removeprefix("Root=")
+    if ";Sampled=1" not in rest or _TRACE_ID.fullmatch(trace_id) is None:
         return None
     fields = _fields(given)
     parent = fields.get("Parent", "") if fields.get("Root") else ""

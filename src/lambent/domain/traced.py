@@ -43,6 +43,24 @@ class Link(NamedTuple):
     segment_id: str
 
 
+class Tracing(NamedTuple):
+    """The ids under which a sampled invocation that is under way will be written down."""
+
+    trace_id: str
+    caller_id: str
+    """What the service's segment is below; empty where the caller named nothing."""
+    service_id: str
+    """Of the Lambda service's segment."""
+    parent_id: str
+    """What the function's segment is below: the service's, or an attempt in it."""
+    id: str
+    """Of the function's segment."""
+    invocation_id: str
+    """Of the subsegment that the function sees as its parent."""
+    began: float
+    """When the request was accepted, in seconds since the epoch."""
+
+
 class HttpCall(NamedTuple):
     """The request that a client sent, where it came by HTTP."""
 

@@ -187,7 +187,6 @@ JUDGEMENTS = Judgements(
         "SelfManagedKafkaEventSourceConfig": _OF_BROKERS,
         "DocumentDBEventSourceConfig": _OF_BROKERS,
         "ProvisionedPollerConfig.PollerGroupName": _OF_BROKERS,
-        "TracingConfig": "traces come with a later version, PassThrough is taken; stored with `--accept-inert`",
     },
     given=(
         "CodeStorageExceededException InvalidParameterValueException InvalidRequestContentException "
