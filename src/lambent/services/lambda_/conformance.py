@@ -10,7 +10,8 @@ _NAME = "FunctionName"
 _SETTINGS = (
     "Handler Timeout MemorySize Runtime Environment.Variables Layers FileSystemConfigs[].Arn "
     "FileSystemConfigs[].LocalMountPath EphemeralStorage.Size SnapStart.ApplyOn LoggingConfig.LogFormat "
-    "LoggingConfig.SystemLogLevel LoggingConfig.ApplicationLogLevel LoggingConfig.LogGroup DeadLetterConfig.TargetArn"
+    "LoggingConfig.SystemLogLevel LoggingConfig.ApplicationLogLevel LoggingConfig.LogGroup DeadLetterConfig.TargetArn "
+    "TracingConfig.Mode"
 )
 """Members of both CreateFunction and UpdateFunctionConfiguration."""
 
