@@ -165,6 +165,16 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "UpdateUser",
     ),
     "cloudtrail": ("LookupEvents",),
+    "cloudwatch": (
+        "DeleteDashboards",
+        "GetDashboard",
+        "GetMetricData",
+        "GetMetricStatistics",
+        "ListDashboards",
+        "ListMetrics",
+        "PutDashboard",
+        "PutMetricData",
+    ),
     "lambda": (
         "AddLayerVersionPermission",
         "AddPermission",
@@ -264,17 +274,46 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "UntagQueue",
     ),
     "sts": ("AssumeRole", "GetAccessKeyInfo", "GetCallerIdentity", "GetSessionToken"),
+    "xray": (
+        "BatchGetTraces",
+        "CreateGroup",
+        "CreateSamplingRule",
+        "DeleteGroup",
+        "DeleteSamplingRule",
+        "GetEncryptionConfig",
+        "GetGroup",
+        "GetGroups",
+        "GetInsightSummaries",
+        "GetSamplingRules",
+        "GetSamplingStatisticSummaries",
+        "GetSamplingTargets",
+        "GetServiceGraph",
+        "GetTimeSeriesServiceStatistics",
+        "GetTraceGraph",
+        "GetTraceSegmentDestination",
+        "GetTraceSummaries",
+        "ListTagsForResource",
+        "PutEncryptionConfig",
+        "PutTelemetryRecords",
+        "PutTraceSegments",
+        "TagResource",
+        "UntagResource",
+        "UpdateGroup",
+        "UpdateSamplingRule",
+    ),
 }
 """The operations whose shapes are written, by service model."""
 
 MODULES = {
     "apigatewayv2": "apigatewayv2",
     "cloudtrail": "cloudtrail",
+    "cloudwatch": "monitoring",
     "iam": "iam",
     "lambda": "lambda_",
     "logs": "logs",
     "sqs": "sqs",
     "sts": "sts",
+    "xray": "xray",
 }
 """Service model to the module named after it; `lambda` is a word of Python."""
 

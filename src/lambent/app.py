@@ -96,7 +96,7 @@ from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.sandbox.probe import choose, gather
-from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, sts
+from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, monitoring, sts, xray
 from lambent.services.iam.managed_policies import aws_document
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
@@ -122,6 +122,7 @@ from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
 from lambent.store.certificate import certificate_of, names_for, own_certificate
 from lambent.store.contract import EventQueue, StreamPositions
+from lambent.store.dashboards import DashboardRepository
 from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
@@ -132,6 +133,8 @@ from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
 from lambent.store.tables import SCHEMA
+from lambent.store.trace_settings import TraceSettingRepository
+from lambent.store.traces import TraceRepository
 from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.ingestion import Ingestion
 from lambent.telemetry.logs import FunctionLogs
@@ -315,6 +318,10 @@ async def run(
                 clock=clock,
             ),
             "logs": logs.service(telemetry.log_store, telemetry.logs.fold),
+            "monitoring": monitoring.service(
+                telemetry.metric_store, DashboardRepository(database), telemetry.settle, clock
+            ),
+            "xray": xray.service(telemetry.trace_store, TraceSettingRepository(database), clock),
             "sqs": queues.service,
             "iam": iam.service(access.identities, access.secrets, access.key_use, clock),
             "sts": sts.service(trust=access.trust, identities=access.identities, secrets=access.secrets, clock=clock),
@@ -334,7 +341,7 @@ async def run(
         gateway = Gateway(
             Pipeline(
                 services,
-                Protocols({name: service.shape_violation for name, service in services.items()}),
+                Protocols({service.name: service.shape_violation for service in services.values()}),
                 access.authenticator,
                 access.authorizer,
                 settings.api.region,
@@ -541,18 +548,34 @@ class _Telemetry:
         self.log_store = LogRepository(database, clock)
         self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
         self.metric_store = MetricRepository(database)
+        self.trace_store = TraceRepository(database, clock, max_bytes=settings.traces_max_mib << 20)
         self.metrics = Metrics(self.metric_store, clock)
-        self.traces = Traces(None, clock)
+        self.traces = Traces(self.trace_store, clock)
         self._clock = clock
 
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return by name all that goes on for as long as the server does."""
-        return {"metrics": self.metrics.run, "tidying metrics": self._tidy_metrics, "traces": self.traces.run}
+        return {
+            "metrics": self.metrics.run,
+            "tidying metrics": self._tidy_metrics,
+            "traces": self.traces.run,
+            "trace sweep": self._sweep_traces,
+        }
+
+    async def _sweep_traces(self) -> None:
+        while True:
+            await self.trace_store.drop_expired(self._clock.now())
+            await self._clock.sleep(_SWEEP_EVERY_S)
 
     async def _tidy_metrics(self) -> None:
         while True:
             await self.metric_store.tidy(int(self._clock.now()))
             await self._clock.sleep(_TIDY_EVERY_S)
+
+    async def settle(self) -> None:
+        """Return once all figures of what happened before the call are stored."""
+        await self.logs.fold()
+        await self.metrics.settle()
 
     async def close(self) -> None:
         """Put what is left where it is kept."""

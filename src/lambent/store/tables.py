@@ -508,6 +508,16 @@ metric_points = Table(
     Column("bins", LargeBinary),
 )
 
+dashboards = Table(
+    "dashboards",
+    metadata,
+    # Of an account, in all its regions.
+    Column("account", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("modified_s", Float, nullable=False),
+)
+
 deleted_log_groups = Table(
     "deleted_log_groups",
     metadata,
@@ -647,4 +657,57 @@ event_numbers = Table(
     Column("next_number", BigInteger, nullable=False),
     # The engine's time at the newest change: a start goes on from there, whatever the wall clock says.
     Column("latest_us", BigInteger, nullable=False),
+)
+
+traces = Table(
+    "traces",
+    metadata,
+    # Rises with each new trace: by it the oldest are found. Given by us, so that many are inserted at once.
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("trace_id", _NAME, nullable=False),
+    Column("start_s", Float, nullable=False),
+    Column("end_s", Float, nullable=False),
+    Column("created_s", Float, nullable=False),
+    Column("updated_s", Float, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    # As they were sent, and as they are kept.
+    Column("document_bytes", BigInteger, nullable=False),
+    Column("stored_bytes", BigInteger, nullable=False),
+    Column("is_cut", Integer, nullable=False),
+    UniqueConstraint("account", "region", "trace_id", name="traces_identity"),
+)
+
+Index("traces_by_start_s", traces.c.account, traces.c.region, traces.c.start_s, traces.c.trace_id)
+Index("traces_by_end_s", traces.c.account, traces.c.region, traces.c.end_s, traces.c.trace_id)
+Index("traces_by_updated_s", traces.c.account, traces.c.region, traces.c.updated_s, traces.c.trace_id)
+
+trace_documents = Table(
+    "trace_documents",
+    metadata,
+    # No foreign key, as with log events.
+    Column("trace_number", BigInteger, primary_key=True, autoincrement=False),
+    # That the trace had when they came: their order.
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    # A JSON array of all that came at once, compressed.
+    Column("content", LargeBinary, nullable=False),
+)
+
+trace_totals = Table(
+    "trace_totals",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("stored_bytes", BigInteger, nullable=False),
+)
+
+trace_settings = Table(
+    "trace_settings",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
 )

@@ -8,9 +8,8 @@ crash loses what was not put yet.
 
 import asyncio
 import logging
-import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -21,6 +20,7 @@ from lambent.domain.caller import Scope
 from lambent.domain.function import FunctionVersion
 from lambent.domain.trace import Sampled, Sampler, Trace, next_trace
 from lambent.domain.traced import LINKS_MAX, Document, Linked, Traced, Tracing, documents_of, link_of
+from lambent.domain.xray.document import has_ended, parse
 from lambent.errors.families import DependencyError
 from lambent.store.traces_contract import TraceDocument, TraceStore
 
@@ -36,9 +36,6 @@ RECEIVED_BYTES_MAX: Final = 16 * 1024 * 1024
 BATCH_MAX: Final = 500
 """Tuples, and as many of what functions sent, that become segments in one commit."""
 
-DOCUMENT_MAX_BYTES: Final = 64 * 1024
-"""Documented: X-Ray developer guide, segment documents."""
-
 LINKS_WAITING_MAX: Final = 1000
 """Links whose producer has not written its segment yet; the oldest goes where there is no room."""
 
@@ -50,13 +47,10 @@ _LINK_AGE_MAX_S: Final = 1000.0
 _RETRY_S: Final = 5.0
 """After the store refused. Assumed: as with logs."""
 
-_TRACE_ID: Final = re.compile(r"1-[0-9a-fA-F]{8}-[0-9a-fA-F]{24}")
-_SEGMENT_ID: Final = re.compile(r"[0-9a-fA-F]{16}")
-
 _log = logging.getLogger("lambent.telemetry")
 
-Export = Callable[[Sequence[tuple[Scope, Document]]], None]
-"""Takes segments that were put, in a thread. It must not raise and not wait."""
+Export = Callable[[Sequence[tuple[Scope, bytes]]], None]
+"""Takes segments that were put, as JSON, in a thread. It must not raise and not wait."""
 
 
 class _Header(msgspec.Struct):
@@ -201,13 +195,14 @@ class Traces:
                 # In a thread: hundreds of segments at once would hold up invocations.
                 made = await asyncio.to_thread(_made_of, traced, received)
                 for scope, documents in made.by_scope.items():
-                    await self._store.put(scope, documents)
+                    self.dropped += len(await self._store.put(scope, documents))
             except BaseException:
                 self._give_back(traced, received)
                 raise
             self.malformed += made.malformed
-            if self._export is not None and made.documents:
-                await asyncio.to_thread(self._export, made.documents)
+            if self._export is not None and made.by_scope:
+                put = [(scope, one.document) for scope, documents in made.by_scope.items() for one in documents]
+                await asyncio.to_thread(self._export, put)
             for linked in made.links:
                 self._wait_for(linked)
         await self._link()
@@ -264,7 +259,6 @@ class Traces:
 
 class _Made(NamedTuple):
     by_scope: Mapping[Scope, Sequence[TraceDocument]]
-    documents: Sequence[tuple[Scope, Document]]
     links: Sequence[Linked]
     malformed: int
 
@@ -275,98 +269,68 @@ def _taken(waiting: deque[Any], most: int) -> list[Any]:
 
 def _made_of(traced: Iterable[Traced | Linked], received: Iterable[tuple[Scope, bytes]]) -> _Made:
     by_scope: dict[Scope, list[TraceDocument]] = {}
-    documents: list[tuple[Scope, Document]] = []
     links: list[Linked] = []
     malformed = 0
     for one in traced:
         if isinstance(one, Linked):
             links.append(one)
-            continue
-        for document in documents_of(one):
-            by_scope.setdefault(one.scope, []).append(trace_document(document))
-            documents.append((one.scope, document))
+        else:
+            by_scope.setdefault(one.scope, []).extend(map(_stored, documents_of(one)))
     for scope, datagram in received:
-        for sent in _sent_in(datagram):
-            if sent is None:
-                malformed += 1
-                continue
-            by_scope.setdefault(scope, []).append(trace_document(sent))
-            documents.append((scope, sent))
-    return _Made(by_scope, documents, links, malformed)
+        sent, refused = _sent_in(datagram)
+        malformed += refused
+        if sent:
+            by_scope.setdefault(scope, []).extend(sent)
+    return _Made(by_scope, links, malformed)
 
 
-def trace_document(document: Document) -> TraceDocument:
-    """Return a sound segment as the store has it."""
-    end = document.get("end_time")
+def _stored(document: Document) -> TraceDocument:
+    """Return a sound segment as the store takes it."""
     return TraceDocument(
         document["trace_id"].lower(),
         document["id"].lower(),
         float(document["start_time"]),
-        None if end is None else float(end),
+        float(document["end_time"]) if has_ended(document) else None,
         msgspec.json.encode(document),
     )
 
 
-def _sent_in(datagram: bytes) -> Iterator[Document | None]:
+def _sent_in(datagram: bytes) -> tuple[list[TraceDocument], int]:
     """
-    Iterate over the segments of a datagram; None stands for one that is none.
+    Return the segments of a datagram, and how much else was in it.
 
     Observed: the daemon's source (aws/aws-xray-daemon): a header as JSON, a line's end, a document.
     """
-    head, separator, body = datagram.partition(b"\n")
+    head, _, body = datagram.partition(b"\n")
     try:
         header = msgspec.json.decode(head, type=_Header)
-        if not separator or header.format.lower() != "json" or header.version != 1 or len(body) > DOCUMENT_MAX_BYTES:
-            yield None
-            return
-        sent = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        yield None
-        return
-    yield from (one if is_segment(one) else None for one in (sent if isinstance(sent, list) else [sent]))
+        return [], 1
+    if header.format.lower() != "json" or header.version != 1:
+        return [], 1
+    segments, refusals = parse(body)
+    sent = [
+        TraceDocument(one.trace_id, one.id, one.start_s, one.end_s if one.is_complete else None, one.text)
+        for one in segments
+    ]
+    return sent, len(refusals)
 
 
-def is_segment(sent: Any) -> bool:
-    """Say whether what somebody sent is a segment, or a subsegment sent alone, as far as reading it needs."""
-    if not isinstance(sent, dict):
-        return False
-    end = sent.get("end_time")
-    return (
-        _is(sent.get("id"), _SEGMENT_ID)
-        and _is(sent.get("trace_id"), _TRACE_ID)
-        and isinstance(sent.get("name"), str)
-        and _is_time(sent.get("start_time"))
-        and (_is_time(end) or (end is None and sent.get("in_progress") is True))
-        and (sent.get("parent_id") is None or _is(sent["parent_id"], _SEGMENT_ID))
-    )
-
-
-def _is(value: Any, pattern: "re.Pattern[str]") -> bool:
-    return isinstance(value, str) and pattern.fullmatch(value) is not None
-
-
-_TIME_MAX: Final = 1e11
-"""Seconds; what is beyond were milliseconds."""
-
-
-def _is_time(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _TIME_MAX
-
-
-def _with_link(documents: Iterable[bytes], linked: Linked) -> TraceDocument | None:
+def _with_link(documents: Sequence[bytes], linked: Linked) -> TraceDocument | None:
     """Return the document that holds a producer's segment, with the link in it; None where it is not there yet."""
-    for text in documents:
+    # Of two of one id the last one counts.
+    for text in reversed(documents):
         # Most of a trace's documents are others; reading them all would cost more than looking.
         if linked.id.encode() not in text.lower():
             continue
         document = msgspec.json.decode(text)
         segment = _found(document, linked.id)
-        if segment is None or document.get("in_progress"):
+        if segment is None or not has_ended(document):
             continue
         links = segment.setdefault("links", [])
         if isinstance(links, list) and len(links) < LINKS_MAX:
             links.append(link_of(linked))
-        return trace_document(document)
+        return _stored(document)
     return None
 
 
@@ -375,9 +339,8 @@ def _found(document: Any, segment_id: str) -> Document | None:
     waiting = [document]
     while waiting:
         one = waiting.pop()
-        if isinstance(one, dict):
-            if str(one.get("id", "")).lower() == segment_id:
-                return one
-            parts = one.get("subsegments")
-            waiting += parts if isinstance(parts, list) else []
+        if str(one["id"]).lower() == segment_id:
+            found: Document = one
+            return found
+        waiting += one.get("subsegments") or ()
     return None

@@ -22,7 +22,7 @@ class MemoryTraces:
         self.refuses = False
         """Whether each call fails as that of a store does that does not answer."""
 
-    async def put(self, scope: Scope, documents: Sequence[TraceDocument]) -> None:
+    async def put(self, scope: Scope, documents: Sequence[TraceDocument]) -> Sequence[TraceDocument]:
         self._answer()
         self.puts += 1
         for one in documents:
@@ -30,6 +30,7 @@ class MemoryTraces:
             there = kept.get(one.segment_id)
             if there is None or there.end_s is None or one.end_s is not None:
                 kept[one.segment_id] = one
+        return []
 
     async def documents(self, scope: Scope, trace_ids: Sequence[str]) -> Mapping[str, Sequence[bytes]]:
         self._answer()
@@ -38,6 +39,9 @@ class MemoryTraces:
             for trace_id in trace_ids
             if (kept := self.stored.get((scope, trace_id)))
         }
+
+    async def find(self, scope: Scope, trace_ids: Sequence[str]) -> Mapping[str, StoredTrace]:
+        raise NotImplementedError
 
     async def between(
         self,

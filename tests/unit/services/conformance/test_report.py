@@ -110,10 +110,12 @@ def test_the_report_holds_every_service() -> None:
     assert [service.name for service in whole.services] == [
         "apigatewayv2",
         "cloudtrail",
+        "cloudwatch",
         "iam",
         "lambda",
         "logs",
         "sqs",
         "sts",
+        "xray",
     ]
     assert ("NotImplementedException", 501) in [(found.name, found.status) for found in whole.front_door]
