@@ -394,7 +394,7 @@ async def run(
                 callers,
                 access,
                 services["lambda"].facts,
-                telemetry.logs,
+                telemetry,
                 urls,
                 quotas,
                 tasks,
@@ -782,7 +782,7 @@ def _http_apis(
     callers: SignedCallers,
     access: "_Access",
     facts: ResourceFacts | None,
-    logs: FunctionLogs,
+    telemetry: "_Telemetry",
     domain: UrlDomain,
     quotas: Quotas,
     tasks: asyncio.TaskGroup,
@@ -806,7 +806,18 @@ def _http_apis(
     )
     authorizers = ApiAuthorizers(functions, TokenVerifier(_issuers(to_issuers), clock), clock)
     servers = HttpIntegrations(to_servers, clock)
-    return HttpApis(ApiRouter(store), authorizers, ApiCallers(callers), functions, servers, logs, domain, quotas, clock)
+    return HttpApis(
+        ApiRouter(store),
+        authorizers,
+        ApiCallers(callers),
+        functions,
+        servers,
+        telemetry.logs,
+        domain,
+        quotas,
+        clock,
+        telemetry.traces,
+    )
 
 
 _ISSUER_TIMEOUT_S = 1.5

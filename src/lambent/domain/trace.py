@@ -193,6 +193,8 @@ def sampled_under(header: str, given: str | None) -> Sampled | None:
 
 def sampled_in(header: str | None) -> Sampled | None:
     """Return under what a header's own segments are written down; None where it is not sampled, or names no trace."""
+    if not header:
+        return None
     fields = _fields(header)
     trace_id, parent = fields.get("Root", ""), fields.get("Parent", "")
     if fields.get("Sampled") != "1" or _TRACE_ID.fullmatch(trace_id) is None:

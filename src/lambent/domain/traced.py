@@ -134,6 +134,17 @@ class Ran(NamedTuple):
     failure: Failure | None = None
 
 
+class StageTracing(NamedTuple):
+    """The ids under which a sampled request to a stage of an HTTP API that is under way will be written down."""
+
+    trace_id: str
+    parent_id: str
+    """Empty where the caller named nothing."""
+    id: str
+    call_id: str
+    """Of the subsegment for the call of the function, which is what the function's own segments are below."""
+
+
 class Entered(NamedTuple):
     """What a stage of an HTTP API did with one request."""
 
@@ -193,7 +204,7 @@ def _service_segment(one: Accepted) -> Document:
     document: Document = {
         "id": one.id,
         "name": one.name,
-        "start_time": round(one.began, 3),
+        "start_time": _earlier(one.began),
         "trace_id": one.trace_id,
         "http": _http(one.http, one.status),
         "aws": {"request_id": one.request_id},
@@ -202,7 +213,7 @@ def _service_segment(one: Accepted) -> Document:
     }
     if one.parent_id:
         document["parent_id"] = one.parent_id
-    document.update({"in_progress": True} if one.is_open else {"end_time": round(one.ended, 3)})
+    document.update({"in_progress": True} if one.is_open else {"end_time": _later(one.ended)})
     # Assumed: which flags a failed function sets here is nowhere published. Filters and summaries read the root, so
     # that it says what went wrong (test_traced).
     if one.has_failed:
@@ -227,15 +238,15 @@ def _attempts(one: Accepted) -> list[Document]:
     dwell = {
         "id": subsegment_id(one.id, "Dwell Time"),
         "name": "Dwell Time",
-        "start_time": round(one.began, 3),
-        "end_time": round(one.attempts[0].began, 3),
+        "start_time": _earlier(one.began),
+        "end_time": _earlier(one.attempts[0].began),
     }
     attempts = [
         {
             "id": attempt.id,
             "name": f"Attempt #{number}",
-            "start_time": round(attempt.began, 3),
-            "end_time": round(attempt.ended, 3),
+            "start_time": _earlier(attempt.began),
+            "end_time": _later(attempt.ended),
             **({"fault": True} if attempt.is_fault else {}),
         }
         for number, attempt in enumerate(one.attempts, 1)
@@ -287,8 +298,8 @@ def _stage_segment(one: Entered) -> Document:
     document: Document = {
         "id": one.id,
         "name": segment_name(f"{one.api_name}/{one.stage}"),
-        "start_time": round(one.began, 3),
-        "end_time": round(one.ended, 3),
+        "start_time": _earlier(one.began),
+        "end_time": _later(one.ended),
         "trace_id": one.trace_id,
         "origin": "AWS::ApiGateway::Stage",
         "resource_arn": f"arn:aws:apigateway:{one.scope.region}::/apis/{one.api_id}/stages/{one.stage}",
@@ -312,8 +323,8 @@ def _stage_segment(one: Entered) -> Document:
             {
                 "id": one.call_id,
                 "name": "Lambda",
-                "start_time": round(one.called[0], 3),
-                "end_time": round(one.called[1], 3),
+                "start_time": _earlier(one.called[0]),
+                "end_time": _later(one.called[1]),
                 "namespace": "aws",
             }
         ]
@@ -355,6 +366,16 @@ def _http(call: HttpCall | None, status: int) -> Document:
         }
         http["request"] = {name: value for name, value in request.items() if value}
     return {**http, "response": {"status": status}}
+
+
+def _earlier(at: float) -> float:
+    """Return the millisecond in which a time lies: what is below in microseconds began no sooner."""
+    return round(at * 1e6) // 1000 / 1000
+
+
+def _later(at: float) -> float:
+    """Return the millisecond at or behind a time: what is below in microseconds has ended by then."""
+    return -(-round(at * 1e6) // 1000) / 1000
 
 
 def _flags(status: int) -> Document:
