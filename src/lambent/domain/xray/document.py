@@ -7,6 +7,7 @@ granted. Documented: X-Ray developer guide, segment documents.
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,8 +23,10 @@ nests documents into each other (test_document).
 
 _NAME_MAX = 200
 
-_START_MAX_S = 253_402_300_800.0
-"""The year 10000, so that milliseconds, a common mistake, are told from seconds, and every time has a date."""
+_START_MAX_S = 253_402_214_400.0
+"""The end of the year 9999, so that milliseconds, a common mistake, are told from seconds, and each has a date."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Documented: letters, numbers, white space and these.
 _NAME = re.compile(r"[\w\s.:/%&#=+\\\-@]+")
@@ -109,6 +112,11 @@ def parse(text: str | bytes) -> Parsed:
 def is_sent_alone(document: Any) -> bool:
     """Say whether a document is a subsegment that was sent without its parent."""
     return isinstance(document, dict) and document.get("type") == "subsegment"
+
+
+def moment_of(seconds: float) -> datetime:
+    """Return a time of a document as a moment."""
+    return _EPOCH + timedelta(seconds=seconds)
 
 
 def is_seconds(value: Any) -> bool:

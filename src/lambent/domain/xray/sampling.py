@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from lambent.domain.caller import Scope
+from lambent.domain.xray.document import moment_of
 from lambent.errors.api.xray import InvalidRequestException
 
 DEFAULT = "Default"
@@ -109,9 +110,9 @@ def new_rule(given: Mapping[str, Any], now: float, tags: Mapping[str, str]) -> S
         InvalidRequestException: it has no name, or it cannot be.
     """
     name = given.get("RuleName")
-    if name is None:
-        # Documented: a rule is named by its name or its ARN, and nothing has an ARN before it is there.
-        raise InvalidRequestException("A sampling rule needs a RuleName.")
+    # Documented: a rule is named by its name or its ARN, and nothing has an ARN before it is there.
+    if name is None or given.get("RuleARN") is not None:
+        raise InvalidRequestException("A new sampling rule has a RuleName, and no RuleARN yet.")
     if name == DEFAULT:
         raise InvalidRequestException("The rule Default is there already.")
     if given["Version"] != 1:
@@ -153,7 +154,7 @@ def show_rule(scope: Scope, rule: SamplingRule) -> dict[str, Any]:
     if rule.boost is None:
         del shown["SamplingRateBoost"]
     shown |= {"RuleName": rule.name, "RuleARN": rule_arn(scope, rule.name), "Version": 1}
-    return {"SamplingRule": shown, "CreatedAt": rule.created_s, "ModifiedAt": rule.modified_s}
+    return {"SamplingRule": shown, "CreatedAt": moment_of(rule.created_s), "ModifiedAt": moment_of(rule.modified_s)}
 
 
 class Statistics(msgspec.Struct):

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from lambent.domain.xray.document import moment_of
 from lambent.domain.xray.summary import show_service
 from lambent.domain.xray.trace import (
     Entity,
@@ -169,13 +170,13 @@ class ServiceGraph:
             "ReferenceId": node.number,
             **show_service(node.service),
             "State": "active",
-            "StartTime": node.start_s,
-            "EndTime": node.end_s,
+            "StartTime": moment_of(node.start_s),
+            "EndTime": moment_of(node.end_s),
             "Edges": [
                 {
                     "ReferenceId": self._nodes[target].number,
-                    "StartTime": edge.start_s,
-                    "EndTime": edge.end_s,
+                    "StartTime": moment_of(edge.start_s),
+                    "EndTime": moment_of(edge.end_s),
                     "SummaryStatistics": edge.statistics.shown(),
                     "ResponseTimeHistogram": edge.statistics.histogram_shown(),
                     "Aliases": [],
@@ -215,7 +216,7 @@ class TimeSeries:
         """
         return [
             {
-                "Timestamp": float(at_s),
+                "Timestamp": moment_of(at_s),
                 member: statistics.shown(),
                 "ResponseTimeHistogram": statistics.histogram_shown(),
             }

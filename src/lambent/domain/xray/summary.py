@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from lambent.domain.xray.document import moment_of
 from lambent.domain.xray.trace import (
     AnnotationValue,
     Entity,
@@ -41,7 +42,7 @@ def summarise(trace: Trace) -> dict[str, Any]:
     flags = flags_of(root)
     return {
         "Id": trace.id,
-        "StartTime": trace.start_s,
+        "StartTime": moment_of(trace.start_s),
         "Duration": round(trace.duration_s, 6),
         "ResponseTime": round(duration_of(root), 6),
         "HasFault": flags.fault,

@@ -17,6 +17,10 @@ _REPORT = " ".join(
     f"SamplingStatisticsDocuments[].{member}"
     for member in ("RuleName", "ClientID", "RequestCount", "SampledCount", "BorrowCount")
 )
+_WHOLE = (
+    "GetGroups GetInsightSummaries GetSamplingRules GetSamplingStatisticSummaries GetServiceGraph "
+    "GetTimeSeriesServiceStatistics GetTraceGraph ListTagsForResource"
+)
 
 JUDGEMENTS = Judgements(
     acting={
@@ -30,7 +34,7 @@ JUDGEMENTS = Judgements(
         "GetGroups": "",
         "GetInsightSummaries": f"{_GROUP} StartTime EndTime",
         "GetSamplingRules": "",
-        "GetSamplingStatisticSummaries": "NextToken",
+        "GetSamplingStatisticSummaries": "",
         "GetSamplingTargets": _REPORT,
         "GetServiceGraph": f"StartTime EndTime {_GROUP}",
         "GetTimeSeriesServiceStatistics": f"StartTime EndTime {_GROUP} EntitySelectorExpression Period",
@@ -58,19 +62,11 @@ JUDGEMENTS = Judgements(
         "SamplingRuleUpdate.SamplingRateBoost": "clients that know it act on it; no boost is ever granted",
     },
     taken={
-        "SamplingRule.RuleARN": "a rule that is not there yet has none",
         "SamplingStatisticsDocuments[].Timestamp": "what is reported counts when it comes",
         "SamplingBoostStatisticsDocuments": "no boost is ever granted",
         "Sampling": "every trace is looked at",
         "SamplingStrategy": "every trace is looked at",
         "ForecastStatistics": "nothing is forecast",
-        "GetGroups:NextToken": "all groups are one page",
-        "GetSamplingRules:NextToken": "all rules are one page",
-        "GetServiceGraph:NextToken": "a graph is one page",
-        "GetTimeSeriesServiceStatistics:NextToken": "statistics are one page",
-        "GetTraceGraph:NextToken": "a graph is one page",
-        "GetInsightSummaries:NextToken": "there are no insights",
-        "ListTagsForResource:NextToken": "all tags are one page",
         "States": "there are no insights",
         "MaxResults": "there are no insights",
         "TelemetryRecords": "they are for AWS, which shows them nowhere",
@@ -78,7 +74,11 @@ JUDGEMENTS = Judgements(
         "Hostname": "it says whose the records are",
         "PutTelemetryRecords:ResourceARN": "it says whose the records are",
     },
-    refused={"KeyId": "traces are not encrypted with keys"},
+    refused={
+        "KeyId": "traces are not encrypted with keys",
+        "SamplingRule.RuleARN": "a rule that is not there yet has none",
+        **{f"{operation}:NextToken": "the answer is whole: no token is ever given" for operation in _WHOLE.split()},
+    },
     given=("InvalidRequestException ResourceNotFoundException RuleLimitExceededException TooManyTagsException"),
     never={
         "a full server answers TooManyRequestsException, as for every service": "ThrottledException",

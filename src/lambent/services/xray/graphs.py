@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lambent.domain.caller import Caller, Scope
+from lambent.domain.xray.document import moment_of
 from lambent.domain.xray.filter_expression import InvalidExpression, Selector, compile_selector
 from lambent.domain.xray.service_graph import ServiceGraph, TimeSeries
 from lambent.domain.xray.trace import Trace
@@ -17,6 +18,7 @@ from lambent.protocol.shapes.xray import (
 from lambent.services.operation import operation
 from lambent.services.xray.filters import Filters, checked_trace_ids
 from lambent.services.xray.reading import TraceReader, requested_range
+from lambent.services.xray.tokens import refuse_token
 from lambent.store.traces_contract import StoredTrace, TraceSettings, TraceStore
 
 _TRACES_MAX = 20_000
@@ -41,6 +43,7 @@ class Graphs:
 
     @operation("GetServiceGraph")
     async def service_graph(self, caller: Caller, request: GetServiceGraphRequest) -> Mapping[str, Any]:
+        refuse_token(request)
         start, end = requested_range(request)
         matches = await self._filters.of_group(caller.scope, request)
         graph = ServiceGraph()
@@ -50,10 +53,16 @@ class Graphs:
                 graph.add(trace)
 
         await self._scan(caller.scope, start, end, add)
-        return {"StartTime": start, "EndTime": end, "Services": graph.shown(), "ContainsOldGroupVersions": False}
+        return {
+            "StartTime": moment_of(start),
+            "EndTime": moment_of(end),
+            "Services": graph.shown(),
+            "ContainsOldGroupVersions": False,
+        }
 
     @operation("GetTraceGraph")
     async def trace_graph(self, caller: Caller, request: GetTraceGraphRequest) -> Mapping[str, Any]:
+        refuse_token(request)
         ids, _ = checked_trace_ids(request["TraceIds"])
         graph = ServiceGraph()
         known = await self._store.find(caller.scope, ids)
@@ -64,6 +73,7 @@ class Graphs:
 
     @operation("GetTimeSeriesServiceStatistics")
     async def time_series(self, caller: Caller, request: GetTimeSeriesServiceStatisticsRequest) -> Mapping[str, Any]:
+        refuse_token(request)
         start, end = requested_range(request)
         period_s = request.get("Period", 60)
         if period_s not in _PERIODS:

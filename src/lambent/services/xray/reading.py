@@ -20,7 +20,7 @@ _BATCH_BYTES = 4_194_304
 """Of documents that are in memory at once; as objects they take several times as much."""
 
 _AT_ONCE = 2
-"""Batches that are worked on at once. Assumed: more would take the processor from functions (test_reading)."""
+"""Batches that are worked on at once. Assumed: more would take the processor from functions (test_xray)."""
 
 _decode = msgspec.json.Decoder().decode
 _T = TypeVar("_T")

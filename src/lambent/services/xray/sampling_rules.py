@@ -25,11 +25,8 @@ from lambent.protocol.shapes.xray import (
 )
 from lambent.services.operation import operation
 from lambent.services.xray.tags import checked_tags
-from lambent.services.xray.tokens import page_of
+from lambent.services.xray.tokens import refuse_token
 from lambent.store.traces_contract import TraceSettings
-
-_PAGE = 50
-"""Assumed: more than there can be, as with other short lists (test_xray)."""
 
 
 class SamplingRules:
@@ -56,12 +53,9 @@ class SamplingRules:
 
     @operation("GetSamplingRules")
     async def list(self, caller: Caller, request: GetSamplingRulesRequest) -> Mapping[str, Any]:
+        refuse_token(request)
         rules = with_default(await self._settings.list(caller.scope, SamplingRule))
-        page, token = page_of(rules, request.get("NextToken"), caller.scope, "rules", _PAGE)
-        answer: dict[str, Any] = {"SamplingRuleRecords": [show_rule(caller.scope, rule) for rule in page]}
-        if token is not None:
-            answer["NextToken"] = token
-        return answer
+        return {"SamplingRuleRecords": [show_rule(caller.scope, rule) for rule in rules]}
 
     @operation("UpdateSamplingRule")
     async def update(self, caller: Caller, request: UpdateSamplingRuleRequest) -> Mapping[str, Any]:

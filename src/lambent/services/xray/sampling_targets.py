@@ -5,16 +5,15 @@ from typing import Any
 
 from lambent.clock import Clock
 from lambent.domain.caller import Caller, Scope
+from lambent.domain.xray.document import moment_of
 from lambent.domain.xray.sampling import INTERVAL_S, QUOTA_S, Reports, SamplingChange, SamplingRule, with_default
 from lambent.protocol.shapes.xray import GetSamplingStatisticSummariesRequest, GetSamplingTargetsRequest
 from lambent.services.operation import operation
-from lambent.services.xray.tokens import page_of
+from lambent.services.xray.tokens import refuse_token
 from lambent.store.traces_contract import TraceSettings
 
 _SCOPES_MAX = 100
 """Whose reports are kept; beyond that those of the scope longest not heard of go, and it gets new quotas."""
-
-_PAGE = 100
 
 
 class SamplingTargets:
@@ -47,14 +46,14 @@ class SamplingTargets:
                     "RuleName": rule.name,
                     "FixedRate": rule.fixed_rate,
                     "ReservoirQuota": reports.quota(rule, client, now),
-                    "ReservoirQuotaTTL": now + QUOTA_S,
+                    "ReservoirQuotaTTL": moment_of(now + QUOTA_S),
                     "Interval": INTERVAL_S,
                 }
             )
         boosts = request.get("SamplingBoostStatisticsDocuments") or []
         return {
             "SamplingTargetDocuments": targets,
-            "LastRuleModification": changes[0].at_s if changes else 0.0,
+            "LastRuleModification": moment_of(changes[0].at_s if changes else 0.0),
             "UnprocessedStatistics": unprocessed,
             "UnprocessedBoostStatistics": [
                 _unprocessed(document["RuleName"]) for document in boosts if document["RuleName"] not in rules
@@ -63,23 +62,20 @@ class SamplingTargets:
 
     @operation("GetSamplingStatisticSummaries")
     async def summaries(self, caller: Caller, request: GetSamplingStatisticSummariesRequest) -> Mapping[str, Any]:
+        refuse_token(request)
         found = self._of(caller.scope).summaries(self._clock.now())
-        page, token = page_of(found, request.get("NextToken"), caller.scope, "statistics", _PAGE)
-        answer: dict[str, Any] = {
+        return {
             "SamplingStatisticSummaries": [
                 {
                     "RuleName": name,
-                    "Timestamp": one.at_s,
+                    "Timestamp": moment_of(one.at_s),
                     "RequestCount": one.requests,
                     "BorrowCount": one.borrowed,
                     "SampledCount": one.sampled,
                 }
-                for name, one in page
+                for name, one in found
             ]
         }
-        if token is not None:
-            answer["NextToken"] = token
-        return answer
 
     def _of(self, scope: Scope) -> Reports:
         reports = self._reports.pop(scope, None) or Reports()

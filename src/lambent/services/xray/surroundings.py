@@ -9,6 +9,7 @@ from lambent.protocol.shapes.xray import GetInsightSummariesRequest, PutEncrypti
 from lambent.services.operation import operation
 from lambent.services.xray.filters import Filters
 from lambent.services.xray.reading import requested_range
+from lambent.services.xray.tokens import refuse_token
 from lambent.store.traces_contract import TraceSettings
 
 _ENCRYPTION = {"EncryptionConfig": {"Status": "ACTIVE", "Type": "NONE"}}
@@ -37,6 +38,7 @@ class Surroundings:
     @operation("GetInsightSummaries")
     async def insights(self, caller: Caller, request: GetInsightSummariesRequest) -> Mapping[str, Any]:
         # Nothing here looks for insights: consoles that poll for them are told that there are none.
+        refuse_token(request)
         requested_range(request)
         await self._filters.of_group(caller.scope, request)
         return {"InsightSummaries": []}

@@ -12,7 +12,7 @@ from lambent.domain.xray.sampling import SamplingRule, rule_arn
 from lambent.errors.api.xray import InvalidRequestException, ResourceNotFoundException, TooManyTagsException
 from lambent.protocol.shapes.xray import ListTagsForResourceRequest, Tag, TagResourceRequest, UntagResourceRequest
 from lambent.services.operation import operation
-from lambent.services.xray.tokens import page_of
+from lambent.services.xray.tokens import refuse_token
 from lambent.store.traces_contract import TraceSettings
 
 _TAGS_MAX = 50
@@ -43,11 +43,10 @@ class Tags:
 
     @operation("ListTagsForResource")
     async def list(self, caller: Caller, request: ListTagsForResourceRequest) -> Mapping[str, Any]:
+        refuse_token(request)
         scope, list_ = caller.scope, self._settings.list
         tagged = _find(scope, await list_(scope, SamplingRule), await list_(scope, TraceGroup), request)
-        # All of them are one page: a token can be but another list's.
-        page, _ = page_of(sorted(tagged.tags.items()), request.get("NextToken"), scope, "tags", _TAGS_MAX)
-        return {"Tags": [{"Key": key, "Value": value} for key, value in page]}
+        return {"Tags": [{"Key": key, "Value": value} for key, value in sorted(tagged.tags.items())]}
 
 
 def checked_tags(given: Sequence[Tag] | None) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -50,22 +50,15 @@ def parse_token(token: str | None, digest: str) -> tuple[float, str] | None:
     return found.at, found.key
 
 
-def page_of(
-    items: Sequence[Any], token: str | None, scope: Scope, name: str, size: int
-) -> tuple[Sequence[Any], str | None]:
+def refuse_token(request: Mapping[str, Any]) -> None:
     """
-    Return a page of a short list that is all at hand, and the token of the next one.
+    Refuse the token of a request whose answer is always whole: none is ever given for it.
 
-    Args:
-        name: of the list.
+    Raises:
+        InvalidRequestException: the request has one.
     """
-    digest = digest_of(scope, name)
-    place = parse_token(token, digest)
-    start = 0 if place is None else int(place[0])
-    if start < 0:
+    if request.get("NextToken") is not None:
         raise _invalid()
-    end = start + size
-    return items[start:end], make_token(digest, end, "") if end < len(items) else None
 
 
 def _invalid() -> InvalidRequestException:

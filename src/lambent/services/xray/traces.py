@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from lambent.domain.caller import Caller
+from lambent.domain.xray.document import moment_of
 from lambent.domain.xray.summary import summarise
 from lambent.domain.xray.trace import Trace
 from lambent.errors.api.xray import InvalidRequestException
@@ -78,7 +79,7 @@ class Traces:
         answer: dict[str, Any] = {
             "TraceSummaries": found,
             # Documented: the start of this page.
-            "ApproximateTime": found[0]["StartTime"] if found else start,
+            "ApproximateTime": found[0]["StartTime"] if found else moment_of(start),
             "TracesProcessedCount": scanned,
         }
         if is_more and after is not None:
@@ -118,7 +119,7 @@ def _summing_up(matches: Callable[[Trace], bool], range_type: str) -> Callable[[
             return None
         summary = summarise(trace)
         if range_type == "Event":
-            summary["MatchedEventTime"] = trace.updated_s
+            summary["MatchedEventTime"] = moment_of(trace.updated_s)
         return summary
 
     return sum_up

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.domain.xray.segments import TRACE_ID, alone, nested, segment
 
-from lambent.domain.xray.document import DEPTH_MAX, DOCUMENT_BYTES_MAX, parse
+from lambent.domain.xray.document import DEPTH_MAX, DOCUMENT_BYTES_MAX, moment_of, parse
 
 
 def code_of(document: Any) -> str | None:
@@ -47,6 +47,7 @@ def code_of(document: Any) -> str | None:
         (segment(1, end_time=None, in_progress=True), None),
         (segment(1, end_time=None, in_progress="true"), "MissingEndTime"),
         (segment(1, end_time=1e300), "InvalidEndTime"),
+        (segment(1, start_time=253_402_214_399.9), None),
         # Ends before it begins, as real ones do.
         (segment(1, end_time=1.0), None),
         (segment(1, parent_id="x"), "InvalidParentId"),
@@ -150,4 +151,5 @@ def test_whatever_a_field_holds(fields: dict[str, Any]) -> None:
     segments, refusals = parse(json.dumps({**segment(1), **fields}))
     assert len(segments) + len(refusals) == 1
     for taken in segments:
+        moment_of(taken.end_s)
         assert parse(taken.text).segments == [taken]

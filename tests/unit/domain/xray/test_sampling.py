@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.domain.caller import Scope
+from lambent.domain.xray.document import moment_of
 from lambent.domain.xray.sampling import (
     CLIENT_GONE_S,
     CLIENTS_MAX,
@@ -43,8 +44,8 @@ def test_a_rule_comes_back_as_it_was_given() -> None:
     rule = new_rule(GIVEN, 1000.0, {"t": "v"})
     assert show_rule(SCOPE, rule) == {
         "SamplingRule": {**GIVEN, "RuleARN": "arn:aws:xray:eu-west-1:111122223333:sampling-rule/r"},
-        "CreatedAt": 1000.0,
-        "ModifiedAt": 1000.0,
+        "CreatedAt": moment_of(1000),
+        "ModifiedAt": moment_of(1000),
     }
     boost = {"MaxRate": 0.5, "CooldownWindowMinutes": 1}
     shown = show_rule(SCOPE, new_rule({**GIVEN, "SamplingRateBoost": boost}, 1.0, {}))
@@ -63,7 +64,8 @@ def test_the_rule_that_is_always_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"RuleName": None}, {"RuleName": "Default"}, {"Version": 2}, {"ReservoirSize": 1 << 31}]
+    "changes",
+    [{"RuleName": None}, {"RuleARN": "arn"}, {"RuleName": "Default"}, {"Version": 2}, {"ReservoirSize": 1 << 31}],
 )
 def test_rules_that_cannot_be(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestException):

@@ -6,6 +6,7 @@ import pytest
 from unit.domain.xray.segments import nested, segment, trace
 
 from lambent.domain.xray import service_graph
+from lambent.domain.xray.document import moment_of
 from lambent.domain.xray.service_graph import ServiceGraph, TimeSeries
 
 
@@ -59,7 +60,7 @@ def test_nodes_and_edges() -> None:
     assert to_pay["SummaryStatistics"] == wanted
     assert pay["ResponseTimeHistogram"] == [{"Value": 1.0, "Count": 2}, {"Value": 4.0, "Count": 2}]
     assert table["SummaryStatistics"]["TotalCount"] == 4
-    assert (pay["StartTime"], pay["EndTime"], pay["State"]) == (100.0, 104.0, "active")
+    assert (pay["StartTime"], pay["EndTime"], pay["State"]) == (moment_of(100), moment_of(104), "active")
 
 
 def test_links_are_edges() -> None:
@@ -105,4 +106,4 @@ def test_stretches_of_time() -> None:
     assert [
         (one["Timestamp"], one["ServiceSummaryStatistics"]["OkCount"], one["ServiceSummaryStatistics"]["TotalCount"])
         for one in shown
-    ] == [(60.0, 1, 2), (120.0, 1, 1)]
+    ] == [(moment_of(60), 1, 2), (moment_of(120), 1, 1)]

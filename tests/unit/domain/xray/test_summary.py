@@ -1,5 +1,6 @@
 """Summaries: each member, from where the documentation says that it comes."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from unit.domain.xray.segments import TRACE_ID, nested, segment, trace
@@ -37,7 +38,7 @@ def test_a_summary() -> None:
     causes = {name: found.pop(name) for name in list(found) if name.endswith("RootCauses")}
     assert found == {
         "Id": TRACE_ID,
-        "StartTime": 101.0,
+        "StartTime": datetime(1970, 1, 1, 0, 1, 41, tzinfo=UTC),
         "Duration": 12.0,
         "ResponseTime": 10.0,
         "HasFault": False,
