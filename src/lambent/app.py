@@ -139,6 +139,8 @@ from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.ingestion import Ingestion
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.metrics import Metrics
+from lambent.telemetry.otlp import collector
+from lambent.telemetry.otlp_traces import OtlpTraces
 from lambent.telemetry.queues import QueueView
 from lambent.telemetry.segments import Segments
 from lambent.telemetry.traces import Traces
@@ -550,17 +552,20 @@ class _Telemetry:
         self.metric_store = MetricRepository(database)
         self.trace_store = TraceRepository(database, clock, max_bytes=settings.traces_max_mib << 20)
         self.metrics = Metrics(self.metric_store, clock)
-        self.traces = Traces(self.trace_store, clock)
+        to = collector(settings.otlp_endpoint, settings.otlp_headers_file)
+        self._otlp_traces = None if to is None else OtlpTraces(to, clock, version=__version__)
+        self.traces = Traces(self.trace_store, clock, None if self._otlp_traces is None else self._otlp_traces.take)
         self._clock = clock
 
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return by name all that goes on for as long as the server does."""
-        return {
+        work = {
             "metrics": self.metrics.run,
             "tidying metrics": self._tidy_metrics,
             "traces": self.traces.run,
             "trace sweep": self._sweep_traces,
         }
+        return work if self._otlp_traces is None else {**work, "OTLP traces": self._otlp_traces.run}
 
     async def _sweep_traces(self) -> None:
         while True:
@@ -581,6 +586,8 @@ class _Telemetry:
         """Put what is left where it is kept."""
         await self.metrics.close()
         await self.traces.close()
+        if self._otlp_traces is not None:
+            await self._otlp_traces.close()
         await self.logs.close()
 
 

@@ -172,7 +172,7 @@ class ExecutionEnvironment:
         self._invocation: Invocation | None = None
         """The one placed last. The machine forgets its own before the commands that log its end are performed."""
         self._output = EnvironmentOutput(deployment, surroundings.logs, surroundings.runtimes, surroundings.clock)
-        self._trace_port = TracePort(deployment.scope, surroundings.traces, surroundings.clock)
+        self._trace_port = TracePort(deployment.scope, deployment.name, surroundings.traces, surroundings.clock)
         self._init_ended = self._restore_ended = 0.0
         """In seconds since the epoch."""
         self._failure: Failure | None = None

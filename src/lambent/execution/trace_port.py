@@ -24,10 +24,11 @@ BYTES_PER_S_MAX: Final = 2 * 1024 * 1024
 class TracePort:
     """The port of one environment, over all sandboxes that it may have one after the other."""
 
-    __slots__ = ("_clock", "_is_open", "_port", "_scope", "_second", "_spent_bytes", "_traces")
+    __slots__ = ("_clock", "_function", "_is_open", "_port", "_scope", "_second", "_spent_bytes", "_traces")
 
-    def __init__(self, scope: Scope, traces: Traces, clock: Clock) -> None:
+    def __init__(self, scope: Scope, function: str, traces: Traces, clock: Clock) -> None:
         self._scope = scope
+        self._function = function
         self._traces = traces
         self._clock = clock
         self._port: socket.socket | None = None
@@ -72,4 +73,4 @@ class TracePort:
             if self._spent_bytes > BYTES_PER_S_MAX:
                 self._traces.dropped += 1
             else:
-                self._traces.received(self._scope, datagram)
+                self._traces.received(self._scope, self._function, datagram)

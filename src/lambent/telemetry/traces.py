@@ -19,7 +19,7 @@ from lambent.domain.arn import function_arn
 from lambent.domain.caller import Scope
 from lambent.domain.function import FunctionVersion
 from lambent.domain.trace import Sampled, Sampler, Trace, next_trace
-from lambent.domain.traced import LINKS_MAX, Document, Linked, Traced, Tracing, documents_of, link_of
+from lambent.domain.traced import LINKS_MAX, Document, Entered, Linked, Traced, Tracing, documents_of, link_of
 from lambent.domain.xray.document import has_ended, parse
 from lambent.errors.families import DependencyError
 from lambent.store.traces_contract import TraceDocument, TraceStore
@@ -49,8 +49,19 @@ _RETRY_S: Final = 5.0
 
 _log = logging.getLogger("lambent.telemetry")
 
-Export = Callable[[Sequence[tuple[Scope, bytes]]], None]
-"""Takes segments that were put, as JSON, in a thread. It must not raise and not wait."""
+
+class Exported(NamedTuple):
+    """A segment that was put."""
+
+    scope: Scope
+    function: str
+    """Who it is of; empty where it is a stage's."""
+    document: bytes
+    """JSON."""
+
+
+Export = Callable[[Sequence[Exported]], None]
+"""Takes segments that were put, on the event loop. It must not raise and not wait."""
 
 
 class _Header(msgspec.Struct):
@@ -80,7 +91,7 @@ class Traces:
         self._export = export
         self._sampler = Sampler()
         self._ring: deque[Traced | Linked] = deque()
-        self._received: deque[tuple[Scope, bytes]] = deque()
+        self._received: deque[_Datagram] = deque()
         self._received_bytes = 0
         self._links: deque[_WaitingLink] = deque()
         self._wanted = asyncio.Event()
@@ -129,7 +140,7 @@ class Traces:
         self._ring.append(traced)
         self._wake()
 
-    def received(self, scope: Scope, datagram: bytes) -> None:
+    def received(self, scope: Scope, function: str, datagram: bytes) -> None:
         """Take what a function sent to the daemon's port. It counts in the function's own account alone."""
         if self._store is None:
             return
@@ -137,7 +148,7 @@ class Traces:
             self.dropped += 1
             return
         self._received_bytes += len(datagram)
-        self._received.append((scope, datagram))
+        self._received.append(_Datagram(scope, function, datagram))
         self._wake()
 
     def _wake(self) -> None:
@@ -190,7 +201,7 @@ class Traces:
         while self._ring or self._received:
             traced = _taken(self._ring, BATCH_MAX)
             received = _taken(self._received, BATCH_MAX)
-            self._received_bytes -= sum(len(datagram) for _, datagram in received)
+            self._received_bytes -= sum(len(one.datagram) for one in received)
             try:
                 # In a thread: hundreds of segments at once would hold up invocations.
                 made = await asyncio.to_thread(_made_of, traced, received)
@@ -200,24 +211,23 @@ class Traces:
                 self._give_back(traced, received)
                 raise
             self.malformed += made.malformed
-            if self._export is not None and made.by_scope:
-                put = [(scope, one.document) for scope, documents in made.by_scope.items() for one in documents]
-                await asyncio.to_thread(self._export, put)
+            if self._export is not None:
+                self._export(made.exported)
             for linked in made.links:
                 self._wait_for(linked)
         await self._link()
 
-    def _give_back(self, traced: Sequence[Traced | Linked], received: Sequence[tuple[Scope, bytes]]) -> None:
+    def _give_back(self, traced: Sequence[Traced | Linked], received: Sequence["_Datagram"]) -> None:
         """Have a batch wait again, as far as there is room: the oldest go."""
         room = RING_MAX - len(self._ring)
         self.dropped += max(0, len(traced) - room)
         self._ring.extendleft(reversed(traced[max(0, len(traced) - room) :]))
-        for scope, datagram in reversed(received):
-            if self._received_bytes + len(datagram) > RECEIVED_BYTES_MAX:
+        for one in reversed(received):
+            if self._received_bytes + len(one.datagram) > RECEIVED_BYTES_MAX:
                 self.dropped += 1
             else:
-                self._received_bytes += len(datagram)
-                self._received.appendleft((scope, datagram))
+                self._received_bytes += len(one.datagram)
+                self._received.appendleft(one)
 
     # Links -------------------------------------------------------------------------------------------------------
 
@@ -257,8 +267,15 @@ class Traces:
             self._timer = self._clock.call_later(wait_s, self._due)
 
 
+class _Datagram(NamedTuple):
+    scope: Scope
+    function: str
+    datagram: bytes
+
+
 class _Made(NamedTuple):
     by_scope: Mapping[Scope, Sequence[TraceDocument]]
+    exported: Sequence[Exported]
     links: Sequence[Linked]
     malformed: int
 
@@ -267,21 +284,27 @@ def _taken(waiting: deque[Any], most: int) -> list[Any]:
     return [waiting.popleft() for _ in range(min(most, len(waiting)))]
 
 
-def _made_of(traced: Iterable[Traced | Linked], received: Iterable[tuple[Scope, bytes]]) -> _Made:
+def _made_of(traced: Iterable[Traced | Linked], received: Iterable[_Datagram]) -> _Made:
     by_scope: dict[Scope, list[TraceDocument]] = {}
+    exported: list[Exported] = []
     links: list[Linked] = []
     malformed = 0
+
+    def take(scope: Scope, function: str, documents: Sequence[TraceDocument]) -> None:
+        if documents:
+            by_scope.setdefault(scope, []).extend(documents)
+            exported.extend(Exported(scope, function, one.document) for one in documents)
+
     for one in traced:
         if isinstance(one, Linked):
             links.append(one)
         else:
-            by_scope.setdefault(one.scope, []).extend(map(_stored, documents_of(one)))
-    for scope, datagram in received:
+            take(one.scope, "" if isinstance(one, Entered) else one.name, [*map(_stored, documents_of(one))])
+    for scope, function, datagram in received:
         sent, refused = _sent_in(datagram)
         malformed += refused
-        if sent:
-            by_scope.setdefault(scope, []).extend(sent)
-    return _Made(by_scope, links, malformed)
+        take(scope, function, sent)
+    return _Made(by_scope, exported, links, malformed)
 
 
 def _stored(document: Document) -> TraceDocument:

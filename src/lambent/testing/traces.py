@@ -73,10 +73,10 @@ class LeftTraces(Traces):
     def __init__(self, clock: Clock) -> None:
         super().__init__(None, clock)
         self.left: list[Traced | Linked] = []
-        self.datagrams: list[tuple[Scope, bytes]] = []
+        self.datagrams: list[tuple[Scope, str, bytes]] = []
 
     def add(self, traced: Traced | Linked) -> None:
         self.left.append(traced)
 
-    def received(self, scope: Scope, datagram: bytes) -> None:
-        self.datagrams.append((scope, datagram))
+    def received(self, scope: Scope, function: str, datagram: bytes) -> None:
+        self.datagrams.append((scope, function, datagram))

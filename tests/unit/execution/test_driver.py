@@ -966,12 +966,12 @@ def test_a_sampled_invocation_leaves_what_its_function_did(tmp_path: Path) -> No
         assert (ran.invocation_id, ran.failure) == (TRACING.invocation_id, None)
         assert ran.init == (pytest.approx(began), pytest.approx(began + 0.5))
         assert (ran.began, ran.answered) == (pytest.approx(began + 0.5), pytest.approx(began + 2.5))
-        assert bench.traces.datagrams == [(SCOPE, b"r1")]
+        assert bench.traces.datagrams == [(SCOPE, "f", b"r1")]
         report = bench.messages()[-1]
         assert f"XRAY TraceId: {TRACING.trace_id}\tSegmentId: {TRACING.id}\tSampled: true\t" in report
         await traced(bench, "r2")
         assert isinstance(again := bench.traces.left[1], Ran) and again.init is None
-        assert bench.traces.datagrams[1:] == [(SCOPE, b"r2")]
+        assert bench.traces.datagrams[1:] == [(SCOPE, "f", b"r2")]
 
     clocks: list[VirtualClock] = []
     play(tmp_path, timed(clocks), story)
@@ -1042,7 +1042,7 @@ def test_a_sampled_invocation_that_takes_too_long_says_so(tmp_path: Path) -> Non
         (ran,) = bench.traces.left
         assert isinstance(ran, Ran)
         assert ran.failure == Failure("Sandbox.Timedout", "Task timed out after 3.00 seconds")
-        assert bench.traces.datagrams == [(SCOPE, b"late")]
+        assert bench.traces.datagrams == [(SCOPE, "f", b"late")]
 
     async def hangs(runtime: ScriptedRuntime) -> Exit:
         await runtime.next()

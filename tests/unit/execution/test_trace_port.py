@@ -18,7 +18,7 @@ class Bench:
     def __init__(self) -> None:
         self.clock = VirtualClock()
         self.traces = LeftTraces(self.clock)
-        self.port = TracePort(SCOPE, self.traces, self.clock)
+        self.port = TracePort(SCOPE, "f", self.traces, self.clock)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.setblocking(False)
@@ -30,7 +30,7 @@ class Bench:
 
     @property
     def got(self) -> list[bytes]:
-        return [data for _, data in self.traces.datagrams]
+        return [data for _, _, data in self.traces.datagrams]
 
 
 def play(story: Callable[[Bench], Awaitable[None]]) -> None:
@@ -64,7 +64,7 @@ def test_what_is_sent_meanwhile_is_taken() -> None:
         assert bench.got == [b"1", b"2"]
         bench.port.open()
         bench.port.close()
-        assert bench.traces.datagrams[2:] == [(SCOPE, b"3")]
+        assert bench.traces.datagrams[2:] == [(SCOPE, "f", b"3")]
 
     play(story)
 

@@ -18,6 +18,7 @@ from lambent.telemetry.traces import (
     PUT_AFTER_S,
     RECEIVED_BYTES_MAX,
     RING_MAX,
+    Exported,
     Traces,
 )
 from lambent.testing.traces import MemoryTraces
@@ -53,7 +54,7 @@ class Bench:
     def __init__(self) -> None:
         self.clock = VirtualClock()
         self.store = MemoryTraces()
-        self.exported: list[tuple[Scope, bytes]] = []
+        self.exported: list[Exported] = []
         self.traces = Traces(self.store, self.clock, self.exported.extend)
         self.running = asyncio.ensure_future(self.traces.run())
 
@@ -85,7 +86,7 @@ def test_what_is_left_becomes_segments_a_moment_later() -> None:
     async def story(bench: Bench) -> None:
         bench.traces.add(ACCEPTED)
         bench.traces.add(RAN)
-        bench.traces.received(SCOPE, HEADER + msgspec.json.encode(SENT))
+        bench.traces.received(SCOPE, "f", HEADER + msgspec.json.encode(SENT))
         assert bench.store.puts == 0
         bench.clock.advance(PUT_AFTER_S)
         for _ in range(1000):
@@ -96,7 +97,7 @@ def test_what_is_left_becomes_segments_a_moment_later() -> None:
         assert bench.store.puts == 1
         assert set(bench.segments()) == {"5" * 16, "f" * 16, "a" * 16}
         assert bench.segments()["a" * 16] == SENT
-        assert [json.loads(document)["id"] for _, document in bench.exported] == ["5" * 16, "f" * 16, "a" * 16]
+        assert [json.loads(one.document)["id"] for one in bench.exported] == ["5" * 16, "f" * 16, "a" * 16]
 
     play(story)
 
@@ -105,7 +106,7 @@ def test_traces_that_nobody_keeps_cost_nothing() -> None:
     """Without a store nothing is gathered either."""
     traces = Traces(None, VirtualClock())
     traces.add(ACCEPTED)
-    traces.received(SCOPE, b"x")
+    traces.received(SCOPE, "f", b"x")
     asyncio.run(traces.settle())
     assert (len(traces._ring), len(traces._received)) == (0, 0)
 
@@ -119,13 +120,13 @@ def test_what_waits_is_bounded() -> None:
         assert (len(bench.traces._ring), bench.traces.dropped) == (RING_MAX, 3)
         count = RECEIVED_BYTES_MAX // 65_536
         for _ in range(count + 2):
-            bench.traces.received(SCOPE, b"x" * 65_536)
+            bench.traces.received(SCOPE, "f", b"x" * 65_536)
         assert bench.traces.dropped == 5
         await bench.traces.settle()
         assert set(bench.segments()) == {f"{number:016x}" for number in range(3, RING_MAX + 3)}
         assert bench.store.puts == RING_MAX // BATCH_MAX
         assert bench.traces.malformed == count
-        bench.traces.received(SCOPE, HEADER + msgspec.json.encode(SENT))
+        bench.traces.received(SCOPE, "f", HEADER + msgspec.json.encode(SENT))
         await bench.traces.settle()
         assert "a" * 16 in bench.segments()
 
@@ -138,7 +139,7 @@ def test_a_store_that_fails_loses_nothing_that_there_is_room_for() -> None:
     async def story(bench: Bench) -> None:
         bench.store.refuses = True
         bench.traces.add(ACCEPTED._replace(is_open=True, status=202))
-        bench.traces.received(SCOPE, HEADER + msgspec.json.encode(SENT))
+        bench.traces.received(SCOPE, "f", HEADER + msgspec.json.encode(SENT))
         with pytest.raises(DependencyError):
             await bench.traces.settle()
         bench.traces.add(ACCEPTED)
@@ -177,7 +178,7 @@ def test_what_a_function_sends_counts_in_its_own_account() -> None:
 
     async def story(bench: Bench) -> None:
         bench.traces.add(ACCEPTED)
-        bench.traces.received(OTHER, HEADER + msgspec.json.encode(SENT))
+        bench.traces.received(OTHER, "f", HEADER + msgspec.json.encode(SENT))
         await bench.traces.settle()
         assert set(bench.segments()) == {"5" * 16}
         assert set(bench.segments(scope=OTHER)) == {"a" * 16}
@@ -205,7 +206,7 @@ def test_datagrams_are_read_as_the_daemon_reads_them(datagram: bytes, segments: 
     """A line with the format, then a document, or several; anything else is dropped."""
 
     async def story(bench: Bench) -> None:
-        bench.traces.received(SCOPE, datagram)
+        bench.traces.received(SCOPE, "f", datagram)
         await bench.traces.settle()
         assert len(bench.exported) == segments
         assert bool(bench.traces.malformed) is (segments != 1)
@@ -284,7 +285,7 @@ def test_a_subsegment_sent_alone_is_linked_itself() -> None:
 
     async def story(bench: Bench) -> None:
         sent = {**SENT, "trace_id": PRODUCER, "id": "1" * 16}
-        bench.traces.received(SCOPE, HEADER + msgspec.json.encode(sent))
+        bench.traces.received(SCOPE, "f", HEADER + msgspec.json.encode(sent))
         bench.traces.add(LINKED)
         await bench.traces.settle()
         (segment,) = bench.segments(PRODUCER).values()
