@@ -142,8 +142,11 @@ from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.ingestion import Ingestion
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.metrics import Metrics
+from lambent.telemetry.otlp import collector
+from lambent.telemetry.otlp_traces import OtlpTraces
 from lambent.telemetry.queues import QueueView
 from lambent.telemetry.segments import Segments
+from lambent.telemetry.traces import Traces
 from lambent.telemetry.trail import Trail
 
 __all__ = ["about_access", "about_neighbours", "about_tls", "run"]
@@ -245,6 +248,7 @@ async def run(
             runtimes=runtimes,
             packages=packages,
             logs=telemetry.logs,
+            traces=telemetry.traces,
             clock=clock,
             credentials=access.function_credentials,
             endpoint=lambda: edge.endpoint_inside,
@@ -266,7 +270,7 @@ async def run(
             clock=clock,
             spawn=lambda environment: tasks.create_task(_live(environment)),
         )
-        dispatcher = Dispatcher(store, fleet := LocalFleet(pool), fleet, quotas, clock, access.limits)
+        dispatcher = Dispatcher(store, fleet := LocalFleet(pool), fleet, quotas, clock, access.limits, telemetry.traces)
         queues = SimpleQueues(
             queue,
             clock,
@@ -406,7 +410,7 @@ async def run(
                 callers,
                 access,
                 services["lambda"].facts,
-                telemetry.logs,
+                telemetry,
                 urls,
                 quotas,
                 tasks,
@@ -571,16 +575,21 @@ class _Telemetry:
         self.log_filters = LogFilterRepository(database)
         self.ingestion = Ingestion(filters=self.log_filters, subscribers=subscribers, metrics=self.metrics, clock=clock)
         self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
+        to = collector(settings.otlp_endpoint, settings.otlp_headers_file)
+        self._otlp_traces = None if to is None else OtlpTraces(to, clock, version=__version__)
+        self.traces = Traces(self.trace_store, clock, None if self._otlp_traces is None else self._otlp_traces.take)
         self._clock = clock
 
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return by name all that goes on for as long as the server does."""
-        return {
+        work = {
             "metrics": self.metrics.run,
             "tidying metrics": self._tidy_metrics,
             "default values of metric filters": self.ingestion.run,
+            "traces": self.traces.run,
             "trace sweep": self._sweep_traces,
         }
+        return work if self._otlp_traces is None else {**work, "OTLP traces": self._otlp_traces.run}
 
     def filter_access(self) -> FilterAccess:
         """Return what the filters of log groups work on."""
@@ -605,6 +614,9 @@ class _Telemetry:
 
     async def close(self) -> None:
         """Put what is left where it is kept."""
+        await self.traces.close()
+        if self._otlp_traces is not None:
+            await self._otlp_traces.close()
         await self.logs.close()
         # Last: what is folded makes figures.
         await self.metrics.close()
@@ -808,7 +820,7 @@ def _http_apis(
     callers: SignedCallers,
     access: "_Access",
     facts: ResourceFacts | None,
-    logs: FunctionLogs,
+    telemetry: "_Telemetry",
     domain: UrlDomain,
     quotas: Quotas,
     tasks: asyncio.TaskGroup,
@@ -832,7 +844,18 @@ def _http_apis(
     )
     authorizers = ApiAuthorizers(functions, TokenVerifier(_issuers(to_issuers), clock), clock)
     servers = HttpIntegrations(to_servers, clock)
-    return HttpApis(ApiRouter(store), authorizers, ApiCallers(callers), functions, servers, logs, domain, quotas, clock)
+    return HttpApis(
+        ApiRouter(store),
+        authorizers,
+        ApiCallers(callers),
+        functions,
+        servers,
+        telemetry.logs,
+        domain,
+        quotas,
+        clock,
+        telemetry.traces,
+    )
 
 
 _ISSUER_TIMEOUT_S = 1.5

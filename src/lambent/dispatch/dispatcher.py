@@ -12,6 +12,7 @@ from lambent.domain.invocation import Invocation, InvocationOutcome
 from lambent.domain.quotas import AccountQuotas, Quotas
 from lambent.fleet.contract import Placement, Throttled, Workers
 from lambent.store.contract import FunctionChange, FunctionStore
+from lambent.telemetry.traces import Traces
 
 _log = logging.getLogger("lambent.dispatch")
 
@@ -37,6 +38,7 @@ class Dispatcher:
         workers: runs invocations in them.
         quotas: how much may be in flight.
         of_accounts: the same of single accounts; None: all have `quotas`.
+        traces: what whoever runs something leaves traces in; None: nobody reads any.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class Dispatcher:
         quotas: Quotas,
         clock: Clock,
         of_accounts: AccountQuotas | None = None,
+        traces: Traces | None = None,
     ) -> None:
+        self.traces = traces or Traces(None, clock)
         self._store = store
         self._placement = placement
         self._workers = workers
