@@ -165,6 +165,20 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "UpdateUser",
     ),
     "cloudtrail": ("LookupEvents",),
+    "cloudwatch": (
+        "DeleteAlarms",
+        "DescribeAlarmHistory",
+        "DescribeAlarms",
+        "DescribeAlarmsForMetric",
+        "DisableAlarmActions",
+        "EnableAlarmActions",
+        "ListTagsForResource",
+        "PutCompositeAlarm",
+        "PutMetricAlarm",
+        "SetAlarmState",
+        "TagResource",
+        "UntagResource",
+    ),
     "lambda": (
         "AddLayerVersionPermission",
         "AddPermission",
@@ -270,6 +284,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 MODULES = {
     "apigatewayv2": "apigatewayv2",
     "cloudtrail": "cloudtrail",
+    "cloudwatch": "cloudwatch",
     "iam": "iam",
     "lambda": "lambda_",
     "logs": "logs",

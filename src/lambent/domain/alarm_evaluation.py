@@ -38,7 +38,8 @@ class Point(msgspec.Struct, frozen=True):
     """What a metric was in one period."""
 
     value: float
-    sample_count: float = 1.0
+    sample_count: float | None = None
+    """How many values it is of; None: it was computed of other points."""
 
 
 class Slot(msgspec.Struct, frozen=True):
@@ -185,13 +186,17 @@ def _reason_data(watch: Watch, slots: Sequence[Slot], now: float) -> str:
     data["period"] = watch.period_s
     data["recentDatapoints"] = [slot.point.value for slot in real if slot.point]
     data["threshold"] = watch.threshold
-    data["evaluatedDatapoints"] = [
-        {"timestamp": stamp(slot.at)}
-        if slot.point is None
-        else {"timestamp": stamp(slot.at), "sampleCount": slot.point.sample_count, "value": slot.point.value}
-        for slot in reversed(shown)
-    ]
+    data["evaluatedDatapoints"] = [_shown(slot) for slot in reversed(shown)]
     return json.dumps(data, separators=(",", ":"))
+
+
+def _shown(slot: Slot) -> dict[str, object]:
+    shown: dict[str, object] = {"timestamp": stamp(slot.at)}
+    if slot.point is not None:
+        if slot.point.sample_count is not None:
+            shown["sampleCount"] = slot.point.sample_count
+        shown["value"] = slot.point.value
+    return shown
 
 
 def stamp(at: float) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lambent.domain.alarm import Alarm, AlarmQuery, AlarmStatus, Combination, HistoryItem, HistoryKind, WatchedMetric
 from lambent.domain.alarm_evaluation import stamp
+from lambent.domain.caller import Scope
 
 SUMMARY_MAX = 255
 DATA_MAX = 4_095
@@ -73,11 +74,14 @@ def deleted_item(alarm: Alarm, now: float) -> HistoryItem:
     return _item(alarm, now, HistoryKind.CONFIGURATION, f'Alarm "{alarm.name}" deleted', _dump(data))
 
 
-def action_item(alarm: Alarm, action: str, now: float, state_at: float, failure: str | None) -> HistoryItem:
+def action_item(
+    scope: Scope, alarm: str, alarm_type: str, action: str, now: float, state_at: float, failure: str | None
+) -> HistoryItem:
     """
     Return what tells how an action went. Observed: field reports of the summary. Assumed: the data.
 
     Args:
+        alarm: its name: it may be gone.
         state_at: when the state came about that it belongs to.
         failure: why it was not done; None: it was.
     """
@@ -90,7 +94,7 @@ def action_item(alarm: Alarm, action: str, now: float, state_at: float, failure:
     if failure is not None:
         summary = f'Failed to execute action {action}. Received error: "{failure}"'
         data |= {"actionState": "Failed", "error": failure[:255]}
-    return _item(alarm, now, HistoryKind.ACTION, summary, _dump(data))
+    return HistoryItem(scope, alarm, alarm_type, now, HistoryKind.ACTION, summary[:SUMMARY_MAX], _dump(data))
 
 
 def composite_reason(child: Alarm) -> tuple[str, str]:

@@ -5,7 +5,7 @@ Documented: CloudWatch API reference, PutCompositeAlarm, AlarmRule.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -105,6 +105,31 @@ def find_cycle(name: str, children_of: Callable[[str], Iterable[str]]) -> bool:
             seen.add(one)
             ahead.extend(children_of(one))
     return False
+
+
+def upwards(changed: str, parents_of: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """
+    Return the alarms above one that has changed, each behind all those that it goes by.
+
+    What is in a circle is left out, and what is above one. Documented: CloudWatch user guide, creating a composite
+    alarm: evaluation stops there.
+
+    Args:
+        parents_of: the names of those that go by an alarm by themselves; of the changed one and of all above it.
+    """
+    below = dict.fromkeys(parents_of, 0)
+    for parents in parents_of.values():
+        for parent in parents:
+            below[parent] += 1
+    order: list[str] = []
+    ahead = [changed]
+    while ahead:
+        for parent in parents_of[ahead.pop()]:
+            below[parent] -= 1
+            if not below[parent] and parent != changed:
+                order.append(parent)
+                ahead.append(parent)
+    return [name for name in order if not find_cycle(name, parents_of.__getitem__)]
 
 
 class _Reader:

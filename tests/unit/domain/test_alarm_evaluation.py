@@ -36,7 +36,7 @@ def watch(
 
 def slots(points: str) -> list[Slot]:
     """Return periods, oldest first: `0` is fine, `X` breaches, `-` has no point."""
-    values = {"0": Point(1.0), "X": Point(21.5), "-": None}
+    values = {"0": Point(1.0, 2.0), "X": Point(21.5), "-": None}
     return [Slot(BEGIN + 60 * number, values[point]) for number, point in enumerate(points)]
 
 
@@ -189,8 +189,8 @@ def test_what_a_reason_goes_by() -> None:
         "recentDatapoints": [1.0, 21.5],
         "threshold": 21.0,
         "evaluatedDatapoints": [
-            {"timestamp": "2025-11-25T02:01:00.000+0000", "sampleCount": 1.0, "value": 21.5},
-            {"timestamp": "2025-11-25T02:00:00.000+0000", "sampleCount": 1.0, "value": 1.0},
+            {"timestamp": "2025-11-25T02:01:00.000+0000", "value": 21.5},
+            {"timestamp": "2025-11-25T02:00:00.000+0000", "sampleCount": 2.0, "value": 1.0},
         ],
     }
 

@@ -159,7 +159,9 @@ def test_the_history_of_a_configuration() -> None:
 
 def test_the_history_of_an_action() -> None:
     """Done, or why it was not."""
-    done, failed = (action_item(alarm(), FUNCTION, AT + 1, AT, failure) for failure in (None, "not let in"))
+    done, failed = (
+        action_item(HERE, "slow", "MetricAlarm", FUNCTION, AT + 1, AT, failure) for failure in (None, "not let in")
+    )
 
     assert done.summary == f"Successfully executed action {FUNCTION}"
     assert failed.summary == f'Failed to execute action {FUNCTION}. Received error: "not let in"'
@@ -171,8 +173,9 @@ def test_summaries_are_bounded() -> None:
     long = alarm(name="n" * 255)
 
     assert len(created_item(long).summary) == SUMMARY_MAX
-    assert len(action_item(long, "a" * 1_024, AT, AT, "b" * 1_024).summary) == SUMMARY_MAX
-    assert len(action_item(long, "a" * 1_024, AT, AT, "b" * 1_024).data) <= DATA_MAX
+    item = action_item(HERE, "n" * 255, "MetricAlarm", "a" * 1_024, AT, AT, "b" * 1_024)
+    assert len(item.summary) == SUMMARY_MAX
+    assert len(item.data) <= DATA_MAX
 
 
 def test_the_reason_of_a_composite_alarm() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.domain.alarm import ALARM, INSUFFICIENT_DATA, OK
-from lambent.domain.alarm_rule import CHILDREN_MAX, ELEMENTS_MAX, InvalidRule, find_cycle, parse_rule
+from lambent.domain.alarm_rule import CHILDREN_MAX, ELEMENTS_MAX, InvalidRule, find_cycle, parse_rule, upwards
 from lambent.domain.caller import Scope
 
 HERE = Scope("111122223333", "eu-west-1")
@@ -99,6 +99,22 @@ def test_cycles() -> None:
     depends = {"a": ["b", "c"], "b": ["d"], "c": ["d", "a"], "d": [], "e": ["f"], "f": ["g"], "g": ["f"]}
 
     assert [name for name in depends if find_cycle(name, depends.__getitem__)] == ["a", "c", "f", "g"]
+
+
+@pytest.mark.parametrize(
+    ("parents_of", "order"),
+    [
+        ({"a": []}, []),
+        ({"a": ["p"], "p": ["q"], "q": []}, ["p", "q"]),
+        ({"a": ["r", "p"], "p": ["q"], "q": ["r"], "r": []}, ["p", "q", "r"]),
+        ({"a": ["p", "q"], "p": ["q", "x"], "q": ["p"], "x": []}, []),
+        ({"a": ["p", "x"], "p": ["a"], "x": []}, ["x"]),
+        ({"a": ["a", "x"], "x": []}, ["x"]),
+    ],
+)
+def test_alarms_above_another(parents_of: dict[str, list[str]], order: list[str]) -> None:
+    """Each behind those that it goes by; none that is in a circle, or above one."""
+    assert upwards("a", parents_of) == order
 
 
 @given(st.text(alphabet='ALRMOKNTDFUSE()"ab _:', max_size=80) | st.text(max_size=80))
