@@ -167,14 +167,22 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "cloudtrail": ("LookupEvents",),
     "cloudwatch": (
         "DeleteAlarms",
+        "DeleteDashboards",
         "DescribeAlarmHistory",
         "DescribeAlarms",
         "DescribeAlarmsForMetric",
         "DisableAlarmActions",
         "EnableAlarmActions",
+        "GetDashboard",
+        "GetMetricData",
+        "GetMetricStatistics",
+        "ListDashboards",
+        "ListMetrics",
         "ListTagsForResource",
         "PutCompositeAlarm",
+        "PutDashboard",
         "PutMetricAlarm",
+        "PutMetricData",
         "SetAlarmState",
         "TagResource",
         "UntagResource",
@@ -284,7 +292,11 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 MODULES = {
     "apigatewayv2": "apigatewayv2",
     "cloudtrail": "cloudtrail",
+<<<<<<< HEAD
     "cloudwatch": "cloudwatch",
+=======
+    "cloudwatch": "monitoring",
+>>>>>>> seeing
     "iam": "iam",
     "lambda": "lambda_",
     "logs": "logs",
