@@ -292,11 +292,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 MODULES = {
     "apigatewayv2": "apigatewayv2",
     "cloudtrail": "cloudtrail",
-<<<<<<< HEAD
-    "cloudwatch": "cloudwatch",
-=======
     "cloudwatch": "monitoring",
->>>>>>> seeing
     "iam": "iam",
     "lambda": "lambda_",
     "logs": "logs",

@@ -104,6 +104,10 @@ from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import DeliveryRights, TargetRights
 from lambent.services.lambda_.synchronous import SynchronousInvocations
+from lambent.services.monitoring.alarm_actions import AlarmActions
+from lambent.services.monitoring.alarm_evaluator import AlarmEvaluator
+from lambent.services.monitoring.alarm_queries import AlarmReader
+from lambent.services.monitoring.alarm_transitions import Transitions
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.notifications import BucketNotifications
 from lambent.services.s3.objects import S3Objects
@@ -118,6 +122,7 @@ from lambent.settings import (
     TelemetrySettings,
     why_not_obeyed,
 )
+from lambent.store.alarms import AlarmRepository
 from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
 from lambent.store.certificate import certificate_of, names_for, own_certificate
@@ -314,9 +319,9 @@ async def run(
                 clock=clock,
             ),
             "logs": logs.service(telemetry.log_store, telemetry.logs.fold),
-            "monitoring": monitoring.service(
-                telemetry.metric_store, DashboardRepository(database), telemetry.settle, clock
-            ),
+            "monitoring": (
+                monitored := _Monitoring(settings.api, database, telemetry, store, asynchronous, clock)
+            ).service,
             "sqs": queues.service,
             "iam": iam.service(access.identities, access.secrets, access.key_use, clock),
             "sts": sts.service(trust=access.trust, identities=access.identities, secrets=access.secrets, clock=clock),
@@ -414,6 +419,7 @@ async def run(
             tasks.create_task(_supervise("move tasks", queues.move_tasks.run, clock)),
             tasks.create_task(_supervise("key use", access.key_use.run, clock)),
             *(tasks.create_task(_supervise(name, work, clock)) for name, work in telemetry.work().items()),
+            *(tasks.create_task(_supervise(name, work, clock)) for name, work in monitored.work().items()),
             sources.start(),
             *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
@@ -628,6 +634,39 @@ class _Asynchronous:
         """Leave what still goes on to the next start."""
         await self.events.close()
         await self.outbox.close()
+
+
+class _Monitoring:
+    """What answers for metrics and alarms, looks at these, and does what is to be done because of them."""
+
+    def __init__(
+        self,
+        settings: ApiSettings,
+        database: Database,
+        telemetry: _Telemetry,
+        functions: FunctionRepository,
+        asynchronous: _Asynchronous,
+        clock: Clock,
+    ) -> None:
+        store, metrics = AlarmRepository(database), telemetry.metric_store
+        transitions = Transitions(clock)
+        self.service = monitoring.service(
+            metrics,
+            DashboardRepository(database),
+            store,
+            transitions,
+            telemetry.settle,
+            clock,
+            accept_inert=settings.accept_inert,
+        )
+        self._evaluator = AlarmEvaluator(store, AlarmReader(metrics), transitions, telemetry.settle, clock)
+        self._actions = AlarmActions(
+            store, functions, asynchronous.destinations, transitions, asynchronous.deliveries, clock
+        )
+
+    def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """Return by name all that goes on for as long as the server does."""
+        return {**self._evaluator.work(), "actions of alarms": self._actions.run}
 
 
 class _EventSources:

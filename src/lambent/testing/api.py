@@ -49,10 +49,12 @@ from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import TargetRights
+from lambent.services.monitoring.alarm_transitions import Transitions
 from lambent.services.operation import Service
 from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.elsewhere import QueuesElsewhere
+from lambent.store.alarms import AlarmRepository
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import LogPosition, NewLogEvent
 from lambent.store.dashboards import DashboardRepository
@@ -216,7 +218,13 @@ class InProcessApi:
             ),
             "logs": logs.service(self.logs, _fold_nothing),
             "monitoring": monitoring.service(
-                MetricRepository(database), DashboardRepository(database), _fold_nothing, clock
+                MetricRepository(database),
+                DashboardRepository(database),
+                AlarmRepository(database),
+                Transitions(clock),
+                _fold_nothing,
+                clock,
+                accept_inert=False,
             ),
             "sqs": self.queues.service,
             "sts": sts.service(

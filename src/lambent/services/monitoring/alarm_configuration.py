@@ -5,7 +5,6 @@ Assumed: the texts that have no source beside them (test_alarm_configuration).
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,15 +21,15 @@ from lambent.domain.alarm import (
 from lambent.domain.arn import parse_function_reference
 from lambent.domain.caller import Scope
 from lambent.domain.destination import parse_target
-from lambent.domain.metric_expression import InvalidExpression, parse_expression
 from lambent.domain.metric_statistics import InvalidStatistic, parse_statistic
-from lambent.errors.api.cloudwatch import (
+from lambent.errors.api.monitoring import (
     InvalidParameterCombinationException,
     InvalidParameterValueException,
     MissingRequiredParameterException,
     ValidationException,
 )
 from lambent.services.monitoring.alarm_queries import check_references
+from lambent.services.monitoring.metric_queries import parse_queries
 
 ACTIONS = {OK: "OKActions", ALARM: "AlarmActions", INSUFFICIENT_DATA: "InsufficientDataActions"}
 """By the value of the state that they go with."""
@@ -42,8 +41,6 @@ _QUERIES_MAX = 20
 """Rows of an alarm that computes. Assumed: the ten metrics that AWS documents, and as many expressions."""
 _QUERY_METRICS_MAX = 10
 """Documented: CloudWatch user guide, metric math alarms."""
-
-_ID = re.compile(r"[a-z][A-Za-z0-9_]*")
 
 _NOT_OFFERED = {
     "ThresholdMetricId": "anomaly detection",
@@ -229,62 +226,40 @@ def _queries(scope: Scope, request: Mapping[str, Any]) -> tuple[AlarmQuery, ...]
             raise InvalidParameterCombinationException(
                 f"The parameters Metrics and {member} are mutually exclusive and you have specified both."
             )
-    queries = tuple(_query(scope, number, given) for number, given in enumerate(request["Metrics"], 1))
+    parse_queries(scope, request["Metrics"], "Metrics")
+    queries = tuple(map(_query, request["Metrics"]))
     if len(queries) > _QUERIES_MAX or sum(query.metric is not None for query in queries) > _QUERY_METRICS_MAX:
         raise ValidationException(
             f"An alarm computes with at most {_QUERY_METRICS_MAX} metrics and {_QUERIES_MAX} rows in all."
         )
-    ids = [query.id for query in queries]
-    for one in ids:
-        if ids.count(one) > 1:
-            raise ValidationException(f"The values for parameter Id in Metrics are not unique: {one}")
-    returned = [query for query in queries if query.is_returned is not False]
-    if len(returned) != 1:
+    if sum(query.is_returned is not False for query in queries) != 1:
         raise ValidationException("Exactly one element of the metrics list should return data.")
     check_references(queries)
     return queries
 
 
-def _query(scope: Scope, number: int, given: Mapping[str, Any]) -> AlarmQuery:
-    where = f"Metrics.member.{number}"
-    if not _ID.fullmatch(given["Id"]):
-        raise ValidationException(
-            f"The value {given['Id']} for parameter {where}.Id is not matching the expected pattern"
-        )
-    account = given.get("AccountId")
-    if account is not None and account != scope.account:
-        raise InvalidParameterValueException(
-            f"{where}.AccountId is not offered by this version of Lambent: accounts cannot be linked here"
-        )
-    stat, expression, period_s = given.get("MetricStat"), given.get("Expression"), given.get("Period")
-    if (stat is None) is (expression is None):
-        raise ValidationException(
-            f"The parameter {where}.MetricStat is required.\n"
-            if stat is None
-            else f"The parameters {where}.MetricStat and {where}.Expression are mutually exclusive."
-        )
-    metric = None
+def _query(given: Mapping[str, Any]) -> AlarmQuery:
+    """Return a row that `parse_queries` has found right."""
+    metric, stat = None, given.get("MetricStat")
     if stat is not None:
         named = stat["Metric"]
-        _check_period(stat["Period"])
-        _check_statistic(stat["Stat"], f"{where}.MetricStat.Stat")
         metric = WatchedMetric(
-            _required(named, "Namespace"),
-            _required(named, "MetricName"),
+            named["Namespace"],
+            named["MetricName"],
             _dimensions(named.get("Dimensions")),
             stat["Period"],
             stat["Stat"],
             stat.get("Unit"),
         )
-    else:
-        assert expression is not None
-        try:
-            parse_expression(expression)
-        except InvalidExpression as error:
-            raise ValidationException(f"Error in expression '{given['Id']}': {error}") from None
-        if period_s is not None:
-            _check_period(period_s)
-    return AlarmQuery(given["Id"], metric, expression, period_s, given.get("Label"), given.get("ReturnData"), account)
+    return AlarmQuery(
+        given["Id"],
+        metric,
+        given.get("Expression"),
+        given.get("Period"),
+        given.get("Label"),
+        given.get("ReturnData"),
+        given.get("AccountId"),
+    )
 
 
 def _period_of(queries: Sequence[AlarmQuery]) -> int:
@@ -299,7 +274,8 @@ def _period_of(queries: Sequence[AlarmQuery]) -> int:
         raise ValidationException(
             "Period must not be null" if not periods else "All metrics of an alarm need one Period."
         )
-    return periods.pop()
+    _check_period(period_s := periods.pop())
+    return period_s
 
 
 def _check_period(period_s: int) -> None:

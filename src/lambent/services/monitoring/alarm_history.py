@@ -7,8 +7,8 @@ from typing import Any
 
 from lambent.domain.alarm import COMPOSITE_ALARM, METRIC_ALARM, HistoryItem, HistoryKind
 from lambent.domain.caller import Caller
-from lambent.errors.api.cloudwatch import InvalidNextToken
-from lambent.protocol.shapes.cloudwatch import DescribeAlarmHistoryInput
+from lambent.errors.api.monitoring import InvalidNextToken
+from lambent.protocol.shapes.monitoring import DescribeAlarmHistoryInput
 from lambent.services.operation import operation
 from lambent.store.alarms_contract import AlarmStore, HistoryPlace
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from lambent.domain.alarm import COMPOSITE_ALARM, METRIC_ALARM, Alarm, AlarmQuery, Combination, Watch, WatchedMetric
 from lambent.domain.caller import Caller
-from lambent.errors.api.cloudwatch import InvalidNextToken, ValidationException
-from lambent.protocol.shapes.cloudwatch import DescribeAlarmsForMetricInput, DescribeAlarmsInput
+from lambent.errors.api.monitoring import InvalidNextToken, ValidationException
+from lambent.protocol.shapes.monitoring import DescribeAlarmsForMetricInput, DescribeAlarmsInput
 from lambent.services.monitoring.alarm_configuration import ACTIONS
 from lambent.services.operation import operation
 from lambent.store.alarms_contract import AlarmRows, AlarmStore

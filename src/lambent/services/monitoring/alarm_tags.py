@@ -7,8 +7,8 @@ import msgspec
 
 from lambent.domain.alarm import Alarm, parse_alarm_arn
 from lambent.domain.caller import Caller
-from lambent.errors.api.cloudwatch import InvalidParameterValueException, ResourceNotFoundException
-from lambent.protocol.shapes.cloudwatch import ListTagsForResourceInput, TagResourceInput, UntagResourceInput
+from lambent.errors.api.monitoring import InvalidParameterValueException, ResourceNotFoundException
+from lambent.protocol.shapes.monitoring import ListTagsForResourceInput, TagResourceInput, UntagResourceInput
 from lambent.services.monitoring.alarm_configuration import tags_of
 from lambent.services.operation import operation
 from lambent.store.alarms_contract import AlarmRows, AlarmStore

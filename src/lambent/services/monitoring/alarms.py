@@ -11,14 +11,14 @@ from lambent.domain.alarm import CREATED, INSUFFICIENT_DATA, Alarm, AlarmStatus,
 from lambent.domain.alarm_payloads import created_item, deleted_item, updated_item
 from lambent.domain.alarm_rule import PARENTS_MAX, InvalidRule, parse_rule
 from lambent.domain.caller import Caller
-from lambent.errors.api.cloudwatch import (
+from lambent.errors.api.monitoring import (
     InvalidFormatFault,
     LimitExceededFault,
     ResourceConflict,
     ResourceNotFound,
     ValidationException,
 )
-from lambent.protocol.shapes.cloudwatch import (
+from lambent.protocol.shapes.monitoring import (
     DeleteAlarmsInput,
     DisableAlarmActionsInput,
     EnableAlarmActionsInput,
