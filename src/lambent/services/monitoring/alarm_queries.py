@@ -8,7 +8,7 @@ import msgspec
 from lambent.domain.alarm import AlarmQuery, Watch, WatchedMetric
 from lambent.domain.alarm_evaluation import Point, Slot, range_periods
 from lambent.domain.caller import Scope
-from lambent.domain.metric import Metric
+from lambent.domain.metric import Distribution, Metric
 from lambent.domain.metric_expression import Call, Reference, parse_expression, walk
 from lambent.domain.metric_periods import begin_of
 from lambent.domain.metric_statistics import parse_statistic
@@ -18,6 +18,10 @@ from lambent.store.metrics_contract import MetricStore
 
 _INLINE_MAX = 500
 """Periods that are dealt with on the event loop; more are on a thread. Assumed: some tenths of a millisecond."""
+
+_SLIDES_FROM_S = 3_600
+_SLIDE_S = 300
+"""Assumed: by how much the last hours move on at a time (test_alarm_queries)."""
 
 _SAMPLES_MIN = 10
 """Documented: CloudWatch user guide, percentile-based alarms: 10/(1-p) for the upper half, 10/p for the lower one."""
@@ -78,30 +82,35 @@ class AlarmReader:
             DependencyError: the store failed.
         """
         # Documented: CloudWatch user guide, evaluating an alarm: the periods that are complete.
-        before_s = begin_of(now, watch.period_s)
+        before_s = begin_of(now, _SLIDE_S if _slides(watch) else watch.period_s)
         times = range(before_s - range_periods(watch) * watch.period_s, before_s, watch.period_s)
         asked = Asked(scope, times.start, times.stop, now)
         if watch.metric is None:
             values = await self._computed(watch, asked)
             return Reading([Slot(at, Point(values[at]) if at in values else None) for at in times])
-        found = await self._measured(watch.metric, asked)
+        found = await self._measured(watch.metric, asked, slides=_slides(watch))
         used = [found[at] for at in times if at in found][-watch.evaluation_periods :]
         least = _samples_needed(watch.metric.statistic)
         return Reading(
             [Slot(at, found.get(at)) for at in times], any((point.sample_count or 0) < least for point in used)
         )
 
-    async def _measured(self, metric: WatchedMetric, asked: Asked) -> Mapping[int, Point]:
+    async def _measured(self, metric: WatchedMetric, asked: Asked, *, slides: bool) -> Mapping[int, Point]:
         """
         Return what one metric was, by the begin of the period.
+
+        Args:
+            slides: whether periods begin where the time asked for does.
 
         Observed: GetMetricData without a unit: of several the one that is first by its name.
         """
         stat = _stat(asked.scope, metric)
-        by_unit = await self._queries.read(stat, asked)
+        by_unit = await self._queries.read(stat, asked, _SLIDE_S if slides else None)
         if not by_unit:
             return {}
         periods = by_unit[min(by_unit)]
+        if slides:
+            periods = _merged(periods, int(asked.start_s), metric.period_s)
         if len(periods) > _INLINE_MAX:
             values: Mapping[int, float] = await asyncio.to_thread(computed, periods, stat.statistic)
         else:
@@ -123,6 +132,23 @@ class AlarmReader:
             # Documented: CloudWatch user guide, metric math: of an alarm an expression gives one series.
             raise Unreadable(f"it gives {len(results)} series")
         return results[0].series.points
+
+
+def _slides(watch: Watch) -> bool:
+    """
+    Say whether the last hours are watched, and not the last whole ones.
+
+    Documented: CloudWatch user guide, evaluating an alarm: of periods of an hour or more, where there is only one.
+    """
+    return watch.metric is not None and watch.period_s >= _SLIDES_FROM_S and watch.evaluation_periods == 1
+
+
+def _merged(periods: Mapping[int, Distribution], start_s: int, period_s: int) -> Mapping[int, Distribution]:
+    """Gather short periods into long ones, the first of which begins at a start."""
+    merged: dict[int, Distribution] = {}
+    for at, values in periods.items():
+        merged.setdefault(start_s + (at - start_s) // period_s * period_s, Distribution()).merge(values)
+    return merged
 
 
 def _queries(scope: Scope, watch: Watch) -> Sequence[MetricQuery]:
@@ -148,6 +174,7 @@ def _samples_needed(statistic: str) -> float:
     """Return how many values a percentile needs; 0 for other statistics."""
     if not statistic.startswith("p"):
         return 0
-    share = float(statistic[1:]) / 100
-    rare = 1 - share if share > 0.5 else share
-    return _SAMPLES_MIN / rare if rare else float("inf")
+    percent = float(statistic[1:])
+    rare = 100 - percent if percent > 50 else percent
+    # Rounded, since what is left of a hundred is not exact.
+    return round(_SAMPLES_MIN * 100 / rare, 6) if rare else float("inf")
