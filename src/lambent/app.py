@@ -106,6 +106,10 @@ from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import DeliveryRights, TargetRights
 from lambent.services.lambda_.synchronous import SynchronousInvocations
 from lambent.services.logs.filters import FilterAccess
+from lambent.services.monitoring.alarm_actions import AlarmActions
+from lambent.services.monitoring.alarm_evaluator import AlarmEvaluator
+from lambent.services.monitoring.alarm_queries import AlarmReader
+from lambent.services.monitoring.alarm_transitions import Transitions
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.notifications import BucketNotifications
 from lambent.services.s3.objects import S3Objects
@@ -120,6 +124,7 @@ from lambent.settings import (
     TelemetrySettings,
     why_not_obeyed,
 )
+from lambent.store.alarms import AlarmRepository
 from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
 from lambent.store.certificate import certificate_of, names_for, own_certificate
@@ -334,9 +339,9 @@ async def run(
                 filters=telemetry.filter_access(),
                 destinations=telemetry.subscribers,
             ),
-            "monitoring": monitoring.service(
-                telemetry.metric_store, DashboardRepository(database), telemetry.settle, clock
-            ),
+            "monitoring": (
+                monitored := _Monitoring(settings.api, database, telemetry, store, asynchronous, clock)
+            ).service,
             "xray": xray.service(telemetry.trace_store, TraceSettingRepository(database), clock),
             "sqs": queues.service,
             "iam": iam.service(access.identities, access.secrets, access.key_use, clock),
@@ -435,6 +440,7 @@ async def run(
             tasks.create_task(_supervise("move tasks", queues.move_tasks.run, clock)),
             tasks.create_task(_supervise("key use", access.key_use.run, clock)),
             *(tasks.create_task(_supervise(name, work, clock)) for name, work in telemetry.work().items()),
+            *(tasks.create_task(_supervise(name, work, clock)) for name, work in monitored.work().items()),
             sources.start(),
             *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
@@ -684,6 +690,39 @@ class _Asynchronous:
         """Leave what still goes on to the next start."""
         await self.events.close()
         await self.outbox.close()
+
+
+class _Monitoring:
+    """What answers for metrics and alarms, looks at these, and does what is to be done because of them."""
+
+    def __init__(
+        self,
+        settings: ApiSettings,
+        database: Database,
+        telemetry: _Telemetry,
+        functions: FunctionRepository,
+        asynchronous: _Asynchronous,
+        clock: Clock,
+    ) -> None:
+        store, metrics = AlarmRepository(database), telemetry.metric_store
+        transitions = Transitions(clock)
+        self.service = monitoring.service(
+            metrics,
+            DashboardRepository(database),
+            store,
+            transitions,
+            telemetry.settle,
+            clock,
+            accept_inert=settings.accept_inert,
+        )
+        self._evaluator = AlarmEvaluator(store, AlarmReader(metrics), transitions, telemetry.settle, clock)
+        self._actions = AlarmActions(
+            store, functions, asynchronous.destinations, transitions, asynchronous.deliveries, clock
+        )
+
+    def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """Return by name all that goes on for as long as the server does."""
+        return {**self._evaluator.work(), "actions of alarms": self._actions.run}
 
 
 class _EventSources:
