@@ -49,6 +49,7 @@ from lambent.domain.arn import function_arn
 from lambent.domain.caller import Inside, Scope
 from lambent.domain.function import Deployment, State
 from lambent.domain.function_url import UrlDomain, parse_url_domain
+from lambent.domain.log_retention import RETENTION_DAYS
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError, SettingsError
 from lambent.event_sources.contract import EventSources
@@ -109,7 +110,14 @@ from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.door import Door
 from lambent.services.sqs.elsewhere import QueuesElsewhere
-from lambent.settings import ApiSettings, SandboxSettings, ServerSettings, Settings, why_not_obeyed
+from lambent.settings import (
+    ApiSettings,
+    SandboxSettings,
+    ServerSettings,
+    Settings,
+    TelemetrySettings,
+    why_not_obeyed,
+)
 from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
 from lambent.store.certificate import certificate_of, names_for, own_certificate
@@ -119,12 +127,15 @@ from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
 from lambent.store.identities import IdentityRepository
 from lambent.store.logs import LogRepository
+from lambent.store.metrics import MetricRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
 from lambent.store.tables import SCHEMA
 from lambent.telemetry.deliveries import DeliveryCounts
+from lambent.telemetry.ingestion import Ingestion
 from lambent.telemetry.logs import FunctionLogs
+from lambent.telemetry.metrics import Metrics
 from lambent.telemetry.queues import QueueView
 from lambent.telemetry.segments import Segments
 from lambent.telemetry.trail import Trail
@@ -145,6 +156,9 @@ _PASSED_ON_OF = 4
 
 _SWEEP_EVERY_S = 30.0
 """Assumed: what a sweep deletes takes room until then, and nothing else."""
+
+_TIDY_EVERY_S = 300.0
+"""Assumed: points that are due to be packed are read as well as packed ones."""
 
 _RESTART_S = 1.0
 """Assumed: how soon a failed supervised task is worth running again."""
@@ -196,9 +210,9 @@ async def run(
 
         neighbours = await stack.enter_async_context(_neighbours(settings, folder, clock))
 
-        function_logs = FunctionLogs(Segments(folder.segments, clock), LogRepository(database, clock), clock)
-        await function_logs.recover()
-        stack.push_async_callback(function_logs.close)
+        telemetry = _Telemetry(settings.telemetry, folder, database, clock)
+        await telemetry.logs.recover()
+        stack.push_async_callback(telemetry.close)
 
         sandbox, reason = await preparing
         stack.push_async_callback(sandbox.close)
@@ -221,7 +235,7 @@ async def run(
             parked=parked,
             runtimes=runtimes,
             packages=packages,
-            logs=function_logs,
+            logs=telemetry.logs,
             clock=clock,
             credentials=access.function_credentials,
             endpoint=lambda: edge.endpoint_inside,
@@ -298,7 +312,7 @@ async def run(
                 of_accounts=access.limits,
                 clock=clock,
             ),
-            "logs": logs.service(LogRepository(database, clock), function_logs.fold),
+            "logs": logs.service(telemetry.log_store, telemetry.logs.fold),
             "sqs": queues.service,
             "iam": iam.service(access.identities, access.secrets, access.key_use, clock),
             "sts": sts.service(trust=access.trust, identities=access.identities, secrets=access.secrets, clock=clock),
@@ -347,7 +361,7 @@ async def run(
                     clock,
                 ),
                 QueueView(queue, asynchronous.deliveries, sources.counts),
-                FolderBackups(folder, __version__, clock, logs=function_logs, hold_bodies=queue.hold_bodies),
+                FolderBackups(folder, __version__, clock, logs=telemetry.logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
                 access.own,
                 access.paths(),
@@ -371,7 +385,7 @@ async def run(
                 callers,
                 access,
                 services["lambda"].facts,
-                function_logs,
+                telemetry.logs,
                 urls,
                 quotas,
                 tasks,
@@ -395,6 +409,7 @@ async def run(
             tasks.create_task(_supervise("queue sweep", partial(_sweep, queue, clock), clock)),
             tasks.create_task(_supervise("move tasks", queues.move_tasks.run, clock)),
             tasks.create_task(_supervise("key use", access.key_use.run, clock)),
+            *(tasks.create_task(_supervise(name, work, clock)) for name, work in telemetry.work().items()),
             sources.start(),
             *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
@@ -511,6 +526,35 @@ class _Access:
         """Make a key where nothing can be done without, and there is none."""
         if self._settings.verifies_signatures and (made := await self.clients.first_key()) is not None:
             tell(made)
+
+
+class _Telemetry:
+    """What is told of invocations, and where it is kept."""
+
+    def __init__(self, settings: TelemetrySettings, folder: DataFolder, database: Database, clock: Clock) -> None:
+        if settings.log_retention_days not in RETENTION_DAYS | {0}:
+            days = ", ".join(map(str, sorted(RETENTION_DAYS)))
+            raise SettingsError(f"--log-retention-days: {settings.log_retention_days} is neither 0 nor one of {days}")
+        self.ingestion = Ingestion()
+        self.log_store = LogRepository(database, clock)
+        self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
+        self.metric_store = MetricRepository(database)
+        self.metrics = Metrics(self.metric_store, clock)
+        self._clock = clock
+
+    def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """Return by name all that goes on for as long as the server does."""
+        return {"metrics": self.metrics.run, "tidying metrics": self._tidy_metrics}
+
+    async def _tidy_metrics(self) -> None:
+        while True:
+            await self.metric_store.tidy(int(self._clock.now()))
+            await self._clock.sleep(_TIDY_EVERY_S)
+
+    async def close(self) -> None:
+        """Put what is left where it is kept."""
+        await self.metrics.close()
+        await self.logs.close()
 
 
 class _Asynchronous:

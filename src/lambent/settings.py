@@ -28,7 +28,7 @@ _URL_DOMAIN = re.compile(
 _PUBLIC_HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _TABLES = frozenset({"neighbour"})
 """Lists that may be a table in the file."""
-_OWN_SERVICES = frozenset({"apigatewayv2", "cloudtrail", "iam", "lambda", "logs", "sts"})
+_OWN_SERVICES = frozenset({"apigatewayv2", "cloudtrail", "iam", "lambda", "logs", "monitoring", "sts", "xray"})
 
 
 def _option(default: Any, help_text: str) -> Any:
@@ -222,6 +222,24 @@ class AccessSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TelemetrySettings:
+    """What is told of invocations: logs, metrics, traces."""
+
+    log_retention_days: int = _option(
+        0, "Days that events of new log groups are kept, one of PutRetentionPolicy's values; 0: for ever, as on AWS."
+    )
+    traces_max_mib: int = _option(1024, "MiB that traces may take; the oldest go first. None is kept beyond 30 days.")
+    otlp_endpoint: str = _option(
+        "",
+        "URL of an OpenTelemetry collector (OTLP over HTTP), e.g. http://127.0.0.1:4318, that metrics and sampled "
+        "traces are sent to; empty: none.",
+    )
+    otlp_headers_file: Path | None = _option(
+        None, "File, mode 0600, with headers for the collector, a NAME: VALUE a line."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class NeighbourSettings:
     """The other AWS services, which requests are passed on to."""
 
@@ -256,6 +274,7 @@ class Settings:
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
 
     @property
@@ -420,6 +439,7 @@ def _check(settings: Settings) -> None:
     server, sandbox, api = settings.server, settings.sandbox, settings.api
     _check_tls(server)
     _check_access(settings.access)
+    _check_telemetry(settings.telemetry)
     _check_range("--port", server.port, 0, 65535)
     _check_range("--connections-max", server.connections_max, 1, 1_000_000)
     _check_range("--requests-max", server.requests_max, 1, 1_000_000)
@@ -480,6 +500,15 @@ def _check_access(access: AccessSettings) -> None:
         if _PUBLIC_HOST.fullmatch(host) is None:
             raise SettingsError(f"--public-host: {host!r} is not of the form NAME or NAME:PORT")
     _check_range("--trail-max-mib", access.trail_max_mib, 1, 1 << 20)
+
+
+def _check_telemetry(telemetry: TelemetrySettings) -> None:
+    _check_range("--log-retention-days", telemetry.log_retention_days, 0, 3653)
+    _check_range("--traces-max-mib", telemetry.traces_max_mib, 1, 1 << 20)
+    if telemetry.otlp_endpoint and not _SERVER_URL.fullmatch(telemetry.otlp_endpoint):
+        raise SettingsError(f"--otlp-endpoint: {telemetry.otlp_endpoint!r} is not of the form http://host:port")
+    if telemetry.otlp_headers_file is not None and not telemetry.otlp_endpoint:
+        raise SettingsError("--otlp-headers-file: needs --otlp-endpoint")
 
 
 def _check_neighbours(neighbours: NeighbourSettings) -> None:

@@ -35,7 +35,7 @@ NEIGHBOURS_THAT_MAY = frozenset({("settings", "errors")})
 """Pairs on one row of which the first knows the second: a setting that cannot be obeyed is one of the families."""
 
 BEHIND_A_CONTRACT = frozenset({"store", "sandbox", "runtimes", "fleet", "destinations"})
-"""Packages of which others see `contract` alone. Their implementations meet in app.py."""
+"""Packages of which others see `contract` and `<part>_contract` alone. Their implementations meet in app.py."""
 
 CLI_MAY_IMPORT = frozenset({"cli", "errors", "clock", "settings"})
 """What every command may import: it is a client like any other."""
@@ -133,8 +133,8 @@ def fault(importer: str, imported: str) -> str | None:
         return "upward"
     if row_of(other) == row_of(own) and (own, other) not in NEIGHBOURS_THAT_MAY:
         return "two packages on one row"
-    if other in BEHIND_A_CONTRACT and own != "app" and imported != f"lambent.{other}.contract":
-        return f"of {other}, others see contract.py alone"
+    if other in BEHIND_A_CONTRACT and own != "app" and not imported.endswith((".contract", "_contract")):
+        return f"of {other}, others see its contracts alone"
     return None
 
 
@@ -178,6 +178,8 @@ def test_exemptions_are_still_needed() -> None:
     [
         ("lambent.dispatch.dispatcher", "lambent.fleet.contract", True),
         ("lambent.dispatch.dispatcher", "lambent.fleet.local", False),
+        ("lambent.telemetry.metrics", "lambent.store.metrics_contract", True),
+        ("lambent.telemetry.metrics", "lambent.store.metrics", False),
         ("lambent.app", "lambent.fleet.local", True),
         ("lambent.domain.function", "lambent.store.contract", False),
         ("lambent.sandbox.process", "lambent.runtimes.contract", False),

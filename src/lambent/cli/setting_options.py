@@ -14,6 +14,7 @@ PANELS = {
     "sandbox": "Execution environments",
     "api": "What the APIs answer",
     "access": "Who may do what",
+    "telemetry": "Logs, metrics, traces",
     "neighbours": "Other AWS services",
 }
 METAVARS: dict[Any, str] = {int: "INTEGER", float: "NUMBER", str: "TEXT"}

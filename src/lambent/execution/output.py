@@ -49,6 +49,8 @@ class EnvironmentOutput:
         self._pipe: int | None = None
         self._parser = OutputParser()
         self._tail: bytearray | None = None
+        self._started_ms = 0
+        """When the invocation began of which START was written last."""
 
     # The pipe ----------------------------------------------------------------------------------------------------
 
@@ -170,7 +172,10 @@ class EnvironmentOutput:
             configuration.timeout_s,
             written,
             configuration.logging.system_level or "",
+            self._deployment.name,
+            _qualifier(invocation),
         )
+        self._started_ms = int(self._clock.now() * 1000)
 
     def timeout(self, invocation: Invocation) -> None:
         """Write that the invocation took too long. Assumed: in JSON the status of the report alone says it."""
@@ -208,7 +213,16 @@ class EnvironmentOutput:
         else:
             written = self._closing_lines(invocation, end, memory_peak_mib)
         self._add_to_tail(written)
-        self._log.ended(invocation.request_id, written, usage)
+        self._log.ended(
+            invocation.request_id,
+            written,
+            usage,
+            function=self._deployment.name,
+            qualifier=_qualifier(invocation),
+            version=self._deployment.version,
+            started_ms=self._started_ms,
+            status=end.status,
+        )
 
     def crash(self, text: str) -> None:
         """Write what is said of a runtime that ended in the middle of an invocation."""
@@ -250,6 +264,16 @@ class EnvironmentOutput:
     def _runtime_version(self) -> tuple[str, str]:
         runtime = self._deployment.configuration.runtime
         return self._runtimes.version_label(runtime), runtime_version_arn(self._deployment.scope.region, runtime)
+
+
+_ARN_PARTS = 7
+"""Of a function's ARN without a qualifier."""
+
+
+def _qualifier(invocation: Invocation) -> str:
+    """Return the qualifier that an invocation was addressed to; empty without one."""
+    arn = invocation.invoked_arn
+    return arn.rpartition(":")[2] if arn.count(":") == _ARN_PARTS else ""
 
 
 def _stream_name(deployment: Deployment, clock: Clock) -> str:

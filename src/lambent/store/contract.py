@@ -28,6 +28,7 @@ from lambent.domain.function_url import FunctionUrl
 from lambent.domain.http_api import ApiDomain, HttpApi, Part
 from lambent.domain.identity import AccessKey, Account, Identity, Role
 from lambent.domain.layer import LayerName, LayerVersion
+from lambent.domain.metric import MetricPoint
 from lambent.domain.resource_policy import ResourcePolicy
 from lambent.domain.stream_position import ShardPosition
 
@@ -803,6 +804,9 @@ class OpenInvocation(msgspec.Struct, frozen=True):
     timeout_s: int
     system_level: str = ""
     """Of the platform's records, where the function logs in JSON; empty with the text format."""
+    function: str = ""
+    qualifier: str = ""
+    """As the caller addressed the function; empty without one."""
 
 
 class EventCursor(msgspec.Struct, frozen=True, order=True):
@@ -822,11 +826,13 @@ class LogStore(Protocol):
         opened: Sequence[OpenInvocation],
         closed: Sequence[str],
         position: LogPosition,
+        *,
+        points: Sequence[MetricPoint] = (),
     ) -> None:
         """
-        Store events, invocations that opened and request ids that closed, and the position they end at: all in
-        one commit, so that a crash folds nothing twice. Missing groups and streams are made. An invocation that is
-        in both lists has closed.
+        Store events, invocations that opened and request ids that closed, metric points that follow from them, and the
+        position they end at: all in one commit, so that a crash folds nothing twice. Missing groups and streams are
+        made. An invocation that is in both lists has closed.
 
         Raises:
             Conflict: the store stands at `position` or beyond (a call that was cancelled or raced had folded this

@@ -9,6 +9,7 @@ from sqlalchemy import and_, bindparam, delete, func, insert, select, tuple_, up
 
 from lambent.clock import Clock
 from lambent.domain.caller import Scope
+from lambent.domain.metric import MetricPoint
 from lambent.store.contract import (
     Conflict,
     EventCursor,
@@ -20,6 +21,7 @@ from lambent.store.contract import (
     OpenInvocation,
 )
 from lambent.store.database import AnyRow, Database, Statements
+from lambent.store.metrics import store_points
 from lambent.store.names import starts_with
 from lambent.store.tables import deleted_log_groups, log_events, log_groups, log_position, log_streams, open_invocations
 
@@ -85,12 +87,15 @@ class LogRepository:
         opened: Sequence[OpenInvocation],
         closed: Sequence[str],
         position: LogPosition,
+        *,
+        points: Sequence[MetricPoint] = (),
     ) -> None:
         """Store a stretch of the segment files and the position after it in one commit; see the contract."""
         async with self._database.write() as statements:
             await _advance(statements, position, is_empty=not (events or opened or closed))
             await _store_events(statements, events)
             await _store_open(statements, opened, closed)
+            await store_points(statements, points)
 
     async def position(self) -> LogPosition:
         """Return how far the segment files are folded."""

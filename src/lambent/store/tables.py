@@ -10,6 +10,7 @@ construct here is one that PostgreSQL accepts as well. `migrations/` holds the w
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     or_,
 )
 
-SCHEMA = 12
+SCHEMA = 16
 """The schema number that this release reads and writes; the newest migration's number. Rises with each migration."""
 
 APPLICATION_ID = 0x4C616D62
@@ -447,6 +448,64 @@ Index(
     log_events.c.timestamp_ms,
     log_events.c.ingestion_ms,
     log_events.c.sequence,
+)
+
+log_metric_filters = Table(
+    "log_metric_filters",
+    metadata,
+    Column(
+        "group_id",
+        BigInteger,
+        ForeignKey("log_groups.id", name="log_metric_filters_group", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("name", _NAME, primary_key=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+log_subscription_filters = Table(
+    "log_subscription_filters",
+    metadata,
+    Column(
+        "group_id",
+        BigInteger,
+        ForeignKey("log_groups.id", name="log_subscription_filters_group", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("name", _NAME, primary_key=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+metric_series = Table(
+    "metric_series",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("namespace", _NAME, nullable=False),
+    Column("name", _NAME, nullable=False),
+    # JSON of pairs, by name: equal sets are equal texts.
+    Column("dimensions", _NAME, nullable=False),
+    Column("unit", String, nullable=False),
+    # When its newest point's period begins.
+    Column("last_s", BigInteger, nullable=False),
+    UniqueConstraint("account", "region", "namespace", "name", "dimensions", "unit", name="metric_series_identity"),
+)
+
+metric_points = Table(
+    "metric_points",
+    metadata,
+    # No foreign key, as with log events.
+    Column("series_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("period_s", Integer, primary_key=True, autoincrement=False),
+    Column("at_s", BigInteger, primary_key=True, autoincrement=False),
+    Column("samples", Float, nullable=False),
+    Column("total", Float, nullable=False),
+    Column("minimum", Float, nullable=False),
+    Column("maximum", Float, nullable=False),
+    Column("bins", LargeBinary),
 )
 
 deleted_log_groups = Table(

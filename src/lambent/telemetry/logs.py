@@ -21,11 +21,18 @@ from lambent.domain.invocation import EnvironmentFailure
 from lambent.errors.families import DependencyError
 from lambent.store.contract import Conflict, LogPosition, LogStore, NewLogEvent, OpenInvocation
 from lambent.telemetry import lines
+from lambent.telemetry.ingestion import Derived, EndedInvocation, Ingestion
 from lambent.telemetry.records import records_of_report
 from lambent.telemetry.segments import Record, Segments
 
 FOLD_AFTER_S: Final = 1.0
 """How long nothing may be written before what was written is folded without being asked for."""
+
+FOLD_WITHIN_S: Final = 5.0
+"""Under constant writing, how long after a record a fold begins at the latest: figures follow from what is folded."""
+
+FOLLOWED_WITHIN_S: Final = 1.0
+"""The same where somebody follows: subscribers and live tails."""
 
 RETRY_AFTER_S: Final = 5.0
 """How long to wait after the store refused. Assumed: long enough for a lock to pass, short enough to stay bounded."""
@@ -88,6 +95,8 @@ class _Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
     timeout_s: int
     system_level: str = ""
     """Empty with the text format, and in segments that older versions wrote."""
+    function: str = ""
+    qualifier: str = ""
 
 
 class _Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
@@ -109,6 +118,12 @@ class _Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
     billed_ms: int = 0
     cpu_us: int = 0
     memory_peak_mib: int = 0
+    function: str = ""
+    """Empty in segments that older versions wrote: no figures follow from those."""
+    qualifier: str = ""
+    version: str = ""
+    started_ms: int = 0
+    status: str = ""
 
 
 _Written = _Output | _Started | _Ended
@@ -151,11 +166,13 @@ class EnvironmentLog:
         timeout_s: int,
         messages: Sequence[str],
         system_level: str = "",
+        function: str = "",
+        qualifier: str = "",
     ) -> None:
         """
         Write that an invocation starts, with its first lines. To be called before its response can leave.
 
-        What is given here is what a REPORT needs, should this server not live to write it.
+        What is given here is what a REPORT and figures need, should this server not live to write them.
         """
         scope = self._scope
         self._logs.append(
@@ -171,11 +188,30 @@ class EnvironmentLog:
                 memory_mib,
                 timeout_s,
                 system_level,
+                function,
+                qualifier,
             )
         )
 
-    def ended(self, request_id: str, messages: Sequence[str], usage: Usage = _NOTHING_USED) -> None:
-        """Write that an invocation is over, with its last lines and what it used."""
+    def ended(
+        self,
+        request_id: str,
+        messages: Sequence[str],
+        usage: Usage = _NOTHING_USED,
+        *,
+        function: str = "",
+        qualifier: str = "",
+        version: str = "",
+        started_ms: int = 0,
+        status: str = "",
+    ) -> None:
+        """
+        Write that an invocation is over, with its last lines and what it used; the others are what figures need.
+
+        Args:
+            qualifier: as the caller addressed the function; empty without one.
+            status: empty when all went well, else `error` or `timeout`.
+        """
         scope = self._scope
         self._logs.append(
             _Ended(
@@ -191,6 +227,11 @@ class EnvironmentLog:
                 usage.billed_ms,
                 usage.cpu_us,
                 usage.memory_peak_mib,
+                function,
+                qualifier,
+                version,
+                started_ms,
+                status,
             )
         )
 
@@ -207,12 +248,14 @@ class FunctionLogs:
         segments: where records are appended; closed by `close`.
         store: where they are folded into; outlives this.
         clock: for timestamps and timers.
+        ingestion: sees all that is folded.
     """
 
-    def __init__(self, segments: Segments, store: LogStore, clock: Clock) -> None:
+    def __init__(self, segments: Segments, store: LogStore, clock: Clock, ingestion: Ingestion | None = None) -> None:
         self._segments = segments
         self._store = store
         self._clock = clock
+        self._ingestion = ingestion or Ingestion()
         self._folded: LogPosition | None = None
         """How far the store has everything; None until it has been asked."""
         self._folded_bytes = 0
@@ -220,6 +263,8 @@ class FunctionLogs:
         self._run: asyncio.Task[None] | None = None
         self._timer: TimerHandle | None = None
         self._last_append = 0.0
+        self._first_append = 0.0
+        """When the record that has waited longest was written, since the timer was set."""
         self._retry_at = 0.0
         self._swept_at: float | None = None
         self._is_closed = False
@@ -313,6 +358,7 @@ class FunctionLogs:
             return
         self._last_append = self._clock.monotonic()
         if self._timer is None and not self._is_closed:
+            self._first_append = self._last_append
             self._timer = self._clock.call_later(FOLD_AFTER_S, self._look)
         if self._segments.appended_bytes - self._folded_bytes > UNFOLDED_BYTES_MAX and self._may_begin():
             self._begin_fold()
@@ -324,7 +370,8 @@ class FunctionLogs:
         self._timer = None
         if self._is_closed or self._has_folded(self._segments.end()):
             return
-        quiet_from = self._last_append + FOLD_AFTER_S
+        within_s = FOLLOWED_WITHIN_S if self._ingestion.is_followed else FOLD_WITHIN_S
+        quiet_from = min(self._last_append + FOLD_AFTER_S, self._first_append + within_s)
         wait_s = max(quiet_from, self._retry_at) - self._clock.monotonic()
         if wait_s > 0:
             self._timer = self._clock.call_later(wait_s, self._look)
@@ -364,9 +411,18 @@ class FunctionLogs:
         records = self._segments.read(position, until)
         try:
             # In a thread: reading and decoding thousands of records would hold up invocations.
-            while (batch := await asyncio.to_thread(_next_batch, records)) is not None:
-                await self._store.fold(batch.events, list(batch.opened.values()), list(batch.closed), batch.position)
+            await self._ingestion.prepare()
+            while (batch := await asyncio.to_thread(_next_batch, records, self._ingestion)) is not None:
+                await self._ingestion.deliver(batch.derived)
+                await self._store.fold(
+                    batch.events,
+                    list(batch.opened.values()),
+                    list(batch.closed),
+                    batch.position,
+                    points=batch.derived.points,
+                )
                 self._folded = batch.position
+                self._ingestion.committed(batch.events)
         except BaseException:
             # Whether the last commit came through is the store's to say.
             self._folded = None
@@ -405,7 +461,16 @@ class FunctionLogs:
         log = EnvironmentLog(self, invocation.scope, invocation.group, invocation.stream, last_sign_ms)
         # Assumed: what is known is billed, as REPORT says it; what was used in the dark is not.
         usage = Usage(duration_ms=duration_ms, billed_ms=lines.billed_duration_ms(duration_ms, None))
-        log.ended(invocation.request_id, written, usage)
+        log.ended(
+            invocation.request_id,
+            written,
+            usage,
+            function=invocation.function,
+            qualifier=invocation.qualifier,
+            version=invocation.version,
+            started_ms=invocation.started_ms,
+            status="error",
+        )
 
 
 def _lost_report(invocation: OpenInvocation, duration_ms: float, now: float) -> list[str]:
@@ -442,6 +507,8 @@ class _Batch:
         self.events: list[NewLogEvent] = []
         self.opened: dict[str, OpenInvocation] = {}
         self.closed: dict[str, None] = {}
+        self.ended: list[EndedInvocation] = []
+        self.derived = Derived()
         self.position = LogPosition(0, 0)
 
     def add(self, record: _Written) -> None:
@@ -460,14 +527,30 @@ class _Batch:
                 memory_mib=record.memory_mib,
                 timeout_s=record.timeout_s,
                 system_level=record.system_level,
+                function=record.function,
+                qualifier=record.qualifier,
             )
-        elif isinstance(record, _Ended) and self.opened.pop(record.request_id, None) is None:
-            # One that began in this very batch, nearly every one, needs no row at all.
-            self.closed[record.request_id] = None
+        elif isinstance(record, _Ended):
+            if self.opened.pop(record.request_id, None) is None:
+                # One that began in this very batch, nearly every one, needs no row at all.
+                self.closed[record.request_id] = None
+            if record.function:
+                self.ended.append(
+                    EndedInvocation(
+                        scope=scope,
+                        function=record.function,
+                        qualifier=record.qualifier,
+                        version=record.version,
+                        started_ms=record.started_ms,
+                        duration_ms=record.duration_ms,
+                        init_ms=record.init_ms,
+                        status=record.status,
+                    )
+                )
 
 
-def _next_batch(records: Iterator[Record]) -> _Batch | None:
-    """Take records for one commit; None when there are no more."""
+def _next_batch(records: Iterator[Record], ingestion: Ingestion) -> _Batch | None:
+    """Take records for one commit, with what follows from them; None when there are no more."""
     batch = _Batch()
     bytes_read = 0
     for record in records:
@@ -482,4 +565,7 @@ def _next_batch(records: Iterator[Record]) -> _Batch | None:
         bytes_read += len(record.payload)
         if len(batch.events) >= BATCH_EVENTS_MAX or bytes_read >= BATCH_BYTES_MAX:
             break
-    return batch if bytes_read else None
+    if not bytes_read:
+        return None
+    batch.derived = ingestion.derive(batch.events, batch.ended)
+    return batch

@@ -6,6 +6,7 @@ import msgspec
 
 from lambent.clock import Clock
 from lambent.domain.caller import Scope
+from lambent.domain.metric import MetricPoint
 from lambent.store.contract import (
     Conflict,
     EventCursor,
@@ -41,6 +42,7 @@ class MemoryLogStore:
         """Called by every `fold` before it does anything; may raise, as a store that fails does."""
         self.fold_sizes: list[int] = []
         """How many events each commit held."""
+        self.points: list[MetricPoint] = []
         self.sweep_count = 0
 
     async def fold(
@@ -49,6 +51,8 @@ class MemoryLogStore:
         opened: Sequence[OpenInvocation],
         closed: Sequence[str],
         position: LogPosition,
+        *,
+        points: Sequence[MetricPoint] = (),
     ) -> None:
         self.before_fold()
         stands, wanted = _order(self._position), _order(position)
@@ -61,6 +65,7 @@ class MemoryLogStore:
             self._open[invocation.request_id] = invocation
         for request_id in closed:
             self._open.pop(request_id, None)
+        self.points += points
         self._position = position
 
     async def position(self) -> LogPosition:

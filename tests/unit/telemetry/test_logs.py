@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -135,7 +136,7 @@ def test_the_end_of_an_invocation_says_what_it_used(tmp_path: Path) -> None:
         start = LogPosition(0, 0)
         (record,) = server.segments.read(start, server.segments.end())
         written = msgspec.msgpack.decode(record.payload)
-        assert written[-6:] == ["id-1", 12.5, 100.25, 113, 40_000, 30]
+        assert written[7:13] == ["id-1", 12.5, 100.25, 113, 40_000, 30]
         server.segments.append(msgspec.msgpack.encode(written[:-5]))
         await server.logs.fold()
         assert await messages(store) == ["END\n", "END\n"]
@@ -403,11 +404,11 @@ def test_a_store_that_fails_loses_nothing(tmp_path: Path) -> None:
         log.output(["two"])
         genuine = store.fold
 
-        async def lost_answer(*arguments: object) -> None:
-            await genuine(*arguments)  # type: ignore[arg-type]
+        async def lost_answer(*arguments: Any, **named: Any) -> None:
+            await genuine(*arguments, **named)
             fail()
 
-        store.fold = lost_answer  # type: ignore[method-assign]
+        store.fold = lost_answer  # type: ignore[assignment,method-assign]
         with pytest.raises(DependencyError):
             await server.logs.fold()
         store.fold = genuine  # type: ignore[method-assign]

@@ -5,6 +5,7 @@ from typing import Any
 
 from lambent.domain.arn import log_group_arn
 from lambent.domain.caller import Caller
+from lambent.domain.log_retention import RETENTION_DAYS
 from lambent.errors.api.logs import InvalidParameterException
 from lambent.protocol.shapes.logs import DeleteLogGroupRequest, DescribeLogGroupsRequest, PutRetentionPolicyRequest
 from lambent.services.logs.naming import group_missing, parse_identifier
@@ -14,11 +15,6 @@ from lambent.store.contract import LogGroup, LogStore
 
 GROUP_CLASS = "STANDARD"
 """The class of every group here. Documented: DescribeLogGroups, the default of CreateLogGroup."""
-
-# Documented: PutRetentionPolicy, the values of retentionInDays.
-RETENTION_DAYS = frozenset(
-    {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
-)
 
 
 class LogGroups:
