@@ -52,7 +52,7 @@ from lambent.domain.function_url import UrlDomain, parse_url_domain
 from lambent.domain.log_retention import RETENTION_DAYS
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError, SettingsError
-from lambent.event_sources.contract import EventSources
+from lambent.event_sources.contract import EventSources, PollerView
 from lambent.event_sources.dynamodb_reader import DynamoDBReader
 from lambent.event_sources.kinesis_reader import KinesisReader
 from lambent.event_sources.role_guard import GuardedReader
@@ -132,11 +132,16 @@ from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
 from lambent.store.tables import SCHEMA
+from lambent.telemetry.api_metrics import ApiMetrics
 from lambent.telemetry.deliveries import DeliveryCounts
+from lambent.telemetry.figures import FunctionFigures
 from lambent.telemetry.ingestion import Ingestion
+from lambent.telemetry.lambda_metrics import LambdaMetrics, points_of
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.metrics import Metrics
+from lambent.telemetry.queue_metrics import QueueMetrics
 from lambent.telemetry.queues import QueueView
+from lambent.telemetry.sampling import MappingCounts, Sampling
 from lambent.telemetry.segments import Segments
 from lambent.telemetry.trail import Trail
 
@@ -241,6 +246,7 @@ async def run(
             endpoint=lambda: edge.endpoint_inside,
             response_max_bytes=quotas.response_payload_max_bytes,
             stream_max_bytes=quotas.response_stream_max_bytes,
+            figures=telemetry.figures,
             file_systems=file_systems,
             # Bound when the first environment asks: the server that answers there is made further down.
             serve_gateway=lambda listener, environment: server.serve_inside(listener, _inside(environment)),
@@ -257,7 +263,16 @@ async def run(
             clock=clock,
             spawn=lambda environment: tasks.create_task(_live(environment)),
         )
-        dispatcher = Dispatcher(store, fleet := LocalFleet(pool), fleet, quotas, clock, access.limits)
+        dispatcher = Dispatcher(
+            store,
+            fleet := LocalFleet(pool),
+            fleet,
+            quotas,
+            clock,
+            access.limits,
+            figures=telemetry.figures,
+            metrics=telemetry.of_functions,
+        )
         queues = SimpleQueues(
             queue,
             clock,
@@ -267,6 +282,7 @@ async def run(
             receivers_max=settings.api.sqs_receivers_max,
             purge_wait_s=settings.api.sqs_purge_wait_s,
             recreate_wait_s=settings.api.sqs_recreate_wait_s,
+            metrics=telemetry.of_queues,
         )
         asynchronous = _Asynchronous(
             settings.api,
@@ -278,11 +294,12 @@ async def run(
             rights := TargetRights(access.authorizer, {"lambda": (facts := FunctionFacts(store)), "sqs": queues.facts}),
             tasks,
             clock,
+            telemetry.of_functions,
         )
         positions = DurableStreamPositions(database)
         sources = _EventSources(
             settings.api, queue, queues, elsewhere, neighbours, positions, store, dispatcher, access.authorizer, quotas,
-            tasks, clock,
+            tasks, clock, telemetry,
         )  # fmt: skip
         keeper = InitialisedKeeper(store, pool, clock)
         urls = parse_url_domain(settings.api.url_domain, edge.port, edge.scheme)
@@ -322,7 +339,6 @@ async def run(
                 # Bound when the first request asks: what keeps them is made further down.
                 forget_verdicts=lambda api_id, stage: http_apis.forget_verdicts(api_id, stage_name=stage),
                 clock=clock,
-                accept_inert=settings.api.accept_inert,
                 authorizer=access.authorizer,
             ),
             # REST APIs, unless another server has them.
@@ -369,13 +385,14 @@ async def run(
             FunctionUrls(
                 UrlRouter(store),
                 dispatcher,
-                synchronous := SynchronousInvocations(dispatcher, asynchronous.events, clock),
+                synchronous := SynchronousInvocations(dispatcher, asynchronous.events, clock, telemetry.of_functions),
                 callers := SignedCallers(access.authenticator, access.authorizer),
                 services["lambda"].facts,
                 urls,
                 quotas,
                 clock,
                 access.trail,
+                telemetry.of_functions,
             ),
             http_apis := _http_apis(
                 settings.sandbox,
@@ -385,7 +402,7 @@ async def run(
                 callers,
                 access,
                 services["lambda"].facts,
-                telemetry.logs,
+                telemetry,
                 urls,
                 quotas,
                 tasks,
@@ -535,16 +552,28 @@ class _Telemetry:
         if settings.log_retention_days not in RETENTION_DAYS | {0}:
             days = ", ".join(map(str, sorted(RETENTION_DAYS)))
             raise SettingsError(f"--log-retention-days: {settings.log_retention_days} is neither 0 nor one of {days}")
-        self.ingestion = Ingestion()
+        self.ingestion = Ingestion(points_of)
         self.log_store = LogRepository(database, clock)
         self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
         self.metric_store = MetricRepository(database)
         self.metrics = Metrics(self.metric_store, clock)
+        self.of_functions = LambdaMetrics(self.metrics)
+        self.of_queues = QueueMetrics(self.metrics, clock)
+        self.of_apis = ApiMetrics(self.metrics)
+        self.figures = FunctionFigures()
+        self._sampling: Sampling | None = None
         self._clock = clock
 
+    def sample(self, dispatcher: Dispatcher, sources: "_EventSources", queue: EventQueue) -> None:
+        """Have those looked at that tell nothing by themselves."""
+        self._sampling = Sampling(
+            dispatcher.take_peaks, sources.counts_of_mappings, queue, self.of_functions, self.of_queues, self._clock
+        )
+
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
-        """Return by name all that goes on for as long as the server does."""
-        return {"metrics": self.metrics.run, "tidying metrics": self._tidy_metrics}
+        """Return by name all that goes on for as long as the server does. `sample` comes before."""
+        assert self._sampling is not None
+        return {"metrics": self.metrics.run, "sampling": self._sampling.run, "tidying metrics": self._tidy_metrics}
 
     async def _tidy_metrics(self) -> None:
         while True:
@@ -553,6 +582,8 @@ class _Telemetry:
 
     async def close(self) -> None:
         """Put what is left where it is kept."""
+        if self._sampling is not None:
+            self._sampling.look()
         await self.metrics.close()
         await self.logs.close()
 
@@ -571,6 +602,7 @@ class _Asynchronous:
         rights: TargetRights,
         tasks: asyncio.TaskGroup,
         clock: Clock,
+        metrics: LambdaMetrics,
     ) -> None:
         self._tasks, self._clock = tasks, clock
         scale = settings.async_time_scale
@@ -583,6 +615,7 @@ class _Asynchronous:
             processors=os.cpu_count() or 1,
             time_scale=scale,
             spawn=self._spawn,
+            metrics=metrics,
         )
         targets: dict[str, Destination] = {
             "lambda": FunctionDestination(self.events, clock),
@@ -600,6 +633,7 @@ class _Asynchronous:
             clock,
             time_scale=scale,
             spawn=self._spawn,
+            metrics=metrics,
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
@@ -638,6 +672,7 @@ class _EventSources:
         quotas: Quotas,
         tasks: asyncio.TaskGroup,
         clock: Clock,
+        telemetry: "_Telemetry",
     ) -> None:
         self._tasks, self._clock = tasks, clock
         readers: Mapping[str, StreamReader] = {
@@ -654,6 +689,7 @@ class _EventSources:
             clock,
             batches_max=settings.event_source_batches_max,
             spawn=lambda work: tasks.create_task(_logged(work)),
+            metrics=telemetry.of_functions,
         )
         self.streams = {service: StreamSource(reader, shared, store) for service, reader in readers.items()}
         self._sources: EventSources = {
@@ -670,18 +706,31 @@ class _EventSources:
                 batches_max=settings.event_source_batches_max,
                 processors=os.cpu_count() or 1,
                 spawn=lambda work: tasks.create_task(_logged(work)),
+                of_functions=telemetry.of_functions,
+                of_queues=telemetry.of_queues,
             ),
         }
         self._supervisor = Supervisor(store, self._sources, clock)
+        telemetry.sample(dispatcher, self, queue)
 
     def start(self) -> "asyncio.Task[None]":
         """Begin to follow the mappings, for as long as the server runs."""
         return self._tasks.create_task(_supervise("event source mappings", self._supervisor.run, self._clock))
 
+    def pollers(self) -> list[PollerView]:
+        """Return what is read for now, of all services."""
+        return [poller for source in self._sources.values() for poller in source.pollers()]
+
     def counts(self) -> dict[str, Mapping[str, int]]:
         """Return what became of the records of each mapping that has them counted, by AWS's names."""
+        return {uuid: counts for (_, uuid), counts in self.counts_of_mappings().items()}
+
+    def counts_of_mappings(self) -> MappingCounts:
+        """Return the same, by the scope, too."""
         return {
-            uuid: counts.by_metric() for source in self._sources.values() for uuid, counts in source.counts().items()
+            (poller.mapping.scope, poller.mapping.uuid): poller.counts.by_metric()
+            for poller in self.pollers()
+            if poller.mapping.metrics
         }
 
     async def stop(self) -> None:
@@ -755,7 +804,7 @@ def _http_apis(
     callers: SignedCallers,
     access: "_Access",
     facts: ResourceFacts | None,
-    logs: FunctionLogs,
+    telemetry: "_Telemetry",
     domain: UrlDomain,
     quotas: Quotas,
     tasks: asyncio.TaskGroup,
@@ -779,7 +828,18 @@ def _http_apis(
     )
     authorizers = ApiAuthorizers(functions, TokenVerifier(_issuers(to_issuers), clock), clock)
     servers = HttpIntegrations(to_servers, clock)
-    return HttpApis(ApiRouter(store), authorizers, ApiCallers(callers), functions, servers, logs, domain, quotas, clock)
+    return HttpApis(
+        ApiRouter(store),
+        authorizers,
+        ApiCallers(callers),
+        functions,
+        servers,
+        telemetry.logs,
+        domain,
+        quotas,
+        clock,
+        telemetry.of_apis,
+    )
 
 
 _ISSUER_TIMEOUT_S = 1.5

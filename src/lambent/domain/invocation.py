@@ -24,6 +24,8 @@ class Invocation(msgspec.Struct, frozen=True):
     """For whom it is, where the function tells tenants apart."""
     wants_stream: bool = False
     """Whether the caller takes the response piece by piece; else one that the runtime streams is gathered first."""
+    is_weighted: bool = False
+    """Whether an alias's weights chose the version."""
 
 
 class EnvironmentFailure(enum.Enum):

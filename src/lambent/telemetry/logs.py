@@ -124,6 +124,7 @@ class _Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
     version: str = ""
     started_ms: int = 0
     status: str = ""
+    is_weighted: bool = False
 
 
 _Written = _Output | _Started | _Ended
@@ -204,6 +205,7 @@ class EnvironmentLog:
         version: str = "",
         started_ms: int = 0,
         status: str = "",
+        is_weighted: bool = False,
     ) -> None:
         """
         Write that an invocation is over, with its last lines and what it used; the others are what figures need.
@@ -211,6 +213,7 @@ class EnvironmentLog:
         Args:
             qualifier: as the caller addressed the function; empty without one.
             status: empty when all went well, else `error` or `timeout`.
+            is_weighted: whether an alias's weights chose the version.
         """
         scope = self._scope
         self._logs.append(
@@ -232,6 +235,7 @@ class EnvironmentLog:
                 version,
                 started_ms,
                 status,
+                is_weighted,
             )
         )
 
@@ -545,6 +549,7 @@ class _Batch:
                         duration_ms=record.duration_ms,
                         init_ms=record.init_ms,
                         status=record.status,
+                        is_weighted=record.is_weighted,
                     )
                 )
 

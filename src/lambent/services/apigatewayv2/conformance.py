@@ -129,7 +129,6 @@ JUDGEMENTS = Judgements(
         "ClientCertificateId": _WEBSOCKETS,
         "DefaultRouteSettings.DataTraceEnabled": "HTTP APIs have no execution logs, on AWS either",
         "DefaultRouteSettings.LoggingLevel": "HTTP APIs have no execution logs, on AWS either",
-        "DefaultRouteSettings.DetailedMetricsEnabled": "there are no CloudWatch metrics; --accept-inert keeps it",
         "MutualTlsAuthentication": "who ends TLS before the server has to ask for certificates",
         "RoutingMode": "routing rules come with a later version",
     },

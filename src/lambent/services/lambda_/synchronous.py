@@ -19,6 +19,7 @@ from lambent.errors.api.lambda_ import (
 from lambent.errors.families import ApiError, DependencyError
 from lambent.fleet.contract import Throttled
 from lambent.services.lambda_.naming import Target
+from lambent.telemetry.lambda_metrics import LambdaMetrics
 
 
 class SynchronousInvocations:
@@ -27,12 +28,16 @@ class SynchronousInvocations:
 
     Args:
         events: makes room where callers are turned away.
+        metrics: told of chains that end here; None: nobody is.
     """
 
-    def __init__(self, dispatcher: Dispatcher, events: AsyncInvocations, clock: Clock) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, events: AsyncInvocations, clock: Clock, metrics: LambdaMetrics | None = None
+    ) -> None:
         self._dispatcher = dispatcher
         self._events = events
         self._clock = clock
+        self._metrics = metrics
 
     async def run(
         self,
@@ -61,6 +66,8 @@ class SynchronousInvocations:
         random_hex = self._clock.token_hex(20)
         trace = next_trace(trace_header, self._clock.now(), random_hex[:24], random_hex[24:], target.unqualified_arn)
         if trace.passes > PASSES_MAX and not await self._dispatcher.may_recurse(target.scope, target.name):
+            if self._metrics is not None:
+                self._metrics.chain_ended(target.scope, target.name, target.qualifier)
             raise _recursive(target)
         invocation = Invocation(
             request_id=request_id,
