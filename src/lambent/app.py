@@ -96,7 +96,7 @@ from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.sandbox.probe import choose, gather
-from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, sts
+from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, monitoring, sts
 from lambent.services.iam.managed_policies import aws_document
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
@@ -122,6 +122,7 @@ from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
 from lambent.store.certificate import certificate_of, names_for, own_certificate
 from lambent.store.contract import EventQueue, StreamPositions
+from lambent.store.dashboards import DashboardRepository
 from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
@@ -330,6 +331,9 @@ async def run(
                 clock=clock,
             ),
             "logs": logs.service(telemetry.log_store, telemetry.logs.fold),
+            "monitoring": monitoring.service(
+                telemetry.metric_store, DashboardRepository(database), telemetry.settle, clock
+            ),
             "sqs": queues.service,
             "iam": iam.service(access.identities, access.secrets, access.key_use, clock),
             "sts": sts.service(trust=access.trust, identities=access.identities, secrets=access.secrets, clock=clock),
@@ -348,7 +352,7 @@ async def run(
         gateway = Gateway(
             Pipeline(
                 services,
-                Protocols({name: service.shape_violation for name, service in services.items()}),
+                Protocols({service.name: service.shape_violation for service in services.values()}),
                 access.authenticator,
                 access.authorizer,
                 settings.api.region,
@@ -579,6 +583,11 @@ class _Telemetry:
         while True:
             await self.metric_store.tidy(int(self._clock.now()))
             await self._clock.sleep(_TIDY_EVERY_S)
+
+    async def settle(self) -> None:
+        """Return once all figures of what happened before the call are stored."""
+        await self.logs.fold()
+        await self.metrics.settle()
 
     async def close(self) -> None:
         """Put what is left where it is kept."""

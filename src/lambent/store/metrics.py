@@ -39,7 +39,7 @@ class MetricRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, points: Sequence[MetricPoint]) -> None:
+    async def add(self, points: Sequence[MetricPoint], *, refuses_series: bool = False) -> None:
         """Store points in one commit; see the contract."""
         if points:
             async with self._database.write() as statements:
@@ -54,6 +54,8 @@ class MetricRepository:
         *,
         from_s: int,
         before_s: int,
+        period_s: int = 60,
+        with_bins: bool = True,
     ) -> Sequence[MetricPoint]:
         """Return the points of a name and an exact set of dimensions; see the contract."""
         query = (

@@ -508,6 +508,16 @@ metric_points = Table(
     Column("bins", LargeBinary),
 )
 
+dashboards = Table(
+    "dashboards",
+    metadata,
+    # Of an account, in all its regions.
+    Column("account", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("modified_s", Float, nullable=False),
+)
+
 deleted_log_groups = Table(
     "deleted_log_groups",
     metadata,

@@ -1,4 +1,4 @@
-"""Metrics: series and their points."""
+"""Metrics: series and their points; dashboards."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,6 +32,13 @@ def upgrade() -> None:
         sa.Column("minimum", sa.Float, nullable=False),
         sa.Column("maximum", sa.Float, nullable=False),
         sa.Column("bins", sa.LargeBinary),
+    )
+    op.create_table(
+        "dashboards",
+        sa.Column("account", sa.String, primary_key=True),
+        sa.Column("name", _name(), primary_key=True),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("modified_s", sa.Float, nullable=False),
     )
 
 
