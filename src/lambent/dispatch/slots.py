@@ -20,7 +20,12 @@ _KEPT_MIN = 1024
 
 
 class Tally:
-    """How many invocations of somebody are in flight, and the most that were since this was last asked."""
+    """
+    How many callers of somebody wait for an answer, and the most that did since this was last asked.
+
+    What has been answered counts no more, though its runtime has yet to ask for the next event: a caller that comes
+    back at once does not make two of one.
+    """
 
     __slots__ = ("peak", "running")
 
@@ -29,15 +34,15 @@ class Tally:
         self.peak = 0
 
     def take_peak(self) -> int:
-        """Return the most since the last call; what is in flight now counts for the next one as well."""
+        """Return the most since the last call; those that wait now count for the next one as well."""
         peak, self.peak = self.peak, self.running
         return peak
 
 
-class Pool(Tally):
+class Pool:
     """Executions that share one limit."""
 
-    __slots__ = ("answered", "most", "over_rate", "too_many", "waiting")
+    __slots__ = ("answered", "most", "over_rate", "running", "tally", "too_many", "waiting")
 
     def __init__(self, most: int, too_many: str, over_rate: str) -> None:
         self.most = most
@@ -45,8 +50,9 @@ class Pool(Tally):
         """The Reason when all are taken."""
         self.over_rate = over_rate
         """The Reason when calls come too fast."""
-        super().__init__()
-        # More of them run than `most` only while a limit that sank waits for invocations to end.
+        self.running = 0
+        """Granted and not over. More than `most` only while a limit that sank waits for invocations to end."""
+        self.tally = Tally()
         self.answered = 0
         """Those of `running` whose caller has its answer: the runtime is about to ask for the next event."""
         self.waiting: deque[Callable[[], None]] = deque()
@@ -72,6 +78,7 @@ class Grant:
             share = self._share
             share.answered += 1
             share.pool.answered += 1
+            share.untally()
 
     def release(self) -> None:
         """Say that the invocation is over. Called exactly once."""
@@ -81,12 +88,12 @@ class Grant:
         pool = share.pool
         share.running -= 1
         pool.running -= 1
-        share.of_function.running -= 1
-        share.of_account.running -= 1
         assert share.running >= 0 and pool.running >= 0
         if self._has_answer:
             share.answered -= 1
             pool.answered -= 1
+        else:
+            share.untally()
         if pool.waiting:
             pool.waiting.popleft()()
 
@@ -106,8 +113,9 @@ class Share:
     def take(self) -> Grant:
         """Count one more invocation, for which the pool has room."""
         self.running += 1
+        self.pool.running += 1
         # Neither a loop nor `max`, which would cost more than the rest: every invocation comes through here.
-        tally: Tally = self.pool
+        tally = self.pool.tally
         tally.running += 1
         if tally.running > tally.peak:  # noqa: PLR1730
             tally.peak = tally.running
@@ -121,14 +129,23 @@ class Share:
             tally.peak = tally.running
         return Grant(self)
 
+    def untally(self) -> None:
+        """Count one less that waits for an answer."""
+        self.pool.tally.running -= 1
+        self.of_function.running -= 1
+        self.of_account.running -= 1
+
     def move(self, pool: Pool) -> None:
         """Count in another pool from now on, with what is in flight."""
         self.pool.running -= self.running
         self.pool.answered -= self.answered
         _wake(self.pool)
         pool.running += self.running
-        pool.peak = max(pool.peak, pool.running)
         pool.answered += self.answered
+        unanswered = self.running - self.answered
+        self.pool.tally.running -= unanswered
+        pool.tally.running += unanswered
+        pool.tally.peak = max(pool.tally.peak, pool.tally.running)
         self.pool = pool
 
 
@@ -153,7 +170,8 @@ class FunctionSlots:
 
     @property
     def running(self) -> int:
-        return self.tally.running
+        shares = (self.share, *self.provisioned.values(), *self._former)
+        return sum(share.running for share in shares)
 
     @property
     def answered(self) -> int:
@@ -307,8 +325,8 @@ class AccountSlots:
             if peak:
                 functions.append((name, peak))
                 for version, share in function.provisioned.items():
-                    provisioned.append(ProvisionedPeak(name, version, share.pool.take_peak(), share.pool.most))
-        unreserved = self._unreserved.take_peak()
+                    provisioned.append(ProvisionedPeak(name, version, share.pool.tally.take_peak(), share.pool.most))
+        unreserved = self._unreserved.tally.take_peak()
         return Peaks(functions, account, unreserved, unreserved + self._claims.kept_aside_by_all(), provisioned)
 
     def pool_about_to_free(self, name: FunctionName, version: str = LATEST) -> Pool | None:
@@ -427,7 +445,7 @@ class Slots:
 
 def _is_idle(function: FunctionSlots, now: float) -> bool:
     # A peak that nobody has asked for yet is something to remember. It is asked for every few seconds.
-    return not function.tally.peak and function.rate.is_full(now)
+    return not function.running and not function.tally.peak and function.rate.is_full(now)
 
 
 def _names(claims: Claims) -> Set[FunctionName]:

@@ -507,6 +507,23 @@ def test_peaks_are_what_ran_at_once_since_the_last_look() -> None:
     assert made.take_peaks() is None
 
 
+def test_who_comes_back_at_once_is_one() -> None:
+    """An invocation that has been answered counts against limits until it is over, and is no second one."""
+    made = account(10)
+    first = made.take(F, 0.0)
+    first.answer()
+    second = made.take(F, 0.0)
+    first.release()
+    peaks = made.take_peaks()
+    assert peaks is not None
+    assert (dict(peaks.functions), peaks.account, peaks.unreserved) == ({F: 1}, 1, 1)
+    made.claim(Claims({F: 2}), 0)
+    second.answer()
+    second.release()
+    made.take_peaks()
+    assert made.take_peaks() is None
+
+
 def test_peaks_tell_what_was_used_of_what_is_provisioned() -> None:
     """And each call whether it ran there; of versions without it nothing is said."""
     made = AccountSlots(Quotas(concurrent_executions=10))
