@@ -135,6 +135,7 @@ from lambent.store.stream_positions import DurableStreamPositions
 from lambent.store.tables import SCHEMA
 from lambent.telemetry.api_metrics import ApiMetrics
 from lambent.telemetry.deliveries import DeliveryCounts
+from lambent.telemetry.exposition import Exposition, MappingView, ServerView
 from lambent.telemetry.figures import FunctionFigures
 from lambent.telemetry.ingestion import Ingestion
 from lambent.telemetry.lambda_metrics import LambdaMetrics, points_of
@@ -380,7 +381,13 @@ async def run(
                     admission,
                     clock,
                 ),
-                QueueView(queue, asynchronous.deliveries, sources.counts),
+                queue_view := QueueView(queue),
+                Exposition(
+                    queue_view,
+                    asynchronous.deliveries,
+                    telemetry.figures,
+                    telemetry.looking(sandbox.name, pool, parked, sources, admission),
+                ),
                 FolderBackups(folder, __version__, clock, logs=telemetry.logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
                 access.own,
@@ -574,6 +581,33 @@ class _Telemetry:
             dispatcher.take_peaks, sources.counts_of_mappings, queue, self.of_functions, self.of_queues, self._clock
         )
 
+    def looking(
+        self, sandbox: str, pool: EnvironmentPool, parked: ParkedPool, sources: "_EventSources", admission: Admission
+    ) -> Callable[[], ServerView]:
+        """Return what tells what the server is at."""
+        started_at = self._clock.now()
+
+        def look() -> ServerView:
+            written = self.logs.counts()
+            return ServerView(
+                version=__version__,
+                sandbox=sandbox,
+                started_at=started_at,
+                environments=pool.view(),
+                parked=parked.size,
+                parked_mib=parked.size_mib,
+                parking_failures=parked.failures,
+                mappings=sources.views(),
+                log_messages=written.messages,
+                log_bytes=written.written_bytes,
+                log_backlog_bytes=written.backlog_bytes,
+                log_records_dropped=written.records_dropped,
+                metric_points_dropped=self.metrics.dropped_points,
+                requests_in_flight=admission.requests,
+            )
+
+        return look
+
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return by name all that goes on for as long as the server does. `sample` comes before."""
         assert self._sampling is not None
@@ -730,12 +764,20 @@ class _EventSources:
         """Return what is read for now, of all services."""
         return [poller for source in self._sources.values() for poller in source.pollers()]
 
-    def counts(self) -> dict[str, Mapping[str, int]]:
-        """Return what became of the records of each mapping that has them counted, by AWS's names."""
-        return {uuid: counts for (_, uuid), counts in self.counts_of_mappings().items()}
+    def views(self) -> list[MappingView]:
+        """Return them as metrics tell of them."""
+        return [
+            MappingView(
+                poller.mapping.uuid,
+                poller.in_flight,
+                None if poller.mapping.stream is None else poller.counts.age_s,
+                poller.counts.by_metric() if poller.mapping.metrics else None,
+            )
+            for poller in self.pollers()
+        ]
 
     def counts_of_mappings(self) -> MappingCounts:
-        """Return the same, by the scope, too."""
+        """Return what became of the records of each mapping that has them counted, by AWS's names."""
         return {
             (poller.mapping.scope, poller.mapping.uuid): poller.counts.by_metric()
             for poller in self.pollers()

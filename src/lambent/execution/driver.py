@@ -44,6 +44,15 @@ _RESTORE_REQUESTED = machine.RestoreRequested()
 _DEADLINE = machine.DeadlinePassed()
 _STARTED = machine.RuntimeStarted()
 _RETIRE = machine.Retire()
+_STARTING: Final = frozenset(
+    {
+        EnvironmentState.NEW,
+        EnvironmentState.INIT,
+        EnvironmentState.INIT_FAILED,
+        EnvironmentState.INIT_AHEAD,
+        EnvironmentState.INIT_AGAIN,
+    }
+)
 _KILLED: Final = describe_exit(None, signal.SIGKILL)
 
 _STARTS_MAX: Final = 3
@@ -183,6 +192,11 @@ class ExecutionEnvironment:
     def credentials_id(self) -> str:
         """Its id, as its credentials have it; empty before it lives."""
         return "" if self._credentials is None else self._credentials.environment
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether its runtime has not asked for work yet."""
+        return self._machine.state in _STARTING
 
     @property
     def is_new(self) -> bool:

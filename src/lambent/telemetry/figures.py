@@ -40,6 +40,12 @@ class Histogram:
         self.count += 1
         self.total_ms += duration_ms
 
+    def merge(self, other: "Histogram") -> None:
+        """Take in what another has counted."""
+        self.bins = [one + two for one, two in zip(self.bins, other.bins, strict=True)]
+        self.count += other.count
+        self.total_ms += other.total_ms
+
     def up_to(self, edges_ms: Sequence[float]) -> list[int]:
         """
         Return how many took at most so long.

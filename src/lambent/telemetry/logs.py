@@ -135,6 +135,17 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[_Written] = msgspec.msgpack.Decoder(_Written)
 
 
+class LogCounts(msgspec.Struct, frozen=True):
+    """What was written since the server started."""
+
+    messages: int
+    written_bytes: int
+    backlog_bytes: int
+    """Of these, what is not in the store yet."""
+    records_dropped: int
+    """That the disk did not take."""
+
+
 class EnvironmentLog:
     """
     The log stream of one execution environment. Each call is one append, on the event loop, and never fails.
@@ -266,6 +277,7 @@ class FunctionLogs:
         """The segments' `appended_bytes` at that place."""
         self._run: asyncio.Task[None] | None = None
         self._timer: TimerHandle | None = None
+        self._messages = 0
         self._last_append = 0.0
         self._first_append = 0.0
         """When the record that has waited longest was written, since the timer was set."""
@@ -344,6 +356,12 @@ class FunctionLogs:
         finally:
             await self._segments.close()
 
+    def counts(self) -> LogCounts:
+        """Return what was written since the server started."""
+        segments = self._segments
+        backlog = segments.appended_bytes - self._folded_bytes
+        return LogCounts(self._messages, segments.appended_bytes, backlog, segments.dropped_records)
+
     # For EnvironmentLog ------------------------------------------------------------------------------------------
 
     def now_ms(self) -> int:
@@ -360,6 +378,7 @@ class FunctionLogs:
             payload = _encoder.encode(msgspec.structs.replace(record, messages=messages))
         if not self._segments.append(payload):
             return
+        self._messages += len(record.messages)
         self._last_append = self._clock.monotonic()
         if self._timer is None and not self._is_closed:
             self._first_append = self._last_append
