@@ -141,6 +141,8 @@ from lambent.telemetry.ingestion import Ingestion
 from lambent.telemetry.lambda_metrics import LambdaMetrics, points_of
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.metrics import Metrics
+from lambent.telemetry.otlp import collector
+from lambent.telemetry.otlp_metrics import OtlpMetrics
 from lambent.telemetry.queue_metrics import QueueMetrics
 from lambent.telemetry.queues import QueueView
 from lambent.telemetry.sampling import MappingCounts, Sampling
@@ -382,10 +384,9 @@ async def run(
                     clock,
                 ),
                 queue_view := QueueView(queue),
-                Exposition(
+                telemetry.expose(
                     queue_view,
                     asynchronous.deliveries,
-                    telemetry.figures,
                     telemetry.looking(sandbox.name, pool, parked, sources, admission),
                 ),
                 FolderBackups(folder, __version__, clock, logs=telemetry.logs, hold_bodies=queue.hold_bodies),
@@ -572,6 +573,8 @@ class _Telemetry:
         self.of_queues = QueueMetrics(self.metrics, clock)
         self.of_apis = ApiMetrics(self.metrics)
         self.figures = FunctionFigures()
+        self._collector = collector(settings.otlp_endpoint, settings.otlp_headers_file)
+        self._otlp: OtlpMetrics | None = None
         self._sampling: Sampling | None = None
         self._clock = clock
 
@@ -611,7 +614,21 @@ class _Telemetry:
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return by name all that goes on for as long as the server does. `sample` comes before."""
         assert self._sampling is not None
-        return {"metrics": self.metrics.run, "sampling": self._sampling.run, "tidying metrics": self._tidy_metrics}
+        work = {"metrics": self.metrics.run, "sampling": self._sampling.run, "tidying metrics": self._tidy_metrics}
+        return work if self._otlp is None else {**work, "OTLP metrics": self._otlp.run}
+
+    def expose(self, queues: QueueView, deliveries: DeliveryCounts, look: Callable[[], ServerView]) -> Exposition:
+        """Return what tells the server's own figures; they go to the collector as well, where there is one."""
+        exposition = Exposition(queues, deliveries, self.figures, look)
+        if self._collector is not None:
+            self._otlp = OtlpMetrics(
+                self._collector,
+                exposition.families,
+                self._clock,
+                started_at=look().started_at,
+                version=__version__,
+            )
+        return exposition
 
     async def _tidy_metrics(self) -> None:
         while True:
@@ -625,6 +642,8 @@ class _Telemetry:
 
     async def close(self) -> None:
         """Put what is left where it is kept."""
+        if self._otlp is not None:
+            await self._otlp.close()
         if self._sampling is not None:
             self._sampling.look()
         await self.metrics.close()

@@ -1,7 +1,10 @@
 """What the server tells of itself: families, their text, and the functions by themselves."""
 
 import asyncio
+import json
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,8 @@ from lambent.telemetry.deliveries import Delivery, DeliveryCounts
 from lambent.telemetry.exposition import EnvironmentView, Exposition, MappingView, ServerView
 from lambent.telemetry.figures import FunctionFigures
 from lambent.telemetry.queues import QueueFigures
+
+DASHBOARD = Path(__file__).parents[3] / "examples" / "grafana" / "lambent.json"
 
 SCOPE = Scope("111122223333", "eu-west-1")
 ARN = "arn:aws:sqs:eu-west-1:111122223333:told"
@@ -156,3 +161,40 @@ def test_rows_have_all_that_is_known_of_a_function(monkeypatch: pytest.MonkeyPat
     assert (f.name, f.invocations, f.errors, f.throttles, f.cold_starts) == ("f", 2, 1, 4, 1)
     assert (f.busy, f.idle, f.starting, f.memory_mib, f.memory_max_mib) == (1, 1, 0, 90, 256)
     assert sum(f.durations) == 2
+
+
+def test_the_dashboard_asks_for_nothing_that_is_not_told() -> None:
+    """Neither for another name nor for another label; and it shows all that is told."""
+    deliveries = DeliveryCounts()
+    deliveries.count(SCOPE, ARN, Delivery.FAILED)
+    mappings = [MappingView("a", 1, 1.0, {"PolledEventCount": 3})]
+    labels: dict[str, set[str]] = {}
+    for sample in samples(exposed(used(), deliveries, mappings=mappings)):
+        name, _, rest = sample.partition("{")
+        # What a scrape adds to every sample.
+        labels.setdefault(name, {"job", "instance"}).update(re.findall(r'([a-z_]+)="', rest))
+    asked: set[str] = set()
+    for query in _queries(json.loads(DASHBOARD.read_text())):
+        for name, selector in re.findall(r"\b(lambent_\w+)(?:\{([^}]*)\})?", query):
+            assert name in labels, query
+            asked.add(name)
+            wanted = set(re.findall(r'([a-z_]+)=~?"', selector))
+            if f"label_values({name}" in query:
+                wanted.add(query.rpartition(",")[2].strip(" )"))
+            for grouped in re.findall(r"by \(([^)]*)\)", query):
+                # A query may ask for several names, each of which has what it is grouped by.
+                wanted.update(part.strip() for part in grouped.split(","))
+            assert wanted <= labels[name], query
+    told = {re.sub(r"_(bucket|sum|count)$", "", name) for name in labels}
+    assert told == {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked}
+
+
+def _queries(part: Any) -> Iterator[str]:
+    """Iterate over everything in a dashboard that is sent to Prometheus."""
+    if isinstance(part, dict):
+        yield from (part[key] for key in ("expr", "definition") if key in part)
+        for value in part.values():
+            yield from _queries(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _queries(value)
