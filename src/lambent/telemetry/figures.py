@@ -7,7 +7,7 @@ a name looked up or a text built for each invocation: an environment looks its f
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Final
 
 from lambent.domain.caller import Scope
@@ -55,25 +55,6 @@ class Histogram:
         """
         sums = dict(zip(EDGES_MS, accumulate(self.bins), strict=False))
         return [sums[edge] for edge in edges_ms]
-
-
-def percentile_ms(bins: Sequence[int], percent: float) -> float | None:
-    """
-    Return below what a part of the durations lay, None without any: exact to the width of a bin.
-
-    Args:
-        bins: of a `Histogram`, or the differences of two.
-        percent: 0 to 100.
-    """
-    wanted = sum(bins) * percent / 100
-    if not wanted:
-        return None
-    below = 0
-    for number, (low, high) in enumerate(pairwise((0.0, *EDGES_MS))):
-        if below + bins[number] >= wanted:
-            return low + (high - low) * (wanted - below) / bins[number]
-        below += bins[number]
-    return EDGES_MS[-1]
 
 
 class FunctionCounts:

@@ -4,7 +4,7 @@ import pytest
 
 from lambent.domain.caller import Scope
 from lambent.telemetry import figures
-from lambent.telemetry.figures import EDGES_MS, FunctionFigures, Histogram, percentile_ms
+from lambent.telemetry.figures import EDGES_MS, FunctionFigures, Histogram
 
 SCOPE = Scope("000000000000", "us-east-1")
 
@@ -26,20 +26,6 @@ def test_an_edge_belongs_to_the_bin_below_it() -> None:
         histogram.add(duration_ms)
     assert histogram.up_to((1.0, 1.5, 25.0, EDGES_MS[-1])) == [1, 2, 3, 3]
     assert histogram.count == 4
-
-
-def test_percentiles_lie_in_their_bin() -> None:
-    """Half of 99 short ones and one long one is short, the longest is long; of nothing there is none."""
-    histogram = Histogram()
-    for _ in range(99):
-        histogram.add(2.0)
-    histogram.add(800.0)
-    half, most = percentile_ms(histogram.bins, 50), percentile_ms(histogram.bins, 100)
-    assert half is not None and 1.5 < half <= 2.5
-    assert most is not None and 750 < most <= 1000
-    assert percentile_ms(Histogram().bins, 50) is None
-    histogram.add(1e9)
-    assert percentile_ms(histogram.bins, 100) == EDGES_MS[-1]
 
 
 def test_functions_beyond_the_limit_have_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
