@@ -1,11 +1,19 @@
 """What the platform tells of itself in CloudWatch: the sums that a client reads are the calls that clients made."""
 
+import gzip
+import json
+import re
+import subprocess
+import threading
+import urllib.request
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from botocore.exceptions import ClientError
 from wire.http_api_stage import ECHO, Api, arn_of, let_in
-from wire.support import invoke, wait_for, wait_updated
+from wire.support import LAMBENT, FunctionMaker, invoke, wait_for, wait_updated
 from wire.urls import ask, make_url
 
 WORKS = """
@@ -206,3 +214,103 @@ def test_figures_are_listed_with_their_dimensions(lambda_client, make_function, 
     for metric in ("Invocations", "Errors", "Throttles", "Duration"):
         assert (metric, ("FunctionName",)) in found
         assert (metric, ("FunctionName", "Resource")) in found
+
+
+# Besides CloudWatch -------------------------------------------------------------------------------------------------
+
+
+def exposed(server):
+    """Return what Prometheus reads, by name and labels."""
+    with urllib.request.urlopen(server.endpoint + "/_lambent/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+
+
+def test_prometheus_reads_what_functions_do(server, lambda_client, make_function, runtime):
+    """Counts, buckets of durations, cold starts and environments."""
+    name = make_function(WORKS)
+    for event in ({}, {}, {"raise": True}):
+        invoke(lambda_client, name, event)
+    of = f'account="000000000000",function="{name}",region="us-east-1"'
+    wait_for(lambda: exposed(server).get(f"lambent_invocations_total{{{of}}}") == "3.0")
+    found = exposed(server)
+    assert found[f"lambent_invocation_errors_total{{{of}}}"] == "1.0"
+    assert found[f"lambent_cold_starts_total{{{of}}}"] == "1.0"
+    assert found[f"lambent_invocation_duration_seconds_count{{{of}}}"] == "3.0"
+    assert float(found[f'lambent_environments{{runtime="{runtime}",state="idle"}}']) >= 1
+    assert float(found[f'lambent_environment_memory_bytes{{kind="limit",runtime="{runtime}"}}']) >= 128 << 20
+    assert float(found["lambent_log_messages_total"]) >= 9
+    assert float(found["lambent_requests_in_flight"]) >= 1
+    assert [name for name in found if name.startswith("lambent_build_info")]
+
+
+def test_top_shows_the_last_interval(server, lambda_client, make_function):
+    """A function that runs meanwhile, as JSON for programs and as a table for people."""
+    name = make_function(WORKS)
+    invoke(lambda_client, name, {})
+    is_over = threading.Event()
+
+    def keep_invoking():
+        while not is_over.is_set():
+            invoke(lambda_client, name, {})
+
+    command = [LAMBENT, "top", "--interval", "1.5", "--endpoint", server.endpoint]
+    thread = threading.Thread(target=keep_invoking)
+    thread.start()
+    try:
+        shown = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=True).stdout
+        table = subprocess.run([*command, "--once"], capture_output=True, text=True, timeout=60, check=True).stdout
+    finally:
+        is_over.set()
+        thread.join()
+    (row,) = [row for row in json.loads(shown) if row["name"] == name]
+    assert row["invocations_per_s"] > 5
+    assert 0 < row["p50_ms"] <= row["p95_ms"]
+    assert row["environments"] >= 1 and row["errors_per_s"] == 0
+    assert row["memory_max_mib"] == 128 * row["environments"]
+    assert re.sub(r"-\d+$", "", name)[:10] in table
+
+
+@contextmanager
+def collector():
+    """A collector that keeps what it is sent."""
+    received = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            received.append((self.path, self.headers, gzip.decompress(body)))
+            self.send_response(200)
+            self.send_header("content-type", "application/x-protobuf")
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield listening.server_address[1], received
+    finally:
+        listening.shutdown()
+        listening.server_close()
+        thread.join()
+
+
+def test_figures_go_to_a_collector(own_server, runtime, tmp_path):
+    """With its headers; a server that ends sends what there is by then."""
+    headers = tmp_path / "headers"
+    headers.write_text("x-tenant: figures\n")
+    headers.chmod(0o600)
+    with collector() as (port, received):
+        server = own_server(None, "--otlp-endpoint", f"http://127.0.0.1:{port}", "--otlp-headers-file", str(headers)).start()
+        client = server.client("lambda")
+        name = FunctionMaker(client, runtime, "collected")(WORKS)
+        invoke(client, name, {})
+        assert server.stop() == 0
+    metrics = [(sent, body) for path, sent, body in received if path == "/v1/metrics"]
+    sent, body = metrics[-1]
+    assert sent["x-tenant"] == "figures"
+    assert b"lambent_invocations" in body and name.encode() in body
