@@ -169,6 +169,9 @@ _SWEEP_EVERY_S = 30.0
 _TIDY_EVERY_S = 300.0
 """Assumed: points that are due to be packed are read as well as packed ones."""
 
+_TIDY_PAUSE_S = 0.25
+"""Between steps, of some ten milliseconds each. Assumed: a tenth of a processor is what tidying may take."""
+
 _RESTART_S = 1.0
 """Assumed: how soon a failed supervised task is worth running again."""
 
@@ -632,8 +635,8 @@ class _Telemetry:
 
     async def _tidy_metrics(self) -> None:
         while True:
-            await self.metric_store.tidy(int(self._clock.now()))
-            await self._clock.sleep(_TIDY_EVERY_S)
+            has_more = await self.metric_store.tidy(int(self._clock.now()))
+            await self._clock.sleep(_TIDY_PAUSE_S if has_more else _TIDY_EVERY_S)
 
     async def settle(self) -> None:
         """Return once all figures of what happened before the call are stored."""
