@@ -305,7 +305,9 @@ def test_figures_go_to_a_collector(own_server, runtime, tmp_path):
     headers.write_text("x-tenant: figures\n")
     headers.chmod(0o600)
     with collector() as (port, received):
-        server = own_server(None, "--otlp-endpoint", f"http://127.0.0.1:{port}", "--otlp-headers-file", str(headers)).start()
+        server = own_server(
+            None, "--otlp-endpoint", f"http://127.0.0.1:{port}", "--otlp-headers-file", str(headers)
+        ).start()
         client = server.client("lambda")
         name = FunctionMaker(client, runtime, "collected")(WORKS)
         invoke(client, name, {})

@@ -12,6 +12,7 @@ from lambent.cli.terminal import AsJson, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from lambent.clock import Clock
 
@@ -20,8 +21,8 @@ Look = tuple[float, Mapping[str, Any]]
 
 SORTS = {
     "rate": "inv/s",
-    "errors": "errors/s",
-    "throttles": "throttled/s",
+    "errors": "err/s",
+    "throttles": "thr/s",
     "concurrency": "busy",
     "latency": "p95",
     "memory": "memory",
@@ -29,6 +30,10 @@ SORTS = {
     "name": "function",
 }
 """What can be sorted by, and the column's heading."""
+
+_NAME_COLUMNS = 16
+_COLUMNS = 120
+"""Of the name at least, and of a table that goes into a file."""
 
 _SHOWN_MAX = 200
 """Functions in one answer of --once and in a window that is high enough. Assumed: who has more sorts."""
@@ -85,7 +90,10 @@ def top(
         else:
             from rich.console import Console
 
-            Console().print(_table(rows[:_SHOWN_MAX], sort))
+            console = Console()
+            if not console.is_terminal:
+                console.width = _COLUMNS
+            console.print(_table(rows[:_SHOWN_MAX], sort))
         return
     _follow(look, before, interval, sort, clock)
 
@@ -209,27 +217,33 @@ def _table(rows: Sequence[Row], sort: str, left_out: int = 0) -> "Table":
     # Where all are of one account and region, nobody need be told.
     places = {(row.account, row.region) for row in rows}
     caption = f"{left_out} more" if left_out > 0 else None
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption=caption, caption_justify="left")
-    headings = ["function", *(["account", "region"] if len(places) > 1 else [])]
-    numbers = ["inv/s", "busy", "envs", "p50", "p95", "errors/s", "throttled/s", "cold/s", "memory"]
-    for heading in (*headings, *numbers):
-        marked = Text(f"{heading} v" if heading == SORTS[sort] and sort != "name" else heading)
-        table.add_column(marked, justify="right" if heading in numbers else "left", overflow="fold")
+    # So narrow that all of it fits on a screen of 80 columns.
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, caption=caption, caption_justify="left")
+    table.add_column(_heading("function", sort), min_width=_NAME_COLUMNS, overflow="fold")
+    for heading in ("account", "region") if len(places) > 1 else ():
+        table.add_column(heading, overflow="fold")
+    for heading in ("inv/s", "busy", "p50", "p95", "err/s", "thr/s", "cold/s", "memory"):
+        table.add_column(_heading(heading, sort), justify="right", no_wrap=True)
     for row in rows:
         cells = [Text(row.name), *((Text(row.account), Text(row.region)) if len(places) > 1 else ())]
         table.add_row(
             *cells,
             _rate(row.invocations_per_s),
-            str(row.busy),
-            str(row.environments),
+            f"{row.busy}/{row.environments}",
             _duration(row.p50_ms),
             _duration(row.p95_ms),
             Text(_rate(row.errors_per_s), style="red" if row.errors_per_s else ""),
             Text(_rate(row.throttles_per_s), style="yellow" if row.throttles_per_s else ""),
             _rate(row.cold_starts_per_s),
-            f"{row.memory_mib}/{row.memory_max_mib} MiB" if row.environments else "-",
+            f"{row.memory_mib}/{row.memory_max_mib}M" if row.environments else "-",
         )
     return table
+
+
+def _heading(heading: str, sort: str) -> "Text":
+    from rich.text import Text
+
+    return Text(heading, style="reverse" if heading == SORTS[sort] else "")
 
 
 def _rate(value: float) -> str:

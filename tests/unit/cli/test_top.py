@@ -107,7 +107,7 @@ def test_one_interval_for_people_and_for_programs(lambent: Run, stand_in: Any) -
     stand_in.json(PATH, answer(function("odd[/]", invocations=5, durations=[5, 0, 0, 0], idle=1, memory_max_mib=128)))
     arguments = ("--interval", "0.1", "--endpoint", stand_in.endpoint)
     table = lambent("top", "--once", *arguments).out
-    assert "odd[/]" in table and "0/128 MiB" in table and "us-east-1" not in table
+    assert "odd[/]" in table and "0/128M" in table and "us-east-1" not in table
     (shown,) = json.loads(lambent("top", "--json", *arguments).out)
     assert (shown["name"], shown["region"], shown["invocations_per_s"], shown["environments"]) == (
         "odd[/]",
