@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bench.load import build_request, run_load
-from bench.processes import Server, cpu_ns, quiet_environ, shown
+from bench.processes import ROOT, Server, cpu_ns, quiet_environ, shown
 from bench.table import Bound, Line, milliseconds
-from bench.targets import EVENT, FUNCTIONS_PATH, ROOT, RUNTIMES_DIR, Target, scratch_folder, start_lambent
+from bench.targets import EVENT, FUNCTIONS_PATH, RUNTIMES_DIR, Target, scratch_folder, start_lambent
 from bench.yardsticks import interleave
 
 if TYPE_CHECKING:

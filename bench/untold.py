@@ -6,7 +6,6 @@ Lambent with everything taken out that is told of invocations: the yardstick for
 No log line, record, figure or trace is kept; a function's output is read and thrown away. Nothing else differs.
 """
 
-import sys
 from typing import Any
 
 from lambent.__main__ import main
@@ -29,4 +28,4 @@ for _class, _names in {
         setattr(_class, _name, _nothing)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

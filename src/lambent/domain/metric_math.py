@@ -155,16 +155,6 @@ _POINTWISE: Mapping[str, Callable[[float], float]] = {
     "LOG10": _guarded(math.log10),
 }
 
-_REDUCING: Mapping[str, Callable[[Sequence[float]], float]] = {
-    "AVG": lambda values: math.fsum(values) / len(values) if values else math.nan,
-    "MIN": lambda values: min(values, default=math.nan),
-    "MAX": lambda values: max(values, default=math.nan),
-    "SUM": math.fsum,
-    # Assumed: of the whole population (test_metric_math).
-    "STDDEV": lambda values: _deviation(values),
-    "DATAPOINT_COUNT": lambda values: float(len(values)),
-}
-
 
 def _deviation(values: Sequence[float]) -> float:
     # Not the standard library's: its module, with its fractions and decimals, would stay in memory.
@@ -172,6 +162,17 @@ def _deviation(values: Sequence[float]) -> float:
         return math.nan
     mean = math.fsum(values) / len(values)
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
+
+
+_REDUCING: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "AVG": lambda values: math.fsum(values) / len(values) if values else math.nan,
+    "MIN": lambda values: min(values, default=math.nan),
+    "MAX": lambda values: max(values, default=math.nan),
+    "SUM": math.fsum,
+    # Assumed: of the whole population (test_metric_math).
+    "STDDEV": _deviation,
+    "DATAPOINT_COUNT": lambda values: float(len(values)),
+}
 
 
 _CALENDAR: Mapping[str, Callable[[datetime], int]] = {

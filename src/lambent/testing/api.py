@@ -256,7 +256,6 @@ class InProcessApi:
                 domain=UrlDomain("http", "localhost", ":4566"),
                 forget_verdicts=_forget_nothing,
                 clock=clock,
-                accept_inert=False,
                 authorizer=self.authorizer,
             ),
         }
