@@ -104,6 +104,10 @@ from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import DeliveryRights, TargetRights
 from lambent.services.lambda_.synchronous import SynchronousInvocations
+from lambent.services.logs.live_tail import LiveTails
+from lambent.services.logs.log_records import LogRecords
+from lambent.services.logs.queries import LogQueries
+from lambent.services.logs.query_definitions import SavedQueries
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.notifications import BucketNotifications
 from lambent.services.s3.objects import S3Objects
@@ -129,6 +133,7 @@ from lambent.store.identities import IdentityRepository
 from lambent.store.logs import LogRepository
 from lambent.store.metrics import MetricRepository
 from lambent.store.packages import FilePackages
+from lambent.store.query_definitions import QueryDefinitionRepository
 from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
 from lambent.store.tables import SCHEMA
@@ -312,7 +317,7 @@ async def run(
                 of_accounts=access.limits,
                 clock=clock,
             ),
-            "logs": logs.service(telemetry.log_store, telemetry.logs.fold),
+            "logs": logs.service(telemetry.log_store, telemetry.logs.fold, *telemetry.log_readers),
             "sqs": queues.service,
             "iam": iam.service(access.identities, access.secrets, access.key_use, clock),
             "sts": sts.service(trust=access.trust, identities=access.identities, secrets=access.secrets, clock=clock),
@@ -414,7 +419,7 @@ async def run(
             *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
         ]
-        _stop_on_signals(server, queues.receivers.close)
+        _stop_on_signals(server, queues.receivers.close, telemetry.live_tails.close)
         # The last step before requests are answered: what fails before has made no key that nobody sees.
         await access.make_first_key(first_key)
         asyncio.get_running_loop().call_soon(ready, edge.endpoint)
@@ -538,13 +543,21 @@ class _Telemetry:
         self.ingestion = Ingestion()
         self.log_store = LogRepository(database, clock)
         self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
+        self.queries = LogQueries(self.log_store, self.logs.fold, clock)
+        self.live_tails = LiveTails(self.log_store, self.logs.fold, self.ingestion.follow, clock)
+        self.log_readers = (
+            self.queries,
+            LogRecords(self.log_store, self.logs.fold, clock),
+            SavedQueries(QueryDefinitionRepository(database), clock),
+            self.live_tails,
+        )
         self.metric_store = MetricRepository(database)
         self.metrics = Metrics(self.metric_store, clock)
         self._clock = clock
 
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return by name all that goes on for as long as the server does."""
-        return {"metrics": self.metrics.run, "tidying metrics": self._tidy_metrics}
+        return {"queries": self.queries.run, "metrics": self.metrics.run, "tidying metrics": self._tidy_metrics}
 
     async def _tidy_metrics(self) -> None:
         while True:
@@ -796,11 +809,12 @@ def _issuers(outward: Outward) -> Callable[[str, int], Awaitable[bytes]]:
     return fetch
 
 
-def _stop_on_signals(server: GatewayServer, release: Callable[[], None]) -> None:
-    """Stop the server on a signal; `release` sends those home who would keep it waiting."""
+def _stop_on_signals(server: GatewayServer, *releases: Callable[[], None]) -> None:
+    """Stop the server on a signal; `releases` send those home who would keep it waiting."""
 
     def stop() -> None:
-        release()
+        for release in releases:
+            release()
         server.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):

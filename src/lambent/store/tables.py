@@ -508,6 +508,16 @@ metric_points = Table(
     Column("bins", LargeBinary),
 )
 
+log_query_definitions = Table(
+    "log_query_definitions",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("name", _NAME, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
 deleted_log_groups = Table(
     "deleted_log_groups",
     metadata,

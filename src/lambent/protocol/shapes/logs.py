@@ -11,10 +11,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from typing import Required, TypedDict
 
     class DeleteLogGroupRequest(TypedDict, total=False):
         logGroupName: Required[str]
+
+    class DeleteQueryDefinitionRequest(TypedDict, total=False):
+        queryDefinitionId: Required[str]
+
+    class DeleteQueryDefinitionResponse(TypedDict, total=False):
+        success: bool
 
     class DescribeLogGroupsRequest(TypedDict, total=False):
         accountIdentifiers: list[str]
@@ -41,6 +48,27 @@ if TYPE_CHECKING:
 
     class DescribeLogStreamsResponse(TypedDict, total=False):
         logStreams: list[LogStream]
+        nextToken: str
+
+    class DescribeQueriesRequest(TypedDict, total=False):
+        logGroupName: str
+        status: str
+        maxResults: int
+        nextToken: str
+        queryLanguage: str
+
+    class DescribeQueriesResponse(TypedDict, total=False):
+        queries: list[QueryInfo]
+        nextToken: str
+
+    class DescribeQueryDefinitionsRequest(TypedDict, total=False):
+        queryLanguage: str
+        queryDefinitionNamePrefix: str
+        maxResults: int
+        nextToken: str
+
+    class DescribeQueryDefinitionsResponse(TypedDict, total=False):
+        queryDefinitions: list[QueryDefinition]
         nextToken: str
 
     class FilterLogEventsRequest(TypedDict, total=False):
@@ -85,6 +113,56 @@ if TYPE_CHECKING:
         nextForwardToken: str
         nextBackwardToken: str
 
+    class GetLogGroupFieldsRequest(TypedDict, total=False):
+        logGroupName: str
+        time: int
+        logGroupIdentifier: str
+
+    class GetLogGroupFieldsResponse(TypedDict, total=False):
+        logGroupFields: list[LogGroupField]
+
+    class GetLogRecordRequest(TypedDict, total=False):
+        logRecordPointer: Required[str]
+        unmask: bool
+
+    class GetLogRecordResponse(TypedDict, total=False):
+        logRecord: dict[str, str]
+
+    class GetQueryResultsRequest(TypedDict, total=False):
+        queryId: Required[str]
+        nextToken: str
+        maxItems: int
+
+    class GetQueryResultsResponse(TypedDict, total=False):
+        queryLanguage: str
+        results: list[list[ResultField]]
+        statistics: QueryStatistics
+        status: str
+        encryptionKey: str
+        nextToken: str
+
+    class LiveTailSessionLogEvent(TypedDict, total=False):
+        logStreamName: str
+        logGroupIdentifier: str
+        message: str
+        timestamp: int
+        ingestionTime: int
+
+    class LiveTailSessionMetadata(TypedDict, total=False):
+        sampled: bool
+
+    class LiveTailSessionStart(TypedDict, total=False):
+        requestId: str
+        sessionId: str
+        logGroupIdentifiers: list[str]
+        logStreamNames: list[str]
+        logStreamNamePrefixes: list[str]
+        logEventFilterPattern: str
+
+    class LiveTailSessionUpdate(TypedDict, total=False):
+        sessionMetadata: LiveTailSessionMetadata
+        sessionResults: list[LiveTailSessionLogEvent]
+
     class LogGroup(TypedDict, total=False):
         logGroupName: str
         creationTime: int
@@ -99,6 +177,10 @@ if TYPE_CHECKING:
         logGroupArn: str
         deletionProtectionEnabled: bool
         bearerTokenAuthenticationEnabled: bool
+
+    class LogGroupField(TypedDict, total=False):
+        name: str
+        percent: int
 
     class LogStream(TypedDict, total=False):
         logStreamName: str
@@ -115,13 +197,103 @@ if TYPE_CHECKING:
         message: str
         ingestionTime: int
 
+    class PutQueryDefinitionRequest(TypedDict, total=False):
+        queryLanguage: str
+        name: Required[str]
+        queryDefinitionId: str
+        logGroupNames: list[str]
+        queryString: Required[str]
+        clientToken: str
+        parameters: list[QueryParameter]
+
+    class PutQueryDefinitionResponse(TypedDict, total=False):
+        queryDefinitionId: str
+
     class PutRetentionPolicyRequest(TypedDict, total=False):
         logGroupName: Required[str]
         retentionInDays: Required[int]
 
+    class QueryDefinition(TypedDict, total=False):
+        queryLanguage: str
+        queryDefinitionId: str
+        name: str
+        queryString: str
+        lastModified: int
+        logGroupNames: list[str]
+        parameters: list[QueryParameter]
+
+    class QueryInfo(TypedDict, total=False):
+        queryLanguage: str
+        queryId: str
+        queryString: str
+        status: str
+        createTime: int
+        logGroupName: str
+        queryDuration: int
+        bytesScanned: float
+        userIdentity: str
+
+    class QueryParameter(TypedDict, total=False):
+        name: Required[str]
+        defaultValue: str
+        description: str
+
+    class QueryStatistics(TypedDict, total=False):
+        recordsMatched: float
+        recordsScanned: float
+        estimatedRecordsSkipped: float
+        bytesScanned: float
+        estimatedBytesSkipped: float
+        logGroupsScanned: float
+        resultCount: float
+
+    class ResultField(TypedDict, total=False):
+        field: str
+        value: str
+
     class SearchedLogStream(TypedDict, total=False):
         logStreamName: str
         searchedCompletely: bool
+
+    class SessionStreamingException(TypedDict, total=False):
+        message: str
+
+    class SessionTimeoutException(TypedDict, total=False):
+        message: str
+
+    class StartLiveTailRequest(TypedDict, total=False):
+        logGroupIdentifiers: Required[list[str]]
+        logStreamNames: list[str]
+        logStreamNamePrefixes: list[str]
+        logEventFilterPattern: str
+
+    class StartLiveTailResponse(TypedDict, total=False):
+        responseStream: AsyncIterator[StartLiveTailResponseStream]
+
+    class StartLiveTailResponseStream(TypedDict, total=False):
+        sessionStart: LiveTailSessionStart
+        sessionUpdate: LiveTailSessionUpdate
+        SessionTimeoutException: SessionTimeoutException
+        SessionStreamingException: SessionStreamingException
+
+    class StartQueryRequest(TypedDict, total=False):
+        queryLanguage: str
+        logGroupName: str
+        logGroupNames: list[str]
+        logGroupIdentifiers: list[str]
+        startTime: Required[int]
+        endTime: Required[int]
+        queryString: Required[str]
+        limit: int
+
+    class StartQueryResponse(TypedDict, total=False):
+        queryId: str
+
+    class StopQueryRequest(TypedDict, total=False):
+        queryId: Required[str]
+
+    class StopQueryResponse(TypedDict, total=False):
+        success: bool
 
 else:
 

@@ -16,16 +16,17 @@ from lambent.services.operation import Service, collect_handlers
 from lambent.store.contract import LogStore
 
 
-def service(store: LogStore, fold: Callable[[], Awaitable[None]]) -> Service:
+def service(store: LogStore, fold: Callable[[], Awaitable[None]], *working: object) -> Service:
     """
     Put the Logs service together from its resources.
 
     Args:
         fold: brings what functions have written so far into `store`; awaited before anything is read or deleted.
+        working: further resources, which whoever made them also has at work.
     """
     return Service(
         name="logs",
-        handlers=collect_handlers(LogGroups(store, fold), LogStreams(store, fold), LogEvents(store, fold)),
+        handlers=collect_handlers(LogGroups(store, fold), LogStreams(store, fold), LogEvents(store, fold), *working),
         not_offered=NOT_OFFERED,
         # Observed: recordings of the service; where others answer ValidationException, Logs answers this.
         shape_violation=InvalidParameterException,

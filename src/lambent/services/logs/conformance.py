@@ -15,34 +15,47 @@ JUDGEMENTS = Judgements(
             "accountIdentifiers logGroupNamePrefix logGroupNamePattern nextToken limit logGroupClass "
             "logGroupIdentifiers"
         ),
+        "DeleteQueryDefinition": "queryDefinitionId",
+        "DescribeQueries": "logGroupName status maxResults nextToken",
+        "DescribeQueryDefinitions": "queryDefinitionNamePrefix maxResults nextToken",
         "DescribeLogStreams": f"{_GROUP} logStreamNamePrefix orderBy descending nextToken limit",
         "FilterLogEvents": (
             f"{_GROUP} logStreamNames logStreamNamePrefix startTime endTime nextToken limit startFromHead"
         ),
         "GetLogEvents": f"{_GROUP} logStreamName startTime endTime nextToken limit startFromHead",
+        "GetLogGroupFields": f"{_GROUP} time",
+        "GetLogRecord": "logRecordPointer",
+        "GetQueryResults": "queryId nextToken maxItems",
+        "PutQueryDefinition": "name queryDefinitionId logGroupNames queryString clientToken",
         "PutRetentionPolicy": "logGroupName retentionInDays",
+        "StartLiveTail": "logGroupIdentifiers logStreamNames logStreamNamePrefixes logEventFilterPattern",
+        "StartQuery": "logGroupName logGroupNames logGroupIdentifiers startTime endTime queryString limit",
+        "StopQuery": "queryId",
     },
     remarks={
         "accountIdentifiers": "other accounts' groups are not seen: naming only others lists nothing",
         "logGroupClass": "every group is STANDARD: another class lists nothing",
     },
-    echoed={},
+    echoed={"parameters": "the queries that they are put into are the console's"},
     taken={
         "includeLinkedAccounts": "accounts cannot be linked here",
         "interleaved": "events of several streams always are, as on AWS since 2019",
         "unmask": "nothing is masked: data protection policies are not offered",
     },
-    refused={"filterPattern": "filter patterns come with a later version"},
-    given="InvalidParameterException ResourceNotFoundException ValidationException",
+    refused={
+        "queryLanguage": "queries are in the language of Logs Insights, CWLI",
+        "filterPattern": "filter patterns come with a later version",
+    },
+    given="InvalidParameterException LimitExceededException MalformedQueryException ResourceNotFoundException"
+    " SessionTimeoutException ValidationException",
     never={
         "access control comes with a later version": "AccessDeniedException UnrecognizedClientException",
         "groups come to be by themselves when functions write": (
-            "LimitExceededException ResourceAlreadyExistsException ServiceQuotaExceededException"
+            "ResourceAlreadyExistsException ServiceQuotaExceededException"
         ),
         "no operation that is offered has it": (
             "ConflictException DataAlreadyAcceptedException InternalServerException InternalStreamingException "
-            "InvalidOperationException InvalidSequenceTokenException MalformedQueryException SessionStreamingException "
-            "SessionTimeoutException TooManyTagsException"
+            "InvalidOperationException InvalidSequenceTokenException SessionStreamingException TooManyTagsException"
         ),
         "changes of one group wait for each other": "OperationAbortedException",
         "a failure of the server is answered as ServiceException, as for every service": "ServiceUnavailableException",

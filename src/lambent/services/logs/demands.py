@@ -15,7 +15,12 @@ from lambent.errors.families import ApiError
 from lambent.services.logs.naming import parse_identifier
 from lambent.services.operation import Demands
 
-_GROUP = "DeleteLogGroup DescribeLogStreams FilterLogEvents PutRetentionPolicy"
+_GROUP = "DeleteLogGroup DescribeLogStreams FilterLogEvents GetLogGroupFields PutRetentionPolicy"
+_ANYTHING = (
+    "DeleteQueryDefinition DescribeQueries DescribeQueryDefinitions GetLogRecord GetQueryResults PutQueryDefinition "
+    "StopQuery"
+)
+"""Documented: service authorization reference, CloudWatch Logs: actions without a resource."""
 
 
 def _group(caller: Caller, request: Mapping[str, Any]) -> tuple[Scope, str]:
@@ -34,8 +39,25 @@ def _on_group(action: str) -> Demands:
     return lambda caller, request: (Demand(action, log_stream_arn(*_group(caller, request), "")),)
 
 
+def _on_anything(action: str) -> Demands:
+    return lambda caller, request: (Demand(action),)
+
+
 def _on_stream(action: str) -> Demands:
     return lambda caller, request: (Demand(action, log_stream_arn(*_group(caller, request), request["logStreamName"])),)
+
+
+def _on_groups(action: str) -> Demands:
+    """Each of the groups that a request names, by whichever member."""
+
+    def demands(caller: Caller, request: Mapping[str, Any]) -> Sequence[Demand]:
+        named = [{"logGroupName": request["logGroupName"]}] if request.get("logGroupName") else []
+        for member in ("logGroupNames", "logGroupIdentifiers"):
+            named += [{"logGroupIdentifier": each} for each in request.get(member) or ()]
+        # One that names none is refused by the operation.
+        return [Demand(action, log_stream_arn(*_group(caller, each), "")) for each in named or [{}]]
+
+    return demands
 
 
 def _describe_groups(caller: Caller, _: Mapping[str, Any]) -> Sequence[Demand]:
@@ -44,6 +66,8 @@ def _describe_groups(caller: Caller, _: Mapping[str, Any]) -> Sequence[Demand]:
 
 DEMANDS: Mapping[str, Demands] = {
     **{operation: _on_group(f"logs:{operation}") for operation in _GROUP.split()},
+    **{operation: _on_anything(f"logs:{operation}") for operation in _ANYTHING.split()},
+    **{operation: _on_groups(f"logs:{operation}") for operation in ("StartLiveTail", "StartQuery")},
     "DescribeLogGroups": _describe_groups,
     "GetLogEvents": _on_stream("logs:GetLogEvents"),
 }

@@ -11,16 +11,11 @@ _REASONS = {
     "this way of listing log groups comes with a later version": "ListLogGroups",
     "removing a retention policy comes with a later version": "DeleteRetentionPolicy",
     "deletion protection comes with a later version": "PutLogGroupDeletionProtection",
-    "live tail comes with a later version": "StartLiveTail",
     "subscription filters come with a later version": (
         "DeleteSubscriptionFilter DescribeSubscriptionFilters PutSubscriptionFilter"
     ),
     "metric filters come with a later version": (
         "DeleteMetricFilter DescribeMetricFilters PutMetricFilter TestMetricFilter"
-    ),
-    "Logs Insights queries come with a later version": (
-        "DeleteQueryDefinition DescribeQueries DescribeQueryDefinitions GetLogGroupFields GetLogRecord GetQueryResults "
-        "PutQueryDefinition StartQuery StopQuery"
     ),
     "tags of log groups come with a later version": (
         "ListTagsForResource ListTagsLogGroup TagLogGroup TagResource UntagLogGroup UntagResource"

@@ -2,14 +2,22 @@
 
 import botocore.session
 
-from lambent.services.logs import events, groups, streams
+from lambent.services.logs import events, groups, live_tail, log_records, queries, query_definitions, streams
 from lambent.services.logs.not_offered import NOT_OFFERED
 
 
 def test_handlers_and_refusals_are_the_model() -> None:
     """Every operation of the service model is answered or refused with a reason, none both."""
     model = set(botocore.session.get_session().get_service_model("logs").operation_names)
-    resources = (groups.LogGroups, streams.LogStreams, events.LogEvents)
+    resources = (
+        groups.LogGroups,
+        streams.LogStreams,
+        events.LogEvents,
+        queries.LogQueries,
+        log_records.LogRecords,
+        query_definitions.SavedQueries,
+        live_tail.LiveTails,
+    )
     offered = {
         operation
         for resource in resources

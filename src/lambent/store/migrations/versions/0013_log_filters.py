@@ -1,4 +1,4 @@
-"""Logs: metric filters and subscription filters of groups."""
+"""Logs: metric filters and subscription filters of groups, saved queries."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,6 +21,14 @@ def upgrade() -> None:
             sa.Column("created_ms", sa.BigInteger, nullable=False),
             sa.Column("document", sa.Text, nullable=False),
         )
+    op.create_table(
+        "log_query_definitions",
+        sa.Column("account", sa.String, primary_key=True),
+        sa.Column("region", sa.String, primary_key=True),
+        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("name", _name(), nullable=False),
+        sa.Column("document", sa.Text, nullable=False),
+    )
 
 
 def _name() -> "sa.types.TypeEngine[str]":
