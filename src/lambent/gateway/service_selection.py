@@ -27,7 +27,10 @@ _QUEUE_PATH = re.compile(r"/\d{12}/[A-Za-z0-9_-]{1,80}(?:\.fifo)?/?")
 _API_PATH = re.compile(r"/v2/(apis|domainnames|tags|vpclinks)(/|$)")
 """What is HTTP APIs'. Documented: API Gateway v2 API reference; the paths of REST APIs begin otherwise."""
 
-_HOST = re.compile(r"(?:apigateway|cloudtrail|lambda|logs|sqs|sts)\.((?:[a-z]{2,4}-)+[a-z]+-\d)\.")
+_STREAM = re.compile(r"stream(?:ing)?-")
+"""What SDKs put before the endpoint's host for operations that stream. Source: `hostPrefix` of the service models."""
+
+_HOST = re.compile(r"(?:stream(?:ing)?-)?(?:apigateway|cloudtrail|lambda|logs|sqs|sts)\.((?:[a-z]{2,4}-)+[a-z]+-\d)\.")
 
 
 _OF_OLD_S3 = frozenset({"AWSAccessKeyId", "Signature", "Expires"})
@@ -55,7 +58,7 @@ def select_service(credential: Credential | None, headers: Mapping[str, str], pa
         if target.startswith(_CLOUDTRAIL):
             return "cloudtrail"
         return prefix.partition("_")[0].lower()
-    first_label = headers.get("host", "").partition(".")[0]
+    first_label = _STREAM.sub("", headers.get("host", "").partition(".")[0], count=1)
     if first_label in {"apigateway", "cloudtrail", "iam", "lambda", "logs", "sqs", "sts"}:
         return _of_two(first_label, path)
     if is_s3_host(headers.get("host", "")) or _is_presigned_by_version_2(query):
