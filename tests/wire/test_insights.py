@@ -90,7 +90,7 @@ def test_rows_are_events_and_lead_to_their_records(ask, logs_client, written):
     pointers = {cell["value"]: row[1]["value"] for row in answer["results"] for cell in row if cell["field"] == "@ptr"}
     assert len(pointers) == 12
     pointer, message = next(item for item in pointers.items() if '"number": 5' in item[1])
-    record = logs_client.get_log_record(logRecordPointer=pointer)["logRecord"]
+    record = logs_client.get_log_record(logRecordPointer=pointer, unmask=False)["logRecord"]
     assert (record["@message"], record["@logStream"], record["@log"]) == (message, stream, f"000000000000:{group}")
     assert (record["number"], record["user.name"]) == ("5", "amy")
     assert int(record["@timestamp"]) > 1_700_000_000_000
@@ -148,8 +148,24 @@ def test_queries_are_listed_and_cannot_be_stopped_once_they_are_over(ask, logs_c
         logGroupName=group, status="Complete", maxResults=1, nextToken=listed["nextToken"]
     )["queries"]
     assert query["queryId"] == first
+    assert logs_client.describe_queries(logGroupName=group, queryLanguage="SQL")["queries"] == []
     (error, _) = refusal(logs_client.stop_query, queryId=first)
     assert error == (400, "InvalidParameterException", f"Query with ID {first} is already Complete")
+
+
+def test_a_query_is_stopped(logs_client, lambda_client, make_function):
+    """While it runs: it has no rows then, and stays as it is."""
+    name = make_function(LOGGING)
+    invoke(lambda_client, name, {"lines": 5_000}, LogType="Tail")
+    now = int(time.time())
+    # Some hundred thousand searches: more than passes between two calls.
+    query = "filter " + " or ".join(f"@message like /x{number}\\d$/" for number in range(100))
+    started = logs_client.start_query(
+        logGroupName=f"/aws/lambda/{name}", startTime=now - 600, endTime=now + 60, queryString=query
+    )
+    assert logs_client.stop_query(queryId=started["queryId"])["success"] is True
+    answer = logs_client.get_query_results(queryId=started["queryId"])
+    assert (answer["status"], answer["results"]) == ("Cancelled", [])
 
 
 def test_what_is_no_query_is_told_with_its_place(logs_client, written):
@@ -197,6 +213,7 @@ def test_saved_queries(logs_client, unique_name):
     logs_client.put_query_definition(
         queryDefinitionId=made["queryDefinitionId"], name=f"{unique_name}/c", queryString="limit 3"
     )
+    assert logs_client.describe_query_definitions(queryLanguage="PPL")["queryDefinitions"] == []
     listed = logs_client.describe_query_definitions(queryDefinitionNamePrefix=f"{unique_name}/")["queryDefinitions"]
     assert [(each["name"], each["queryString"]) for each in listed] == [
         (f"{unique_name}/a", "limit 2"),

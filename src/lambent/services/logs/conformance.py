@@ -16,8 +16,8 @@ JUDGEMENTS = Judgements(
             "logGroupIdentifiers"
         ),
         "DeleteQueryDefinition": "queryDefinitionId",
-        "DescribeQueries": "logGroupName status maxResults nextToken",
-        "DescribeQueryDefinitions": "queryDefinitionNamePrefix maxResults nextToken",
+        "DescribeQueries": "logGroupName status maxResults nextToken queryLanguage",
+        "DescribeQueryDefinitions": "queryDefinitionNamePrefix maxResults nextToken queryLanguage",
         "DescribeLogStreams": f"{_GROUP} logStreamNamePrefix orderBy descending nextToken limit",
         "FilterLogEvents": (
             f"{_GROUP} logStreamNames logStreamNamePrefix startTime endTime nextToken limit startFromHead"
@@ -34,6 +34,7 @@ JUDGEMENTS = Judgements(
     },
     remarks={
         "accountIdentifiers": "other accounts' groups are not seen: naming only others lists nothing",
+        "queryLanguage": "every query is in CWLI: another language lists nothing",
         "logGroupClass": "every group is STANDARD: another class lists nothing",
     },
     echoed={"parameters": "the queries that they are put into are the console's"},
@@ -43,7 +44,8 @@ JUDGEMENTS = Judgements(
         "unmask": "nothing is masked: data protection policies are not offered",
     },
     refused={
-        "queryLanguage": "queries are in the language of Logs Insights, CWLI",
+        "StartQuery:queryLanguage": "queries are in the language of Logs Insights, CWLI",
+        "PutQueryDefinition:queryLanguage": "queries are in the language of Logs Insights, CWLI",
         "filterPattern": "filter patterns come with a later version",
     },
     given="InvalidParameterException LimitExceededException MalformedQueryException ResourceNotFoundException"
@@ -61,5 +63,6 @@ JUDGEMENTS = Judgements(
         "a failure of the server is answered as ServiceException, as for every service": "ServiceUnavailableException",
         "a full server answers TooManyRequestsException, as for every service": "ThrottlingException",
     },
-    shown_otherwise={},
+    # Nobody's test waits for three hours.
+    shown_otherwise={"SessionTimeoutException": "unit/services/logs/test_live_tail.py"},
 )
