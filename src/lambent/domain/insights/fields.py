@@ -181,10 +181,10 @@ def read_json(line: Line) -> dict[str, Any] | None:
         return None
     try:
         value, end = _decoder.raw_decode(message, start)
+        if "\\ud" in message or "\\uD" in message:
+            value = _without_halves(value)
     except (ValueError, RecursionError):
         return None
-    if "\\ud" in message or "\\uD" in message:
-        value = _without_halves(value)
     if not isinstance(value, dict) or (is_whole and not _is_of_lambda(line) and message[end:].strip()):
         return None
     return value
@@ -194,9 +194,9 @@ def parse_json(text: str) -> Value:
     """Return what a text holds as JSON; None: it is none."""
     try:
         value, end = _decoder.raw_decode(text.strip())
+        return None if text.strip()[end:] else _without_halves(value)
     except (ValueError, RecursionError):
         return None
-    return None if text.strip()[end:] else _without_halves(value)
 
 
 def _without_halves(value: Value) -> Value:

@@ -391,12 +391,13 @@ def _literal(condition: Any) -> tuple[str, ...]:
 
 
 class Run:
-    """One run of a query, on one thread at a time."""
+    """One run of a query, on one thread at a time; `stop` and the counts are anybody's."""
 
     def __init__(self, commands: Sequence[Command], now_s: int, rows: int) -> None:
         self.scanned = 0
         """Events that were taken."""
         self.scanned_bytes = 0
+        self._is_stopped = False
         self._room = _Room(BYTES_MAX)
         self._counted = _Count()
         limits = [command.rows for command in commands if isinstance(command, Limit)]
@@ -413,6 +414,10 @@ class Run:
         """Events that passed all filters."""
         return self._counted.rows
 
+    def stop(self) -> None:
+        """Have `take` take no more: the run is of no more use."""
+        self._is_stopped = True
+
     def take(self, lines: Iterable[Line]) -> None:
         """
         Take events, none newer than those before.
@@ -423,6 +428,8 @@ class Run:
         take = self._first.take
         scanned = size = 0
         for line in lines:
+            if self._is_stopped:
+                break
             scanned += 1
             message = line.message
             size += len(message) if message.isascii() else len(message.encode(errors="replace"))

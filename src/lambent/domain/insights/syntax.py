@@ -455,21 +455,21 @@ class _Parser:
 
         or 1, and 2, not 3, comparisons 4, + - 5, * / % 6, - of one operand 7, ^ 8 (from the right).
         """
+        start = self._token.start
         self._depth += 1
         if self._depth > DEPTH_MAX:
-            raise MalformedQuery("expressions are nested too deeply", self._token.start, self._token.end)
+            raise MalformedQuery(_TOO_DEEP, start, self._token.end)
         left = self._operand()
-        links = 0
         while True:
             operator = self._operator()
             binds = _BINDS.get(operator, 0)
             if not binds or binds < least:
                 break
-            links += 1
-            if links > DEPTH_MAX and operator not in {"and", "or"}:
-                raise MalformedQuery("expressions are nested too deeply", self._token.start, self._token.end)
             left = self._applied(operator, binds, left)
         self._depth -= 1
+        # Operators in a row make a tower as well.
+        if not self._depth and _height(left) > DEPTH_MAX:
+            raise MalformedQuery(_TOO_DEEP, start, self._done)
         return left
 
     def _operator(self) -> str:
@@ -586,6 +586,24 @@ class _Parser:
         self._done = found.end()
         self._token = self._read(found.end())
         return regex
+
+
+_TOO_DEEP: Final = "expressions are nested too deeply"
+
+
+def _height(expression: Expression) -> int:
+    """Return how many expressions lie within each other, without descending into them one by one."""
+    height, level = 0, [expression]
+    while level:
+        height += 1
+        level = [inner for each in level for inner in _inside(each)]
+    return height
+
+
+def _inside(expression: Expression) -> "tuple[Expression, ...]":
+    if isinstance(expression, Operation):
+        return expression.operands
+    return expression.arguments if isinstance(expression, Call) else ()
 
 
 _BINDS: Final = {

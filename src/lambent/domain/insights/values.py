@@ -83,8 +83,11 @@ def text(value: Value) -> str | None:
 
 
 def json_text(value: Value) -> str:
-    """Return a value as JSON."""
-    return msgspec.json.encode(value, enc_hook=_plain).decode()
+    """Return a value as JSON; nothing where it is deeper than anybody could read."""
+    try:
+        return msgspec.json.encode(value, enc_hook=_plain).decode()
+    except RecursionError:
+        return ""
 
 
 def _plain(value: Any) -> int | float:

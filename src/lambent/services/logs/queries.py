@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from lambent.clock import Clock
@@ -268,8 +269,9 @@ class LogQueries:
             if asked.status is not _Status.SCHEDULED:
                 continue
             asked.status = _Status.RUNNING
+            timer = self._clock.call_later(TIMEOUT_S, partial(self._end, asked, _Status.TIMEOUT))
             try:
-                await self._read(asked, self._clock.monotonic() + TIMEOUT_S)
+                await self._read(asked)
             except (_too_large(), DependencyError) as error:
                 _log.warning("query.failed query_id=%s reason=%s", asked.id, error)
                 self._end(asked, _Status.FAILED)
@@ -279,17 +281,16 @@ class LogQueries:
             except BaseException:
                 self._end(asked, _Status.FAILED)
                 raise
+            finally:
+                timer.cancel()
 
-    async def _read(self, asked: _Asked, ends_at: float) -> None:
+    async def _read(self, asked: _Asked) -> None:
         run = asked.run
         assert run is not None
         pages = _Pages(self._store, asked)
         while (lines := await pages.next()) is not None:
             await asyncio.to_thread(run.take, lines)
             if asked.status is not _Status.RUNNING:
-                return
-            if self._clock.monotonic() >= ends_at:
-                self._end(asked, _Status.TIMEOUT)
                 return
         rows = await asyncio.to_thread(run.finish)
         size = sum(len(name) + len(value) for row in rows for name, value in row)
@@ -300,6 +301,9 @@ class LogQueries:
     def _end(self, asked: _Asked, status: _Status) -> None:
         if asked.status in _UNFINISHED:
             asked.count()
+            if asked.run is not None:
+                # Where a thread is at work on it, it is to leave off.
+                asked.run.stop()
             asked.run = None
             asked.status = status
             self._drop_old()

@@ -77,6 +77,17 @@ def test_names_of_all_kinds() -> None:
     assert {"a.b", "a.b.c", "a.b.d", "@@id", "with space", "@timestamp", "@log"} <= set(discover(line_of(message)))
 
 
+def test_json_as_deep_as_it_can_be_read() -> None:
+    """Is shown, or is not; it ends no query."""
+    for depth in range(100, 1_100, 50):
+        message = '{"a": ' + '{"a": ' * depth + '"\\ud83d"' + "}" * depth + "}"
+        (row,) = ask(
+            "fields a.a.a as it, jsonStringify(jsonParse(@message)) as again, strlen(@message) as n", [message]
+        )
+        assert row["n"] == str(len(message))
+        assert len(discover(line_of(message))) >= 5
+
+
 def test_no_more_fields_than_a_group_may_have() -> None:
     message = json.dumps({f"name{number}": number for number in range(5_000)})
     assert len(discover(line_of(message))) == 1_000

@@ -1,12 +1,14 @@
 """Whole queries over events."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.domain.insights.asking import REPORT, ask, line_of
 
 from lambent.domain.insights import run as module
-from lambent.domain.insights.fields import pointer_to
+from lambent.domain.insights.fields import Line, pointer_to
 from lambent.domain.insights.run import Query, TooLarge, match_glob
 
 LETTERS = ["c", "a", "b"]
@@ -172,6 +174,18 @@ def test_dropping_what_lacks_the_literals_changes_nothing(message: str, literal:
 )
 def test_globs(shown: str, literals: tuple[str, ...], expected: list[str] | None) -> None:
     assert match_glob(shown, literals) == expected
+
+
+def test_a_run_is_stopped_in_the_middle() -> None:
+    run = Query("fields @message").run(0)
+
+    def lines() -> Iterator[Line]:
+        yield line_of("x")
+        run.stop()
+        yield line_of("y")
+
+    run.take(lines())
+    assert run.scanned == 1
 
 
 def test_a_run_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:

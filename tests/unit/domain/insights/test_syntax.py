@@ -145,7 +145,7 @@ def test_a_slash_divides_or_begins_a_pattern() -> None:
         ("limit 1.5", 6, 9, "unexpected symbol"),
         ("filter " + "(" * 51 + "a" + ")" * 51, 57, 58, "too deeply"),
         ("filter " + "not " * 60 + "a", 207, 210, "too deeply"),
-        ("filter 1" + " + 1" * 60, 209, 210, "too deeply"),
+        ("filter 1" + " + 1" * 60, 7, 248, "too deeply"),
     ],
 )
 def test_where_and_what_is_wrong(query: str, start: int, end: int, said: str) -> None:
@@ -159,6 +159,16 @@ def test_where_and_what_is_wrong(query: str, start: int, end: int, said: str) ->
 def test_commands_that_are_not_offered_are_named(command: str) -> None:
     with pytest.raises(MalformedQuery, match=f"the command {command} is not offered"):
         parse_query(f"fields @message | {command} @message")
+
+
+def test_towers_of_towers_are_too_deep() -> None:
+    """Each of them alone would not be."""
+    tower = "1"
+    for _ in range(40):
+        tower = f"({tower}{' + 1' * 40})"
+    with pytest.raises(MalformedQuery, match="too deeply"):
+        Query(f"filter {tower} > 0")
+    Query(f"filter {'(' * 20}1{' + 1)' * 20} > 0")
 
 
 def test_conditions_may_be_many() -> None:
