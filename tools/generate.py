@@ -165,6 +165,16 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "UpdateUser",
     ),
     "cloudtrail": ("LookupEvents",),
+    "cloudwatch": (
+        "DeleteDashboards",
+        "GetDashboard",
+        "GetMetricData",
+        "GetMetricStatistics",
+        "ListDashboards",
+        "ListMetrics",
+        "PutDashboard",
+        "PutMetricData",
+    ),
     "lambda": (
         "AddLayerVersionPermission",
         "AddPermission",
@@ -280,6 +290,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 MODULES = {
     "apigatewayv2": "apigatewayv2",
     "cloudtrail": "cloudtrail",
+    "cloudwatch": "monitoring",
     "iam": "iam",
     "lambda": "lambda_",
     "logs": "logs",

@@ -96,7 +96,7 @@ from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.sandbox.probe import choose, gather
-from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, sts
+from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, monitoring, sts
 from lambent.services.iam.managed_policies import aws_document
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
@@ -126,6 +126,7 @@ from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
 from lambent.store.certificate import certificate_of, names_for, own_certificate
 from lambent.store.contract import EventQueue, StreamPositions
+from lambent.store.dashboards import DashboardRepository
 from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
@@ -164,6 +165,9 @@ _SWEEP_EVERY_S = 30.0
 
 _TIDY_EVERY_S = 300.0
 """Assumed: points that are due to be packed are read as well as packed ones."""
+
+_TIDY_PAUSE_S = 0.25
+"""Between steps, of some ten milliseconds each. Assumed: a tenth of a processor is what tidying may take."""
 
 _RESTART_S = 1.0
 """Assumed: how soon a failed supervised task is worth running again."""
@@ -318,6 +322,9 @@ async def run(
                 clock=clock,
             ),
             "logs": logs.service(telemetry.log_store, telemetry.logs.fold, *telemetry.log_readers),
+            "monitoring": monitoring.service(
+                telemetry.metric_store, DashboardRepository(database), telemetry.settle, clock
+            ),
             "sqs": queues.service,
             "iam": iam.service(access.identities, access.secrets, access.key_use, clock),
             "sts": sts.service(trust=access.trust, identities=access.identities, secrets=access.secrets, clock=clock),
@@ -337,7 +344,7 @@ async def run(
         gateway = Gateway(
             Pipeline(
                 services,
-                Protocols({name: service.shape_violation for name, service in services.items()}),
+                Protocols({service.name: service.shape_violation for service in services.values()}),
                 access.authenticator,
                 access.authorizer,
                 settings.api.region,
@@ -561,8 +568,13 @@ class _Telemetry:
 
     async def _tidy_metrics(self) -> None:
         while True:
-            await self.metric_store.tidy(int(self._clock.now()))
-            await self._clock.sleep(_TIDY_EVERY_S)
+            has_more = await self.metric_store.tidy(int(self._clock.now()))
+            await self._clock.sleep(_TIDY_PAUSE_S if has_more else _TIDY_EVERY_S)
+
+    async def settle(self) -> None:
+        """Return once all figures of what happened before the call are stored."""
+        await self.logs.fold()
+        await self.metrics.settle()
 
     async def close(self) -> None:
         """Put what is left where it is kept."""

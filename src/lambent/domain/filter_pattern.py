@@ -172,8 +172,9 @@ def _parse_terms(text: str) -> FilterPattern:
         if reader.peek() == "%":
             tests.append(_RegexTerm(sign, reader.regex()))
             continue
-        term = reader.quoted() if reader.peek() == '"' else reader.word(is_word)
-        if not term and reader.text[reader.at - 1] != '"':
+        is_quoted = reader.peek() == '"'
+        term = reader.quoted() if is_quoted else reader.word(is_word)
+        if not term and not is_quoted:
             if reader.is_done() or reader.peek().isspace():
                 raise InvalidPattern
             raise bad_characters(reader.peek())

@@ -14,8 +14,8 @@ _GROWTH: Final = 1.02
 """Each bin reaches so many times as far as the one before it: a value is known to one per cent."""
 _LOG_GROWTH: Final = math.log(_GROWTH)
 
-_ZERO_BIN: Final = -(1 << 30)
-"""The bin of 0, below that of every positive value."""
+_ZERO_BIN: Final = -40_000
+"""The bin of 0, below that of every positive value, the least of which is 5e-324; near enough to be kept in 16 bits."""
 
 
 class Metric(NamedTuple):
@@ -69,6 +69,18 @@ class Distribution:
             else:
                 number = bin_of(value)
                 self.bins[number] = self.bins.get(number, 0.0) + times
+
+    @classmethod
+    def of_set(cls, count: float, total: float, minimum: float, maximum: float) -> "Distribution":
+        """
+        Return the distribution of a statistic set.
+
+        Documented: CloudWatch user guide, percentiles: it has some where all it counts can only be one value.
+        """
+        if not count:
+            return cls()
+        is_known = minimum == maximum and minimum >= 0
+        return cls(count, total, minimum, maximum, {bin_of(minimum): count} if is_known else None)
 
     def merge(self, other: "Distribution") -> None:
         """Take in what was measured elsewhere, or in another period."""

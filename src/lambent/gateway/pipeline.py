@@ -1,12 +1,13 @@
 """
 The steps of an API request, in order:
 
-    select the service -> who calls -> match the operation -> read the body, which is the one that was signed -> parse
-    -> validate -> authorize -> handle -> serialize
+    select the service -> who calls -> match the operation -> read the body, which is the one that was signed -> unpack
+    -> parse -> validate -> authorize -> handle -> serialize
 
 An `ApiError` of any step becomes the answer, in the service's own error form.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -30,6 +31,7 @@ from lambent.gateway.proxy import Proxy, service_of
 from lambent.gateway.service_selection import region_of_host, select_service
 from lambent.neighbours.endpoints import Neighbour
 from lambent.neighbours.signing import is_presigned
+from lambent.protocol.compression import is_compressed, unpack
 from lambent.protocol.errors import error_response_without_model
 from lambent.protocol.service import Protocols, ServiceProtocol
 from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireResponse
@@ -214,6 +216,9 @@ class Pipeline:
         request.body = await self._read(read_body, service, call.operation)
         claim.check_body(request.body)
         caller = call.caller = self._caller(claim, credential, request, request_id, endpoint)
+        if service.unpacked_max_bytes and is_compressed(request):
+            # Not before: what is signed is what is sent. In a thread, since a small body may become a large one.
+            request.body = await asyncio.to_thread(unpack, request.body, service.unpacked_max_bytes)
         if match is None:
             match = protocol.match(request)
         operation = match.operation

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from lambent.access.credential import Credential
 from lambent.services.s3.addressing import is_s3_host
 
-_TARGETS = {"AmazonSQS": "sqs", "Logs_20140328": "logs"}
+_TARGETS = {"AmazonSQS": "sqs", "GraniteServiceVersion20100801": "monitoring", "Logs_20140328": "logs"}
 """Prefix of X-Amz-Target to service. Source: `targetPrefix` of the service models."""
 
 _CLOUDTRAIL = "com.amazonaws.cloudtrail."
@@ -24,13 +24,18 @@ _LAMBDA_PATH = re.compile(r"/20\d\d-\d\d-\d\d/(functions|tags|account-settings|l
 _QUEUE_PATH = re.compile(r"/\d{12}/[A-Za-z0-9_-]{1,80}(?:\.fifo)?/?")
 """A queue's URL is an endpoint, also for requests that nobody signed. Observed: curl on a queue's URL."""
 
+_METRICS_PATH = re.compile(r"(?:/.*)?/service/[^/]*GraniteServiceVersion20100801/operation/\w+/?")
+"""Documented: Smithy RPC v2 CBOR; the prefix is as above."""
+
 _API_PATH = re.compile(r"/v2/(apis|domainnames|tags|vpclinks)(/|$)")
 """What is HTTP APIs'. Documented: API Gateway v2 API reference; the paths of REST APIs begin otherwise."""
 
 _STREAM = re.compile(r"stream(?:ing)?-")
 """What SDKs put before the endpoint's host for operations that stream. Source: `hostPrefix` of the service models."""
 
-_HOST = re.compile(r"(?:stream(?:ing)?-)?(?:apigateway|cloudtrail|lambda|logs|sqs|sts)\.((?:[a-z]{2,4}-)+[a-z]+-\d)\.")
+_HOST = re.compile(
+    r"(?:stream(?:ing)?-)?(?:apigateway|cloudtrail|lambda|logs|monitoring|sqs|sts)\.((?:[a-z]{2,4}-)+[a-z]+-\d)\."
+)
 
 
 _OF_OLD_S3 = frozenset({"AWSAccessKeyId", "Signature", "Expires"})
@@ -59,10 +64,12 @@ def select_service(credential: Credential | None, headers: Mapping[str, str], pa
             return "cloudtrail"
         return prefix.partition("_")[0].lower()
     first_label = _STREAM.sub("", headers.get("host", "").partition(".")[0], count=1)
-    if first_label in {"apigateway", "cloudtrail", "iam", "lambda", "logs", "sqs", "sts"}:
+    if first_label in {"apigateway", "cloudtrail", "iam", "lambda", "logs", "monitoring", "sqs", "sts"}:
         return _of_two(first_label, path)
     if is_s3_host(headers.get("host", "")) or _is_presigned_by_version_2(query):
         return "s3"
+    if _METRICS_PATH.fullmatch(path):
+        return "monitoring"
     if _QUEUE_PATH.fullmatch(path):
         return "sqs"
     if _LAMBDA_PATH.match(path):

@@ -1,8 +1,9 @@
 """
 What models of services that left the query protocol say of it no more: one `QueryDialect` for each.
 
-Such a service (`awsQueryCompatible` in its model) speaks JSON, and still the query protocol that it had before, on the
-same host and path. Its model has lost the names of the query protocol, and the codes and statuses of its errors.
+Such a service (`awsQueryCompatible` in its model) speaks JSON, or CBOR and JSON, and still the query protocol that it
+had before, on the same host and path. Its model may have lost the names of the query protocol, and the codes and
+statuses of its errors.
 """
 
 from collections.abc import Mapping
@@ -16,19 +17,27 @@ class QueryDialect(msgspec.Struct, frozen=True):
 
     xml_namespace: str
     error_namespace: str
-    """Before the name of an error's shape in the `__type` of JSON."""
-    items: Mapping[str, str]
-    """List shape to the name of its items; all lists are flattened."""
-    entries: Mapping[str, tuple[str, str, str]]
-    """Map shape to the name of its entries, their keys and their values; all maps are flattened."""
-    errors: Mapping[str, tuple[str, int]]
+    """Before the name of an error's shape in the `__type` of JSON and CBOR."""
+    other_namespaces: Mapping[str, str] = {}
+    """The same of errors that are not the service's own."""
+    has_detail: bool = False
+    """Whether errors have an element `Detail`, which is empty."""
+    items: Mapping[str, str] = {}
+    """List shape to the name of its items; all lists are flattened, where the model does not say it itself."""
+    entries: Mapping[str, tuple[str, str, str]] = {}
+    """Map shape to the name of its entries, their keys and their values; all maps are flattened likewise."""
+    errors: Mapping[str, tuple[str, int]] = {}
     """Error shape to its code, and its status. Those that the model does not hold are added to it."""
-    texts: Mapping[str, str]
+    texts: Mapping[str, str] = {}
     """Error shape to the text that it has in this protocol alone."""
-    path_member: str
+    path_member: str | None = None
     """The input member that the path of a request stands for: a resource's URL is an endpoint."""
-    only_at_root: frozenset[str]
+    only_at_root: frozenset[str] = frozenset()
     """Operations that a resource's URL does not take."""
+
+    def type_of(self, error: str) -> str:
+        """Return the `__type` of an error."""
+        return f"{self.other_namespaces.get(error, self.error_namespace)}#{error}"
 
 
 def _plain(*names: str) -> dict[str, str]:
@@ -42,6 +51,8 @@ _SQS_PREFIX = "AWS.SimpleQueueService."
 _SQS = QueryDialect(
     xml_namespace="http://queue.amazonaws.com/doc/2012-11-05/",
     error_namespace="com.amazonaws.sqs",
+    # Observed: boto3 shows `Detail: None` for errors of SQS (localstack/localstack, recorded).
+    has_detail=True,
     items=_plain(
         "AttributeName",
         "BatchResultErrorEntry",
@@ -111,7 +122,14 @@ _SQS = QueryDialect(
     only_at_root=frozenset({"CreateQueue", "ListQueues"}),
 )
 
-DIALECTS: Mapping[str, QueryDialect] = {"sqs": _SQS}
+# Its model holds all that the query protocol needs. Observed: `__type` of recorded errors in JSON and CBOR.
+_CLOUDWATCH = QueryDialect(
+    xml_namespace="http://monitoring.amazonaws.com/doc/2010-08-01/",
+    error_namespace="com.amazonaws.cloudwatch.v2010_08_01",
+    other_namespaces={"ValidationException": "com.amazon.coral.validate"},
+)
+
+DIALECTS: Mapping[str, QueryDialect] = {"cloudwatch": _CLOUDWATCH, "sqs": _SQS}
 """By service model."""
 
 

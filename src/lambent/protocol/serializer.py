@@ -261,12 +261,20 @@ def _json_errors(model: ServiceModel) -> ErrorSerializer:
         headers: _Headers = [(_REQUEST_ID, request_id.encode()), content_type]
         _add_query_error(model, error, headers)
         _add_headers(error, headers)
-        named = error.code if model.dialect is None else f"{model.dialect.error_namespace}#{error.code}"
-        body = {"__type": named, error.message_key: error.message}
+        body = _error_body(model, error)
         body.update(_encodable_fields(model, error.code, error.fields))
         return WireResponse(_status(model, error), headers, encode_json(body))
 
     return serialize
+
+
+def _error_body(model: ServiceModel, error: ApiError) -> dict[str, Any]:
+    """Return the members of an error that are not its shape's own."""
+    if model.dialect is None:
+        return {"__type": error.code, error.message_key: error.message}
+    named = {"__type": model.dialect.type_of(error.code)}
+    # Observed: some errors of CloudWatch have no text, and no member for it.
+    return named | {error.message_key: error.message} if error.message else named
 
 
 def _status(model: ServiceModel, error: ApiError) -> int:
@@ -317,8 +325,7 @@ def _query(model: ServiceModel, operation: Operation) -> Serializer:
 
 def _query_errors(model: ServiceModel) -> ErrorSerializer:
     texts = {} if model.dialect is None else model.dialect.texts
-    # Observed: boto3 shows `Detail: None` for errors of SQS (localstack/localstack, recorded).
-    detail = "" if model.dialect is None else "<Detail/>"
+    detail = "<Detail/>" if model.dialect is not None and model.dialect.has_detail else ""
 
     def serialize(error: ApiError, request_id: str) -> WireResponse:
         headers: _Headers = [(_REQUEST_ID, request_id.encode()), _XML]
@@ -333,7 +340,7 @@ def _query_errors(model: ServiceModel) -> ErrorSerializer:
         if isinstance(error, AccessError):
             text, status = error.query_text or text, error.query_status
         # The text stands in `Message` for clients and once more where the shape spells its member otherwise.
-        is_twice = error.message_key != "Message" and not detail and not isinstance(error, AccessError)
+        is_twice = error.message_key != "Message" and model.dialect is None and not isinstance(error, AccessError)
         own_text = element(error.message_key, text) if is_twice else ""
         body = (
             f'<ErrorResponse xmlns="{model.xml_namespace}"><Error>{element("Type", party)}'
@@ -372,7 +379,7 @@ def _cbor_errors(model: ServiceModel) -> ErrorSerializer:
         headers: _Headers = [(_REQUEST_ID, request_id.encode()), _RPC_V2, _CBOR]
         _add_query_error(model, error, headers)
         _add_headers(error, headers)
-        body = {"__type": error.code, error.message_key: error.message}
+        body = _error_body(model, error)
         shape = model.errors.get(error.code)
         if shape is not None and error.fields:
             body.update(CborWriters().members(shape, list(shape.members))(error.fields))

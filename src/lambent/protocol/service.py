@@ -30,14 +30,14 @@ class ServiceProtocol:
     Args:
         name: the model's name in botocore, e.g. `lambda`.
         shape_violation: the error that a request breaking the model's constraints gets.
-        in_query: in the query protocol, which the service speaks beside the one that its model prefers.
+        protocol: one that the service speaks beside the one that its model prefers.
 
     Raises:
         UnknownService: botocore has no such model.
     """
 
-    def __init__(self, name: str, shape_violation: Callable[[str], ApiError], *, in_query: bool = False) -> None:
-        self._model = ServiceModel(name, in_query=in_query)
+    def __init__(self, name: str, shape_violation: Callable[[str], ApiError], *, protocol: str | None = None) -> None:
+        self._model = ServiceModel(name, protocol=protocol)
         self._shape_violation = shape_violation
         self._route = compile_router(self._model)
         self._write_error = compile_error_serializer(self._model)
@@ -51,6 +51,17 @@ class ServiceProtocol:
         """Whether the operation's name is in the body, so that its size limit is not known before it is read."""
         self.has_query_dialect = self._model.dialect is not None
         """Whether requests may speak the query protocol instead."""
+        self._protocols = self._model.protocols
+
+    def spoken_by(self, request: WireRequest) -> str | None:
+        """Return the protocol of a request, None where it is the one that the model prefers."""
+        if not self.has_query_dialect:
+            return None
+        if "smithy-protocol" in request.headers and "smithy-rpc-v2-cbor" in self._protocols:
+            spoken = "smithy-rpc-v2-cbor"
+        else:
+            spoken = "json" if "x-amz-target" in request.headers else "query"
+        return None if spoken == self._model.protocol else spoken
 
     def match(self, request: WireRequest) -> OperationMatch:
         """
@@ -135,7 +146,7 @@ class Protocols:
     def __init__(self, shape_violations: Mapping[str, Callable[[str], ApiError]]) -> None:
         self._shape_violations = dict(shape_violations)
         self._known: dict[str, ServiceProtocol] = {}
-        self._in_query: dict[str, ServiceProtocol] = {}
+        self._others: dict[tuple[str, str], ServiceProtocol] = {}
 
     def __contains__(self, name: object) -> bool:
         return name in self._shape_violations
@@ -159,11 +170,12 @@ class Protocols:
         Raises:
             KeyError: no such service was given.
         """
-        protocol = self.get(name)
-        if not protocol.has_query_dialect or "x-amz-target" in request.headers:
-            return protocol
-        in_query = self._in_query.get(name)
-        if in_query is None:
-            in_query = ServiceProtocol(name, self._shape_violations[name], in_query=True)
-            self._in_query[name] = in_query
-        return in_query
+        preferred = self.get(name)
+        spoken = preferred.spoken_by(request)
+        if spoken is None:
+            return preferred
+        other = self._others.get((name, spoken))
+        if other is None:
+            other = ServiceProtocol(name, self._shape_violations[name], protocol=spoken)
+            self._others[name, spoken] = other
+        return other

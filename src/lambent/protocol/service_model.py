@@ -135,23 +135,27 @@ class ServiceModel:
 
     Args:
         name: the model's name in botocore, e.g. `lambda`.
-        in_query: in the query protocol, which a service with a row in `DIALECTS` speaks beside its own.
+        protocol: which of those that the service speaks, where it is not the one that its model prefers. A service with
+            a row in `DIALECTS` speaks `query` as well.
 
     Raises:
         UnknownService: botocore has no such model.
     """
 
-    def __init__(self, name: str, *, in_query: bool = False) -> None:
+    def __init__(self, name: str, *, protocol: str | None = None) -> None:
         raw = _read_model(name)
         self.dialect = DIALECTS.get(name)
         if self.dialect is not None:
             add_errors(raw, self.dialect)
-            if in_query:
+            if protocol == "query":
                 speak_query(raw, self.dialect)
         metadata = raw["metadata"]
         self.name = name
         self.raw_shapes: Mapping[str, Mapping[str, Any]] = raw["shapes"]
-        self.protocol: str = metadata["protocol"]
+        self.protocols: frozenset[str] = frozenset(metadata.get("protocols", ())) | {metadata["protocol"]}
+        """All that the model says the service speaks."""
+        self.protocol: str = protocol or metadata["protocol"]
+        """The one that is spoken here."""
         self.api_version: str = metadata["apiVersion"]
         self.target_prefix: str = metadata.get("targetPrefix", "")
         self.json_version: str = metadata.get("jsonVersion", "1.0")

@@ -55,6 +55,8 @@ class Service(msgspec.Struct, frozen=True):
     body_limits: Mapping[str, BodyLimit] = {}
     """By operation, where the limit is not `default_body_limit`."""
     default_body_limit: BodyLimit = DEFAULT_BODY_LIMIT
+    unpacked_max_bytes: int = 0
+    """What a body that is sent compressed by gzip may unpack to; 0: none is unpacked."""
     demands: Mapping[str, Demands] = {}
     """By operation, where it is not the action of its own name on `*`."""
     facts: ResourceFacts | None = None

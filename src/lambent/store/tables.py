@@ -489,9 +489,12 @@ metric_series = Table(
     # JSON of pairs, by name: equal sets are equal texts.
     Column("dimensions", _NAME, nullable=False),
     Column("unit", String, nullable=False),
+    # A digest of all these, by which many are found at once.
+    Column("key", LargeBinary, nullable=False),
     # When its newest point's period begins.
     Column("last_s", BigInteger, nullable=False),
     UniqueConstraint("account", "region", "namespace", "name", "dimensions", "unit", name="metric_series_identity"),
+    UniqueConstraint("key", name="metric_series_key"),
 )
 
 metric_points = Table(
@@ -506,6 +509,30 @@ metric_points = Table(
     Column("minimum", Float, nullable=False),
     Column("maximum", Float, nullable=False),
     Column("bins", LargeBinary),
+    # The key is half of a row.
+    sqlite_with_rowid=False,
+)
+
+metric_blocks = Table(
+    "metric_blocks",
+    metadata,
+    Column("series_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("period_s", Integer, primary_key=True, autoincrement=False),
+    Column("from_s", BigInteger, primary_key=True, autoincrement=False),
+    # As `metric_blocks` packs them: all but the bins, and those.
+    Column("basics", LargeBinary, nullable=False),
+    Column("bins", LargeBinary),
+)
+Index("metric_blocks_by_age", metric_blocks.c.period_s, metric_blocks.c.from_s)
+
+dashboards = Table(
+    "dashboards",
+    metadata,
+    # Of an account, in all its regions.
+    Column("account", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("modified_s", Float, nullable=False),
 )
 
 log_query_definitions = Table(

@@ -136,6 +136,7 @@ DATA: Mapping[str, frozenset[str]] = {
         }
     ),
     "dynamodbstreams": frozenset({"GetRecords", "GetShardIterator"}),
+    "monitoring": frozenset({"GetMetricData", "GetMetricStatistics", "ListMetrics", "PutMetricData"}),
     "kinesis": frozenset({"GetRecords", "GetShardIterator", "PutRecord", "PutRecords", "SubscribeToShard"}),
 }
 """Documented: CloudTrail user guide, data events: operations on what a resource holds. All others are management."""

@@ -42,7 +42,7 @@ from lambent.protocol.service import Protocols
 from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Runtimes
-from lambent.services import apigatewayv2, lambda_, logs, sts
+from lambent.services import apigatewayv2, lambda_, logs, monitoring, sts
 from lambent.services.iam import service as iam_service
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
@@ -55,10 +55,12 @@ from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.elsewhere import QueuesElsewhere
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import LogPosition, NewLogEvent
+from lambent.store.dashboards import DashboardRepository
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
 from lambent.store.identities import IdentityRepository
 from lambent.store.logs import LogRepository
+from lambent.store.metrics import MetricRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
@@ -213,6 +215,9 @@ class InProcessApi:
                 clock=clock,
             ),
             "logs": logs.service(self.logs, _fold_nothing),
+            "monitoring": monitoring.service(
+                MetricRepository(database), DashboardRepository(database), _fold_nothing, clock
+            ),
             "sqs": self.queues.service,
             "sts": sts.service(
                 trust=trust,
@@ -231,7 +236,7 @@ class InProcessApi:
             ),
         }
         self.protocols = protocols or Protocols(
-            {name: service.shape_violation for name, service in self.services.items()}
+            {service.name: service.shape_violation for service in self.services.values()}
         )
         self._pipeline = Pipeline(
             self.services, self.protocols, authenticator or AnyKey(SCOPE.account), self.authorizer, SCOPE.region

@@ -69,6 +69,7 @@ def test_terms(pattern: str, expected: list[str]) -> None:
         ("a \\b", "Invalid character(s) in term '\\'"),
         ('"open', "Invalid filter pattern"),
         ('"open\\"', "Invalid filter pattern"),
+        ('"a"!', "Invalid character(s) in term '!'"),
         ("%open", "Invalid filter pattern"),
         ("%%", "Invalid filter pattern"),
         ("a -", "Invalid filter pattern"),

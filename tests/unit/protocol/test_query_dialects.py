@@ -1,5 +1,7 @@
 """The query protocol of services whose models have lost it."""
 
+from lambent.errors.api.monitoring import ResourceNotFound
+from lambent.errors.families import ValidationException
 from lambent.protocol.query_dialects import DIALECTS
 from lambent.protocol.service import Protocols
 from lambent.protocol.service_model import ServiceModel
@@ -10,17 +12,46 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 def test_every_name_and_code_is_there() -> None:
-    """A list, a map or an error that a newer model brings needs a line of its own."""
-    for service, dialect in DIALECTS.items():
-        model = ServiceModel(service)
-        shapes = model.raw_shapes
-        lists = {name for name, shape in shapes.items() if shape["type"] == "list"}
-        maps = {name for name, shape in shapes.items() if shape["type"] == "map"}
-        assert (lists, maps) == (set(dialect.items), set(dialect.entries))
-        same = {"InvalidAttributeName", "InvalidAttributeValue", "InvalidIdFormat", "InvalidMessageContents"}
-        assert set(model.errors) - same == set(dialect.errors)
-        assert model.is_query_compatible and model.protocol == "json"
-        assert ServiceModel(service, in_query=True).protocol == "query"
+    """A list, a map or an error that a newer model of SQS brings needs a line of its own."""
+    model, dialect = ServiceModel("sqs"), DIALECTS["sqs"]
+    shapes = model.raw_shapes
+    lists = {name for name, shape in shapes.items() if shape["type"] == "list"}
+    maps = {name for name, shape in shapes.items() if shape["type"] == "map"}
+    assert (lists, maps) == (set(dialect.items), set(dialect.entries))
+    same = {"InvalidAttributeName", "InvalidAttributeValue", "InvalidIdFormat", "InvalidMessageContents"}
+    assert set(model.errors) - same == set(dialect.errors)
+    assert model.is_query_compatible and model.protocol == "json"
+    assert ServiceModel("sqs", protocol="query").protocol == "query"
+
+
+def test_a_model_that_has_kept_its_names_needs_none() -> None:
+    """That of CloudWatch says how all three protocols are written, and where its answers are wrapped."""
+    model = ServiceModel("cloudwatch", protocol="query")
+    assert model.is_query_compatible and model.protocols == {"smithy-rpc-v2-cbor", "json", "query"}
+    output = model.operations["GetMetricData"].output
+    assert output is not None and output.traits["resultWrapper"] == "GetMetricDataResult"
+
+
+def test_three_protocols_on_one_host() -> None:
+    """Each request of CloudWatch chooses, and a client that still says which it spoke once gets what it speaks now."""
+    protocols = Protocols({"cloudwatch": lacking})
+    in_cbor = protocols.of("cloudwatch", WireRequest("POST", "/", headers={"smithy-protocol": "rpc-v2-cbor"}))
+    in_json = protocols.of("cloudwatch", WireRequest("POST", "/", headers={"x-amz-target": "Granite.ListMetrics"}))
+    in_query = protocols.of("cloudwatch", WireRequest("POST", "/", headers=FORM))
+    assert in_cbor is protocols.get("cloudwatch")
+    assert len({in_cbor, in_json, in_query}) == 3
+    assert in_query.needs_body_to_match and not in_json.needs_body_to_match
+    for protocol, mode, status in ((in_cbor, "", 400), (in_json, "", 400), (in_json, "true", 404), (in_query, "", 404)):
+        request = WireRequest("POST", "/", headers={"x-amzn-query-mode": mode})
+        response = protocol.serialize_error(ResourceNotFound(), "id", request)
+        assert response.status == status
+        if protocol is in_json:
+            assert response.body == b'{"__type":"com.amazonaws.cloudwatch.v2010_08_01#ResourceNotFound"}'
+        if protocol is not in_query:
+            assert (b"x-amzn-query-error", b"ResourceNotFound;Sender") in response.headers
+    invalid = in_json.serialize_error(ValidationException("v"), "id")
+    assert invalid.body == b'{"__type":"com.amazon.coral.validate#ValidationException","message":"v"}'
+    assert (b"x-amzn-query-error", b"ValidationError;Sender") in invalid.headers
 
 
 def test_each_request_chooses() -> None:

@@ -29,6 +29,8 @@ from lambent.services.lambda_.conformance import JUDGEMENTS as LAMBDA
 from lambent.services.lambda_.not_offered import NOT_OFFERED as LAMBDA_NOT_OFFERED
 from lambent.services.logs.conformance import JUDGEMENTS as LOGS
 from lambent.services.logs.not_offered import NOT_OFFERED as LOGS_NOT_OFFERED
+from lambent.services.monitoring.conformance import JUDGEMENTS as CLOUDWATCH
+from lambent.services.monitoring.not_offered import NOT_OFFERED as CLOUDWATCH_NOT_OFFERED
 from lambent.services.sqs.conformance import JUDGEMENTS as SQS
 from lambent.services.sqs.not_offered import NOT_OFFERED as SQS_NOT_OFFERED
 from lambent.services.sts.conformance import JUDGEMENTS as STS
@@ -37,6 +39,7 @@ from lambent.services.sts.not_offered import NOT_OFFERED as STS_NOT_OFFERED
 SERVICES: Mapping[str, tuple[str, Judgements, Mapping[str, str]]] = {
     "apigatewayv2": ("apigatewayv2", HTTP_APIS, HTTP_APIS_NOT_OFFERED),
     "cloudtrail": ("cloudtrail", CLOUDTRAIL, CLOUDTRAIL_NOT_OFFERED),
+    "cloudwatch": ("monitoring", CLOUDWATCH, CLOUDWATCH_NOT_OFFERED),
     "iam": ("iam", IAM, IAM_NOT_OFFERED),
     "lambda": ("lambda_", LAMBDA, LAMBDA_NOT_OFFERED),
     "logs": ("logs", LOGS, LOGS_NOT_OFFERED),

@@ -110,6 +110,7 @@ def test_the_report_holds_every_service() -> None:
     assert [service.name for service in whole.services] == [
         "apigatewayv2",
         "cloudtrail",
+        "cloudwatch",
         "iam",
         "lambda",
         "logs",

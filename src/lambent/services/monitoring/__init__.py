@@ -1,0 +1,47 @@
+"""
+The CloudWatch API, 2010-08-01: metrics that clients put and read, and dashboards. Its requests are signed for
+`monitoring`.
+
+In: a caller and validated parameters. Out: output shapes as plain mappings. Never: HTTP, SQL.
+"""
+
+from lambent.clock import Clock
+from lambent.services.monitoring.dashboards import Dashboards
+from lambent.services.monitoring.demands import DEMANDS
+from lambent.services.monitoring.metric_data import MetricData
+from lambent.services.monitoring.metric_lists import MetricLists
+from lambent.services.monitoring.metric_queries import MetricQueries
+from lambent.services.monitoring.metric_reading import MetricReading
+from lambent.services.monitoring.not_offered import NOT_OFFERED
+from lambent.services.monitoring.refusals import shape_violation
+from lambent.services.monitoring.settling import Settle
+from lambent.services.operation import BodyLimit, Service, collect_handlers
+from lambent.store.metrics_contract import DashboardStore, MetricStore
+
+_BODY = BodyLimit(1_048_576, 1_048_576)
+"""Documented: CloudWatch user guide, quotas: 1 MB, as it is sent."""
+_UNPACKED_MAX_BYTES = 16 << 20
+"""Assumed: a thousand data of 150 values with their counts, in the longest protocol (test_metrics_api)."""
+
+
+def service(store: MetricStore, dashboards: DashboardStore, settle: Settle, clock: Clock) -> Service:
+    """
+    Put the CloudWatch service together.
+
+    Args:
+        settle: awaited before anything is read.
+    """
+    return Service(
+        name="cloudwatch",
+        handlers=collect_handlers(
+            MetricData(store, clock),
+            MetricReading(MetricQueries(store), settle, clock),
+            MetricLists(store, settle, clock),
+            Dashboards(dashboards, clock),
+        ),
+        not_offered=NOT_OFFERED,
+        shape_violation=shape_violation,
+        demands=DEMANDS,
+        default_body_limit=_BODY,
+        unpacked_max_bytes=_UNPACKED_MAX_BYTES,
+    )

@@ -1,0 +1,445 @@
+"""
+What GetMetricData asks: queries of one request, and the series that each gives.
+
+A query is read from the store, or is an expression of other queries. Alarms evaluate theirs by the same rules.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, timezone
+from typing import Any
+
+import msgspec
+
+from lambent.domain.caller import Scope
+from lambent.domain.metric import Distribution, Metric, MetricPoint
+from lambent.domain.metric_expression import (
+    Call,
+    InvalidExpression,
+    Node,
+    Number,
+    Reference,
+    Text,
+    parse_expression,
+    walk,
+)
+from lambent.domain.metric_labels import Described, LabelFacts, default_label, dynamic_label
+from lambent.domain.metric_math import Grid, Series, Surroundings, evaluate
+from lambent.domain.metric_periods import begin_of, is_period, rounded_start
+from lambent.domain.metric_search import differing_labels, parse_search
+from lambent.domain.metric_statistics import InvalidStatistic, Statistic, parse_statistic
+from lambent.errors.api.monitoring import InvalidParameterValueException, ValidationException
+from lambent.services.monitoring.metric_lists import LISTED_S
+from lambent.services.monitoring.metrics_named import dimensions_in
+from lambent.store.metrics_contract import SERIES_MAX, MetricStore
+
+QUERIES_MAX = 500
+"""Documented: CloudWatch API reference, GetMetricData."""
+FOUND_MAX = 500
+"""Series of one SEARCH. Documented: CloudWatch user guide, search expressions."""
+POINTS_MAX = 2_000_000
+"""
+Points that one request may read. Assumed: a search of 500 series over two days by the minute (test_metric_queries).
+"""
+_INLINE_MAX = 500
+"""Points that are reduced on the event loop. Assumed: half a millisecond."""
+
+_REFERENCES_MAX = 50
+"""Expressions of expressions. Assumed: nobody nests them so deeply (test_metric_queries)."""
+
+_ID = re.compile(r"[a-z][A-Za-z0-9_]*")
+_SQL = re.compile(r"\s*SELECT\s", re.IGNORECASE)
+_MATH_PERIOD_S = 60
+"""Of an expression that names no metric and no period. Assumed (test_metric_queries)."""
+
+
+class MetricQuery(msgspec.Struct, frozen=True):
+    """One query."""
+
+    id: str
+    label: str | None
+    is_returned: bool
+    period_s: int | None
+    """Of an expression that has none by its metrics."""
+    stat: "MetricStat | None" = None
+    expression: Node | None = None
+
+
+class MetricStat(msgspec.Struct, frozen=True):
+    """What is read from the store."""
+
+    metric: Metric
+    """Its unit says nothing."""
+    period_s: int
+    statistic: Statistic
+    unit: str | None = None
+
+
+class QueryResult(msgspec.Struct, frozen=True):
+    """One series of an answer."""
+
+    id: str
+    label: str
+    series: Series
+    messages: Sequence[Mapping[str, str]] = ()
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """When, of a request."""
+
+    scope: Scope
+    start_s: float
+    end_s: float
+    now_s: float
+    zone: timezone = UTC
+
+
+def parse_queries(
+    scope: Scope, given: Sequence[Mapping[str, Any]], name: str = "MetricDataQueries"
+) -> list[MetricQuery]:
+    """
+    Read the queries of a request.
+
+    Args:
+        name: of the parameter, for texts.
+
+    Raises:
+        ValidationException: they break a rule.
+    """
+    if len(given) > QUERIES_MAX:
+        raise ValidationException(f"The collection {name} must not have a size greater than {QUERIES_MAX}.")
+    queries = [_query(scope, one, f"{name}.member.{number}") for number, one in enumerate(given, 1)]
+    ids = [query.id for query in queries]
+    if len(set(ids)) < len(ids):
+        raise ValidationException(f"The values for parameter id in {name} are not unique.")
+    known = set(ids)
+    for query in queries:
+        if query.expression is not None:
+            for node in walk(query.expression):
+                if isinstance(node, Reference) and node.id not in known:
+                    raise _refused(query, f"Unknown id: {node.id}")
+    if queries and not any(query.is_returned for query in queries):
+        raise ValidationException("At least one query of the request must have ReturnData set to true.")
+    return queries
+
+
+def _query(scope: Scope, given: Mapping[str, Any], path: str) -> MetricQuery:
+    if _ID.fullmatch(given["Id"]) is None:
+        raise ValidationException(
+            f"The value {given['Id']} for parameter {path}.Id is not matching the expected pattern."
+        )
+    owner = given.get("AccountId")
+    if owner is not None and owner != scope.account:
+        raise ValidationException(
+            f"The parameter {path}.AccountId names an account that shares no metrics with this one."
+        )
+    period_s = given.get("Period")
+    if period_s is not None and not is_period(period_s):
+        raise invalid_period(period_s, f"{path}.Period")
+    written, stat = given.get("Expression"), given.get("MetricStat")
+    if (written is None) == (stat is None):
+        if written is None:
+            # Observed: field reports, with the line's end.
+            raise ValidationException(f"The parameter {path}.MetricStat is required.\n")
+        raise ValidationException(f"The parameters {path}.Expression and {path}.MetricStat are mutually exclusive.")
+    query = MetricQuery(given["Id"], given.get("Label"), given.get("ReturnData", True), period_s)
+    if stat is not None:
+        return msgspec.structs.replace(query, stat=_stat(scope, stat, f"{path}.MetricStat"))
+    assert written is not None
+    if _SQL.match(written):
+        raise _refused(query, "Metrics Insights queries (SELECT ...) are not offered by this version of Lambent")
+    try:
+        return msgspec.structs.replace(query, expression=parse_expression(written))
+    except InvalidExpression as invalid:
+        raise _refused(query, str(invalid)) from None
+
+
+def _stat(scope: Scope, given: Mapping[str, Any], path: str) -> MetricStat:
+    metric, period_s = given["Metric"], given["Period"]
+    for member in ("Namespace", "MetricName"):
+        if metric.get(member) is None:
+            raise ValidationException(f"The parameter {path}.Metric.{member} is required.\n")
+    if not is_period(period_s):
+        raise invalid_period(period_s, f"{path}.Period")
+    try:
+        statistic = parse_statistic(given["Stat"])
+    except InvalidStatistic:
+        raise ValidationException(f"The value {given['Stat']} for parameter {path}.Stat is not supported.") from None
+    named = Metric(scope, metric["Namespace"], metric["MetricName"], dimensions_in(metric.get("Dimensions")))
+    return MetricStat(named, period_s, statistic, given.get("Unit"))
+
+
+def invalid_period(period_s: int, path: str) -> InvalidParameterValueException:
+    """Assumed: the text (test_metric_queries)."""
+    return InvalidParameterValueException(
+        f"The value {period_s} for parameter {path} must be 1, 5, 10, 20, 30 or a multiple of 60."
+    )
+
+
+def _refused(query: MetricQuery, reason: str) -> ValidationException:
+    """Assumed: the words before the reason (test_metric_queries)."""
+    return ValidationException(f"Error in expression '{query.id}': {reason}")
+
+
+class MetricQueries:
+    """Evaluates queries."""
+
+    def __init__(self, store: MetricStore) -> None:
+        self._store = store
+
+    async def read(
+        self, stat: MetricStat, asked: Asked, period_s: int | None = None
+    ) -> Mapping[str, Mapping[int, Distribution]]:
+        """Return what was measured by unit, then by the begin of the period; units not asked for are left out."""
+        period_s = period_s or stat.period_s
+        points = await self._store.read(
+            asked.scope,
+            stat.metric.namespace,
+            stat.metric.name,
+            stat.metric.dimensions,
+            from_s=rounded_start(asked.start_s, period_s, asked.now_s),
+            before_s=int(-(-asked.end_s // 1)),
+            period_s=period_s,
+            with_bins=not stat.statistic.is_basic,
+        )
+        if stat.unit is not None:
+            points = [point for point in points if point.metric.unit == stat.unit]
+        return gathered(points, period_s)
+
+    async def results(self, queries: Sequence[MetricQuery], asked: Asked, first: int = 0) -> AsyncIterator[QueryResult]:
+        """
+        Evaluate queries whose data are returned, in their order, as the results are taken.
+
+        Args:
+            first: results before it are wanted no more, and left out.
+
+        Raises:
+            ValidationException: an expression cannot be computed.
+        """
+        evaluation = _Evaluation(self._store, self, queries, asked)
+        number = 0
+        for query in queries:
+            if not query.is_returned:
+                continue
+            if query.stat is not None and number < first:
+                number += 1
+                continue
+            for result in await evaluation.results(query):
+                number += 1
+                if number > first:
+                    yield result
+
+
+def gathered(points: Sequence[MetricPoint], period_s: int) -> Mapping[str, Mapping[int, Distribution]]:
+    """Merge points into periods, by unit."""
+    by_unit: dict[str, dict[int, Distribution]] = {}
+    for metric, at_s, _, values in points:
+        periods = by_unit.setdefault(metric.unit, {})
+        begin_s = begin_of(at_s, period_s)
+        known = periods.get(begin_s)
+        if known is None:
+            periods[begin_s] = values
+        else:
+            known.merge(values)
+    return by_unit
+
+
+def computed(periods: Mapping[int, Distribution], statistic: Statistic) -> dict[int, float]:
+    """Return a statistic of each period that it can be told of."""
+    points = {}
+    for begin_s, values in periods.items():
+        value = statistic.compute(values)
+        if value is not None:
+            points[begin_s] = value
+    return points
+
+
+class _Evaluation:
+    """The queries of one request; what was read is kept for those that refer to it."""
+
+    def __init__(self, store: MetricStore, reader: MetricQueries, queries: Sequence[MetricQuery], asked: Asked) -> None:
+        self._store = store
+        self._reader = reader
+        self._queries = {query.id: query for query in queries}
+        self._described = {
+            query.id: Described(query.stat.metric.name, query.stat.statistic.name, query.stat.period_s)
+            for query in queries
+            if query.stat is not None
+        }
+        self._asked = asked
+        self._read: dict[tuple[str, int], tuple[Series, Sequence[Mapping[str, str]]]] = {}
+        self._found: dict[tuple[Call, int], Sequence[Series]] = {}
+        self._points = 0
+
+    async def results(self, query: MetricQuery) -> Sequence[QueryResult]:
+        if query.stat is not None:
+            series, messages = await self._of_stat(query, query.stat.period_s)
+            return [QueryResult(query.id, self._label(query, series, series.label), series, messages)]
+        found = await self._of_expression(query)
+        if isinstance(found, Series):
+            return [QueryResult(query.id, self._label(query, found, query.id), found)]
+        results = []
+        for series in found:
+            # Assumed: what a query calls its results stands before what tells them apart (test_metric_queries).
+            label = self._label(query, series, series.label or query.id)
+            if query.label is not None and series.label and query.label and "${" not in query.label:
+                label = f"{label} {series.label}"
+            results.append(QueryResult(query.id, label, series))
+        return results
+
+    def _label(self, query: MetricQuery, series: Series, default: str) -> str:
+        if query.label is None:
+            return default
+        if "${" not in query.label:
+            return query.label
+        scope = self._asked.scope
+        properties = {"Region": scope.region, "AccountId": scope.account, "AccountLabel": scope.account}
+        if (stat := query.stat) is not None:
+            properties |= {
+                "MetricName": stat.metric.name,
+                "Namespace": stat.metric.namespace,
+                "Stat": stat.statistic.name,
+                "Period": str(stat.period_s),
+            }
+            properties |= {f"Dim.{name}": value for name, value in stat.metric.dimensions}
+        return dynamic_label(query.label, series, LabelFacts(default, properties, self._asked.now_s, self._asked.zone))
+
+    async def _of_stat(self, query: MetricQuery, period_s: int) -> tuple[Series, Sequence[Mapping[str, str]]]:
+        key = (query.id, period_s)
+        if key not in self._read:
+            assert query.stat is not None
+            label = default_label(self._described[query.id], list(self._described.values()))
+            self._read[key] = await self._series(query.stat, period_s, label, query.id)
+        return self._read[key]
+
+    async def _series(
+        self, stat: MetricStat, period_s: int, label: str, id: str
+    ) -> tuple[Series, Sequence[Mapping[str, str]]]:
+        by_unit = await self._reader.read(stat, self._asked, period_s)
+        if not by_unit:
+            return Series({}, period_s, label, id), ()
+        units = sorted(by_unit)
+        periods = by_unit[units[0]]
+        self._points += len(periods)
+        if self._points > POINTS_MAX:
+            raise ValidationException(
+                f"The request reads more than {POINTS_MAX} datapoints: shorten its time or lengthen its periods"
+            )
+        if len(periods) > _INLINE_MAX:
+            points = await asyncio.to_thread(computed, periods, stat.statistic)
+        else:
+            points = computed(periods, stat.statistic)
+        messages: Sequence[Mapping[str, str]] = ()
+        if len(units) > 1:
+            # Observed: the values of the unit that comes first, and this.
+            messages = ({"Code": "MultipleUnits", "Value": f"Multiple units returned: '[{', '.join(units)}]'"},)
+        return Series(points, period_s, label, id), messages
+
+    async def _of_expression(self, query: MetricQuery) -> Series | Sequence[Series]:
+        """Compute an expression, when all is read that it needs."""
+        assert query.expression is not None
+        try:
+            needed = self._needed(query)
+            period_s = self._period(query, needed)
+            metrics = {one.id: (await self._of_stat(one, period_s))[0] for one in needed if one.stat is not None}
+            searches: dict[Call, Sequence[Series]] = {}
+            for one in needed:
+                for node in walk(one.expression) if one.expression is not None else ():
+                    if isinstance(node, Call) and node.function == "SEARCH":
+                        searches[node] = await self._search(node, query.period_s, period_s)
+            return await asyncio.to_thread(self._compute, query, metrics, searches, period_s)
+        except InvalidExpression as invalid:
+            raise _refused(query, str(invalid)) from None
+
+    def _needed(self, query: MetricQuery) -> list[MetricQuery]:
+        """Return all queries that an expression is made of, itself included."""
+        found: dict[str, MetricQuery] = {}
+
+        def visit(one: MetricQuery, path: tuple[str, ...]) -> None:
+            if one.id in path:
+                raise InvalidExpression(f"The expression refers to itself: {' -> '.join((*path, one.id))}")
+            if one.id in found:
+                return
+            if len(path) > _REFERENCES_MAX:
+                raise InvalidExpression("The expression refers to others too deeply")
+            for node in walk(one.expression) if one.expression is not None else ():
+                if isinstance(node, Reference):
+                    visit(self._queries[node.id], (*path, one.id))
+                elif isinstance(node, Call) and node.function == "METRICS":
+                    found.update({other.id: other for other in self._queries.values() if other.stat is not None})
+            found[one.id] = one
+
+        visit(query, ())
+        return list(found.values())
+
+    def _period(self, query: MetricQuery, needed: Sequence[MetricQuery]) -> int:
+        """Return the period of a whole expression. Assumed: the coarsest of its metrics (test_metric_queries)."""
+        periods = [one.stat.period_s for one in needed if one.stat is not None]
+        for one in needed:
+            for node in walk(one.expression) if one.expression is not None else ():
+                if isinstance(node, Call) and node.function == "SEARCH":
+                    periods.append(_search_of(node, query.period_s)[2])
+        return max(periods) if periods else query.period_s or _MATH_PERIOD_S
+
+    def _compute(
+        self,
+        query: MetricQuery,
+        metrics: Mapping[str, Series],
+        searches: Mapping[Call, Sequence[Series]],
+        period_s: int,
+    ) -> Series | Sequence[Series]:
+        asked = self._asked
+        # What has not come yet is not missing.
+        end_s = int(min(asked.end_s, asked.now_s + 1))
+        grid = Grid(rounded_start(asked.start_s, period_s, asked.now_s), end_s, period_s)
+        known: dict[str, Series | Sequence[Series]] = dict(metrics)
+
+        def refer(id: str) -> Any:
+            if id not in known:
+                expression = self._queries[id].expression
+                assert expression is not None
+                known[id] = compute(expression)
+            return known[id]
+
+        def compute(expression: Node) -> Any:
+            return evaluate(expression, surroundings)
+
+        surroundings = Surroundings(grid, refer, list(metrics.values()), lambda call: searches[call])
+        assert query.expression is not None
+        return compute(query.expression)  # type: ignore[no-any-return]
+
+    async def _search(self, call: Call, default_period_s: int | None, period_s: int) -> Sequence[Series]:
+        """Read what a SEARCH finds, in the period of the expression that it is part of."""
+        key = (call, period_s)
+        if key not in self._found:
+            text, statistic, _ = _search_of(call, default_period_s)
+            matches = parse_search(text)
+            since_s = int(self._asked.now_s) - LISTED_S
+            listed = await self._store.list(self._asked.scope, since_s=since_s, limit=SERIES_MAX)
+            # One of each, whatever its units are.
+            found = list({metric[:4]: metric for metric in listed if matches(metric)}.values())[:FOUND_MAX]
+            series = []
+            for metric, label in zip(found, differing_labels(found), strict=True):
+                stat = MetricStat(metric, period_s, statistic)
+                series.append((await self._series(stat, period_s, label, ""))[0])
+            self._found[key] = series
+        return self._found[key]
+
+
+def _search_of(call: Call, default_period_s: int | None) -> tuple[str, Statistic, int]:
+    """Return what a SEARCH looks for, and the statistic and period of what it finds."""
+    arguments = call.arguments
+    if len(arguments) not in (2, 3) or not all(isinstance(one, Text) for one in arguments[:2]):
+        raise InvalidExpression("SEARCH takes a text, a statistic and a period")
+    text, named = (one.value for one in arguments[:2] if isinstance(one, Text))
+    try:
+        statistic = parse_statistic(named)
+    except InvalidStatistic as unknown:
+        raise InvalidExpression(str(unknown)) from None
+    if len(arguments) == 2:
+        return text, statistic, default_period_s or 300
+    period = arguments[2]
+    if not isinstance(period, Number) or period.value != int(period.value) or not is_period(int(period.value)):
+        raise InvalidExpression("The period of a SEARCH is 1, 5, 10, 20, 30 or a multiple of 60")
+    return text, statistic, int(period.value)
