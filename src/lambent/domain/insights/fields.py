@@ -59,6 +59,13 @@ class Row:
 
 _UNREAD: Final = object()
 
+
+def place_of(row: Row) -> tuple[int, int, int]:
+    """Return where an event stands in the order of time."""
+    line = row.line
+    return line.timestamp_ms, line.ingestion_ms, line.sequence
+
+
 SYSTEM: Final[Mapping[str, Callable[[Row], Value]]] = {
     "@timestamp": lambda row: Moment(row.line.timestamp_ms),
     "@ingestionTime": lambda row: Moment(row.line.ingestion_ms),

@@ -1,5 +1,5 @@
 """
-A query made ready and run: events in, the newest first, rows out.
+A query made ready and run: events in, in any order, rows out.
 
 A run holds what its answer needs and no more than `BYTES_MAX` of it: rows up to the limit, or groups.
 """
@@ -16,7 +16,7 @@ from lambent.domain.insights.expressions import (
     compile_expression,
     fields_in,
 )
-from lambent.domain.insights.fields import SYSTEM, Line, Row
+from lambent.domain.insights.fields import SYSTEM, Line, Row, place_of
 from lambent.domain.insights.stats import Aggregation, compile_aggregation
 from lambent.domain.insights.syntax import (
     Call,
@@ -24,6 +24,7 @@ from lambent.domain.insights.syntax import (
     Constant,
     Dedup,
     Display,
+    Expression,
     Field,
     Fields,
     Filter,
@@ -35,6 +36,7 @@ from lambent.domain.insights.syntax import (
     ParseRegex,
     Regex,
     Sort,
+    SortKey,
     Stats,
     conjuncts,
     parse_query,
@@ -151,12 +153,17 @@ class _Ordered(_Step):
     Holds rows until it can put them into order.
 
     Args:
+        keys: each returns a row's place, and says whether the greatest comes first.
         rows: how many of them anybody wants; None: all.
         unlike: of rows that are alike in these, the first one in order is wanted; None: each.
     """
 
     def __init__(
-        self, keys: Sequence[tuple[Evaluate, bool]], room: _Room, rows: int | None, unlike: Sequence[Evaluate] | None
+        self,
+        keys: Sequence[tuple[Callable[[Row], Any], bool]],
+        room: _Room,
+        rows: int | None,
+        unlike: Sequence[Evaluate] | None,
     ) -> None:
         super().__init__()
         self._keys = keys
@@ -166,9 +173,15 @@ class _Ordered(_Step):
         self._held: list[tuple[list[Any], Row, int]] = []
         # Sorting at twice as many costs little for each row.
         self._trim_at = None if rows is None else max(2 * rows, 1_000)
+        self._first, self._is_descending = keys[0]
+        self._bar: Any = None
+        """The first key's place that a row has to reach, once there are as many as anybody wants."""
 
     def take(self, row: Row) -> None:
-        places = [order(value(row)) for value, _ in self._keys]
+        first = self._first(row)
+        if self._bar is not None and (first < self._bar if self._is_descending else first > self._bar):
+            return
+        places = [first, *[place(row) for place, _ in self._keys[1:]]]
         size = _size(row)
         if not self._room.has(size):
             self._trim()
@@ -193,6 +206,8 @@ class _Ordered(_Step):
             for _, _, size in held[self._rows :]:
                 self._room.give_back(size)
             held = held[: self._rows]
+            if len(held) == self._rows:
+                self._bar = held[-1][0][0]
         self._held = held
 
     def finish(self) -> None:
@@ -259,7 +274,8 @@ class _Grouped(_Step):
     def finish(self) -> None:
         # Documented: user guide, stats: without `by`, one row over everything, also over nothing.
         groups = self._groups or ({} if self._keys else {(): [make() for make in self._make]})
-        for place, group in groups.items():
+        # Assumed: in the order of their keys, the newest first (test_run).
+        for place, group in sorted(groups.items(), key=lambda each: [_descent(key) for key in each[0]]):
             row = Row(_NO_LINE)
             row.made.update(zip((name for name, _ in self._keys), place, strict=True))
             row.made.update((_slot(index), aggregation.result()) for index, aggregation in enumerate(group))
@@ -300,6 +316,10 @@ def _slot(index: int) -> str:
 
 def _size(row: Row) -> int:
     return _ROW_BYTES + len(row.line.message) + sum(len(text(value) or "") for value in row.made.values())
+
+
+def _descent(key: Value) -> tuple[Any, ...]:
+    return (2, -key) if isinstance(key, Moment) else order(key)
 
 
 def _shown(value: Value) -> Value:
@@ -402,9 +422,9 @@ class Run:
         self._counted = _Count()
         limits = [command.rows for command in commands if isinstance(command, Limit)]
         self._rows = limits[-1] if limits else rows
-        steps, columns = self._put_together(commands, Names(now_s))
-        self._shown = _Shown(columns, self._rows, self._room)
-        steps.append(self._shown)
+        plan = _Plan(commands, Names(now_s), self._room, self._rows, self._counted)
+        self._shown = _Shown(plan.columns, self._rows, self._room)
+        steps = [*plan.steps, self._shown]
         for step, following in pairwise(steps):
             step.next = following
         self._first = steps[0]
@@ -420,7 +440,7 @@ class Run:
 
     def take(self, lines: Iterable[Line]) -> None:
         """
-        Take events, none newer than those before.
+        Take events.
 
         Raises:
             TooLarge: the run would hold more than it may; it is of no more use.
@@ -442,80 +462,119 @@ class Run:
         self._first.finish()
         return self._shown.rows
 
-    def _put_together(
-        self, commands: Sequence[Command], names: Names
-    ) -> tuple[list[_Step], list[tuple[str, Evaluate]]]:
-        """Return the steps of a query, and the columns of its answer."""
-        steps: list[_Step] = []
-        columns: dict[str, Evaluate] = {}
-        displayed: dict[str, Evaluate] | None = None
-        count_at = 1 + max((at for at, each in enumerate(commands) if isinstance(each, Filter)), default=-1)
+
+class _Plan:
+    """
+    Puts the steps of a query together, command by command.
+
+    Args:
+        rows: how many anybody wants at the end.
+        counted: the step that counts what has passed all filters.
+    """
+
+    def __init__(self, commands: Sequence[Command], names: Names, room: _Room, rows: int, counted: _Step) -> None:
+        self._names = names
+        self._room = room
+        self._rows = rows
+        self.steps: list[_Step] = []
+        self._columns: dict[str, Evaluate] = {}
+        self._displayed: dict[str, Evaluate] | None = None
+        self._is_ordered = False
+        """Until something puts rows into order they are in none; where order counts, it is that of time."""
+        last_filter = max((at for at, each in enumerate(commands) if isinstance(each, Filter)), default=-1)
         first_stats = next((at for at, each in enumerate(commands) if isinstance(each, Stats)), len(commands))
         for at, command in enumerate(commands):
-            if at == min(count_at, first_stats):
-                steps.append(self._counted)
-            if isinstance(command, Filter):
-                steps.append(_Filter(compile_condition(command.condition, names)))
-            elif isinstance(command, Fields):
-                for item in command.items:
-                    made, names = _made(item, names)
-                    steps += [made] if made else []
-                    columns[item.name] = names.field(item.name)
-            elif isinstance(command, Display):
-                displayed = {}
-                for item in command.items:
-                    made, names = _made(item, names)
-                    steps += [made] if made else []
-                    displayed[item.name] = names.field(item.name)
-            elif isinstance(command, ParseGlob | ParseRegex):
-                steps.append(_parsing(command, names))
-                names = names.with_made(*command.names)
-                # Assumed: what was parsed is shown (test_run).
-                columns.update((name, names.field(name)) for name in command.names)
-            elif isinstance(command, Stats):
-                step, names = _grouping(command, names, self._room)
-                steps.append(step)
-                shown = [item.name for item in (*command.keys, *command.items)]
-                columns, displayed = {name: names.field(name) for name in shown}, None
-            elif isinstance(command, Sort):
-                if following := self._sorting(command, commands[at + 1 :], names):
-                    steps.append(following)
-            elif isinstance(command, Limit):
-                steps.append(_First(command.rows))
-            elif not (at and isinstance(commands[at - 1], Sort)):
-                # One that follows `sort` was done with it.
-                steps.append(_Unlike([compile_expression(key, names) for key in command.keys], self._room))
-        if self._counted not in steps:
-            steps.append(self._counted)
-        if names.is_of_events:
-            if not columns and displayed is None:
-                columns = {name: SYSTEM[name] for name in ("@timestamp", "@message")}
-            shown_at_last = dict(columns if displayed is None else displayed)
-            # Documented: GetQueryResults: rows that are events have it.
-            shown_at_last["@ptr"] = SYSTEM["@ptr"]
-            return steps, list(shown_at_last.items())
-        return steps, list((columns if displayed is None else displayed).items())
+            if at == min(last_filter + 1, first_stats):
+                self.steps.append(counted)
+            self._add(command, commands[at + 1 :])
+        if counted not in self.steps:
+            self.steps.append(counted)
+        if not self._is_ordered:
+            self._order((), ())
 
-    def _sorting(self, sort: Sort, rest: Sequence[Command], names: Names) -> _Step | None:
-        """Return the step of a `sort`; None: the next one or a `stats` makes it pointless."""
+    @property
+    def columns(self) -> list[tuple[str, Evaluate]]:
+        """What is shown, in order."""
+        columns = self._columns if self._displayed is None else self._displayed
+        if not self._names.is_of_events:
+            return list(columns.items())
+        if not columns:
+            columns = {name: SYSTEM[name] for name in ("@timestamp", "@message")}
+        # Documented: GetQueryResults: rows that are events have it.
+        return list({**columns, "@ptr": SYSTEM["@ptr"]}.items())
+
+    def _add(self, command: Command, rest: Sequence[Command]) -> None:
+        if isinstance(command, Filter):
+            self.steps.append(_Filter(compile_condition(command.condition, self._names)))
+        elif isinstance(command, Fields):
+            self._columns |= self._made(command.items)
+        elif isinstance(command, Display):
+            self._displayed = self._made(command.items)
+        elif isinstance(command, ParseGlob | ParseRegex):
+            self.steps.append(_parsing(command, self._names))
+            self._names = self._names.with_made(*command.names)
+            # Assumed: what was parsed is shown (test_run).
+            self._columns |= {name: self._names.field(name) for name in command.names}
+        elif isinstance(command, Stats):
+            step, self._names = _grouping(command, self._names, self._room)
+            self.steps.append(step)
+            self._columns = {item.name: self._names.field(item.name) for item in (*command.keys, *command.items)}
+            self._displayed, self._is_ordered = None, True
+        elif isinstance(command, Sort):
+            self._order(command.keys, rest)
+        else:
+            if not self._is_ordered:
+                self._order((), (command, *rest))
+            self.steps.append(
+                _First(command.rows) if isinstance(command, Limit) else _Unlike(self._ready(command.keys), self._room)
+            )
+
+    def _made(self, items: Sequence[Item]) -> dict[str, Evaluate]:
+        """Have the rows made what items ask for; return what reads it."""
+        columns = {}
+        for item in items:
+            step, self._names = _making(item, self._names)
+            self.steps += [step] if step else []
+            columns[item.name] = self._names.field(item.name)
+        return columns
+
+    def _ready(self, expressions: Sequence[Expression]) -> list[Evaluate]:
+        return [compile_expression(each, self._names) for each in expressions]
+
+    def _order(self, keys: Sequence[SortKey], rest: Sequence[Command]) -> None:
+        """
+        Put rows into order, unless what follows makes it pointless.
+
+        Args:
+            keys: those of a `sort`; what is alike in them, and everything without any, is in order of time.
+            rest: the commands that follow.
+        """
+        values = self._ready([key.expression for key in keys])
         following = next(
             (each for each in rest if not isinstance(each, Fields | Display | ParseGlob | ParseRegex)), None
         )
         if isinstance(following, Stats | Sort):
-            return None
+            return
         rows: int | None = None
         if following is None:
             rows = self._rows
         elif isinstance(following, Limit):
             rows = following.rows
-        unlike = None
-        if rest and isinstance(rest[0], Dedup):
-            unlike = [compile_expression(key, names) for key in rest[0].keys]
-        keys = [(compile_expression(key.expression, names), key.is_descending) for key in sort.keys]
-        return _Ordered(keys, self._room, rows, unlike)
+        unlike = self._ready(rest[0].keys) if rest and isinstance(rest[0], Dedup) else None
+        places: list[tuple[Callable[[Row], Any], bool]] = [
+            (_placing(value), key.is_descending) for value, key in zip(values, keys, strict=True)
+        ]
+        # Documented: user guide: the newest first.
+        places += [(place_of, True)] if self._names.is_of_events else []
+        self.steps.append(_Ordered(places, self._room, rows, unlike))
+        self._is_ordered = True
 
 
-def _made(item: Item, names: Names) -> tuple[_Step | None, Names]:
+def _placing(value: Evaluate) -> Callable[[Row], Any]:
+    return lambda row: order(value(row))
+
+
+def _making(item: Item, names: Names) -> tuple[_Step | None, Names]:
     """Return the step that makes what an item asks for, if it has to be made, and the names from there on."""
     value = compile_expression(item.expression, names)
     is_field = isinstance(item.expression, Field) and not item.is_named

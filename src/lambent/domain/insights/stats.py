@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from lambent.domain.insights.expressions import Evaluate
-from lambent.domain.insights.fields import Row
+from lambent.domain.insights.fields import Row, place_of
 from lambent.domain.insights.syntax import Call, Constant, MalformedQuery
 from lambent.domain.insights.values import Value, number, order, text
 
@@ -148,7 +148,7 @@ class _Deviation:
 class _Extreme:
     """The value that comes first or last in the order of `sort`."""
 
-    __slots__ = ("_best", "_is_last", "_is_numeric", "_order", "_value")
+    __slots__ = ("_best", "_is_last", "_order", "_value")
 
     def __init__(self, value: Evaluate, *, is_last: bool) -> None:
         self._value = value
@@ -171,22 +171,21 @@ class _Extreme:
 class _Outermost:
     """The value of the event that is the oldest or the newest."""
 
-    __slots__ = ("_at_ms", "_best", "_is_latest", "_value")
+    __slots__ = ("_best", "_is_latest", "_place", "_value")
 
     def __init__(self, value: Evaluate, *, is_latest: bool) -> None:
         self._value = value
         self._is_latest = is_latest
         self._best: Value = None
-        self._at_ms: int | None = None
+        self._place: tuple[int, int, int] | None = None
 
     def add(self, row: Row) -> None:
         found = self._value(row)
         if found is None:
             return
-        at_ms = row.line.timestamp_ms
-        # Events come newest first: of those of one moment, the first is the latest.
-        if self._at_ms is None or (at_ms > self._at_ms if self._is_latest else at_ms <= self._at_ms):
-            self._best, self._at_ms = found, at_ms
+        place = place_of(row)
+        if self._place is None or (place > self._place if self._is_latest else place < self._place):
+            self._best, self._place = found, place
 
     def result(self) -> Value:
         return self._best

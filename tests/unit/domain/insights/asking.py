@@ -1,6 +1,7 @@
 """Events that stand in a log, and queries asked of them."""
 
 from collections.abc import Sequence
+from random import Random
 
 from lambent.domain.insights.fields import Line
 from lambent.domain.insights.run import Query
@@ -24,7 +25,10 @@ def line_of(message: str, number: int = 0, log: str = "111122223333:/aws/lambda/
 def ask(query: str, messages: Sequence[str], limit: int | None = None) -> list[dict[str, str]]:
     """Ask of a function's log, the newest message first; return rows without `@ptr`."""
     run = Query(query).run(NOON_MS // 1_000, limit)
-    run.take([line_of(message, number) for number, message in enumerate(messages)])
+    lines = [line_of(message, number) for number, message in enumerate(messages)]
+    # In any order, as the store gives them.
+    Random(len(lines)).shuffle(lines)
+    run.take(lines)
     return [{name: value for name, value in row if name != "@ptr"} for row in run.finish()]
 
 

@@ -54,6 +54,9 @@ def test_order_and_limit() -> None:
     assert messages("limit 2", LETTERS, limit=1) == ["c", "a"]
     assert messages("sort strlen(@message) desc, @message", ["x", "bb", "aa"]) == ["aa", "bb", "x"]
     assert messages("sort @message desc | sort @message", LETTERS) == ["a", "b", "c"]
+    alike = [f'{{"n": {number % 2}, "m": {number}}}' for number in range(3_000)]
+    assert [row["m"] for row in ask("sort n desc | limit 4 | display m", alike)] == ["1", "3", "5", "7"]
+    assert [row["m"] for row in ask("filter n = 1 | display m | limit 3 | stats max(m) as m", alike)] == ["5"]
     many = [f"{number % 997:04}" for number in range(5_000)]
     assert messages("sort @message, @timestamp | limit 700", many) == sorted(many)[:700]
 
@@ -115,9 +118,17 @@ def test_groups_by_time() -> None:
     ]
 
 
+def test_groups_come_in_the_order_of_their_keys() -> None:
+    """Those of times the newest first, as events do."""
+    said = [f'{{"v": "{letter}"}}' for letter in "bacab"]
+    assert [row["v"] for row in ask("stats count(*) by v", said)] == ["a", "b", "c"]
+    times = [row["bin(1s)"] for row in ask("stats count(*) by bin(1s)", said)]
+    assert times == sorted(times, reverse=True)
+
+
 def test_what_shows_alike_is_one_group() -> None:
     rows = ask("stats count(*) as n by v", ['{"v": 1}', '{"v": "1"}', '{"v": true}', '{"v": null}', "{}"])
-    assert rows == [{"v": "1", "n": "3"}, {"n": "2"}]
+    assert rows == [{"n": "2"}, {"v": "1", "n": "3"}]
 
 
 def test_nothing_is_one_row_or_none() -> None:
