@@ -106,6 +106,10 @@ from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import DeliveryRights, TargetRights
 from lambent.services.lambda_.synchronous import SynchronousInvocations
 from lambent.services.logs.filters import FilterAccess
+from lambent.services.logs.live_tail import LiveTails
+from lambent.services.logs.log_records import LogRecords
+from lambent.services.logs.queries import LogQueries
+from lambent.services.logs.query_definitions import SavedQueries
 from lambent.services.monitoring.alarm_actions import AlarmActions
 from lambent.services.monitoring.alarm_evaluator import AlarmEvaluator
 from lambent.services.monitoring.alarm_queries import AlarmReader
@@ -138,6 +142,7 @@ from lambent.store.log_filters import LogFilterRepository
 from lambent.store.logs import LogRepository
 from lambent.store.metrics import MetricRepository
 from lambent.store.packages import FilePackages
+from lambent.store.query_definitions import QueryDefinitionRepository
 from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
 from lambent.store.tables import SCHEMA
@@ -355,6 +360,7 @@ async def run(
                 telemetry.logs.fold,
                 telemetry.logs.put,
                 clock,
+                *telemetry.log_readers,
                 retention_days=settings.telemetry.log_retention_days or None,
                 filters=telemetry.filter_access(),
                 destinations=telemetry.subscribers,
@@ -470,7 +476,7 @@ async def run(
             *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
         ]
-        _stop_on_signals(server, queues.receivers.close)
+        _stop_on_signals(server, queues.receivers.close, telemetry.live_tails.close)
         # The last step before requests are answered: what fails before has made no key that nobody sees.
         await access.make_first_key(first_key)
         asyncio.get_running_loop().call_soon(ready, edge.endpoint)
@@ -608,6 +614,14 @@ class _Telemetry:
             points_of, filters=self.log_filters, subscribers=subscribers, metrics=self.metrics, clock=clock
         )
         self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
+        self._queries = LogQueries(self.log_store, self.logs.fold, clock)
+        self.live_tails = LiveTails(self.log_store, self.logs.fold, self.ingestion.follow, clock)
+        self.log_readers = (
+            self._queries,
+            LogRecords(self.log_store, self.logs.fold, clock),
+            SavedQueries(QueryDefinitionRepository(database), clock),
+            self.live_tails,
+        )
         self.of_functions = LambdaMetrics(self.metrics)
         self.of_queues = QueueMetrics(self.metrics, clock)
         self.of_apis = ApiMetrics(self.metrics)
@@ -656,6 +670,7 @@ class _Telemetry:
         """Return by name all that goes on for as long as the server does."""
         assert self._sampling is not None
         work = {
+            "queries": self._queries.run,
             "metrics": self.metrics.run,
             "sampling": self._sampling.run,
             "tidying metrics": self._tidy_metrics,
@@ -1026,11 +1041,12 @@ def _issuers(outward: Outward) -> Callable[[str, int], Awaitable[bytes]]:
     return fetch
 
 
-def _stop_on_signals(server: GatewayServer, release: Callable[[], None]) -> None:
-    """Stop the server on a signal; `release` sends those home who would keep it waiting."""
+def _stop_on_signals(server: GatewayServer, *releases: Callable[[], None]) -> None:
+    """Stop the server on a signal; `releases` send those home who would keep it waiting."""
 
     def stop() -> None:
-        release()
+        for release in releases:
+            release()
         server.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):

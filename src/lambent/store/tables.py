@@ -594,6 +594,16 @@ dashboards = Table(
     Column("modified_s", Float, nullable=False),
 )
 
+log_query_definitions = Table(
+    "log_query_definitions",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("name", _NAME, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
 deleted_log_groups = Table(
     "deleted_log_groups",
     metadata,

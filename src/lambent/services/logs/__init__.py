@@ -29,7 +29,7 @@ def service(
     fold: Callable[[], Awaitable[None]],
     put: PutEvents,
     clock: Clock,
-    *,
+    *working: object,
     filters: FilterAccess,
     destinations: Destinations,
     retention_days: int | None = None,
@@ -39,6 +39,7 @@ def service(
 
     Args:
         fold: brings what functions have written so far into `store`; awaited before anything is read or deleted.
+        working: further resources, which whoever made them also has at work.
         put: stores events of other writers.
         filters: where filters of groups are kept.
         destinations: tells which functions may subscribe.
@@ -56,6 +57,7 @@ def service(
             LogResourcePolicies(store, clock),
             MetricFilters(filters),
             SubscriptionFilters(filters, destinations),
+            *working,
         ),
         not_offered=NOT_OFFERED,
         # Observed: recordings of the service; where others answer ValidationException, Logs answers this.

@@ -17,6 +17,9 @@ JUDGEMENTS = Judgements(
             "accountIdentifiers logGroupNamePrefix logGroupNamePattern nextToken limit logGroupClass "
             "logGroupIdentifiers"
         ),
+        "DeleteQueryDefinition": "queryDefinitionId",
+        "DescribeQueries": "logGroupName status maxResults nextToken queryLanguage",
+        "DescribeQueryDefinitions": "queryDefinitionNamePrefix maxResults nextToken queryLanguage",
         "DescribeLogStreams": f"{_GROUP} logStreamNamePrefix orderBy descending nextToken limit",
         "FilterLogEvents": (
             f"{_GROUP} logStreamNames logStreamNamePrefix startTime endTime nextToken limit startFromHead"
@@ -33,13 +36,21 @@ JUDGEMENTS = Judgements(
         "PutSubscriptionFilter": "logGroupName filterName filterPattern destinationArn",
         "TestMetricFilter": "filterPattern logEventMessages",
         "GetLogEvents": f"{_GROUP} logStreamName startTime endTime nextToken limit startFromHead",
+        "GetLogGroupFields": f"{_GROUP} time",
+        "GetLogRecord": "logRecordPointer",
+        "GetQueryResults": "queryId nextToken maxItems",
+        "PutQueryDefinition": "name queryDefinitionId logGroupNames queryString clientToken",
         "PutRetentionPolicy": "logGroupName retentionInDays",
+        "StartLiveTail": "logGroupIdentifiers logStreamNames logStreamNamePrefixes logEventFilterPattern",
+        "StartQuery": "logGroupName logGroupNames logGroupIdentifiers startTime endTime queryString limit",
+        "StopQuery": "queryId",
     },
     remarks={
         "accountIdentifiers": "other accounts' groups are not seen: naming only others lists nothing",
+        "queryLanguage": "every query is in CWLI: another language lists nothing",
         "logGroupClass": "every group is STANDARD: another class lists nothing",
     },
-    echoed={},
+    echoed={"parameters": "the queries that they are put into are the console's"},
     taken={
         "includeLinkedAccounts": "accounts cannot be linked here",
         "interleaved": "events of several streams always are, as on AWS since 2019",
@@ -48,6 +59,8 @@ JUDGEMENTS = Judgements(
     },
     refused={
         "FilterLogEvents:filterPattern": "filter patterns come with a later version",
+        "StartQuery:queryLanguage": "queries are in the language of Logs Insights, CWLI",
+        "PutQueryDefinition:queryLanguage": "queries are in the language of Logs Insights, CWLI",
         "applyOnTransformedLogs": "transformers are not planned",
         "emitSystemFieldDimensions": "not planned: a metric says of which account and region it is",
         "emitSystemFields": "not planned: a payload says of which account it is",
@@ -55,8 +68,8 @@ JUDGEMENTS = Judgements(
         "roleArn": "functions need none, and streams come with a later version",
     },
     given=(
-        "AccessDeniedException InvalidParameterException LimitExceededException ResourceNotFoundException "
-        "ValidationException"
+        "AccessDeniedException InvalidParameterException LimitExceededException MalformedQueryException "
+        "ResourceNotFoundException SessionTimeoutException ValidationException"
     ),
     never={
         "access control comes with a later version": "UnrecognizedClientException",
@@ -65,12 +78,12 @@ JUDGEMENTS = Judgements(
         ),
         "no operation that is offered has it": (
             "ConflictException DataAlreadyAcceptedException InternalServerException InternalStreamingException "
-            "InvalidOperationException InvalidSequenceTokenException MalformedQueryException SessionStreamingException "
-            "SessionTimeoutException TooManyTagsException"
+            "InvalidOperationException InvalidSequenceTokenException SessionStreamingException TooManyTagsException"
         ),
         "changes of one group wait for each other": "OperationAbortedException",
         "a failure of the server is answered as ServiceException, as for every service": "ServiceUnavailableException",
         "a full server answers TooManyRequestsException, as for every service": "ThrottlingException",
     },
-    shown_otherwise={},
+    # Nobody's test waits for three hours.
+    shown_otherwise={"SessionTimeoutException": "unit/services/logs/test_live_tail.py"},
 )
