@@ -6,7 +6,8 @@ from typing import Any
 
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.xray.document import moment_of
-from lambent.domain.xray.filter_expression import InvalidExpression, Selector, compile_selector
+from lambent.domain.xray.filter_expression import Selector, compile_selector
+from lambent.domain.xray.filter_terms import InvalidExpression
 from lambent.domain.xray.service_graph import ServiceGraph, TimeSeries
 from lambent.domain.xray.trace import Trace
 from lambent.errors.api.xray import InvalidRequestException
