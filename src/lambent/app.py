@@ -671,7 +671,6 @@ class _Telemetry:
         assert self._sampling is not None
         work = {
             "queries": self._queries.run,
-        return {
             "metrics": self.metrics.run,
             "sampling": self._sampling.run,
             "tidying metrics": self._tidy_metrics,
