@@ -61,6 +61,8 @@ class Surroundings(msgspec.Struct, frozen=True):
     """What the queries that are no expressions give."""
     search: Callable[[Call], Sequence[Series]]
     """Returns what a SEARCH has found."""
+    spend: Callable[[int], None] = lambda _: None
+    """Is told of points that were computed. Raises InvalidExpression: it were too many."""
 
 
 Value = float | Series | Sequence[Series]
@@ -194,6 +196,14 @@ class _Evaluation:
         self._grid = surroundings.grid
 
     def value(self, node: Node) -> Value:
+        value = self._value(node)
+        if isinstance(value, Series):
+            self._surroundings.spend(len(value.points))
+        elif not isinstance(value, float):
+            self._surroundings.spend(sum(len(series.points) for series in value))
+        return value
+
+    def _value(self, node: Node) -> Value:
         match node:
             case Number(value):
                 return value

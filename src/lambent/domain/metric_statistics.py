@@ -6,7 +6,6 @@ Documented: CloudWatch user guide, CloudWatch statistics definitions. Names are 
 
 import math
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 
@@ -124,19 +123,15 @@ def _ranked(values: Distribution) -> _Ranked | None:
 
 def _percentile(percent: float) -> Callable[[Distribution], float | None]:
     def compute(values: Distribution) -> float | None:
-        if not values.bins:
+        if not values.has_bins:
             return None
-        if values.minimum == values.maximum:
-            return values.minimum
-        numbers = sorted(values.bins)
-        ends = list(accumulate(map(values.bins.__getitem__, numbers)))
         # Assumed: the nearest rank (test_metric_statistics).
-        rank = _rank(ends[-1] * percent / 100)
-        if rank <= 1:
+        rank = _rank(values.count * percent / 100)
+        if rank <= 1 or values.minimum == values.maximum:
             return values.minimum
-        if rank >= ends[-1]:
+        if rank >= values.count:
             return values.maximum
-        value = value_of(numbers[bisect_left(ends, rank)])
+        value = value_of(values.bin_of_rank(rank))
         return min(max(value, values.minimum), values.maximum)
 
     return compute

@@ -48,7 +48,7 @@ def service(
     return Service(
         name="logs",
         handlers=collect_handlers(
-            LogGroups(store, fold),
+            LogGroups(store, fold, filters.filters),
             LogGroupSettings(store, fold, clock, retention_days),
             LogTags(store, fold),
             LogStreams(store, fold),
