@@ -14,7 +14,7 @@ from lambent.clock import Clock
 from lambent.domain.alarm import Alarm, Watch
 from lambent.domain.alarm_evaluation import evaluate
 from lambent.errors.families import DependencyError
-from lambent.services.monitoring.alarm_queries import AlarmReader, Unreadable
+from lambent.services.monitoring.alarm_queries import AlarmReader, Silence, Unreadable
 from lambent.services.monitoring.alarm_transitions import Transitions
 from lambent.services.monitoring.settling import Settle
 from lambent.store.alarms_contract import AlarmStore
@@ -72,12 +72,14 @@ class AlarmEvaluator:
         """Evaluate all alarms of one speed once; say whether there are any."""
         after = None
         room = asyncio.Semaphore(_AT_ONCE)
+        silence: Silence | None = None
         while some := await self._store.watching(is_fast=is_fast, after=after, limit=_PAGE):
-            if after is None:
+            if silence is None:
                 await self._settle()
+                silence = self._reader.listen(self._clock.now())
             after = (some[-1].scope, some[-1].name)
-            await self._look_at(some, room)
-        return after is not None
+            await self._look_at(some, silence, room)
+        return silence is not None
 
     async def _watch(self, *, is_fast: bool) -> None:
         every_s = FAST_S if is_fast else SLOW_S
@@ -89,27 +91,27 @@ class AlarmEvaluator:
                 # A server without alarms does not wake up for them.
                 await changed.wait()
 
-    async def _look_at(self, alarms: Sequence[Alarm], room: asyncio.Semaphore) -> None:
+    async def _look_at(self, alarms: Sequence[Alarm], silence: Silence, room: asyncio.Semaphore) -> None:
         async with asyncio.TaskGroup() as tasks:
             for alarm in alarms:
                 await room.acquire()
-                task = tasks.create_task(self._evaluate_or_log(alarm))
+                task = tasks.create_task(self._evaluate_or_log(alarm, silence))
                 task.add_done_callback(lambda _: room.release())
 
-    async def _evaluate_or_log(self, alarm: Alarm) -> None:
+    async def _evaluate_or_log(self, alarm: Alarm, silence: Silence) -> None:
         try:
             async with asyncio.timeout(_READ_MAX_S):
-                await self._evaluate(alarm)
+                await self._evaluate(alarm, silence)
         except (DependencyError, TimeoutError, Unreadable) as error:
             _log.warning("alarm.not_evaluated alarm=%s reason=%s", alarm.arn, error or "it takes too long")
         except Exception:
             # One that cannot be evaluated keeps no other from being it.
             _log.exception("alarm.not_evaluated alarm=%s", alarm.arn)
 
-    async def _evaluate(self, alarm: Alarm) -> None:
+    async def _evaluate(self, alarm: Alarm, silence: Silence) -> None:
         assert isinstance(alarm.watches, Watch)
         now = self._clock.now()
-        reading = await self._reader.read(alarm.scope, alarm.watches, now)
+        reading = await self._reader.read(alarm.scope, alarm.watches, now, silence)
         verdict = evaluate(alarm.watches, reading.slots, now, has_few_samples=reading.has_few_samples)
         if verdict is None or verdict.value == alarm.status.value:
             return

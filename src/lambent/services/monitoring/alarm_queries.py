@@ -23,6 +23,13 @@ _SLIDES_FROM_S = 3_600
 _SLIDE_S = 300
 """Assumed: by how much the last hours move on at a time (test_alarm_queries)."""
 
+_LATELY_S = 7_200
+"""Alarms that look back further are read whatever was measured: a list of days would be long."""
+_FEW = 20
+"""Alarms of a scope that are read without a list. Assumed: as much work as one (test_alarm_queries)."""
+_HEARD_MAX = 5_000
+"""Metrics that are listed. Assumed: some tens of milliseconds on a thread."""
+
 _SAMPLES_MIN = 10
 """Documented: CloudWatch user guide, percentile-based alarms: 10/(1-p) for the upper half, 10/p for the lower one."""
 
@@ -71,11 +78,19 @@ class AlarmReader:
     """Reads what alarms go by."""
 
     def __init__(self, store: MetricStore) -> None:
+        self._store = store
         self._queries = MetricQueries(store)
 
-    async def read(self, scope: Scope, watch: Watch, now: float) -> Reading:
+    def listen(self, now: float) -> "Silence":
+        """Return what knows, for one look at many alarms, on which metrics there is nothing to read."""
+        return Silence(self._store, now)
+
+    async def read(self, scope: Scope, watch: Watch, now: float, silence: "Silence | None" = None) -> Reading:
         """
         Return the periods that are over by now, as many as are looked at.
+
+        Args:
+            silence: of this look.
 
         Raises:
             Unreadable: an expression makes nothing of what there is.
@@ -88,6 +103,8 @@ class AlarmReader:
         if watch.metric is None:
             values = await self._computed(watch, asked)
             return Reading([Slot(at, Point(values[at]) if at in values else None) for at in times])
+        if silence is not None and await silence.is_over(scope, watch.metric, times.start):
+            return Reading([Slot(at) for at in times])
         found = await self._measured(watch.metric, asked, slides=_slides(watch))
         used = [found[at] for at in times if at in found][-watch.evaluation_periods :]
         least = _samples_needed(watch.metric.statistic)
@@ -132,6 +149,38 @@ class AlarmReader:
             # Documented: CloudWatch user guide, metric math: of an alarm an expression gives one series.
             raise Unreadable(f"it gives {len(results)} series")
         return results[0].series.points
+
+
+class Silence:
+    """
+    On which metrics there is nothing to read: most alarms are on functions that fail seldom, or that nobody calls.
+
+    One list of what was measured lately is cheaper than reading each of many metrics.
+    """
+
+    def __init__(self, store: MetricStore, now: float) -> None:
+        self._store = store
+        self._since_s = int(now) - _LATELY_S
+        self._asked: dict[Scope, int] = {}
+        self._heard: dict[Scope, frozenset[tuple[object, ...]] | None] = {}
+        """None: too much was measured lately to be listed."""
+
+    async def is_over(self, scope: Scope, metric: WatchedMetric, from_s: int) -> bool:
+        """Say whether a metric is known to have no points since then."""
+        if from_s < self._since_s:
+            return False
+        self._asked[scope] = self._asked.get(scope, 0) + 1
+        if self._asked[scope] <= _FEW:
+            return False
+        if scope not in self._heard:
+            listed = await self._store.list(scope, since_s=self._since_s, limit=_HEARD_MAX)
+            self._heard[scope] = (
+                None
+                if len(listed) == _HEARD_MAX
+                else frozenset((one.namespace, one.name, one.dimensions) for one in listed)
+            )
+        heard = self._heard[scope]
+        return heard is not None and (metric.namespace, metric.name, tuple(sorted(metric.dimensions))) not in heard
 
 
 def _slides(watch: Watch) -> bool:

@@ -233,6 +233,26 @@ async def test_more_alarms_than_are_read_at_once(tmp_path: Path, monkeypatch: py
 
 
 @story
+async def test_many_alarms_that_nobody_feeds(tmp_path: Path) -> None:
+    """Cost a list and no reading each; what comes is seen all the same."""
+    async with opened(tmp_path) as bench:
+        for number in range(40):
+            await bench.put(f"a{number:02}", MetricName=f"m{number:02}", TreatMissingData="notBreaching")
+        reads: list[str] = []
+        read = bench.metrics.read
+
+        async def counted(scope: Any, namespace: str, name: str, *rest: Any, **named: Any) -> Any:
+            reads.append(name)
+            return await read(scope, namespace, name, *rest, **named)
+
+        bench.metrics.read = counted  # type: ignore[method-assign]
+        await bench.measure(30.0, name="m39")
+        await bench.look()
+        assert reads == [*(f"m{number:02}" for number in range(20)), "m39"]
+        assert [await bench.state(name) for name in ("a00", "a38", "a39")] == ["OK", "OK", "ALARM"]
+
+
+@story
 async def test_time_passes(tmp_path: Path) -> None:
     """Each minute and each ten seconds, some after the period; a server without alarms sets no timer for them."""
     async with opened(tmp_path) as bench:

@@ -7,7 +7,9 @@ import pytest
 from unit.services.monitoring.alarm_bench import BEGIN, SCOPE, Bench, opened, story
 
 from lambent.domain.alarm import AlarmQuery, Comparison, Watch, WatchedMetric
+from lambent.domain.caller import Scope
 from lambent.errors.api.monitoring import ValidationException
+from lambent.services.monitoring import alarm_queries as module
 from lambent.services.monitoring.alarm_queries import AlarmReader, Reading, Unreadable, check_references
 
 
@@ -89,6 +91,30 @@ async def test_few_samples_of_a_percentile(tmp_path: Path) -> None:
         assert not (await read(bench, watch(metric(statistic="p90")))).has_few_samples
         assert not (await read(bench, watch(metric(statistic="p10")))).has_few_samples
         assert (await read(bench, watch(metric(statistic="p99")))).has_few_samples
+
+
+@story
+async def test_metrics_that_nobody_measures_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where many alarms are looked at; a metric that was measured within the range is, and one that might have been."""
+    monkeypatch.setattr(module, "_FEW", 2)
+    monkeypatch.setattr(module, "_HEARD_MAX", 3)
+    silent = WatchedMetric("Shop", "Silent", (), 60, "Sum")
+    dimensions = (("b", "1"), ("a", "2"))
+    other = WatchedMetric("Shop", "Latency", dimensions, 60, "Sum")
+    async with opened(tmp_path) as bench:
+        await bench.measure(1.0)
+        await bench.measure(1.0, dimensions=tuple(sorted(dimensions)))
+        silence = AlarmReader(bench.metrics).listen(bench.clock.now())
+        from_s = int(BEGIN) - 600
+        asked = [(silent, from_s), (silent, from_s), (silent, from_s), (metric(), from_s), (other, from_s)]
+        asked.append((silent, from_s - 86_400))
+        found = [await silence.is_over(SCOPE, one, since) for one, since in asked]
+        assert found == [False, False, True, False, False, False]
+        assert not await silence.is_over(Scope(SCOPE.account, "us-east-1"), silent, from_s)
+
+        await bench.measure(1.0, name="more")
+        silence = AlarmReader(bench.metrics).listen(bench.clock.now())
+        assert [await silence.is_over(SCOPE, silent, from_s) for _ in range(3)] == [False] * 3
 
 
 @story
