@@ -44,6 +44,7 @@ from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.dispatch.function_urls import UrlRouter
 from lambent.dispatch.http_apis import ApiRouter
+from lambent.dispatch.log_subscribers import LogSubscribers
 from lambent.dispatch.outbox import Outbox
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Inside, Scope
@@ -104,6 +105,7 @@ from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import DeliveryRights, TargetRights
 from lambent.services.lambda_.synchronous import SynchronousInvocations
+from lambent.services.logs.filters import FilterAccess
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.notifications import BucketNotifications
 from lambent.services.s3.objects import S3Objects
@@ -127,6 +129,7 @@ from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
 from lambent.store.identities import IdentityRepository
+from lambent.store.log_filters import LogFilterRepository
 from lambent.store.logs import LogRepository
 from lambent.store.metrics import MetricRepository
 from lambent.store.packages import FilePackages
@@ -222,7 +225,7 @@ async def run(
 
         neighbours = await stack.enter_async_context(_neighbours(settings, folder, clock))
 
-        telemetry = _Telemetry(settings.telemetry, folder, database, clock)
+        telemetry = _Telemetry(settings.telemetry, folder, database, LogSubscribers(queue, store, clock), clock)
         await telemetry.logs.recover()
         stack.push_async_callback(telemetry.close)
 
@@ -336,7 +339,15 @@ async def run(
                 of_accounts=access.limits,
                 clock=clock,
             ),
-            "logs": logs.service(telemetry.log_store, telemetry.logs.fold),
+            "logs": logs.service(
+                telemetry.log_store,
+                telemetry.logs.fold,
+                telemetry.logs.put,
+                clock,
+                retention_days=settings.telemetry.log_retention_days or None,
+                filters=telemetry.filter_access(),
+                destinations=telemetry.subscribers,
+            ),
             "monitoring": monitoring.service(
                 telemetry.metric_store, DashboardRepository(database), telemetry.settle, clock
             ),
@@ -563,13 +574,18 @@ class _Access:
 class _Telemetry:
     """What is told of invocations, and where it is kept."""
 
-    def __init__(self, settings: TelemetrySettings, folder: DataFolder, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: TelemetrySettings,
+        folder: DataFolder,
+        database: Database,
+        subscribers: LogSubscribers,
+        clock: Clock,
+    ) -> None:
         if settings.log_retention_days not in RETENTION_DAYS | {0}:
             days = ", ".join(map(str, sorted(RETENTION_DAYS)))
             raise SettingsError(f"--log-retention-days: {settings.log_retention_days} is neither 0 nor one of {days}")
-        self.ingestion = Ingestion(points_of)
-        self.log_store = LogRepository(database, clock)
-        self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
+        self.subscribers = subscribers
         self.metric_store = MetricRepository(database)
         self.metrics = Metrics(self.metric_store, clock)
         self.of_functions = LambdaMetrics(self.metrics)
@@ -579,6 +595,12 @@ class _Telemetry:
         self._collector = collector(settings.otlp_endpoint, settings.otlp_headers_file)
         self._otlp: OtlpMetrics | None = None
         self._sampling: Sampling | None = None
+        self.log_store = LogRepository(database, clock, retention_days=settings.log_retention_days or None)
+        self.log_filters = LogFilterRepository(database)
+        self.ingestion = Ingestion(
+            points_of, filters=self.log_filters, subscribers=subscribers, metrics=self.metrics, clock=clock
+        )
+        self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
         self._clock = clock
 
     def sample(self, dispatcher: Dispatcher, sources: "_EventSources", queue: EventQueue) -> None:
@@ -617,7 +639,12 @@ class _Telemetry:
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return by name all that goes on for as long as the server does. `sample` comes before."""
         assert self._sampling is not None
-        work = {"metrics": self.metrics.run, "sampling": self._sampling.run, "tidying metrics": self._tidy_metrics}
+        work = {
+            "metrics": self.metrics.run,
+            "sampling": self._sampling.run,
+            "tidying metrics": self._tidy_metrics,
+            "default values of metric filters": self.ingestion.run,
+        }
         return work if self._otlp is None else {**work, "OTLP metrics": self._otlp.run}
 
     def expose(self, queues: QueueView, deliveries: DeliveryCounts, look: Callable[[], ServerView]) -> Exposition:
@@ -633,6 +660,12 @@ class _Telemetry:
             )
         return exposition
 
+    def filter_access(self) -> FilterAccess:
+        """Return what the filters of log groups work on."""
+        return FilterAccess(
+            self.log_filters, self.log_store, self.ingestion.filters_changed, self.logs.fold, self._clock.now
+        )
+
     async def _tidy_metrics(self) -> None:
         while True:
             has_more = await self.metric_store.tidy(int(self._clock.now()))
@@ -640,6 +673,8 @@ class _Telemetry:
 
     async def settle(self) -> None:
         """Return once all figures of what happened before the call are stored."""
+        if self._sampling is not None:
+            self._sampling.look()
         await self.logs.fold()
         await self.metrics.settle()
 
@@ -649,8 +684,9 @@ class _Telemetry:
             await self._otlp.close()
         if self._sampling is not None:
             self._sampling.look()
-        await self.metrics.close()
         await self.logs.close()
+        # Last: what is folded makes figures.
+        await self.metrics.close()
 
 
 class _Asynchronous:
