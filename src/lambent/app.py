@@ -715,6 +715,8 @@ class _Telemetry:
 
     async def settle(self) -> None:
         """Return once all figures of what happened before the call are stored."""
+        if self._sampling is not None:
+            self._sampling.look()
         await self.logs.fold()
         await self.metrics.settle()
 

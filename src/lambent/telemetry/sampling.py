@@ -23,6 +23,9 @@ _MINUTE_S: Final = 60.0
 _BEFORE_S: Final = 0.05
 """How long before the end of a minute its last look is. Assumed: a loop that is later by more is overloaded anyway."""
 
+_APART_S: Final = 1.0
+"""How far the last two looks of a minute are apart at least. Assumed."""
+
 MappingCounts = Mapping[tuple[Scope, str], Mapping[str, int]]
 """By scope and UUID of a mapping, its counts since its poller began, by AWS's names."""
 
@@ -57,10 +60,12 @@ class Sampling:
     async def run(self) -> None:
         """Look for ever."""
         while True:
-            left_s, is_last = next_look_s(self._clock.now())
+            before = self._clock.now()
+            left_s, is_last = next_look_s(before)
             await self._clock.sleep(left_s)
             self.look()
-            if is_last:
+            # On a loop that is late the minute may be over before its last look came: better late than never.
+            if is_last or self._clock.now() // _MINUTE_S > before // _MINUTE_S:
                 await self._of_queues.look(self._events)
 
     def look(self) -> None:
@@ -86,4 +91,5 @@ def next_look_s(now: float) -> tuple[float, bool]:
     if end <= now:
         end += _MINUTE_S
     left_s = end - now
-    return (left_s, True) if left_s <= LOOK_EVERY_S else (LOOK_EVERY_S, False)
+    # No look so shortly before the last one that, a little late, it would be in its place.
+    return (left_s, True) if left_s <= LOOK_EVERY_S + _APART_S else (LOOK_EVERY_S, False)

@@ -59,6 +59,26 @@ def test_the_last_look_of_a_minute_is_at_its_end() -> None:
     left_s, is_last = next_look_s(177.0)
     assert is_last and 179.9 < 177.0 + left_s < 180
     assert next_look_s(177.0 + left_s) == (LOOK_EVERY_S, False)
+    left_s, is_last = next_look_s(174.94)
+    assert is_last and left_s > LOOK_EVERY_S, "a look a hair before the last one would be late for it"
+
+
+def test_a_loop_that_is_late_for_the_end_of_a_minute_looks_at_queues_all_the_same() -> None:
+    """Whatever the machine is busy with: each minute has its look."""
+
+    async def story() -> None:
+        told, clock = Told(), VirtualClock()
+        running = asyncio.ensure_future(sampling(told, {}, clock).run())
+        for _ in range(4):
+            for _ in range(5):
+                await asyncio.sleep(0)
+            clock.advance(70)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        running.cancel()
+        assert told.events.count(("queues",)) >= 4
+
+    asyncio.run(story())
 
 
 def test_queues_are_looked_at_once_a_minute() -> None:
