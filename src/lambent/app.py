@@ -44,6 +44,7 @@ from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.dispatch.function_urls import UrlRouter
 from lambent.dispatch.http_apis import ApiRouter
+from lambent.dispatch.log_subscribers import LogSubscribers
 from lambent.dispatch.outbox import Outbox
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Inside, Scope
@@ -104,6 +105,7 @@ from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import DeliveryRights, TargetRights
 from lambent.services.lambda_.synchronous import SynchronousInvocations
+from lambent.services.logs.filters import FilterAccess
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.notifications import BucketNotifications
 from lambent.services.s3.objects import S3Objects
@@ -127,6 +129,7 @@ from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
 from lambent.store.identities import IdentityRepository
+from lambent.store.log_filters import LogFilterRepository
 from lambent.store.logs import LogRepository
 from lambent.store.metrics import MetricRepository
 from lambent.store.packages import FilePackages
@@ -165,6 +168,9 @@ _SWEEP_EVERY_S = 30.0
 
 _TIDY_EVERY_S = 300.0
 """Assumed: points that are due to be packed are read as well as packed ones."""
+
+_TIDY_PAUSE_S = 0.25
+"""Between steps, of some ten milliseconds each. Assumed: a tenth of a processor is what tidying may take."""
 
 _RESTART_S = 1.0
 """Assumed: how soon a failed supervised task is worth running again."""
@@ -216,7 +222,7 @@ async def run(
 
         neighbours = await stack.enter_async_context(_neighbours(settings, folder, clock))
 
-        telemetry = _Telemetry(settings.telemetry, folder, database, clock)
+        telemetry = _Telemetry(settings.telemetry, folder, database, LogSubscribers(queue, store, clock), clock)
         await telemetry.logs.recover()
         stack.push_async_callback(telemetry.close)
 
@@ -319,7 +325,15 @@ async def run(
                 of_accounts=access.limits,
                 clock=clock,
             ),
-            "logs": logs.service(telemetry.log_store, telemetry.logs.fold),
+            "logs": logs.service(
+                telemetry.log_store,
+                telemetry.logs.fold,
+                telemetry.logs.put,
+                clock,
+                retention_days=settings.telemetry.log_retention_days or None,
+                filters=telemetry.filter_access(),
+                destinations=telemetry.subscribers,
+            ),
             "monitoring": monitoring.service(
                 telemetry.metric_store, DashboardRepository(database), telemetry.settle, clock
             ),
@@ -542,16 +556,25 @@ class _Access:
 class _Telemetry:
     """What is told of invocations, and where it is kept."""
 
-    def __init__(self, settings: TelemetrySettings, folder: DataFolder, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: TelemetrySettings,
+        folder: DataFolder,
+        database: Database,
+        subscribers: LogSubscribers,
+        clock: Clock,
+    ) -> None:
         if settings.log_retention_days not in RETENTION_DAYS | {0}:
             days = ", ".join(map(str, sorted(RETENTION_DAYS)))
             raise SettingsError(f"--log-retention-days: {settings.log_retention_days} is neither 0 nor one of {days}")
-        self.ingestion = Ingestion()
-        self.log_store = LogRepository(database, clock)
-        self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
+        self.subscribers = subscribers
         self.metric_store = MetricRepository(database)
         self.trace_store = TraceRepository(database, clock, max_bytes=settings.traces_max_mib << 20)
         self.metrics = Metrics(self.metric_store, clock)
+        self.log_store = LogRepository(database, clock, retention_days=settings.log_retention_days or None)
+        self.log_filters = LogFilterRepository(database)
+        self.ingestion = Ingestion(filters=self.log_filters, subscribers=subscribers, metrics=self.metrics, clock=clock)
+        self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
         to = collector(settings.otlp_endpoint, settings.otlp_headers_file)
         self._otlp_traces = None if to is None else OtlpTraces(to, clock, version=__version__)
         self.traces = Traces(self.trace_store, clock, None if self._otlp_traces is None else self._otlp_traces.take)
@@ -562,10 +585,17 @@ class _Telemetry:
         work = {
             "metrics": self.metrics.run,
             "tidying metrics": self._tidy_metrics,
+            "default values of metric filters": self.ingestion.run,
             "traces": self.traces.run,
             "trace sweep": self._sweep_traces,
         }
         return work if self._otlp_traces is None else {**work, "OTLP traces": self._otlp_traces.run}
+
+    def filter_access(self) -> FilterAccess:
+        """Return what the filters of log groups work on."""
+        return FilterAccess(
+            self.log_filters, self.log_store, self.ingestion.filters_changed, self.logs.fold, self._clock.now
+        )
 
     async def _sweep_traces(self) -> None:
         while True:
@@ -574,8 +604,8 @@ class _Telemetry:
 
     async def _tidy_metrics(self) -> None:
         while True:
-            await self.metric_store.tidy(int(self._clock.now()))
-            await self._clock.sleep(_TIDY_EVERY_S)
+            has_more = await self.metric_store.tidy(int(self._clock.now()))
+            await self._clock.sleep(_TIDY_PAUSE_S if has_more else _TIDY_EVERY_S)
 
     async def settle(self) -> None:
         """Return once all figures of what happened before the call are stored."""
@@ -584,11 +614,12 @@ class _Telemetry:
 
     async def close(self) -> None:
         """Put what is left where it is kept."""
-        await self.metrics.close()
         await self.traces.close()
         if self._otlp_traces is not None:
             await self._otlp_traces.close()
         await self.logs.close()
+        # Last: what is folded makes figures.
+        await self.metrics.close()
 
 
 class _Asynchronous:

@@ -534,6 +534,50 @@ def test_the_command_line(request, program, server, account, xray, tmp_path):
     assert {one["Name"] for one in aws("get-service-graph", *around)["Services"]} == {"shop", "pay", "DynamoDB"}
 
 
+SAMPLER = """
+import sys, time
+from aws_xray_sdk.core import xray_recorder
+
+sampler = xray_recorder.sampler
+sampler.start()
+deadline = time.monotonic() + 60
+while not sampler._cache.last_updated:
+    assert time.monotonic() < deadline, "no rules came"
+    time.sleep(0.05)
+for service in ("always-wire", "never-wire"):
+    request = {"service": service, "host": "h", "method": "GET", "path": "/"}
+    print(sum(bool(sampler.should_trace(dict(request))) for _ in range(100)))
+# What it does by itself, ten seconds later.
+sampler._target_poller._do_work()
+(rule,) = (one for one in sampler._cache.rules if one.name == "always-wire")
+print(rule.reservoir.quota)
+"""
+
+
+def test_the_sdk_samples_by_rules(server, tmp_path):
+    """It asks for rules, and reports, without a signature, where its daemon would be; rules decide what it samples."""
+    xray = server.client("xray", account="0" * 12)
+    for name, rate in (("always-wire", 1.0), ("never-wire", 0.0)):
+        size = 40 if rate else 0
+        rule = {**RULE, "RuleName": name, "ServiceName": name, "FixedRate": rate, "ReservoirSize": size}
+        xray.create_sampling_rule(SamplingRule={**rule, "URLPath": "*", "Attributes": {}})
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "AWS_XRAY_DAEMON_ADDRESS": f"tcp:127.0.0.1:{server.port} udp:127.0.0.1:9",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", SAMPLER], capture_output=True, text=True, env=environ, timeout=120, check=False
+    )
+    for name in ("always-wire", "never-wire"):
+        xray.delete_sampling_rule(RuleName=name)
+    assert done.returncode == 0, done.stderr
+    always, never, quota = map(int, done.stdout.split())
+    assert (always, quota) == (100, 40)
+    # What it may borrow each second, of a reservoir that is empty.
+    assert never <= 1
+
+
 PROGRAM = '''
 import json, os, sys
 import boto3

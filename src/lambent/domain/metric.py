@@ -77,7 +77,9 @@ class Distribution:
 
         Documented: CloudWatch user guide, percentiles: it has some where all it counts can only be one value.
         """
-        is_known = minimum == maximum and minimum >= 0 and count > 0
+        if not count:
+            return cls()
+        is_known = minimum == maximum and minimum >= 0
         return cls(count, total, minimum, maximum, {bin_of(minimum): count} if is_known else None)
 
     def merge(self, other: "Distribution") -> None:

@@ -157,7 +157,10 @@ def _term(designator: str | None, token: str) -> Matches:
     if len(parts) <= 1:
         single = (parts[0] if parts else token).lower()
         return lambda metric: any(single in _single(part) for part in _parts(metric, designator))
-    return lambda metric: any(_follows(parts, tokens(part)) for part in _parts(metric, designator))
+    whole = "".join(parts).lower()
+    return lambda metric: any(
+        _follows(parts, of := tokens(part)) or whole == "".join(of).lower() for part in _parts(metric, designator)
+    )
 
 
 def _single(text: str) -> set[str]:

@@ -120,6 +120,11 @@ class Statements:
                 )
             )
 
+    async def run(self, work: Callable[[Connection], _T]) -> _T:
+        """Run a function of many statements on the transaction's thread: one trip there for them all."""
+        with _translated():
+            return await self._thread.step(lambda connection: work(_inside(connection)))
+
     async def insert(self, statement: Insert) -> int:
         """Insert one row into a table with a serial number; return the number."""
         with _translated():

@@ -75,8 +75,11 @@ class MetricStore(Protocol):
         """Return metrics that have points since then, in a stable order, those behind `after`."""
         ...
 
-    async def tidy(self, now_s: int) -> None:
-        """Pack, roll up and drop what has grown old, in small steps. To be called every some minutes."""
+    async def tidy(self, now_s: int) -> bool:
+        """
+        Pack, roll up and drop some of what has grown old; say whether there may be more. To be called every some
+        minutes, and again while there is more, with a pause: each step takes some ten milliseconds of a processor.
+        """
         ...
 
 

@@ -1,20 +1,21 @@
 """Sampling rules and groups of traces in the database: the `TraceSettings` of the contract."""
 
-from collections.abc import AsyncIterator, Sequence
+import functools
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import and_, bindparam, delete, insert, select, update
 
 from lambent.domain.caller import Scope
-from lambent.domain.xray.group import TraceGroup
-from lambent.domain.xray.sampling import SamplingChange, SamplingRule
 from lambent.store.database import AnyRow, Database, Statements
 from lambent.store.tables import trace_settings
 from lambent.store.traces_contract import T
 
-_KINDS: dict[type, str] = {SamplingRule: "rule", SamplingChange: "change", TraceGroup: "group"}
-"""What the kinds are called in the table."""
+if TYPE_CHECKING:
+    from lambent.domain.xray.group import TraceGroup
+    from lambent.domain.xray.sampling import SamplingChange, SamplingRule
 
 _encode = msgspec.json.Encoder().encode
 
@@ -56,7 +57,7 @@ class StoredTraceSettings:
     async def list(self, kind: type[T]) -> Sequence[T]:
         return _decoded(kind, await self._statements.rows(_ALL, _of(self._scope, kind)))
 
-    async def save(self, item: SamplingRule | SamplingChange | TraceGroup) -> None:
+    async def save(self, item: "SamplingRule | SamplingChange | TraceGroup") -> None:
         document = _encode(item).decode()
         key = {**_of(self._scope, type(item)), "of_name": item.name}
         if not await self._statements.change(_UPDATE, {**key, "new_document": document}):
@@ -65,7 +66,7 @@ class StoredTraceSettings:
                 {
                     "account": self._scope.account,
                     "region": self._scope.region,
-                    "kind": _KINDS[type(item)],
+                    "kind": _kinds()[type(item)],
                     "name": item.name,
                     "revision": 1,
                     "document": document,
@@ -76,8 +77,18 @@ class StoredTraceSettings:
         return bool(await self._statements.change(_DELETE, {**_of(self._scope, kind), "of_name": name}))
 
 
+@functools.cache
+def _kinds() -> Mapping[type, str]:
+    """Return what the kinds are called in the table."""
+    # At first use: a server that nobody asks for sampling or groups does without.
+    from lambent.domain.xray.group import TraceGroup
+    from lambent.domain.xray.sampling import SamplingChange, SamplingRule
+
+    return {SamplingRule: "rule", SamplingChange: "change", TraceGroup: "group"}
+
+
 def _of(scope: Scope, kind: type) -> dict[str, str]:
-    return {"of_account": scope.account, "of_region": scope.region, "of_kind": _KINDS[kind]}
+    return {"of_account": scope.account, "of_region": scope.region, "of_kind": _kinds()[kind]}
 
 
 def _decoded(kind: type[T], rows: Sequence[AnyRow]) -> Sequence[T]:

@@ -77,7 +77,7 @@ _UPDATE = (
 _INSERT_DOCUMENTS = insert(trace_documents)
 _ADD_TOTAL = update(trace_totals).values(stored_bytes=trace_totals.c.stored_bytes + bindparam("more"))
 _TOTAL = select(trace_totals.c.stored_bytes)
-_OLDEST = select(_t.number, _t.created_s, _t.stored_bytes).order_by(_t.number).limit(_SWEEP_TRACES)
+_OLDEST = select(_t.number, _t.created_s, _t.stored_bytes).order_by(_t.number).limit(bindparam("at_most"))
 _DELETE = delete(traces).where(_t.number == bindparam("of_number"))
 _DELETE_DOCUMENTS = delete(trace_documents).where(_d.trace_number == bindparam("of_number"))
 _DOCUMENTS = (
@@ -159,19 +159,19 @@ class TraceRepository:
         dropped = 0
         while True:
             # Looked for by a reader first: a sweep that finds nothing, which is nearly every one, bothers no writer.
-            if not await self._database.look(lambda connection: self._doomed(connection, now_s)):
+            if not await self._database.look(lambda connection: self._doomed(connection, now_s, 1)):
                 break
             dropped += await self._database.apply(lambda connection: _drop(connection, self._doomed(connection, now_s)))
         if dropped:
             _log.info("traces.dropped count=%d", dropped)
         return dropped
 
-    def _doomed(self, connection: Connection, now_s: float) -> Sequence[tuple[int, int]]:
+    def _doomed(self, connection: Connection, now_s: float, limit: int = _SWEEP_TRACES) -> Sequence[tuple[int, int]]:
         """Return number and bytes of the oldest traces that have to go, some at a time."""
         prepared = Prepared(connection)
         (total,) = prepared.execute(_TOTAL).one()
         doomed = []
-        for number, created_s, stored_bytes in prepared.execute(_OLDEST):
+        for number, created_s, stored_bytes in prepared.execute(_OLDEST, {"at_most": limit}):
             if created_s >= now_s - RETENTION_S and total <= self._max_bytes:
                 break
             total -= stored_bytes

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from lambent.domain.caller import Scope
-from lambent.domain.xray.group import TraceGroup
-from lambent.domain.xray.sampling import SamplingChange, SamplingRule
+
+if TYPE_CHECKING:
+    # At first use: a server that nobody asks for sampling or groups does without.
+    from lambent.domain.xray.group import TraceGroup
+    from lambent.domain.xray.sampling import SamplingChange, SamplingRule
 
 TRACE_BYTES_MAX = 2_097_152
 """
@@ -14,7 +17,7 @@ Of the documents of one trace. Documented: X-Ray quotas have 500 kB. Assumed: mo
 (test_traces).
 """
 
-T = TypeVar("T", SamplingRule, SamplingChange, TraceGroup)
+T = TypeVar("T", "SamplingRule", "SamplingChange", "TraceGroup")
 
 
 class TraceDocument(NamedTuple):
@@ -97,7 +100,7 @@ class TraceSettingRows(Protocol):
         """Return all of a kind by name."""
         ...
 
-    async def save(self, item: SamplingRule | SamplingChange | TraceGroup) -> None:
+    async def save(self, item: "SamplingRule | SamplingChange | TraceGroup") -> None:
         """Store an item, in the place of one of its name."""
         ...
 

@@ -9,22 +9,23 @@ name. Whatever the expression, matching takes time linear in it and in the trace
 Documented: X-Ray developer guide, filter expressions.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from lambent.domain.xray.document import has_ended
-from lambent.domain.xray.trace import (
-    Entity,
-    ServiceId,
-    Trace,
-    duration_of,
-    entities,
-    exceptions_of,
-    flags_of,
-    status_of,
-    text_at,
+from lambent.domain.xray.filter_terms import (
+    ANYWHERE,
+    BOOLEANS,
+    COMPARISONS,
+    NUMBERS,
+    TEXT_OPERATORS,
+    TEXTS,
+    InvalidExpression,
+    Token,
+    compares,
+    holds,
+    tokens_of,
 )
+from lambent.domain.xray.trace import Entity, ServiceId, Trace
 
 EXPRESSION_MAX = 2_000
 """Characters. Documented: X-Ray API reference, GetTraceSummaries, as it was before the model lost the limit."""
@@ -34,10 +35,6 @@ _DEPTH_MAX = 50
 
 GroupFilters: TypeAlias = Mapping[str, "Filter"]
 """The filters of groups, by name and by ARN."""
-
-
-class InvalidExpression(Exception):
-    """The text is no filter expression, or one that is not offered."""
 
 
 class _Subject(NamedTuple):
@@ -86,7 +83,7 @@ def compile_expression(text: str) -> FilterExpression:
     """
     if len(text) > EXPRESSION_MAX:
         raise InvalidExpression(f"a filter expression has at most {EXPRESSION_MAX} characters")
-    parser = _Parser(list(_tokens(text)))
+    parser = _Parser(list(tokens_of(text)))
     filter_ = parser.whole()
     return FilterExpression(text, filter_, has_groups=parser.has_groups)
 
@@ -113,101 +110,12 @@ def compile_selector(text: str | None) -> Selector:
         return Selector(_is_root, is_edge=False)
     if len(text) > EXPRESSION_MAX:
         raise InvalidExpression(f"a selector has at most {EXPRESSION_MAX} characters")
-    return Selector(*_Parser(list(_tokens(text))).selected())
+    return Selector(*_Parser(list(tokens_of(text))).selected())
 
 
 def _is_root(subject: _Subject) -> bool:
     return subject.segment is subject.trace.root
 
-
-class _Token(NamedTuple):
-    kind: str
-    """`word`, `text`, `number`, `sign`, or `end`."""
-    value: str
-    place: int
-
-
-_TOKEN = re.compile(
-    r"""\s*(?:
-        (?P<text>"(?:[^"\\]|\\.)*")
-      | (?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
-      | (?P<word>[A-Za-z_][\w.:]*)
-      | (?P<sign>!=|<=|>=|[!=<>(){}\[\],])
-    )""",
-    re.VERBOSE,
-)
-# Each alternative begins with other characters, and none can match one text in two ways: this engine's time is linear.
-
-_ESCAPED = re.compile(r'\\(["\\])')
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    place, end = 0, len(text.rstrip())
-    while place < end:
-        found = _TOKEN.match(text, place)
-        if found is None:
-            raise InvalidExpression(f"there is no meaning in the filter expression at position {place}")
-        kind = found.lastgroup or ""
-        value = found[kind]
-        # Assumed: a backslash is itself before all but these (test_filter_expression).
-        yield _Token(kind, _ESCAPED.sub(r"\1", value[1:-1]) if kind == "text" else value, found.start(kind))
-        place = found.end()
-    yield _Token("end", "", len(text))
-
-
-_BOOLEANS: Mapping[str, Callable[[Trace, Entity], bool]] = {
-    # Assumed: what goes on has not ended well yet (test_filter_expression).
-    "ok": lambda trace, segment: flags_of(segment).is_ok and has_ended(segment),
-    "error": lambda trace, segment: flags_of(segment).error,
-    "fault": lambda trace, segment: flags_of(segment).fault,
-    "throttle": lambda trace, segment: flags_of(segment).throttle,
-    "partial": lambda trace, segment: not has_ended(segment),
-    "inferred": lambda trace, segment: bool(segment.get("inferred")),
-    "remote": lambda trace, segment: trace.service_of(segment).type == "remote",
-    "root": lambda trace, segment: segment is trace.root,
-}
-"""Of one segment; at the level of the trace of its root, but for those of `_ANYWHERE`."""
-
-_ANYWHERE = frozenset({"throttle", "partial", "inferred", "remote"})
-"""Documented: HasThrottle and IsPartial are any segment's. Assumed: so are the others, which a root never is."""
-
-_NUMBERS: Mapping[str, Callable[[Entity], float | None]] = {
-    "responsetime": duration_of,
-    "duration": duration_of,
-    "http.status": status_of,
-}
-
-_TEXTS: Mapping[str, Callable[[Trace, Entity], Sequence[str]]] = {
-    "http.url": lambda trace, segment: _one(text_at(segment, "http", "request", "url")),
-    "http.method": lambda trace, segment: _one(text_at(segment, "http", "request", "method")),
-    "http.useragent": lambda trace, segment: _one(text_at(segment, "http", "request", "user_agent")),
-    "http.clientip": lambda trace, segment: _one(text_at(segment, "http", "request", "client_ip")),
-    "user": lambda trace, segment: _one(text_at(segment, "user")),
-    "name": lambda trace, segment: [segment["name"]],
-    "type": lambda trace, segment: _one(trace.service_of(segment).type),
-    "message": lambda trace, segment: [
-        message for entity in entities(segment) for _, message in exceptions_of(entity)
-    ],
-    "availabilityzone": lambda trace, segment: _one(text_at(segment, "aws", "ec2", "availability_zone")),
-    "instance.id": lambda trace, segment: _one(text_at(segment, "aws", "ec2", "instance_id")),
-    "resource.arn": lambda trace, segment: _one(text_at(segment, "resource_arn")),
-}  # fmt: skip
-"""Documented: at the level of the trace those of `http` are its root's, the others any segment's."""
-
-_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
-    "=": lambda found, wanted: found == wanted,
-    "<": lambda found, wanted: found < wanted,
-    "<=": lambda found, wanted: found <= wanted,
-    ">": lambda found, wanted: found > wanted,
-    ">=": lambda found, wanted: found >= wanted,
-}
-
-_HOLD: Mapping[str, Callable[[str, str], bool]] = {
-    "=": lambda found, wanted: found == wanted,
-    "contains": lambda found, wanted: wanted in found,
-    "beginswith": lambda found, wanted: found.startswith(wanted),
-    "endswith": lambda found, wanted: found.endswith(wanted),
-}
 
 _OF_ROOT_CAUSES = frozenset({"first", "last", "index", "coverage"})
 
@@ -215,7 +123,7 @@ _OF_ROOT_CAUSES = frozenset({"first", "last", "index", "coverage"})
 class _Parser:
     """One expression, from left to right."""
 
-    def __init__(self, tokens: Sequence[_Token]) -> None:
+    def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = tokens
         self._at = 0
         self._depth = 0
@@ -231,7 +139,7 @@ class _Parser:
         return filter_
 
     @property
-    def _next(self) -> _Token:
+    def _next(self) -> Token:
         return self._tokens[self._at]
 
     def _wrong(self) -> InvalidExpression:
@@ -301,11 +209,11 @@ class _Parser:
         word = token.value.lower()
         if word == "annotation" or word.startswith("annotation."):
             return self._annotation(token)
-        if word in _BOOLEANS:
+        if word in BOOLEANS:
             return self._boolean(word)
-        if word in _NUMBERS:
+        if word in NUMBERS:
             return self._number(word)
-        if word in _TEXTS:
+        if word in TEXTS:
             return self._string(word)
         if word in ("service", "edge"):
             return self._service() if word == "service" else self._edge()
@@ -319,11 +227,11 @@ class _Parser:
 
     def _boolean(self, word: str) -> Filter:
         is_wanted = self._wanted()
-        holds = _BOOLEANS[word]
+        holds = BOOLEANS[word]
 
         def decide(subject: _Subject) -> bool:
             trace, segment, _ = subject
-            if segment is None and word in _ANYWHERE:
+            if segment is None and word in ANYWHERE:
                 return any(holds(trace, one) for one in trace.segments) is is_wanted
             return holds(trace, segment or trace.root) is is_wanted
 
@@ -341,17 +249,17 @@ class _Parser:
 
     def _number(self, word: str) -> Filter:
         sign, wanted = self._comparison()
-        value_of = _NUMBERS[word]
+        value_of = NUMBERS[word]
 
         def decide(subject: _Subject) -> bool:
             trace, segment, _ = subject
             found = trace.duration_s if segment is None and word == "duration" else value_of(segment or trace.root)
-            return found is not None and _compares(found, sign, wanted)
+            return found is not None and compares(found, sign, wanted)
 
         return decide
 
     def _comparison(self) -> tuple[str, float]:
-        sign = self._take("!=", *_COMPARE)
+        sign = self._take("!=", *COMPARISONS)
         token = self._next
         if sign is None or token.kind != "number":
             raise self._wrong()
@@ -359,11 +267,11 @@ class _Parser:
         return sign, float(token.value)
 
     def _string(self, word: str) -> Filter:
-        sign = self._take("!=", *_HOLD)
+        sign = self._take("!=", *TEXT_OPERATORS)
         if sign is None:
             raise self._wrong()
         wanted = self._text()
-        texts_of = _TEXTS[word]
+        texts_of = TEXTS[word]
         is_of_root = word.startswith("http.")
 
         def decide(subject: _Subject) -> bool:
@@ -371,11 +279,11 @@ class _Parser:
             if segment is None and is_of_root:
                 segment = trace.root
             segments = trace.segments if segment is None else [segment]
-            return _holds([text for one in segments for text in texts_of(trace, one)], sign, wanted)
+            return holds([text for one in segments for text in texts_of(trace, one)], sign, wanted)
 
         return decide
 
-    def _annotation(self, token: _Token) -> Filter:
+    def _annotation(self, token: Token) -> Filter:
         # Documented: filters of services and edges hold no annotations.
         if self._in_braces:
             raise InvalidExpression("annotations cannot be asked for inside the braces of a service or an edge")
@@ -388,7 +296,7 @@ class _Parser:
             self._at += 1
             key = key_token.value
             self._expect("]")
-        sign = self._take("!=", *_COMPARE, *_HOLD)
+        sign = self._take("!=", *COMPARISONS, *TEXT_OPERATORS)
         if sign is None:
             # Documented: alone it is set. Assumed: and not false (test_filter_expression).
             return lambda subject: any(value is not False for _, value in subject.trace.annotations.get(key, ()))
@@ -397,19 +305,19 @@ class _Parser:
         def decide(subject: _Subject) -> bool:
             found: list[Any] = [value for of, value in subject.trace.annotations.get(key, ()) if of is kind]
             if kind is str:
-                return _holds(found, sign, wanted)
+                return holds(found, sign, wanted)
             if sign == "!=":
                 return bool(found) and wanted not in found
-            return any(_compares(value, sign, wanted) for value in found)
+            return any(compares(value, sign, wanted) for value in found)
 
         return decide
 
     def _annotation_value(self, sign: str) -> tuple[type, Any]:
         token = self._next
         value = token.value
-        if token.kind == "text" and (sign == "!=" or sign in _HOLD):
+        if token.kind == "text" and (sign == "!=" or sign in TEXT_OPERATORS):
             kind: type = str
-        elif token.kind == "number" and (sign == "!=" or sign in _COMPARE):
+        elif token.kind == "number" and (sign == "!=" or sign in COMPARISONS):
             kind = float
         elif token.kind == "word" and value.lower() in ("true", "false") and sign in ("=", "!="):
             kind = bool
@@ -528,18 +436,3 @@ def _of_any(of_one: Filter) -> Filter:
 
 def _any_service(_: ServiceId) -> bool:
     return True
-
-
-def _one(text: str | None) -> Sequence[str]:
-    return () if text is None else (text,)
-
-
-def _compares(found: float, sign: str, wanted: float) -> bool:
-    return found != wanted if sign == "!=" else _COMPARE[sign](found, wanted)
-
-
-def _holds(found: Sequence[str], sign: str, wanted: str) -> bool:
-    """Say whether one of several texts is as wanted. Assumed: for `!=` there is one, and none is it."""
-    if sign == "!=":
-        return bool(found) and wanted not in found
-    return any(_HOLD[sign](text, wanted) for text in found)

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from lambent.domain.arn import trace_group_arn
 from lambent.domain.caller import Scope
 
 DEFAULT = "Default"
@@ -27,7 +28,7 @@ class TraceGroup(msgspec.Struct, frozen=True, omit_defaults=True):
     tags: dict[str, str] = {}
 
     def arn(self, scope: Scope) -> str:
-        return f"arn:aws:xray:{scope.region}:{scope.account}:group/{self.name}/{self.suffix}"
+        return trace_group_arn(scope, self.name, self.suffix)
 
 
 def with_default(stored: Iterable[TraceGroup]) -> list[TraceGroup]:

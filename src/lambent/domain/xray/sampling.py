@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from lambent.domain.arn import sampling_rule_arn
 from lambent.domain.caller import Scope
 from lambent.domain.xray.document import moment_of
 from lambent.errors.api.xray import InvalidRequestException
@@ -73,11 +74,6 @@ def with_default(stored: Iterable[SamplingRule]) -> list[SamplingRule]:
     """Return the rules of a scope in the order in which they are asked, the one that is always there among them."""
     rules = {rule.name: rule for rule in (default_rule(), *stored)}
     return sorted(rules.values(), key=lambda rule: (rule.priority, rule.name))
-
-
-def rule_arn(scope: Scope, name: str) -> str:
-    """Return a rule's ARN."""
-    return f"arn:aws:xray:{scope.region}:{scope.account}:sampling-rule/{name}"
 
 
 # Wire name to field.
@@ -153,7 +149,7 @@ def show_rule(scope: Scope, rule: SamplingRule) -> dict[str, Any]:
     shown = {name: getattr(rule, field) for name, field in _FIELDS.items()}
     if rule.boost is None:
         del shown["SamplingRateBoost"]
-    shown |= {"RuleName": rule.name, "RuleARN": rule_arn(scope, rule.name), "Version": 1}
+    shown |= {"RuleName": rule.name, "RuleARN": sampling_rule_arn(scope, rule.name), "Version": 1}
     return {"SamplingRule": shown, "CreatedAt": moment_of(rule.created_s), "ModifiedAt": moment_of(rule.modified_s)}
 
 

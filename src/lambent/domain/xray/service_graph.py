@@ -5,7 +5,7 @@ Documented: X-Ray API reference, GetServiceGraph, Service, Edge. What is gathere
 many traces there are: only services, edges between them and a bounded number of bins count.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -117,7 +117,8 @@ class ServiceGraph:
             caller = trace.caller_of(segment)
             if caller is not None:
                 self._call(trace.service_of(caller), service, caller, segment)
-            elif segment.get("type") != "subsegment":
+            elif segment.get("type") != "subsegment" and not any(_links(segment, "parent")):
+                # Assumed: what another trace led to has no client of its own (test_service_graph).
                 node.is_root = True
                 # Documented: X-Ray developer guide: clients stand before what nobody else here called.
                 self._call(service._replace(type="client"), service, segment, segment)
@@ -149,11 +150,7 @@ class ServiceGraph:
     def _link(self, service: ServiceId, segment: Entity) -> None:
         """Add an edge for each trace that a segment says follows from it. Observed: as `links` of its entities."""
         for entity in entities(segment):
-            links = entity.get("links")
-            for link in links if isinstance(links, list) else ():
-                attributes = value_at(link, "attributes")
-                if text_at(attributes, f"{_LINK}reference_type") != "child":
-                    continue
+            for attributes in _links(entity, "child"):
                 names = value_at(attributes, f"{_LINK}names")
                 name = names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None
                 if name is not None:
@@ -192,6 +189,15 @@ class ServiceGraph:
             # Assumed: of a service they are one, since a segment lasts from the request to the answer.
             shown["DurationHistogram"] = shown["ResponseTimeHistogram"] = node.statistics.histogram_shown()
         return shown
+
+
+def _links(entity: Entity, reference_type: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the attributes of an entity's links of a kind, `child` or `parent`."""
+    links = entity.get("links")
+    for link in links if isinstance(links, list) else ():
+        attributes = value_at(link, "attributes")
+        if text_at(attributes, f"{_LINK}reference_type") == reference_type:
+            yield attributes
 
 
 class TimeSeries:

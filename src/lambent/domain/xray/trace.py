@@ -4,6 +4,7 @@ One trace as it is asked about: its segments, merged, and what they say of the s
 Documents hold whatever their writers put there: a field that is not what it should be counts as absent.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
@@ -171,7 +172,8 @@ def annotations_of(segment: Entity) -> Iterator[tuple[str, AnnotationValue]]:
         annotations = entity.get("annotations")
         if isinstance(annotations, dict):
             for key, value in annotations.items():
-                if isinstance(value, str | bool | int | float):
+                # What no double holds is no number for anybody who searches.
+                if isinstance(value, str) or (isinstance(value, int | float) and abs(value) <= sys.float_info.max):
                     yield key, value
 
 

@@ -8,6 +8,8 @@ from lambent.services.conformance.judgement import Judgements
 
 _GROUP = "logGroupName logGroupIdentifier"
 
+_TRANSFORMATION = "metricTransformations[]"
+
 JUDGEMENTS = Judgements(
     acting={
         "DeleteLogGroup": "logGroupName",
@@ -19,6 +21,17 @@ JUDGEMENTS = Judgements(
         "FilterLogEvents": (
             f"{_GROUP} logStreamNames logStreamNamePrefix startTime endTime nextToken limit startFromHead"
         ),
+        "DeleteMetricFilter": "logGroupName filterName",
+        "DeleteSubscriptionFilter": "logGroupName filterName",
+        "DescribeMetricFilters": "logGroupName filterNamePrefix nextToken limit metricName metricNamespace",
+        "DescribeSubscriptionFilters": "logGroupName filterNamePrefix nextToken limit",
+        "PutMetricFilter": (
+            f"logGroupName filterName filterPattern metricTransformations {_TRANSFORMATION}.metricName "
+            f"{_TRANSFORMATION}.metricNamespace {_TRANSFORMATION}.metricValue {_TRANSFORMATION}.defaultValue "
+            f"{_TRANSFORMATION}.dimensions {_TRANSFORMATION}.unit"
+        ),
+        "PutSubscriptionFilter": "logGroupName filterName filterPattern destinationArn",
+        "TestMetricFilter": "filterPattern logEventMessages",
         "GetLogEvents": f"{_GROUP} logStreamName startTime endTime nextToken limit startFromHead",
         "PutRetentionPolicy": "logGroupName retentionInDays",
     },
@@ -30,14 +43,25 @@ JUDGEMENTS = Judgements(
     taken={
         "includeLinkedAccounts": "accounts cannot be linked here",
         "interleaved": "events of several streams always are, as on AWS since 2019",
+        "distribution": "a function gets events of one stream at a time",
         "unmask": "nothing is masked: data protection policies are not offered",
     },
-    refused={"filterPattern": "filter patterns come with a later version"},
-    given="InvalidParameterException ResourceNotFoundException ValidationException",
+    refused={
+        "FilterLogEvents:filterPattern": "filter patterns come with a later version",
+        "applyOnTransformedLogs": "transformers are not planned",
+        "emitSystemFieldDimensions": "not planned: a metric says of which account and region it is",
+        "emitSystemFields": "not planned: a payload says of which account it is",
+        "fieldSelectionCriteria": "events come from here alone, so there is nothing to select",
+        "roleArn": "functions need none, and streams come with a later version",
+    },
+    given=(
+        "AccessDeniedException InvalidParameterException LimitExceededException ResourceNotFoundException "
+        "ValidationException"
+    ),
     never={
-        "access control comes with a later version": "AccessDeniedException UnrecognizedClientException",
+        "access control comes with a later version": "UnrecognizedClientException",
         "groups come to be by themselves when functions write": (
-            "LimitExceededException ResourceAlreadyExistsException ServiceQuotaExceededException"
+            "ResourceAlreadyExistsException ServiceQuotaExceededException"
         ),
         "no operation that is offered has it": (
             "ConflictException DataAlreadyAcceptedException InternalServerException InternalStreamingException "

@@ -5,38 +5,40 @@ In: a caller and validated parameters. Out: output shapes as plain mappings. Nev
 functions come to be, which `telemetry` knows.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from lambent.clock import Clock
+from lambent.domain.caller import Caller
 from lambent.errors.api.xray import InvalidRequestException
-from lambent.services.operation import Service, collect_handlers
+from lambent.services.operation import Handler, Service
 from lambent.services.xray.demands import DEMANDS
-from lambent.services.xray.graphs import Graphs
-from lambent.services.xray.groups import Groups
 from lambent.services.xray.not_offered import NOT_OFFERED
-from lambent.services.xray.reading import TraceReader
-from lambent.services.xray.sampling_rules import SamplingRules
-from lambent.services.xray.sampling_targets import SamplingTargets
-from lambent.services.xray.segments import TraceSegments
-from lambent.services.xray.surroundings import Surroundings
-from lambent.services.xray.tags import Tags
-from lambent.services.xray.traces import Traces
 from lambent.store.traces_contract import TraceSettings, TraceStore
 
 
 def service(store: TraceStore, settings: TraceSettings, clock: Clock) -> Service:
-    """Put the X-Ray service together from its resources."""
-    reader = TraceReader(store)
+    """
+    Put the X-Ray service together.
+
+    What answers is loaded by the first request: a server that nobody asks for traces does without half a MiB of it.
+    """
+    loaded: dict[str, Handler] = {}
+
+    def later(operation: str) -> Handler:
+        async def answer(caller: Caller, request: Any) -> Mapping[str, Any]:
+            if not loaded:
+                from lambent.services.xray.handlers import make_handlers
+
+                loaded.update(make_handlers(store, settings, clock))
+            return await loaded[operation](caller, request)
+
+        return answer
+
     return Service(
         name="xray",
-        handlers=collect_handlers(
-            TraceSegments(store),
-            Traces(store, settings, reader),
-            Graphs(store, settings, reader),
-            SamplingRules(settings, clock),
-            SamplingTargets(settings, clock),
-            Groups(settings, clock),
-            Tags(settings),
-            Surroundings(settings),
-        ),
+        # Every operation that is offered says what it demands, and nothing else does: a tidy test sees to it.
+        handlers={operation: later(operation) for operation in DEMANDS},
         not_offered=NOT_OFFERED,
         # Documented: X-Ray API reference: of the errors of every operation it is the one of a bad request.
         shape_violation=InvalidRequestException,

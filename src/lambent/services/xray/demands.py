@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambent.access.authorize import Demand
+from lambent.domain.arn import sampling_rule_arn, trace_group_arn
 from lambent.domain.caller import Caller
-from lambent.domain.xray.sampling import rule_arn
 from lambent.services.operation import Demands
 
 _ANYWHERE = (
@@ -21,10 +21,9 @@ def _anywhere(operation: str) -> Demands:
 
 def _on_group(operation: str) -> Demands:
     def demand(caller: Caller, request: Mapping[str, Any]) -> Sequence[Demand]:
-        scope = caller.scope
         # What an ARN ends with is not known from a name: a policy that names it ends with a star.
-        arn = f"arn:aws:xray:{scope.region}:{scope.account}:group/{request.get('GroupName', '')}/*"
-        return (Demand(f"xray:{operation}", request.get("GroupARN", arn), account=scope.account),)
+        arn = trace_group_arn(caller.scope, request.get("GroupName", ""), "*")
+        return (Demand(f"xray:{operation}", request.get("GroupARN", arn), account=caller.scope.account),)
 
     return demand
 
@@ -32,7 +31,7 @@ def _on_group(operation: str) -> Demands:
 def _on_rule(operation: str, member: str | None) -> Demands:
     def demand(caller: Caller, request: Mapping[str, Any]) -> Sequence[Demand]:
         named = request if member is None else request[member]
-        arn = rule_arn(caller.scope, named.get("RuleName", ""))
+        arn = sampling_rule_arn(caller.scope, named.get("RuleName", ""))
         return (Demand(f"xray:{operation}", named.get("RuleARN", arn), account=caller.scope.account),)
 
     return demand

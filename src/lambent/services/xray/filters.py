@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lambent.domain.caller import Scope
-from lambent.domain.xray.filter_expression import FilterExpression, InvalidExpression, compile_expression
+from lambent.domain.xray.filter_expression import FilterExpression, compile_expression
+from lambent.domain.xray.filter_terms import InvalidExpression
 from lambent.domain.xray.group import TraceGroup, with_default
 from lambent.domain.xray.trace import Trace
 from lambent.errors.api.xray import InvalidRequestException

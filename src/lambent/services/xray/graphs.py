@@ -6,7 +6,8 @@ from typing import Any
 
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.xray.document import moment_of
-from lambent.domain.xray.filter_expression import InvalidExpression, Selector, compile_selector
+from lambent.domain.xray.filter_expression import Selector, compile_selector
+from lambent.domain.xray.filter_terms import InvalidExpression
 from lambent.domain.xray.service_graph import ServiceGraph, TimeSeries
 from lambent.domain.xray.trace import Trace
 from lambent.errors.api.xray import InvalidRequestException
@@ -26,6 +27,9 @@ _TRACES_MAX = 20_000
 That one graph is made of: some seconds of work. Beyond it a request is refused, for half a graph would be a wrong one.
 Assumed: AWS samples its traces and has no such limit (test_xray).
 """
+
+_BYTES_MAX = 268_435_456
+"""Of documents that it is made of, for the same reason."""
 
 _AT_ONCE = 500
 
@@ -93,12 +97,16 @@ class Graphs:
     async def _scan(self, scope: Scope, start: float, end: float, look: Callable[[Trace], None]) -> None:
         """Show all traces that began within a range."""
         after: StoredTrace | None = None
-        scanned = 0
+        scanned = scanned_bytes = 0
         while True:
             stored = await self._store.between(scope, start, math.nextafter(end, math.inf), after=after, limit=_AT_ONCE)
             scanned += len(stored)
-            if scanned > _TRACES_MAX:
-                raise InvalidRequestException(f"There are more than {_TRACES_MAX} traces: ask for less time at once.")
+            scanned_bytes += sum(one.size_bytes for one in stored)
+            if scanned > _TRACES_MAX or scanned_bytes > _BYTES_MAX:
+                raise InvalidRequestException(
+                    f"There are more than {_TRACES_MAX} traces, or than {_BYTES_MAX >> 20} MiB of them: "
+                    "ask for less time at once."
+                )
             async for _ in self._reader.each(scope, stored, look):
                 pass
             if len(stored) < _AT_ONCE:

@@ -1,7 +1,7 @@
 """Reading many traces: some at a time, on a thread, within bounds of memory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -35,7 +35,7 @@ class TraceReader:
 
     async def each(
         self, scope: Scope, stored: Sequence[StoredTrace], look: Callable[[Trace], _T]
-    ) -> AsyncIterator[tuple[StoredTrace, _T]]:
+    ) -> AsyncGenerator[tuple[StoredTrace, _T], None]:
         """
         Yield what `look` makes of traces, in their order. Those that are gone meanwhile are left out.
 

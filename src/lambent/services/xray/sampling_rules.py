@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambent.clock import Clock
+from lambent.domain.arn import sampling_rule_arn
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.xray.sampling import (
     DEFAULT,
@@ -11,7 +12,6 @@ from lambent.domain.xray.sampling import (
     SamplingChange,
     SamplingRule,
     new_rule,
-    rule_arn,
     show_rule,
     updated_rule,
     with_default,
@@ -89,7 +89,7 @@ def _named(scope: Scope, stored: Sequence[SamplingRule], given: Mapping[str, Any
     if (name is None) is (arn is None):
         raise InvalidRequestException("Either RuleName or RuleARN is needed.")
     for rule in with_default(stored):
-        if rule.name == name or rule_arn(scope, rule.name) == arn:
+        if rule.name == name or sampling_rule_arn(scope, rule.name) == arn:
             return rule
     # Assumed: the text (test_xray).
     raise InvalidRequestException("Sampling rule does not exist.")

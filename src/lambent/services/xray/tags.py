@@ -5,10 +5,11 @@ from typing import Any
 
 import msgspec
 
+from lambent.domain.arn import sampling_rule_arn
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.xray import group, sampling
 from lambent.domain.xray.group import TraceGroup
-from lambent.domain.xray.sampling import SamplingRule, rule_arn
+from lambent.domain.xray.sampling import SamplingRule
 from lambent.errors.api.xray import InvalidRequestException, ResourceNotFoundException, TooManyTagsException
 from lambent.protocol.shapes.xray import ListTagsForResourceRequest, Tag, TagResourceRequest, UntagResourceRequest
 from lambent.services.operation import operation
@@ -81,7 +82,7 @@ def _find(
     """
     arn = request["ResourceARN"]
     for rule in sampling.with_default(rules):
-        if rule_arn(scope, rule.name) == arn:
+        if sampling_rule_arn(scope, rule.name) == arn:
             return rule
     for one in group.with_default(groups):
         if one.arn(scope) == arn:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -23,6 +24,9 @@ _PAGE = 100
 
 _SCANNED_MAX = 2_000
 """Traces that one call looks at; then it answers what it has found, maybe nothing, and where to go on."""
+
+_SCANNED_BYTES = 16_777_216
+"""Of documents that one call looks at: whoever asks most of the largest traces waits for seconds, not for minutes."""
 
 _AT_ONCE = 200
 """Traces looked at in one step."""
@@ -57,25 +61,31 @@ class Traces:
         place = parse_token(request.get("NextToken"), digest)
         after = None if place is None else StoredTrace(place[1], place[0], place[0], place[0], 0)
         found: list[dict[str, Any]] = []
-        scanned = size = 0
+        scanned = scanned_bytes = size = 0
         is_more = True
-        while is_more and len(found) < _PAGE and scanned < _SCANNED_MAX and size < _PAGE_BYTES:
+        while is_more and len(found) < _PAGE and scanned < _SCANNED_MAX:
             stored = await self._store.between(
                 caller.scope, start, _just_after(end), by=_BY[range_type], after=after, limit=_AT_ONCE
             )
             is_more = len(stored) == _AT_ONCE
-            async for one, summary in self._reader.each(caller.scope, stored, _summing_up(matches, range_type)):
-                scanned += 1
-                after = one
-                if summary is not None:
-                    found.append(summary)
-                    size += one.size_bytes
-                    if len(found) == _PAGE or size >= _PAGE_BYTES:
-                        is_more = True
+            is_full = False
+            summing_up = _summing_up(matches, range_type)
+            async with aclosing(self._reader.each(caller.scope, stored, summing_up)) as pairs:
+                async for one, summary in pairs:
+                    after = one
+                    scanned += 1
+                    scanned_bytes += one.size_bytes
+                    if summary is not None:
+                        found.append(summary)
+                        size += one.size_bytes
+                    if len(found) == _PAGE or size >= _PAGE_BYTES or scanned_bytes >= _SCANNED_BYTES:
+                        is_full = True
                         break
-            else:
-                # Those that went meanwhile count as looked at.
-                after = stored[-1] if stored else after
+            if is_full:
+                is_more = True
+                break
+            # Those that went meanwhile count as looked at.
+            after = stored[-1] if stored else after
         answer: dict[str, Any] = {
             "TraceSummaries": found,
             # Documented: the start of this page.

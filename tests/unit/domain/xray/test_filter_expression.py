@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.domain.xray.segments import nested, segment, trace
 
-from lambent.domain.xray.filter_expression import EXPRESSION_MAX, InvalidExpression, compile_expression
+from lambent.domain.xray.filter_expression import EXPRESSION_MAX, compile_expression
+from lambent.domain.xray.filter_terms import InvalidExpression
 
 SHOP = trace(
     segment(
@@ -188,6 +189,8 @@ def test_terms(expression: str, shop: bool, failed: bool, ongoing: bool) -> None
         'edge("a",)',
         'group.name CONTAINS "x"',
         "5",
+        "duration > 5x",
+        "duration > 1.2.3",
         '"x"',
         "ok # fault",
         "ok; fault",

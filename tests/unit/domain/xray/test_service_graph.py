@@ -83,6 +83,10 @@ def test_links_are_edges() -> None:
     (sender,) = (one for one in graph.shown() if one["Name"] == "sender" and "Type" not in one)
     (consumer,) = (one for one in graph.shown() if one["Name"] == "consumer")
     assert [(edge["ReferenceId"], edge["EdgeType"]) for edge in sender["Edges"]] == [(consumer["ReferenceId"], "link")]
+    back = {"attributes": {"aws.xray.reserved.reference_type": "parent"}}
+    graph.add(trace(segment(1, name="consumer", origin="AWS::Lambda", links=[back])))
+    found = [(one["Name"], one.get("Type"), one.get("Root")) for one in graph.shown()]
+    assert ("consumer", "AWS::Lambda", None) in found and ("consumer", "client", None) not in found
 
 
 def test_a_graph_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

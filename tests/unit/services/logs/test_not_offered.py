@@ -2,14 +2,34 @@
 
 import botocore.session
 
-from lambent.services.logs import events, groups, streams
+from lambent.services.logs import (
+    events,
+    group_settings,
+    groups,
+    metric_filters,
+    resource_policies,
+    streams,
+    subscription_filters,
+    tags,
+    writing,
+)
 from lambent.services.logs.not_offered import NOT_OFFERED
 
 
 def test_handlers_and_refusals_are_the_model() -> None:
     """Every operation of the service model is answered or refused with a reason, none both."""
     model = set(botocore.session.get_session().get_service_model("logs").operation_names)
-    resources = (groups.LogGroups, streams.LogStreams, events.LogEvents)
+    resources = (
+        groups.LogGroups,
+        group_settings.LogGroupSettings,
+        tags.LogTags,
+        streams.LogStreams,
+        events.LogEvents,
+        writing.LogWriting,
+        resource_policies.LogResourcePolicies,
+        metric_filters.MetricFilters,
+        subscription_filters.SubscriptionFilters,
+    )
     offered = {
         operation
         for resource in resources

@@ -17,10 +17,12 @@ def upgrade() -> None:
         sa.Column("name", _name(), nullable=False),
         sa.Column("dimensions", _name(), nullable=False),
         sa.Column("unit", sa.String, nullable=False),
+        sa.Column("key", sa.LargeBinary, nullable=False),
         sa.Column("last_s", sa.BigInteger, nullable=False),
         sa.UniqueConstraint(
             "account", "region", "namespace", "name", "dimensions", "unit", name="metric_series_identity"
         ),
+        sa.UniqueConstraint("key", name="metric_series_key"),
     )
     op.create_table(
         "metric_points",
@@ -32,7 +34,17 @@ def upgrade() -> None:
         sa.Column("minimum", sa.Float, nullable=False),
         sa.Column("maximum", sa.Float, nullable=False),
         sa.Column("bins", sa.LargeBinary),
+        sqlite_with_rowid=False,
     )
+    op.create_table(
+        "metric_blocks",
+        sa.Column("series_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("period_s", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("from_s", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("basics", sa.LargeBinary, nullable=False),
+        sa.Column("bins", sa.LargeBinary),
+    )
+    op.create_index("metric_blocks_by_age", "metric_blocks", ["period_s", "from_s"])
     op.create_table(
         "dashboards",
         sa.Column("account", sa.String, primary_key=True),
