@@ -1,10 +1,14 @@
 """Sampled invocations, as X-Ray's API shows them: what is traced, and what functions add with AWS's own SDK."""
 
+import gzip
 import importlib.util
 import json
 import os
 import re
+import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,7 @@ from botocore.exceptions import ClientError
 from wire.http_api_stage import Api, arn_of, let_in
 from wire.iam import put_role, refused
 from wire.mapping_stage import Stage
-from wire.support import ACCOUNT, FunctionMaker, invoke, newest_python, tail_of, wait_for, wait_updated, zip_of
+from wire.support import ACCOUNT, LAMBENT, FunctionMaker, invoke, newest_python, tail_of, wait_for, wait_updated, zip_of
 from wire.urls import ask, make_url
 
 CALLER = "53995c3f42cd8ad8"
@@ -324,6 +328,61 @@ def test_a_url_has_its_request_in_the_services_segment(server, make_function, la
     service, _ = segments_of(server, trace_id)
     assert (service["http"]["request"]["method"], service["http"]["response"]["status"]) == ("GET", 200)
     assert service["http"]["request"]["url"].endswith("/p")
+
+
+# Elsewhere -----------------------------------------------------------------------------------------------------------
+
+
+def test_lambent_trace_shows_where_the_time_went(server, make_function):
+    """By id, and the newest of a function: each segment on its line, with its bar."""
+    name = make_function(SAYS)
+    trace_id = new_trace_id()
+    invoke(with_header(server.client("lambda"), f"Root={trace_id};Sampled=1"), name, {"fails": True})
+    segments_of(server, trace_id)
+    for arguments in ((trace_id,), ("--function", name)):
+        done = subprocess.run(
+            [LAMBENT, "trace", *arguments, "--endpoint", server.endpoint], capture_output=True, text=True, check=True
+        )
+        head, *lines = done.stdout.splitlines()
+        assert head.startswith(trace_id)
+        for part_, line in zip((name, name, "Initialization", "Invocation", "Overhead"), lines, strict=False):
+            assert part_[:20] in line
+        assert "ValueError: boom" in done.stdout
+
+
+def test_a_collector_gets_spans(own_server, runtime, unique_name, tmp_path):
+    """By OTLP over HTTP, with the trace's id in 32 digits: the two segments, and what is below the function's."""
+    bodies = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_POST(self):
+            body = gzip.decompress(self.rfile.read(int(self.headers["content-length"])))
+            bodies.append((self.path, self.headers["x-key"], body))
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as collector:
+        threading.Thread(target=collector.serve_forever, daemon=True).start()
+        headers = tmp_path / "headers"
+        headers.touch(mode=0o600)
+        headers.write_text("x-key: secret\n")
+        try:
+            to = f"http://127.0.0.1:{collector.server_address[1]}"
+            server = own_server(None, "--otlp-endpoint", to, "--otlp-headers-file", str(headers)).start()
+            name = FunctionMaker(server.client("lambda"), runtime, unique_name)(SAYS)
+            trace_id = new_trace_id()
+            invoke(with_header(server.client("lambda"), f"Root={trace_id};Sampled=1"), name, {})
+            wanted = bytes.fromhex(trace_id.replace("-", "")[1:])
+            spans = wait_for(lambda: [one for one in bodies if one[0] == "/v1/traces" and wanted in one[2]])
+        finally:
+            collector.shutdown()
+    assert {key for _, key, _ in spans} == {"secret"}
+    assert sum(body.count(wanted) for _, _, body in spans) == 5
+    assert all(word.encode() in spans[-1][2] for word in (name, "Initialization", "Invocation", "Overhead"))
 
 
 # Without walls, and with rights -------------------------------------------------------------------------------------
