@@ -47,6 +47,7 @@ def main() -> int:
         rest_s=3 if options.quick else 10,
         stored_functions=1_000 if options.quick else 10_000,
         waiting_events=50_000 if options.quick else 1_000_000,
+        log_lines=100_000 if options.quick else 1_000_000,
         dense=100 if options.quick else 1_000,
         say=_say,
     )

@@ -24,6 +24,7 @@ from bench.edge_rows import measure_idle_connections
 from bench.kinesis_rows import measure_kinesis
 from bench.languages import LANGUAGES, measure_language
 from bench.load import build_request, invoke_request, read_stream, run_load, stream_request
+from bench.log_rows import measure_logs
 from bench.mapping_rows import measure_resting_mappings, measure_trigger, measure_trigger_drain, measure_trigger_http
 from bench.policy_rows import measure_authorize
 from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
@@ -85,6 +86,7 @@ class Plan:
     stored_functions: int
     waiting_events: int
     """How many events wait in a queue that is full."""
+    log_lines: int
     dense: int
     """How many environments stand idle at once."""
     say: Callable[[str], None]
@@ -575,4 +577,5 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "sqs-drain": measure_trigger_drain,
     "mappings-rest": measure_resting_mappings,
     "kinesis": measure_kinesis,
+    "logs": measure_logs,
 }

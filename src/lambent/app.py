@@ -44,6 +44,7 @@ from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.dispatch.function_urls import UrlRouter
 from lambent.dispatch.http_apis import ApiRouter
+from lambent.dispatch.log_subscribers import LogSubscribers
 from lambent.dispatch.outbox import Outbox
 from lambent.domain.arn import function_arn
 from lambent.domain.caller import Inside, Scope
@@ -104,6 +105,7 @@ from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import DeliveryRights, TargetRights
 from lambent.services.lambda_.synchronous import SynchronousInvocations
+from lambent.services.logs.filters import FilterAccess
 from lambent.services.logs.live_tail import LiveTails
 from lambent.services.logs.log_records import LogRecords
 from lambent.services.logs.queries import LogQueries
@@ -131,6 +133,7 @@ from lambent.store.data_folder import DataFolder, check_reachable
 from lambent.store.database import Database, schema_of
 from lambent.store.functions import FunctionRepository
 from lambent.store.identities import IdentityRepository
+from lambent.store.log_filters import LogFilterRepository
 from lambent.store.logs import LogRepository
 from lambent.store.metrics import MetricRepository
 from lambent.store.packages import FilePackages
@@ -219,7 +222,7 @@ async def run(
 
         neighbours = await stack.enter_async_context(_neighbours(settings, folder, clock))
 
-        telemetry = _Telemetry(settings.telemetry, folder, database, clock)
+        telemetry = _Telemetry(settings.telemetry, folder, database, LogSubscribers(queue, store, clock), clock)
         await telemetry.logs.recover()
         stack.push_async_callback(telemetry.close)
 
@@ -321,7 +324,16 @@ async def run(
                 of_accounts=access.limits,
                 clock=clock,
             ),
-            "logs": logs.service(telemetry.log_store, telemetry.logs.fold, *telemetry.log_readers),
+            "logs": logs.service(
+                telemetry.log_store,
+                telemetry.logs.fold,
+                telemetry.logs.put,
+                clock,
+                retention_days=settings.telemetry.log_retention_days or None,
+                filters=telemetry.filter_access(),
+                destinations=telemetry.subscribers,
+                readers=telemetry.log_readers,
+            ),
             "monitoring": monitoring.service(
                 telemetry.metric_store, DashboardRepository(database), telemetry.settle, clock
             ),
@@ -543,12 +555,23 @@ class _Access:
 class _Telemetry:
     """What is told of invocations, and where it is kept."""
 
-    def __init__(self, settings: TelemetrySettings, folder: DataFolder, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: TelemetrySettings,
+        folder: DataFolder,
+        database: Database,
+        subscribers: LogSubscribers,
+        clock: Clock,
+    ) -> None:
         if settings.log_retention_days not in RETENTION_DAYS | {0}:
             days = ", ".join(map(str, sorted(RETENTION_DAYS)))
             raise SettingsError(f"--log-retention-days: {settings.log_retention_days} is neither 0 nor one of {days}")
-        self.ingestion = Ingestion()
-        self.log_store = LogRepository(database, clock)
+        self.subscribers = subscribers
+        self.metric_store = MetricRepository(database)
+        self.metrics = Metrics(self.metric_store, clock)
+        self.log_store = LogRepository(database, clock, retention_days=settings.log_retention_days or None)
+        self.log_filters = LogFilterRepository(database)
+        self.ingestion = Ingestion(filters=self.log_filters, subscribers=subscribers, metrics=self.metrics, clock=clock)
         self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
         self.queries = LogQueries(self.log_store, self.logs.fold, clock)
         self.live_tails = LiveTails(self.log_store, self.logs.fold, self.ingestion.follow, clock)
@@ -558,13 +581,22 @@ class _Telemetry:
             SavedQueries(QueryDefinitionRepository(database), clock),
             self.live_tails,
         )
-        self.metric_store = MetricRepository(database)
-        self.metrics = Metrics(self.metric_store, clock)
         self._clock = clock
 
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return by name all that goes on for as long as the server does."""
-        return {"queries": self.queries.run, "metrics": self.metrics.run, "tidying metrics": self._tidy_metrics}
+        return {
+            "queries": self.queries.run,
+            "metrics": self.metrics.run,
+            "tidying metrics": self._tidy_metrics,
+            "default values of metric filters": self.ingestion.run,
+        }
+
+    def filter_access(self) -> FilterAccess:
+        """Return what the filters of log groups work on."""
+        return FilterAccess(
+            self.log_filters, self.log_store, self.ingestion.filters_changed, self.logs.fold, self._clock.now
+        )
 
     async def _tidy_metrics(self) -> None:
         while True:
@@ -578,8 +610,9 @@ class _Telemetry:
 
     async def close(self) -> None:
         """Put what is left where it is kept."""
-        await self.metrics.close()
         await self.logs.close()
+        # Last: what is folded makes figures.
+        await self.metrics.close()
 
 
 class _Asynchronous:

@@ -15,6 +15,7 @@ from lambent.testing.conformance.event_source_mappings import EventSourceMapping
 from lambent.testing.conformance.function_urls import FunctionUrlStoreConformance
 from lambent.testing.conformance.http_apis import HttpApiStoreConformance
 from lambent.testing.conformance.identities import IdentityStoreConformance
+from lambent.testing.conformance.log_filters import LogFilterStoreConformance
 from lambent.testing.conformance.store import FunctionStoreConformance, LogStoreConformance, StoreAdapter
 from lambent.testing.stores import make_sqlite
 
@@ -49,6 +50,10 @@ class TestFunctionUrlsOnSqlite(FunctionUrlStoreConformance):
 
 class TestHttpApisOnSqlite(HttpApiStoreConformance):
     """Function URLs in a SQLite file."""
+
+
+class TestLogFiltersOnSqlite(LogFilterStoreConformance):
+    """Metric and subscription filters in a SQLite file."""
 
 
 class TestIdentitiesOnSqlite(IdentityStoreConformance):

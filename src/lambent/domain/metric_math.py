@@ -7,7 +7,6 @@ Documented: CloudWatch user guide, Using math expressions with CloudWatch metric
 
 import math
 import operator
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -67,12 +66,12 @@ class Surroundings(msgspec.Struct, frozen=True):
 Value = float | Series | Sequence[Series]
 
 
-def evaluate(node: Node, surroundings: Surroundings) -> Sequence[Series]:
+def evaluate(node: Node, surroundings: Surroundings) -> Series | Sequence[Series]:
     """
     Compute an expression.
 
     Returns:
-        series: one, unless it makes an array.
+        a series, or an array of them, which may have only one.
 
     Raises:
         InvalidExpression: it cannot be computed, or is a mere number.
@@ -80,7 +79,7 @@ def evaluate(node: Node, surroundings: Surroundings) -> Sequence[Series]:
     value = _Evaluation(surroundings).value(node)
     if isinstance(value, float):
         raise InvalidExpression("The expression does not return a time series or an array of time series")
-    return [value] if isinstance(value, Series) else value
+    return value
 
 
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -162,9 +161,18 @@ _REDUCING: Mapping[str, Callable[[Sequence[float]], float]] = {
     "MAX": lambda values: max(values, default=math.nan),
     "SUM": math.fsum,
     # Assumed: of the whole population (test_metric_math).
-    "STDDEV": lambda values: statistics.pstdev(values) if values else math.nan,
+    "STDDEV": lambda values: _deviation(values),
     "DATAPOINT_COUNT": lambda values: float(len(values)),
 }
+
+
+def _deviation(values: Sequence[float]) -> float:
+    # Not the standard library's: its module, with its fractions and decimals, would stay in memory.
+    if not values:
+        return math.nan
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
+
 
 _CALENDAR: Mapping[str, Callable[[datetime], int]] = {
     "MINUTE": lambda moment: moment.minute,

@@ -6,11 +6,12 @@ Beside it stands the tail, the last of an invocation's log, where the caller has
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Sequence
 from typing import Final
 
-from lambent.clock import Clock
+from lambent.clock import Clock, TimerHandle
 from lambent.domain.arn import runtime_version_arn
 from lambent.domain.function import Deployment
 from lambent.domain.invocation import Invocation
@@ -22,8 +23,28 @@ from lambent.telemetry.output import OutputParser
 from lambent.telemetry.records import SystemRecords
 
 _READ_BYTES: Final = 65_536
-_READS_MAX: Final = 16
-"""Reads in a row: a function that floods its pipe gets its turn again from the loop."""
+_READS_MAX: Final = 4
+"""
+Reads in a row: a function that floods its pipe gets its turn again from the loop, a millisecond or two later. A pipe
+holds no more than the first.
+"""
+
+FLOOD_BYTES_PER_S: Final = 16 * 1024 * 1024
+"""
+How fast the output of one environment is read for long. Assumed: more than anyone reads, and a sixth of what this
+program takes in at most, so that others are not slowed (test_output, bench logs).
+"""
+
+FLOOD_BYTES_FREE: Final = 32 * 1024 * 1024
+"""How much is read at once as fast as it comes."""
+
+_WEIGHED_BYTES: Final = 1024 * 1024
+"""After so much it is looked at the clock again: the few lines of a usual invocation cost one addition."""
+
+FLOOD_TOLD_EVERY_S: Final = 60.0
+"""How often a flood is told of, in the function's log and in ours."""
+
+_log = logging.getLogger("lambent.execution")
 
 _TAIL_BYTES: Final = 4096
 """Documented: Lambda API reference, Invoke, LogResult holds the last 4 KB."""
@@ -39,6 +60,7 @@ class EnvironmentOutput:
     def __init__(self, deployment: Deployment, logs: FunctionLogs, runtimes: Runtimes, clock: Clock) -> None:
         self.stream_name = _stream_name(deployment, clock)
         self._deployment = deployment
+        self._logs = logs
         self._runtimes = runtimes
         self._clock = clock
         self._log: EnvironmentLog = logs.open_stream(
@@ -51,6 +73,18 @@ class EnvironmentOutput:
         self._tail: bytearray | None = None
         self._started_ms = 0
         """When the invocation began of which START was written last."""
+        self._read_bytes = 0
+        """Since it was weighed last."""
+        self._written_bytes = 0
+        """Weighed so far."""
+        self._free_bytes = float(FLOOD_BYTES_FREE)
+        """That may be read before the pipe has to wait; grows again with time."""
+        self._weighed_at = clock.monotonic()
+        self._flood_told_at: float | None = None
+        self._pause: TimerHandle | None = None
+        self._pauses = 0
+        """Counts those that have ended, so that a call for an earlier one is told from one for this."""
+        self._is_paused = False
 
     # The pipe ----------------------------------------------------------------------------------------------------
 
@@ -63,6 +97,7 @@ class EnvironmentOutput:
 
     def detach(self) -> None:
         """Read no more."""
+        self._end_pause()
         if self._pipe is not None:
             asyncio.get_running_loop().remove_reader(self._pipe)
             self._pipe = None
@@ -89,12 +124,66 @@ class EnvironmentOutput:
                 flush = True
                 break
             messages.extend(self._parser.feed(chunk))
+            self._read_bytes += len(chunk)
             if len(chunk) < _READ_BYTES:
                 break
         if flush:
             messages.extend(self._parser.flush())
         if messages:
             self.write(messages)
+        if self._read_bytes >= _WEIGHED_BYTES:
+            self._weigh()
+
+    # Floods ------------------------------------------------------------------------------------------------------
+
+    def _weigh(self) -> None:
+        """Have the pipe wait, and by it the function, when more has come than is good for the others."""
+        now = self._clock.monotonic()
+        grown = (now - self._weighed_at) * FLOOD_BYTES_PER_S
+        self._free_bytes = min(self._free_bytes + grown, FLOOD_BYTES_FREE) - self._read_bytes
+        self._weighed_at = now
+        self._written_bytes += self._read_bytes
+        self._read_bytes = 0
+        if self._is_paused or self._pipe is None or (self._free_bytes >= 0 and not self._logs.is_behind):
+            return
+        asyncio.get_running_loop().remove_reader(self._pipe)
+        self._is_paused = True
+        if self._free_bytes < 0:
+            self._pause = self._clock.call_later(-self._free_bytes / FLOOD_BYTES_PER_S, self._resume)
+        else:
+            pause = self._pauses
+            self._logs.when_folded(lambda: self._resume() if pause == self._pauses else None)
+        if self._flood_told_at is None or now - self._flood_told_at >= FLOOD_TOLD_EVERY_S:
+            self._flood_told_at = now
+            self._tell_flood()
+
+    def _tell_flood(self) -> None:
+        _log.warning(
+            "logs.throttled function=%s version=%s stream=%s written_bytes=%d",
+            self._deployment.name,
+            self._deployment.version,
+            self.stream_name,
+            self._written_bytes,
+        )
+        wall = self._clock.now()
+        if self._records is not None:
+            self._log.output(self._records.throttled(wall, self._written_bytes))
+        else:
+            self._log.output([lines.throttled_line(wall, self._written_bytes)])
+
+    def _resume(self) -> None:
+        if not self._is_paused:
+            return
+        self._end_pause()
+        if self._pipe is not None:
+            asyncio.get_running_loop().add_reader(self._pipe, self.read)
+
+    def _end_pause(self) -> None:
+        self._is_paused = False
+        self._pauses += 1
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
 
     # The tail ----------------------------------------------------------------------------------------------------
 

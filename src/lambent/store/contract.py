@@ -740,6 +740,21 @@ class LogGroup(msgspec.Struct, frozen=True):
     created_ms: int
     retention_days: int | None = None
     stored_bytes: int = 0
+    log_class: str = "STANDARD"
+    """What the API calls it; cannot change."""
+    is_protected: bool = False
+    """Whether it must not be deleted."""
+    kms_key: str = ""
+    """The ARN of a key that is associated; nothing is encrypted with it."""
+    tags: Mapping[str, str] = {}
+
+
+class LogResourcePolicy(msgspec.Struct, frozen=True):
+    """A policy of one account and region that says who may write to its logs."""
+
+    name: str
+    document: str
+    updated_ms: int
 
 
 class LogStream(msgspec.Struct, frozen=True):
@@ -817,6 +832,36 @@ class EventCursor(msgspec.Struct, frozen=True, order=True):
     sequence: int
 
 
+class MessagePattern(Protocol):
+    """What a reader looks for in messages; `lambent.domain.filter_pattern` makes them."""
+
+    @property
+    def literals(self) -> Sequence[str]:
+        """What each message that matches surely holds."""
+
+    @property
+    def plain_literals(self) -> Sequence[str]:
+        """The same for a message without a backslash, which may be more."""
+
+    def matches(self, message: str) -> bool: ...
+
+
+class LogPage(msgspec.Struct, frozen=True):
+    """A page of events."""
+
+    events: Sequence[LogEvent]
+    next: EventCursor | None
+    """Where to go on: `after`, or `before` when reading newest first. None: there is nothing more."""
+
+
+class LogBatch(msgspec.Struct, frozen=True):
+    """Events of one group."""
+
+    group: str
+    events: Sequence[LogEvent]
+    """In order."""
+
+
 class LogStore(Protocol):
     """Log groups, streams and events of all scopes."""
 
@@ -847,9 +892,16 @@ class LogStore(Protocol):
     async def group(self, scope: Scope, name: str) -> LogGroup | None: ...
 
     async def list_groups(
-        self, scope: Scope, *, prefix: str = "", pattern: str = "", after: str | None, limit: int
+        self,
+        scope: Scope,
+        *,
+        prefix: str = "",
+        pattern: str = "",
+        log_class: str | None = None,
+        after: str | None,
+        limit: int,
     ) -> Sequence[LogGroup]:
-        """Return groups by name whose name starts with `prefix` and contains `pattern`."""
+        """Return groups of a class by name whose name starts with `prefix` and contains `pattern`."""
         ...
 
     async def list_streams(
@@ -896,8 +948,76 @@ class LogStore(Protocol):
         """
         ...
 
+    async def page(
+        self,
+        scope: Scope,
+        group: str,
+        *,
+        streams: Sequence[str] | None = None,
+        stream_prefix: str | None = None,
+        from_ms: int | None = None,
+        before_ms: int | None = None,
+        after: EventCursor | None = None,
+        before: EventCursor | None = None,
+        newest_first: bool = False,
+        pattern: MessagePattern | None = None,
+        limit: int,
+        bytes_max: int | None = None,
+        seconds_max: float | None = None,
+    ) -> LogPage:
+        """
+        Return events like `events`, and where the next page begins.
+
+        Args:
+            pattern: only events whose messages match.
+            seconds_max: how long to look; then the page may be short, even empty, and says where to go on.
+        """
+        ...
+
+    async def event(self, scope: Scope, group: str, place: EventCursor) -> LogEvent | None:
+        """Return the event at a place; None when there is none any more."""
+        ...
+
+    def scan(
+        self,
+        scope: Scope,
+        groups: Sequence[str],
+        *,
+        from_ms: int,
+        before_ms: int,
+        pattern: MessagePattern | None = None,
+    ) -> AsyncIterator[LogBatch]:
+        """
+        Give the events of groups in some thousands at a time, in no promised order of batches.
+
+        Each event that was there at the beginning, and is not deleted meanwhile, is given once. What is held at once is
+        one batch. An iterator that is not read to its end is to be closed.
+        """
+        ...
+
+    async def create_group(self, group: LogGroup) -> bool:
+        """Make an empty group; False when there is one of that name."""
+        ...
+
+    async def update_group(self, scope: Scope, name: str, change: Callable[[LogGroup], LogGroup]) -> LogGroup | None:
+        """
+        Replace what is set of a group: retention, protection, key and tags; return it, None when there is none.
+
+        Args:
+            change: called in the transaction; what it raises leaves all as it was.
+        """
+        ...
+
     async def delete_group(self, scope: Scope, name: str) -> bool:
         """Remove a group with all it holds; False when there was none."""
+        ...
+
+    async def create_stream(self, scope: Scope, group: str, name: str) -> bool | None:
+        """Make an empty stream; False when there is one of that name, None when there is no such group."""
+        ...
+
+    async def delete_stream(self, scope: Scope, group: str, name: str) -> bool:
+        """Remove a stream with its events; False when there was none."""
         ...
 
     async def set_retention(self, scope: Scope, name: str, days: int | None) -> bool:
@@ -907,6 +1027,16 @@ class LogStore(Protocol):
     async def drop_expired(self, now_ms: int) -> int:
         """Delete events beyond their group's retention; return how many."""
         ...
+
+    async def resource_policies(self, scope: Scope) -> Sequence[LogResourcePolicy]:
+        """Return the policies of a scope by name."""
+        ...
+
+    async def put_resource_policy(self, scope: Scope, policy: LogResourcePolicy, *, most: int) -> bool:
+        """Insert or replace a policy; False when it would be one more than `most`."""
+        ...
+
+    async def delete_resource_policy(self, scope: Scope, name: str) -> bool: ...
 
 
 class QueueFull(Exception):

@@ -1,43 +1,57 @@
-"""Log groups, streams and events in the database: the `LogStore` of the contract."""
+"""
+Log groups, streams and events in the database: the `LogStore` of the contract.
 
-from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+Events come in through `log_writing` and are read through `log_reading`; both run on the threads of connections.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import and_, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, tuple_, update
 
 from lambent.clock import Clock
 from lambent.domain.caller import Scope
 from lambent.domain.metric import MetricPoint
+from lambent.store import log_reading, log_writing
 from lambent.store.contract import (
     Conflict,
     EventCursor,
+    LogBatch,
     LogEvent,
     LogGroup,
+    LogPage,
     LogPosition,
+    LogResourcePolicy,
     LogStream,
+    MessagePattern,
     NewLogEvent,
     OpenInvocation,
 )
-from lambent.store.database import AnyRow, Database, Statements
+from lambent.store.database import AnyRow, Database
+from lambent.store.log_reading import Wanted
 from lambent.store.metrics import store_points
 from lambent.store.names import starts_with
-from lambent.store.tables import deleted_log_groups, log_events, log_groups, log_position, log_streams, open_invocations
+from lambent.store.tables import (
+    deleted_log_groups,
+    deleted_log_streams,
+    log_chunks,
+    log_events,
+    log_groups,
+    log_position,
+    log_resource_policies,
+    log_streams,
+    open_invocations,
+)
 
-EVENT_OVERHEAD_BYTES = 26
-"""What an event counts beside its message. Documented: PutLogEvents, size of a batch."""
-
-_SWEEP_EVENTS = 5_000
-"""Events deleted in one commit: a few milliseconds, so that a sweep holds no other writer up."""
-
-_NAMES_AT_ONCE = 500
-"""Names in one IN list, far below what either database takes."""
+PACKINGS_MAX: Final = 20
+"""Chunks that one fold or sweep makes of rows, so that neither takes long; the next goes on."""
 
 _DAY_MS = 86_400_000
-
-_FAR_FUTURE_MS = 1 << 62
-"""Later than any event, and still a number that the columns take; a caller may ask for times beyond it."""
 
 _decode_open = msgspec.json.Decoder(OpenInvocation).decode
 
@@ -45,28 +59,30 @@ _g = log_groups.c
 _s = log_streams.c
 _e = log_events.c
 
-_INSERT_EVENT = insert(log_events)
-_DELETE_EVENT = delete(log_events).where(_e.sequence == bindparam("of_sequence"))
 _INSERT_OPEN = insert(open_invocations)
 _DELETE_OPEN = delete(open_invocations).where(open_invocations.c.request_id == bindparam("of_request"))
-_UPDATE_STREAM = (
-    update(log_streams)
-    .where(_s.id == bindparam("of_id"))
-    .values(
-        first_event_ms=bindparam("new_first"),
-        last_event_ms=bindparam("new_last"),
-        last_ingestion_ms=bindparam("new_ingestion"),
-        revision=_s.revision + 1,
-    )
+_GROUP = (
+    _g.account,
+    _g.region,
+    _g.name,
+    _g.created_ms,
+    _g.retention_days,
+    _g.stored_bytes,
+    _g.log_class,
+    _g.document,
 )
-_UPDATE_STORED_BYTES = (
-    update(log_groups)
-    .where(_g.id == bindparam("of_id"))
-    .values(stored_bytes=_g.stored_bytes + bindparam("more"), revision=_g.revision + 1)
-)
-_GROUP = (_g.account, _g.region, _g.name, _g.created_ms, _g.retention_days, _g.stored_bytes)
 _STREAM = (_s.name, _s.created_ms, _s.first_event_ms, _s.last_event_ms, _s.last_ingestion_ms)
-_ORDER = (_e.timestamp_ms, _e.ingestion_ms, _e.sequence)
+
+
+class _GroupDocument(msgspec.Struct, omit_defaults=True):
+    """What is only read with the whole group."""
+
+    is_protected: bool = False
+    kms_key: str = ""
+    tags: dict[str, str] = {}
+
+
+_decode_document = msgspec.json.Decoder(_GroupDocument).decode
 
 
 class LogRepository:
@@ -75,11 +91,13 @@ class LogRepository:
 
     Args:
         clock: tells which events are beyond their group's retention; those are hidden at once.
+        retention_days: of groups that come into being when a function writes; None for ever.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, *, retention_days: int | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._retention_days = retention_days
 
     async def fold(
         self,
@@ -91,11 +109,20 @@ class LogRepository:
         points: Sequence[MetricPoint] = (),
     ) -> None:
         """Store a stretch of the segment files and the position after it in one commit; see the contract."""
+        # Packed before the transaction, in a thread: nobody who writes waits for it.
+        groups = await asyncio.to_thread(log_writing.prepare, events)
+        is_empty = not (events or opened or closed)
+
+        def store(connection: Connection) -> Sequence[int]:
+            _advance(connection, position, is_empty=is_empty)
+            full = log_writing.store(connection, groups, len(events), self._retention_days)
+            _store_open(connection, opened, closed)
+            return full
+
         async with self._database.write() as statements:
-            await _advance(statements, position, is_empty=not (events or opened or closed))
-            await _store_events(statements, events)
-            await _store_open(statements, opened, closed)
+            full = await statements.run(store)
             await store_points(statements, points)
+        await self._pack(full)
 
     async def position(self) -> LogPosition:
         """Return how far the segment files are folded."""
@@ -109,13 +136,22 @@ class LogRepository:
         rows = await self._database.rows(select(columns.document).order_by(columns.request_id))
         return [_decode_open(row[0]) for row in rows]
 
+    # Groups and streams ------------------------------------------------------------------------------------------
+
     async def group(self, scope: Scope, name: str) -> LogGroup | None:
         """Return one group."""
         rows = await self._database.rows(select(*_GROUP).where(_is_group(scope, name)))
         return _log_group(rows[0]) if rows else None
 
     async def list_groups(
-        self, scope: Scope, *, prefix: str = "", pattern: str = "", after: str | None, limit: int
+        self,
+        scope: Scope,
+        *,
+        prefix: str = "",
+        pattern: str = "",
+        log_class: str | None = None,
+        after: str | None,
+        limit: int,
     ) -> Sequence[LogGroup]:
         """Return groups by name (byte order); see the contract."""
         query = select(*_GROUP).where(_g.account == scope.account, _g.region == scope.region)
@@ -123,9 +159,67 @@ class LogRepository:
         if pattern:
             # Not LIKE, which SQLite takes without regard to case and PostgreSQL with. Both replace exactly.
             query = query.where(func.replace(_g.name, pattern, "") != _g.name)
+        if log_class is not None:
+            query = query.where(_g.log_class == log_class)
         if after is not None:
             query = query.where(_g.name > after)
         return [_log_group(row) for row in await self._database.rows(query.order_by(_g.name).limit(limit))]
+
+    async def create_group(self, group: LogGroup) -> bool:
+        """Make an empty group; False when there is one of that name."""
+        async with self._database.write() as statements:
+            if await statements.rows(select(_g.id).where(_is_group(group.scope, group.name))):
+                return False
+            await statements.change(
+                insert(log_groups).values(
+                    account=group.scope.account,
+                    region=group.scope.region,
+                    name=group.name,
+                    created_ms=group.created_ms,
+                    stored_bytes=0,
+                    loose_events=0,
+                    loose_bytes=0,
+                    log_class=group.log_class,
+                    revision=1,
+                    **_settings(group),
+                )
+            )
+        return True
+
+    async def update_group(self, scope: Scope, name: str, change: Callable[[LogGroup], LogGroup]) -> LogGroup | None:
+        """Replace what is set of a group; see the contract."""
+        async with self._database.write() as statements:
+            rows = await statements.rows(select(*_GROUP).where(_is_group(scope, name)))
+            if not rows:
+                return None
+            group = change(_log_group(rows[0]))
+            await statements.change(
+                update(log_groups).where(_is_group(scope, name)).values(revision=_g.revision + 1, **_settings(group))
+            )
+        return group
+
+    async def set_retention(self, scope: Scope, name: str, days: int | None) -> bool:
+        """Set or remove a group's retention; False when there is no such group."""
+        changed = await self.update_group(
+            scope, name, lambda group: msgspec.structs.replace(group, retention_days=days)
+        )
+        return changed is not None
+
+    async def delete_group(self, scope: Scope, name: str) -> bool:
+        """
+        Remove a group with all it holds; False when there was none.
+
+        The group and its streams go in one commit, after which nothing shows the events. They are deleted in small
+        steps after that; what a crash leaves of them goes with the next `drop_expired`.
+        """
+        async with self._database.write() as statements:
+            rows = await statements.rows(select(_g.id).where(_is_group(scope, name)))
+            if not rows:
+                return False
+            group_id: int = rows[0][0]
+            await statements.run(lambda connection: log_writing.bury_group(connection, group_id))
+        await self._sweep_group(group_id)
+        return True
 
     async def list_streams(
         self,
@@ -154,6 +248,36 @@ class LogRepository:
         )
         return _log_stream(rows[0]) if rows else None
 
+    async def create_stream(self, scope: Scope, group: str, name: str) -> bool | None:
+        """Make an empty stream; see the contract."""
+        created_ms = int(self._clock.now() * 1000)
+        async with self._database.write() as statements:
+            found = await statements.rows(select(_g.id).where(_is_group(scope, group)))
+            if not found:
+                return None
+            group_id: int = found[0][0]
+            if await statements.rows(select(_s.id).where(_s.group_id == group_id, _s.name == name)):
+                return False
+            await statements.run(
+                lambda connection: log_writing.insert_stream(connection, group_id, scope, name, created_ms)
+            )
+        return True
+
+    async def delete_stream(self, scope: Scope, group: str, name: str) -> bool:
+        """Remove a stream with its events, like a group: hidden at once, then deleted in small steps."""
+        async with self._database.write() as statements:
+            rows = await statements.rows(
+                select(_s.group_id, _s.id).where(_s.group_id == _group_id(scope, group), _s.name == name)
+            )
+            if not rows:
+                return False
+            group_id, stream_id = rows[0]
+            await statements.run(lambda connection: log_writing.bury_stream(connection, group_id, stream_id))
+        await self._sweep_stream(stream_id)
+        return True
+
+    # Events ------------------------------------------------------------------------------------------------------
+
     async def events(
         self,
         scope: Scope,
@@ -170,101 +294,239 @@ class LogRepository:
         bytes_max: int | None = None,
     ) -> Sequence[LogEvent]:
         """Return events in order; see the contract."""
-        async with self._database.snapshot() as statements:
-            rows = await statements.rows(select(_g.id, _g.retention_days).where(_is_group(scope, group)))
-            if not rows:
-                return []
-            group_id, retention_days = rows[0]
-            query = select(_e.stored_bytes).join_from(log_events, log_streams, _s.id == _e.stream_id)
-            if streams is not None and len(streams) == 1:
-                # Looked up first, because with the stream's own number the database can walk the stream's index.
-                found = await statements.rows(select(_s.id).where(_s.group_id == group_id, _s.name == streams[0]))
-                if not found:
-                    return []
-                query = query.where(_e.stream_id == found[0][0])
-            else:
-                query = query.where(_e.group_id == group_id)
-                if streams is not None:
-                    query = query.where(_s.name.in_(streams))
-            if stream_prefix is not None:
-                query = query.where(*starts_with(_s.name, stream_prefix))
-            if retention_days is not None:
-                from_ms = max(from_ms or 0, _oldest_kept_ms(self._clock.now(), retention_days))
-            query = query.where(*_between(from_ms, before_ms, after, before))
-            query = query.order_by(*(column.desc() if newest_first else column for column in _ORDER))
-            if bytes_max is not None:
-                # Measured before a message is read: ten thousand of them may be gigabytes.
-                limit = _how_many_fit(await statements.rows(query.limit(limit)), bytes_max)
-            rows = await statements.rows(query.with_only_columns(_s.name, *_ORDER, _e.message).limit(limit))
-            return [
-                LogEvent(stream=row[0], timestamp_ms=row[1], ingestion_ms=row[2], sequence=row[3], message=row[4])
-                for row in rows
-            ]
+        page = await self.page(
+            scope,
+            group,
+            streams=streams,
+            stream_prefix=stream_prefix,
+            from_ms=from_ms,
+            before_ms=before_ms,
+            after=after,
+            before=before,
+            newest_first=newest_first,
+            limit=limit,
+            bytes_max=bytes_max,
+        )
+        return page.events
 
-    async def delete_group(self, scope: Scope, name: str) -> bool:
-        """
-        Remove a group with all it holds; False when there was none.
+    async def page(
+        self,
+        scope: Scope,
+        group: str,
+        *,
+        streams: Sequence[str] | None = None,
+        stream_prefix: str | None = None,
+        from_ms: int | None = None,
+        before_ms: int | None = None,
+        after: EventCursor | None = None,
+        before: EventCursor | None = None,
+        newest_first: bool = False,
+        pattern: MessagePattern | None = None,
+        limit: int,
+        bytes_max: int | None = None,
+        seconds_max: float | None = None,
+    ) -> LogPage:
+        """Return events in order, and where the next page begins; see the contract."""
 
-        The group and its streams go in one commit, after which nothing shows the events. They are deleted in small
-        steps after that; what a crash leaves of them goes with the next `drop_expired`.
-        """
+        def read(connection: Connection) -> LogPage:
+            wanted = self._wanted(connection, scope, group, from_ms, before_ms)
+            if wanted is None:
+                return LogPage([], None)
+            wanted = msgspec.structs.replace(
+                wanted,
+                streams=streams,
+                stream_prefix=stream_prefix,
+                after=after,
+                before=before,
+                newest_first=newest_first,
+                pattern=pattern,
+            )
+            until = None if seconds_max is None else time.monotonic() + seconds_max
+            return log_reading.read_page(connection, wanted, limit=limit, bytes_max=bytes_max, until=until)
+
+        return await self._database.look(read)
+
+    async def event(self, scope: Scope, group: str, place: EventCursor) -> LogEvent | None:
+        """Return the event at a place."""
+
+        def read(connection: Connection) -> LogEvent | None:
+            wanted = self._wanted(connection, scope, group, None, None)
+            if wanted is None:
+                return None
+            return log_reading.read_event(connection, wanted.group_id, place, wanted.from_ms)
+
+        return await self._database.look(read)
+
+    async def scan(
+        self,
+        scope: Scope,
+        groups: Sequence[str],
+        *,
+        from_ms: int,
+        before_ms: int,
+        pattern: MessagePattern | None = None,
+    ) -> AsyncIterator[LogBatch]:
+        """Give all events of groups; see the contract."""
+        for name in groups:
+            async for events in self._scan(scope, name, from_ms, before_ms, pattern):
+                if events:
+                    yield LogBatch(name, events)
+
+    async def _scan(
+        self, scope: Scope, group: str, from_ms: int, before_ms: int, pattern: MessagePattern | None
+    ) -> AsyncIterator[Sequence[LogEvent]]:
+        """Give a group's events block by block: no transaction stays open while somebody works on a batch."""
+
+        def begin(connection: Connection) -> tuple[Wanted, Sequence[int], Sequence[LogEvent]] | None:
+            # On one state: a row that is packed later is in no chunk of this list, and in these rows.
+            wanted = self._wanted(connection, scope, group, from_ms, before_ms)
+            if wanted is None:
+                return None
+            wanted.pattern = pattern
+            return wanted, log_reading.chunk_ids(connection, wanted), log_reading.read_rows(connection, wanted)
+
+        # All rows are read at once. They are few but where an older version left them.
+        full = await self._database.rows(select(_g.id).where(_is_group(scope, group), log_writing.IS_FULL))
+        await self._pack([row[0] for row in full], most=sys.maxsize)
+        found = await self._database.look(begin)
+        if found is None:
+            return
+        wanted, chunks, rows = found
+        yield rows
+        for chunk_id in chunks:
+            yield await self._database.look(partial(log_reading.read_chunk, wanted=wanted, chunk_id=chunk_id))
+
+    def _wanted(
+        self, connection: Connection, scope: Scope, group: str, from_ms: int | None, before_ms: int | None
+    ) -> Wanted | None:
+        """Begin to say what is wanted of a group, without what is beyond its retention; None when there is no group."""
+        row = connection.execute(select(_g.id, _g.retention_days).where(_is_group(scope, group))).first()
+        if row is None:
+            return None
+        oldest_ms = 0 if row[1] is None else _oldest_kept_ms(self._clock.now(), row[1])
+        return Wanted(
+            group_id=row[0],
+            from_ms=max(from_ms or 0, oldest_ms),
+            before_ms=log_reading.FAR_FUTURE if before_ms is None else before_ms,
+        )
+
+    # Resource policies -------------------------------------------------------------------------------------------
+
+    async def resource_policies(self, scope: Scope) -> Sequence[LogResourcePolicy]:
+        """Return the policies of a scope by name."""
+        columns = log_resource_policies.c
+        rows = await self._database.rows(
+            select(columns.name, columns.document, columns.updated_ms)
+            .where(columns.account == scope.account, columns.region == scope.region)
+            .order_by(columns.name)
+        )
+        return [LogResourcePolicy(*row) for row in rows]
+
+    async def put_resource_policy(self, scope: Scope, policy: LogResourcePolicy, *, most: int) -> bool:
+        """Insert or replace a policy; False when it would be one more than `most`."""
+        columns = log_resource_policies.c
+        of_scope = and_(columns.account == scope.account, columns.region == scope.region)
         async with self._database.write() as statements:
-            rows = await statements.rows(select(_g.id).where(_is_group(scope, name)))
-            if not rows:
+            await statements.change(delete(log_resource_policies).where(of_scope, columns.name == policy.name))
+            ((count,),) = await statements.rows(select(func.count()).select_from(log_resource_policies).where(of_scope))
+            if count >= most:
                 return False
-            await statements.change(delete(log_groups).where(_g.id == rows[0][0]))
-            await statements.change(insert(deleted_log_groups), {"id": rows[0][0]})
-        await self._bury(rows[0][0])
+            await statements.change(
+                insert(log_resource_policies).values(
+                    account=scope.account,
+                    region=scope.region,
+                    name=policy.name,
+                    document=policy.document,
+                    updated_ms=policy.updated_ms,
+                )
+            )
         return True
 
-    async def set_retention(self, scope: Scope, name: str, days: int | None) -> bool:
-        """Set or remove a group's retention; False when there is no such group."""
+    async def delete_resource_policy(self, scope: Scope, name: str) -> bool:
+        """Remove a policy; False when there was none."""
+        columns = log_resource_policies.c
+        is_it = and_(columns.account == scope.account, columns.region == scope.region, columns.name == name)
         async with self._database.write() as statements:
-            changed = await statements.change(
-                update(log_groups).where(_is_group(scope, name)).values(retention_days=days, revision=_g.revision + 1)
-            )
-        return changed > 0
+            return await statements.change(delete(log_resource_policies).where(is_it)) > 0
+
+    # What goes ---------------------------------------------------------------------------------------------------
 
     async def drop_expired(self, now_ms: int) -> int:
-        """Delete events beyond their group's retention, and what is left of deleted groups; return how many."""
+        """
+        Delete events beyond their group's retention, and what is left of deleted groups and streams; return how many.
+
+        Rows of groups that write little are packed as well.
+        """
         dropped = 0
         for row in await self._database.rows(select(deleted_log_groups.c.id)):
-            dropped += await self._bury(row[0])
+            dropped += await self._sweep_group(row[0])
+        for row in await self._database.rows(select(deleted_log_streams.c.id)):
+            dropped += await self._sweep_stream(row[0])
         groups = await self._database.rows(select(_g.id, _g.retention_days).where(_g.retention_days.is_not(None)))
         for group_id, retention_days in groups:
             oldest_ms = _oldest_kept_ms(now_ms / 1000, retention_days)
-            dropped += await self._sweep(and_(_e.group_id == group_id, _e.timestamp_ms < oldest_ms))
+            dropped += await self._sweep_rows(and_(_e.group_id == group_id, _e.timestamp_ms < oldest_ms))
+            chunks = log_chunks.c
+            dropped += await self._sweep_chunks(and_(chunks.group_id == group_id, chunks.last_ms < oldest_ms))
+        await self._pack(await self._database.look(log_writing.groups_to_pack))
         return dropped
 
-    async def _bury(self, group_id: int) -> int:
+    async def _sweep_group(self, group_id: int) -> int:
         """Delete the events of a group that is gone, then the note that they are still there; return how many."""
-        swept = await self._sweep(_e.group_id == group_id)
+        swept = await self._sweep_rows(_e.group_id == group_id)
+        swept += await self._sweep_chunks(log_chunks.c.group_id == group_id)
         async with self._database.write() as statements:
             await statements.change(delete(deleted_log_groups).where(deleted_log_groups.c.id == group_id))
         return swept
 
-    async def _sweep(self, doomed: Any) -> int:
-        """Delete the events that `doomed` describes, some at a time; return how many."""
-        query = select(_e.sequence, _e.group_id, _e.stored_bytes).where(doomed).limit(_SWEEP_EVENTS)
+    async def _sweep_stream(self, stream_id: int) -> int:
+        """Do the same for a stream; its chunks are written anew where others have a part in them."""
+        swept = await self._sweep_rows(_e.stream_id == stream_id)
+        while step := await self._database.apply(lambda connection: log_writing.sweep_stream(connection, stream_id)):
+            swept += step
+        async with self._database.write() as statements:
+            await statements.change(delete(deleted_log_streams).where(deleted_log_streams.c.id == stream_id))
+        return swept
+
+    async def _sweep_rows(self, doomed: Any) -> int:
+        """Delete the rows that `doomed` describes, some at a time; return how many."""
         swept = 0
-        while True:
-            # Looked for by a reader first: a sweep that finds nothing, which is nearly every one, bothers no writer.
-            if not await self._database.rows(query.limit(1)):
-                return swept
-            async with self._database.write() as statements:
-                rows = await statements.rows(query)
-                freed: defaultdict[int, int] = defaultdict(int)
-                for _, group_id, stored_bytes in rows:
-                    freed[group_id] += stored_bytes
-                if rows:
-                    await statements.change(_DELETE_EVENT, [{"of_sequence": row[0]} for row in rows])
-                    await statements.change(
-                        _UPDATE_STORED_BYTES, [{"of_id": group_id, "more": -size} for group_id, size in freed.items()]
-                    )
-            swept += len(rows)
+        # Looked for by a reader first: a sweep that finds nothing, which is nearly every one, bothers no writer.
+        while await self._database.rows(select(_e.sequence).where(doomed).limit(1)):
+            swept += await self._database.apply(lambda connection: log_writing.sweep_rows(connection, doomed))
+        return swept
+
+    async def _sweep_chunks(self, doomed: Any) -> int:
+        """Delete the chunks that `doomed` describes, some at a time; return how many events."""
+        swept = 0
+        while await self._database.rows(select(log_chunks.c.id).where(doomed).limit(1)):
+            swept += await self._database.apply(lambda connection: log_writing.sweep_chunks(connection, doomed))
+        return swept
+
+    async def _pack(self, groups: Sequence[int], most: int = PACKINGS_MAX) -> None:
+        """Make chunks of the rows of groups, as long as they have many."""
+        for group_id in groups:
+            is_first = True
+            while most and (packing := await self._next_packing(group_id, is_first)) is not None:
+                most -= 1
+                is_first = False
+                try:
+                    await self._database.apply(partial(log_writing.store_packed, packing=packing))
+                except Conflict:
+                    # Somebody deletes from this group now. What is left is packed another time.
+                    break
+
+    async def _next_packing(self, group_id: int, is_first: bool) -> log_writing.Packing | None:
+        return await self._database.look(
+            lambda connection: (
+                log_writing.pack_rows(connection, group_id)
+                if is_first or log_writing.is_full(connection, group_id)
+                else None
+            )
+        )
 
 
-async def _advance(statements: Statements, position: LogPosition, *, is_empty: bool) -> None:
+def _advance(connection: Connection, position: LogPosition, *, is_empty: bool) -> None:
     """
     Move the stored position forward.
 
@@ -274,110 +536,25 @@ async def _advance(statements: Statements, position: LogPosition, *, is_empty: b
     columns = log_position.c
     stored = tuple_(columns.segment, columns.offset)
     wanted = tuple_(position.segment, position.offset)
-    moved = await statements.change(
+    moved = connection.execute(
         update(log_position)
         .where(stored <= wanted if is_empty else stored < wanted)
         .values(segment=position.segment, offset=position.offset)
-    )
+    ).rowcount
     if not moved:
         raise Conflict(f"the segment files are folded to {position.segment}:{position.offset} or beyond already")
 
 
-async def _store_events(statements: Statements, events: Sequence[NewLogEvent]) -> None:
-    """Insert events in the order given, making groups and streams that are missing."""
-    if not events:
-        return
-    by_stream: defaultdict[tuple[Scope, str], dict[str, list[NewLogEvent]]] = defaultdict(dict)
-    for event in events:
-        by_stream[event.scope, event.group].setdefault(event.stream, []).append(event)
-    ids: dict[tuple[Scope, str, str], tuple[int, int]] = {}
-    group_updates, stream_updates = [], []
-    for (scope, group), streams in by_stream.items():
-        first = next(iter(streams.values()))[0]
-        group_id = await _ensure_group(statements, scope, group, first.ingestion_ms)
-        rows = await _ensure_streams(statements, scope, group_id, streams)
-        for name, batch in streams.items():
-            stream_id, first_ms, last_ms, ingestion_ms = rows[name]
-            ids[scope, group, name] = (group_id, stream_id)
-            times = [event.timestamp_ms for event in batch]
-            # Computed here and not in SQL: the two databases call the smaller of two values differently.
-            stream_updates.append(
-                {
-                    "of_id": stream_id,
-                    "new_first": min(times if first_ms is None else [first_ms, *times]),
-                    "new_last": max(times if last_ms is None else [last_ms, *times]),
-                    "new_ingestion": max([ingestion_ms or 0, *(event.ingestion_ms for event in batch)]),
-                }
-            )
-        size = sum(_stored_bytes(event.message) for batch in streams.values() for event in batch)
-        group_updates.append({"of_id": group_id, "more": size})
-    await statements.change(_INSERT_EVENT, [_event_row(event, ids) for event in events])
-    await statements.change(_UPDATE_STREAM, stream_updates)
-    await statements.change(_UPDATE_STORED_BYTES, group_updates)
-
-
-def _event_row(event: NewLogEvent, ids: dict[tuple[Scope, str, str], tuple[int, int]]) -> dict[str, Any]:
-    group_id, stream_id = ids[event.scope, event.group, event.stream]
-    return {
-        "group_id": group_id,
-        "stream_id": stream_id,
-        "timestamp_ms": event.timestamp_ms,
-        "ingestion_ms": event.ingestion_ms,
-        "stored_bytes": _stored_bytes(event.message),
-        "message": event.message,
-    }
-
-
-async def _ensure_group(statements: Statements, scope: Scope, name: str, created_ms: int) -> int:
-    rows = await statements.rows(select(_g.id).where(_is_group(scope, name)))
-    if rows:
-        return int(rows[0][0])
-    return await statements.insert(
-        insert(log_groups).values(
-            account=scope.account, region=scope.region, name=name, created_ms=created_ms, stored_bytes=0, revision=1
-        )
-    )
-
-
-async def _ensure_streams(
-    statements: Statements, scope: Scope, group_id: int, streams: dict[str, list[NewLogEvent]]
-) -> dict[str, tuple[int, int | None, int | None, int | None]]:
-    """Return id, first and last event's time and last ingestion of each stream, making those that are missing."""
-    names = list(streams)
-    found: dict[str, tuple[int, int | None, int | None, int | None]] = {}
-    for start in range(0, len(names), _NAMES_AT_ONCE):
-        rows = await statements.rows(
-            select(_s.name, _s.id, _s.first_event_ms, _s.last_event_ms, _s.last_ingestion_ms).where(
-                _s.group_id == group_id, _s.name.in_(names[start : start + _NAMES_AT_ONCE])
-            )
-        )
-        found.update({row[0]: (row[1], row[2], row[3], row[4]) for row in rows})
-    for name in names:
-        if name not in found:
-            stream_id = await statements.insert(
-                insert(log_streams).values(
-                    group_id=group_id,
-                    account=scope.account,
-                    region=scope.region,
-                    name=name,
-                    created_ms=streams[name][0].ingestion_ms,
-                    revision=1,
-                )
-            )
-            found[name] = (stream_id, None, None, None)
-    return found
-
-
-async def _store_open(statements: Statements, opened: Sequence[OpenInvocation], closed: Sequence[str]) -> None:
+def _store_open(connection: Connection, opened: Sequence[OpenInvocation], closed: Sequence[str]) -> None:
     """Note the invocations that opened, forget those that closed; one that did both within a stretch is closed."""
     gone = set(closed)
     standing = {invocation.request_id: invocation for invocation in opened if invocation.request_id not in gone}
     # A request id that opens again (a retry keeps it) replaces what is noted of it.
     forget = [{"of_request": request_id} for request_id in (*gone, *standing)]
     if forget:
-        await statements.change(_DELETE_OPEN, forget)
+        connection.execute(_DELETE_OPEN, forget)
     if standing:
-        await statements.change(
+        connection.execute(
             _INSERT_OPEN,
             [
                 {
@@ -389,20 +566,6 @@ async def _store_open(statements: Statements, opened: Sequence[OpenInvocation], 
                 for invocation in standing.values()
             ],
         )
-
-
-def _stored_bytes(message: str) -> int:
-    return len(message.encode()) + EVENT_OVERHEAD_BYTES
-
-
-def _how_many_fit(sizes: Sequence[AnyRow], bytes_max: int) -> int:
-    """Return how many of the first rows stay within `bytes_max` together; at least one."""
-    total = 0
-    for count, row in enumerate(sizes):
-        total += row[0]
-        if total > bytes_max:
-            return max(count, 1)
-    return len(sizes)
 
 
 def _oldest_kept_ms(now_s: float, retention_days: int) -> int:
@@ -417,29 +580,25 @@ def _group_id(scope: Scope, name: str) -> Any:
     return select(_g.id).where(_is_group(scope, name)).scalar_subquery()
 
 
-def _between(
-    from_ms: int | None, before_ms: int | None, after: EventCursor | None, before: EventCursor | None
-) -> list[Any]:
-    conditions: list[Any] = []
-    if from_ms is not None:
-        conditions.append(_e.timestamp_ms >= min(from_ms, _FAR_FUTURE_MS))
-    if before_ms is not None:
-        conditions.append(_e.timestamp_ms < min(before_ms, _FAR_FUTURE_MS))
-    if after is not None:
-        conditions.append(tuple_(*_ORDER) > tuple_(after.timestamp_ms, after.ingestion_ms, after.sequence))
-    if before is not None:
-        conditions.append(tuple_(*_ORDER) < tuple_(before.timestamp_ms, before.ingestion_ms, before.sequence))
-    return conditions
-
-
 def _log_group(row: AnyRow) -> LogGroup:
+    document = _decode_document(row[7])
     return LogGroup(
         scope=Scope(account=row[0], region=row[1]),
         name=row[2],
         created_ms=row[3],
         retention_days=row[4],
         stored_bytes=row[5],
+        log_class=row[6],
+        is_protected=document.is_protected,
+        kms_key=document.kms_key,
+        tags=document.tags,
     )
+
+
+def _settings(group: LogGroup) -> dict[str, Any]:
+    """Return the columns of what is set of a group."""
+    document = _GroupDocument(group.is_protected, group.kms_key, dict(group.tags))
+    return {"retention_days": group.retention_days, "document": msgspec.json.encode(document).decode()}
 
 
 def _log_stream(row: AnyRow) -> LogStream:

@@ -391,6 +391,11 @@ log_groups = Table(
     Column("retention_days", Integer),
     Column("stored_bytes", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
+    # How much of it are rows of `log_events`: from some thousands on they are packed into a chunk.
+    Column("loose_events", BigInteger, nullable=False, server_default="0"),
+    Column("loose_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("log_class", String, nullable=False, server_default="STANDARD"),
+    Column("document", Text, nullable=False, server_default="{}"),
     UniqueConstraint("account", "region", "name", name="log_groups_name"),
     sqlite_autoincrement=True,
 )
@@ -448,6 +453,60 @@ Index(
     log_events.c.timestamp_ms,
     log_events.c.ingestion_ms,
     log_events.c.sequence,
+)
+
+log_chunks = Table(
+    "log_chunks",
+    metadata,
+    # Some thousands of a group's events each; `log_chunks` the module says how they lie in it. Never reused, since
+    # readers hold such numbers.
+    Column("id", _SERIAL, primary_key=True),
+    Column("group_id", BigInteger, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    # What the sequences in the columns count from.
+    Column("base_sequence", BigInteger, nullable=False),
+    Column("event_count", BigInteger, nullable=False),
+    Column("stored_bytes", BigInteger, nullable=False),
+    # The numbers of its streams, in the order by which the columns refer to them.
+    Column("streams", LargeBinary, nullable=False),
+    Column("columns", LargeBinary, nullable=False),
+    # Last: what stands before it is read without it.
+    Column("text", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Each has all that a search by time looks at: no chunk is touched that has nothing to give.
+Index("log_chunks_by_first", log_chunks.c.group_id, log_chunks.c.first_ms, log_chunks.c.id, log_chunks.c.last_ms)
+Index("log_chunks_by_last", log_chunks.c.group_id, log_chunks.c.last_ms, log_chunks.c.id, log_chunks.c.first_ms)
+
+log_chunk_streams = Table(
+    "log_chunk_streams",
+    metadata,
+    # Which chunks have events of a stream.
+    Column("stream_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("chunk_id", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+Index("log_chunk_streams_by_chunk", log_chunk_streams.c.chunk_id)
+
+deleted_log_streams = Table(
+    "deleted_log_streams",
+    metadata,
+    # Streams that are gone but for events that are still to be swept.
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("group_id", BigInteger, nullable=False),
+)
+
+log_resource_policies = Table(
+    "log_resource_policies",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("updated_ms", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
 )
 
 log_metric_filters = Table(
@@ -559,6 +618,8 @@ log_position = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("segment", BigInteger, nullable=False),
     Column("offset", BigInteger, nullable=False),
+    # Of the next event: never given twice.
+    Column("next_sequence", BigInteger, nullable=False, server_default="1"),
 )
 
 open_invocations = Table(

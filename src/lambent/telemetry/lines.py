@@ -140,6 +140,14 @@ def crash_line(request_id: str, description: str, error_type: str = "Runtime.Exi
     return f"RequestId: {request_id} Error: {description}\n{error_type}\n"
 
 
+def throttled_line(now: float, written_bytes: int) -> str:
+    """Return the line about an environment whose output waits. Ours: AWS has no such limit."""
+    return (
+        f"{timestamp(now)} LAMBENT Output throttled: this environment has written {written_bytes >> 20} MiB "
+        "and waits whenever it prints more than is stored\n"
+    )
+
+
 def timestamp(now: float) -> str:
     """Return seconds since the epoch as `2026-11-25T02:10:19.123Z`."""
     milliseconds = math.floor(now * 1000)

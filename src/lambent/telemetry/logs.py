@@ -9,7 +9,7 @@ position behind it are one commit.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,7 @@ from lambent.errors.families import DependencyError
 from lambent.store.contract import Conflict, LogPosition, LogStore, NewLogEvent, OpenInvocation
 from lambent.telemetry import lines
 from lambent.telemetry.ingestion import Derived, EndedInvocation, Ingestion
-from lambent.telemetry.records import records_of_report
+from lambent.telemetry.records import logs_dropped, records_of_report
 from lambent.telemetry.segments import Record, Segments
 
 FOLD_AFTER_S: Final = 1.0
@@ -39,6 +39,13 @@ RETRY_AFTER_S: Final = 5.0
 
 UNFOLDED_BYTES_MAX: Final = 64 * 1024 * 1024
 """Under constant load, fold when so much has piled up in segment files."""
+
+BEHIND_BYTES: Final = 96 * 1024 * 1024
+"""
+From so much unfolded on, environments that write much wait: folding is slower than they are.
+
+Assumed: half as much again as what begins a fold, so that nobody waits where folding keeps up (test_output).
+"""
 
 BATCH_EVENTS_MAX: Final = 5_000
 """Events of one commit; the last record of a batch may go beyond it."""
@@ -126,7 +133,21 @@ class _Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
     status: str = ""
 
 
-_Written = _Output | _Started | _Ended
+class _Put(msgspec.Struct, frozen=True, array_like=True, tag="put"):
+    """Events that a caller of the API wrote."""
+
+    account: str
+    region: str
+    group: str
+    stream: str
+    at_ms: int
+    """When they were taken in."""
+    messages: Sequence[str]
+    timestamps: Sequence[int]
+    """Of each message, as its writer says."""
+
+
+_Written = _Output | _Started | _Ended | _Put
 
 _NOTHING_USED: Final = Usage()
 
@@ -141,7 +162,7 @@ class EnvironmentLog:
     Timestamps are the moment of writing and never go back within the stream.
     """
 
-    __slots__ = ("_group", "_last_ms", "_logs", "_scope", "_stream")
+    __slots__ = ("_dropped_bytes", "_dropped_records", "_group", "_last_ms", "_logs", "_scope", "_stream")
 
     def __init__(self, logs: "FunctionLogs", scope: Scope, group: str, stream: str, last_ms: int = 0) -> None:
         self._logs = logs
@@ -149,12 +170,15 @@ class EnvironmentLog:
         self._group = group
         self._stream = stream
         self._last_ms = last_ms
+        self._dropped_records = 0
+        """Messages that the disk did not take, and that the log does not know of yet."""
+        self._dropped_bytes = 0
 
     def output(self, messages: Sequence[str]) -> None:
         """Write messages, each an event of its own."""
         for start in range(0, len(messages), RECORD_MESSAGES_MAX):
             part = messages if len(messages) <= RECORD_MESSAGES_MAX else messages[start : start + RECORD_MESSAGES_MAX]
-            self._logs.append(
+            self._append(
                 _Output(self._scope.account, self._scope.region, self._group, self._stream, self._now_ms(), part)
             )
 
@@ -175,7 +199,7 @@ class EnvironmentLog:
         What is given here is what a REPORT and figures need, should this server not live to write them.
         """
         scope = self._scope
-        self._logs.append(
+        self._append(
             _Started(
                 scope.account,
                 scope.region,
@@ -213,7 +237,7 @@ class EnvironmentLog:
             status: empty when all went well, else `error` or `timeout`.
         """
         scope = self._scope
-        self._logs.append(
+        self._append(
             _Ended(
                 scope.account,
                 scope.region,
@@ -234,6 +258,21 @@ class EnvironmentLog:
                 status,
             )
         )
+
+    def _append(self, record: "_Written") -> None:
+        if self._dropped_records:
+            self._tell_dropped()
+        if not self._logs.append(record):
+            self._dropped_records += len(record.messages)
+            self._dropped_bytes += sum(len(message.encode("utf-8", "replace")) for message in record.messages)
+
+    def _tell_dropped(self) -> None:
+        """Say in the log what it lacks; as long as the disk takes nothing, that is one with the rest."""
+        now_ms = self._now_ms()
+        told = logs_dropped(now_ms / 1000, self._dropped_records, self._dropped_bytes, "the disk took no records")
+        scope = self._scope
+        if self._logs.append(_Output(scope.account, scope.region, self._group, self._stream, now_ms, told)):
+            self._dropped_records = self._dropped_bytes = 0
 
     def _now_ms(self) -> int:
         self._last_ms = max(self._last_ms, self._logs.now_ms())
@@ -266,6 +305,8 @@ class FunctionLogs:
         self._first_append = 0.0
         """When the record that has waited longest was written, since the timer was set."""
         self._retry_at = 0.0
+        self._waiting: list[Callable[[], None]] = []
+        """Environments that wait for a fold: at most one call for each."""
         self._swept_at: float | None = None
         self._is_closed = False
 
@@ -307,6 +348,27 @@ class FunctionLogs:
             # A run that is over but whose callback has not come yet would be awaited without ever yielding.
             await asyncio.shield(self._begin_fold() if run is None or run.done() else run)
 
+    async def put(self, scope: Scope, group: str, stream: str, events: Sequence[tuple[int, str]]) -> int:
+        """
+        Store events of a writer that is no function of ours; on return they are in the store. Calls share commits.
+
+        Args:
+            events: timestamp and message of each.
+
+        Returns:
+            When they were taken in, in milliseconds since the epoch.
+
+        Raises:
+            DependencyError: the disk or the store refuses them.
+        """
+        at_ms = self.now_ms()
+        messages = [message for _, message in events]
+        timestamps = [timestamp_ms for timestamp_ms, _ in events]
+        if not self.append(_Put(scope.account, scope.region, group, stream, at_ms, messages, timestamps)):
+            raise DependencyError("log events cannot be written to disk", retryable=True)
+        await self.fold()
+        return at_ms
+
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
         """Keep what is folded until the block ends: `copy_unfolded` may be asked for a place that has passed."""
@@ -346,8 +408,8 @@ class FunctionLogs:
         """Return the time in milliseconds since the epoch."""
         return int(self._clock.now() * 1000)
 
-    def append(self, record: _Written) -> None:
-        """Append one record and see to it that it is folded in time."""
+    def append(self, record: _Written) -> bool:
+        """Append one record and see to it that it is folded in time; False when the disk refuses it."""
         try:
             payload = _encoder.encode(record)
         except UnicodeEncodeError:
@@ -355,13 +417,36 @@ class FunctionLogs:
             messages = [message.encode("utf-8", "replace").decode() for message in record.messages]
             payload = _encoder.encode(msgspec.structs.replace(record, messages=messages))
         if not self._segments.append(payload):
-            return
+            return False
         self._last_append = self._clock.monotonic()
         if self._timer is None and not self._is_closed:
             self._first_append = self._last_append
             self._timer = self._clock.call_later(FOLD_AFTER_S, self._look)
-        if self._segments.appended_bytes - self._folded_bytes > UNFOLDED_BYTES_MAX and self._may_begin():
+        if self._unfolded_bytes > UNFOLDED_BYTES_MAX and self._may_begin():
             self._begin_fold()
+        return True
+
+    # Floods ------------------------------------------------------------------------------------------------------
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits to be folded that who writes much is to wait as well."""
+        return self._unfolded_bytes > BEHIND_BYTES
+
+    def when_folded(self, resume: Callable[[], None]) -> None:
+        """Call back, once and on the event loop, when what is written by now is folded, or could not be."""
+        self._waiting.append(resume)
+        if self._may_begin():
+            self._begin_fold()
+
+    @property
+    def _unfolded_bytes(self) -> int:
+        return self._segments.appended_bytes - self._folded_bytes
+
+    def _resume(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for resume in waiting:
+            resume()
 
     # When to fold ------------------------------------------------------------------------------------------------
 
@@ -397,6 +482,7 @@ class FunctionLogs:
             self._retry_at = self._clock.monotonic() + RETRY_AFTER_S
         if self._timer is None and not self._is_closed and not self._has_folded(self._segments.end()):
             self._timer = self._clock.call_later(FOLD_AFTER_S, self._look)
+        self._resume()
 
     def _has_folded(self, position: LogPosition) -> bool:
         folded = self._folded
@@ -422,6 +508,7 @@ class FunctionLogs:
                     points=batch.derived.points,
                 )
                 self._folded = batch.position
+                self._folded_bytes += batch.read_bytes
                 self._ingestion.committed(batch.events)
         except BaseException:
             # Whether the last commit came through is the store's to say.
@@ -510,10 +597,17 @@ class _Batch:
         self.ended: list[EndedInvocation] = []
         self.derived = Derived()
         self.position = LogPosition(0, 0)
+        self.read_bytes = 0
 
     def add(self, record: _Written) -> None:
         scope = Scope(record.account, record.region)
         group, stream, at_ms = record.group, record.stream, record.at_ms
+        if isinstance(record, _Put):
+            self.events += [
+                NewLogEvent(scope, group, stream, timestamp_ms, at_ms, message)
+                for timestamp_ms, message in zip(record.timestamps, record.messages, strict=True)
+            ]
+            return
         self.events += [NewLogEvent(scope, group, stream, at_ms, at_ms, message) for message in record.messages]
         if isinstance(record, _Started):
             self.closed.pop(record.request_id, None)
@@ -552,7 +646,6 @@ class _Batch:
 def _next_batch(records: Iterator[Record], ingestion: Ingestion) -> _Batch | None:
     """Take records for one commit, with what follows from them; None when there are no more."""
     batch = _Batch()
-    bytes_read = 0
     for record in records:
         try:
             batch.add(_decoder.decode(record.payload))
@@ -562,10 +655,10 @@ def _next_batch(records: Iterator[Record], ingestion: Ingestion) -> _Batch | Non
                 "logs.record_unreadable segment=%d end=%d reason=%s", record.end.segment, record.end.offset, error
             )
         batch.position = record.end
-        bytes_read += len(record.payload)
-        if len(batch.events) >= BATCH_EVENTS_MAX or bytes_read >= BATCH_BYTES_MAX:
+        batch.read_bytes += len(record.payload)
+        if len(batch.events) >= BATCH_EVENTS_MAX or batch.read_bytes >= BATCH_BYTES_MAX:
             break
-    if not bytes_read:
+    if not batch.read_bytes:
         return None
     batch.derived = ingestion.derive(batch.events, batch.ended)
     return batch

@@ -120,8 +120,22 @@ class SystemRecords:
             restore_ms=restore_ms,
         )
 
+    def throttled(self, now: float, written_bytes: int) -> list[str]:
+        """Return the record about an environment whose output waits. Ours: AWS has no such limit."""
+        return self._record("WARN", now, "platform.logsThrottled", {"writtenBytes": written_bytes})
+
     def _record(self, level: str, now: float, kind: str, record: Any) -> list[str]:
         return _record(self._level, level, now, kind, record)
+
+
+def logs_dropped(now: float, records: int, size_bytes: int, reason: str) -> list[str]:
+    """
+    Return the record about output that is lost, which either format has.
+
+    Documented: Telemetry API event schema, platform.logsDropped. Assumed: that the log has it too (test_logs).
+    """
+    lost = {"reason": reason, "droppedRecords": records, "droppedBytes": size_bytes}
+    return _record("DEBUG", "WARN", now, "platform.logsDropped", lost)
 
 
 def records_of_report(

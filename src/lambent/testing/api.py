@@ -7,7 +7,7 @@ Functions are created, settled and invoked, but none runs: an invocation answers
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,6 +27,7 @@ from lambent.destinations.function import FunctionDestination
 from lambent.destinations.queue import QueueDestination
 from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
+from lambent.dispatch.log_subscribers import LogSubscribers
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.concurrency import ProvisionedState, ProvisionedStatus
 from lambent.domain.event_source_mapping import EventSourceMapping, settled
@@ -49,6 +50,7 @@ from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import TargetRights
+from lambent.services.logs.filters import FilterAccess
 from lambent.services.operation import Service
 from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
@@ -59,6 +61,7 @@ from lambent.store.dashboards import DashboardRepository
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
 from lambent.store.identities import IdentityRepository
+from lambent.store.log_filters import LogFilterRepository
 from lambent.store.logs import LogRepository
 from lambent.store.metrics import MetricRepository
 from lambent.store.packages import FilePackages
@@ -214,7 +217,16 @@ class InProcessApi:
                 quotas=quotas,
                 clock=clock,
             ),
-            "logs": logs.service(self.logs, _fold_nothing),
+            "logs": logs.service(
+                self.logs,
+                _fold_nothing,
+                self._put_logs,
+                clock,
+                filters=FilterAccess(
+                    LogFilterRepository(database), self.logs, _change_nothing, _fold_nothing, clock.now
+                ),
+                destinations=LogSubscribers(queue, store, clock),
+            ),
             "monitoring": monitoring.service(
                 MetricRepository(database), DashboardRepository(database), _fold_nothing, clock
             ),
@@ -284,6 +296,13 @@ class InProcessApi:
         ]
         position = await self.logs.position()
         await self.logs.fold(events, [], [], LogPosition(position.segment, position.offset + 1))
+
+    async def _put_logs(self, scope: Scope, group: str, stream: str, events: Sequence[tuple[int, str]]) -> int:
+        now_ms = int(self.clock.now() * 1000)
+        position = await self.logs.position()
+        new = [NewLogEvent(scope, group, stream, timestamp_ms, now_ms, text) for timestamp_ms, text in events]
+        await self.logs.fold(new, [], [], LogPosition(position.segment, position.offset + 1))
+        return now_ms
 
     @cached_property
     def _watching(self) -> sqlite3.Connection:
@@ -425,6 +444,10 @@ async def _expect_nothing(deployment: Deployment) -> None:
 
 async def _start_nothing(deployment: Deployment) -> InitFailure | None:
     return None
+
+
+def _change_nothing() -> None:
+    pass
 
 
 async def _fold_nothing() -> None:

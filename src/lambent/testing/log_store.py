@@ -1,6 +1,6 @@
 """A log store in memory, as honest as the real one where telemetry can tell the difference."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
@@ -10,10 +10,14 @@ from lambent.domain.metric import MetricPoint
 from lambent.store.contract import (
     Conflict,
     EventCursor,
+    LogBatch,
     LogEvent,
     LogGroup,
+    LogPage,
     LogPosition,
+    LogResourcePolicy,
     LogStream,
+    MessagePattern,
     NewLogEvent,
     OpenInvocation,
 )
@@ -36,6 +40,7 @@ class MemoryLogStore:
         self._streams: dict[tuple[Scope, str], dict[str, LogStream]] = {}
         self._events: dict[tuple[Scope, str], list[LogEvent]] = {}
         self._open: dict[str, OpenInvocation] = {}
+        self._policies: dict[tuple[Scope, str], LogResourcePolicy] = {}
         self._position = LogPosition(0, 0)
         self._sequence = 0
         self.before_fold: Callable[[], None] = lambda: None
@@ -78,12 +83,23 @@ class MemoryLogStore:
         return self._groups.get((scope, name))
 
     async def list_groups(
-        self, scope: Scope, *, prefix: str = "", pattern: str = "", after: str | None, limit: int
+        self,
+        scope: Scope,
+        *,
+        prefix: str = "",
+        pattern: str = "",
+        log_class: str | None = None,
+        after: str | None,
+        limit: int,
     ) -> Sequence[LogGroup]:
         found = [
             group
             for (owner, name), group in sorted(self._groups.items())
-            if owner == scope and name.startswith(prefix) and pattern in name and (after is None or name > after)
+            if owner == scope
+            and name.startswith(prefix)
+            and pattern in name
+            and (log_class is None or group.log_class == log_class)
+            and (after is None or name > after)
         ]
         return found[:limit]
 
@@ -124,6 +140,38 @@ class MemoryLogStore:
         limit: int,
         bytes_max: int | None = None,
     ) -> Sequence[LogEvent]:
+        page = await self.page(
+            scope,
+            group,
+            streams=streams,
+            stream_prefix=stream_prefix,
+            from_ms=from_ms,
+            before_ms=before_ms,
+            after=after,
+            before=before,
+            newest_first=newest_first,
+            limit=limit,
+            bytes_max=bytes_max,
+        )
+        return page.events
+
+    async def page(
+        self,
+        scope: Scope,
+        group: str,
+        *,
+        streams: Sequence[str] | None = None,
+        stream_prefix: str | None = None,
+        from_ms: int | None = None,
+        before_ms: int | None = None,
+        after: EventCursor | None = None,
+        before: EventCursor | None = None,
+        newest_first: bool = False,
+        pattern: MessagePattern | None = None,
+        limit: int,
+        bytes_max: int | None = None,
+        seconds_max: float | None = None,
+    ) -> LogPage:
         from_ms = max(from_ms or 0, self._oldest_ms(self._groups.get((scope, group)), int(self._clock.now() * 1000)))
         found = [
             event
@@ -134,22 +182,78 @@ class MemoryLogStore:
             and (before_ms is None or event.timestamp_ms < before_ms)
             and (after is None or _cursor(event) > after)
             and (before is None or _cursor(event) < before)
+            and (pattern is None or pattern.matches(event.message))
         ]
         if newest_first:
             found.reverse()
-        return _within(found[:limit], bytes_max)
+        events = _within(found[:limit], bytes_max)
+        return LogPage(events, _cursor(events[-1]) if len(events) < len(found) else None)
+
+    async def event(self, scope: Scope, group: str, place: EventCursor) -> LogEvent | None:
+        page = await self.page(scope, group, from_ms=place.timestamp_ms, limit=1_000_000)
+        return next((event for event in page.events if _cursor(event) == place), None)
+
+    async def scan(
+        self,
+        scope: Scope,
+        groups: Sequence[str],
+        *,
+        from_ms: int,
+        before_ms: int,
+        pattern: MessagePattern | None = None,
+    ) -> AsyncIterator[LogBatch]:
+        for group in groups:
+            page = await self.page(scope, group, from_ms=from_ms, before_ms=before_ms, pattern=pattern, limit=1_000_000)
+            if page.events:
+                yield LogBatch(group, page.events)
+
+    async def create_group(self, group: LogGroup) -> bool:
+        key = (group.scope, group.name)
+        return self._groups.setdefault(key, group) is group
+
+    async def update_group(self, scope: Scope, name: str, change: Callable[[LogGroup], LogGroup]) -> LogGroup | None:
+        group = self._groups.get((scope, name))
+        if group is None:
+            return None
+        self._groups[scope, name] = changed = change(group)
+        return changed
 
     async def delete_group(self, scope: Scope, name: str) -> bool:
         self._streams.pop((scope, name), None)
         self._events.pop((scope, name), None)
         return self._groups.pop((scope, name), None) is not None
 
-    async def set_retention(self, scope: Scope, name: str, days: int | None) -> bool:
-        group = self._groups.get((scope, name))
-        if group is None:
+    async def create_stream(self, scope: Scope, group: str, name: str) -> bool | None:
+        if (scope, group) not in self._groups:
+            return None
+        made = LogStream(name=name, created_ms=int(self._clock.now() * 1000))
+        return self._streams.setdefault((scope, group), {}).setdefault(name, made) is made
+
+    async def delete_stream(self, scope: Scope, group: str, name: str) -> bool:
+        key = (scope, group)
+        if self._streams.get(key, {}).pop(name, None) is None:
             return False
-        self._groups[scope, name] = msgspec.structs.replace(group, retention_days=days)
+        self._events[key] = [event for event in self._events.get(key, []) if event.stream != name]
+        self._weigh(key)
         return True
+
+    async def set_retention(self, scope: Scope, name: str, days: int | None) -> bool:
+        changed = await self.update_group(
+            scope, name, lambda group: msgspec.structs.replace(group, retention_days=days)
+        )
+        return changed is not None
+
+    async def resource_policies(self, scope: Scope) -> Sequence[LogResourcePolicy]:
+        return [policy for (owner, _), policy in sorted(self._policies.items()) if owner == scope]
+
+    async def put_resource_policy(self, scope: Scope, policy: LogResourcePolicy, *, most: int) -> bool:
+        if (scope, policy.name) not in self._policies and len(await self.resource_policies(scope)) >= most:
+            return False
+        self._policies[scope, policy.name] = policy
+        return True
+
+    async def delete_resource_policy(self, scope: Scope, name: str) -> bool:
+        return self._policies.pop((scope, name), None) is not None
 
     async def drop_expired(self, now_ms: int) -> int:
         self.sweep_count += 1
@@ -159,8 +263,12 @@ class MemoryLogStore:
             kept = [event for event in events if event.timestamp_ms >= oldest_ms]
             dropped += len(events) - len(kept)
             self._events[key] = kept
-            self._groups[key] = msgspec.structs.replace(self._groups[key], stored_bytes=sum(map(_size_bytes, kept)))
+            self._weigh(key)
         return dropped
+
+    def _weigh(self, key: tuple[Scope, str]) -> None:
+        size = sum(map(_size_bytes, self._events[key]))
+        self._groups[key] = msgspec.structs.replace(self._groups[key], stored_bytes=size)
 
     def _add(self, event: NewLogEvent) -> None:
         key = (event.scope, event.group)

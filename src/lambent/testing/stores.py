@@ -14,6 +14,8 @@ from lambent.store.contract import EventQueue, FunctionStore, IdentityStore, Log
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
 from lambent.store.identities import IdentityRepository
+from lambent.store.log_filters import LogFilterRepository
+from lambent.store.log_filters_contract import LogFilterStore
 from lambent.store.logs import LogRepository
 from lambent.store.queue import DurableEventQueue, QueueDatabase
 from lambent.testing.log_store import MemoryLogStore
@@ -27,6 +29,7 @@ class Stores:
     functions: FunctionStore
     logs: LogStore
     identities: IdentityStore
+    log_filters: LogFilterStore
     clock: VirtualClock = field(default_factory=VirtualClock)
 
 
@@ -52,7 +55,9 @@ async def open_with_logs_in_memory(path: str) -> AsyncIterator[Stores]:
 
 
 def _stores(database: Database, logs: LogStore, clock: VirtualClock) -> Stores:
-    return Stores(FunctionRepository(database), logs, IdentityRepository(database), clock)
+    return Stores(
+        FunctionRepository(database), logs, IdentityRepository(database), LogFilterRepository(database), clock
+    )
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ def compute(text: str, length: int = 5, found: Sequence[Series] = (), **given: P
         return found
 
     around = Surroundings(Grid(0, length * 60, 60), refer, list(known.values()), search)
-    return [shown(one, length) for one in evaluate(parse_expression(text), around)]
+    value = evaluate(parse_expression(text), around)
+    return [shown(one, length) for one in ([value] if isinstance(value, Series) else value)]
 
 
 def one(text: str, length: int = 5, **given: Points) -> list[float | None]:
@@ -172,7 +173,9 @@ def test_periods_stay_with_their_series() -> None:
     """FILL fills by the series' own period; what is made of two has the longer one."""
     known = {"a": series(1, NONE, id="a", period_s=60), "b": series(1, id="b", period_s=120)}
     around = Surroundings(Grid(0, 240, 60), known.__getitem__, [], lambda _: [])
-    (filled,) = evaluate(parse_expression("FILL(b, 0)"), around)
-    assert dict(filled.points) == {0: 1, 120: 0}
-    (both,) = evaluate(parse_expression("a + b"), around)
-    assert both.period_s == 120
+    filled = evaluate(parse_expression("FILL(b, 0)"), around)
+    assert isinstance(filled, Series) and dict(filled.points) == {0: 1, 120: 0}
+    both = evaluate(parse_expression("a + b"), around)
+    assert isinstance(both, Series) and both.period_s == 120
+    array = evaluate(parse_expression("[a] * 2"), around)
+    assert not isinstance(array, Series) and len(array) == 1

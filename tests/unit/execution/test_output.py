@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName
 from lambent.domain.invocation import Invocation
 from lambent.execution.environment import LogEnd, LogInitReport
-from lambent.execution.output import EnvironmentOutput
+from lambent.execution.output import (
+    FLOOD_BYTES_FREE,
+    FLOOD_BYTES_PER_S,
+    FLOOD_TOLD_EVERY_S,
+    EnvironmentOutput,
+)
 from lambent.store.contract import LogPosition
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.segments import Segments
@@ -34,7 +40,7 @@ class Bench:
     """One environment's output, and the pipe that its process writes to."""
 
     def __init__(self, folder: Path, log_group: str) -> None:
-        clock = VirtualClock()
+        self.clock = clock = VirtualClock()
         self.segments = Segments(folder, clock)
         self.logs = FunctionLogs(self.segments, MemoryLogStore(clock), clock)
         deployment = Deployment(
@@ -50,6 +56,12 @@ class Bench:
         self.pipe, self.write_end = os.pipe()
         os.set_blocking(self.pipe, False)
         self.output.attach(self.pipe)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the loop follows the pipe."""
+        loop = asyncio.get_running_loop()
+        return self.pipe in loop._selector.get_map()  # type: ignore[attr-defined]
 
     def print(self, text: str) -> None:
         os.write(self.write_end, text.encode())
@@ -141,3 +153,103 @@ def test_the_stream_names_the_function_where_the_group_does_not(tmp_path: Path) 
 
     play(tmp_path / "own", is_named(""))
     play(tmp_path / "shared", is_named("f"), "shared")
+
+
+# Floods ----------------------------------------------------------------------------------------------------------
+
+
+class Flood:
+    """A process that prints without end, as far as its pipe takes it."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        os.set_blocking(bench.write_end, False)
+        self.written = 0
+
+    def go_on(self, most: int) -> None:
+        """Print until so much has left the pipe, or the pipe is full and nobody reads it."""
+        begin = self.written
+        while self.written - begin < most:
+            try:
+                self.written += os.write(self.bench.write_end, b"y" * 999 + b"\n")
+            except BlockingIOError:
+                if not self.bench.is_read:
+                    return
+                self.bench.output.read()
+
+    def stop(self) -> None:
+        self.bench.output.read(flush=True)
+
+
+def test_a_flood_is_slowed_and_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is free passes at once, then no more than so much a second; log and operator hear of it once a minute."""
+    # Nothing is folded in this story.
+    monkeypatch.setattr("lambent.telemetry.logs.BEHIND_BYTES", 1 << 40)
+
+    def story(bench: Bench) -> None:
+        flood = Flood(bench)
+        flood.go_on(10 * FLOOD_BYTES_FREE)
+        assert FLOOD_BYTES_FREE <= flood.written < FLOOD_BYTES_FREE + 4 * 2**20
+        assert not bench.is_read
+        for _ in range(20):
+            before = flood.written
+            bench.clock.advance(0.25)
+            assert bench.is_read
+            flood.go_on(10 * FLOOD_BYTES_FREE)
+            assert flood.written - before <= FLOOD_BYTES_PER_S / 4 + 2 * 2**20
+        assert flood.written - FLOOD_BYTES_FREE >= 19 * FLOOD_BYTES_PER_S / 4
+        flood.stop()
+        told = [message for message in bench.messages() if "throttled" in message]
+        assert len(told) == 1
+        assert told[0].endswith(
+            "LAMBENT Output throttled: this environment has written 32 MiB and waits whenever it prints more than "
+            "is stored\n"
+        )
+        assert caplog.text.count("logs.throttled function=f version=$LATEST") == 1
+        bench.clock.advance(FLOOD_TOLD_EVERY_S)
+        flood.go_on(10 * FLOOD_BYTES_FREE)
+        flood.stop()
+        assert caplog.text.count("logs.throttled function=f version=$LATEST") == 2
+        lines = [message for message in bench.messages() if message.startswith("y")]
+        assert sum(map(len, lines)) == flood.written
+
+    play(tmp_path, story)
+
+
+def test_an_environment_waits_while_folding_is_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that prints much waits until what there is has been folded."""
+    monkeypatch.setattr("lambent.telemetry.logs.BEHIND_BYTES", 4 * 2**20)
+
+    async def whole() -> None:
+        bench = Bench(tmp_path, "/aws/lambda/f")
+        flood = Flood(bench)
+        flood.go_on(8 * 2**20)
+        assert flood.written < 6 * 2**20
+        assert not bench.is_read
+        await bench.logs.fold()
+        while not bench.is_read:  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(0.001)
+        before = flood.written
+        flood.go_on(2**20)
+        assert flood.written > before
+        await bench.close()
+
+    asyncio.run(asyncio.wait_for(whole(), 30))
+
+
+def test_a_pause_ends_with_the_process(tmp_path: Path) -> None:
+    """The next process is read, and the timer of a pause before does not begin a second reader."""
+
+    def story(bench: Bench) -> None:
+        flood = Flood(bench)
+        flood.go_on(10 * FLOOD_BYTES_FREE)
+        assert not bench.is_read
+        bench.output.detach()
+        bench.clock.advance(10.0)
+        assert not bench.is_read
+        bench.output.attach(bench.pipe)
+        assert bench.is_read
+
+    play(tmp_path, story)

@@ -541,3 +541,111 @@ def test_a_commit_that_was_refused_is_nothing_but_a_failed_fold(tmp_path: Path) 
             await server.logs.close()
 
     run(story)
+
+
+def test_events_of_other_writers_are_in_the_store_when_put_returns(tmp_path: Path, open_store) -> None:
+    """With their own times and one of ingestion; calls at once share a commit; what no encoding has is marked."""
+
+    async def story() -> None:
+        clock = VirtualClock(now=1_000.0)
+        async with open_store(clock) as store:
+            server = Server(tmp_path / "segments", store, clock)
+            await server.logs.recover()
+            put = server.logs.put
+            taken = await asyncio.gather(
+                put(SCOPE, GROUP, "s", [(5, "five"), (7, "seven\ud800")]), put(SCOPE, GROUP, "t", [(6, "six\n")])
+            )
+            assert taken == [1_000_000, 1_000_000]
+            assert [
+                (event.stream, event.timestamp_ms, event.ingestion_ms, event.message) for event in await stored(store)
+            ] == [
+                ("s", 5, 1_000_000, "five"),
+                ("t", 6, 1_000_000, "six\n"),
+                ("s", 7, 1_000_000, "seven?"),
+            ]
+            if isinstance(store, MemoryLogStore):
+                assert store.fold_sizes[-1] == 3
+            await server.logs.close()
+
+    run(story)
+
+
+def test_events_that_the_disk_refuses_are_not_acknowledged(tmp_path: Path) -> None:
+    """Whoever put them hears of it, and may come again."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        server = Server(tmp_path / "segments", MemoryLogStore(clock), clock)
+        server.segments.append = lambda payload: False  # type: ignore[method-assign]
+        with pytest.raises(DependencyError) as caught:
+            await server.logs.put(SCOPE, GROUP, "s", [(5, "five")])
+        assert caught.value.retryable
+        await server.logs.close()
+
+    run(story)
+
+
+def test_a_log_says_what_it_lacks(tmp_path: Path) -> None:
+    """Messages that a full disk did not take are counted in the log, once it takes any again."""
+
+    async def story() -> None:
+        clock = VirtualClock(now=1_000.0)
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path / "segments", store, clock)
+        log = server.stream()
+        genuine = server.segments.append
+        log.output(["before\n"])
+        server.segments.append = lambda payload: False  # type: ignore[method-assign]
+        log.output(["lost\n", "l\u00f6st\n"])
+        log.output(["lost\n"])
+        server.segments.append = genuine  # type: ignore[method-assign]
+        log.output(["after\n"])
+        log.output(["and on\n"])
+        await server.logs.fold()
+        before, told, *after = await messages(store)
+        assert (before, after) == ("before\n", ["after\n", "and on\n"])
+        assert msgspec.json.decode(told) == {
+            "time": "1970-01-01T00:16:40.000Z",
+            "type": "platform.logsDropped",
+            "record": {"reason": "the disk took no records", "droppedRecords": 3, "droppedBytes": 16},
+        }
+        await server.logs.close()
+
+    run(story)
+
+
+def test_who_waits_for_a_fold_is_called_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that is behind says so until it has folded; a fold that fails calls as well: nobody waits for ever."""
+    monkeypatch.setattr(logs_module, "BEHIND_BYTES", 1_000)
+
+    async def story() -> None:
+        clock = VirtualClock()
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path / "segments", store, clock)
+        calls: list[bool] = []
+
+        def resume() -> None:
+            calls.append(server.logs.is_behind)
+
+        server.stream().output(["x" * 500])
+        assert not server.logs.is_behind
+        server.stream().output(["x" * 600])
+        assert server.logs.is_behind
+        server.logs.when_folded(resume)
+        await until(lambda: len(calls) == 1)
+        assert calls == [False]
+
+        def fail() -> None:
+            raise DependencyError("no", retryable=True)
+
+        server.stream().output(["x" * 2_000])
+        store.before_fold = fail
+        server.logs.when_folded(resume)
+        await until(lambda: len(calls) == 2)
+        assert calls == [False, True]
+        store.before_fold = lambda: None
+        await server.logs.fold()
+        assert len(calls) == 2
+        await server.logs.close()
+
+    run(story)

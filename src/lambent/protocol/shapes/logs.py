@@ -14,14 +14,54 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import Required, TypedDict
 
+    class AssociateKmsKeyRequest(TypedDict, total=False):
+        logGroupName: str
+        kmsKeyId: Required[str]
+        resourceIdentifier: str
+
+    class CreateLogGroupRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        kmsKeyId: str
+        tags: dict[str, str]
+        logGroupClass: str
+        deletionProtectionEnabled: bool
+
+    class CreateLogStreamRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        logStreamName: Required[str]
+
+    class DataSourceFilter(TypedDict, total=False):
+        name: Required[str]
+        type: str
+
     class DeleteLogGroupRequest(TypedDict, total=False):
         logGroupName: Required[str]
+
+    class DeleteLogStreamRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        logStreamName: Required[str]
+
+    class DeleteMetricFilterRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        filterName: Required[str]
 
     class DeleteQueryDefinitionRequest(TypedDict, total=False):
         queryDefinitionId: Required[str]
 
     class DeleteQueryDefinitionResponse(TypedDict, total=False):
         success: bool
+
+    class DeleteResourcePolicyRequest(TypedDict, total=False):
+        policyName: str
+        resourceArn: str
+        expectedRevisionId: str
+
+    class DeleteRetentionPolicyRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+
+    class DeleteSubscriptionFilterRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        filterName: Required[str]
 
     class DescribeLogGroupsRequest(TypedDict, total=False):
         accountIdentifiers: list[str]
@@ -50,6 +90,18 @@ if TYPE_CHECKING:
         logStreams: list[LogStream]
         nextToken: str
 
+    class DescribeMetricFiltersRequest(TypedDict, total=False):
+        logGroupName: str
+        filterNamePrefix: str
+        nextToken: str
+        limit: int
+        metricName: str
+        metricNamespace: str
+
+    class DescribeMetricFiltersResponse(TypedDict, total=False):
+        metricFilters: list[MetricFilter]
+        nextToken: str
+
     class DescribeQueriesRequest(TypedDict, total=False):
         logGroupName: str
         status: str
@@ -70,6 +122,34 @@ if TYPE_CHECKING:
     class DescribeQueryDefinitionsResponse(TypedDict, total=False):
         queryDefinitions: list[QueryDefinition]
         nextToken: str
+
+    class DescribeResourcePoliciesRequest(TypedDict, total=False):
+        nextToken: str
+        limit: int
+        resourceArn: str
+        policyScope: str
+
+    class DescribeResourcePoliciesResponse(TypedDict, total=False):
+        resourcePolicies: list[ResourcePolicy]
+        nextToken: str
+
+    class DescribeSubscriptionFiltersRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        filterNamePrefix: str
+        nextToken: str
+        limit: int
+
+    class DescribeSubscriptionFiltersResponse(TypedDict, total=False):
+        subscriptionFilters: list[SubscriptionFilter]
+        nextToken: str
+
+    class DisassociateKmsKeyRequest(TypedDict, total=False):
+        logGroupName: str
+        resourceIdentifier: str
+
+    class Entity(TypedDict, total=False):
+        keyAttributes: dict[str, str]
+        attributes: dict[str, str]
 
     class FilterLogEventsRequest(TypedDict, total=False):
         logGroupName: str
@@ -141,6 +221,37 @@ if TYPE_CHECKING:
         encryptionKey: str
         nextToken: str
 
+    class InputLogEvent(TypedDict, total=False):
+        timestamp: Required[int]
+        message: Required[str]
+
+    class ListLogGroupsRequest(TypedDict, total=False):
+        logGroupNamePattern: str
+        logGroupClass: str
+        includeLinkedAccounts: bool
+        accountIdentifiers: list[str]
+        nextToken: str
+        limit: int
+        dataSources: list[DataSourceFilter]
+        fieldIndexNames: list[str]
+        logGroupTags: list[TagFilter]
+
+    class ListLogGroupsResponse(TypedDict, total=False):
+        logGroups: list[LogGroupSummary]
+        nextToken: str
+
+    class ListTagsForResourceRequest(TypedDict, total=False):
+        resourceArn: Required[str]
+
+    class ListTagsForResourceResponse(TypedDict, total=False):
+        tags: dict[str, str]
+
+    class ListTagsLogGroupRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+
+    class ListTagsLogGroupResponse(TypedDict, total=False):
+        tags: dict[str, str]
+
     class LiveTailSessionLogEvent(TypedDict, total=False):
         logStreamName: str
         logGroupIdentifier: str
@@ -182,6 +293,11 @@ if TYPE_CHECKING:
         name: str
         percent: int
 
+    class LogGroupSummary(TypedDict, total=False):
+        logGroupName: str
+        logGroupArn: str
+        logGroupClass: str
+
     class LogStream(TypedDict, total=False):
         logStreamName: str
         creationTime: int
@@ -192,10 +308,58 @@ if TYPE_CHECKING:
         arn: str
         storedBytes: int
 
+    class MetricFilter(TypedDict, total=False):
+        filterName: str
+        filterPattern: str
+        metricTransformations: list[MetricTransformation]
+        creationTime: int
+        logGroupName: str
+        applyOnTransformedLogs: bool
+        fieldSelectionCriteria: str
+        emitSystemFieldDimensions: list[str]
+
+    class MetricFilterMatchRecord(TypedDict, total=False):
+        eventNumber: int
+        eventMessage: str
+        extractedValues: dict[str, str]
+
+    class MetricTransformation(TypedDict, total=False):
+        metricName: Required[str]
+        metricNamespace: Required[str]
+        metricValue: Required[str]
+        defaultValue: float
+        dimensions: dict[str, str]
+        unit: str
+
     class OutputLogEvent(TypedDict, total=False):
         timestamp: int
         message: str
         ingestionTime: int
+
+    class PutLogEventsRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        logStreamName: Required[str]
+        logEvents: Required[list[InputLogEvent]]
+        sequenceToken: str
+        entity: Entity
+
+    class PutLogEventsResponse(TypedDict, total=False):
+        nextSequenceToken: str
+        rejectedLogEventsInfo: RejectedLogEventsInfo
+        rejectedEntityInfo: RejectedEntityInfo
+
+    class PutLogGroupDeletionProtectionRequest(TypedDict, total=False):
+        logGroupIdentifier: Required[str]
+        deletionProtectionEnabled: Required[bool]
+
+    class PutMetricFilterRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        filterName: Required[str]
+        filterPattern: Required[str]
+        metricTransformations: Required[list[MetricTransformation]]
+        applyOnTransformedLogs: bool
+        fieldSelectionCriteria: str
+        emitSystemFieldDimensions: list[str]
 
     class PutQueryDefinitionRequest(TypedDict, total=False):
         queryLanguage: str
@@ -209,9 +373,30 @@ if TYPE_CHECKING:
     class PutQueryDefinitionResponse(TypedDict, total=False):
         queryDefinitionId: str
 
+    class PutResourcePolicyRequest(TypedDict, total=False):
+        policyName: str
+        policyDocument: str
+        resourceArn: str
+        expectedRevisionId: str
+
+    class PutResourcePolicyResponse(TypedDict, total=False):
+        resourcePolicy: ResourcePolicy
+        revisionId: str
+
     class PutRetentionPolicyRequest(TypedDict, total=False):
         logGroupName: Required[str]
         retentionInDays: Required[int]
+
+    class PutSubscriptionFilterRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        filterName: Required[str]
+        filterPattern: Required[str]
+        destinationArn: Required[str]
+        roleArn: str
+        distribution: str
+        applyOnTransformedLogs: bool
+        fieldSelectionCriteria: str
+        emitSystemFields: list[str]
 
     class QueryDefinition(TypedDict, total=False):
         queryLanguage: str
@@ -246,6 +431,22 @@ if TYPE_CHECKING:
         estimatedBytesSkipped: float
         logGroupsScanned: float
         resultCount: float
+
+    class RejectedEntityInfo(TypedDict, total=False):
+        errorType: str
+
+    class RejectedLogEventsInfo(TypedDict, total=False):
+        tooNewLogEventStartIndex: int
+        tooOldLogEventEndIndex: int
+        expiredLogEventEndIndex: int
+
+    class ResourcePolicy(TypedDict, total=False):
+        policyName: str
+        policyDocument: str
+        lastUpdatedTime: int
+        policyScope: str
+        resourceArn: str
+        revisionId: str
 
     class ResultField(TypedDict, total=False):
         field: str
@@ -294,6 +495,45 @@ if TYPE_CHECKING:
 
     class StopQueryResponse(TypedDict, total=False):
         success: bool
+
+    class SubscriptionFilter(TypedDict, total=False):
+        filterName: str
+        logGroupName: str
+        filterPattern: str
+        destinationArn: str
+        roleArn: str
+        distribution: str
+        applyOnTransformedLogs: bool
+        creationTime: int
+        fieldSelectionCriteria: str
+        emitSystemFields: list[str]
+
+    class TagFilter(TypedDict, total=False):
+        key: Required[str]
+        values: list[str]
+
+    class TagLogGroupRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        tags: Required[dict[str, str]]
+
+    class TagResourceRequest(TypedDict, total=False):
+        resourceArn: Required[str]
+        tags: Required[dict[str, str]]
+
+    class TestMetricFilterRequest(TypedDict, total=False):
+        filterPattern: Required[str]
+        logEventMessages: Required[list[str]]
+
+    class TestMetricFilterResponse(TypedDict, total=False):
+        matches: list[MetricFilterMatchRecord]
+
+    class UntagLogGroupRequest(TypedDict, total=False):
+        logGroupName: Required[str]
+        tags: Required[list[str]]
+
+    class UntagResourceRequest(TypedDict, total=False):
+        resourceArn: Required[str]
+        tagKeys: Required[list[str]]
 
 else:
 

@@ -15,12 +15,18 @@ from lambent.errors.families import ApiError
 from lambent.services.logs.naming import parse_identifier
 from lambent.services.operation import Demands
 
-_GROUP = "DeleteLogGroup DescribeLogStreams FilterLogEvents GetLogGroupFields PutRetentionPolicy"
-_ANYTHING = (
-    "DeleteQueryDefinition DescribeQueries DescribeQueryDefinitions GetLogRecord GetQueryResults PutQueryDefinition "
-    "StopQuery"
+_GROUP = (
+    "AssociateKmsKey CreateLogStream DeleteLogGroup DeleteMetricFilter DeleteRetentionPolicy DeleteSubscriptionFilter "
+    "DescribeLogStreams DescribeSubscriptionFilters DisassociateKmsKey FilterLogEvents GetLogGroupFields "
+    "ListTagsForResource ListTagsLogGroup PutLogGroupDeletionProtection PutMetricFilter PutRetentionPolicy "
+    "PutSubscriptionFilter TagLogGroup TagResource UntagLogGroup UntagResource"
 )
-"""Documented: service authorization reference, CloudWatch Logs: actions without a resource."""
+_STREAM = "DeleteLogStream GetLogEvents PutLogEvents"
+_EVERYTHING = (
+    "DeleteQueryDefinition DeleteResourcePolicy DescribeQueries DescribeQueryDefinitions DescribeResourcePolicies "
+    "GetLogRecord GetQueryResults PutQueryDefinition PutResourcePolicy StopQuery TestMetricFilter"
+)
+_IDENTIFIERS = ("logGroupIdentifier", "resourceArn", "resourceIdentifier")
 
 
 def _group(caller: Caller, request: Mapping[str, Any]) -> tuple[Scope, str]:
@@ -29,7 +35,7 @@ def _group(caller: Caller, request: Mapping[str, Any]) -> tuple[Scope, str]:
     if named is not None:
         return caller.scope, named
     try:
-        return parse_identifier(caller.scope, request.get("logGroupIdentifier") or "")
+        return parse_identifier(caller.scope, next((request[name] for name in _IDENTIFIERS if request.get(name)), ""))
     except ApiError:
         # The operation says what it thinks of it.
         return caller.scope, ""
@@ -37,10 +43,6 @@ def _group(caller: Caller, request: Mapping[str, Any]) -> tuple[Scope, str]:
 
 def _on_group(action: str) -> Demands:
     return lambda caller, request: (Demand(action, log_stream_arn(*_group(caller, request), "")),)
-
-
-def _on_anything(action: str) -> Demands:
-    return lambda caller, request: (Demand(action),)
 
 
 def _on_stream(action: str) -> Demands:
@@ -60,15 +62,32 @@ def _on_groups(action: str) -> Demands:
     return demands
 
 
-def _describe_groups(caller: Caller, _: Mapping[str, Any]) -> Sequence[Demand]:
-    return (Demand("logs:DescribeLogGroups", log_stream_arn(caller.scope, "", "")),)
+def _of_all_groups(action: str) -> Demands:
+    return lambda caller, _: (Demand(action, log_stream_arn(caller.scope, "", "")),)
+
+
+def _on_everything(action: str) -> Demands:
+    return lambda _caller, _request: (Demand(action),)
+
+
+def _create_group(caller: Caller, request: Mapping[str, Any]) -> Sequence[Demand]:
+    arn = log_stream_arn(caller.scope, request["logGroupName"], "")
+    # Documented: CreateLogGroup, tags need leave for logs:TagResource as well.
+    return [Demand("logs:CreateLogGroup", arn), *([Demand("logs:TagResource", arn)] if request.get("tags") else [])]
+
+
+def _describe_metric_filters(caller: Caller, request: Mapping[str, Any]) -> Sequence[Demand]:
+    return (Demand("logs:DescribeMetricFilters", log_stream_arn(caller.scope, request.get("logGroupName", ""), "")),)
 
 
 DEMANDS: Mapping[str, Demands] = {
     **{operation: _on_group(f"logs:{operation}") for operation in _GROUP.split()},
-    **{operation: _on_anything(f"logs:{operation}") for operation in _ANYTHING.split()},
+    **{operation: _on_stream(f"logs:{operation}") for operation in _STREAM.split()},
+    **{operation: _on_everything(f"logs:{operation}") for operation in _EVERYTHING.split()},
     **{operation: _on_groups(f"logs:{operation}") for operation in ("StartLiveTail", "StartQuery")},
-    "DescribeLogGroups": _describe_groups,
-    "GetLogEvents": _on_stream("logs:GetLogEvents"),
+    "CreateLogGroup": _create_group,
+    "DescribeLogGroups": _of_all_groups("logs:DescribeLogGroups"),
+    "ListLogGroups": _of_all_groups("logs:ListLogGroups"),
+    "DescribeMetricFilters": _describe_metric_filters,
 }
 """What each operation that is offered asks leave for."""

@@ -1,28 +1,31 @@
-"""Log groups: describe, delete, and how long their events are kept."""
+"""Log groups: which there are."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from lambent.domain.arn import log_group_arn
 from lambent.domain.caller import Caller
-from lambent.domain.log_retention import RETENTION_DAYS
 from lambent.errors.api.logs import InvalidParameterException
-from lambent.protocol.shapes.logs import DeleteLogGroupRequest, DescribeLogGroupsRequest, PutRetentionPolicyRequest
-from lambent.services.logs.naming import group_missing, parse_identifier
+from lambent.protocol.shapes.logs import DescribeLogGroupsRequest, ListLogGroupsRequest
+from lambent.services.logs.naming import parse_identifier
 from lambent.services.logs.tokens import name_token, parse_name_token
 from lambent.services.operation import operation
 from lambent.store.contract import LogGroup, LogStore
+from lambent.store.log_filters_contract import LogFilterStore
 
-GROUP_CLASS = "STANDARD"
-"""The class of every group here. Documented: DescribeLogGroups, the default of CreateLogGroup."""
+_LOOK_AT_ONCE = 500
+
+_LOOK_AT_MAX = 10_000
+"""Groups that one call of ListLogGroups looks at; then it answers what it has found, and a token."""
 
 
 class LogGroups:
-    """Groups come to be when a function first writes; here they are shown, given a retention, and deleted."""
+    """Groups are shown, by themselves or narrowed by name, class and tags."""
 
-    def __init__(self, store: LogStore, fold: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, store: LogStore, fold: Callable[[], Awaitable[None]], filters: LogFilterStore) -> None:
         self._store = store
         self._fold = fold
+        self._filters = filters
 
     @operation("DescribeLogGroups")
     async def describe(self, caller: Caller, request: DescribeLogGroupsRequest) -> Mapping[str, Any]:
@@ -41,40 +44,69 @@ class LogGroups:
                 "logGroupIdentifiers cannot be combined with a name prefix or name pattern."
             )
         await self._fold()
-        if self._names_others_only(caller, request):
+        accounts = request.get("accountIdentifiers", [])
+        if accounts and caller.scope.account not in accounts:
             return {"logGroups": []}
         if identifiers:
             groups: Sequence[LogGroup] = await self._identified(caller, identifiers)
-            return {"logGroups": [_described(group, is_thin=False) for group in groups]}
+            wanted = request.get("logGroupClass")
+            groups = [group for group in groups if wanted in {None, group.log_class}]
+            return {"logGroups": await self._described(caller, groups, is_thin=False)}
         limit = request.get("limit", 50)
         after = parse_name_token(request["nextToken"]) if "nextToken" in request else None
         groups = await self._store.list_groups(
-            caller.scope, prefix=prefix, pattern=pattern, after=after, limit=limit + 1
+            caller.scope,
+            prefix=prefix,
+            pattern=pattern,
+            log_class=request.get("logGroupClass"),
+            after=after,
+            limit=limit + 1,
         )
-        answer: dict[str, Any] = {"logGroups": [_described(group, is_thin=bool(pattern)) for group in groups[:limit]]}
+        shown = await self._described(caller, groups[:limit], is_thin=bool(pattern))
+        answer: dict[str, Any] = {"logGroups": shown}
         if len(groups) > limit:
             answer["nextToken"] = name_token(groups[limit - 1].name)
         return answer
 
-    @operation("DeleteLogGroup")
-    async def delete(self, caller: Caller, request: DeleteLogGroupRequest) -> Mapping[str, Any]:
-        # What was written before belongs to the group that goes; folded later it would bring the group back.
+    @operation("ListLogGroups")
+    async def list_all(self, caller: Caller, request: ListLogGroupsRequest) -> Mapping[str, Any]:
+        for member in ("dataSources", "fieldIndexNames"):
+            if request.get(member):
+                raise InvalidParameterException(f"{member} is not offered: groups have no data sources and no indexes")
         await self._fold()
-        if not await self._store.delete_group(caller.scope, request["logGroupName"]):
-            raise group_missing()
-        return {}
-
-    @operation("PutRetentionPolicy")
-    async def put_retention(self, caller: Caller, request: PutRetentionPolicyRequest) -> Mapping[str, Any]:
-        days = request["retentionInDays"]
-        if days not in RETENTION_DAYS:
-            # Assumed: the text; the code is documented. Revisit: test_groups.
-            known = ", ".join(str(known) for known in sorted(RETENTION_DAYS))
-            raise InvalidParameterException(f"Invalid retention value. Retention must be one of: [{known}]")
-        await self._fold()
-        if not await self._store.set_retention(caller.scope, request["logGroupName"], days):
-            raise group_missing()
-        return {}
+        answer: dict[str, Any] = {"logGroups": []}
+        accounts = request.get("accountIdentifiers", [])
+        if accounts and caller.scope.account not in accounts:
+            return answer
+        limit = request.get("limit", 50)
+        names = NamePattern(request.get("logGroupNamePattern", ""))
+        after = parse_name_token(request["nextToken"]) if "nextToken" in request else None
+        looked_at = 0
+        while True:
+            groups = await self._store.list_groups(
+                caller.scope, log_class=request.get("logGroupClass"), after=after, limit=_LOOK_AT_ONCE
+            )
+            for group in groups:
+                if not (names.matches(group.name) and _has_tags(group, request.get("logGroupTags", []))):
+                    after = group.name
+                    continue
+                if len(answer["logGroups"]) == limit:
+                    answer["nextToken"] = name_token(after or "")
+                    return answer
+                after = group.name
+                answer["logGroups"].append(
+                    {
+                        "logGroupName": group.name,
+                        "logGroupArn": log_group_arn(group.scope, group.name),
+                        "logGroupClass": group.log_class,
+                    }
+                )
+            looked_at += len(groups)
+            if len(groups) < _LOOK_AT_ONCE:
+                return answer
+            if looked_at >= _LOOK_AT_MAX:
+                answer["nextToken"] = name_token(after or "")
+                return answer
 
     async def _identified(self, caller: Caller, identifiers: Sequence[str]) -> list[LogGroup]:
         """Return those of the named groups that exist, by name."""
@@ -86,33 +118,60 @@ class LogGroups:
                 found[name] = group
         return [found[name] for name in sorted(found)]
 
-    @staticmethod
-    def _names_others_only(caller: Caller, request: DescribeLogGroupsRequest) -> bool:
-        """Whether the request asks for nothing but what cannot be here: other accounts' groups, other classes."""
-        accounts = request.get("accountIdentifiers", [])
-        other_account = bool(accounts) and caller.scope.account not in accounts
-        return other_account or request.get("logGroupClass", GROUP_CLASS) != GROUP_CLASS
+    async def _described(
+        self, caller: Caller, groups: Sequence[LogGroup], *, is_thin: bool
+    ) -> Sequence[Mapping[str, Any]]:
+        counts = await self._filters.metric_filter_counts(caller.scope, [group.name for group in groups])
+        return [_described(group, counts.get(group.name, 0), is_thin=is_thin) for group in groups]
 
 
-def _described(group: LogGroup, *, is_thin: bool) -> dict[str, Any]:
+def _described(group: LogGroup, metric_filters: int, *, is_thin: bool) -> dict[str, Any]:
     """
     Return a group as DescribeLogGroups shows it.
 
     Args:
+        metric_filters: how many it has.
         is_thin: leave out what a search by pattern leaves out. Observed: recordings of the service.
     """
     arn = log_group_arn(group.scope, group.name)
     shown: dict[str, Any] = {
         "logGroupName": group.name,
         "creationTime": group.created_ms,
-        "metricFilterCount": 0,
+        "metricFilterCount": metric_filters,
         "arn": f"{arn}:*",
-        "logGroupClass": GROUP_CLASS,
+        "logGroupClass": group.log_class,
         "logGroupArn": arn,
     }
     if group.retention_days is not None:
         shown["retentionInDays"] = group.retention_days
+    if group.kms_key:
+        shown["kmsKeyId"] = group.kms_key
     if not is_thin:
         shown["storedBytes"] = group.stored_bytes
-        shown["deletionProtectionEnabled"] = False
+        shown["deletionProtectionEnabled"] = group.is_protected
     return shown
+
+
+class NamePattern:
+    """
+    The small pattern of ListLogGroups: texts that a name holds, or begins with after `^`, any of them.
+
+    Documented: ListLogGroups, logGroupNamePattern; the model has its grammar.
+    """
+
+    def __init__(self, text: str) -> None:
+        parts = text.split("|") if text else []
+        self._beginnings = tuple(part[1:] for part in parts if part.startswith("^"))
+        self._texts = [part for part in parts if not part.startswith("^")]
+        self._is_any = not parts
+
+    def matches(self, name: str) -> bool:
+        return self._is_any or name.startswith(self._beginnings) or any(text in name for text in self._texts)
+
+
+def _has_tags(group: LogGroup, filters: Sequence[Mapping[str, Any]]) -> bool:
+    """Documented: ListLogGroups, logGroupTags: all the keys, each with one of the values where it names some."""
+    return all(
+        one["key"] in group.tags and (not one.get("values") or group.tags[one["key"]] in one["values"])
+        for one in filters
+    )

@@ -39,6 +39,17 @@ def requested_group(caller: Caller, request: Mapping[str, Any]) -> str:
     return name
 
 
+def named_group(caller: Caller, identifier: str) -> str:
+    """
+    Return the name of the group that an identifier gives.
+
+    Raises:
+        InvalidParameterException: it is no name and no ARN.
+        ResourceNotFoundException: the ARN is of another account or region.
+    """
+    return requested_group(caller, {"logGroupIdentifier": identifier})
+
+
 def parse_identifier(own: Scope, identifier: str) -> tuple[Scope, str]:
     """
     Take a group's name, or its ARN with or without the trailing `:*`, apart.

@@ -5,23 +5,6 @@ A test proves that the handlers and this table together are the service model, n
 """
 
 _REASONS = {
-    "writing logs, and making groups and streams by hand, come with a later version": (
-        "CreateLogGroup CreateLogStream DeleteLogStream PutLogEvents"
-    ),
-    "this way of listing log groups comes with a later version": "ListLogGroups",
-    "removing a retention policy comes with a later version": "DeleteRetentionPolicy",
-    "deletion protection comes with a later version": "PutLogGroupDeletionProtection",
-    "subscription filters come with a later version": (
-        "DeleteSubscriptionFilter DescribeSubscriptionFilters PutSubscriptionFilter"
-    ),
-    "metric filters come with a later version": (
-        "DeleteMetricFilter DescribeMetricFilters PutMetricFilter TestMetricFilter"
-    ),
-    "tags of log groups come with a later version": (
-        "ListTagsForResource ListTagsLogGroup TagLogGroup TagResource UntagLogGroup UntagResource"
-    ),
-    "resource policies come with a later version": ("DeleteResourcePolicy DescribeResourcePolicies PutResourcePolicy"),
-    "encryption keys of log groups come with a later version": "AssociateKmsKey DisassociateKmsKey",
     "queries over several groups, schedules and lookup tables are not planned": (
         "CreateLookupTable CreateScheduledQuery DeleteLookupTable DeleteScheduledQuery DescribeLookupTables "
         "GetLogFields GetLogObject GetLookupTable GetScheduledQuery GetScheduledQueryHistory "

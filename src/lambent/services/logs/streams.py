@@ -1,16 +1,16 @@
-"""Log streams: one per execution environment."""
+"""Log streams: one per execution environment, and those that writers make."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from lambent.domain.arn import log_stream_arn
 from lambent.domain.caller import Caller, Scope
-from lambent.errors.api.logs import InvalidParameterException
-from lambent.protocol.shapes.logs import DescribeLogStreamsRequest
-from lambent.services.logs.naming import group_missing, requested_group
-from lambent.services.logs.tokens import offset_token, parse_offset_token
+from lambent.errors.api.logs import InvalidParameterException, ResourceAlreadyExistsException
+from lambent.protocol.shapes.logs import CreateLogStreamRequest, DeleteLogStreamRequest, DescribeLogStreamsRequest
+from lambent.services.logs.naming import group_missing, requested_group, stream_missing
+from lambent.services.logs.tokens import offset_token, parse_offset_token, upload_token
 from lambent.services.operation import operation
-from lambent.store.contract import LogEvent, LogStore, LogStream
+from lambent.store.contract import LogStore, LogStream
 
 
 class LogStreams:
@@ -19,6 +19,29 @@ class LogStreams:
     def __init__(self, store: LogStore, fold: Callable[[], Awaitable[None]]) -> None:
         self._store = store
         self._fold = fold
+
+    @operation("CreateLogStream")
+    async def create(self, caller: Caller, request: CreateLogStreamRequest) -> Mapping[str, Any]:
+        # A function may have made it with what it wrote a moment ago.
+        await self._fold()
+        is_made = await self._store.create_stream(caller.scope, request["logGroupName"], request["logStreamName"])
+        if is_made is None:
+            raise group_missing()
+        if not is_made:
+            # Observed: recordings of the service, without a full stop.
+            raise ResourceAlreadyExistsException("The specified log stream already exists")
+        return {}
+
+    @operation("DeleteLogStream")
+    async def delete(self, caller: Caller, request: DeleteLogStreamRequest) -> Mapping[str, Any]:
+        group = request["logGroupName"]
+        # What was written before belongs to the stream that goes; folded later it would bring the stream back.
+        await self._fold()
+        if not await self._store.delete_stream(caller.scope, group, request["logStreamName"]):
+            if await self._store.group(caller.scope, group) is None:
+                raise group_missing()
+            raise stream_missing()
+        return {}
 
     @operation("DescribeLogStreams")
     async def describe(self, caller: Caller, request: DescribeLogStreamsRequest) -> Mapping[str, Any]:
@@ -65,12 +88,5 @@ def _described(scope: Scope, group: str, stream: LogStream) -> dict[str, Any]:
         shown["firstEventTimestamp"] = stream.first_event_ms
         shown["lastEventTimestamp"] = stream.last_event_ms
         shown["lastIngestionTime"] = stream.last_ingestion_ms
-        # Documented: PutLogEvents, the token is ignored. Old writers want to see one of 56 digits all the same.
-        shown["uploadSequenceToken"] = LogEvent(
-            stream=stream.name,
-            timestamp_ms=stream.last_event_ms,
-            ingestion_ms=stream.last_ingestion_ms,
-            sequence=0,
-            message="",
-        ).event_id
+        shown["uploadSequenceToken"] = upload_token(stream.last_event_ms, stream.last_ingestion_ms)
     return shown

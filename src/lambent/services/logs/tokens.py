@@ -65,6 +65,15 @@ def parse_search_token(token: str) -> tuple[str, EventCursor]:
     return _parse_place(_SEARCH, token)
 
 
+def upload_token(last_event_ms: int, ingestion_ms: int) -> str:
+    """
+    Return what a writer is given for its next call.
+
+    Documented: PutLogEvents, the token is ignored. Old writers want to see one of 56 digits all the same.
+    """
+    return _digits(EventCursor(timestamp_ms=last_event_ms, ingestion_ms=ingestion_ms, sequence=0))
+
+
 def name_token(name: str) -> str:
     """Return the token that goes on after the group `name`."""
     return base64.urlsafe_b64encode(name.encode()).decode()

@@ -46,12 +46,13 @@ JUDGEMENTS = Judgements(
     },
     given=(
         "DashboardInvalidInputError DashboardNotFoundError InvalidNextToken InvalidParameterCombinationException "
-        "InvalidParameterValueException LimitExceededFault MissingRequiredParameterException ValidationException"
+        "InvalidParameterValueException LimitExceededFault MissingRequiredParameterException ResourceNotFound "
+        "ValidationException"
     ),
     never={
         "no operation that is offered has it": (
             "ConcurrentModificationException ConflictException InvalidFormatFault KmsAccessDeniedException "
-            "KmsKeyDisabledException KmsKeyNotFoundException LimitExceededException ResourceConflict ResourceNotFound "
+            "KmsKeyDisabledException KmsKeyNotFoundException LimitExceededException ResourceConflict "
             "ResourceNotFoundException"
         ),
         "our own mistakes are answered as ServiceException of the front door": "InternalServiceFault",

@@ -395,19 +395,19 @@ class _Evaluation:
         grid = Grid(rounded_start(asked.start_s, period_s, asked.now_s), end_s, period_s)
         known: dict[str, Series | Sequence[Series]] = dict(metrics)
 
-        def refer(id: str) -> Any:
+        def refer(id: str) -> Series | Sequence[Series]:
             if id not in known:
                 expression = self._queries[id].expression
                 assert expression is not None
                 known[id] = compute(expression)
             return known[id]
 
-        def compute(expression: Node) -> Any:
+        def compute(expression: Node) -> Series | Sequence[Series]:
             return evaluate(expression, surroundings)
 
         surroundings = Surroundings(grid, refer, list(metrics.values()), lambda call: searches[call])
         assert query.expression is not None
-        return compute(query.expression)  # type: ignore[no-any-return]
+        return compute(query.expression)
 
     async def _search(self, call: Call, default_period_s: int | None, period_s: int) -> Sequence[Series]:
         """Read what a SEARCH finds, in the period of the expression that it is part of."""

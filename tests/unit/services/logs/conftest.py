@@ -11,6 +11,7 @@ import pytest
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.principal import root_of
 from lambent.services.logs import service
+from lambent.services.logs.filters import FilterAccess
 from lambent.store.contract import LogPosition, NewLogEvent
 from lambent.testing.stores import make_sqlite, open_sqlite
 
@@ -22,8 +23,26 @@ class LogsBench:
     """Calls operations as the gateway does. What `write` was given is in the segment files until a handler folds."""
 
     path: Path
+    now: float = 1_700_000_000.0
     unfolded: list[NewLogEvent] = field(default_factory=list)
     folds: int = 0
+    retention_days: int | None = None
+    """Of new groups."""
+    created_ms: int = 1_795_000_000_000
+    """When filters are made."""
+    functions: set[str] = field(default_factory=set)
+    """ARNs of functions that are there."""
+    open_functions: set[str] = field(default_factory=set)
+    """Of those that let CloudWatch Logs in."""
+
+    async def exists(self, scope: Scope, arn: str) -> bool:
+        return scope == SCOPE and arn in self.functions
+
+    async def writes_to(self, scope: Scope, arn: str, group: str) -> bool:
+        return group == f"/aws/lambda/{arn.rpartition(':')[2]}"
+
+    async def is_let_in(self, scope: Scope, arn: str, group: str) -> bool:
+        return arn in self.open_functions
 
     def write(self, message: str, at_ms: int = 1, *, stream: str = "s", group: str = "g") -> None:
         self.unfolded.append(
@@ -39,6 +58,7 @@ class LogsBench:
     def calls(self, *requests: tuple[str, Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         async def run() -> list[Mapping[str, Any]]:
             async with open_sqlite(str(self.path)) as stores:
+                stores.clock.set_wall(self.now - stores.clock.now())
 
                 async def fold() -> None:
                     events, self.unfolded = self.unfolded, []
@@ -46,7 +66,24 @@ class LogsBench:
                         self.folds += 1
                         await stores.logs.fold(events, [], [], LogPosition(segment=1, offset=self.folds))
 
-                handlers = service(stores.logs, fold).handlers
+                async def put(scope: Scope, group: str, stream: str, events: Sequence[tuple[int, str]]) -> int:
+                    now_ms = int(stores.clock.now() * 1000)
+                    self.unfolded += [NewLogEvent(scope, group, stream, at_ms, now_ms, text) for at_ms, text in events]
+                    await fold()
+                    return now_ms
+
+                access = FilterAccess(
+                    stores.log_filters, stores.logs, lambda: None, fold, lambda: self.created_ms / 1000
+                )
+                handlers = service(
+                    stores.logs,
+                    fold,
+                    put,
+                    stores.clock,
+                    filters=access,
+                    destinations=self,
+                    retention_days=self.retention_days,
+                ).handlers
                 return [await handlers[operation](_caller(), request) for operation, request in requests]
 
         return asyncio.run(run())

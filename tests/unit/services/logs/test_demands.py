@@ -33,7 +33,18 @@ GROUP = "/aws/lambda/f"
         ("StartQuery", {"logGroupName": GROUP}, f"{BASE}{GROUP}:log-stream:"),
         ("StartQuery", {}, f"{BASE}:log-stream:"),
         ("GetQueryResults", {"queryId": "q"}, "*"),
+        ("DescribeMetricFilters", {}, f"{BASE}:log-stream:"),
+        ("DescribeMetricFilters", {"logGroupName": GROUP}, f"{BASE}{GROUP}:log-stream:"),
+        ("PutSubscriptionFilter", {"logGroupName": GROUP}, f"{BASE}{GROUP}:log-stream:"),
+        ("TestMetricFilter", {}, "*"),
         ("GetLogEvents", {"logGroupName": GROUP, "logStreamName": "s"}, f"{BASE}{GROUP}:log-stream:s"),
+        ("PutLogEvents", {"logGroupName": GROUP, "logStreamName": "s"}, f"{BASE}{GROUP}:log-stream:s"),
+        ("CreateLogStream", {"logGroupName": GROUP, "logStreamName": "s"}, f"{BASE}{GROUP}:log-stream:"),
+        ("CreateLogGroup", {"logGroupName": GROUP}, f"{BASE}{GROUP}:log-stream:"),
+        ("ListTagsForResource", {"resourceArn": f"{BASE}{GROUP}"}, f"{BASE}{GROUP}:log-stream:"),
+        ("AssociateKmsKey", {"resourceIdentifier": f"{BASE}{GROUP}"}, f"{BASE}{GROUP}:log-stream:"),
+        ("ListLogGroups", {}, f"{BASE}:log-stream:"),
+        ("PutResourcePolicy", {"policyName": "p"}, "*"),
     ],
 )
 def test_demands(operation: str, request_: Mapping[str, str], resource: str) -> None:
@@ -57,3 +68,9 @@ def test_policies_name_groups_with_a_star_behind() -> None:
     (demand,) = DEMANDS["FilterLogEvents"](CALLER, {"logGroupName": GROUP})
     assert compile_pattern(f"{BASE}{GROUP}:*").matches(demand.resource)
     assert not compile_pattern(f"{BASE}{GROUP}").matches(demand.resource)
+
+
+def test_a_group_with_tags_asks_for_tagging_too() -> None:
+    """Leave to make groups is not leave to tag them."""
+    demands = DEMANDS["CreateLogGroup"](CALLER, {"logGroupName": GROUP, "tags": {"a": "b"}})
+    assert [demand.action for demand in demands] == ["logs:CreateLogGroup", "logs:TagResource"]

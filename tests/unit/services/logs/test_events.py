@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from lambent.services.logs.events import NEWEST_FIRST_FROM_MS
+
 GET = {"logGroupName": "g", "logStreamName": "s"}
 NO_GROUP = ("ResourceNotFoundException", "The specified log group does not exist.")
 NO_STREAM = ("ResourceNotFoundException", "The specified log stream does not exist.")
@@ -171,9 +173,35 @@ def test_a_search_may_go_from_the_newest(logs: Any, refusal: Any) -> None:
     assert code == "InvalidParameterException"
 
 
-def test_patterns_are_not_offered(logs: Any, refusal: Any) -> None:
-    """A pattern is refused by name; an empty one matches everything."""
-    logs.write("x")
-    text = "filterPattern is not offered by this version of Lambent"
-    assert refusal("FilterLogEvents", logGroupName="g", filterPattern="ERROR") == ("InvalidParameterException", text)
-    assert logs.messages("FilterLogEvents", logGroupName="g", filterPattern="") == ["x"]
+def test_patterns_narrow_a_search(logs: Any, refusal: Any) -> None:
+    """Only events that match come, in either direction; blanks match everything; a pattern that is none is refused."""
+    for number, text in enumerate(["an ERROR", "fine", '{"level": "ERROR", "n": 7}', '{"level": "INFO", "n": 8}']):
+        logs.write(text, NEWEST_FIRST_FROM_MS + number)
+    of_group = {"logGroupName": "g"}
+    for pattern, expected in (
+        ("ERROR", ["an ERROR", '{"level": "ERROR", "n": 7}']),
+        ("-ERROR", ["fine", '{"level": "INFO", "n": 8}']),
+        ("{ $.n > 7 }", ['{"level": "INFO", "n": 8}']),
+        ("%f.ne%", ["fine"]),
+    ):
+        assert logs.messages("FilterLogEvents", **of_group, filterPattern=pattern) == expected
+        newest_first = {"startFromHead": False, "startTime": NEWEST_FIRST_FROM_MS}
+        assert logs.messages("FilterLogEvents", **of_group, filterPattern=pattern, **newest_first) == expected[::-1]
+    for everything in ("", " "):
+        assert len(logs.messages("FilterLogEvents", **of_group, filterPattern=everything)) == 4
+    assert refusal("FilterLogEvents", **of_group, filterPattern="{ $.a = ") == (
+        "InvalidParameterException",
+        "If a filter pattern starts with '{' it must end with '}'",
+    )
+
+
+def test_pages_of_a_search_end_without_a_token(logs: Any) -> None:
+    """The last page of matches has none, though events that do not match come after them."""
+    for number in range(6):
+        logs.write("ERROR" if number < 3 else "fine", number)
+    of_group = {"logGroupName": "g", "filterPattern": "ERROR", "limit": 2}
+    first = logs.call("FilterLogEvents", **of_group)
+    assert len(first["events"]) == 2
+    second = logs.call("FilterLogEvents", **of_group, nextToken=first["nextToken"])
+    assert len(second["events"]) == 1
+    assert "nextToken" not in second

@@ -1,10 +1,11 @@
-"""DescribeLogGroups, DeleteLogGroup and PutRetentionPolicy."""
+"""DescribeLogGroups and ListLogGroups."""
 
 from typing import Any
 
 import pytest
 
-NO_GROUP = ("ResourceNotFoundException", "The specified log group does not exist.")
+from lambent.services.logs import groups
+
 ARN = "arn:aws:logs:eu-west-1:111122223333:log-group:"
 
 
@@ -73,23 +74,49 @@ def test_groups_are_narrowed(logs: Any, refusal: Any) -> None:
     assert code == "InvalidParameterException"
 
 
-def test_deleting_takes_what_was_written_before(logs: Any, refusal: Any) -> None:
-    """What is still in the segment files goes with the group and does not bring it back."""
-    logs.write("x")
-    assert logs.call("DeleteLogGroup", logGroupName="g") == {}
-    assert logs.call("DescribeLogGroups") == {"logGroups": []}
-    assert refusal("DeleteLogGroup", logGroupName="g") == NO_GROUP
+def test_groups_are_listed_by_the_small_pattern_and_by_tags(logs: Any, refusal: Any) -> None:
+    """ListLogGroups: parts of names, beginnings after ^, any of them; tags with their values; classes; pages."""
+    for name, tags in (("/aws/lambda/orders", {"team": "a"}), ("/aws/lambda/users", {"team": "b"}), ("orders", {})):
+        logs.call("CreateLogGroup", logGroupName=name, **({"tags": tags} if tags else {}))
+    logs.call("CreateLogGroup", logGroupName="rare", logGroupClass="INFREQUENT_ACCESS")
+
+    def listed(**request: Any) -> list[str]:
+        return names(logs.call("ListLogGroups", **request))
+
+    assert logs.call("ListLogGroups", limit=1)["logGroups"] == [
+        {
+            "logGroupName": "/aws/lambda/orders",
+            "logGroupArn": f"{ARN}/aws/lambda/orders",
+            "logGroupClass": "STANDARD",
+        }
+    ]
+    assert listed(logGroupNamePattern="orders") == ["/aws/lambda/orders", "orders"]
+    assert listed(logGroupNamePattern="^orders|users") == ["/aws/lambda/users", "orders"]
+    assert listed(logGroupNamePattern="^nobody") == []
+    assert listed(logGroupTags=[{"key": "team"}]) == ["/aws/lambda/orders", "/aws/lambda/users"]
+    assert listed(logGroupTags=[{"key": "team", "values": ["b", "c"]}]) == ["/aws/lambda/users"]
+    assert listed(logGroupClass="INFREQUENT_ACCESS") == ["rare"]
+    assert listed(accountIdentifiers=["444455556666"]) == []
+    found, token = [], {}
+    while True:
+        page = logs.call("ListLogGroups", limit=2, **token)
+        found += names(page)
+        if "nextToken" not in page:
+            break
+        token = {"nextToken": page["nextToken"]}
+    assert found == ["/aws/lambda/orders", "/aws/lambda/users", "orders", "rare"]
+    assert refusal("ListLogGroups", fieldIndexNames=["x"])[0] == "InvalidParameterException"
 
 
-@pytest.mark.parametrize("days", [0, -1, 2, 31, 3654])
-def test_only_certain_retentions_exist(logs: Any, refusal: Any, days: int) -> None:
-    """Days that AWS does not know are refused with the list of those that it does."""
-    logs.write("x")
-    code, text = refusal("PutRetentionPolicy", logGroupName="g", retentionInDays=days)
-    assert code == "InvalidParameterException"
-    assert "3653" in text
-
-
-def test_retention_needs_a_group(refusal: Any) -> None:
-    """An absent group has no retention."""
-    assert refusal("PutRetentionPolicy", logGroupName="nobody", retentionInDays=1) == NO_GROUP
+def test_a_long_search_for_groups_answers_in_between(logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many groups so many are looked at in one call; the token goes on behind them."""
+    monkeypatch.setattr(groups, "_LOOK_AT_ONCE", 2)
+    monkeypatch.setattr(groups, "_LOOK_AT_MAX", 4)
+    for number in range(9):
+        logs.write("x", group=f"group-{number}")
+    first = logs.call("ListLogGroups", logGroupNamePattern="group-8")
+    assert first["logGroups"] == []
+    second = logs.call("ListLogGroups", logGroupNamePattern="group-8", nextToken=first["nextToken"])
+    third = logs.call("ListLogGroups", logGroupNamePattern="group-8", nextToken=second["nextToken"])
+    assert names(third) == ["group-8"]
+    assert "nextToken" not in third

@@ -2,7 +2,21 @@
 
 import botocore.session
 
-from lambent.services.logs import events, groups, live_tail, log_records, queries, query_definitions, streams
+from lambent.services.logs import (
+    events,
+    group_settings,
+    groups,
+    live_tail,
+    log_records,
+    metric_filters,
+    queries,
+    query_definitions,
+    resource_policies,
+    streams,
+    subscription_filters,
+    tags,
+    writing,
+)
 from lambent.services.logs.not_offered import NOT_OFFERED
 
 
@@ -11,8 +25,14 @@ def test_handlers_and_refusals_are_the_model() -> None:
     model = set(botocore.session.get_session().get_service_model("logs").operation_names)
     resources = (
         groups.LogGroups,
+        group_settings.LogGroupSettings,
+        tags.LogTags,
         streams.LogStreams,
         events.LogEvents,
+        writing.LogWriting,
+        resource_policies.LogResourcePolicies,
+        metric_filters.MetricFilters,
+        subscription_filters.SubscriptionFilters,
         queries.LogQueries,
         log_records.LogRecords,
         query_definitions.SavedQueries,

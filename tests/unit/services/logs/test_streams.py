@@ -65,3 +65,23 @@ def test_an_absent_group_has_no_streams(refusal: Any) -> None:
         "ResourceNotFoundException",
         "The specified log group does not exist.",
     )
+
+
+def test_streams_are_made_and_deleted_by_hand(logs: Any, refusal: Any) -> None:
+    """An empty one shows no times; again is refused; what was written before goes with it."""
+    no_group = ("ResourceNotFoundException", "The specified log group does not exist.")
+    no_stream = ("ResourceNotFoundException", "The specified log stream does not exist.")
+    exists = ("ResourceAlreadyExistsException", "The specified log stream already exists")
+    stream = {"logGroupName": "g", "logStreamName": "made"}
+    assert refusal("CreateLogStream", **stream) == refusal("DeleteLogStream", **stream) == no_group
+    logs.write("x", stream="of-a-function")
+    assert refusal("CreateLogStream", logGroupName="g", logStreamName="of-a-function") == exists
+    assert logs.call("CreateLogStream", **stream) == {}
+    assert refusal("CreateLogStream", **stream) == exists
+    (shown,) = logs.call("DescribeLogStreams", logGroupName="g", logStreamNamePrefix="made")["logStreams"]
+    assert set(shown) == {"logStreamName", "creationTime", "arn", "storedBytes"}
+    logs.write("late", stream="made")
+    logs.write("kept", stream="of-a-function")
+    assert logs.call("DeleteLogStream", **stream) == {}
+    assert refusal("DeleteLogStream", **stream) == no_stream
+    assert logs.messages("FilterLogEvents", logGroupName="g") == ["x", "kept"]

@@ -1,0 +1,99 @@
+"""Functions that subscribed to log groups: what is for them becomes asynchronous invocations."""
+
+from collections.abc import Sequence
+
+from lambent.clock import Clock
+from lambent.dispatch.async_event import AsyncEvent, encode, queue_of
+from lambent.dispatch.resolve import VersionResolver
+from lambent.domain.arn import function_arn, log_group_arn, parse_function_reference
+from lambent.domain.caller import Scope
+from lambent.domain.destination import parse_target
+from lambent.domain.function import LATEST, FunctionName, FunctionVersion
+from lambent.domain.log_filter import SubscriptionFilter
+from lambent.domain.resource_policy import allows, service_for
+from lambent.domain.trace import next_trace_header
+from lambent.store.contract import EventQueue, FunctionStore, NewEvent, QueueFull
+from lambent.telemetry.ingestion import TargetFull
+
+
+class LogSubscribers:
+    """Implements `telemetry.ingestion.Subscribers`; and says beforehand whether a function could be one."""
+
+    def __init__(self, queue: EventQueue, store: FunctionStore, clock: Clock) -> None:
+        self._queue = queue
+        self._store = store
+        self._clock = clock
+        self._resolver = VersionResolver(store, clock)
+
+    async def deliver(self, subscription: SubscriptionFilter, payloads: Sequence[bytes]) -> str:
+        """Put payloads into the function's queue; see the contract."""
+        scope, arn = subscription.scope, subscription.destination_arn
+        version = await self._function(scope, arn)
+        if version is None:
+            return "it is gone"
+        if _writes_to(version, subscription.group):
+            # Each payload would be answered by lines that are the next one, for ever.
+            return "the function writes to this group itself"
+        # Now, and not only when the filter was made.
+        if not await self.is_let_in(scope, arn, subscription.group):
+            return "its policy does not let CloudWatch Logs in for the group"
+        queue = queue_of(version.scope, version.name, version.function_id)
+        qualifier = _named(arn)[1]
+        events = []
+        for payload in payloads:
+            digits = self._clock.token_hex(20)
+            trace_header = next_trace_header(None, self._clock.now(), digits[:24], digits[24:])
+            events.append(NewEvent(queue, self._clock.new_id(), payload, encode(AsyncEvent(trace_header, qualifier))))
+        try:
+            await self._queue.put(events)
+        except QueueFull as error:
+            raise TargetFull from error
+        return ""
+
+    async def exists(self, scope: Scope, arn: str) -> bool:
+        """Say whether an ARN is that of a function of this scope."""
+        return await self._function(scope, arn) is not None
+
+    async def writes_to(self, scope: Scope, arn: str, group: str) -> bool:
+        """Say whether the function's own lines go to a group."""
+        version = await self._function(scope, arn)
+        return version is not None and _writes_to(version, group)
+
+    async def _function(self, scope: Scope, arn: str) -> FunctionVersion | None:
+        """Return what an ARN names; None for what is not there, or is of another account or region."""
+        target = parse_target(arn)
+        if target is None or target.scope != scope:
+            return None
+        try:
+            name, qualifier = _named(arn)
+        except ValueError:
+            return None
+        return await self._resolver.resolve(scope, name, qualifier)
+
+    async def is_let_in(self, scope: Scope, arn: str, group: str) -> bool:
+        """
+        Say whether a function's policy lets CloudWatch Logs in for a group.
+
+        Documented: CloudWatch Logs user guide, subscription filters with Lambda: the principal, with or without the
+        region in it, and a group's ARN with `:*` behind it.
+        """
+        name, qualifier = _named(arn)
+        if qualifier == LATEST:
+            qualifier = None
+        async with self._store.snapshot(scope) as reading:
+            policy = await reading.policies.get(name, qualifier)
+        resource = function_arn(scope, name, qualifier)
+        source = f"{log_group_arn(scope, group)}:*"
+        return any(
+            allows(policy, service_for(service, source, scope.account), "lambda:InvokeFunction", resource)
+            for service in ("logs.amazonaws.com", f"logs.{scope.region}.amazonaws.com")
+        )
+
+
+def _writes_to(version: FunctionVersion, group: str) -> bool:
+    return group in {version.configuration.log_group, f"/aws/lambda/{version.name}"}
+
+
+def _named(arn: str) -> tuple[FunctionName, str | None]:
+    reference = parse_function_reference(arn)
+    return reference.name, reference.qualifier

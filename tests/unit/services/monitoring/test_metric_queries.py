@@ -1,0 +1,187 @@
+"""Queries of one request: what they refer to, in which period, under which label."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from unit.services.monitoring.stage import SCOPE, Stage, at, play, stat
+
+from lambent.errors.families import ApiError
+from lambent.services.monitoring import metric_queries
+from lambent.services.monitoring.metric_queries import parse_queries
+
+
+def math(text: str, id: str = "e", **other: Any) -> dict[str, Any]:
+    return {"Id": id, "Expression": text, **other}
+
+
+def shown(answer: Any) -> list[tuple[str, list[float]]]:
+    return [(one["Label"], one["Values"]) for one in answer["MetricDataResults"]]
+
+
+async def set_up(stage: Stage) -> None:
+    for minute, errors in ((-4, 1.0), (-3, 2.0), (-1, 4.0)):
+        await stage.put({"MetricName": "errors", "Value": errors, "Timestamp": at(minute)})
+    for minute in range(-4, 0):
+        await stage.put({"MetricName": "calls", "Values": [1.0], "Counts": [8.0], "Timestamp": at(minute)})
+
+
+def test_expressions_refer_to_queries_and_to_each_other(tmp_path: Path) -> None:
+    """Also to those behind them; what is not to be returned is not."""
+
+    async def story(stage: Stage) -> None:
+        await set_up(stage)
+        hidden = {"ReturnData": False}
+        answer = await stage.data(
+            math("rate * 100", id="percent", Label="error rate"),
+            math("errors / calls", id="rate"),
+            stat("errors", id="errors", **hidden),
+            stat("calls", id="calls", **hidden),
+        )
+        assert shown(answer) == [("error rate", [12.5, 25, 0, 50]), ("rate", [0.125, 0.25, 0, 0.5])]
+
+    play(tmp_path, story)
+
+
+def test_an_expression_has_the_longest_period_of_its_metrics(tmp_path: Path) -> None:
+    """The shorter ones are read anew, not added up: an average stays one."""
+
+    async def story(stage: Stage) -> None:
+        await set_up(stage)
+        answer = await stage.data(
+            stat("errors", "Average", 60, id="a"),
+            stat("calls", "Sum", 300, id="b"),
+            math("a + 0 * b"),
+            math("PERIOD(a) * b / b", id="p"),
+        )
+        found = shown(answer)
+        assert found[0] == ("errors Average 60", [1, 2, 4])
+        assert found[1][0] == "calls Sum 300"
+        assert sum(found[1][1]) == 32
+        assert found[2][1] == [1.5, 4]
+        assert set(found[3][1]) == {300}
+
+    play(tmp_path, story)
+
+
+def test_filling_ends_with_now(tmp_path: Path) -> None:
+    """What has not come yet is not missing."""
+
+    async def story(stage: Stage) -> None:
+        await set_up(stage)
+        answer = await stage.data(stat("errors", id="m"), math("FILL(m, 0)"), EndTime=at(60), minutes=4)
+        assert shown(answer)[1][1] == [1, 2, 0, 4, 0]
+
+    play(tmp_path, story)
+
+
+def test_searches_find_metrics(tmp_path: Path) -> None:
+    """With labels of what differs, under the query's id, in its own period; a metric silent for two weeks is gone."""
+
+    async def story(stage: Stage) -> None:
+        for name in ("a", "b"):
+            dimensions = [{"Name": "Fn", "Value": name}]
+            await stage.put({"MetricName": "calls", "Value": 5.0, "Dimensions": dimensions, "Timestamp": at(-1)})
+        await stage.put({"MetricName": "calls", "Value": 9.0, "Timestamp": at(-1)})
+        search = "SEARCH('{N,Fn} MetricName=\"calls\"', 'Sum', 60)"
+        assert shown(await stage.data(math(search))) == [("a", [5]), ("b", [5])]
+        assert shown(await stage.data(math(f"SUM({search})"))) == [("e", [10])]
+        assert shown(await stage.data(math(search, Label="calls"))) == [("calls a", [5]), ("calls b", [5])]
+        assert shown(await stage.data(math(f"SORT({search}, SUM, DESC, 1)"))) == [("a", [5])]
+        stage.clock.set_wall(15 * 86_400)
+        assert shown(await stage.data(math(search))) == []
+
+    play(tmp_path, story)
+
+
+def test_labels_may_be_dynamic(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await set_up(stage)
+        answer = await stage.data(
+            stat("errors", Label="${LABEL} ${PROP('Stat')} of ${PROP('MetricName')}, at most ${MAX}"),
+            math("q * 2", Label="twice: ${LAST}"),
+        )
+        assert [label for label, _ in shown(answer)] == ["errors Sum of errors, at most 4", "twice: 8"]
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    "queries",
+    [
+        [{"Id": "q"}],
+        [{"Id": "Q", "Expression": "1"}],
+        [{"Id": "1", "Expression": "1"}],
+        [stat() | {"Expression": "q"}],
+        [stat(stat="x")],
+        [stat(period_s=45)],
+        [stat(ReturnData=False)],
+        [stat(AccountId="999999999999")],
+        [stat() | {"MetricStat": {"Metric": {"Namespace": "N"}, "Period": 60, "Stat": "Sum"}}],
+        [math("e")],
+        [math("a", id="b"), math("b", id="a")],
+        [math("unknown + 1")],
+        [math("1 +")],
+        [math("1 + 1")],
+        [math('SELECT AVG(x) FROM SCHEMA("N")')],
+        [math("SEARCH('')")],
+        [math("SEARCH('a', 'x', 60)")],
+        [math("SEARCH('(', 'Sum', 60)")],
+        [math("SEARCH('a', 'Sum', 61)")],
+        [math("SEARCH(1, 'Sum', 60)")],
+        [math("m", Period=61)],
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(tmp_path: Path, queries: list[dict[str, Any]]) -> None:
+    """By the caller's fault, with a text."""
+
+    async def story(stage: Stage) -> None:
+        code, text = await stage.refusal("GetMetricData", MetricDataQueries=queries, StartTime=at(-10), EndTime=at(1))
+        assert code in ("ValidationException", "InvalidParameterValueException") and text
+
+    play(tmp_path, story)
+
+
+def test_the_reason_names_the_query(tmp_path: Path) -> None:
+    """And a query without anything is told what it lacks. Observed: the second text, with the line's end."""
+    with pytest.raises(ApiError, match="Error in expression 'e': Unknown id: x"):
+        parse_queries(SCOPE, [math("x")])
+    with pytest.raises(ApiError) as refused:
+        parse_queries(SCOPE, [{"Id": "q"}])
+    assert refused.value.message == "The parameter MetricDataQueries.member.1.MetricStat is required.\n"
+
+
+def test_references_that_fan_out_are_followed_once(tmp_path: Path) -> None:
+    """Forty expressions that name the one before twice would be a million million; deeper ones are refused."""
+
+    async def story(stage: Stage) -> None:
+        await set_up(stage)
+        chain = [
+            math(f"e{number - 1} - e{number - 1} / 2", id=f"e{number}", ReturnData=False) for number in range(1, 41)
+        ]
+        first = stat("errors", id="e0", ReturnData=False)
+        answer = await stage.data(first, *chain, math("e40 * 2", id="last"))
+        assert len(shown(answer)[0][1]) == 3
+        deep = [math(f"e{number - 1}", id=f"e{number}", ReturnData=False) for number in range(1, 200)]
+        refused = await stage.refusal(
+            "GetMetricData", MetricDataQueries=[first, *deep, math("e199")], StartTime=at(-10), EndTime=at(1)
+        )
+        assert refused[0] == "ValidationException"
+
+    play(tmp_path, story)
+
+
+def test_a_request_reads_so_much_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metric_queries, "POINTS_MAX", 6)
+
+    async def story(stage: Stage) -> None:
+        await set_up(stage)
+        refused = await stage.refusal(
+            "GetMetricData",
+            MetricDataQueries=[stat("errors", id="a"), stat("calls", id="b")],
+            StartTime=at(-10),
+            EndTime=at(1),
+        )
+        assert refused[0] == "ValidationException"
+
+    play(tmp_path, story)
