@@ -360,10 +360,10 @@ async def run(
                 telemetry.logs.fold,
                 telemetry.logs.put,
                 clock,
-                *telemetry.log_readers,
                 retention_days=settings.telemetry.log_retention_days or None,
                 filters=telemetry.filter_access(),
                 destinations=telemetry.subscribers,
+                readers=telemetry.log_readers,
             ),
             "monitoring": (
                 monitored := _Monitoring(settings.api, database, telemetry, store, asynchronous, clock)

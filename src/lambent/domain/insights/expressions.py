@@ -4,9 +4,9 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from lambent.domain.insights.commands import Call, Constant, Expression, Field, MalformedQuery, Operation, Period, Regex
 from lambent.domain.insights.fields import SYSTEM, Row, at, reader
 from lambent.domain.insights.functions import FUNCTIONS, ceil_to, floor_to
-from lambent.domain.insights.syntax import Call, Constant, Expression, Field, MalformedQuery, Operation, Period, Regex
 from lambent.domain.insights.values import Moment, Value, computed, equal, is_true, less, number, text
 
 Evaluate: TypeAlias = Callable[[Row], Value]

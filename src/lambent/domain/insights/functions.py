@@ -10,8 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from lambent.domain.insights.commands import Period
 from lambent.domain.insights.fields import parse_json
-from lambent.domain.insights.syntax import Period
 from lambent.domain.insights.values import Moment, Value, computed, json_text, number, text
 
 TEXT_MAX: Final = 1_048_576

@@ -49,7 +49,6 @@ JUDGEMENTS = Judgements(
         "GetLogRecord": "logRecordPointer",
         "GetQueryResults": "queryId nextToken maxItems",
         "PutQueryDefinition": "name queryDefinitionId logGroupNames queryString clientToken",
-        "PutRetentionPolicy": "logGroupName retentionInDays",
         "StartLiveTail": "logGroupIdentifiers logStreamNames logStreamNamePrefixes logEventFilterPattern",
         "StartQuery": "logGroupName logGroupNames logGroupIdentifiers startTime endTime queryString limit",
         "StopQuery": "queryId",

@@ -26,7 +26,6 @@ _EVERYTHING = (
     "DeleteQueryDefinition DeleteResourcePolicy DescribeQueries DescribeQueryDefinitions DescribeResourcePolicies "
     "GetLogRecord GetQueryResults PutQueryDefinition PutResourcePolicy StopQuery TestMetricFilter"
 )
-"""Documented: service authorization reference, CloudWatch Logs: actions without a resource."""
 _IDENTIFIERS = ("logGroupIdentifier", "resourceArn", "resourceIdentifier")
 
 
@@ -46,12 +45,21 @@ def _on_group(action: str) -> Demands:
     return lambda caller, request: (Demand(action, log_stream_arn(*_group(caller, request), "")),)
 
 
-def _on_anything(action: str) -> Demands:
-    return lambda caller, request: (Demand(action),)
-
-
 def _on_stream(action: str) -> Demands:
     return lambda caller, request: (Demand(action, log_stream_arn(*_group(caller, request), request["logStreamName"])),)
+
+
+def _on_groups(action: str) -> Demands:
+    """Each of the groups that a request names, by whichever member."""
+
+    def demands(caller: Caller, request: Mapping[str, Any]) -> Sequence[Demand]:
+        named = [{"logGroupName": request["logGroupName"]}] if request.get("logGroupName") else []
+        for member in ("logGroupNames", "logGroupIdentifiers"):
+            named += [{"logGroupIdentifier": each} for each in request.get(member) or ()]
+        # One that names none is refused by the operation.
+        return [Demand(action, log_stream_arn(*_group(caller, each), "")) for each in named or [{}]]
+
+    return demands
 
 
 def _of_all_groups(action: str) -> Demands:
@@ -72,27 +80,14 @@ def _describe_metric_filters(caller: Caller, request: Mapping[str, Any]) -> Sequ
     return (Demand("logs:DescribeMetricFilters", log_stream_arn(caller.scope, request.get("logGroupName", ""), "")),)
 
 
-def _on_groups(action: str) -> Demands:
-    """Each of the groups that a request names, by whichever member."""
-
-    def demands(caller: Caller, request: Mapping[str, Any]) -> Sequence[Demand]:
-        named = [{"logGroupName": request["logGroupName"]}] if request.get("logGroupName") else []
-        for member in ("logGroupNames", "logGroupIdentifiers"):
-            named += [{"logGroupIdentifier": each} for each in request.get(member) or ()]
-        # One that names none is refused by the operation.
-        return [Demand(action, log_stream_arn(*_group(caller, each), "")) for each in named or [{}]]
-
-    return demands
-
-
 DEMANDS: Mapping[str, Demands] = {
     **{operation: _on_group(f"logs:{operation}") for operation in _GROUP.split()},
     **{operation: _on_stream(f"logs:{operation}") for operation in _STREAM.split()},
     **{operation: _on_everything(f"logs:{operation}") for operation in _EVERYTHING.split()},
+    **{operation: _on_groups(f"logs:{operation}") for operation in ("StartLiveTail", "StartQuery")},
     "CreateLogGroup": _create_group,
     "DescribeLogGroups": _of_all_groups("logs:DescribeLogGroups"),
     "ListLogGroups": _of_all_groups("logs:ListLogGroups"),
     "DescribeMetricFilters": _describe_metric_filters,
-    **{operation: _on_groups(f"logs:{operation}") for operation in ("StartLiveTail", "StartQuery")},
 }
 """What each operation that is offered asks leave for."""

@@ -35,7 +35,8 @@ from lambent.store.contract import EventCursor, LogEvent, LogStore
 # The language is imported with the first query: a server at rest does without.
 if TYPE_CHECKING:
     from lambent.domain.insights.fields import Line
-    from lambent.domain.insights.run import RowOfText, Run
+    from lambent.domain.insights.run import Run
+    from lambent.domain.insights.steps import RowOfText
 
 AT_ONCE: Final = 2
 """Queries that run; the others are scheduled. Assumed: each keeps a processor busy (test_queries)."""
@@ -139,8 +140,8 @@ class LogQueries:
 
     @operation("StartQuery")
     async def start(self, caller: Caller, request: StartQueryRequest) -> Mapping[str, Any]:
+        from lambent.domain.insights.commands import MalformedQuery
         from lambent.domain.insights.run import Query
-        from lambent.domain.insights.syntax import MalformedQuery
 
         language = request.get("queryLanguage", LANGUAGE)
         if language != LANGUAGE:
@@ -370,7 +371,7 @@ def lines_of(events: Iterable[tuple[LogEvent, str]], account: str) -> "list[Line
 
 
 def _too_large() -> type[Exception]:
-    from lambent.domain.insights.run import TooLarge
+    from lambent.domain.insights.steps import TooLarge
 
     return TooLarge
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.domain.insights.asking import value_of
 
+from lambent.domain.insights.commands import Period
 from lambent.domain.insights.functions import TEXT_MAX, ceil_to, floor_to
-from lambent.domain.insights.syntax import Period
 
 MESSAGE = '{"n": -2.5, "text": " Hello ", "empty": "", "blank": " \\t", "ms": 1764072123456, "ip": "10.1.2.3"}'
 

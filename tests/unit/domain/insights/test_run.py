@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.domain.insights.asking import REPORT, ask, line_of
 
-from lambent.domain.insights import run as module
+from lambent.domain.insights import steps as module
 from lambent.domain.insights.fields import Line, pointer_to
-from lambent.domain.insights.run import Query, TooLarge, match_glob
+from lambent.domain.insights.run import Query, match_glob
+from lambent.domain.insights.steps import TooLarge
 
 LETTERS = ["c", "a", "b"]
 """The newest first."""
@@ -209,6 +210,10 @@ def test_a_run_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> Non
             ask(query, long)
     with pytest.raises(TooLarge, match="more than 100 groups"):
         ask("stats count(*) by @timestamp", ["x"] * 101)
+    with pytest.raises(TooLarge, match="more than 1 MiB"):
+        ask("stats max(@message) by @timestamp", long[:100])
+    with pytest.raises(TooLarge, match="more than 1 MiB"):
+        ask("stats count_distinct(@message) by substr(@message, 0, 1)", [f"{number}" for number in range(20_000)])
     assert len(ask("fields strlen(@message) as n | display n | limit 3", long * 5)) == 3
     assert len(messages("sort @timestamp | limit 2", ["x" * 500] * 5_000)) == 2
     assert len(ask("stats count(*) by @timestamp | limit 3", ["x"] * 100)) == 3

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambent.domain.insights.run import Query
-from lambent.domain.insights.syntax import (
+from lambent.domain.insights.commands import (
     Call,
     Constant,
     Dedup,
@@ -19,8 +18,9 @@ from lambent.domain.insights.syntax import (
     Period,
     Sort,
     Stats,
-    parse_query,
 )
+from lambent.domain.insights.run import Query
+from lambent.domain.insights.syntax import parse_query
 
 
 def condition_of(text: str) -> object:

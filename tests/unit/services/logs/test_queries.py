@@ -245,7 +245,7 @@ def test_queries_are_described_as_they_were_understood() -> None:
 
 def test_a_query_that_would_hold_too_much_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """And the next one does not."""
-    monkeypatch.setattr("lambent.domain.insights.run.BYTES_MAX", 10_000)
+    monkeypatch.setattr("lambent.domain.insights.steps.BYTES_MAX", 10_000)
 
     async def story(reading: Reading, _: LogQueries) -> None:
         for _number in range(20):
