@@ -190,6 +190,7 @@ _REDUCING: Mapping[str, Callable[[Sequence[float]], float]] = {
     "DATAPOINT_COUNT": lambda values: float(len(values)),
 }
 
+
 _CALENDAR: Mapping[str, Callable[[datetime], int]] = {
     "MINUTE": lambda moment: moment.minute,
     "HOUR": lambda moment: moment.hour,
