@@ -412,6 +412,7 @@ def test_a_function_gets_the_events_it_subscribed_to(lambda_client, logs_client,
     }
     dimensions = {"LogGroupName": group, "FilterName": "errors", "DestinationType": "Lambda"}
     wait_for(lambda: sum_of(cloudwatch, "AWS/Logs", "ForwardedLogEvents", **dimensions) == 2)
+    assert sum_of(cloudwatch, "AWS/Lambda", "AsyncEventsReceived", FunctionName=target) == 1
     # What its policy does not let in any more it does not get.
     lambda_client.remove_permission(FunctionName=target, StatementId="logs")
     print_lines(lambda_client, source, "ERROR 600")
