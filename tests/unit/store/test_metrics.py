@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -336,3 +337,44 @@ def test_statistic_sets_have_no_bins(tmp_path: Path) -> None:
             await tidy(store, NOW_S + DAY_S)
 
     run(tmp_path, story)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_added_and_packed_is_read(tmp_path: Path, seed: int) -> None:
+    """Two days of points that come in order, late and again, with tidying in between, against a mere sum."""
+    chance = random.Random(seed)
+    known: dict[int, Distribution] = {}
+
+    async def story(store: MetricRepository) -> None:
+        now_s = NOW_S
+        for _ in range(150):
+            now_s += chance.choice((60, 60, 600, 3_600))
+            points = []
+            for _ in range(chance.randint(1, 5)):
+                at_s = (now_s - chance.choice((0, 60, 600, 7_200, 90_000))) // 60 * 60
+                value = float(chance.choice((0, 1, 5, 12.5, 1e6)))
+                points.append(point(at_s, value))
+                known.setdefault(at_s, Distribution()).add(value)
+            await store.add(points)
+            if chance.random() < 0.2:
+                await tidy(store, now_s)
+        assert count(tmp_path, "metric_blocks") > 3
+        for from_s, before_s in ((0, 1 << 40), (NOW_S + 3_600, NOW_S + 90_000)):
+            wanted = {at_s: values for at_s, values in known.items() if from_s <= at_s < before_s}
+            assert _of(await read(store, from_s, before_s), 60) == _of_known(wanted, 60)
+            assert _of(await read(store, from_s, before_s, 300), 300) == _of_known(wanted, 300)
+            assert _of(await read(store, from_s, before_s, 3_600), 3_600) == _of_known(wanted, 3_600)
+
+    run(tmp_path, story)
+
+
+def _of(points: Sequence[MetricPoint], period_s: int) -> dict[int, Distribution]:
+    assert [one.at_s for one in points] == sorted(one.at_s for one in points)
+    return _of_known(((one.at_s, one.values) for one in points), period_s)
+
+
+def _of_known(found: Any, period_s: int) -> dict[int, Distribution]:
+    periods: dict[int, Distribution] = {}
+    for at_s, values in found.items() if isinstance(found, dict) else found:
+        periods.setdefault(at_s // period_s * period_s, Distribution()).merge(values)
+    return periods
