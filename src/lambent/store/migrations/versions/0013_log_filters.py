@@ -1,4 +1,4 @@
-"""Logs: events in compressed chunks, settings of groups, resource policies, filters, saved queries."""
+"""Logs: events in compressed chunks, settings of groups, resource policies, filters of groups, saved queries."""
 
 import sqlalchemy as sa
 from alembic import op
