@@ -92,7 +92,7 @@ def handler(e, c):
 
 
 def test_logs_are_narrowed_and_coloured(lambent, lambda_client, make_function):
-    """By level, which is ours to tell; by pattern, which the server applies; from a time on; the failed REPORT is red."""
+    """By level, which is ours to tell; by pattern, which the server applies; from a time on."""
     name = make_function(LEVELS)
     for event in ("fail", "well"):
         lambda_client.invoke(FunctionName=name, Payload=json.dumps(event), LogType="Tail")
