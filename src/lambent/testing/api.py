@@ -76,6 +76,7 @@ from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
 from lambent.store.trace_settings import TraceSettingRepository
 from lambent.store.traces import TraceRepository
+from lambent.telemetry.ingestion import Ingestion
 from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
@@ -240,7 +241,7 @@ class InProcessApi:
                     self.queries,
                     LogRecords(self.logs, _fold_nothing, clock),
                     SavedQueries(QueryDefinitionRepository(database), clock),
-                    LiveTails(self.logs, _fold_nothing, lambda _tell: lambda: None, clock),
+                    LiveTails(self.logs, _fold_nothing, Ingestion().follow, clock),
                 ),
             ),
             "monitoring": monitoring.service(
