@@ -546,7 +546,6 @@ WORDS: dict[str, dict[str, list[Any]]] = {
         "QueryLanguage": ["CWLI", "SQL"],
         "LogRecordPointer": POINTERS,
         "StartLiveTailLogGroupIdentifiers": [[GROUP_ARN], [GROUP_ARN] * 10, [f"{GROUP_ARN}:*"], ["f"]],
-        "FilterPattern": ["START", "%[a-z]+%", "{ $.a = 1 }", "{ $.a", "[a, b]"],
     },
 }
 
