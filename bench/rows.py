@@ -46,6 +46,7 @@ from bench.targets import (
     start_lambent,
     task_folder,
 )
+from bench.telemetry_rows import measure_telemetry
 from bench.url_rows import measure_url, measure_url_stream
 from bench.yardsticks import (
     PAIRS_MIN,
@@ -553,6 +554,7 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "warm": measure_warm,
     "throughput": measure_throughput,
     "access": measure_access,
+    "telemetry": measure_telemetry,
     "payload": measure_payload,
     "stream": measure_stream,
     "url": measure_url,

@@ -354,6 +354,7 @@ def load_settings(given: Mapping[str, Any], environ: Mapping[str, str] = os.envi
         sandbox=SandboxSettings(**sections["sandbox"]),
         api=ApiSettings(**sections["api"]),
         access=AccessSettings(**sections["access"]),
+        telemetry=TelemetrySettings(**sections["telemetry"]),
         neighbours=NeighbourSettings(**sections["neighbours"]),
     )
     _check(settings)

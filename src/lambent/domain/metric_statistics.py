@@ -35,6 +35,9 @@ class Statistic(msgspec.Struct, frozen=True):
         return self.name in BASIC
 
 
+_OFF = 1e-6
+"""What a share of a number of values may be off by, as a product of floats."""
+
 _NUMBER = r"\d{1,15}(?:\.\d{1,10})?"
 _SHORT = re.compile(rf"(p|tm|wm|tc|ts)({_NUMBER})")
 _RANGE = re.compile(rf"(TM|WM|PR|TC|TS)\((?:({_NUMBER})(%?))?:(?:({_NUMBER})(%?))?\)")
@@ -139,7 +142,7 @@ def _percentile(percent: float) -> Callable[[Distribution], float | None]:
 
 def _rank(exact: float) -> float:
     """Return the rank at or above; what a product is off by does not count."""
-    return float(math.ceil(round(exact, 6)))
+    return float(math.ceil(exact - _OFF))
 
 
 def _by_rank(kind: str, low: float, high: float) -> Callable[[Distribution], float | None]:
@@ -154,7 +157,7 @@ def _by_rank(kind: str, low: float, high: float) -> Callable[[Distribution], flo
         ranked = _ranked(values)
         if ranked is None:
             return None
-        before = float(math.floor(round(ranked.total * low / 100, 6)))
+        before = float(math.floor(ranked.total * low / 100 + _OFF))
         to = _rank(ranked.total * high / 100)
         return _reduce(kind, values, ranked, ranked.within(before, to))
 

@@ -86,6 +86,9 @@ class Runs:
                 stay = len(batch.records) - len(records)
                 _log.warning("mapping.recursion uuid=%s messages=%d", self._uuid, stay)
                 self._counts.failed_invoke += stay
+                if shared.of_functions is not None:
+                    mapping = work.mapping
+                    shared.of_functions.chain_ended(mapping.scope, mapping.function_name, mapping.qualifier)
         if not records:
             return Result(is_clean=False)
         if shared.clock.monotonic() >= batch.lease.begin_by:
@@ -99,7 +102,8 @@ class Runs:
             payload = payload_of(records)
             trace_header = max(records, key=lambda one: one.passes).trace_header
             work.begun()
-            outcome = await function.run(version, payload, trace_header)
+            producers = [one.trace_header for one in records if one.trace_header]
+            outcome = await function.run(version, payload, trace_header, producers=producers)
         except DependencyError as error:
             _log.warning("mapping.not_invoked uuid=%s reason=%s", self._uuid, error)
         else:

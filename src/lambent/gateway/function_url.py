@@ -26,7 +26,8 @@ from lambent.domain.http_event import Addressed, HttpRequest, encode_event, join
 from lambent.domain.principal import ANONYMOUS
 from lambent.domain.quotas import Quotas
 from lambent.domain.resource_policy import Requester
-from lambent.domain.trace import rooted, with_lineage_of
+from lambent.domain.trace import rooted, sampled_in, with_lineage_of
+from lambent.domain.traced import HttpCall
 from lambent.errors.families import (
     AccessDeniedException,
     ApiError,
@@ -39,6 +40,7 @@ from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireRes
 from lambent.services.lambda_.cross_account import requester_of
 from lambent.services.lambda_.naming import Target
 from lambent.services.lambda_.synchronous import SynchronousInvocations, check_active
+from lambent.telemetry.lambda_metrics import LambdaMetrics
 from lambent.telemetry.trail import Call, Trail
 
 _log = logging.getLogger("lambent.gateway")
@@ -85,6 +87,7 @@ class FunctionUrls:
         facts: what is known of functions.
         domain: below which they are.
         trail: told of every request to one that is there; None: nothing is recorded.
+        metrics: told of the same; None: nobody is.
     """
 
     def __init__(
@@ -98,9 +101,11 @@ class FunctionUrls:
         quotas: Quotas,
         clock: Clock,
         trail: Trail | None = None,
+        metrics: LambdaMetrics | None = None,
     ) -> None:
         self._router = router
         self._trail = trail
+        self._metrics = metrics
         self._dispatcher = dispatcher
         self._synchronous = synchronous
         self._callers = callers
@@ -135,6 +140,17 @@ class FunctionUrls:
         route = await self._router.find(host.url_id) if len(host.url_id) == 32 else None
         if route is None or host.region not in ("", route.url.scope.region):
             return await _without(read_body, WireResponse(403, [_JSON, _DENIED], _UNKNOWN))
+        if self._metrics is None:
+            return await self._answer_for(route, request, path, read_body, request_id)
+        url, began = route.url, self._clock.monotonic()
+        response = await self._answer_for(route, request, path, read_body, request_id)
+        latency_s = self._clock.monotonic() - began
+        self._metrics.url_answered(url.scope, url.name, url.qualifier or "", response.status, latency_s)
+        return response
+
+    async def _answer_for(
+        self, route: UrlRoute, request: WireRequest, path: str, read_body: ReadBody, request_id: str
+    ) -> WireResponse:
         cors, origin = route.url.cors, request.headers.get("origin")
         if cors is not None and origin is not None and is_preflight(request.method, request.headers):
             return await _without(read_body, WireResponse(200, cors.preflight(origin)))
@@ -187,6 +203,15 @@ class FunctionUrls:
         running = request.inside.trace_header() if request.inside is not None else None
         if running is not None:
             trace_header = with_lineage_of(trace_header, running)
+        http = None
+        if version.configuration.is_traced or sampled_in(trace_header) is not None:
+            # Assumed: a URL has no segment of its own, and its request stands in the service's (test_traces).
+            http = HttpCall(
+                request.method,
+                f"{self._domain.scheme}://{self._domain.host(url)}{path}",
+                headers.get("user-agent", ""),
+                request.client,
+            )
         now = clock.now()
         trace_header = rooted(trace_header, now, clock.token_hex(12))
         # Assumed: what a client says of itself there counts for nothing (test_function_url).
@@ -224,6 +249,7 @@ class FunctionUrls:
             request_id=request_id,
             payload=payload,
             trace_header=trace_header,
+            http=http,
             wants_stream=url.is_streaming,
         )
         response = await response_of(outcome, request_id)

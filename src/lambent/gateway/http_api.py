@@ -29,7 +29,8 @@ from lambent.domain.http_event import HttpRequest, encode_event, encode_event_1,
 from lambent.domain.parameter_mapping import mapped_request, mapped_response
 from lambent.domain.quotas import Quotas
 from lambent.domain.throttling import TokenBucket
-from lambent.domain.trace import rooted, with_lineage_of
+from lambent.domain.trace import below, rooted, sampled_in, with_lineage_of
+from lambent.domain.traced import Entered, HttpCall, StageTracing
 from lambent.errors.families import DependencyError
 from lambent.gateway.admission import TooManyRequests
 from lambent.gateway.http_api_authorizers import ApiAuthorizers, NotAuthorized, with_stage_variables
@@ -40,7 +41,9 @@ from lambent.gateway.http_api_proxy import HttpIntegrations, LeadsElsewhere
 from lambent.gateway.own_paths import PREFIX
 from lambent.neighbours.outward import TimedOut, Unreachable
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
+from lambent.telemetry.api_metrics import ApiMetrics
 from lambent.telemetry.logs import FunctionLogs
+from lambent.telemetry.traces import Traces
 
 _log = logging.getLogger("lambent.gateway")
 
@@ -54,6 +57,9 @@ _BUCKETS_MAX = 20_000
 
 _WITHOUT_BODY = frozenset({204, 304})
 """Source: RFC 9110, section 6.4.1."""
+
+_NO_ROUTE = "-"
+"""The key of what a request is for until a route was found."""
 
 _JSON = (b"content-type", b"application/json")
 _INTERNAL = "Internal Server Error"
@@ -94,6 +100,8 @@ class HttpApis:
         callers: asked for routes of AWS_IAM alone.
         logs: where access logs go.
         domain: below which APIs are.
+        traces: where sampled requests leave theirs; None: nowhere.
+        metrics: told what requests came to; None: nobody is.
     """
 
     def __init__(
@@ -107,8 +115,12 @@ class HttpApis:
         domain: UrlDomain,
         quotas: Quotas,
         clock: Clock,
+        traces: Traces | None = None,
+        metrics: ApiMetrics | None = None,
     ) -> None:
+        self._traces = traces or Traces(None, clock)
         self._router = router
+        self._metrics = metrics
         self._authorizers = authorizers
         self._callers = callers
         self._functions = functions
@@ -199,7 +211,7 @@ class HttpApis:
             scope=addressed.served.api.scope,
             api_id=addressed.served.api.api_id,
             stage=served.stage,
-            route=Route("", "-"),
+            route=Route("", _NO_ROUTE),
             http=HttpRequest(
                 method=wire.method,
                 path=addressed.path,
@@ -230,14 +242,31 @@ class HttpApis:
             if served.cors.answers_differ and not (is_preflight(wire.method, wire.headers) and response.status == 204):
                 # Who keeps an answer must not give it to another origin; also not one that was for none.
                 response.headers.append((b"vary", b"Origin"))
-        if served.log_format is not None:
-            request.status = response.status
-            request.latency_ms = round((self._clock.monotonic() - began) * 1000)
-            if isinstance(response.body, bytes):
-                request.response_bytes = len(response.body)
+        if request.tracing is not None:
+            self._leave_trace(addressed, request, request.tracing, wire, response.status)
+        request.status = response.status
+        request.latency_ms = round((latency_s := self._clock.monotonic() - began) * 1000)
+
+        def tell() -> None:
+            if served.log_format is not None:
                 self._write_log(served, request)
-            else:
-                response.body = LoggedBody(response.body, request, lambda: self._write_log(served, request))
+            if self._metrics is not None:
+                self._metrics.answered(
+                    request.scope,
+                    request.api_id,
+                    served.stage.stage_name,
+                    _detailed_route(served, request),
+                    request.status,
+                    latency_ms=latency_s * 1000,
+                    integration_latency_ms=request.integration_latency_ms,
+                    data_bytes=body.size_bytes + request.response_bytes,
+                )
+
+        if isinstance(response.body, bytes):
+            request.response_bytes = len(response.body)
+            tell()
+        else:
+            response.body = LoggedBody(response.body, request, tell)
         return response
 
     # Which API, stage and route -----------------------------------------------------------------------------------
@@ -308,6 +337,10 @@ class HttpApis:
         running = wire.inside.trace_header() if wire.inside is not None else None
         if running is not None:
             trace_header = with_lineage_of(trace_header, running)
+        sampled = sampled_in(trace_header) if trace_header else None
+        if sampled is not None:
+            random_hex = self._clock.token_hex(16)
+            request.tracing = StageTracing(*sampled, random_hex[:16], random_hex[16:])
         trace_header = rooted(trace_header, request.now, self._clock.token_hex(12))
         headers = dict(request.http.headers)
         # Assumed: what a client says of itself there counts for nothing (test_http_api).
@@ -428,6 +461,9 @@ class HttpApis:
         )
         if len(payload) > self._quotas.invoke_payload_max_bytes:
             raise BodyTooLarge
+        began = 0.0
+        if request.tracing is not None:
+            trace_header, began = below(trace_header, request.tracing.call_id), self._clock.now()
         outcome, request.integration_request_id = await self._functions.run(
             with_stage_variables(integration.integration_uri, request),
             payload,
@@ -438,6 +474,8 @@ class HttpApis:
             timeout_s=integration.timeout_in_millis / 1000,
             trace_header=trace_header,
         )
+        if request.tracing is not None:
+            request.called = (began, self._clock.now())
         # Documented: what Lambda answered, which is 200 also where the function failed.
         request.integration_status = "200"
         if outcome.error is not None:
@@ -456,6 +494,29 @@ class HttpApis:
         request.error_message, request.error_type = _INTERNAL, "INTEGRATION_FAILURE"
         # A part of it may be what a function or another server said.
         _log.log(level, "http_api.integration_failed request_id=%s reason=%s", request.request_id, on_one_line(reason))
+
+    def _leave_trace(
+        self, addressed: _Addressed, request: ApiRequest, tracing: StageTracing, wire: WireRequest, status: int
+    ) -> None:
+        url = f"{self._domain.scheme}://{wire.headers.get('host', request.domain_name)}{wire.path}"
+        self._traces.add(
+            Entered(
+                request.scope,
+                request.api_id,
+                addressed.served.api.name,
+                request.stage.stage_name,
+                tracing.trace_id,
+                tracing.id,
+                tracing.parent_id,
+                request.request_id,
+                tracing.call_id,
+                request.now,
+                request.called,
+                self._clock.now(),
+                status,
+                HttpCall(wire.method, url, wire.headers.get("user-agent", ""), wire.client),
+            )
+        )
 
     def _write_log(self, served: ServedStage, request: ApiRequest) -> None:
         settings, log_format = served.stage.access_log_settings, served.log_format
@@ -484,6 +545,12 @@ def _decoded(path: str) -> str:
     (hotsock/voker#8, recorded from a live API).
     """
     return unquote(path, errors="replace").partition("?")[0]
+
+
+def _detailed_route(served: ServedStage, request: ApiRequest) -> str:
+    """Return the key of the route that a request was for where figures of single routes are wanted; else nothing."""
+    key = request.route.route_key
+    return key if key != _NO_ROUTE and served.stage.settings_of(key).detailed_metrics_enabled else ""
 
 
 def _refusal(status: int, message: str, *headers: tuple[bytes, bytes]) -> WireResponse:

@@ -10,7 +10,8 @@ _NAME = "FunctionName"
 _SETTINGS = (
     "Handler Timeout MemorySize Runtime Environment.Variables Layers FileSystemConfigs[].Arn "
     "FileSystemConfigs[].LocalMountPath EphemeralStorage.Size SnapStart.ApplyOn LoggingConfig.LogFormat "
-    "LoggingConfig.SystemLogLevel LoggingConfig.ApplicationLogLevel LoggingConfig.LogGroup DeadLetterConfig.TargetArn"
+    "LoggingConfig.SystemLogLevel LoggingConfig.ApplicationLogLevel LoggingConfig.LogGroup DeadLetterConfig.TargetArn "
+    "TracingConfig.Mode"
 )
 """Members of both CreateFunction and UpdateFunctionConfiguration."""
 
@@ -136,7 +137,7 @@ JUDGEMENTS = Judgements(
         "EventSourceArn": "of an SQS queue, a Kinesis or a DynamoDB stream; the others are refused until they come",
         "CreateEventSourceMapping:DestinationConfig.OnFailure": _ON_FAILURE,
         "UpdateEventSourceMapping:DestinationConfig.OnFailure": _ON_FAILURE,
-        "MetricsConfig.Metrics": "EventCount, shown by `/_lambent/metrics`; the groups of Kafka mappings are refused",
+        "MetricsConfig.Metrics": "EventCount; the groups of Kafka mappings are refused",
         "ResourceArn": "of a function; runtimes are refused",
         "Runtime": "those that `lambent runtimes` lists; the others are refused",
         "SourceAccount": "evaluated when somebody calls; no AWS service does in this version",
@@ -187,7 +188,6 @@ JUDGEMENTS = Judgements(
         "SelfManagedKafkaEventSourceConfig": _OF_BROKERS,
         "DocumentDBEventSourceConfig": _OF_BROKERS,
         "ProvisionedPollerConfig.PollerGroupName": _OF_BROKERS,
-        "TracingConfig": "traces come with a later version, PassThrough is taken; stored with `--accept-inert`",
     },
     given=(
         "CodeStorageExceededException InvalidParameterValueException InvalidRequestContentException "
