@@ -192,6 +192,34 @@ def test_packing_changes_nothing_that_is_read(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
+def test_what_counts_nothing_is_no_point(tmp_path: Path) -> None:
+    """And makes no metric."""
+
+    async def story(store: MetricRepository) -> None:
+        nothing = Distribution()
+        nothing.add(100, 0)
+        await store.add([MetricPoint(metric(), NOW_S, 60, nothing), point(NOW_S), point(NOW_S, 1, of=metric("x"))])
+        assert [one.name for one in await store.list(SCOPE, since_s=0, limit=10)] == ["x"]
+
+    run(tmp_path, story)
+
+
+def test_seconds_are_kept_for_three_hours(tmp_path: Path) -> None:
+    """Also of a metric that is silent since; packing its minutes takes none of them along."""
+
+    async def story(store: MetricRepository) -> None:
+        await store.add([point(NOW_S + 14_399, 1, period_s=1), point(NOW_S, 1, period_s=1)])
+        await tidy(store, NOW_S + 4 * 3_600 + 700)
+        assert count(tmp_path, "metric_blocks") == 3
+        assert [(one.at_s - NOW_S, one.period_s) for one in await read(store, period_s=1)] == [(0, 60), (14_399, 1)]
+        await tidy(store, NOW_S + 8 * 3_600 + 700)
+        assert [(one.at_s - NOW_S, one.period_s) for one in await read(store, period_s=1)] == [(0, 60), (14_340, 60)]
+        assert count(tmp_path, "metric_points") == 0
+        assert await tidy(store, NOW_S + 8 * 3_600 + 700) == 1
+
+    run(tmp_path, story)
+
+
 def test_points_that_come_while_a_series_is_packed_are_not_lost(tmp_path: Path) -> None:
     """What was packed is thrown away then, and packed in the next round."""
 
