@@ -6,6 +6,7 @@ import re
 import subprocess
 import threading
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -197,6 +198,54 @@ def test_queues(server, figures, unique_name):
     wait_for(lambda: of("ApproximateNumberOfMessagesNotVisible", "Maximum") == 1, within_s=75)
     assert of("ApproximateNumberOfMessagesVisible", "Maximum") == 0
     assert of("ApproximateAgeOfOldestMessage", "Maximum") >= 0
+
+
+def test_event_source_mappings(server, lambda_client, make_function, figures, unique_name):
+    """What became of the records of a mapping that asks for it; the queue tells what its poller took."""
+    name = make_function(WORKS)
+    sqs = server.client("sqs")
+    url = sqs.create_queue(QueueName=unique_name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    uuid = lambda_client.create_event_source_mapping(
+        FunctionName=name,
+        EventSourceArn=arn,
+        FilterCriteria={"Filters": [{"Pattern": json.dumps({"body": {"keep": [True]}})}]},
+        MetricsConfig={"Metrics": ["EventCount"]},
+    )["UUID"]
+    try:
+        for keep in (True, True, False):
+            sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"keep": keep}))
+
+        def of(metric):
+            return figures.of_lambda(metric, EventSourceMappingUUID=uuid)
+
+        wait_for(lambda: of("DeletedEventCount") == 2, within_s=30)
+        found = [of(metric) for metric in ("PolledEventCount", "FilteredOutEventCount", "InvokedEventCount")]
+        assert found == [3, 1, 2]
+        assert of("FailedInvokeEventCount") is None
+        received = figures.read("AWS/SQS", "NumberOfMessagesReceived", QueueName=unique_name)
+        assert received == 3
+        wait_for(lambda: figures.read("AWS/SQS", "NumberOfMessagesDeleted", QueueName=unique_name) == 3)
+    finally:
+        lambda_client.delete_event_source_mapping(UUID=uuid)
+
+
+def test_provisioned_concurrency(lambda_client, make_function, figures):
+    """What ran there, what ran beyond it, and what part of it was used."""
+    name = make_function("import time\ndef handler(e, c): time.sleep(e['s'])", Publish=True)
+    version = {"FunctionName": name, "Qualifier": "1"}
+    lambda_client.put_provisioned_concurrency_config(**version, ProvisionedConcurrentExecutions=1)
+    wait_for(lambda: lambda_client.get_provisioned_concurrency_config(**version)["Status"] == "READY", within_s=60)
+    with ThreadPoolExecutor(2) as threads:
+        for _ in threads.map(lambda _: invoke(lambda_client, name, {"s": 1.5}, Qualifier="1"), range(2)):
+            pass
+    of_version = {"FunctionName": name, "Resource": f"{name}:1"}
+    for dimensions in ({"FunctionName": name}, of_version):
+        assert figures.of_lambda("ProvisionedConcurrencyInvocations", **dimensions) == 1
+        assert figures.of_lambda("ProvisionedConcurrencySpilloverInvocations", **dimensions) == 1
+    assert figures.of_lambda("ProvisionedConcurrencyUtilization", "Maximum", **of_version) == 1
+    assert figures.of_lambda("ProvisionedConcurrentExecutions", "Maximum", **of_version) == 1
+    assert figures.of_lambda("ConcurrentExecutions", "Maximum", FunctionName=name) == 2
 
 
 def test_figures_are_listed_with_their_dimensions(lambda_client, make_function, cloudwatch):

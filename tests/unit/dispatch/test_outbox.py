@@ -51,6 +51,12 @@ def test_what_nobody_takes_is_given_up_counted_and_logged(tmp_path: Path, caplog
         await bench.until(lambda: total(bench.server.deliveries, Delivery.GIVEN_UP), step_s=100.0)
         assert 21_600 <= bench.clock.monotonic() < 24_000
         await bench.settled()
+        told = await bench.server.told.sums(FunctionName="f")
+        # Each attempt that failed, the last one included.
+        deliveries = bench.server.deliveries
+        failed = total(deliveries, Delivery.FAILED) + total(deliveries, Delivery.GIVEN_UP)
+        assert told["DestinationDeliveryFailures"] == failed
+        assert "DeadLetterErrors" not in told
 
     tell(tmp_path, story)
     (line,) = [record.getMessage() for record in caplog.records if record.message.startswith("destination.given_up")]
