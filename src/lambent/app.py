@@ -97,7 +97,7 @@ from lambent.runtimes.registry import HostRuntimes
 from lambent.sandbox import DRIVERS
 from lambent.sandbox.contract import DriverSettings, Sandbox
 from lambent.sandbox.probe import choose, gather
-from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, monitoring, sts
+from lambent.services import apigateway, apigatewayv2, cloudtrail, iam, lambda_, logs, monitoring, sts, xray
 from lambent.services.iam.managed_policies import aws_document
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
@@ -106,6 +106,14 @@ from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import DeliveryRights, TargetRights
 from lambent.services.lambda_.synchronous import SynchronousInvocations
 from lambent.services.logs.filters import FilterAccess
+from lambent.services.logs.live_tail import LiveTails
+from lambent.services.logs.log_records import LogRecords
+from lambent.services.logs.queries import LogQueries
+from lambent.services.logs.query_definitions import SavedQueries
+from lambent.services.monitoring.alarm_actions import AlarmActions
+from lambent.services.monitoring.alarm_evaluator import AlarmEvaluator
+from lambent.services.monitoring.alarm_queries import AlarmReader
+from lambent.services.monitoring.alarm_transitions import Transitions
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.notifications import BucketNotifications
 from lambent.services.s3.objects import S3Objects
@@ -120,6 +128,7 @@ from lambent.settings import (
     TelemetrySettings,
     why_not_obeyed,
 )
+from lambent.store.alarms import AlarmRepository
 from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
 from lambent.store.certificate import certificate_of, names_for, own_certificate
@@ -133,9 +142,12 @@ from lambent.store.log_filters import LogFilterRepository
 from lambent.store.logs import LogRepository
 from lambent.store.metrics import MetricRepository
 from lambent.store.packages import FilePackages
+from lambent.store.query_definitions import QueryDefinitionRepository
 from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
 from lambent.store.tables import SCHEMA
+from lambent.store.trace_settings import TraceSettingRepository
+from lambent.store.traces import TraceRepository
 from lambent.telemetry.api_metrics import ApiMetrics
 from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.exposition import Exposition, MappingView, ServerView
@@ -146,10 +158,12 @@ from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.metrics import Metrics
 from lambent.telemetry.otlp import collector
 from lambent.telemetry.otlp_metrics import OtlpMetrics
+from lambent.telemetry.otlp_traces import OtlpTraces
 from lambent.telemetry.queue_metrics import QueueMetrics
 from lambent.telemetry.queues import QueueView
 from lambent.telemetry.sampling import MappingCounts, Sampling
 from lambent.telemetry.segments import Segments
+from lambent.telemetry.traces import Traces
 from lambent.telemetry.trail import Trail
 
 __all__ = ["about_access", "about_neighbours", "about_tls", "run"]
@@ -251,6 +265,7 @@ async def run(
             runtimes=runtimes,
             packages=packages,
             logs=telemetry.logs,
+            traces=telemetry.traces,
             clock=clock,
             credentials=access.function_credentials,
             endpoint=lambda: edge.endpoint_inside,
@@ -280,6 +295,7 @@ async def run(
             quotas,
             clock,
             access.limits,
+            telemetry.traces,
             figures=telemetry.figures,
             metrics=telemetry.of_functions,
         )
@@ -347,10 +363,12 @@ async def run(
                 retention_days=settings.telemetry.log_retention_days or None,
                 filters=telemetry.filter_access(),
                 destinations=telemetry.subscribers,
+                readers=telemetry.log_readers,
             ),
-            "monitoring": monitoring.service(
-                telemetry.metric_store, DashboardRepository(database), telemetry.settle, clock
-            ),
+            "monitoring": (
+                monitored := _Monitoring(settings.api, database, telemetry, store, asynchronous, clock)
+            ).service,
+            "xray": xray.service(telemetry.trace_store, TraceSettingRepository(database), clock),
             "sqs": queues.service,
             "iam": iam.service(access.identities, access.secrets, access.key_use, clock),
             "sts": sts.service(trust=access.trust, identities=access.identities, secrets=access.secrets, clock=clock),
@@ -453,11 +471,12 @@ async def run(
             tasks.create_task(_supervise("move tasks", queues.move_tasks.run, clock)),
             tasks.create_task(_supervise("key use", access.key_use.run, clock)),
             *(tasks.create_task(_supervise(name, work, clock)) for name, work in telemetry.work().items()),
+            *(tasks.create_task(_supervise(name, work, clock)) for name, work in monitored.work().items()),
             sources.start(),
             *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
         ]
-        _stop_on_signals(server, queues.receivers.close)
+        _stop_on_signals(server, queues.receivers.close, telemetry.live_tails.close)
         # The last step before requests are answered: what fails before has made no key that nobody sees.
         await access.make_first_key(first_key)
         asyncio.get_running_loop().call_soon(ready, edge.endpoint)
@@ -587,20 +606,31 @@ class _Telemetry:
             raise SettingsError(f"--log-retention-days: {settings.log_retention_days} is neither 0 nor one of {days}")
         self.subscribers = subscribers
         self.metric_store = MetricRepository(database)
+        self.trace_store = TraceRepository(database, clock, max_bytes=settings.traces_max_mib << 20)
         self.metrics = Metrics(self.metric_store, clock)
-        self.of_functions = LambdaMetrics(self.metrics)
-        self.of_queues = QueueMetrics(self.metrics, clock)
-        self.of_apis = ApiMetrics(self.metrics)
-        self.figures = FunctionFigures()
-        self._collector = collector(settings.otlp_endpoint, settings.otlp_headers_file)
-        self._otlp: OtlpMetrics | None = None
-        self._sampling: Sampling | None = None
         self.log_store = LogRepository(database, clock, retention_days=settings.log_retention_days or None)
         self.log_filters = LogFilterRepository(database)
         self.ingestion = Ingestion(
             points_of, filters=self.log_filters, subscribers=subscribers, metrics=self.metrics, clock=clock
         )
         self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
+        self._queries = LogQueries(self.log_store, self.logs.fold, clock)
+        self.live_tails = LiveTails(self.log_store, self.logs.fold, self.ingestion.follow, clock)
+        self.log_readers = (
+            self._queries,
+            LogRecords(self.log_store, self.logs.fold, clock),
+            SavedQueries(QueryDefinitionRepository(database), clock),
+            self.live_tails,
+        )
+        self.of_functions = LambdaMetrics(self.metrics)
+        self.of_queues = QueueMetrics(self.metrics, clock)
+        self.of_apis = ApiMetrics(self.metrics)
+        self.figures = FunctionFigures()
+        self._collector = collector(settings.otlp_endpoint, settings.otlp_headers_file)
+        self._otlp_traces = None if self._collector is None else OtlpTraces(self._collector, clock, version=__version__)
+        self._otlp_metrics: OtlpMetrics | None = None
+        self.traces = Traces(self.trace_store, clock, None if self._otlp_traces is None else self._otlp_traces.take)
+        self._sampling: Sampling | None = None
         self._clock = clock
 
     def sample(self, dispatcher: Dispatcher, sources: "_EventSources", queue: EventQueue) -> None:
@@ -637,21 +667,34 @@ class _Telemetry:
         return look
 
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
-        """Return by name all that goes on for as long as the server does. `sample` comes before."""
+        """Return by name all that goes on for as long as the server does."""
         assert self._sampling is not None
         work = {
+            "queries": self._queries.run,
             "metrics": self.metrics.run,
             "sampling": self._sampling.run,
             "tidying metrics": self._tidy_metrics,
             "default values of metric filters": self.ingestion.run,
+            "traces": self.traces.run,
+            "trace sweep": self._sweep_traces,
         }
-        return work if self._otlp is None else {**work, "OTLP metrics": self._otlp.run}
+        if self._otlp_traces is not None:
+            work["OTLP traces"] = self._otlp_traces.run
+        if self._otlp_metrics is not None:
+            work["OTLP metrics"] = self._otlp_metrics.run
+        return work
+
+    def filter_access(self) -> FilterAccess:
+        """Return what the filters of log groups work on."""
+        return FilterAccess(
+            self.log_filters, self.log_store, self.ingestion.filters_changed, self.logs.fold, self._clock.now
+        )
 
     def expose(self, queues: QueueView, deliveries: DeliveryCounts, look: Callable[[], ServerView]) -> Exposition:
-        """Return what tells the server's own figures; they go to the collector as well, where there is one."""
+        """Return what scrapers are answered; where there is a collector, it gets the same."""
         exposition = Exposition(queues, deliveries, self.figures, look)
         if self._collector is not None:
-            self._otlp = OtlpMetrics(
+            self._otlp_metrics = OtlpMetrics(
                 self._collector,
                 exposition.families,
                 self._clock,
@@ -660,11 +703,10 @@ class _Telemetry:
             )
         return exposition
 
-    def filter_access(self) -> FilterAccess:
-        """Return what the filters of log groups work on."""
-        return FilterAccess(
-            self.log_filters, self.log_store, self.ingestion.filters_changed, self.logs.fold, self._clock.now
-        )
+    async def _sweep_traces(self) -> None:
+        while True:
+            await self.trace_store.drop_expired(self._clock.now())
+            await self._clock.sleep(_SWEEP_EVERY_S)
 
     async def _tidy_metrics(self) -> None:
         while True:
@@ -680,8 +722,10 @@ class _Telemetry:
 
     async def close(self) -> None:
         """Put what is left where it is kept."""
-        if self._otlp is not None:
-            await self._otlp.close()
+        await self.traces.close()
+        for otlp in (self._otlp_traces, self._otlp_metrics):
+            if otlp is not None:
+                await otlp.close()
         if self._sampling is not None:
             self._sampling.look()
         await self.logs.close()
@@ -754,6 +798,39 @@ class _Asynchronous:
         """Leave what still goes on to the next start."""
         await self.events.close()
         await self.outbox.close()
+
+
+class _Monitoring:
+    """What answers for metrics and alarms, looks at these, and does what is to be done because of them."""
+
+    def __init__(
+        self,
+        settings: ApiSettings,
+        database: Database,
+        telemetry: _Telemetry,
+        functions: FunctionRepository,
+        asynchronous: _Asynchronous,
+        clock: Clock,
+    ) -> None:
+        store, metrics = AlarmRepository(database), telemetry.metric_store
+        transitions = Transitions(clock)
+        self.service = monitoring.service(
+            metrics,
+            DashboardRepository(database),
+            store,
+            transitions,
+            telemetry.settle,
+            clock,
+            accept_inert=settings.accept_inert,
+        )
+        self._evaluator = AlarmEvaluator(store, AlarmReader(metrics), transitions, telemetry.settle, clock)
+        self._actions = AlarmActions(
+            store, functions, asynchronous.destinations, transitions, asynchronous.deliveries, clock
+        )
+
+    def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """Return by name all that goes on for as long as the server does."""
+        return {**self._evaluator.work(), "actions of alarms": self._actions.run}
 
 
 class _EventSources:
@@ -947,6 +1024,7 @@ def _http_apis(
         domain,
         quotas,
         clock,
+        telemetry.traces,
         telemetry.of_apis,
     )
 
@@ -965,11 +1043,12 @@ def _issuers(outward: Outward) -> Callable[[str, int], Awaitable[bytes]]:
     return fetch
 
 
-def _stop_on_signals(server: GatewayServer, release: Callable[[], None]) -> None:
-    """Stop the server on a signal; `release` sends those home who would keep it waiting."""
+def _stop_on_signals(server: GatewayServer, *releases: Callable[[], None]) -> None:
+    """Stop the server on a signal; `releases` send those home who would keep it waiting."""
 
     def stop() -> None:
-        release()
+        for release in releases:
+            release()
         server.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -38,6 +38,7 @@ from lambent.sandbox.contract import Exit, ParkedKind, SandboxStartError
 from lambent.store.contract import FunctionChange
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.segments import Segments
+from lambent.telemetry.traces import Traces
 from lambent.testing.credentials import function_credentials
 from lambent.testing.log_store import MemoryLogStore
 from lambent.testing.scripted_sandbox import ScriptedRuntime, ScriptedSandbox, chunk
@@ -179,6 +180,7 @@ class Simulation:
             runtimes=machine,
             packages=machine,
             logs=self.logs,
+            traces=Traces(None, self.clock),
             clock=self.clock,
             credentials=function_credentials(self.clock),
             endpoint=lambda: "http://127.0.0.1:4566",

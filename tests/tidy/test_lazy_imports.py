@@ -40,3 +40,9 @@ def test_the_server_imports_nothing_heavy() -> None:
 def test_the_command_line_starts_light(candidate: str) -> None:
     """`lambent --help` waits for no library that only a command uses."""
     assert _imported_by("import lambent.cli.main", (candidate,)) == []
+
+
+@pytest.mark.parametrize("candidate", ["lambent.services.xray.handlers", "lambent.domain.xray.merge"])
+def test_what_answers_for_traces_comes_when_it_is_asked(candidate: str) -> None:
+    """A server that nobody asks for traces, sampling or groups does without."""
+    assert _imported_by("import lambent.app", (candidate,)) == []

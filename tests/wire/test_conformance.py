@@ -62,7 +62,6 @@ VALUES = {
     "PublishTo": "LATEST_PUBLISHED",
     "S3ObjectStorageMode": "REFERENCE",
     "SourceKMSKeyArn": KEY,
-    "TracingConfig.Mode": "Active",
     "filterPattern": "ERROR",
 }
 """A value that is not AWS's default, by member or by the last part of its path."""

@@ -353,7 +353,6 @@ def test_code_location_downloads_the_same_bytes(lambda_client, make_function):
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("TracingConfig", {"Mode": "Active"}),
         ("ImageConfig", {"Command": ["app"]}),
         ("CodeSigningConfigArn", "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0"),
     ],
@@ -395,10 +394,11 @@ def test_accept_inert_stores_and_echoes(own_server, runtime):
         Handler="app.handler",
         Role=ROLE,
         Code={"ZipFile": zip_of({"app.py": HELLO})},
-        TracingConfig={"Mode": "Active"},
+        ImageConfig={"Command": ["app"]},
     )
-    assert client.get_function_configuration(FunctionName="f")["TracingConfig"] == {"Mode": "Active"}
-    wait_for(lambda: any("function.inert_setting" in line and "TracingConfig" in line for line in server.log))
+    shown = client.get_function_configuration(FunctionName="f")["ImageConfigResponse"]
+    assert shown == {"ImageConfig": {"Command": ["app"]}}
+    wait_for(lambda: any("function.inert_setting" in line and "ImageConfig" in line for line in server.log))
 
 
 def test_runtimes_unknown_not_offered_and_not_here(lambda_client, make_function):

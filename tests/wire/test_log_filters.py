@@ -147,6 +147,8 @@ def test_metric_filters_are_kept(lambda_client, logs_client, make_function):
     logs_client.put_metric_filter(
         logGroupName=group, filterName="errors", filterPattern="ERROR", metricTransformations=[counting]
     )
+    (described,) = logs_client.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert described["metricFilterCount"] == 2
     pages = logs_client.get_paginator("describe_metric_filters").paginate(
         logGroupName=group, PaginationConfig={"PageSize": 1}
     )

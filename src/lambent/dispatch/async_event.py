@@ -6,7 +6,18 @@ import msgspec
 
 from lambent.domain.caller import Scope
 from lambent.domain.function import FunctionName
+from lambent.domain.traced import Attempt
 from lambent.store.contract import NewEvent, QueueKind, QueueName
+
+
+class AsyncTrace(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of a sampled event beside its header, whose Parent is the service's segment."""
+
+    caller_id: str
+    """What that segment is below; empty where the caller named nothing."""
+    accepted: float
+    """In seconds since the epoch, as are the times of attempts."""
+    attempts: tuple[Attempt, ...] = ()
 
 
 class AsyncEvent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -21,6 +32,8 @@ class AsyncEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     """How often the function ran with it and failed."""
     refusals: int = 0
     """How often in a row it could not be run at all."""
+    trace: AsyncTrace | None = None
+    """None: it is not sampled."""
 
 
 class OutgoingMessage(msgspec.Struct, frozen=True, omit_defaults=True):

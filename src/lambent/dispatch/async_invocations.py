@@ -16,6 +16,7 @@ import msgspec
 from lambent.clock import Clock
 from lambent.dispatch.async_event import (
     AsyncEvent,
+    AsyncTrace,
     decode_event,
     encode,
     function_of,
@@ -32,7 +33,8 @@ from lambent.domain.caller import Scope
 from lambent.domain.event_invoke import EventInvokeConfig
 from lambent.domain.function import LATEST, FunctionName, FunctionVersion, State
 from lambent.domain.invocation import Invocation, InvocationOutcome
-from lambent.domain.trace import PASSES_MAX, next_trace
+from lambent.domain.trace import PASSES_MAX, next_trace_header, sampled_under
+from lambent.domain.traced import Accepted, Attempt, Tracing
 from lambent.errors.families import DependencyError
 from lambent.fleet.contract import Throttled
 from lambent.store.contract import (
@@ -151,13 +153,13 @@ class AsyncInvocations:
             version: what the qualifier names now; what it names when the event runs is run.
             qualifier: as it was invoked.
             payload: JSON.
-            trace_header: what the request came with, with a root.
+            trace_header: what the request came with; empty without one.
 
         Raises:
             QueueFull: too many wait already.
             DependencyError: the store failed.
         """
-        event = AsyncEvent(trace_header, qualifier, tenant)
+        event = self._event(version, qualifier, trace_header, tenant)
         queue = queue_of(version.scope, version.name, version.function_id)
         function = self._functions.get(queue)
         if function is not None and self._is_idle(function):
@@ -166,8 +168,23 @@ class AsyncInvocations:
             self._spawn(self._claim_one(function))
             function.is_claiming = True
         await self._queue.put([NewEvent(queue, request_id, payload, encode(event))])
+        if event.trace is not None:
+            self._leave(version.scope, version.name, request_id, event, event.trace, is_open=True)
         if self._metrics is not None:
             self._metrics.event_received(version.scope, version.name, qualifier)
+
+    def _event(self, version: FunctionVersion, qualifier: str | None, given: str, tenant: str | None) -> AsyncEvent:
+        """Return an event as the queue keeps it. Whether it is sampled is decided now, for all its attempts."""
+        traces, clock = self._dispatcher.traces, self._clock
+        random_hex, now = clock.token_hex(20), clock.now()
+        arn = function_arn(version.scope, version.name)
+        header = next_trace_header(
+            given or None, now, random_hex[:24], random_hex[24:], arn, traces.sampler_of(version)
+        )
+        sampled = sampled_under(header, given)
+        if sampled is None:
+            return AsyncEvent(header, qualifier, tenant)
+        return AsyncEvent(header, qualifier, tenant, trace=AsyncTrace(sampled.parent_id, now))
 
     async def exists(self, scope: Scope, name: FunctionName, qualifier: str | None) -> bool:
         """Say whether there is such a function, with such a qualifier."""
@@ -387,9 +404,22 @@ class AsyncInvocations:
             self._claimer.wake()
         if attempt is None:
             return
+        if attempt.trace is not None:
+            event = msgspec.structs.replace(event, trace=attempt.trace)
         try:
             step = self._step(claim, event, attempt, claim.age_s + self._clock.monotonic() - claimed_at)
-            if self._is_stopping and not attempt.is_success:
+            is_given_back = self._is_stopping and not attempt.is_success
+            if event.trace is not None:
+                self._leave(
+                    function.queue.scope,
+                    function.name,
+                    claim.id,
+                    event,
+                    event.trace,
+                    is_open=is_given_back or isinstance(step, Retry),
+                    has_failed=not attempt.is_success,
+                )
+            if is_given_back:
                 # What ends with the server has not failed.
                 await self._claimer.give_back([claim])
             else:
@@ -415,14 +445,10 @@ class AsyncInvocations:
                 return _Attempt(version, config, GiveUp(Condition.ZERO_RESERVED_CONCURRENCY))
             if claim.age_s + self._clock.monotonic() - claimed_at > patience.age_max_s:
                 return _Attempt(version, config, GiveUp(Condition.EVENT_AGE_EXCEEDED))
-            random_hex = self._clock.token_hex(20)
-            trace = next_trace(
-                event.trace_header,
-                self._clock.now(),
-                random_hex[:24],
-                random_hex[24:],
-                function_arn(scope, name),
-            )
+            trace, tracing = self._dispatcher.traces.begin(version, event.trace_header)
+            if event.trace is None:
+                # Of a version of Lambent that traced nothing.
+                tracing = None
             if trace.passes > PASSES_MAX and not await self._dispatcher.may_recurse(scope, name):
                 return _Attempt(version, config, GiveUp(Condition.RECURSION_DETECTED))
             if version.state is not State.ACTIVE:
@@ -433,15 +459,25 @@ class AsyncInvocations:
                 self._metrics.event_begins(scope, name, event.qualifier, age_s)
             # From here to where it is counted nothing waits, while the account's claims are known.
             starting.end()
-            result = await self._invoke(function, version, claim, event, trace.header)
-            return _Attempt(version, config, result, trace.header)
+            if tracing is None:
+                result = await self._invoke(function, version, claim, event, trace.header)
+                return _Attempt(version, config, result, trace.header)
+            # What would be the service's segment is an attempt in the one that was begun when the event was accepted.
+            result = await self._invoke(function, version, claim, event, trace.header, tracing)
+            return _Attempt(version, config, result, trace.header, self._attempted(event, tracing, result))
         except Exception as error:
             # Also what is ours to mend: the event is kept, and tried again.
             _log.exception("event.failed request_id=%s function=%s", claim.id, name)
             return _Attempt(None, EventInvokeConfig(scope, name, event.qualifier or LATEST, 0.0), _Refused(str(error)))
 
     async def _invoke(
-        self, function: _Function, version: FunctionVersion, claim: Claim, event: AsyncEvent, trace_header: str
+        self,
+        function: _Function,
+        version: FunctionVersion,
+        claim: Claim,
+        event: AsyncEvent,
+        trace_header: str,
+        tracing: Tracing | None = None,
     ) -> "InvocationOutcome | _Refused":
         invocation = Invocation(
             request_id=claim.id,
@@ -449,6 +485,7 @@ class AsyncInvocations:
             payload=claim.body,
             trace_header=trace_header,
             tenant=event.tenant,
+            tracing=tracing,
         )
         try:
             outcome = await self._dispatcher.run(version, invocation)
@@ -461,6 +498,46 @@ class AsyncInvocations:
             # The handler did not run.
             return _Refused(f"the environment could not be restored: {outcome.restore_failure.name}")
         return outcome
+
+    def _attempted(
+        self, event: AsyncEvent, tracing: Tracing, result: "InvocationOutcome | _Refused"
+    ) -> AsyncTrace | None:
+        """Return what is known of a sampled event with one attempt more, if it was one."""
+        if event.trace is None or not isinstance(result, InvocationOutcome):
+            return event.trace
+        attempt = Attempt(tracing.service_id, tracing.began, self._clock.now(), result.error is not None)
+        return msgspec.structs.replace(event.trace, attempts=(*event.trace.attempts, attempt))
+
+    def _leave(
+        self,
+        scope: Scope,
+        name: FunctionName,
+        request_id: str,
+        event: AsyncEvent,
+        trace: AsyncTrace,
+        *,
+        is_open: bool,
+        has_failed: bool = False,
+    ) -> None:
+        """Leave how the service sees a sampled event now."""
+        under = sampled_under(event.trace_header, event.trace_header)
+        assert under is not None, "it is sampled"
+        self._dispatcher.traces.add(
+            Accepted(
+                scope,
+                name,
+                under.trace_id,
+                under.parent_id,
+                trace.caller_id,
+                request_id,
+                trace.accepted,
+                self._clock.now(),
+                202,
+                has_failed,
+                is_open,
+                trace.attempts,
+            )
+        )
 
     async def _without_version(self, function: _Function, claim: Claim, event: AsyncEvent) -> "_Attempt | None":
         """
@@ -567,6 +644,8 @@ class _Attempt(msgspec.Struct, frozen=True):
     result: InvocationOutcome | _Refused | GiveUp
     trace_header: str | None = None
     """What the function got, where it ran: what is told goes on with it."""
+    trace: AsyncTrace | None = None
+    """Of a sampled event, with this attempt."""
 
     @property
     def is_success(self) -> bool:

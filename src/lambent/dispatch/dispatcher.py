@@ -18,6 +18,7 @@ from lambent.fleet.contract import Placement, Slot, Throttled, Workers
 from lambent.store.contract import FunctionChange, FunctionStore
 from lambent.telemetry.figures import FunctionFigures
 from lambent.telemetry.lambda_metrics import LambdaMetrics
+from lambent.telemetry.traces import Traces
 
 _log = logging.getLogger("lambent.dispatch")
 
@@ -43,6 +44,7 @@ class Dispatcher:
         workers: runs invocations in them.
         quotas: how much may be in flight.
         of_accounts: the same of single accounts; None: all have `quotas`.
+        traces: what whoever runs something leaves traces in; None: nobody reads any.
         figures: where refusals are counted.
         metrics: told of refusals, and of what runs as provisioned; None: nobody is.
     """
@@ -55,9 +57,11 @@ class Dispatcher:
         quotas: Quotas,
         clock: Clock,
         of_accounts: AccountQuotas | None = None,
+        traces: Traces | None = None,
         figures: FunctionFigures | None = None,
         metrics: LambdaMetrics | None = None,
     ) -> None:
+        self.traces = traces or Traces(None, clock)
         self._store = store
         self._placement = placement
         self._workers = workers

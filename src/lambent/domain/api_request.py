@@ -15,6 +15,7 @@ import msgspec
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.http_api import Route, Stage
 from lambent.domain.http_event import Addressed, HttpRequest, clf_time
+from lambent.domain.traced import StageTracing
 
 _ROUTE_OF_DEFAULT = "$default"
 
@@ -47,7 +48,10 @@ class ApiRequest:
     query: list[tuple[str, str]] = field(default_factory=list)
     """Of the query string, decoded."""
 
-    # What came of it, for the access log.
+    tracing: StageTracing | None = None
+    """None: it is not sampled."""
+
+    # What came of it, for the access log and the trace.
     status: int = 0
     response_bytes: int = 0
     latency_ms: int = 0
@@ -58,6 +62,8 @@ class ApiRequest:
     authorizer_error: str | None = None
     error_message: str | None = None
     error_type: str | None = None
+    called: tuple[float, float] | None = None
+    """When a function was called, and had answered, in seconds since the epoch; of a sampled request alone."""
 
     @property
     def domain_prefix(self) -> str:

@@ -76,3 +76,13 @@ def log_group_arn(scope: Scope, group: str) -> str:
 def log_stream_arn(scope: Scope, group: str, stream: str) -> str:
     """Return a log stream's ARN."""
     return f"{log_group_arn(scope, group)}:log-stream:{stream}"
+
+
+def sampling_rule_arn(scope: Scope, name: str) -> str:
+    """Return the ARN of a sampling rule of X-Ray."""
+    return f"arn:aws:xray:{scope.region}:{scope.account}:sampling-rule/{name}"
+
+
+def trace_group_arn(scope: Scope, name: str, suffix: str) -> str:
+    """Return the ARN of a group of X-Ray."""
+    return f"arn:aws:xray:{scope.region}:{scope.account}:group/{name}/{suffix}"

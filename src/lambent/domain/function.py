@@ -102,8 +102,16 @@ class Configuration(msgspec.Struct, frozen=True):
     """Whether each tenant gets environments of its own, and every invocation must say for which it is."""
     dead_letter_arn: str = ""
     """The queue that gets asynchronous events which were given up; empty without one."""
+    tracing: str = "PassThrough"
+    """`Active`: of what nobody has decided about a part is traced. `PassThrough`: only what the caller wants traced."""
     inert: Mapping[str, Any] = {}
     """Wire members that were stored without acting, by wire name."""
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether the version decides by itself what of it is traced."""
+        # Of a function that an earlier version stored it for without acting.
+        return self.tracing == "Active" or bool(self.inert and self.inert.get("TracingConfig"))
 
 
 class Deployment(msgspec.Struct, frozen=True):

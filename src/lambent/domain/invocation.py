@@ -6,6 +6,8 @@ from typing import Protocol
 
 import msgspec
 
+from lambent.domain.traced import Tracing
+
 
 class Invocation(msgspec.Struct, frozen=True):
     """One invocation, ready to run: everything that the runtime will be told."""
@@ -24,6 +26,8 @@ class Invocation(msgspec.Struct, frozen=True):
     """For whom it is, where the function tells tenants apart."""
     wants_stream: bool = False
     """Whether the caller takes the response piece by piece; else one that the runtime streams is gathered first."""
+    tracing: Tracing | None = None
+    """None: it is not sampled, as nearly all are."""
     is_weighted: bool = False
     """Whether an alias's weights chose the version."""
 

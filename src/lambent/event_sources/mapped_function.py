@@ -1,5 +1,7 @@
 """The function that a mapping feeds: whether it can run now, how many more of it may, and a run of it."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from lambent.clock import Clock
@@ -8,7 +10,8 @@ from lambent.domain.arn import function_arn
 from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.domain.function import FunctionVersion, State
 from lambent.domain.invocation import Invocation, InvocationOutcome
-from lambent.domain.trace import PASSES_MAX, next_trace
+from lambent.domain.trace import PASSES_MAX, linked_trace, next_trace, sampled_in
+from lambent.domain.traced import LINKS_MAX, Accepted, Link, Linked, Tracing
 from lambent.errors.families import DependencyError
 from lambent.fleet.contract import Throttled
 
@@ -79,23 +82,75 @@ class MappedFunction:
         return passes <= PASSES_MAX or await self._dispatcher.may_recurse(mapping.scope, mapping.function_name)
 
     async def run(
-        self, version: FunctionVersion, payload: bytes, trace_header: str, request_id: str | None = None
+        self,
+        version: FunctionVersion,
+        payload: bytes,
+        trace_header: str,
+        request_id: str | None = None,
+        producers: Sequence[str] = (),
     ) -> InvocationOutcome | NotRun:
         """
-        Run the function once, synchronously.
+        Run the function once, synchronously, in a trace of its own.
 
         Args:
-            trace_header: of what it runs for; empty without one.
+            trace_header: whose lineage it goes on with; empty without one.
             request_id: None: one of its own.
+            producers: the headers of what it runs for: their traces and this one are linked, where they are sampled. If
+                one is, so is this one. Assumed: the latter (test_mapped_function).
         """
-        random_hex = self._clock.token_hex(20)
-        trace = next_trace(trace_header, self._clock.now(), random_hex[:24], random_hex[24:], self._arn)
+        clock, traces = self._clock, self._dispatcher.traces
+        sampled = [one for one in map(sampled_in, producers) if one is not None] if producers else []
+        given = (
+            linked_trace(trace_header, clock.now(), clock.token_hex(12), is_sampled=bool(sampled))
+            if trace_header
+            else None
+        )
+        trace, tracing = traces.begin(version, given)
         invocation = Invocation(
-            request_id=request_id or self._clock.new_id(),
+            request_id=request_id or clock.new_id(),
             invoked_arn=self._mapping.function_arn,
             payload=payload,
             trace_header=trace.header,
+            tracing=tracing,
         )
+        if tracing is None:
+            return await self._invoke(version, invocation)
+        links = list(dict.fromkeys(Link(*one) for one in sampled if one.parent_id))[:LINKS_MAX]
+        outcome = await self._invoke(version, invocation)
+        if isinstance(outcome, InvocationOutcome):
+            # A run that was refused is tried again, maybe each second: nothing is left of it.
+            self._leave(version, invocation, tracing, outcome, links)
+        return outcome
+
+    def _leave(
+        self,
+        version: FunctionVersion,
+        invocation: Invocation,
+        tracing: Tracing,
+        outcome: InvocationOutcome,
+        links: Sequence[Link],
+    ) -> None:
+        """Leave how the service saw a sampled run, and whose messages it was for."""
+        consumer, add = Link(tracing.trace_id, tracing.service_id), self._dispatcher.traces.add
+        for link in links:
+            add(Linked(version.scope, *link, consumer, version.name, tracing.began))
+        add(
+            Accepted(
+                version.scope,
+                version.name,
+                tracing.trace_id,
+                tracing.service_id,
+                tracing.caller_id,
+                invocation.request_id,
+                tracing.began,
+                self._clock.now(),
+                200,
+                outcome.error is not None,
+                links=links,
+            )
+        )
+
+    async def _invoke(self, version: FunctionVersion, invocation: Invocation) -> InvocationOutcome | NotRun:
         try:
             outcome = await self._dispatcher.run(version, invocation)
         except Throttled:

@@ -102,7 +102,8 @@ class Runs:
             payload = payload_of(records)
             trace_header = max(records, key=lambda one: one.passes).trace_header
             work.begun()
-            outcome = await function.run(version, payload, trace_header)
+            producers = [one.trace_header for one in records if one.trace_header]
+            outcome = await function.run(version, payload, trace_header, producers=producers)
         except DependencyError as error:
             _log.warning("mapping.not_invoked uuid=%s reason=%s", self._uuid, error)
         else:

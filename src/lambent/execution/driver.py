@@ -6,6 +6,7 @@ but the caller's own on one future.
 """
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
@@ -19,6 +20,7 @@ from lambent.access.secrets import Credentials
 from lambent.clock import Clock, TimerHandle
 from lambent.domain.function import Deployment
 from lambent.domain.invocation import EnvironmentFailure, FunctionError, Invocation, InvocationOutcome, StreamEnd
+from lambent.domain.traced import CAUSE_MAX_BYTES, Failure, Ran
 from lambent.errors.families import DependencyError
 from lambent.execution import environment as machine
 from lambent.execution.environment import EnvironmentMachine, EnvironmentState, InitFailure, describe_exit
@@ -26,6 +28,7 @@ from lambent.execution.output import EnvironmentOutput
 from lambent.execution.parked import ParkedEnvironment, ParkedPool
 from lambent.execution.starting import StartPlan, assignment, plan_start
 from lambent.execution.streamed_response import StreamedResponse
+from lambent.execution.trace_port import TracePort
 from lambent.execution.variables import SNAP_START
 from lambent.runtime_api import server as runtime_api
 from lambent.runtime_api.contract import Inflow, NextCall, Post, RestoreCall, Verdict
@@ -36,6 +39,7 @@ from lambent.store.contract import Packages
 from lambent.telemetry import lines
 from lambent.telemetry.figures import FunctionFigures
 from lambent.telemetry.logs import FunctionLogs
+from lambent.telemetry.traces import Traces
 
 _log = logging.getLogger("lambent.execution")
 
@@ -90,6 +94,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     runtimes: Runtimes
     packages: Packages
     logs: FunctionLogs
+    traces: Traces
     clock: Clock
     credentials: FunctionCredentials
     endpoint: Callable[[], str]
@@ -181,6 +186,11 @@ class ExecutionEnvironment:
         self._invocation: Invocation | None = None
         """The one placed last. The machine forgets its own before the commands that log its end are performed."""
         self._output = EnvironmentOutput(deployment, surroundings.logs, surroundings.runtimes, surroundings.clock)
+        self._trace_port = TracePort(deployment.scope, deployment.name, surroundings.traces, surroundings.clock)
+        self._init_ended = self._restore_ended = 0.0
+        """In seconds since the epoch."""
+        self._failure: Failure | None = None
+        """Why the function failed, as its runtime said; of a sampled invocation alone."""
         self._counts = surroundings.figures.of(deployment.scope, deployment.name)
 
     def trace_header(self) -> str | None:
@@ -331,6 +341,7 @@ class ExecutionEnvironment:
                 self._handle(machine.Exited(_KILLED))
                 return False
             self._output.attach(sandboxed.output)
+            self._trace_port.attach(sandboxed.trace_port)
             self._announce_init()
             self._init_began = around.clock.monotonic()
             self._handle(_STARTED)
@@ -363,6 +374,7 @@ class ExecutionEnvironment:
             self._lost(f"the sandbox could not be started: {error}")
         finally:
             self._output.detach()
+            self._trace_port.detach()
             self._sandboxed = None
             if self._shutdown is not None:
                 self._shutdown.cancel()
@@ -437,6 +449,7 @@ class ExecutionEnvironment:
             self._is_init_over = True
             phase = "invoke" if self._machine.state is EnvironmentState.INIT_AGAIN else "init"
             self._output.init_done((self._around.clock.monotonic() - self._init_began) * 1000, phase)
+            self._init_ended = self._around.clock.now()
             # Not now: the event that is about to be handed over leaves first. But before the pool freezes anything.
             self._around.clock.call_later(0, self._end_init)
 
@@ -453,6 +466,7 @@ class ExecutionEnvironment:
     def response_too_large(self, request_id: str, limit_bytes: int) -> Verdict:
         if not self._machine.is_pending(request_id) and not self._machine.is_streaming(request_id):
             return Verdict.INVALID_REQUEST_ID
+        self._note_failure(Failure(EnvironmentFailure.RESPONSE_TOO_LARGE.value, f"more than {limit_bytes} bytes"))
         self._handle(machine.ResponseTooLarge(limit_bytes))
         return Verdict.TOO_LARGE
 
@@ -484,6 +498,8 @@ class ExecutionEnvironment:
     def error_posted(self, request_id: str, post: Post) -> Verdict:
         if not self._machine.is_pending(request_id) and not self._machine.is_streaming(request_id):
             return Verdict.INVALID_REQUEST_ID
+        if self._is_traced:
+            self._note_failure(_failure(post))
         self._handle(machine.ErrorPosted(_error_payload(post), _error_type(post)))
         return Verdict.ACCEPTED
 
@@ -522,6 +538,9 @@ class ExecutionEnvironment:
 
     def _log_start(self, command: machine.LogStart) -> None:
         assert self._invocation is not None
+        if self._invocation.tracing is not None:
+            self._failure = None
+            self._trace_port.open()
         self._output.start(self._invocation)
         if self._sandboxed is not None:
             self._around.sandbox.watch(self._sandboxed, True)
@@ -549,6 +568,7 @@ class ExecutionEnvironment:
     def _log_restore_report(self, command: machine.LogRestoreReport) -> None:
         self._output.read()
         self._output.restore_report(command)
+        self._restore_ended = self._around.clock.now()
 
     def _restore_failed(self, command: machine.RestoreFailed) -> None:
         answer, self._answer = self._answer, None
@@ -571,6 +591,11 @@ class ExecutionEnvironment:
 
     def _log_end(self, command: machine.LogEnd) -> None:
         assert self._invocation is not None
+        answered = 0.0
+        if self._invocation.tracing is not None:
+            answered = self._around.clock.now()
+            # What it has sent comes before the news that it has ended, and before it is frozen.
+            self._trace_port.close()
         self._output.read(flush=True)
         memory_mib = self.deployment.configuration.memory_mib
         peak_mib, cpu_us = 1, 0
@@ -587,6 +612,52 @@ class ExecutionEnvironment:
             start_ms = command.init_ms
         self._counts.ended(command.duration_ms, start_ms, has_failed=command.has_failed)
         self._output.end(self._invocation, command, peak_mib, cpu_us)
+        if answered:
+            self._leave_trace(self._invocation, command, answered)
+
+    @property
+    def _is_traced(self) -> bool:
+        return self._invocation is not None and self._invocation.tracing is not None
+
+    def _note_failure(self, failure: Failure) -> None:
+        if self._is_traced:
+            self._failure = failure
+
+    def _leave_trace(self, invocation: Invocation, end: machine.LogEnd, answered: float) -> None:
+        """Leave what the function did with a sampled invocation."""
+        tracing, clock = invocation.tracing, self._around.clock
+        assert tracing is not None
+        failure = self._failure
+        if end.status:
+            timeout_s = self.deployment.configuration.timeout_s
+            failure = (
+                Failure(EnvironmentFailure.TIMED_OUT.value, f"Task timed out after {timeout_s:.2f} seconds")
+                if end.status == "timeout"
+                else Failure(end.error_type, "")
+            )
+        began = answered - end.duration_ms / 1000
+        init = restore = None
+        if end.init_ms is not None:
+            init = (self._init_ended - end.init_ms / 1000, self._init_ended)
+        if end.restore_ms is not None:
+            restore = (self._restore_ended - end.restore_ms / 1000, self._restore_ended)
+        self._around.traces.add(
+            Ran(
+                self.deployment.scope,
+                self.deployment.name,
+                self.deployment.configuration.log_group,
+                tracing.trace_id,
+                tracing.id,
+                tracing.parent_id,
+                tracing.invocation_id,
+                began,
+                answered,
+                clock.now(),
+                init,
+                restore,
+                failure,
+            )
+        )
 
     def _begin_answer(self, command: machine.BeginAnswer) -> None:
         answer, self._answer = self._answer, None
@@ -705,7 +776,12 @@ _PERFORM: dict[type, Callable[[ExecutionEnvironment, object], None]] = {
 
 class _ErrorBody(msgspec.Struct):
     errorType: str = ""
+    errorMessage: str = ""
+    errorCause: msgspec.Raw = msgspec.Raw()
 
+
+_MESSAGE_MAX = 1024
+"""Of an error's message that its trace holds. Assumed."""
 
 _CAUSE_TYPE = "application/vnd.aws.lambda.error.cause+json"
 
@@ -731,3 +807,19 @@ def _error_payload(post: Post) -> bytes:
         return b'"Invalid error body"'
     body.pop("errorCause", None)
     return msgspec.json.encode(body)
+
+
+def _failure(post: Post) -> Failure:
+    """Return what a trace says of a posted error. The cause comes in a header, or in a body of its own type."""
+    body = _ErrorBody()
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        body = msgspec.json.decode(post.body, type=_ErrorBody)
+    cause = post.cause
+    if not cause and post.content_type.startswith(_CAUSE_TYPE):
+        cause = bytes(body.errorCause).decode("utf-8", "replace")
+    # Not kept beyond that: it waits in memory for its turn, and would not be used.
+    return Failure(
+        post.error_type or body.errorType,
+        body.errorMessage[:_MESSAGE_MAX],
+        cause if len(cause) <= CAUSE_MAX_BYTES else "",
+    )

@@ -250,7 +250,9 @@ class EnvironmentOutput:
         """Write START."""
         version, configuration = self._deployment.version, self._deployment.configuration
         if self._records is not None:
-            written = self._records.start(self._clock.now(), invocation.request_id, invocation.tenant)
+            written = self._records.start(
+                self._clock.now(), invocation.request_id, invocation.tenant, invocation.tracing
+            )
         else:
             written = [lines.start_line(invocation.request_id, version)]
         self._add_to_tail(written)
@@ -298,6 +300,7 @@ class EnvironmentOutput:
                 status=end.status,
                 error_type=end.error_type,
                 restore_ms=end.restore_ms,
+                tracing=invocation.tracing,
             )
         else:
             written = self._closing_lines(invocation, end, memory_peak_mib)
@@ -323,6 +326,7 @@ class EnvironmentOutput:
             self.write([text])
 
     def _closing_lines(self, invocation: Invocation, end: machine.LogEnd, memory_peak_mib: int) -> list[str]:
+        tracing = invocation.tracing
         return [
             lines.end_line(invocation.request_id),
             lines.report_line(
@@ -334,6 +338,8 @@ class EnvironmentOutput:
                 status=end.status,
                 error_type=end.error_type,
                 restore_ms=end.restore_ms,
+                trace_id="" if tracing is None else tracing.trace_id,
+                segment_id="" if tracing is None else tracing.id,
             ),
         ]
 

@@ -134,6 +134,7 @@ def assignment(
         runtime_reserved=plan.command.reserved,
         task_root=plan.task_root,
         runtime_api_address=environment.runtime_api_address,
+        trace_address=environment.trace_address,
         log_stream=log_stream,
         endpoint=endpoint,
         credentials=credential_variables(credentials, environment.runtime_api_address, initialization_type),

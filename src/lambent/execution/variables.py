@@ -17,6 +17,7 @@ def function_variables(
     runtime_reserved: Mapping[str, str],
     task_root: str,
     runtime_api_address: str,
+    trace_address: str,
     log_stream: str,
     endpoint: str,
     credentials: Mapping[str, str],
@@ -31,6 +32,7 @@ def function_variables(
         runtime_variables: the runtime's own defaults.
         runtime_reserved: the runtime's own reserved variables, e.g. AWS_EXECUTION_ENV.
         task_root: where the function sees its package.
+        trace_address: `host:port` of what takes its traces; empty: nothing does.
         endpoint: the gateway's base URL; what AWS SDKs in the function call unless the user said otherwise.
             Assumed: AWS sets no AWS_ENDPOINT_URL; without one, SDK calls here would leave for the real AWS.
         credentials: the variables by which AWS SDKs find them.
@@ -45,7 +47,6 @@ def function_variables(
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
         "AWS_ENDPOINT_URL": endpoint,
     }
     reserved = {
@@ -62,6 +63,10 @@ def function_variables(
         "LAMBDA_TASK_ROOT": task_root,
         **credentials,
     }
+    if trace_address:
+        host, _, port = trace_address.rpartition(":")
+        defaults["AWS_XRAY_DAEMON_ADDRESS"] = trace_address
+        reserved["_AWS_XRAY_DAEMON_ADDRESS"], reserved["_AWS_XRAY_DAEMON_PORT"] = host, port
     if configuration.logging.is_json:
         # Read by the runtimes' own clients, which filter what the function logs.
         reserved["AWS_LAMBDA_LOG_FORMAT"] = "JSON"

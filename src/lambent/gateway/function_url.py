@@ -26,7 +26,8 @@ from lambent.domain.http_event import Addressed, HttpRequest, encode_event, join
 from lambent.domain.principal import ANONYMOUS
 from lambent.domain.quotas import Quotas
 from lambent.domain.resource_policy import Requester
-from lambent.domain.trace import rooted, with_lineage_of
+from lambent.domain.trace import rooted, sampled_in, with_lineage_of
+from lambent.domain.traced import HttpCall
 from lambent.errors.families import (
     AccessDeniedException,
     ApiError,
@@ -202,6 +203,15 @@ class FunctionUrls:
         running = request.inside.trace_header() if request.inside is not None else None
         if running is not None:
             trace_header = with_lineage_of(trace_header, running)
+        http = None
+        if version.configuration.is_traced or sampled_in(trace_header) is not None:
+            # Assumed: a URL has no segment of its own, and its request stands in the service's (test_traces).
+            http = HttpCall(
+                request.method,
+                f"{self._domain.scheme}://{self._domain.host(url)}{path}",
+                headers.get("user-agent", ""),
+                request.client,
+            )
         now = clock.now()
         trace_header = rooted(trace_header, now, clock.token_hex(12))
         # Assumed: what a client says of itself there counts for nothing (test_function_url).
@@ -239,6 +249,7 @@ class FunctionUrls:
             request_id=request_id,
             payload=payload,
             trace_header=trace_header,
+            http=http,
             wants_stream=url.is_streaming,
         )
         response = await response_of(outcome, request_id)

@@ -29,7 +29,8 @@ from lambent.domain.http_event import HttpRequest, encode_event, encode_event_1,
 from lambent.domain.parameter_mapping import mapped_request, mapped_response
 from lambent.domain.quotas import Quotas
 from lambent.domain.throttling import TokenBucket
-from lambent.domain.trace import rooted, with_lineage_of
+from lambent.domain.trace import below, rooted, sampled_in, with_lineage_of
+from lambent.domain.traced import Entered, HttpCall, StageTracing
 from lambent.errors.families import DependencyError
 from lambent.gateway.admission import TooManyRequests
 from lambent.gateway.http_api_authorizers import ApiAuthorizers, NotAuthorized, with_stage_variables
@@ -42,6 +43,7 @@ from lambent.neighbours.outward import TimedOut, Unreachable
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
 from lambent.telemetry.api_metrics import ApiMetrics
 from lambent.telemetry.logs import FunctionLogs
+from lambent.telemetry.traces import Traces
 
 _log = logging.getLogger("lambent.gateway")
 
@@ -98,6 +100,7 @@ class HttpApis:
         callers: asked for routes of AWS_IAM alone.
         logs: where access logs go.
         domain: below which APIs are.
+        traces: where sampled requests leave theirs; None: nowhere.
         metrics: told what requests came to; None: nobody is.
     """
 
@@ -112,8 +115,10 @@ class HttpApis:
         domain: UrlDomain,
         quotas: Quotas,
         clock: Clock,
+        traces: Traces | None = None,
         metrics: ApiMetrics | None = None,
     ) -> None:
+        self._traces = traces or Traces(None, clock)
         self._router = router
         self._metrics = metrics
         self._authorizers = authorizers
@@ -237,6 +242,8 @@ class HttpApis:
             if served.cors.answers_differ and not (is_preflight(wire.method, wire.headers) and response.status == 204):
                 # Who keeps an answer must not give it to another origin; also not one that was for none.
                 response.headers.append((b"vary", b"Origin"))
+        if request.tracing is not None:
+            self._leave_trace(addressed, request, request.tracing, wire, response.status)
         request.status = response.status
         request.latency_ms = round((latency_s := self._clock.monotonic() - began) * 1000)
 
@@ -330,6 +337,10 @@ class HttpApis:
         running = wire.inside.trace_header() if wire.inside is not None else None
         if running is not None:
             trace_header = with_lineage_of(trace_header, running)
+        sampled = sampled_in(trace_header) if trace_header else None
+        if sampled is not None:
+            random_hex = self._clock.token_hex(16)
+            request.tracing = StageTracing(*sampled, random_hex[:16], random_hex[16:])
         trace_header = rooted(trace_header, request.now, self._clock.token_hex(12))
         headers = dict(request.http.headers)
         # Assumed: what a client says of itself there counts for nothing (test_http_api).
@@ -450,6 +461,9 @@ class HttpApis:
         )
         if len(payload) > self._quotas.invoke_payload_max_bytes:
             raise BodyTooLarge
+        began = 0.0
+        if request.tracing is not None:
+            trace_header, began = below(trace_header, request.tracing.call_id), self._clock.now()
         outcome, request.integration_request_id = await self._functions.run(
             with_stage_variables(integration.integration_uri, request),
             payload,
@@ -460,6 +474,8 @@ class HttpApis:
             timeout_s=integration.timeout_in_millis / 1000,
             trace_header=trace_header,
         )
+        if request.tracing is not None:
+            request.called = (began, self._clock.now())
         # Documented: what Lambda answered, which is 200 also where the function failed.
         request.integration_status = "200"
         if outcome.error is not None:
@@ -478,6 +494,29 @@ class HttpApis:
         request.error_message, request.error_type = _INTERNAL, "INTEGRATION_FAILURE"
         # A part of it may be what a function or another server said.
         _log.log(level, "http_api.integration_failed request_id=%s reason=%s", request.request_id, on_one_line(reason))
+
+    def _leave_trace(
+        self, addressed: _Addressed, request: ApiRequest, tracing: StageTracing, wire: WireRequest, status: int
+    ) -> None:
+        url = f"{self._domain.scheme}://{wire.headers.get('host', request.domain_name)}{wire.path}"
+        self._traces.add(
+            Entered(
+                request.scope,
+                request.api_id,
+                addressed.served.api.name,
+                request.stage.stage_name,
+                tracing.trace_id,
+                tracing.id,
+                tracing.parent_id,
+                request.request_id,
+                tracing.call_id,
+                request.now,
+                request.called,
+                self._clock.now(),
+                status,
+                HttpCall(wire.method, url, wire.headers.get("user-agent", ""), wire.client),
+            )
+        )
 
     def _write_log(self, served: ServedStage, request: ApiRequest) -> None:
         settings, log_format = served.stage.access_log_settings, served.log_format

@@ -30,7 +30,18 @@ _METRICS_PATH = re.compile(r"(?:/.*)?/service/[^/]*GraniteServiceVersion20100801
 _API_PATH = re.compile(r"/v2/(apis|domainnames|tags|vpclinks)(/|$)")
 """What is HTTP APIs'. Documented: API Gateway v2 API reference; the paths of REST APIs begin otherwise."""
 
-_HOST = re.compile(r"(?:apigateway|cloudtrail|lambda|logs|monitoring|sqs|sts)\.((?:[a-z]{2,4}-)+[a-z]+-\d)\.")
+_SAMPLING_PATHS = frozenset({"/GetSamplingRules", "/SamplingTargets"})
+"""
+What programs with an X-Ray SDK ask of a daemon, unsigned: their AWS_XRAY_DAEMON_ADDRESS may name this port. Observed:
+sources of the SDKs.
+"""
+
+_STREAM = re.compile(r"stream(?:ing)?-")
+"""What SDKs put before the endpoint's host for operations that stream. Source: `hostPrefix` of the service models."""
+
+_HOST = re.compile(
+    r"(?:stream(?:ing)?-)?(?:apigateway|cloudtrail|lambda|logs|monitoring|sqs|sts|xray)\.((?:[a-z]{2,4}-)+[a-z]+-\d)\."
+)
 
 
 _OF_OLD_S3 = frozenset({"AWSAccessKeyId", "Signature", "Expires"})
@@ -58,13 +69,15 @@ def select_service(credential: Credential | None, headers: Mapping[str, str], pa
         if target.startswith(_CLOUDTRAIL):
             return "cloudtrail"
         return prefix.partition("_")[0].lower()
-    first_label = headers.get("host", "").partition(".")[0]
-    if first_label in {"apigateway", "cloudtrail", "iam", "lambda", "logs", "monitoring", "sqs", "sts"}:
+    first_label = _STREAM.sub("", headers.get("host", "").partition(".")[0], count=1)
+    if first_label in {"apigateway", "cloudtrail", "iam", "lambda", "logs", "monitoring", "sqs", "sts", "xray"}:
         return _of_two(first_label, path)
     if is_s3_host(headers.get("host", "")) or _is_presigned_by_version_2(query):
         return "s3"
     if _METRICS_PATH.fullmatch(path):
         return "monitoring"
+    if path in _SAMPLING_PATHS:
+        return "xray"
     if _QUEUE_PATH.fullmatch(path):
         return "sqs"
     if _LAMBDA_PATH.match(path):

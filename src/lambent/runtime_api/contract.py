@@ -29,6 +29,8 @@ class Post(msgspec.Struct, frozen=True):
     content_type: str
     error_type: str = ""
     """Header Lambda-Runtime-Function-Error-Type, when sent."""
+    cause: str = ""
+    """Header Lambda-Runtime-Function-XRay-Error-Cause, likewise: JSON, for traces alone."""
 
 
 class NextCall(Protocol):

@@ -59,13 +59,14 @@ _PINGS: Final = frozenset({b"/2018-06-01/ping", b"/ping"})
 _AUTHORIZATION: Final = b"authorization"
 _CONTENT_TYPE: Final = b"content-type"
 _ERROR_TYPE: Final = b"lambda-runtime-function-error-type"
+_ERROR_CAUSE: Final = b"lambda-runtime-function-xray-error-cause"
 _ERROR_BODY: Final = b"lambda-runtime-function-error-body"
 _RESPONSE_MODE: Final = b"lambda-runtime-function-response-mode"
 _EXPECT: Final = b"expect"
 _TRANSFER_ENCODING: Final = b"transfer-encoding"
 _LENGTH_HEADERS: Final = (b"content-length", _TRANSFER_ENCODING)
 _KEPT_HEADERS: Final = frozenset(
-    {_AUTHORIZATION, _CONTENT_TYPE, _ERROR_TYPE, _ERROR_BODY, _RESPONSE_MODE, _EXPECT, *_LENGTH_HEADERS}
+    {_AUTHORIZATION, _CONTENT_TYPE, _ERROR_CAUSE, _ERROR_TYPE, _ERROR_BODY, _RESPONSE_MODE, _EXPECT, *_LENGTH_HEADERS}
 )
 
 _INVALID_RESPONSE_MODE: Final = "Runtime.InvalidResponseModeHeader"
@@ -579,7 +580,13 @@ def _content_type(request: _Request, default: str = "application/json") -> str:
 
 def _post_of(request: _Request) -> Post:
     error_type = request.fields.get(_ERROR_TYPE) or request.trailers.get(_ERROR_TYPE) or b""
-    return Post(body=request.body, content_type=_content_type(request), error_type=error_type.decode("latin-1"))
+    cause = request.fields.get(_ERROR_CAUSE, b"")
+    return Post(
+        body=request.body,
+        content_type=_content_type(request),
+        error_type=error_type.decode("latin-1"),
+        cause=cause.decode("utf-8", "replace"),
+    )
 
 
 def _failed_midway(request: _Request) -> Post:

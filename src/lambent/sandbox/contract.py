@@ -152,6 +152,19 @@ class Environment(Protocol):
         ...
 
     @property
+    def trace_port(self) -> socket.socket | None:
+        """
+        A non-blocking datagram socket that this environment's functions send their traces to. None: it has none. The
+        driver closes it on release.
+        """
+        ...
+
+    @property
+    def trace_address(self) -> str:
+        """`host:port` of that socket as seen from inside; empty without one."""
+        ...
+
+    @property
     def output(self) -> int:
         """
         Read end, non-blocking, of the pipe that stdout, stderr and the telemetry log descriptor share.

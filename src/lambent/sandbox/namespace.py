@@ -31,6 +31,7 @@ from lambent.errors.families import DependencyError
 from lambent.sandbox.contract import Assignment, DriverSettings, Environment, Exit, ParkedKind, SandboxStartError, Stats
 from lambent.sandbox.filesystem import directory_mount, folder_mount
 from lambent.sandbox.limits import GroupHandles
+from lambent.sandbox.network import TRACE_ADDRESS
 from lambent.sandbox.process_table import child_numbered, pid_of
 from lambent.sandbox.spawner import PARKED
 from lambent.sandbox.walls import Wall
@@ -104,6 +105,9 @@ class NamespaceEnvironment:
         self.runtime_listener.setblocking(False)
         self.gateway_listener: socket.socket | None = socket.socket(fileno=parts["gateway_listener"])
         self.gateway_listener.setblocking(False)
+        self.trace_port: socket.socket | None = socket.socket(fileno=parts["trace_port"])
+        self.trace_port.setblocking(False)
+        self.trace_address = TRACE_ADDRESS
         self.runtime_api_address = _RUNTIME_API_ADDRESS
         self.group = group
         self.loop = asyncio.get_running_loop()
@@ -508,6 +512,8 @@ class NamespaceSandbox:
         if own.oom_event is not None:
             own.loop.remove_reader(own.oom_event)
         own.group.close()
+        if own.trace_port is not None:
+            own.trace_port.close()
         os.close(own.output)
         os.close(own.status)
         if own.parked.done() and not own.parked.cancelled():

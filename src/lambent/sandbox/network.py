@@ -26,6 +26,11 @@ from lambent.sandbox.table_watch import TableWatch
 _RUNTIME_API = ("127.0.0.1", 9001)
 """Documented: AWS's own value of AWS_LAMBDA_RUNTIME_API."""
 _GATEWAY = ("127.0.0.1", 4566)
+_TRACES = ("169.254.100.1", 2000)
+TRACE_ADDRESS = "{}:{}".format(*_TRACES)
+"""Observed: AWS's own value of AWS_XRAY_DAEMON_ADDRESS (recorded environments of the service)."""
+_TRACES_BUFFER_BYTES = 1 << 20
+"""Senders burst when a handler ends. Assumed: some hundred subsegments wait for the server's loop."""
 _RUNTIME_BACKLOG = 16
 _GATEWAY_BACKLOG = 64
 
@@ -38,6 +43,9 @@ NUMBERS_MAX = 1 << (32 - _BLOCK_PREFIX)
 
 _SIOCGIFINDEX = 0x8933
 _SIOCSIFFLAGS = 0x8914
+_SIOCSIFADDR = 0x8916
+_SIOCSIFNETMASK = 0x891C
+_SO_RCVBUFFORCE = 33
 _IFF_UP_RUNNING = 0x41
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _NAME_SERVERS_MAX = 3
@@ -62,6 +70,8 @@ class EnvironmentNetwork(NamedTuple):
     namespace_fd: int
     runtime_listener: socket.socket
     gateway_listener: socket.socket
+    trace_port: socket.socket
+    """A datagram socket, where AWS's X-Ray daemon is."""
     address: str | None
     """The environment's own address; None where it has only the loopback."""
 
@@ -248,13 +258,14 @@ class Network:
                 undo.callback(os.close, namespace)
                 runtime = undo.enter_context(_listener(_RUNTIME_API, _RUNTIME_BACKLOG, raise_loopback=True))
                 gateway = undo.enter_context(_listener(_GATEWAY, _GATEWAY_BACKLOG))
+                traces = undo.enter_context(_trace_port())
                 inner = undo.enter_context(contextlib.closing(netlink.Netlink())) if has_egress else None
             address = None
             if inner is not None:
                 address = self._connect(number, namespace, inner, runtime)
                 inner.close()
             undo.pop_all()
-        return EnvironmentNetwork(namespace, runtime, gateway, address)
+        return EnvironmentNetwork(namespace, runtime, gateway, traces, address)
 
     def _connect(self, number: int, namespace: int, inner: netlink.Netlink, any_socket: socket.socket) -> str:
         """
@@ -391,6 +402,24 @@ def _listener(address: tuple[str, int], backlog: int, raise_loopback: bool = Fal
         listener.close()
         raise
     return listener
+
+
+def _trace_port() -> socket.socket:
+    """Return a socket at AWS's address of the X-Ray daemon, which this namespace's loopback gets beside its own."""
+    port = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        for number, address in ((_SIOCSIFADDR, _TRACES[0]), (_SIOCSIFNETMASK, "255.255.255.255")):
+            request = struct.pack("16sHH4s8x", b"lo:0", socket.AF_INET, 0, socket.inet_aton(address))
+            fcntl.ioctl(port.fileno(), number, request)
+        # Beyond what an ordinary process may have, which is root's alone.
+        with contextlib.suppress(OSError):
+            port.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _TRACES_BUFFER_BYTES)
+        port.setblocking(False)
+        port.bind(_TRACES)
+    except BaseException:
+        port.close()
+        raise
+    return port
 
 
 def _name_servers(resolv_conf: Path, resolved: Path) -> tuple[list[str], str | None]:

@@ -73,13 +73,18 @@ _GATE = f'read -r _gate || exit 1; ulimit -c 0; ulimit -n "$1"; shift; exec "$@"
 class ProcessEnvironment:
     """One process group, or the place for one."""
 
-    def __init__(self, environment_id: str, listener: socket.socket, output: int, write_end: int) -> None:
+    def __init__(
+        self, environment_id: str, listener: socket.socket, trace_port: socket.socket, output: int, write_end: int
+    ) -> None:
         self.id = environment_id
+        self.trace_port: socket.socket | None = trace_port
         self.runtime_listener = listener
         self.gateway_listener: socket.socket | None = None
         self.output = output
         host, port = listener.getsockname()
         self.runtime_api_address = f"{host}:{port}"
+        host, port = trace_port.getsockname()
+        self.trace_address = f"{host}:{port}"
         self.loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[Exit] = self.loop.create_future()
         self.process: subprocess.Popen[bytes] | None = None
@@ -157,19 +162,23 @@ class ProcessSandbox:
         return str(layers.resolve())
 
     async def park(self, kind: ParkedKind) -> ProcessEnvironment:
-        listener = None
+        listener = trace_port = None
         try:
             listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             listener.bind(("127.0.0.1", 0))
             listener.listen(_LISTEN_BACKLOG)
             listener.setblocking(False)
+            trace_port = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            trace_port.bind(("127.0.0.1", 0))
+            trace_port.setblocking(False)
             read_end, write_end = os.pipe()
         except OSError as error:
-            if listener is not None:
-                listener.close()
+            for made in (listener, trace_port):
+                if made is not None:
+                    made.close()
             raise DependencyError(f"no listener or pipe for an environment: {error}", retryable=True) from error
         os.set_blocking(read_end, False)
-        environment = ProcessEnvironment(self._clock.token_hex(16), listener, read_end, write_end)
+        environment = ProcessEnvironment(self._clock.token_hex(16), listener, trace_port, read_end, write_end)
         self._environments.add(environment)
         return environment
 
@@ -242,6 +251,8 @@ class ProcessSandbox:
         own.is_released = True
         own.close_write_end()
         os.close(own.output)
+        if own.trace_port is not None:
+            own.trace_port.close()
         self._environments.discard(own)
 
     async def end_leftovers(self) -> int:

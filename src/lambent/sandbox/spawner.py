@@ -37,7 +37,7 @@ from lambent.sandbox.limits import Groups, Hierarchies
 from lambent.sandbox.network import NUMBERS_MAX, Network, NetworkSettings, NetworkUnavailable
 from lambent.sandbox.seccomp import filter_program
 
-PARKED = ("orders", "output", "status", "runtime_listener", "gateway_listener")
+PARKED = ("orders", "output", "status", "runtime_listener", "gateway_listener", "trace_port")
 """What comes with the answer to `park`, before the descriptors of its control group."""
 
 PIDS_MAX = 1024
@@ -193,7 +193,11 @@ class Spawner:
                 mine.append(read_end)
                 give(pipe, write_end)
             network = self._network.make(number, self._egress and kind["egress"])
-            mine += [network.runtime_listener.detach(), network.gateway_listener.detach()]
+            mine += [
+                network.runtime_listener.detach(),
+                network.gateway_listener.detach(),
+                network.trace_port.detach(),
+            ]
             give("network", network.namespace_fd)
             if self._groups is not None:
                 mine += self._groups.make(name, _PARKED_MEMORY_MIB, PIDS_MAX)

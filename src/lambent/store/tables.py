@@ -594,6 +594,16 @@ dashboards = Table(
     Column("modified_s", Float, nullable=False),
 )
 
+log_query_definitions = Table(
+    "log_query_definitions",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("name", _NAME, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
 deleted_log_groups = Table(
     "deleted_log_groups",
     metadata,
@@ -735,4 +745,130 @@ event_numbers = Table(
     Column("next_number", BigInteger, nullable=False),
     # The engine's time at the newest change: a start goes on from there, whatever the wall clock says.
     Column("latest_us", BigInteger, nullable=False),
+)
+
+traces = Table(
+    "traces",
+    metadata,
+    # Rises with each new trace: by it the oldest are found. Given by us, so that many are inserted at once.
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("trace_id", _NAME, nullable=False),
+    Column("start_s", Float, nullable=False),
+    Column("end_s", Float, nullable=False),
+    Column("created_s", Float, nullable=False),
+    Column("updated_s", Float, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    # As they were sent, and as they are kept.
+    Column("document_bytes", BigInteger, nullable=False),
+    Column("stored_bytes", BigInteger, nullable=False),
+    Column("is_cut", Integer, nullable=False),
+    UniqueConstraint("account", "region", "trace_id", name="traces_identity"),
+)
+
+Index("traces_by_start_s", traces.c.account, traces.c.region, traces.c.start_s, traces.c.trace_id)
+Index("traces_by_end_s", traces.c.account, traces.c.region, traces.c.end_s, traces.c.trace_id)
+Index("traces_by_updated_s", traces.c.account, traces.c.region, traces.c.updated_s, traces.c.trace_id)
+
+trace_documents = Table(
+    "trace_documents",
+    metadata,
+    # No foreign key, as with log events.
+    Column("trace_number", BigInteger, primary_key=True, autoincrement=False),
+    # That the trace had when they came: their order.
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    # A JSON array of all that came at once, compressed.
+    Column("content", LargeBinary, nullable=False),
+)
+
+trace_totals = Table(
+    "trace_totals",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("stored_bytes", BigInteger, nullable=False),
+)
+
+trace_settings = Table(
+    "trace_settings",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+)
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    # How often it is looked at; null for composite alarms.
+    Column("every_s", Integer),
+    # Namespace and name of the one metric that it is on, with a line feed between; null where it computes.
+    Column("metric", _NAME),
+    Column("document", Text, nullable=False),
+)
+
+Index("alarms_of_metric", alarms.c.account, alarms.c.region, alarms.c.metric)
+
+alarm_children = Table(
+    "alarm_children",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    # That another alarm goes by. It need not be there.
+    Column("child", _NAME, primary_key=True),
+    Column("parent", _NAME, primary_key=True),
+)
+
+Index(
+    "alarm_children_of_parent",
+    alarm_children.c.account,
+    alarm_children.c.region,
+    alarm_children.c.parent,
+    alarm_children.c.child,
+)
+
+alarm_history = Table(
+    "alarm_history",
+    metadata,
+    Column("number", _SERIAL, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    # No foreign key: it outlives its alarm.
+    Column("alarm", _NAME, nullable=False),
+    Column("alarm_type", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+Index(
+    "alarm_history_of_alarm",
+    alarm_history.c.account,
+    alarm_history.c.region,
+    alarm_history.c.alarm,
+    alarm_history.c.number,
+)
+
+# For those who ask for all alarms of a scope.
+Index(
+    "alarm_history_in_time",
+    alarm_history.c.account,
+    alarm_history.c.region,
+    alarm_history.c.at_ms,
+    alarm_history.c.number,
+)
+
+alarm_actions = Table(
+    "alarm_actions",
+    metadata,
+    # What is to be done because a state has changed, until it is done. Numbers are never reused.
+    Column("number", _SERIAL, primary_key=True),
+    Column("document", Text, nullable=False),
+    sqlite_autoincrement=True,
 )

@@ -96,6 +96,8 @@ def report_line(
     status: str = "",
     error_type: str = "",
     restore_ms: float | None = None,
+    trace_id: str = "",
+    segment_id: str = "",
 ) -> str:
     """
     Return the line that sums an invocation up.
@@ -109,11 +111,16 @@ def report_line(
         status: empty when all went well, else `timeout` or `error`.
         error_type: what went wrong, for `error`.
         restore_ms: duration of the restore on a cold start of SnapStart, else None.
+        trace_id: under which it is written down; empty where it is not sampled.
+        segment_id: of the function's segment there.
     """
     init = "" if init_ms is None else f"Init Duration: {init_ms:.2f} ms\t"
     if restore_ms is not None:
         billed = billed_restore_ms(restore_ms)
         init += f"Restore Duration: {restore_ms:.2f} ms\tBilled Restore Duration: {billed} ms\t"
+    if trace_id:
+        # Documented: Lambda developer guide, X-Ray, for the three fields. Assumed: that the segment is the function's.
+        init += f"XRAY TraceId: {trace_id}\tSegmentId: {segment_id}\tSampled: true\t"
     # Assumed: no tab after the status, as in INIT_REPORT; recordings of a failed REPORT differ in white space only.
     ending = _status(status, error_type) if status else ""
     return (

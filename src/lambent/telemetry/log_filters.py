@@ -5,14 +5,13 @@ Documented: CloudWatch Logs user guide, metric filters and subscription filters,
 """
 
 import gzip
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from lambent.domain.caller import Scope
-from lambent.domain.embedded_metrics import embedded_metrics
+from lambent.domain.embedded_metrics import VALUE_MAX, embedded_metrics
 from lambent.domain.filter_pattern import FilterPattern, InvalidPattern, Values, parse
 from lambent.domain.log_filter import LogFilter, MetricFilter, SubscriptionFilter
 from lambent.domain.metric import Distribution, Metric, MetricPoint
@@ -140,11 +139,7 @@ class GroupSubscription:
         if values:
             # Observed: functions that read them know the columns by their bare names.
             member["extractedFields"] = {name.removeprefix("$"): value for name, value in values.items()}
-        try:
-            return _encode(member)
-        except UnicodeEncodeError:
-            # Half a character, which no JSON can hold.
-            return _encode({**member, "message": event.message.encode(errors="replace").decode()})
+        return _encode(member)
 
 
 class GroupFilters(NamedTuple):
@@ -242,12 +237,12 @@ class Gathering:
 
 
 def number(text: str) -> float | None:
-    """Return the number that a text is; None for any other, and for what is no finite one."""
+    """Return the number that a text is; None for any other, and for one that no metric can have."""
     try:
         value = float(text)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
-    return value if math.isfinite(value) and "_" not in text else None
+    return value if abs(value) <= VALUE_MAX and "_" not in text else None
 
 
 def _payload(subscription: SubscriptionFilter, stream: str, members: Sequence[bytes]) -> Payload:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from lambent.domain.traced import Tracing
 from lambent.telemetry.lines import billed_duration_ms, timestamp
 
 _RANKS: Final = {"DEBUG": 0, "INFO": 1, "WARN": 2}
@@ -83,9 +84,13 @@ class SystemRecords:
         report = {**of_both, "metrics": {"durationMs": round(restore_ms, 3)}}
         return done + self._record("WARN" if status else "INFO", now, "platform.restoreReport", report)
 
-    def start(self, now: float, request_id: str, tenant: str | None = None) -> list[str]:
+    def start(
+        self, now: float, request_id: str, tenant: str | None = None, tracing: Tracing | None = None
+    ) -> list[str]:
         """Return the record before the function's own output."""
         record: dict[str, Any] = {"requestId": request_id, "version": self._version}
+        if tracing is not None:
+            record["tracing"] = _tracing(tracing.caller_id, tracing.trace_id, tracing.service_id)
         if tenant is not None:
             record["tenantId"] = tenant
         return self._record("INFO", now, "platform.start", record)
@@ -105,8 +110,9 @@ class SystemRecords:
         status: str = "",
         error_type: str = "",
         restore_ms: float | None = None,
+        tracing: Tracing | None = None,
     ) -> list[str]:
-        """Return the records that sum an invocation up; the arguments are those of `lines.report_line`."""
+        """Return the records that sum an invocation up; the arguments are those of `records_of_report`."""
         return records_of_report(
             self._level,
             now,
@@ -118,6 +124,7 @@ class SystemRecords:
             status=status,
             error_type=error_type,
             restore_ms=restore_ms,
+            tracing=tracing,
         )
 
     def throttled(self, now: float, written_bytes: int) -> list[str]:
@@ -150,14 +157,18 @@ def records_of_report(
     status: str = "",
     error_type: str = "",
     restore_ms: float | None = None,
+    tracing: Tracing | None = None,
 ) -> list[str]:
     """
     Return the records that sum an invocation up; the other arguments are those of `lines.report_line`.
 
     Args:
         least: the level that is written at least.
+        tracing: None: it is not sampled.
     """
     of_both: dict[str, Any] = {"requestId": request_id, "status": status or "success", **_error(error_type)}
+    if tracing is not None:
+        of_both["tracing"] = _tracing(tracing.invocation_id, tracing.trace_id, tracing.caller_id)
     metrics: dict[str, Any] = {
         "durationMs": round(duration_ms, 3),
         "billedDurationMs": billed_duration_ms(duration_ms, init_ms, restore_ms),
@@ -180,6 +191,18 @@ def _record(least: str, level: str, now: float, kind: str, record: Any) -> list[
     if _RANKS[level] < _RANKS[least]:
         return []
     return [msgspec.json.encode({"time": timestamp(now), "type": kind, "record": record}).decode() + "\n"]
+
+
+def _tracing(span_id: str, trace_id: str, parent_id: str) -> dict[str, str]:
+    """
+    Return what a record of a sampled invocation says of its trace.
+
+    Documented: Lambda developer guide, Telemetry API event schema, TraceContext. Assumed: which ids stand where
+    (test_records).
+    """
+    parent = f";Parent={parent_id}" if parent_id else ""
+    span = {"spanId": span_id} if span_id else {}
+    return {**span, "type": "X-Amzn-Trace-Id", "value": f"Root={trace_id}{parent};Sampled=1"}
 
 
 def _error(error_type: str) -> dict[str, str]:

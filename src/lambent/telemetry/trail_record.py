@@ -137,6 +137,20 @@ DATA: Mapping[str, frozenset[str]] = {
     ),
     "dynamodbstreams": frozenset({"GetRecords", "GetShardIterator"}),
     "monitoring": frozenset({"GetMetricData", "GetMetricStatistics", "ListMetrics", "PutMetricData"}),
+    "xray": frozenset(
+        {
+            "BatchGetTraces",
+            "GetSamplingRules",
+            "GetSamplingStatisticSummaries",
+            "GetSamplingTargets",
+            "GetServiceGraph",
+            "GetTimeSeriesServiceStatistics",
+            "GetTraceGraph",
+            "GetTraceSummaries",
+            "PutTelemetryRecords",
+            "PutTraceSegments",
+        }
+    ),
     "kinesis": frozenset({"GetRecords", "GetShardIterator", "PutRecord", "PutRecords", "SubscribeToShard"}),
 }
 """Documented: CloudTrail user guide, data events: operations on what a resource holds. All others are management."""

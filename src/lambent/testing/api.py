@@ -43,7 +43,7 @@ from lambent.protocol.service import Protocols
 from lambent.protocol.wire import BodyTooLarge, WireRequest, WireResponse
 from lambent.runtimes.catalogue import CATALOGUE
 from lambent.runtimes.contract import Runtimes
-from lambent.services import apigatewayv2, lambda_, logs, monitoring, sts
+from lambent.services import apigatewayv2, lambda_, logs, monitoring, sts, xray
 from lambent.services.iam import service as iam_service
 from lambent.services.lambda_.activation import Activation
 from lambent.services.lambda_.configuration import ConfigurationRules
@@ -51,10 +51,12 @@ from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import TargetRights
 from lambent.services.logs.filters import FilterAccess
+from lambent.services.monitoring.alarm_transitions import Transitions
 from lambent.services.operation import Service
 from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.elsewhere import QueuesElsewhere
+from lambent.store.alarms import AlarmRepository
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import LogPosition, NewLogEvent
 from lambent.store.dashboards import DashboardRepository
@@ -67,6 +69,8 @@ from lambent.store.metrics import MetricRepository
 from lambent.store.packages import FilePackages
 from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
+from lambent.store.trace_settings import TraceSettingRepository
+from lambent.store.traces import TraceRepository
 from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
@@ -228,7 +232,16 @@ class InProcessApi:
                 destinations=LogSubscribers(queue, store, clock),
             ),
             "monitoring": monitoring.service(
-                MetricRepository(database), DashboardRepository(database), _fold_nothing, clock
+                MetricRepository(database),
+                DashboardRepository(database),
+                AlarmRepository(database),
+                Transitions(clock),
+                _fold_nothing,
+                clock,
+                accept_inert=False,
+            ),
+            "xray": xray.service(
+                TraceRepository(database, clock, max_bytes=1 << 30), TraceSettingRepository(database), clock
             ),
             "sqs": self.queues.service,
             "sts": sts.service(

@@ -127,6 +127,10 @@ class ScriptedEnvironment:
         self.runtime_listener.listen()
         self.runtime_listener.setblocking(False)
         self.runtime_api_address = f"127.0.0.1:{self.runtime_listener.getsockname()[1]}"
+        self.trace_port: socket.socket | None = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.trace_port.bind(("127.0.0.1", 0))
+        self.trace_port.setblocking(False)
+        self.trace_address = f"127.0.0.1:{self.trace_port.getsockname()[1]}"
         self.output, self.write_end = os.pipe()
         os.set_blocking(self.output, False)
         self.gateway_listener: socket.socket | None = None
@@ -272,6 +276,8 @@ class ScriptedSandbox:
             self.environments.discard(own)
             os.close(own.output)
             os.close(own.write_end)
+            if own.trace_port is not None:
+                own.trace_port.close()
 
     async def end_leftovers(self) -> int:
         return 0

@@ -11,9 +11,11 @@ from lambent.dispatch.async_event import decode_event
 from lambent.domain.alias import Alias
 from lambent.domain.function import LATEST, FunctionName
 from lambent.domain.invocation import Invocation, InvocationOutcome, RestoreFailure
+from lambent.domain.traced import Accepted
 from lambent.errors.families import DependencyError
 from lambent.fleet.contract import Throttled
 from lambent.store.contract import QueueKind
+from lambent.testing.traces import LeftTraces
 
 
 async def fail(invocation: Invocation) -> InvocationOutcome:
@@ -654,5 +656,78 @@ def test_what_waits_shows_what_it_went_through(tmp_path: Path) -> None:
         await bench.until(lambda: len(bench.ids()) == 5 - attempts, step_s=5.0)
         await bench.settled()
         assert len(bench.ids()) == 5 - attempts
+
+    tell(tmp_path, story)
+
+
+def test_a_sampled_event_says_how_it_fares(tmp_path: Path) -> None:
+    """One segment from its acceptance to its end, written anew with each attempt, below which the function's stand."""
+
+    async def story(bench: Bench) -> None:
+        traces = bench.server.dispatcher.traces = LeftTraces(bench.clock)
+        await bench.create("f", on_success="good")
+        bench.fleet.does = fail
+        trace_id, caller = "1-654c0557-5611b044040fc7224c4790b6", "c" * 16
+        accepted_at = bench.clock.now()
+        await bench.send("f", "r1", trace_header=f"Root={trace_id};Parent={caller};Sampled=1")
+        await bench.until(lambda: len(traces.left) == 2)
+        bench.fleet.does = None
+        await bench.until(lambda: len(traces.left) == 3, step_s=1.0)
+        accepted, failed, ended = traces.left
+        assert all(isinstance(one, Accepted) for one in traces.left)
+        assert len({(one.trace_id, one.id, one.parent_id, one.began) for one in traces.left}) == 1  # type: ignore[union-attr]
+        assert isinstance(accepted, Accepted) and isinstance(failed, Accepted) and isinstance(ended, Accepted)
+        assert (ended.trace_id, ended.parent_id, ended.request_id, ended.status) == (trace_id, caller, "r1", 202)
+        assert ended.began == accepted_at
+        assert [one.is_open for one in (accepted, failed, ended)] == [True, True, False]
+        assert [one.has_failed for one in (accepted, failed, ended)] == [False, True, False]
+        assert [[attempt.is_fault for attempt in one.attempts] for one in (accepted, failed, ended)] == [
+            [],
+            [True],
+            [True, False],
+        ]
+        assert ended.attempts[1].began >= ended.attempts[0].ended + 60
+        runs = [invocation.tracing for _, invocation in bench.fleet.ran]
+        assert [one and one.parent_id for one in runs] == [attempt.id for attempt in ended.attempts]
+        assert {one and one.trace_id for one in runs} == {trace_id}
+        # What follows from it is below what the function did.
+        await bench.until(lambda: bench.target.got)
+        assert runs[1] is not None
+        assert f"Parent={runs[1].invocation_id};Sampled=1" in bench.target.got[0][1].trace_header
+
+    tell(tmp_path, story)
+
+
+def test_an_event_that_is_given_up_without_a_run_ends_its_trace(tmp_path: Path) -> None:
+    """As a failure, with no attempt in it."""
+
+    async def story(bench: Bench) -> None:
+        traces = bench.server.dispatcher.traces = LeftTraces(bench.clock)
+        await bench.create("f")
+        await bench.reserve("f", 0)
+        await bench.send("f", "r1", trace_header=f"Root=1-654c0557-{'a' * 24};Sampled=1")
+        await bench.until(lambda: len(traces.left) == 2)
+        ended = traces.left[1]
+        assert isinstance(ended, Accepted)
+        assert (ended.is_open, ended.has_failed, ended.attempts) == (False, True, ())
+
+    tell(tmp_path, story)
+
+
+def test_an_event_that_is_not_sampled_leaves_nothing(tmp_path: Path) -> None:
+    """Nor does one whose trace id is none; all attempts are in the one trace that it got when it was accepted."""
+
+    async def story(bench: Bench) -> None:
+        traces = bench.server.dispatcher.traces = LeftTraces(bench.clock)
+        await bench.create("f")
+        bench.fleet.does = fail
+        await bench.send("f", "r1", trace_header="")
+        await bench.until(lambda: len(bench.fleet.ran) == 3, step_s=1.0)
+        await bench.send("f", "r2", trace_header="Root=1-a-b;Sampled=1")
+        await bench.until(lambda: len(bench.fleet.ran) == 4)
+        assert traces.left == []
+        roots = [invocation.trace_header.partition(";")[0] for _, invocation in bench.fleet.ran]
+        assert len(set(roots[:3])) == 1
+        assert roots[3] == "Root=1-a-b"
 
     tell(tmp_path, story)

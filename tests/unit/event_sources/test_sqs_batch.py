@@ -15,7 +15,9 @@ from lambent.domain.alias import Alias
 from lambent.domain.function import FunctionName
 from lambent.domain.invocation import Invocation, InvocationOutcome
 from lambent.domain.trace import next_trace
+from lambent.domain.traced import Accepted, Link, Linked
 from lambent.fleet.contract import Throttled
+from lambent.testing.traces import LeftTraces
 
 
 def test_a_throttled_batch_waits_and_costs_no_receive(tell: Tell, tmp_path: Path) -> None:
@@ -190,18 +192,37 @@ def test_an_endless_chain_is_not_overtaken_in_its_group(tell: Tell, tmp_path: Pa
     tell(tmp_path, story)
 
 
-def test_a_trace_goes_on(tell: Tell, tmp_path: Path) -> None:
-    """The function runs in the trace that its message came with."""
+def test_a_consumer_has_a_trace_of_its_own_that_is_linked(tell: Tell, tmp_path: Path) -> None:
+    """A sampled producer has the consumer sampled, and both traces name each other; a batch may have several."""
 
     async def story(bench: Bench) -> None:
         await bench.function()
         await bench.queue()
         await bench.mapping()
-        root = "Root=1-5759e988-bd862e3fe1be46a994272793"
-        trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": f"{root};Sampled=1"}}
+        traces = bench.dispatcher.traces = LeftTraces(bench.clock)
+        producer = Link("1-5759e988-bd862e3fe1be46a994272793", "5" * 16)
+        header = f"Root={producer.trace_id};Parent={producer.segment_id};Sampled=1"
+        trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": header}}
         await bench.send("a", MessageSystemAttributes=trace)
         await bench.until_depth(0, 0, 0)
-        assert bench.fleet.ran[0][1].trace_header.startswith(root)
+        invocation = bench.fleet.ran[0][1]
+        assert invocation.tracing is not None
+        assert invocation.tracing.trace_id != producer.trace_id
+        assert invocation.trace_header.startswith(
+            f"Root={invocation.tracing.trace_id};Parent={invocation.tracing.invocation_id};Sampled=1"
+        )
+        linked, accepted = traces.left
+        assert isinstance(linked, Linked) and isinstance(accepted, Accepted)
+        assert (linked.trace_id, linked.id, linked.name) == (*producer, "f")
+        assert linked.to == Link(accepted.trace_id, accepted.id)
+        assert (list(accepted.links), accepted.status, accepted.has_failed) == ([producer], 200, False)
+        # One that is not sampled has a trace of its own, too.
+        trace["AWSTraceHeader"]["StringValue"] = header.replace("Sampled=1", "Sampled=0")
+        await bench.send("b", MessageSystemAttributes=trace)
+        await bench.until_depth(0, 0, 0)
+        invocation = bench.fleet.ran[1][1]
+        assert (invocation.tracing, len(traces.left)) == (None, 2)
+        assert ";Sampled=0" in invocation.trace_header and producer.trace_id not in invocation.trace_header
 
     tell(tmp_path, story)
 

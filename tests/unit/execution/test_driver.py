@@ -14,6 +14,7 @@ import pytest
 from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName
 from lambent.domain.invocation import Invocation, InvocationOutcome, StreamEnd
+from lambent.domain.traced import Failure, Ran, Tracing
 from lambent.errors.families import DependencyError
 from lambent.execution.driver import GATEWAY_INSIDE, ExecutionEnvironment, InitialisationFailed, Surroundings
 from lambent.execution.environment import SHUTDOWN_S
@@ -28,6 +29,7 @@ from lambent.telemetry.segments import Segments
 from lambent.testing.credentials import SECRETS, function_credentials
 from lambent.testing.log_store import MemoryLogStore
 from lambent.testing.scripted_sandbox import Script, ScriptedEnvironment, ScriptedRuntime, ScriptedSandbox, chunk
+from lambent.testing.traces import LeftTraces
 from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
@@ -106,6 +108,7 @@ class Bench:
         self.sandbox = Recording(script, self.clock)
         self.segments = Segments(folder, self.clock)
         self.logs = FunctionLogs(self.segments, MemoryLogStore(self.clock), self.clock)
+        self.traces = LeftTraces(self.clock)
         self.parked = ParkedPool(self.sandbox, self.clock, budget_mib=100)
         machine: Any = Machine()
         self.surroundings = Surroundings(
@@ -114,6 +117,7 @@ class Bench:
             runtimes=machine,
             packages=machine,
             logs=self.logs,
+            traces=self.traces,
             clock=self.clock,
             credentials=function_credentials(self.clock),
             endpoint=lambda: ENDPOINT,
@@ -914,3 +918,135 @@ def test_a_caller_that_is_cancelled_holds_up_nothing(tmp_path: Path, when: str) 
         await story(bench)
 
     play(tmp_path, streaming, watched)
+
+
+# Traces --------------------------------------------------------------------------------------------------------------
+
+TRACING = Tracing("1-6553f100-aaaaaaaaaaaaaaaaaaaaaaaa", "c" * 16, "5" * 16, "5" * 16, "f" * 16, "1" * 16, 0.0)
+
+
+async def traced(bench: Bench, request_id: str = "r1", tracing: Tracing | None = TRACING) -> InvocationOutcome:
+    """Run a sampled invocation until its environment is free or gone."""
+    slot = await bench.fleet.acquire(bench.deployment, bench.note_released)
+    invocation = Invocation(request_id, "arn", b"{}", "Root=1", tracing=tracing)
+    call = asyncio.ensure_future(bench.fleet.invoke(slot, invocation))
+    await bench.until(call.done)
+    await bench.until(lambda: bench.pool.busy == 0)
+    return call.result()
+
+
+def timed(clocks: list[VirtualClock]) -> Script:
+    """Take half a second for init and two for each event; send a datagram during each."""
+
+    async def script(runtime: ScriptedRuntime) -> Exit:
+        (clock,) = clocks
+        host, _, port = runtime.assignment.environ["AWS_XRAY_DAEMON_ADDRESS"].rpartition(":")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            clock.advance(0.5)
+            while True:
+                event = await runtime.next()
+                sender.sendto(event.request_id.encode(), (host, int(port)))
+                clock.advance(2)
+                await runtime.respond(event.request_id, b"1")
+
+    return script
+
+
+def test_a_sampled_invocation_leaves_what_its_function_did(tmp_path: Path) -> None:
+    """One tuple, with a cold start's init before it; what the function sent is taken before its end is told."""
+
+    async def story(bench: Bench) -> None:
+        clocks.append(bench.clock)
+        began = bench.clock.now()
+        await traced(bench)
+        (ran,) = bench.traces.left
+        assert isinstance(ran, Ran)
+        assert (ran.scope, ran.name, ran.log_group) == (SCOPE, "f", "/aws/lambda/f")
+        assert (ran.trace_id, ran.id, ran.parent_id) == (TRACING.trace_id, TRACING.id, TRACING.parent_id)
+        assert (ran.invocation_id, ran.failure) == (TRACING.invocation_id, None)
+        assert ran.init == (pytest.approx(began), pytest.approx(began + 0.5))
+        assert (ran.began, ran.answered) == (pytest.approx(began + 0.5), pytest.approx(began + 2.5))
+        assert bench.traces.datagrams == [(SCOPE, "f", b"r1")]
+        report = bench.messages()[-1]
+        assert f"XRAY TraceId: {TRACING.trace_id}\tSegmentId: {TRACING.id}\tSampled: true\t" in report
+        await traced(bench, "r2")
+        assert isinstance(again := bench.traces.left[1], Ran) and again.init is None
+        assert bench.traces.datagrams[1:] == [(SCOPE, "f", b"r2")]
+
+    clocks: list[VirtualClock] = []
+    play(tmp_path, timed(clocks), story)
+
+
+def test_an_invocation_that_is_not_sampled_leaves_nothing(tmp_path: Path) -> None:
+    """Neither a tuple nor anything in its REPORT; what it sends all the same waits for one that is."""
+
+    async def story(bench: Bench) -> None:
+        clocks.append(bench.clock)
+        await traced(bench, tracing=None)
+        assert (bench.traces.left, bench.traces.datagrams) == ([], [])
+        assert "XRAY" not in "".join(bench.messages())
+
+    clocks: list[VirtualClock] = []
+    play(tmp_path, timed(clocks), story)
+
+
+FAILED = b'{"errorType": "ValueError", "errorMessage": "boom"}'
+
+
+def test_a_sampled_failure_says_why(tmp_path: Path) -> None:
+    """By what the runtime posted: type and message."""
+
+    async def story(bench: Bench) -> None:
+        outcome = await traced(bench)
+        assert outcome.error is not None
+        (ran,) = bench.traces.left
+        assert isinstance(ran, Ran) and ran.failure == Failure("ValueError", "boom")
+
+    async def fails(runtime: ScriptedRuntime) -> Exit:
+        while True:
+            await runtime.fail((await runtime.next()).request_id, FAILED)
+
+    play(tmp_path, fails, story)
+
+
+def test_a_sampled_invocation_that_ends_with_its_runtime_is_left_all_the_same(tmp_path: Path) -> None:
+    """And a later one in another environment knows nothing of that failure."""
+
+    async def story(bench: Bench) -> None:
+        assert (await traced(bench)).error is not None
+        (ran,) = bench.traces.left
+        assert isinstance(ran, Ran) and ran.failure == Failure("Runtime.ExitError", "")
+
+    async def exits(runtime: ScriptedRuntime) -> Exit:
+        await runtime.next()
+        return Exit(status=1)
+
+    play(tmp_path, exits, story)
+
+
+def test_a_sampled_invocation_that_takes_too_long_says_so(tmp_path: Path) -> None:
+    """What it had sent is there: its port outlives its processes."""
+
+    async def story(bench: Bench) -> None:
+        slot = await bench.fleet.acquire(bench.deployment, bench.note_released)
+        call = asyncio.ensure_future(
+            bench.fleet.invoke(slot, Invocation("r1", "arn", b"{}", "Root=1", tracing=TRACING))
+        )
+        await bench.until(lambda: bool(bench.sandbox.environments) and "START RequestId" in "".join(bench.messages()))
+        (environment,) = (one for one in bench.sandbox.environments if one.process is not None)
+        assert environment.trace_port is not None
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"late", environment.trace_port.getsockname())
+        bench.clock.advance(3)
+        await bench.until(call.done)
+        (ran,) = bench.traces.left
+        assert isinstance(ran, Ran)
+        assert ran.failure == Failure("Sandbox.Timedout", "Task timed out after 3.00 seconds")
+        assert bench.traces.datagrams == [(SCOPE, "f", b"late")]
+
+    async def hangs(runtime: ScriptedRuntime) -> Exit:
+        await runtime.next()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    play(tmp_path, hangs, story)

@@ -1,6 +1,7 @@
 """The environment variables that a function starts with."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from lambent.domain.function import Code, Configuration, Deployment, FunctionNam
 from lambent.execution.variables import function_variables
 
 
-def variables(environment: Mapping[str, str] | None = None, **replaced: Mapping[str, str]) -> dict[str, str]:
+def variables(environment: Mapping[str, str] | None = None, **replaced: Any) -> dict[str, str]:
     deployment = Deployment(
         scope=Scope("111122223333", "eu-west-1"),
         name=FunctionName("f"),
@@ -27,6 +28,7 @@ def variables(environment: Mapping[str, str] | None = None, **replaced: Mapping[
         runtime_reserved=replaced.get("runtime_reserved", {"AWS_EXECUTION_ENV": "AWS_Lambda_python3.11"}),
         task_root="/var/task",
         runtime_api_address="127.0.0.1:9001",
+        trace_address=replaced.get("trace_address", "169.254.100.1:2000"),
         log_stream="2026/01/01/[7]abc",
         endpoint="http://127.0.0.1:4566",
         credentials={"AWS_ACCESS_KEY_ID": "ASIA1", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"},
@@ -41,6 +43,8 @@ def test_a_function_knows_who_and_where_it_is() -> None:
         "TZ": ":UTC",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
+        "_AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1",
+        "_AWS_XRAY_DAEMON_PORT": "2000",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
         "_HANDLER": "app.handler",
         "AWS_REGION": "eu-west-1",
@@ -60,7 +64,15 @@ def test_a_function_knows_who_and_where_it_is() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["PATH", "LANG", "TZ", "AWS_ENDPOINT_URL", "AWS_XRAY_CONTEXT_MISSING", "MINE"])
+def test_without_a_port_for_traces_no_variable_names_one() -> None:
+    """SDKs then send to their default, where nobody listens, and say nothing of it."""
+    assert not [name for name in variables(trace_address="") if "XRAY_DAEMON" in name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PATH", "LANG", "TZ", "AWS_ENDPOINT_URL", "AWS_XRAY_CONTEXT_MISSING", "AWS_XRAY_DAEMON_ADDRESS", "MINE"],
+)
 def test_the_user_wins_over_defaults(name: str) -> None:
     """Defaults of the runtime and of ours are only that."""
     assert variables({name: "mine"})[name] == "mine"

@@ -192,6 +192,7 @@ def end(made: EnvironmentNetwork) -> None:
         os.close(made.namespace_fd)
     made.runtime_listener.close()
     made.gateway_listener.close()
+    made.trace_port.close()
 
 
 def nft() -> str:

@@ -83,10 +83,28 @@ def test_both_listeners_are_reached_from_inside_alone(machine: Machine, egress: 
             machine.tcp(machine.namespace).connect(("127.0.0.1", port))
 
 
+@pytest.mark.parametrize("egress", [False, True])
+def test_traces_go_where_aws_has_its_daemon(machine: Machine, egress: bool) -> None:
+    """From inside alone, each environment to its own port; the address is the loopback's, and leaves nothing open."""
+    net = machine.network(egress=egress)
+    made, other = machine.make(net, 0), machine.make(net, 1)
+    assert network.TRACE_ADDRESS == "169.254.100.1:2000"
+    machine.udp(made.namespace_fd).sendto(b"mine", ("169.254.100.1", 2000))
+    assert made.trace_port.recv(100) == b"mine"
+    with pytest.raises(BlockingIOError):
+        other.trace_port.recv(100)
+    # That one address, and not the network that it would be in: what else is link-local is as it was.
+    with pytest.raises(ConnectionRefusedError):
+        machine.tcp(made.namespace_fd).connect(("169.254.100.1", 2001))
+    if not egress:
+        with pytest.raises(OSError, match="unreachable"):
+            machine.tcp(made.namespace_fd).connect(("169.254.100.2", 2001))
+
+
 def test_listeners_suit_an_event_loop_and_leak_to_no_child(machine: Machine) -> None:
     """They do not block, and are closed on exec, as is the namespace's descriptor."""
     made = machine.make(machine.network(egress=False), egress=False)
-    for listener in (made.runtime_listener, made.gateway_listener):
+    for listener in (made.runtime_listener, made.gateway_listener, made.trace_port):
         assert not listener.getblocking()
         assert not listener.get_inheritable()
     assert not os.get_inheritable(made.namespace_fd)

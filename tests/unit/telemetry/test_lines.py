@@ -53,6 +53,13 @@ def test_report_of_a_warm_invocation() -> None:
     )
 
 
+def test_report_of_a_sampled_invocation_names_its_trace() -> None:
+    """Behind the durations, before the status."""
+    assert report(init_ms=110.1, trace_id="1-2-3", segment_id="abc", status="timeout").endswith(
+        "\tInit Duration: 110.10 ms\tXRAY TraceId: 1-2-3\tSegmentId: abc\tSampled: true\tStatus: timeout\n"
+    )
+
+
 def test_report_of_a_cold_start_bills_the_init() -> None:
     """Init and duration are summed, then rounded up."""
     assert report(init_ms=110.1) == (

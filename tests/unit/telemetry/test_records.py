@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lambent.domain.traced import Tracing
 from lambent.telemetry.records import SystemRecords
 
 NOW = 1_795_000_000.25
@@ -42,6 +43,24 @@ def test_a_start_names_invocation_version_and_tenant() -> None:
     assert parsed(records().start(NOW, "id")) == [{**time, "record": {"requestId": "id", "version": "$LATEST"}}]
     with_tenant = {"requestId": "id", "version": "$LATEST", "tenantId": "t"}
     assert parsed(records().start(NOW, "id", "t")) == [{**time, "record": with_tenant}]
+
+
+def test_records_of_a_sampled_invocation_name_its_trace() -> None:
+    """At its start whom it goes on from, at its end what it was; without a caller there is no span to name."""
+    tracing = Tracing("1-2-3", "caller", "service", "service", "function", "invocation", 0.0)
+    kind = "X-Amzn-Trace-Id"
+    (start,) = parsed(records().start(NOW, "id", tracing=tracing))
+    assert start["record"]["tracing"] == {
+        "spanId": "caller",
+        "type": kind,
+        "value": "Root=1-2-3;Parent=service;Sampled=1",
+    }
+    ends = parsed(records().report(NOW, "id", duration_ms=3.0, init_ms=None, memory_peak_mib=36, tracing=tracing))
+    assert [end["record"]["tracing"] for end in ends] == 2 * [
+        {"spanId": "invocation", "type": kind, "value": "Root=1-2-3;Parent=caller;Sampled=1"}
+    ]
+    (start,) = parsed(records().start(NOW, "id", tracing=tracing._replace(caller_id="")))
+    assert "spanId" not in start["record"]["tracing"]
 
 
 def test_a_report_holds_the_figures_of_the_text_format() -> None:

@@ -35,6 +35,8 @@ from lambent.services.sqs.conformance import JUDGEMENTS as SQS
 from lambent.services.sqs.not_offered import NOT_OFFERED as SQS_NOT_OFFERED
 from lambent.services.sts.conformance import JUDGEMENTS as STS
 from lambent.services.sts.not_offered import NOT_OFFERED as STS_NOT_OFFERED
+from lambent.services.xray.conformance import JUDGEMENTS as XRAY
+from lambent.services.xray.not_offered import NOT_OFFERED as XRAY_NOT_OFFERED
 
 SERVICES: Mapping[str, tuple[str, Judgements, Mapping[str, str]]] = {
     "apigatewayv2": ("apigatewayv2", HTTP_APIS, HTTP_APIS_NOT_OFFERED),
@@ -45,6 +47,7 @@ SERVICES: Mapping[str, tuple[str, Judgements, Mapping[str, str]]] = {
     "logs": ("logs", LOGS, LOGS_NOT_OFFERED),
     "sqs": ("sqs", SQS, SQS_NOT_OFFERED),
     "sts": ("sts", STS, STS_NOT_OFFERED),
+    "xray": ("xray", XRAY, XRAY_NOT_OFFERED),
 }
 """Service model to its module of errors, its judgements, and its operations that are not offered."""
 

@@ -144,6 +144,10 @@ class ConfigurationRules(msgspec.Struct, frozen=True):
         if "DeadLetterConfig" in request:
             changes["dead_letter_arn"] = dead_letter_arn(request["DeadLetterConfig"]) or ""
         taken = take_inert(request, accept=self.accept_inert, function_name=name)
+        if "TracingConfig" in request:
+            changes["tracing"] = request["TracingConfig"].get("Mode", "PassThrough")
+            # What an earlier version stored of it says nothing any more.
+            taken["TracingConfig"] = None
         changes["inert"] = merge_inert(before.inert, taken)
         after = msgspec.structs.replace(before, **changes)
         _check_snap_start(after)

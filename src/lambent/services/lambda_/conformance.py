@@ -10,7 +10,8 @@ _NAME = "FunctionName"
 _SETTINGS = (
     "Handler Timeout MemorySize Runtime Environment.Variables Layers FileSystemConfigs[].Arn "
     "FileSystemConfigs[].LocalMountPath EphemeralStorage.Size SnapStart.ApplyOn LoggingConfig.LogFormat "
-    "LoggingConfig.SystemLogLevel LoggingConfig.ApplicationLogLevel LoggingConfig.LogGroup DeadLetterConfig.TargetArn"
+    "LoggingConfig.SystemLogLevel LoggingConfig.ApplicationLogLevel LoggingConfig.LogGroup DeadLetterConfig.TargetArn "
+    "TracingConfig.Mode"
 )
 """Members of both CreateFunction and UpdateFunctionConfiguration."""
 
@@ -187,7 +188,6 @@ JUDGEMENTS = Judgements(
         "SelfManagedKafkaEventSourceConfig": _OF_BROKERS,
         "DocumentDBEventSourceConfig": _OF_BROKERS,
         "ProvisionedPollerConfig.PollerGroupName": _OF_BROKERS,
-        "TracingConfig": "traces come with a later version, PassThrough is taken; stored with `--accept-inert`",
     },
     given=(
         "CodeStorageExceededException InvalidParameterValueException InvalidRequestContentException "

@@ -98,6 +98,7 @@ class Functions:
         quotas = await self._quotas.of(target.scope.account)
         await self._roles.check(target.scope, request)
         await self._check_dead_letters(target, request, request["Role"])
+        await self._check_tracing(request, request["Role"], is_active=False)
         layers = await self._attach(caller, request)
         configuration = self._rules.create(target.name, request, layers)
         tags = dict(request.get("Tags") or {})
@@ -256,7 +257,9 @@ class Functions:
             before = await _existing(reading, target)
         _check_update(before, target, request.get("RevisionId"))
         await self._roles.check(target.scope, request)
-        await self._check_dead_letters(target, request, request.get("Role") or before.configuration.role)
+        role = request.get("Role") or before.configuration.role
+        await self._check_dead_letters(target, request, role)
+        await self._check_tracing(request, role, is_active=before.configuration.is_traced)
         layers = await self._attach(caller, request)
         if layers:
             quotas = await self._quotas.of(target.scope.account)
@@ -300,6 +303,27 @@ class Functions:
         await check_dead_letters(
             target.scope, request, role, self._destinations, self._rights, accept_inert=self._rules.accept_inert
         )
+
+    async def _check_tracing(self, request: Mapping[str, Any], role: str, *, is_active: bool) -> None:
+        """
+        Refuse active tracing with a role that may write no traces.
+
+        Args:
+            role: that the function is to have.
+            is_active: whether it is traced now.
+
+        Raises:
+            InvalidParameterValueException: so it is.
+        """
+        if "TracingConfig" in request:
+            is_active = request["TracingConfig"].get("Mode") == "Active"
+        elif "Role" not in request:
+            return
+        if is_active and (lacking := await self._rights.lacking_for_traces(role)):
+            # Observed: field reports of the text.
+            raise InvalidParameterValueException(
+                f"The provided execution role does not have permissions to call {lacking}"
+            )
 
     def _begin_update(self, latest: FunctionVersion, configuration: Configuration, code: Code) -> FunctionVersion:
         changed = msgspec.structs.replace(

@@ -24,7 +24,6 @@ _DEFAULTS: dict[str, Callable[[Any], bool]] = {
     "PublishTo": _is_empty,
     # A queue acts.
     "DeadLetterConfig": lambda value: dead_letter_arn(value) is not None,
-    "TracingConfig": lambda value: value.get("Mode", "PassThrough") == "PassThrough",
     "CodeSigningConfigArn": _is_empty,
     "ImageConfig": lambda value: not any(value.values()),
     "CapacityProviderConfig": _is_empty,

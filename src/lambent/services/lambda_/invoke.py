@@ -19,7 +19,7 @@ from lambent.domain.caller import Caller
 from lambent.domain.function import LATEST, FunctionVersion
 from lambent.domain.invocation import InvocationOutcome, StreamEnd
 from lambent.domain.quotas import Quotas
-from lambent.domain.trace import next_trace_header, with_lineage_of
+from lambent.domain.trace import with_lineage_of
 from lambent.errors.api.lambda_ import (
     InvalidParameterValueException,
     InvalidRequestContentException,
@@ -161,15 +161,13 @@ class Invoke:
             TooManyRequestsException: too many events wait.
             ServiceException: the store failed.
         """
-        clock = self._clock
-        random_hex = clock.token_hex(20)
         try:
             await self._events.accept(
                 checked.version,
                 request_id=caller.request_id,
                 qualifier=checked.target.qualifier,
                 payload=checked.payload,
-                trace_header=next_trace_header(caller.trace_header, clock.now(), random_hex[:24], random_hex[24:]),
+                trace_header=caller.trace_header or "",
                 tenant=checked.tenant,
             )
         except QueueFull:

@@ -16,6 +16,9 @@ By the service in a target's ARN: the action, and what AWS calls the service. Do
 asynchronous invocation, permissions for destinations.
 """
 
+_TRACING = ("PutTraceSegments", "PutTelemetryRecords")
+"""Documented: Lambda developer guide, X-Ray, execution role permissions."""
+
 
 class Versions(Protocol):
     """Finds versions: `app.py` hands over what dispatch has."""
@@ -44,6 +47,15 @@ class TargetRights:
         demand = Demand(f"{target.service}:{action}", arn)
         is_allowed = await self._authorizer.allows_role(role, demand, self._facts.get(target.service))
         return None if is_allowed else f"{action} on {called}"
+
+    async def lacking_for_traces(self, role: str) -> str | None:
+        """Return which permission a role lacks to have its function traced, as `lacking` does."""
+        if not self._authorizer.is_on:
+            return None
+        for action in _TRACING:
+            if not await self._authorizer.allows_role(role, Demand(f"xray:{action}", "*")):
+                return f"{action} on XRAY"
+        return None
 
 
 class DeliveryRights:

@@ -1,13 +1,15 @@
 """Invocations that somebody waits for, by whichever door they came: what to run is found and checked before."""
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
 from lambent.clock import Clock
 from lambent.dispatch.async_invocations import AsyncInvocations
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.domain.function import FunctionVersion, State
 from lambent.domain.invocation import Invocation, InvocationOutcome, RestoreFailure
-from lambent.domain.trace import PASSES_MAX, next_trace
+from lambent.domain.trace import PASSES_MAX
+from lambent.domain.traced import Accepted, HttpCall, Tracing
 from lambent.errors.api.lambda_ import (
     RecursiveInvocationException,
     ResourceConflictException,
@@ -20,6 +22,9 @@ from lambent.errors.families import ApiError, DependencyError
 from lambent.fleet.contract import Throttled
 from lambent.services.lambda_.naming import Target
 from lambent.telemetry.lambda_metrics import LambdaMetrics
+
+_HUNG_UP: Final = 499
+"""What web servers write down for a client that left before its answer."""
 
 
 class SynchronousInvocations:
@@ -47,6 +52,7 @@ class SynchronousInvocations:
         request_id: str,
         payload: bytes,
         trace_header: str | None,
+        http: HttpCall | None = None,
         **further: Any,
     ) -> InvocationOutcome:
         """
@@ -55,6 +61,7 @@ class SynchronousInvocations:
         Args:
             version: what the target's qualifier leads to; Active.
             trace_header: the request's, as sent.
+            http: what its trace says of the request, where it came by HTTP.
             further: other fields of `Invocation`.
 
         Raises:
@@ -63,8 +70,7 @@ class SynchronousInvocations:
             ServiceException: the store failed, or this machine could not provide the environment.
             SnapStartException, SnapStartTimeoutException: the environment could not be restored.
         """
-        random_hex = self._clock.token_hex(20)
-        trace = next_trace(trace_header, self._clock.now(), random_hex[:24], random_hex[24:], target.unqualified_arn)
+        trace, tracing = self._dispatcher.traces.begin(version, trace_header)
         if trace.passes > PASSES_MAX and not await self._dispatcher.may_recurse(target.scope, target.name):
             if self._metrics is not None:
                 self._metrics.chain_ended(target.scope, target.name, target.qualifier)
@@ -74,8 +80,14 @@ class SynchronousInvocations:
             invoked_arn=target.arn,
             payload=payload,
             trace_header=trace.header,
+            tracing=tracing,
             **further,
         )
+        if tracing is not None:
+            return await self._run_traced(target, version, invocation, tracing, http)
+        return await self._invoke(target, version, invocation)
+
+    async def _invoke(self, target: Target, version: FunctionVersion, invocation: Invocation) -> InvocationOutcome:
         try:
             outcome = await self._dispatcher.run(version, invocation)
         except Throttled as throttled:
@@ -85,6 +97,49 @@ class SynchronousInvocations:
             raise ServiceException(str(error)) from error
         if outcome.restore_failure is not None:
             raise _not_restored(outcome.restore_failure)
+        return outcome
+
+    async def _run_traced(
+        self,
+        target: Target,
+        version: FunctionVersion,
+        invocation: Invocation,
+        tracing: Tracing,
+        http: HttpCall | None,
+    ) -> InvocationOutcome:
+        """Run one invocation, and leave how the service saw it."""
+
+        def leave(status: int, *, has_failed: bool) -> None:
+            self._dispatcher.traces.add(
+                Accepted(
+                    version.scope,
+                    version.name,
+                    tracing.trace_id,
+                    tracing.service_id,
+                    tracing.caller_id,
+                    invocation.request_id,
+                    tracing.began,
+                    self._clock.now(),
+                    status,
+                    has_failed,
+                    http=http,
+                )
+            )
+
+        try:
+            outcome = await self._invoke(target, version, invocation)
+        except ApiError as error:
+            leave(error.status, has_failed=False)
+            raise
+        except asyncio.CancelledError:
+            # Assumed: of a caller that hung up (test_synchronous).
+            leave(_HUNG_UP, has_failed=False)
+            raise
+        stream = outcome.stream
+        if stream is None:
+            leave(200, has_failed=outcome.error is not None)
+        else:
+            stream.when_ended(lambda: leave(200, has_failed=stream.end is not None and stream.end.error is not None))
         return outcome
 
 

@@ -53,7 +53,7 @@ def list_item(version: FunctionVersion, qualifier: str | None) -> dict[str, Any]
         "LastModified": format_date(version.last_modified),
         "CodeSha256": base64.b64encode(bytes.fromhex(version.code.sha256)).decode(),
         "Version": version.version,
-        "TracingConfig": {"Mode": "PassThrough"},
+        "TracingConfig": {"Mode": "Active" if configuration.is_traced else "PassThrough"},
         "RevisionId": version.revision_id,
         "PackageType": "Zip",
         "Architectures": list(configuration.architectures),

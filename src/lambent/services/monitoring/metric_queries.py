@@ -42,6 +42,8 @@ POINTS_MAX = 2_000_000
 """
 Points that one request may read. Assumed: a search of 500 series over two days by the minute (test_metric_queries).
 """
+COMPUTED_MAX = 20_000_000
+"""Points that its expressions may compute. Assumed: ten steps over all that may be read (test_metric_queries)."""
 _INLINE_MAX = 500
 """Points that are reduced on the event loop. Assumed: half a millisecond."""
 
@@ -271,6 +273,7 @@ class _Evaluation:
         self._read: dict[tuple[str, int], tuple[Series, Sequence[Mapping[str, str]]]] = {}
         self._found: dict[tuple[Call, int], Sequence[Series]] = {}
         self._points = 0
+        self._computed = 0
 
     async def results(self, query: MetricQuery) -> Sequence[QueryResult]:
         if query.stat is not None:
@@ -405,9 +408,14 @@ class _Evaluation:
         def compute(expression: Node) -> Series | Sequence[Series]:
             return evaluate(expression, surroundings)
 
-        surroundings = Surroundings(grid, refer, list(metrics.values()), lambda call: searches[call])
+        surroundings = Surroundings(grid, refer, list(metrics.values()), lambda call: searches[call], self._spend)
         assert query.expression is not None
         return compute(query.expression)
+
+    def _spend(self, points: int) -> None:
+        self._computed += points
+        if self._computed > COMPUTED_MAX:
+            raise InvalidExpression(f"The expressions compute more than {COMPUTED_MAX} datapoints")
 
     async def _search(self, call: Call, default_period_s: int | None, period_s: int) -> Sequence[Series]:
         """Read what a SEARCH finds, in the period of the expression that it is part of."""

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import resource
+import select
 import shutil
 import signal
 import stat
@@ -240,6 +241,28 @@ class SandboxConformance:
             assert environment.runtime_listener.gettimeout() == 0.0
             host, _, port = environment.runtime_api_address.partition(":")
             assert host and int(port) > 0
+
+        self.on_stage(play)
+
+    def test_functions_send_traces_where_it_says(self) -> None:
+        """By datagrams to a port of the environment's own, which outlives the function: what it sent last is there."""
+        sender = (
+            "import os, socket; host, _, port = os.environ['TO'].rpartition(':'); "
+            "socket.socket(type=socket.SOCK_DGRAM).sendto(b'trace', (host, int(port)))"
+        )
+
+        async def play(stage: Stage) -> None:
+            environment, other = await stage.driver.park(ParkedKind()), await stage.driver.park(ParkedKind())
+            assert environment.trace_port is not None and other.trace_port is not None
+            stage.script(f'#!/bin/sh\nexec python3 -c "{sender}"\n')
+            environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "TO": environment.trace_address}
+            await stage.assign(environment, "script", environ)
+            assert await read_to_end(environment) == ""
+            await within_patience(stage.driver.wait(environment))
+            stage.driver.kill(environment)
+            assert environment.trace_port.recv(100) == b"trace"
+            # Nothing is there, and nobody waits.
+            assert not select.select([other.trace_port], [], [], 0)[0]
 
         self.on_stage(play)
 

@@ -116,5 +116,6 @@ def test_the_report_holds_every_service() -> None:
         "logs",
         "sqs",
         "sts",
+        "xray",
     ]
     assert ("NotImplementedException", 501) in [(found.name, found.status) for found in whole.front_door]

@@ -15,14 +15,11 @@ DEFAULTS: list[dict[str, Any]] = [
     {"DeadLetterConfig": {"TargetArn": ""}},
     # A queue acts.
     {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:q"}},
-    {"TracingConfig": {"Mode": "PassThrough"}},
-    {"TracingConfig": {}},
     {"ImageConfig": {}},
 ]
 
 OTHERS: list[dict[str, Any]] = [
     {"DeadLetterConfig": {"TargetArn": "arn:aws:sns:us-east-1:000000000000:t"}},
-    {"TracingConfig": {"Mode": "Active"}},
     {"CodeSigningConfigArn": "arn"},
     {"ImageConfig": {"Command": ["app"]}},
 ]
@@ -91,7 +88,7 @@ def test_every_member_of_the_requests_acts_or_is_here() -> None:
     acts = {
         "FunctionName", "Runtime", "Role", "Handler", "Code", "Description", "Timeout", "MemorySize", "Publish",
         "PackageType", "Environment", "EphemeralStorage", "Tags", "Architectures", "LoggingConfig", "RevisionId",
-        "SnapStart", "Layers", "KMSKeyArn", "VpcConfig", "FileSystemConfigs", "TenancyConfig",
+        "SnapStart", "Layers", "KMSKeyArn", "VpcConfig", "FileSystemConfigs", "TenancyConfig", "TracingConfig",
     }  # fmt: skip
     model = botocore.session.get_session().get_service_model("lambda")
     members = {

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,11 +17,13 @@ from lambent.domain.function import LATEST, Code, Configuration, FunctionName, F
 from lambent.domain.invocation import FunctionError, Invocation, InvocationOutcome, StreamEnd
 from lambent.domain.principal import root_of
 from lambent.domain.quotas import Quotas
+from lambent.domain.traced import Accepted
 from lambent.errors.families import ApiError, DependencyError
 from lambent.execution.streamed_response import StreamedResponse
 from lambent.fleet.contract import Throttled
 from lambent.services.lambda_.invoke import Invoke, ResponseEvents, check_payload, decode_client_context
 from lambent.store.contract import QueueFull
+from lambent.testing.traces import LeftTraces
 from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
@@ -153,10 +156,11 @@ ACTIVE = FunctionVersion(
 class FakeDispatcher:
     """Knows one function; answers or raises as told, and keeps what it was given."""
 
-    def __init__(self, version: FunctionVersion | None, result: InvocationOutcome | Exception) -> None:
+    def __init__(self, version: FunctionVersion | None, result: InvocationOutcome | BaseException) -> None:
         self.version = version
         self.result = result
         self.ran: list[Invocation] = []
+        self.traces = LeftTraces(VirtualClock())
 
     async def may_recurse(self, scope: Scope, name: FunctionName) -> bool:
         return self.version is not None and self.version.name == "again"
@@ -166,7 +170,7 @@ class FakeDispatcher:
 
     async def run(self, version: FunctionVersion, invocation: Invocation) -> InvocationOutcome:
         self.ran.append(invocation)
-        if isinstance(self.result, Exception):
+        if isinstance(self.result, BaseException):
             raise self.result
         return self.result
 
@@ -291,6 +295,45 @@ def test_a_failure_of_the_machine_is_a_service_exception() -> None:
     assert (error.code, error.status, error.message) == ("ServiceException", 500, "no room")
 
 
+# Traces --------------------------------------------------------------------------------------------------------------
+
+SAMPLED = f"Root=1-654c0557-{'a' * 24};Parent={'c' * 16};Sampled=1"
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "has_failed"),
+    [
+        (OUTCOME, 200, False),
+        (InvocationOutcome(b"{}", "1", error=FunctionError(error_type="E")), 200, True),
+        (Throttled("ConcurrentInvocationLimitExceeded"), 429, False),
+        (DependencyError("no room", retryable=True), 500, False),
+        (asyncio.CancelledError(), 499, False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_sampled_call_leaves_how_the_service_saw_it(result: Any, status: int, has_failed: bool) -> None:
+    """Whatever became of it; the function's own segment is below that one."""
+    dispatcher = FakeDispatcher(ACTIVE, result)
+    caller = Caller(SCOPE, root_of("000000000000"), "none", "request-1", "http://127.0.0.1:4566", SAMPLED)
+    invoke = Invoke(dispatcher, FakeEvents(), Quotas(), VirtualClock())  # type: ignore[arg-type]
+    with contextlib.suppress(ApiError, asyncio.CancelledError):
+        asyncio.run(invoke.invoke(caller, {"FunctionName": "f"}))
+    (accepted,) = dispatcher.traces.left
+    assert isinstance(accepted, Accepted)
+    assert (accepted.status, accepted.has_failed, accepted.request_id) == (status, has_failed, "request-1")
+    tracing = dispatcher.ran[0].tracing
+    assert tracing is not None
+    assert (accepted.trace_id, accepted.id, accepted.parent_id) == (tracing.trace_id, tracing.parent_id, "c" * 16)
+
+
+def test_a_call_that_is_not_sampled_leaves_nothing() -> None:
+    """As nearly all are."""
+    dispatcher = FakeDispatcher(ACTIVE, OUTCOME)
+    caller = Caller(SCOPE, root_of("000000000000"), "none", "request-1", "http://127.0.0.1:4566", None)
+    asyncio.run(Invoke(dispatcher, FakeEvents(), Quotas(), VirtualClock()).invoke(caller, {"FunctionName": "f"}))  # type: ignore[arg-type]
+    assert (dispatcher.traces.left, dispatcher.ran[0].tracing) == ([], None)
+
+
 # Events --------------------------------------------------------------------------------------------------------------
 
 
@@ -302,7 +345,7 @@ def test_an_event_is_queued_and_not_run() -> None:
     )
     assert (answer, ran) == ({"StatusCode": 202}, [])
     (accepted,) = events.accepted
-    assert accepted.pop("trace_header").startswith("Root=1-a-b;Parent=")
+    assert accepted.pop("trace_header") == "Root=1-a-b;Sampled=1"
     assert accepted == {"request_id": "request-1", "qualifier": "1", "payload": b" [1]", "tenant": None}
 
 

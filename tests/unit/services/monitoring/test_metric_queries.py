@@ -185,3 +185,20 @@ def test_a_request_reads_so_much_and_no_more(tmp_path: Path, monkeypatch: pytest
         assert refused[0] == "ValidationException"
 
     play(tmp_path, story)
+
+
+def test_expressions_compute_so_much_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of one request: a text of two thousand characters may ask for a hundred passes over all that was read."""
+    monkeypatch.setattr(metric_queries, "COMPUTED_MAX", 20)
+
+    async def story(stage: Stage) -> None:
+        await set_up(stage)
+        queries = [stat("errors", id="m"), math("m + m"), math("m + m + m + m", id="f")]
+        assert len(shown(await stage.data(*queries[:2]))) == 2
+        refused = await stage.refusal("GetMetricData", MetricDataQueries=queries, StartTime=at(-10), EndTime=at(1))
+        assert refused == (
+            "ValidationException",
+            "Error in expression 'f': The expressions compute more than 20 datapoints",
+        )
+
+    play(tmp_path, story)
