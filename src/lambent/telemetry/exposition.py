@@ -107,6 +107,8 @@ class FunctionRow(msgspec.Struct, frozen=True):
     cold_starts: int
     durations: Sequence[int]
     """How many invocations took how long, by the bins of `EDGES_MS`, and those that took longer."""
+    duration_ms: float
+    """What they took together."""
     busy: int
     idle: int
     starting: int
@@ -211,6 +213,7 @@ def _row(scope: Scope, name: str, counts: FunctionCounts, environments: Sequence
         counts.throttles,
         counts.cold_starts,
         tuple(counts.durations.bins),
+        round(counts.durations.total_ms, 3),
         states["busy"],
         states["idle"],
         states["starting"],

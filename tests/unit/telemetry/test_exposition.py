@@ -160,7 +160,7 @@ def test_rows_have_all_that_is_known_of_a_function(monkeypatch: pytest.MonkeyPat
     assert (others.name, others.invocations, others.starting, others.memory_max_mib) == ("", 1, 1, 256)
     assert (f.name, f.invocations, f.errors, f.throttles, f.cold_starts) == ("f", 2, 1, 4, 1)
     assert (f.busy, f.idle, f.starting, f.memory_mib, f.memory_max_mib) == (1, 1, 0, 90, 256)
-    assert sum(f.durations) == 2
+    assert (sum(f.durations), f.duration_ms) == (2, 42.0)
 
 
 def test_the_dashboard_asks_for_nothing_that_is_not_told() -> None:
