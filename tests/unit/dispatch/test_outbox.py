@@ -9,9 +9,15 @@ from unit.dispatch.async_bench import SCOPE, Bench, tell
 
 from lambent.destinations.contract import NoSuchTarget
 from lambent.dispatch.outbox import DELIVERY_MAX_S
+from lambent.domain.invocation import FunctionError, Invocation, InvocationOutcome
 from lambent.errors.families import DependencyError
 from lambent.store.contract import QueueKind, QueueName
 from lambent.telemetry.deliveries import Delivery, DeliveryCounts
+
+
+async def fail(invocation: Invocation) -> InvocationOutcome:
+    """Do what a function does that raises."""
+    return InvocationOutcome(b"{}", "$LATEST", FunctionError())
 
 
 def total(counts: DeliveryCounts, outcome: Delivery) -> int:
@@ -63,6 +69,25 @@ def test_what_nobody_takes_is_given_up_counted_and_logged(tmp_path: Path, caplog
     assert "arn=arn:aws:sqs:us-east-1:000000000000:gone" in line
     assert "request_id=r1" in line
     assert "reason=there is no such target" in line
+
+
+def test_a_dead_letter_that_cannot_be_delivered_is_told_as_one(tmp_path: Path) -> None:
+    """By another name than a record; what is delivered is not told."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f", dead_letters="dead", retries_max=0)
+        bench.fleet.does = fail
+        bench.target.failure = NoSuchTarget()
+        await bench.send("f", "r1")
+        await bench.until(lambda: total(bench.server.deliveries, Delivery.FAILED), step_s=1.0)
+        bench.target.failure = None
+        await bench.until(lambda: bench.target.got, step_s=20.0)
+        told = await bench.server.told.sums(FunctionName="f", Resource="f")
+        assert told["DeadLetterErrors"] == total(bench.server.deliveries, Delivery.FAILED)
+        assert "DestinationDeliveryFailures" not in told
+        assert told["AsyncEventsDropped"] == 1
+
+    tell(tmp_path, story)
 
 
 def test_what_was_delivered_makes_room_at_once(tmp_path: Path) -> None:
