@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 from bench.table import Line, mebibytes, milliseconds
 from bench.targets import scratch_folder
 from lambent.domain.caller import Scope
-from lambent.domain.metric import Distribution, bin_of, value_of
+from lambent.domain.metric import Distribution, Metric, bin_of, value_of
 from lambent.domain.metric_periods import DAY_S, KEPT_S
 from lambent.domain.metric_statistics import parse_statistic
-from lambent.services.monitoring.metric_queries import computed, gathered
+from lambent.services.monitoring.metric_queries import Asked, MetricQueries, MetricStat
 from lambent.store.data_folder import DataFolder
 from lambent.store.database import Database
 from lambent.store.metric_blocks import SPANS_S, pack
@@ -177,20 +177,13 @@ async def _read(path: Path, name: str, period_s: int, days: int, statistic: str)
     samples = []
     async with Database(path) as database:
         store = MetricRepository(database)
+        asked = Asked(_SCOPE, _NOW_S - days * DAY_S, _NOW_S, _NOW_S)
         for number in range(first, first + _SAMPLES):
             begin = time.perf_counter()
-            points = await store.read(
-                _SCOPE,
-                "AWS/Lambda",
-                name,
-                (("FunctionName", f"f{number}"),),
-                from_s=_NOW_S - days * DAY_S,
-                before_s=_NOW_S,
-                period_s=period_s,
-                with_bins=not compute.is_basic,
-            )
-            (periods,) = gathered(points, period_s).values()
-            assert len(computed(periods, compute)) >= days * DAY_S // period_s * 0.95
+            metric = Metric(_SCOPE, "AWS/Lambda", name, (("FunctionName", f"f{number}"),))
+            stat = MetricStat(metric, period_s, compute)
+            (periods,) = (await MetricQueries(store).told(stat, [compute], asked)).values()
+            assert len(periods) >= days * DAY_S // period_s * 0.95
             samples.append(time.perf_counter() - begin)
     return statistics.median(samples)
 

@@ -29,6 +29,10 @@ from lambent.domain.metric_expression import (
 __all__ = ["Grid", "InvalidExpression", "Series", "Surroundings", "evaluate"]
 
 
+TIMES_MAX = 100_800
+"""Periods that FILL fills and TIME_SERIES draws. Documented: GetMetricData: points of one answer."""
+
+
 class Series(msgspec.Struct, frozen=True):
     """Points by the begin of their period, in order."""
 
@@ -47,8 +51,18 @@ class Grid(msgspec.Struct, frozen=True):
     period_s: int
 
     def times(self, period_s: int) -> range:
-        """Return the begins of all periods. The first may begin before the start."""
-        return range(self.start_s // period_s * period_s, self.end_s, period_s)
+        """
+        Return the begins of all periods. The first may begin before the start.
+
+        Raises:
+            InvalidExpression: there are too many.
+        """
+        times = range(self.start_s // period_s * period_s, self.end_s, period_s)
+        if len(times) > TIMES_MAX:
+            raise InvalidExpression(
+                f"There are more than {TIMES_MAX} periods of {period_s} s in the time that is asked for"
+            )
+        return times
 
 
 class Surroundings(msgspec.Struct, frozen=True):

@@ -155,7 +155,9 @@ class MetricRepository:
         if after is not None:
             place = (after.namespace, after.name, _encoded(after.dimensions), after.unit)
             query = query.where(tuple_(*_ORDER) > tuple_(*place))
-        return [_metric(row) for row in await self._database.rows(query.order_by(*_ORDER).limit(limit))]
+        query = query.order_by(*_ORDER).limit(limit)
+        # On the reader's thread: there may be a hundred thousand.
+        return await self._database.look(lambda connection: [_metric(row) for row in connection.execute(query)])
 
     async def tidy(self, now_s: int) -> bool:
         """See the contract."""

@@ -12,7 +12,8 @@ import msgspec
 
 from lambent.domain.caller import Scope
 from lambent.domain.embedded_metrics import VALUE_MAX, embedded_metrics
-from lambent.domain.filter_pattern import FilterPattern, InvalidPattern, Values, parse
+from lambent.domain.filter_pattern import InvalidPattern, Values, parse
+from lambent.domain.filter_pattern_columns import ColumnsPattern
 from lambent.domain.log_filter import LogFilter, MetricFilter, SubscriptionFilter
 from lambent.domain.metric import Distribution, Metric, MetricPoint
 from lambent.store.contract import LogEvent, NewLogEvent
@@ -122,7 +123,9 @@ class GroupSubscription:
 
     def __init__(self, configured: SubscriptionFilter) -> None:
         self.configured = configured
-        self._pattern: FilterPattern = parse(configured.pattern)
+        self._pattern = parse(configured.pattern)
+        # Documented: the sample of a pattern for JSON has no extracted fields.
+        self._has_columns = isinstance(self._pattern, ColumnsPattern)
 
     def member(self, event: NewLogEvent, sequence: int) -> bytes | None:
         """
@@ -136,7 +139,7 @@ class GroupSubscription:
             return None
         stored = LogEvent(event.stream, event.timestamp_ms, event.ingestion_ms, sequence, event.message)
         member: dict[str, Any] = {"id": stored.event_id, "timestamp": event.timestamp_ms, "message": event.message}
-        if values:
+        if values and self._has_columns:
             # Observed: functions that read them know the columns by their bare names.
             member["extractedFields"] = {name.removeprefix("$"): value for name, value in values.items()}
         return _encode(member)

@@ -12,7 +12,9 @@ from lambent.domain.caller import Caller, Scope
 from lambent.domain.principal import root_of
 from lambent.errors.families import ApiError
 from lambent.services import monitoring
+from lambent.services.monitoring.alarm_transitions import Transitions
 from lambent.services.operation import Service
+from lambent.store.alarms import AlarmRepository
 from lambent.store.dashboards import DashboardRepository
 from lambent.store.database import Database
 from lambent.store.metrics import MetricRepository
@@ -31,7 +33,15 @@ class Stage:
         self.clock = VirtualClock(now=NOW_S + 30.0)
         self.settled = 0
         self.store = MetricRepository(database)
-        self.service: Service = monitoring.service(self.store, DashboardRepository(database), self._settle, self.clock)
+        self.service: Service = monitoring.service(
+            self.store,
+            DashboardRepository(database),
+            AlarmRepository(database),
+            Transitions(self.clock),
+            self._settle,
+            self.clock,
+            accept_inert=False,
+        )
 
     async def _settle(self) -> None:
         self.settled += 1
