@@ -5,6 +5,7 @@ In: counts and states that others keep, looked at when somebody asks. Out: plain
 Never: a label whose values have no bound: what is beyond a limit is summed under no name.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -160,7 +161,8 @@ class Exposition:
         Raises:
             DependencyError: the store failed.
         """
-        return to_text(await self.families())
+        # In a thread: there may be some ten thousand lines, and invocations are not to wait for them.
+        return await asyncio.to_thread(to_text, await self.families())
 
     def functions(self) -> list[FunctionRow]:
         """Return the functions that have done anything since the start, or have an environment."""
