@@ -8,7 +8,7 @@ Never: a label whose values have no bound: what is beyond a limit is summed unde
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -177,31 +177,43 @@ class Exposition:
 
 
 def to_text(families: Iterable[Family]) -> bytes:
-    """Return families in the text form of Prometheus."""
-    # Loaded when somebody asks: a server that nobody watches has no use for it.
-    from prometheus_client import CollectorRegistry, generate_latest
+    """
+    Return families in the text form of Prometheus, version 0.0.4.
 
-    class Snapshot:
-        def collect(self) -> list[Any]:
-            return [_collected(family) for family in families]
+    Not by its library, which takes twenty times as long for as many functions as have a name: a second each time that
+    somebody asks.
+    """
+    lines: list[str] = []
+    for family in families:
+        name = f"{family.name}_total" if family.kind == "counter" else family.name
+        told = family.text.replace("\\", "\\\\").replace("\n", "\\n")
+        lines += (f"# HELP {name} {told}", f"# TYPE {name} {family.kind}")
+        order = sorted(range(len(family.labels)), key=family.labels.__getitem__)
+        for values, value in family.samples:
+            labels = ",".join(f'{family.labels[number]}="{_escaped(values[number])}"' for number in order)
+            if isinstance(value, HistogramValue):
+                _write_histogram(lines, name, labels, value)
+            else:
+                lines.append(f"{name}{{{labels}}} {float(value)}" if labels else f"{name} {float(value)}")
+    lines.append("")
+    return "\n".join(lines).encode()
 
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(Snapshot())
-    return generate_latest(registry)
+
+def _write_histogram(lines: list[str], name: str, labels: str, value: HistogramValue) -> None:
+    before, braced = (f"{labels},", f"{{{labels}}}") if labels else ("", "")
+    for edge, up_to in zip(value.edges, value.up_to, strict=True):
+        lines.append(f'{name}_bucket{{{before}le="{edge:g}"}} {float(up_to)}')
+    lines += (
+        f'{name}_bucket{{{before}le="+Inf"}} {float(value.count)}',
+        f"{name}_count{braced} {float(value.count)}",
+        f"{name}_sum{braced} {float(value.total)}",
+    )
 
 
-def _collected(family: Family) -> Any:
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-
-    kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
-    made: Any = kinds[family.kind](family.name, family.text, labels=family.labels)
-    for labels, value in family.samples:
-        if isinstance(value, HistogramValue):
-            buckets = [(f"{edge:g}", up_to) for edge, up_to in zip(value.edges, value.up_to, strict=True)]
-            made.add_metric(labels, buckets=[*buckets, ("+Inf", value.count)], sum_value=value.total)
-        else:
-            made.add_metric(labels, value)
-    return made
+def _escaped(value: str) -> str:
+    if value.isalnum():
+        return value
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _row(scope: Scope, name: str, counts: FunctionCounts, environments: Sequence[EnvironmentView]) -> FunctionRow:
