@@ -70,6 +70,8 @@ class ServerView(msgspec.Struct, frozen=True, kw_only=True):
     log_backlog_bytes: int
     """Written, and not in the store yet."""
     log_records_dropped: int
+    log_throttles: int
+    """How often a function had to wait that wrote too much."""
     metric_points_dropped: int
     requests_in_flight: int
 
@@ -400,6 +402,7 @@ def _of_logs(view: ServerView) -> list[Family]:
         _total("lambent_log_messages", "Log events written.", view.log_messages),
         _total("lambent_log_bytes", "What they took in segment files.", view.log_bytes),
         _total("lambent_log_records_dropped", "Records that the disk did not take.", view.log_records_dropped),
+        _total("lambent_log_throttles", "Times that a function which logs too much had to wait.", view.log_throttles),
         _single("lambent_log_backlog_bytes", "Written, and not in the store yet.", view.log_backlog_bytes),
         _total("lambent_metric_points_dropped", "Points that found no room, or no store.", view.metric_points_dropped),
     ]

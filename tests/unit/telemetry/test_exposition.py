@@ -49,6 +49,7 @@ def view(**given: Any) -> ServerView:
         "log_bytes": 700,
         "log_backlog_bytes": 70,
         "log_records_dropped": 0,
+        "log_throttles": 0,
         "metric_points_dropped": 0,
         "requests_in_flight": 3,
     }
