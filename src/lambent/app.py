@@ -239,7 +239,7 @@ async def run(
 
         neighbours = await stack.enter_async_context(_neighbours(settings, folder, clock))
 
-        telemetry = _Telemetry(settings.telemetry, folder, database, LogSubscribers(queue, store, clock), clock)
+        telemetry = _Telemetry(settings.telemetry, folder, database, queue, store, clock)
         await telemetry.logs.recover()
         stack.push_async_callback(telemetry.close)
 
@@ -598,20 +598,22 @@ class _Telemetry:
         settings: TelemetrySettings,
         folder: DataFolder,
         database: Database,
-        subscribers: LogSubscribers,
+        queue: EventQueue,
+        store: FunctionRepository,
         clock: Clock,
     ) -> None:
         if settings.log_retention_days not in RETENTION_DAYS | {0}:
             days = ", ".join(map(str, sorted(RETENTION_DAYS)))
             raise SettingsError(f"--log-retention-days: {settings.log_retention_days} is neither 0 nor one of {days}")
-        self.subscribers = subscribers
         self.metric_store = MetricRepository(database)
         self.trace_store = TraceRepository(database, clock, max_bytes=settings.traces_max_mib << 20)
         self.metrics = Metrics(self.metric_store, clock)
+        self.of_functions = LambdaMetrics(self.metrics)
+        self.subscribers = LogSubscribers(queue, store, clock, metrics=self.of_functions)
         self.log_store = LogRepository(database, clock, retention_days=settings.log_retention_days or None)
         self.log_filters = LogFilterRepository(database)
         self.ingestion = Ingestion(
-            points_of, filters=self.log_filters, subscribers=subscribers, metrics=self.metrics, clock=clock
+            points_of, filters=self.log_filters, subscribers=self.subscribers, metrics=self.metrics, clock=clock
         )
         self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
         self._queries = LogQueries(self.log_store, self.logs.fold, clock)
@@ -622,7 +624,6 @@ class _Telemetry:
             SavedQueries(QueryDefinitionRepository(database), clock),
             self.live_tails,
         )
-        self.of_functions = LambdaMetrics(self.metrics)
         self.of_queues = QueueMetrics(self.metrics, clock)
         self.of_apis = ApiMetrics(self.metrics)
         self.figures = FunctionFigures()

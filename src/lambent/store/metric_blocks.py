@@ -12,7 +12,7 @@ import functools
 import sys
 import zlib
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, pairwise
 from typing import Any, Final
@@ -136,15 +136,13 @@ class PackedDistribution(Distribution):
         if self._counts is None:
             return super().bin_of_rank(rank)
         counts = self._counts
-        if rank > self.count * _HIGH:
-            # From above: most percentiles that are asked for lie there.
-            left, before = self.count - rank, len(counts) - 1
-            while before and counts[before] <= left:
-                left -= counts[before]
-                before -= 1
+        # From above first: most percentiles that are asked for lie there.
+        left = self.count - rank
+        above = bisect_right(list(accumulate(counts[: -_HIGHEST - 1 : -1])), left)
+        if above < min(len(counts), _HIGHEST):
+            before = len(counts) - 1 - above
         else:
-            ends = list(accumulate(counts))
-            before = min(bisect_left(ends, rank), len(ends) - 1)
+            before = min(bisect_left(list(accumulate(counts)), rank), len(counts) - 1)
         return int(self._first + sum(self._gaps[:before]))
 
 
@@ -156,8 +154,8 @@ def _gaps(places: Sequence[int]) -> Iterator[int]:
 _BY_POINT_S: Final = 3_600
 """The resolution whose points have their bins together."""
 
-_HIGH: Final = 0.8
-"""Share of the values above which a rank is sought from above."""
+_HIGHEST: Final = 32
+"""Bins that are looked at from above before all are."""
 
 _SHIFT: Final = 50_000
 """Added to the numbers of bins, the least of which is that of 0, so that none is negative."""

@@ -5,16 +5,17 @@ What comes in is a row for each series and minute. `tidy` packs rows of some hou
 (`metric_blocks`), and drops what is too old. Whoever reads takes blocks and rows together.
 """
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Exists, Select, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from lambent.domain.caller import Scope
 from lambent.domain.metric import Distribution, Metric, MetricPoint
@@ -89,20 +90,58 @@ _decode_dimensions = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
 _log = logging.getLogger("lambent.store")
 
 
+class _Add(NamedTuple):
+    """A call of `add`."""
+
+    points: Sequence[MetricPoint]
+    refuses_series: bool
+    stored: "asyncio.Future[None]"
+
+
 class MetricRepository:
     """Metric points of all scopes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._waiting: list[_Add] = []
+        """Calls that the next commit will be of."""
+        self._adding: asyncio.Task[None] | None = None
         self._packed_id = 0
         """The series that `tidy` has looked at last."""
 
     async def add(self, points: Sequence[MetricPoint], *, refuses_series: bool = False) -> None:
-        """Store points in one commit; see the contract."""
-        if points:
-            await self._database.apply(
-                lambda connection: _store(Prepared(connection), points, refuses_series=refuses_series)
-            )
+        """Store points in one commit, which calls that come meanwhile share; see the contract."""
+        if not points:
+            return
+        call = _Add(points, refuses_series, asyncio.get_running_loop().create_future())
+        self._waiting.append(call)
+        if self._adding is None or self._adding.done():
+            self._adding = asyncio.get_running_loop().create_task(self._add_waiting(), name="metrics.add")
+        await call.stored
+
+    async def _add_waiting(self) -> None:
+        """Store what waits, and what has come to wait when that is done."""
+        while self._waiting:
+            calls, self._waiting = self._waiting, []
+            try:
+                refusals = await self._database.apply(partial(_store_calls, calls))
+            except BaseException as error:
+                for call in calls:
+                    if not call.stored.done():
+                        if isinstance(error, Exception):
+                            call.stored.set_exception(error)
+                        else:
+                            call.stored.cancel()
+                if not isinstance(error, Exception):
+                    raise
+            else:
+                for call, refusal in zip(calls, refusals, strict=True):
+                    # Done already: whoever called does not wait any more.
+                    if not call.stored.done():
+                        if refusal is None:
+                            call.stored.set_result(None)
+                        else:
+                            call.stored.set_exception(refusal)
 
     async def read(
         self,
@@ -181,6 +220,20 @@ async def store_points(statements: Statements, points: Sequence[MetricPoint]) ->
 # --- adding ----------------------------------------------------------------------------------------------------------
 
 
+def _store_calls(calls: Sequence[_Add], connection: Connection) -> list[TooManySeries | None]:
+    """Store the points of several calls; return of each why it was refused, if it was."""
+    refusals: list[TooManySeries | None] = []
+    for call in calls:
+        try:
+            _store(Prepared(connection), call.points, refuses_series=call.refuses_series)
+        except TooManySeries as refusal:
+            # Nothing of it has been written: it is the first step that refuses.
+            refusals.append(refusal)
+        else:
+            refusals.append(None)
+    return refusals
+
+
 def _store(prepared: Prepared, points: Sequence[MetricPoint], *, refuses_series: bool) -> None:
     merged = _merged(points)
     ids = _series_ids(prepared, merged, refuses_series=refuses_series)
@@ -214,6 +267,9 @@ def _merged(points: Sequence[MetricPoint]) -> dict[tuple[Metric, int, int], Dist
     """Return what is to be stored for each row. What is measured by the second counts in its minute as well."""
     merged: dict[tuple[Metric, int, int], Distribution] = {}
     for metric, at_s, period_s, values in points:
+        if not values.count:
+            # What counts nothing has extremes all the same, or infinite ones.
+            continue
         for key in {(metric, period_s, at_s), (metric, MINUTE_S, begin_of(at_s, MINUTE_S))}:
             known = merged.get(key)
             if known is None:
@@ -383,9 +439,13 @@ class _Reader:
 
 # --- packing and dropping --------------------------------------------------------------------------------------------
 
-_IS_DUE = (
-    select(_p.at_s).where(_p.series_id == _s.id, _p.period_s == MINUTE_S, _p.at_s < bindparam("due_before_s")).exists()
-)
+
+def _has_rows(period_s: int, before: str) -> Exists:
+    """Return whether a series has rows from before a time."""
+    return select(_p.at_s).where(_p.series_id == _s.id, _p.period_s == period_s, _p.at_s < bindparam(before)).exists()
+
+
+_IS_DUE = or_(_has_rows(MINUTE_S, "due_before_s"), _has_rows(1, "old_before_s"))
 _NEXT_DUE = select(_s.id).where(_s.id > bindparam("behind_id"), _IS_DUE).order_by(_s.id).limit(1)
 _FIND_BLOCK = select(_b.basics, _b.bins).where(
     _b.series_id == bindparam("of_series"), _b.period_s == bindparam("of_period"), _b.from_s == bindparam("of_from")
@@ -396,7 +456,7 @@ _DELETE_ROWS = delete(metric_points).where(
     _p.series_id == bindparam("of_series"), _p.period_s == MINUTE_S, _p.at_s < bindparam("due_before_s")
 )
 _DELETE_SECONDS = delete(metric_points).where(
-    _p.series_id == bindparam("of_series"), _p.period_s == 1, _p.at_s < bindparam("due_before_s")
+    _p.series_id == bindparam("of_series"), _p.period_s == 1, _p.at_s < bindparam("old_before_s")
 )
 _DELETE_BLOCK = delete(metric_blocks).where(
     _b.series_id == bindparam("of_series"), _b.period_s == bindparam("of_period"), _b.from_s == bindparam("of_from")
@@ -410,6 +470,7 @@ class _Packed:
     def __init__(self, prepared: Prepared, series_id: int, before_s: int) -> None:
         self.series_id = series_id
         self._due = {"of_series": series_id, "due_before_s": before_s}
+        self._old_before_s = before_s - KEPT_S[1]
         self._weight = prepared.execute(_WEIGH_ROWS, self._due).one()
         rows = prepared.execute(
             _FIND_ROWS, {"of_series": series_id, "of_period": MINUTE_S, "first_s": 0, "before_s": before_s}
@@ -445,7 +506,9 @@ class _Packed:
         if prepared.execute(_WEIGH_ROWS, self._due).one() != self._weight:
             return
         prepared.execute(_DELETE_ROWS, self._due)
-        prepared.execute(_DELETE_SECONDS, self._due)
+        prepared.execute(_DELETE_SECONDS, {"of_series": self.series_id, "old_before_s": self._old_before_s})
+        if not self._blocks:
+            return
         places = [
             {"of_series": block["series_id"], "of_period": block["period_s"], "of_from": block["from_s"]}
             for block in self._blocks
@@ -457,7 +520,8 @@ class _Packed:
 def _next_packed(connection: Connection, behind_id: int, before_s: int) -> _Packed | None:
     """Pack the next series that has rows from before; None where none is left."""
     prepared = Prepared(connection)
-    row = prepared.execute(_NEXT_DUE, {"behind_id": behind_id, "due_before_s": before_s}).first()
+    due = {"behind_id": behind_id, "due_before_s": before_s, "old_before_s": before_s - KEPT_S[1]}
+    row = prepared.execute(_NEXT_DUE, due).first()
     return None if row is None else _Packed(prepared, row[0], before_s)
 
 

@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import random
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lambent.domain.caller import Scope
 from lambent.domain.metric import Distribution, Metric, MetricPoint
+from lambent.errors.families import DependencyError
 from lambent.store import metrics as module
 from lambent.store.database import Database
 from lambent.store.metrics import MetricRepository, store_points
@@ -189,6 +192,34 @@ def test_packing_changes_nothing_that_is_read(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
+def test_what_counts_nothing_is_no_point(tmp_path: Path) -> None:
+    """And makes no metric."""
+
+    async def story(store: MetricRepository) -> None:
+        nothing = Distribution()
+        nothing.add(100, 0)
+        await store.add([MetricPoint(metric(), NOW_S, 60, nothing), point(NOW_S), point(NOW_S, 1, of=metric("x"))])
+        assert [one.name for one in await store.list(SCOPE, since_s=0, limit=10)] == ["x"]
+
+    run(tmp_path, story)
+
+
+def test_seconds_are_kept_for_three_hours(tmp_path: Path) -> None:
+    """Also of a metric that is silent since; packing its minutes takes none of them along."""
+
+    async def story(store: MetricRepository) -> None:
+        await store.add([point(NOW_S + 14_399, 1, period_s=1), point(NOW_S, 1, period_s=1)])
+        await tidy(store, NOW_S + 4 * 3_600 + 700)
+        assert count(tmp_path, "metric_blocks") == 3
+        assert [(one.at_s - NOW_S, one.period_s) for one in await read(store, period_s=1)] == [(0, 60), (14_399, 1)]
+        await tidy(store, NOW_S + 8 * 3_600 + 700)
+        assert [(one.at_s - NOW_S, one.period_s) for one in await read(store, period_s=1)] == [(0, 60), (14_340, 60)]
+        assert count(tmp_path, "metric_points") == 0
+        assert await tidy(store, NOW_S + 8 * 3_600 + 700) == 1
+
+    run(tmp_path, story)
+
+
 def test_points_that_come_while_a_series_is_packed_are_not_lost(tmp_path: Path) -> None:
     """What was packed is thrown away then, and packed in the next round."""
 
@@ -251,6 +282,55 @@ def test_there_is_room_for_so_many_metrics(tmp_path: Path, monkeypatch: pytest.M
     run(tmp_path, story)
 
 
+def test_calls_share_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred at once take two; who is refused harms nobody, and who has left is stored all the same."""
+    monkeypatch.setattr(module, "SERIES_MAX", 2)
+
+    async def story() -> None:
+        async with opened(tmp_path) as (database, store):
+            applied = []
+            apply = database.apply
+
+            async def counted(work: Any) -> Any:
+                applied.append(work)
+                return await apply(work)
+
+            monkeypatch.setattr(database, "apply", counted)
+            await store.add([point(NOW_S, 1, of=metric("a"))])
+            calls = [asyncio.create_task(store.add([point(NOW_S, 1)], refuses_series=True)) for _ in range(100)]
+            calls.append(asyncio.create_task(store.add([point(NOW_S, 1, of=metric("c"))], refuses_series=True)))
+            left = asyncio.create_task(store.add([point(NOW_S, 5)]))
+            await asyncio.sleep(0)
+            left.cancel()
+            answers = await asyncio.gather(*calls, left, return_exceptions=True)
+            assert [type(one) for one in answers[-2:]] == [TooManySeries, asyncio.CancelledError]
+            assert answers[:-2] == [None] * 100
+            assert len(applied) <= 3
+            assert [one.values.total for one in await read(store)] == [105]
+
+    asyncio.run(story())
+
+
+def test_a_store_that_fails_says_so_to_every_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And takes the next ones again."""
+
+    async def story() -> None:
+        async with opened(tmp_path) as (database, store):
+
+            async def fails(_: object) -> None:
+                raise DependencyError("the disk is full", retryable=True)
+
+            with monkeypatch.context() as patched:
+                patched.setattr(database, "apply", fails)
+                calls = [store.add([point(NOW_S, 1)]) for _ in range(3)]
+                answers = await asyncio.gather(*calls, return_exceptions=True)
+                assert [type(one) for one in answers] == [DependencyError] * 3
+            await store.add([point(NOW_S, 1)])
+            assert [one.values.total for one in await read(store)] == [1]
+
+    asyncio.run(story())
+
+
 def test_metrics_are_listed_in_order(tmp_path: Path) -> None:
     """By namespace, name, dimensions and unit; those with points since then, behind another."""
 
@@ -285,3 +365,44 @@ def test_statistic_sets_have_no_bins(tmp_path: Path) -> None:
             await tidy(store, NOW_S + DAY_S)
 
     run(tmp_path, story)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_added_and_packed_is_read(tmp_path: Path, seed: int) -> None:
+    """Two days of points that come in order, late and again, with tidying in between, against a mere sum."""
+    chance = random.Random(seed)
+    known: dict[int, Distribution] = {}
+
+    async def story(store: MetricRepository) -> None:
+        now_s = NOW_S
+        for _ in range(150):
+            now_s += chance.choice((60, 60, 600, 3_600))
+            points = []
+            for _ in range(chance.randint(1, 5)):
+                at_s = (now_s - chance.choice((0, 60, 600, 7_200, 90_000))) // 60 * 60
+                value = float(chance.choice((0, 1, 5, 12.5, 1e6)))
+                points.append(point(at_s, value))
+                known.setdefault(at_s, Distribution()).add(value)
+            await store.add(points)
+            if chance.random() < 0.2:
+                await tidy(store, now_s)
+        assert count(tmp_path, "metric_blocks") > 3
+        for from_s, before_s in ((0, 1 << 40), (NOW_S + 3_600, NOW_S + 90_000)):
+            wanted = {at_s: values for at_s, values in known.items() if from_s <= at_s < before_s}
+            assert _of(await read(store, from_s, before_s), 60) == _of_known(wanted, 60)
+            assert _of(await read(store, from_s, before_s, 300), 300) == _of_known(wanted, 300)
+            assert _of(await read(store, from_s, before_s, 3_600), 3_600) == _of_known(wanted, 3_600)
+
+    run(tmp_path, story)
+
+
+def _of(points: Sequence[MetricPoint], period_s: int) -> dict[int, Distribution]:
+    assert [one.at_s for one in points] == sorted(one.at_s for one in points)
+    return _of_known(((one.at_s, one.values) for one in points), period_s)
+
+
+def _of_known(found: Any, period_s: int) -> dict[int, Distribution]:
+    periods: dict[int, Distribution] = {}
+    for at_s, values in found.items() if isinstance(found, dict) else found:
+        periods.setdefault(at_s // period_s * period_s, Distribution()).merge(values)
+    return periods
