@@ -291,6 +291,12 @@ def test_prometheus_reads_what_functions_do(server, lambda_client, make_function
     assert float(found["lambent_log_messages_total"]) >= 9
     assert float(found["lambent_requests_in_flight"]) >= 1
     assert [name for name in found if name.startswith("lambent_build_info")]
+    lambda_client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    with pytest.raises(ClientError):
+        invoke(lambda_client, name, {})
+    found = exposed(server)
+    assert found[f"lambent_invocation_throttles_total{{{of}}}"] == "1.0"
+    assert found[f"lambent_invocations_total{{{of}}}"] == "3.0"
 
 
 def test_top_shows_the_last_interval(server, lambda_client, make_function):

@@ -5,9 +5,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from unit.dispatch.async_bench import SCOPE, Bench, tell
+from unit.dispatch.async_bench import QUEUE_ARN, SCOPE, Bench, tell
 
 from lambent.destinations.contract import NoSuchTarget
+from lambent.dispatch.async_event import OutgoingMessage, outgoing
 from lambent.dispatch.outbox import DELIVERY_MAX_S
 from lambent.domain.invocation import FunctionError, Invocation, InvocationOutcome
 from lambent.errors.families import DependencyError
@@ -86,6 +87,24 @@ def test_a_dead_letter_that_cannot_be_delivered_is_told_as_one(tmp_path: Path) -
         assert told["DeadLetterErrors"] == total(bench.server.deliveries, Delivery.FAILED)
         assert "DestinationDeliveryFailures" not in told
         assert told["AsyncEventsDropped"] == 1
+
+    tell(tmp_path, story)
+
+
+def test_records_of_a_mapping_that_arrive_are_counted(tmp_path: Path) -> None:
+    """As many as the message tells of, for a mapping that has them counted; and once, however often it was tried."""
+
+    async def story(bench: Bench) -> None:
+        arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+        bench.target.failure = NoSuchTarget()
+        message = OutgoingMessage("", arn, mapping="u1", records=5)
+        await bench.server.queue.put([outgoing(SCOPE, QUEUE_ARN + "failed", "r1", b"{}", message)])
+        await bench.until(lambda: total(bench.server.deliveries, Delivery.FAILED), step_s=1.0)
+        bench.target.failure = None
+        await bench.until(lambda: bench.target.got, step_s=20.0)
+        await bench.settled()
+        told = await bench.server.told.sums(EventSourceMappingUUID="u1")
+        assert told == {"OnFailureDestinationDeliveredEventCount": 5}
 
     tell(tmp_path, story)
 
