@@ -26,6 +26,7 @@ from bench.languages import LANGUAGES, measure_language
 from bench.load import build_request, invoke_request, read_stream, run_load, stream_request
 from bench.log_rows import measure_logs
 from bench.mapping_rows import measure_resting_mappings, measure_trigger, measure_trigger_drain, measure_trigger_http
+from bench.metric_rows import measure_metrics
 from bench.policy_rows import measure_authorize
 from bench.processes import ROOT, Server, cpu_ns, descendants, environments, memory_bytes, shown
 from bench.queue_rows import measure_backlog, measure_queue
@@ -45,6 +46,7 @@ from bench.targets import (
     start_lambent,
     task_folder,
 )
+from bench.telemetry_rows import measure_telemetry
 from bench.url_rows import measure_url, measure_url_stream
 from bench.yardsticks import (
     PAIRS_MIN,
@@ -552,6 +554,7 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "warm": measure_warm,
     "throughput": measure_throughput,
     "access": measure_access,
+    "telemetry": measure_telemetry,
     "payload": measure_payload,
     "stream": measure_stream,
     "url": measure_url,
@@ -578,4 +581,5 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "mappings-rest": measure_resting_mappings,
     "kinesis": measure_kinesis,
     "logs": measure_logs,
+    "metrics": measure_metrics,
 }

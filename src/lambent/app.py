@@ -53,7 +53,7 @@ from lambent.domain.function_url import UrlDomain, parse_url_domain
 from lambent.domain.log_retention import RETENTION_DAYS
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import DependencyError, SettingsError
-from lambent.event_sources.contract import EventSources
+from lambent.event_sources.contract import EventSources, PollerView
 from lambent.event_sources.dynamodb_reader import DynamoDBReader
 from lambent.event_sources.kinesis_reader import KinesisReader
 from lambent.event_sources.role_guard import GuardedReader
@@ -106,6 +106,14 @@ from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import DeliveryRights, TargetRights
 from lambent.services.lambda_.synchronous import SynchronousInvocations
 from lambent.services.logs.filters import FilterAccess
+from lambent.services.logs.live_tail import LiveTails
+from lambent.services.logs.log_records import LogRecords
+from lambent.services.logs.queries import LogQueries
+from lambent.services.logs.query_definitions import SavedQueries
+from lambent.services.monitoring.alarm_actions import AlarmActions
+from lambent.services.monitoring.alarm_evaluator import AlarmEvaluator
+from lambent.services.monitoring.alarm_queries import AlarmReader
+from lambent.services.monitoring.alarm_transitions import Transitions
 from lambent.services.s3.buckets import Buckets
 from lambent.services.s3.notifications import BucketNotifications
 from lambent.services.s3.objects import S3Objects
@@ -120,6 +128,7 @@ from lambent.settings import (
     TelemetrySettings,
     why_not_obeyed,
 )
+from lambent.store.alarms import AlarmRepository
 from lambent.store.backup import FolderBackups
 from lambent.store.blobs import FileBlobs
 from lambent.store.certificate import certificate_of, names_for, own_certificate
@@ -133,18 +142,26 @@ from lambent.store.log_filters import LogFilterRepository
 from lambent.store.logs import LogRepository
 from lambent.store.metrics import MetricRepository
 from lambent.store.packages import FilePackages
+from lambent.store.query_definitions import QueryDefinitionRepository
 from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
 from lambent.store.tables import SCHEMA
 from lambent.store.trace_settings import TraceSettingRepository
 from lambent.store.traces import TraceRepository
+from lambent.telemetry.api_metrics import ApiMetrics
 from lambent.telemetry.deliveries import DeliveryCounts
+from lambent.telemetry.exposition import Exposition, MappingView, ServerView
+from lambent.telemetry.figures import FunctionFigures
 from lambent.telemetry.ingestion import Ingestion
+from lambent.telemetry.lambda_metrics import LambdaMetrics, points_of
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.metrics import Metrics
 from lambent.telemetry.otlp import collector
+from lambent.telemetry.otlp_metrics import OtlpMetrics
 from lambent.telemetry.otlp_traces import OtlpTraces
+from lambent.telemetry.queue_metrics import QueueMetrics
 from lambent.telemetry.queues import QueueView
+from lambent.telemetry.sampling import MappingCounts, Sampling
 from lambent.telemetry.segments import Segments
 from lambent.telemetry.traces import Traces
 from lambent.telemetry.trail import Trail
@@ -222,7 +239,7 @@ async def run(
 
         neighbours = await stack.enter_async_context(_neighbours(settings, folder, clock))
 
-        telemetry = _Telemetry(settings.telemetry, folder, database, LogSubscribers(queue, store, clock), clock)
+        telemetry = _Telemetry(settings.telemetry, folder, database, queue, store, clock)
         await telemetry.logs.recover()
         stack.push_async_callback(telemetry.close)
 
@@ -254,6 +271,7 @@ async def run(
             endpoint=lambda: edge.endpoint_inside,
             response_max_bytes=quotas.response_payload_max_bytes,
             stream_max_bytes=quotas.response_stream_max_bytes,
+            figures=telemetry.figures,
             file_systems=file_systems,
             # Bound when the first environment asks: the server that answers there is made further down.
             serve_gateway=lambda listener, environment: server.serve_inside(listener, _inside(environment)),
@@ -270,7 +288,17 @@ async def run(
             clock=clock,
             spawn=lambda environment: tasks.create_task(_live(environment)),
         )
-        dispatcher = Dispatcher(store, fleet := LocalFleet(pool), fleet, quotas, clock, access.limits, telemetry.traces)
+        dispatcher = Dispatcher(
+            store,
+            fleet := LocalFleet(pool),
+            fleet,
+            quotas,
+            clock,
+            access.limits,
+            telemetry.traces,
+            figures=telemetry.figures,
+            metrics=telemetry.of_functions,
+        )
         queues = SimpleQueues(
             queue,
             clock,
@@ -280,6 +308,7 @@ async def run(
             receivers_max=settings.api.sqs_receivers_max,
             purge_wait_s=settings.api.sqs_purge_wait_s,
             recreate_wait_s=settings.api.sqs_recreate_wait_s,
+            metrics=telemetry.of_queues,
         )
         asynchronous = _Asynchronous(
             settings.api,
@@ -291,11 +320,12 @@ async def run(
             rights := TargetRights(access.authorizer, {"lambda": (facts := FunctionFacts(store)), "sqs": queues.facts}),
             tasks,
             clock,
+            telemetry.of_functions,
         )
         positions = DurableStreamPositions(database)
         sources = _EventSources(
             settings.api, queue, queues, elsewhere, neighbours, positions, store, dispatcher, access.authorizer, quotas,
-            tasks, clock,
+            tasks, clock, telemetry,
         )  # fmt: skip
         keeper = InitialisedKeeper(store, pool, clock)
         urls = parse_url_domain(settings.api.url_domain, edge.port, edge.scheme)
@@ -333,10 +363,11 @@ async def run(
                 retention_days=settings.telemetry.log_retention_days or None,
                 filters=telemetry.filter_access(),
                 destinations=telemetry.subscribers,
+                readers=telemetry.log_readers,
             ),
-            "monitoring": monitoring.service(
-                telemetry.metric_store, DashboardRepository(database), telemetry.settle, clock
-            ),
+            "monitoring": (
+                monitored := _Monitoring(settings.api, database, telemetry, store, asynchronous, clock)
+            ).service,
             "xray": xray.service(telemetry.trace_store, TraceSettingRepository(database), clock),
             "sqs": queues.service,
             "iam": iam.service(access.identities, access.secrets, access.key_use, clock),
@@ -347,7 +378,6 @@ async def run(
                 # Bound when the first request asks: what keeps them is made further down.
                 forget_verdicts=lambda api_id, stage: http_apis.forget_verdicts(api_id, stage_name=stage),
                 clock=clock,
-                accept_inert=settings.api.accept_inert,
                 authorizer=access.authorizer,
             ),
             # REST APIs, unless another server has them.
@@ -385,7 +415,12 @@ async def run(
                     admission,
                     clock,
                 ),
-                QueueView(queue, asynchronous.deliveries, sources.counts),
+                queue_view := QueueView(queue),
+                telemetry.expose(
+                    queue_view,
+                    asynchronous.deliveries,
+                    telemetry.looking(sandbox.name, pool, parked, sources, admission),
+                ),
                 FolderBackups(folder, __version__, clock, logs=telemetry.logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
                 access.own,
@@ -394,13 +429,14 @@ async def run(
             FunctionUrls(
                 UrlRouter(store),
                 dispatcher,
-                synchronous := SynchronousInvocations(dispatcher, asynchronous.events, clock),
+                synchronous := SynchronousInvocations(dispatcher, asynchronous.events, clock, telemetry.of_functions),
                 callers := SignedCallers(access.authenticator, access.authorizer),
                 services["lambda"].facts,
                 urls,
                 quotas,
                 clock,
                 access.trail,
+                telemetry.of_functions,
             ),
             http_apis := _http_apis(
                 settings.sandbox,
@@ -435,11 +471,12 @@ async def run(
             tasks.create_task(_supervise("move tasks", queues.move_tasks.run, clock)),
             tasks.create_task(_supervise("key use", access.key_use.run, clock)),
             *(tasks.create_task(_supervise(name, work, clock)) for name, work in telemetry.work().items()),
+            *(tasks.create_task(_supervise(name, work, clock)) for name, work in monitored.work().items()),
             sources.start(),
             *asynchronous.start(),
             tasks.create_task(_expect_some(store, surroundings)),
         ]
-        _stop_on_signals(server, queues.receivers.close)
+        _stop_on_signals(server, queues.receivers.close, telemetry.live_tails.close)
         # The last step before requests are answered: what fails before has made no key that nobody sees.
         await access.make_first_key(first_key)
         asyncio.get_running_loop().call_soon(ready, edge.endpoint)
@@ -561,41 +598,111 @@ class _Telemetry:
         settings: TelemetrySettings,
         folder: DataFolder,
         database: Database,
-        subscribers: LogSubscribers,
+        queue: EventQueue,
+        store: FunctionRepository,
         clock: Clock,
     ) -> None:
         if settings.log_retention_days not in RETENTION_DAYS | {0}:
             days = ", ".join(map(str, sorted(RETENTION_DAYS)))
             raise SettingsError(f"--log-retention-days: {settings.log_retention_days} is neither 0 nor one of {days}")
-        self.subscribers = subscribers
         self.metric_store = MetricRepository(database)
         self.trace_store = TraceRepository(database, clock, max_bytes=settings.traces_max_mib << 20)
         self.metrics = Metrics(self.metric_store, clock)
+        self.of_functions = LambdaMetrics(self.metrics)
+        self.subscribers = LogSubscribers(queue, store, clock, metrics=self.of_functions)
         self.log_store = LogRepository(database, clock, retention_days=settings.log_retention_days or None)
         self.log_filters = LogFilterRepository(database)
-        self.ingestion = Ingestion(filters=self.log_filters, subscribers=subscribers, metrics=self.metrics, clock=clock)
+        self.ingestion = Ingestion(
+            points_of, filters=self.log_filters, subscribers=self.subscribers, metrics=self.metrics, clock=clock
+        )
         self.logs = FunctionLogs(Segments(folder.segments, clock), self.log_store, clock, self.ingestion)
-        to = collector(settings.otlp_endpoint, settings.otlp_headers_file)
-        self._otlp_traces = None if to is None else OtlpTraces(to, clock, version=__version__)
+        self._queries = LogQueries(self.log_store, self.logs.fold, clock)
+        self.live_tails = LiveTails(self.log_store, self.logs.fold, self.ingestion.follow, clock)
+        self.log_readers = (
+            self._queries,
+            LogRecords(self.log_store, self.logs.fold, clock),
+            SavedQueries(QueryDefinitionRepository(database), clock),
+            self.live_tails,
+        )
+        self.of_queues = QueueMetrics(self.metrics, clock)
+        self.of_apis = ApiMetrics(self.metrics)
+        self.figures = FunctionFigures()
+        self._collector = collector(settings.otlp_endpoint, settings.otlp_headers_file)
+        self._otlp_traces = None if self._collector is None else OtlpTraces(self._collector, clock, version=__version__)
+        self._otlp_metrics: OtlpMetrics | None = None
         self.traces = Traces(self.trace_store, clock, None if self._otlp_traces is None else self._otlp_traces.take)
+        self._sampling: Sampling | None = None
         self._clock = clock
+
+    def sample(self, dispatcher: Dispatcher, sources: "_EventSources", queue: EventQueue) -> None:
+        """Have those looked at that tell nothing by themselves."""
+        self._sampling = Sampling(
+            dispatcher.take_peaks, sources.counts_of_mappings, queue, self.of_functions, self.of_queues, self._clock
+        )
+
+    def looking(
+        self, sandbox: str, pool: EnvironmentPool, parked: ParkedPool, sources: "_EventSources", admission: Admission
+    ) -> Callable[[], ServerView]:
+        """Return what tells what the server is at."""
+        started_at = self._clock.now()
+
+        def look() -> ServerView:
+            written = self.logs.counts()
+            return ServerView(
+                version=__version__,
+                sandbox=sandbox,
+                started_at=started_at,
+                environments=pool.view(),
+                parked=parked.size,
+                parked_mib=parked.size_mib,
+                parking_failures=parked.failures,
+                mappings=sources.views(),
+                log_messages=written.messages,
+                log_bytes=written.written_bytes,
+                log_backlog_bytes=written.backlog_bytes,
+                log_records_dropped=written.records_dropped,
+                metric_points_dropped=self.metrics.dropped_points,
+                requests_in_flight=admission.requests,
+            )
+
+        return look
 
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return by name all that goes on for as long as the server does."""
+        assert self._sampling is not None
         work = {
+            "queries": self._queries.run,
             "metrics": self.metrics.run,
+            "sampling": self._sampling.run,
             "tidying metrics": self._tidy_metrics,
             "default values of metric filters": self.ingestion.run,
             "traces": self.traces.run,
             "trace sweep": self._sweep_traces,
         }
-        return work if self._otlp_traces is None else {**work, "OTLP traces": self._otlp_traces.run}
+        if self._otlp_traces is not None:
+            work["OTLP traces"] = self._otlp_traces.run
+        if self._otlp_metrics is not None:
+            work["OTLP metrics"] = self._otlp_metrics.run
+        return work
 
     def filter_access(self) -> FilterAccess:
         """Return what the filters of log groups work on."""
         return FilterAccess(
             self.log_filters, self.log_store, self.ingestion.filters_changed, self.logs.fold, self._clock.now
         )
+
+    def expose(self, queues: QueueView, deliveries: DeliveryCounts, look: Callable[[], ServerView]) -> Exposition:
+        """Return what scrapers are answered; where there is a collector, it gets the same."""
+        exposition = Exposition(queues, deliveries, self.figures, look)
+        if self._collector is not None:
+            self._otlp_metrics = OtlpMetrics(
+                self._collector,
+                exposition.families,
+                self._clock,
+                started_at=look().started_at,
+                version=__version__,
+            )
+        return exposition
 
     async def _sweep_traces(self) -> None:
         while True:
@@ -609,14 +716,19 @@ class _Telemetry:
 
     async def settle(self) -> None:
         """Return once all figures of what happened before the call are stored."""
+        if self._sampling is not None:
+            self._sampling.look()
         await self.logs.fold()
         await self.metrics.settle()
 
     async def close(self) -> None:
         """Put what is left where it is kept."""
         await self.traces.close()
-        if self._otlp_traces is not None:
-            await self._otlp_traces.close()
+        for otlp in (self._otlp_traces, self._otlp_metrics):
+            if otlp is not None:
+                await otlp.close()
+        if self._sampling is not None:
+            self._sampling.look()
         await self.logs.close()
         # Last: what is folded makes figures.
         await self.metrics.close()
@@ -636,6 +748,7 @@ class _Asynchronous:
         rights: TargetRights,
         tasks: asyncio.TaskGroup,
         clock: Clock,
+        metrics: LambdaMetrics,
     ) -> None:
         self._tasks, self._clock = tasks, clock
         scale = settings.async_time_scale
@@ -648,6 +761,7 @@ class _Asynchronous:
             processors=os.cpu_count() or 1,
             time_scale=scale,
             spawn=self._spawn,
+            metrics=metrics,
         )
         targets: dict[str, Destination] = {
             "lambda": FunctionDestination(self.events, clock),
@@ -665,6 +779,7 @@ class _Asynchronous:
             clock,
             time_scale=scale,
             spawn=self._spawn,
+            metrics=metrics,
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
@@ -686,6 +801,39 @@ class _Asynchronous:
         await self.outbox.close()
 
 
+class _Monitoring:
+    """What answers for metrics and alarms, looks at these, and does what is to be done because of them."""
+
+    def __init__(
+        self,
+        settings: ApiSettings,
+        database: Database,
+        telemetry: _Telemetry,
+        functions: FunctionRepository,
+        asynchronous: _Asynchronous,
+        clock: Clock,
+    ) -> None:
+        store, metrics = AlarmRepository(database), telemetry.metric_store
+        transitions = Transitions(clock)
+        self.service = monitoring.service(
+            metrics,
+            DashboardRepository(database),
+            store,
+            transitions,
+            telemetry.settle,
+            clock,
+            accept_inert=settings.accept_inert,
+        )
+        self._evaluator = AlarmEvaluator(store, AlarmReader(metrics), transitions, telemetry.settle, clock)
+        self._actions = AlarmActions(
+            store, functions, asynchronous.destinations, transitions, asynchronous.deliveries, clock
+        )
+
+    def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """Return by name all that goes on for as long as the server does."""
+        return {**self._evaluator.work(), "actions of alarms": self._actions.run}
+
+
 class _EventSources:
     """What reads the sources of event source mappings, by the service in a source's ARN."""
 
@@ -703,6 +851,7 @@ class _EventSources:
         quotas: Quotas,
         tasks: asyncio.TaskGroup,
         clock: Clock,
+        telemetry: "_Telemetry",
     ) -> None:
         self._tasks, self._clock = tasks, clock
         readers: Mapping[str, StreamReader] = {
@@ -719,6 +868,7 @@ class _EventSources:
             clock,
             batches_max=settings.event_source_batches_max,
             spawn=lambda work: tasks.create_task(_logged(work)),
+            metrics=telemetry.of_functions,
         )
         self.streams = {service: StreamSource(reader, shared, store) for service, reader in readers.items()}
         self._sources: EventSources = {
@@ -735,18 +885,39 @@ class _EventSources:
                 batches_max=settings.event_source_batches_max,
                 processors=os.cpu_count() or 1,
                 spawn=lambda work: tasks.create_task(_logged(work)),
+                of_functions=telemetry.of_functions,
+                of_queues=telemetry.of_queues,
             ),
         }
         self._supervisor = Supervisor(store, self._sources, clock)
+        telemetry.sample(dispatcher, self, queue)
 
     def start(self) -> "asyncio.Task[None]":
         """Begin to follow the mappings, for as long as the server runs."""
         return self._tasks.create_task(_supervise("event source mappings", self._supervisor.run, self._clock))
 
-    def counts(self) -> dict[str, Mapping[str, int]]:
+    def pollers(self) -> list[PollerView]:
+        """Return what is read for now, of all services."""
+        return [poller for source in self._sources.values() for poller in source.pollers()]
+
+    def views(self) -> list[MappingView]:
+        """Return them as metrics tell of them."""
+        return [
+            MappingView(
+                poller.mapping.uuid,
+                poller.in_flight,
+                None if poller.mapping.stream is None else poller.counts.age_s,
+                poller.counts.by_metric() if poller.mapping.metrics else None,
+            )
+            for poller in self.pollers()
+        ]
+
+    def counts_of_mappings(self) -> MappingCounts:
         """Return what became of the records of each mapping that has them counted, by AWS's names."""
         return {
-            uuid: counts.by_metric() for source in self._sources.values() for uuid, counts in source.counts().items()
+            (poller.mapping.scope, poller.mapping.uuid): poller.counts.by_metric()
+            for poller in self.pollers()
+            if poller.mapping.metrics
         }
 
     async def stop(self) -> None:
@@ -855,6 +1026,7 @@ def _http_apis(
         quotas,
         clock,
         telemetry.traces,
+        telemetry.of_apis,
     )
 
 
@@ -872,11 +1044,12 @@ def _issuers(outward: Outward) -> Callable[[str, int], Awaitable[bytes]]:
     return fetch
 
 
-def _stop_on_signals(server: GatewayServer, release: Callable[[], None]) -> None:
-    """Stop the server on a signal; `release` sends those home who would keep it waiting."""
+def _stop_on_signals(server: GatewayServer, *releases: Callable[[], None]) -> None:
+    """Stop the server on a signal; `releases` send those home who would keep it waiting."""
 
     def stop() -> None:
-        release()
+        for release in releases:
+            release()
         server.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):

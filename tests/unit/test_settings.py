@@ -38,6 +38,25 @@ def test_defaults_are_those_of_the_table() -> None:
         assert getattr(getattr(settings, option.section), option.name) == option.default
 
 
+def test_every_section_is_read() -> None:
+    """An option of each, which its section has."""
+    given = {
+        "port": "1",
+        "data_dir": "/d",
+        "environments_max": "7",
+        "account": "111122223333",
+        "trail_max_mib": "9",
+        "traces_max_mib": "11",
+        "embedded_max_mib": "13",
+    }
+    sections = {option.section for option in options()}
+    assert {option.section for option in options() if option.name in given} == sections
+    settings = load(given=given)
+    for option in options():
+        if option.name in given:
+            assert str(getattr(getattr(settings, option.section), option.name)) == given[option.name]
+
+
 def test_the_command_line_wins_over_environment_over_file_over_default() -> None:
     """Each source hides those that follow it, and only for the options that it gives."""
     toml = "port = 1\nenvironments-max = 1\nregion = 'eu-west-1'\n"

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,20 @@ def test_a_python_that_is_not_here_makes_the_function_failed(own_server, runtime
     lenient.create_function(FunctionName="f", **settings)
     lenient.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.2, "MaxAttempts": 600})
     assert json.loads(lenient.invoke(FunctionName="f")["Payload"].read()) == f"AWS_Lambda_{missing[0]}"
+
+
+def test_the_aws_cli_writes_and_tails_logs(aws, unique_name):
+    """`aws logs`: create, put, filter by a pattern and, where the program has it, tail with one."""
+    group = f"/cli/{unique_name}"
+    stream = ("--log-group-name", group, "--log-stream-name", "s")
+    aws("logs", "create-log-group", "--log-group-name", group)
+    aws("logs", "create-log-stream", *stream)
+    now_ms = int(time.time() * 1000)
+    events = [{"timestamp": now_ms, "message": text} for text in ("an ERROR", "fine")]
+    aws("logs", "put-log-events", *stream, "--log-events", json.dumps(events))
+    found = json.loads(aws("logs", "filter-log-events", "--log-group-name", group, "--filter-pattern", "ERROR"))
+    assert [event["message"] for event in found["events"]] == ["an ERROR"]
+    if aws.version == "v2":
+        (line,) = aws("logs", "tail", group, "--filter-pattern=-ERROR", "--format", "short").splitlines()
+        assert line.endswith(" fine")
+    aws("logs", "delete-log-group", "--log-group-name", group)

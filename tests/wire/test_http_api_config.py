@@ -550,7 +550,6 @@ def test_a_life_of_a_stage(apis, api):
         {"StageVariables": {f"v{number}": "x" for number in range(101)}},
         {"DefaultRouteSettings": {"LoggingLevel": "INFO"}},
         {"DefaultRouteSettings": {"DataTraceEnabled": True}},
-        {"DefaultRouteSettings": {"DetailedMetricsEnabled": True}},
         {"DefaultRouteSettings": {"ThrottlingBurstLimit": -1}},
         {"DefaultRouteSettings": {"ThrottlingRateLimit": -0.5}},
         {"ClientCertificateId": "c"},

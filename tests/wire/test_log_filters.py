@@ -147,6 +147,8 @@ def test_metric_filters_are_kept(lambda_client, logs_client, make_function):
     logs_client.put_metric_filter(
         logGroupName=group, filterName="errors", filterPattern="ERROR", metricTransformations=[counting]
     )
+    (described,) = logs_client.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert described["metricFilterCount"] == 2
     pages = logs_client.get_paginator("describe_metric_filters").paginate(
         logGroupName=group, PaginationConfig={"PageSize": 1}
     )
@@ -264,6 +266,40 @@ def test_what_functions_print_becomes_figures(lambda_client, logs_client, cloudw
     assert sum_of(cloudwatch, "AWS/Logs", "EMFValidationErrors", LogGroupName=group) == 1
 
 
+def test_points_are_of_the_time_of_what_a_writer_sends(logs_client, cloudwatch, unique_name):
+    """PutLogEvents: what it answered for is counted by then, in the minutes that the events say."""
+    group = f"/writers/{unique_name}"
+    logs_client.create_log_group(logGroupName=group)
+    for stream in ("a", "b"):
+        logs_client.create_log_stream(logGroupName=group, logStreamName=stream)
+    logs_client.put_metric_filter(
+        logGroupName=group,
+        filterName="size",
+        filterPattern="[level != DEBUG, size > 0]",
+        metricTransformations=[{"metricName": "Size", "metricNamespace": unique_name, "metricValue": "$size"}],
+    )
+    minute_ms = int(time.time() - 1800) // 60 * 60_000
+    for stream, events in (
+        ("a", [(minute_ms, "INFO 1"), (minute_ms + 59_999, "INFO 2"), (minute_ms + 60_000, "DEBUG 4")]),
+        ("b", [(minute_ms, "INFO 8"), (minute_ms + 60_000, "INFO 16"), (minute_ms + 60_000, "INFO x")]),
+    ):
+        logs_client.put_log_events(
+            logGroupName=group,
+            logStreamName=stream,
+            logEvents=[{"timestamp": at_ms, "message": message} for at_ms, message in events],
+        )
+    answer = cloudwatch.get_metric_statistics(
+        Namespace=unique_name,
+        MetricName="Size",
+        StartTime=datetime.fromtimestamp(minute_ms / 1000, UTC),
+        EndTime=datetime.fromtimestamp(minute_ms / 1000 + 120, UTC),
+        Period=60,
+        Statistics=["Sum", "SampleCount"],
+    )
+    points = sorted((int(one["Timestamp"].timestamp() * 1000), one["Sum"]) for one in answer["Datapoints"])
+    assert points == [(minute_ms, 11), (minute_ms + 60_000, 16)]
+
+
 # Subscription filters -----------------------------------------------------------------------------------------------
 
 
@@ -376,6 +412,7 @@ def test_a_function_gets_the_events_it_subscribed_to(lambda_client, logs_client,
     }
     dimensions = {"LogGroupName": group, "FilterName": "errors", "DestinationType": "Lambda"}
     wait_for(lambda: sum_of(cloudwatch, "AWS/Logs", "ForwardedLogEvents", **dimensions) == 2)
+    assert sum_of(cloudwatch, "AWS/Lambda", "AsyncEventsReceived", FunctionName=target) == 1
     # What its policy does not let in any more it does not get.
     lambda_client.remove_permission(FunctionName=target, StatementId="logs")
     print_lines(lambda_client, source, "ERROR 600")

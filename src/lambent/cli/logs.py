@@ -1,20 +1,24 @@
 """`lambent logs`: a function's log, from the CloudWatch Logs API."""
 
+import os
 import re
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lambent.cli.client import DEFAULT_ENDPOINT, Endpoint, answers, connect
 from lambent.cli.failure import CommandFailed
+from lambent.cli.log_lines import coloured, kind_of, parse_level, time_of
 from lambent.cli.terminal import print_json_line
 
 if TYPE_CHECKING:
     from lambent.clock import Clock
 
-POLL_INTERVAL_S = 1.0
+POLL_INTERVAL_S = 0.5
+"""How soon `--follow` shows what was written: a call sees everything that was written before it."""
 
 LOOK_BACK_MS = 5_000
 """How far behind the newest event `--follow` looks again: environments write side by side, so lines arrive late."""
@@ -23,13 +27,21 @@ UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def logs(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Function name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Function name, or a log group's, with its slash.")],
     follow: Annotated[
         bool, typer.Option("--follow", "-f", metavar="", help="Go on printing what arrives, until Ctrl-C.")
     ] = False,
     since: Annotated[
-        str, typer.Option(help="How far back to begin: a number and s, m, h, d or w.", metavar="AGE")
+        str,
+        typer.Option(help="Where to begin: a number and s, m, h, d or w; or a time in ISO 8601.", metavar="AGE|TIME"),
     ] = "10m",
+    pattern: Annotated[
+        str, typer.Option("--filter", help="Only what matches a filter pattern of CloudWatch Logs.", metavar="PATTERN")
+    ] = "",
+    level: Annotated[
+        str, typer.Option(help="Only lines of this level and above: trace, debug, info, warn, error, fatal.")
+    ] = "trace",
+    colour: Annotated[str, typer.Option("--color", help="auto, always or never.", metavar="WHEN")] = "auto",
     json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object per event.")] = False,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
 ) -> None:
@@ -37,29 +49,42 @@ def logs(
     from lambent.clock import SystemClock
 
     clock = SystemClock()
-    since_ms = max(0, int((clock.now() - parse_age(since)) * 1000))
+    since_ms = parse_since(since, clock.now())
+    least = parse_level(level)
+    if least is None:
+        raise CommandFailed(f"--level: {level!r} is none of trace, debug, info, warn, error, fatal", exit_code=2)
+    has_colours = _has_colours(colour)
     with answers(endpoint):
-        group = _group_of(name, connect("lambda", endpoint))
-        reader = Reader(connect("logs", endpoint), group, since_ms)
+        group = name if name.startswith("/") else _group_of(name, connect("lambda", endpoint))
+        reader = Reader(connect("logs", endpoint), group, since_ms, pattern)
         while True:
             for event in reader.read_new(is_missing_fine=follow):
-                _print_event(event, json)
+                if kind_of(event["message"]).level >= least:
+                    _print_event(event, json, has_colours)
             if not follow:
                 return
             _pause(clock)
 
 
-def parse_age(text: str) -> int:
+def parse_since(text: str, now: float) -> int:
     """
-    Return the seconds that an age such as `10m` stands for.
+    Return the millisecond that an age such as `10m`, or a time such as `2026-11-25T14:30`, stands for.
+
+    Args:
+        text: a time without a zone is this machine's.
 
     Raises:
-        CommandFailed: it is none.
+        CommandFailed: it is neither.
     """
     match = re.fullmatch(r"(\d{1,9})([smhdw])", text)
-    if match is None:
-        raise CommandFailed(f"--since: {text!r} is not a number followed by s, m, h, d or w", exit_code=2)
-    return int(match[1]) * UNITS_S[match[2]]
+    if match is not None:
+        return max(0, int((now - int(match[1]) * UNITS_S[match[2]]) * 1000))
+    try:
+        # One without a zone counts as local here.
+        return max(0, int(datetime.fromisoformat(text).timestamp() * 1000))
+    except (ValueError, OverflowError, OSError):
+        said = "neither a number followed by s, m, h, d or w nor a time such as 2026-11-25T14:30:00Z"
+        raise CommandFailed(f"--since: {text!r} is {said}", exit_code=2) from None
 
 
 class Reader:
@@ -70,12 +95,14 @@ class Reader:
         client: botocore's client of CloudWatch Logs.
         group: the log group's name.
         from_ms: the first millisecond of interest.
+        pattern: what events have to match; empty: nothing.
     """
 
-    def __init__(self, client: Any, group: str, from_ms: int) -> None:
+    def __init__(self, client: Any, group: str, from_ms: int, pattern: str = "") -> None:
         self._client = client
         self._group = group
         self._from_ms = from_ms
+        self._filter = {"filterPattern": pattern} if pattern else {}
         self._seen: dict[str, int] = {}
 
     def read_new(self, *, is_missing_fine: bool) -> Iterator[dict[str, Any]]:
@@ -89,7 +116,7 @@ class Reader:
         newest_ms = self._from_ms
         try:
             pages = self._client.get_paginator("filter_log_events").paginate(
-                logGroupName=self._group, startTime=self._from_ms
+                logGroupName=self._group, startTime=self._from_ms, **self._filter
             )
             for page in pages:
                 for event in page["events"]:
@@ -115,12 +142,19 @@ def _group_of(name: str, client: Any) -> str:
     return str(configuration.get("LoggingConfig", {}).get("LogGroup") or default)
 
 
-def _print_event(event: dict[str, Any], as_json: bool) -> None:
+def _has_colours(when: str) -> bool:
+    if when not in {"auto", "always", "never"}:
+        raise CommandFailed(f"--color: {when!r} is none of auto, always, never", exit_code=2)
+    # Source: no-color.org, which many programs go by.
+    return when == "always" or (when == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+
+
+def _print_event(event: dict[str, Any], as_json: bool, has_colours: bool) -> None:
     if as_json:
         print_json_line(event)
         return
-    time = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).astimezone()
-    print(f"{time:%Y-%m-%d %H:%M:%S}.{event['timestamp'] % 1000:03d} {event['message'].rstrip()}", flush=True)
+    time, message = time_of(event["timestamp"]), event["message"].rstrip()
+    print(coloured(time, message) if has_colours else f"{time} {message}", flush=True)
 
 
 def _pause(clock: "Clock") -> None:

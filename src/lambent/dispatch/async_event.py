@@ -49,6 +49,10 @@ class OutgoingMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     ends_chain: bool = False
     failures: int = 0
     """How often it could not be delivered."""
+    mapping: str = ""
+    """UUID of the event source mapping whose records it tells of, where that has them counted."""
+    records: int = 0
+    """How many these are."""
 
 
 encode = msgspec.json.Encoder().encode

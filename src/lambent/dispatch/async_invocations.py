@@ -48,6 +48,7 @@ from lambent.store.contract import (
     QueueName,
     Retry,
 )
+from lambent.telemetry.lambda_metrics import LambdaMetrics
 
 _log = logging.getLogger("lambent.dispatch")
 
@@ -100,6 +101,7 @@ class AsyncInvocations:
         processors: of the machine: no use in running more of what keeps them busy.
         time_scale: factor on the times between attempts and on the age that an event may reach.
         spawn: runs a task that somebody looks after.
+        metrics: told of what comes in, how long it waited and what is given up; None: nobody is.
     """
 
     def __init__(
@@ -113,8 +115,10 @@ class AsyncInvocations:
         processors: int,
         time_scale: float,
         spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
+        metrics: LambdaMetrics | None = None,
     ) -> None:
         self._queue = queue
+        self._metrics = metrics
         self._store = store
         self._dispatcher = dispatcher
         self._clock = clock
@@ -166,6 +170,8 @@ class AsyncInvocations:
         await self._queue.put([NewEvent(queue, request_id, payload, encode(event))])
         if event.trace is not None:
             self._leave(version.scope, version.name, request_id, event, event.trace, is_open=True)
+        if self._metrics is not None:
+            self._metrics.event_received(version.scope, version.name, qualifier)
 
     def _event(self, version: FunctionVersion, qualifier: str | None, given: str, tenant: str | None) -> AsyncEvent:
         """Return an event as the queue keeps it. Whether it is sampled is decided now, for all its attempts."""
@@ -447,6 +453,10 @@ class AsyncInvocations:
                 return _Attempt(version, config, GiveUp(Condition.RECURSION_DETECTED))
             if version.state is not State.ACTIVE:
                 return _Attempt(version, config, _Refused(f"the function is {version.state.value}"))
+            if self._metrics is not None:
+                # Assumed: each attempt is one that the function is invoked at (test_async_invocations).
+                age_s = claim.age_s + self._clock.monotonic() - claimed_at
+                self._metrics.event_begins(scope, name, event.qualifier, age_s)
             # From here to where it is counted nothing waits, while the account's claims are known.
             starting.end()
             if tracing is None:
@@ -539,11 +549,17 @@ class AsyncInvocations:
             there = await reading.function(name)
         if there is None or there.function_id != function.function_id:
             _log.warning("event.queue_dropped function=%s reason=it was deleted", name)
+            if self._metrics is not None:
+                depth = (await self._queue.depth([function.queue])).get(function.queue)
+                # In flight are those that are held here, this one among them.
+                dropped = 0 if depth is None else depth.waiting + depth.delayed + depth.in_flight
+                self._metrics.events_dropped(scope, name, None, dropped)
             function.waiting.clear()
             await self._claimer.drop(function.queue)
             return None
         if qualifier.isdigit():
             _log.warning("event.dropped request_id=%s function=%s reason=no such version", claim.id, name)
+            self._note_dropped(scope, name, qualifier)
             await self._claimer.settle(claim, Done(claim.receipt))
             return None
         return _Attempt(None, EventInvokeConfig(scope, name, qualifier, 0.0), _Refused("there is no such alias"))
@@ -567,7 +583,15 @@ class AsyncInvocations:
         if isinstance(decision, TryAgain):
             return Retry(claim.receipt, decision.delay_s, encode(event))
         _log.info("event.given_up request_id=%s condition=%s attempts=%d", claim.id, decision.condition.value, attempts)
+        config = attempt.config
+        self._note_dropped(config.scope, config.name, event.qualifier)
+        if decision.condition is Condition.RECURSION_DETECTED and self._metrics is not None:
+            self._metrics.chain_ended(config.scope, config.name, event.qualifier)
         return Done(claim.receipt, self._told(claim, event, attempt, decision.condition, attempts))
+
+    def _note_dropped(self, scope: Scope, name: FunctionName, qualifier: str | None) -> None:
+        if self._metrics is not None:
+            self._metrics.events_dropped(scope, name, qualifier)
 
     def _told(
         self, claim: Claim, event: AsyncEvent, attempt: "_Attempt", condition: Condition, attempts: int

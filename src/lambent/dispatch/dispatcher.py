@@ -2,16 +2,22 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
+
+import msgspec
 
 from lambent.clock import Clock
 from lambent.dispatch.resolve import VersionResolver
 from lambent.dispatch.slots import AccountSlots, Grant, Pool, Slots
 from lambent.domain.caller import Scope
+from lambent.domain.concurrency import Peaks
 from lambent.domain.function import FunctionName, FunctionVersion
 from lambent.domain.invocation import Invocation, InvocationOutcome
 from lambent.domain.quotas import AccountQuotas, Quotas
-from lambent.fleet.contract import Placement, Throttled, Workers
+from lambent.fleet.contract import Placement, Slot, Throttled, Workers
 from lambent.store.contract import FunctionChange, FunctionStore
+from lambent.telemetry.figures import FunctionFigures
+from lambent.telemetry.lambda_metrics import LambdaMetrics
 from lambent.telemetry.traces import Traces
 
 _log = logging.getLogger("lambent.dispatch")
@@ -39,6 +45,8 @@ class Dispatcher:
         quotas: how much may be in flight.
         of_accounts: the same of single accounts; None: all have `quotas`.
         traces: what whoever runs something leaves traces in; None: nobody reads any.
+        figures: where refusals are counted.
+        metrics: told of refusals, and of what runs as provisioned; None: nobody is.
     """
 
     def __init__(
@@ -50,12 +58,16 @@ class Dispatcher:
         clock: Clock,
         of_accounts: AccountQuotas | None = None,
         traces: Traces | None = None,
+        figures: FunctionFigures | None = None,
+        metrics: LambdaMetrics | None = None,
     ) -> None:
         self.traces = traces or Traces(None, clock)
         self._store = store
         self._placement = placement
         self._workers = workers
         self._clock = clock
+        self._figures = figures or FunctionFigures()
+        self._metrics = metrics
         self._resolver = VersionResolver(store, clock)
         self._slots = Slots(quotas)
         self._quotas: AccountQuotas = of_accounts or quotas
@@ -82,6 +94,10 @@ class Dispatcher:
         """Return the same, with claims as they were when they were last read."""
         return self._slots.account(scope, self._clock.monotonic())
 
+    def take_peaks(self) -> Sequence[tuple[Scope, Peaks]]:
+        """Return, of each account in which anything was, the most that was in flight since the last call."""
+        return self._slots.take_peaks()
+
     async def run(self, version: FunctionVersion, invocation: Invocation) -> InvocationOutcome:
         """
         Run one invocation now.
@@ -94,6 +110,32 @@ class Dispatcher:
         Raises:
             Throttled: a limit is reached, or no slot may be granted now.
             DependencyError: the store failed, or this machine could not provide the environment.
+        """
+        try:
+            slot, grant = await self._acquire(version, invocation)
+        except Throttled:
+            self._figures.of(version.scope, version.name).throttles += 1
+            if self._metrics is not None:
+                self._metrics.throttled(version.scope, invocation.invoked_arn)
+            raise
+        if grant.is_provisioned is not None and self._metrics is not None:
+            self._metrics.provisioned(version.scope, invocation.invoked_arn, is_spilled=not grant.is_provisioned)
+        if version.is_weighted:
+            invocation = msgspec.structs.replace(invocation, is_weighted=True)
+        outcome = await self._workers.invoke(slot, invocation)
+        if outcome.stream is None:
+            grant.answer()
+        else:
+            outcome.stream.when_ended(grant.answer)
+        return outcome
+
+    async def _acquire(self, version: FunctionVersion, invocation: Invocation) -> tuple[Slot, Grant]:
+        """
+        Count one more invocation and get a place for it.
+
+        Raises:
+            Throttled: a limit is reached, or no slot may be granted now.
+            DependencyError: the store failed.
         """
         now = self._clock.monotonic()
         account = self._slots.account(version.scope, now)
@@ -108,16 +150,10 @@ class Dispatcher:
             deployment = version.deployment()
             if invocation.tenant is not None:
                 deployment = deployment.for_tenant(invocation.tenant)
-            slot = await self._placement.acquire(deployment, grant.release)
+            return await self._placement.acquire(deployment, grant.release), grant
         except BaseException:
             grant.release()
             raise
-        outcome = await self._workers.invoke(slot, invocation)
-        if outcome.stream is None:
-            grant.answer()
-        else:
-            outcome.stream.when_ended(grant.answer)
-        return outcome
 
     async def _take(self, version: FunctionVersion) -> Grant:
         """

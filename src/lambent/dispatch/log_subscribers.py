@@ -14,15 +14,24 @@ from lambent.domain.resource_policy import allows, service_for
 from lambent.domain.trace import next_trace_header
 from lambent.store.contract import EventQueue, FunctionStore, NewEvent, QueueFull
 from lambent.telemetry.ingestion import TargetFull
+from lambent.telemetry.lambda_metrics import LambdaMetrics
 
 
 class LogSubscribers:
-    """Implements `telemetry.ingestion.Subscribers`; and says beforehand whether a function could be one."""
+    """
+    Implements `telemetry.ingestion.Subscribers`; and says beforehand whether a function could be one.
 
-    def __init__(self, queue: EventQueue, store: FunctionStore, clock: Clock) -> None:
+    Args:
+        metrics: told of events that are accepted; None: nobody is.
+    """
+
+    def __init__(
+        self, queue: EventQueue, store: FunctionStore, clock: Clock, *, metrics: LambdaMetrics | None = None
+    ) -> None:
         self._queue = queue
         self._store = store
         self._clock = clock
+        self._metrics = metrics
         self._resolver = VersionResolver(store, clock)
 
     async def deliver(self, subscription: SubscriptionFilter, payloads: Sequence[bytes]) -> str:
@@ -48,6 +57,9 @@ class LogSubscribers:
             await self._queue.put(events)
         except QueueFull as error:
             raise TargetFull from error
+        if self._metrics is not None:
+            for _ in events:
+                self._metrics.event_received(version.scope, version.name, qualifier)
         return ""
 
     async def exists(self, scope: Scope, arn: str) -> bool:

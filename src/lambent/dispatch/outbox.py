@@ -21,6 +21,7 @@ from lambent.domain.event_invoke import AGE_MAX_S
 from lambent.errors.families import DependencyError
 from lambent.store.contract import Claim, Done, EventQueue, QueueKind, QueueName, Retry
 from lambent.telemetry.deliveries import Delivery, DeliveryCounts
+from lambent.telemetry.lambda_metrics import LambdaMetrics
 
 _log = logging.getLogger("lambent.dispatch")
 
@@ -62,6 +63,7 @@ class Outbox:
         counts: what comes of each attempt is counted there.
         time_scale: factor on the times between attempts and on the age that a message may reach.
         spawn: runs a task that somebody looks after.
+        metrics: told of attempts that failed; None: nobody is.
     """
 
     def __init__(
@@ -74,10 +76,12 @@ class Outbox:
         *,
         time_scale: float,
         spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
+        metrics: LambdaMetrics | None = None,
     ) -> None:
         self._destinations = destinations
         self._rights = rights
         self._counts = counts
+        self._metrics = metrics
         self._clock = clock
         self._time_scale = time_scale
         self._spawn = spawn
@@ -197,10 +201,17 @@ class Outbox:
             timer.cancel()
 
     def _step(self, claim: Claim, failure: "_Failure | None") -> Done | Retry:
+        sent = decode_message(claim.attributes)
         if failure is None:
             self._count(claim, Delivery.DELIVERED)
+            if self._metrics is not None and sent.mapping:
+                name = "OnFailureDestinationDeliveredEventCount"
+                self._metrics.mapping_events(claim.queue.scope, sent.mapping, name, sent.records)
             return Done(claim.receipt)
-        sent = decode_message(claim.attributes)
+        if self._metrics is not None:
+            # A record of a function goes without attributes of its own; a dead letter has three. Documented: counted is
+            # each attempt that failed.
+            self._metrics.delivery_failed(sent.function_arn, is_dead_letter=bool(sent.attributes))
         # Assumed: what is tried as long as events are at most can be given up (test_outbox).
         left_s = AGE_MAX_S * self._time_scale - claim.age_s
         if failure.is_final or left_s <= 0:

@@ -55,7 +55,10 @@ class VersionResolver:
                 # One that is gone is answered for by the alias's own version.
                 if version is not None:
                     versions[wanted] = version
-        return versions.get(alias.version) if len(versions) == 1 else _Route(alias, versions)
+        if len(versions) == 1:
+            return versions.get(alias.version)
+        replaced = msgspec.structs.replace
+        return _Route(alias, {key: replaced(version, is_weighted=True) for key, version in versions.items()})
 
     def _chosen(self, route: _Route) -> FunctionVersion | None:
         # 52 bits are what a float holds exactly: with more, the highest numbers would round to 1.

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Set
 
 from lambent.domain.caller import Scope
-from lambent.domain.concurrency import Claims, Rate, request_rate, unreserved_executions
+from lambent.domain.concurrency import Claims, Peaks, ProvisionedPeak, Rate, request_rate, unreserved_executions
 from lambent.domain.function import LATEST, FunctionName
 from lambent.domain.quotas import Quotas
 from lambent.fleet.contract import Throttled
@@ -19,10 +19,30 @@ _KEPT_MIN = 1024
 """How many functions of an account, and accounts, are remembered before the idle ones are looked for and dropped."""
 
 
+class Tally:
+    """
+    How many callers of somebody wait for an answer, and the most that did since this was last asked.
+
+    What has been answered counts no more, though its runtime has yet to ask for the next event: a caller that comes
+    back at once does not make two of one.
+    """
+
+    __slots__ = ("peak", "running")
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.peak = 0
+
+    def take_peak(self) -> int:
+        """Return the most since the last call; those that wait now count for the next one as well."""
+        peak, self.peak = self.peak, self.running
+        return peak
+
+
 class Pool:
     """Executions that share one limit."""
 
-    __slots__ = ("answered", "most", "over_rate", "running", "too_many", "waiting")
+    __slots__ = ("answered", "most", "over_rate", "running", "tally", "too_many", "waiting")
 
     def __init__(self, most: int, too_many: str, over_rate: str) -> None:
         self.most = most
@@ -32,6 +52,7 @@ class Pool:
         """The Reason when calls come too fast."""
         self.running = 0
         """Granted and not over. More than `most` only while a limit that sank waits for invocations to end."""
+        self.tally = Tally()
         self.answered = 0
         """Those of `running` whose caller has its answer: the runtime is about to ask for the next event."""
         self.waiting: deque[Callable[[], None]] = deque()
@@ -41,10 +62,12 @@ class Pool:
 class Grant:
     """The right to one invocation in flight. It counts until `release`."""
 
-    __slots__ = ("_has_answer", "_is_over", "_share")
+    __slots__ = ("_has_answer", "_is_over", "_share", "is_provisioned")
 
     def __init__(self, share: "Share") -> None:
         self._share = share
+        self.is_provisioned: bool | None = None
+        """Whether it counts as one that its version has provisioned; None where that has provisioned none."""
         self._has_answer = False
         self._is_over = False
 
@@ -55,6 +78,7 @@ class Grant:
             share = self._share
             share.answered += 1
             share.pool.answered += 1
+            share.untally()
 
     def release(self) -> None:
         """Say that the invocation is over. Called exactly once."""
@@ -68,6 +92,8 @@ class Grant:
         if self._has_answer:
             share.answered -= 1
             pool.answered -= 1
+        else:
+            share.untally()
         if pool.waiting:
             pool.waiting.popleft()()
 
@@ -75,18 +101,39 @@ class Grant:
 class Share:
     """Invocations in flight that count together, and the pool that they count in now."""
 
-    __slots__ = ("answered", "pool", "running")
+    __slots__ = ("answered", "of_account", "of_function", "pool", "running")
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, of_function: Tally, of_account: Tally) -> None:
         self.pool = pool
+        self.of_function = of_function
+        self.of_account = of_account
         self.running = 0
         self.answered = 0
 
     def take(self) -> Grant:
         """Count one more invocation, for which the pool has room."""
-        self.pool.running += 1
         self.running += 1
+        self.pool.running += 1
+        # Neither a loop nor `max`, which would cost more than the rest: every invocation comes through here.
+        tally = self.pool.tally
+        tally.running += 1
+        if tally.running > tally.peak:  # noqa: PLR1730
+            tally.peak = tally.running
+        tally = self.of_function
+        tally.running += 1
+        if tally.running > tally.peak:  # noqa: PLR1730
+            tally.peak = tally.running
+        tally = self.of_account
+        tally.running += 1
+        if tally.running > tally.peak:  # noqa: PLR1730
+            tally.peak = tally.running
         return Grant(self)
+
+    def untally(self) -> None:
+        """Count one less that waits for an answer."""
+        self.pool.tally.running -= 1
+        self.of_function.running -= 1
+        self.of_account.running -= 1
 
     def move(self, pool: Pool) -> None:
         """Count in another pool from now on, with what is in flight."""
@@ -95,16 +142,23 @@ class Share:
         _wake(self.pool)
         pool.running += self.running
         pool.answered += self.answered
+        unanswered = self.running - self.answered
+        self.pool.tally.running -= unanswered
+        pool.tally.running += unanswered
+        pool.tally.peak = max(pool.tally.peak, pool.tally.running)
         self.pool = pool
 
 
 class FunctionSlots:
     """One function's invocations in flight, of all its versions, and the pools that they count in now."""
 
-    __slots__ = ("_former", "provisioned", "rate", "reserved", "share")
+    __slots__ = ("_former", "_of_account", "provisioned", "rate", "reserved", "share", "tally")
 
-    def __init__(self, pool: Pool, rate: Rate) -> None:
-        self.share = Share(pool)
+    def __init__(self, pool: Pool, rate: Rate, of_account: Tally) -> None:
+        self.tally = Tally()
+        """Of all that counts below."""
+        self._of_account = of_account
+        self.share = Share(pool, self.tally, of_account)
         """What counts in the function's reservation or in its account."""
         self.rate = rate
         self.reserved: int | None = None
@@ -144,7 +198,7 @@ class FunctionSlots:
             self._former.append(share)
         self._former = [share for share in self._former if share.running]
         for version, most in versions.items():
-            share = self.provisioned.get(version) or Share(_provisioned_pool(most))
+            share = self.provisioned.get(version) or Share(_provisioned_pool(most), self.tally, self._of_account)
             self.provisioned[version] = share
             share.pool.most = most
             _wake(share.pool)
@@ -160,6 +214,7 @@ class AccountSlots:
         "_kept_max",
         "_quotas",
         "_read_at",
+        "_tally",
         "_unreserved",
         "changes",
         "is_current",
@@ -173,6 +228,7 @@ class AccountSlots:
             quotas.concurrent_executions, "ConcurrentInvocationLimitExceeded", "FunctionInvocationRateLimitExceeded"
         )
         self._functions: dict[FunctionName, FunctionSlots] = {}
+        self._tally = Tally()
         self._kept_max = _KEPT_MIN
         self._read_at = -1
         self.changes = 0
@@ -237,7 +293,7 @@ class AccountSlots:
         function = self._functions.get(name)
         if function is None:
             function = self._add(name, now)
-        share = function.share
+        share, own = function.share, None
         if function.provisioned:
             # Documented: Lambda developer guide, provisioned concurrency: what it cannot serve runs as the rest does.
             own = function.provisioned.get(version)
@@ -252,7 +308,26 @@ class AccountSlots:
             raise Throttled(pool.too_many)
         if not function.rate.take(now):
             raise Throttled(pool.over_rate)
-        return share.take()
+        grant = share.take()
+        if own is not None:
+            grant.is_provisioned = share is own
+        return grant
+
+    def take_peaks(self) -> Peaks | None:
+        """Return the most that was in flight since the last call, and begin anew; None where nothing was."""
+        account = self._tally.take_peak()
+        if not account:
+            return None
+        functions: list[tuple[FunctionName, int]] = []
+        provisioned: list[ProvisionedPeak] = []
+        for name, function in self._functions.items():
+            peak = function.tally.take_peak()
+            if peak:
+                functions.append((name, peak))
+                for version, share in function.provisioned.items():
+                    provisioned.append(ProvisionedPeak(name, version, share.pool.tally.take_peak(), share.pool.most))
+        unreserved = self._unreserved.tally.take_peak()
+        return Peaks(functions, account, unreserved, unreserved + self._claims.kept_aside_by_all(), provisioned)
 
     def pool_about_to_free(self, name: FunctionName, version: str = LATEST) -> Pool | None:
         """
@@ -305,7 +380,7 @@ class AccountSlots:
             self._functions = {kept: one for kept, one in self._functions.items() if not _is_idle(one, now)}
             # Twice what is left: looking through them stays cheap, however many are busy.
             self._kept_max = max(_KEPT_MIN, 2 * len(self._functions))
-        function = FunctionSlots(*self._place(name))
+        function = FunctionSlots(*self._place(name), self._tally)
         function.provision(self._claims.provisioned.get(name, {}), self._claims.reserved.get(name))
         self._functions[name] = function
         return function
@@ -350,6 +425,11 @@ class Slots:
             account = self._accounts[scope] = AccountSlots(self._quotas)
         return account
 
+    def take_peaks(self) -> list[tuple[Scope, Peaks]]:
+        """Return, of each account in which anything was, the most that was in flight since the last call."""
+        found = ((scope, account.take_peaks()) for scope, account in self._accounts.items())
+        return [(scope, peaks) for scope, peaks in found if peaks is not None]
+
     def note_change(self, scope: Scope) -> None:
         """Have a scope's claims be read again before its next call."""
         account = self._accounts.get(scope)
@@ -364,7 +444,8 @@ class Slots:
 
 
 def _is_idle(function: FunctionSlots, now: float) -> bool:
-    return not function.running and function.rate.is_full(now)
+    # A peak that nobody has asked for yet is something to remember. It is asked for every few seconds.
+    return not function.running and not function.tally.peak and function.rate.is_full(now)
 
 
 def _names(claims: Claims) -> Set[FunctionName]:

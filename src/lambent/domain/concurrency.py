@@ -1,7 +1,8 @@
 """The arithmetic of concurrency: what may be reserved or provisioned, and how fast a rate lets through."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -75,6 +76,28 @@ class Claims(msgspec.Struct, frozen=True):
         """Return what all functions, or all others, take from those without a claim."""
         names = self.reserved.keys() | self.provisioned.keys()
         return sum(self.kept_aside(name) for name in names if name != but)
+
+
+class ProvisionedPeak(NamedTuple):
+    """What a version used of its provisioned concurrency."""
+
+    name: FunctionName
+    version: str
+    peak: int
+    allocated: int
+
+
+class Peaks(NamedTuple):
+    """The most that was in flight at once in one account and region since the last look."""
+
+    functions: Sequence[tuple[FunctionName, int]]
+    """Those that had any."""
+    account: int
+    unreserved: int
+    claimed: int
+    """What is unreserved and in use, and what is kept aside, whether it is in use or not."""
+    provisioned: Sequence[ProvisionedPeak]
+    """Of the functions that had any."""
 
 
 def check_provisioned(wanted: int, name: FunctionName, version: str, claims: Claims, quotas: Quotas) -> None:

@@ -4,7 +4,6 @@ The embedded metric format: figures that a log event carries with it. Pure.
 Documented: CloudWatch user guide, specification: embedded metric format, unless a line says otherwise.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +20,9 @@ METRICS_MAX = 100
 
 DIMENSIONS_MAX = 30
 """In one set."""
+
+VALUE_MAX = 2.0**360
+"""Of a metric, either way. Documented: CloudWatch API reference, MetricDatum."""
 
 COMBINATIONS_MAX = 5_000
 """
@@ -187,16 +189,9 @@ def _metric(metric: Any, document: Mapping[str, Any]) -> tuple[str, str, int, Se
     if not 0 < len(values) <= METRICS_MAX:
         raise _Invalid
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > VALUE_MAX:
             raise _Invalid
     return name, unit, int(period_s), [float(value) for value in values]
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
 
 
 def _text(given: Any, most: int) -> str:

@@ -14,9 +14,15 @@ REGEXES_MAX = 2
 """Documented: CloudWatch Logs user guide, filter pattern syntax. There it is said of patterns of every place."""
 
 _PROGRAM_MAX = 2_000
+"""Instructions of a regular expression. Assumed: what people write has some dozens (test_filter_pattern_terms)."""
+
+_PROGRAM_SMALL = 50
+"""Up to so many instructions the door of the engine is used that is fast where all goes well, and slow at the worst."""
+
+_STEPS_MAX = 100_000_000
 """
-Instructions of a compiled regular expression. Assumed: what people write has some dozens; where the engine cannot make
-do with its states, each instruction may cost a step for each byte of a message (test_filter_pattern_terms).
+Instructions times characters of a text: a second or so at the worst. Of a longer text the beginning is looked at: an
+expression of the usual size sees all of the longest event. Assumed (test_filter_pattern_terms).
 """
 
 _REGEX_SIGNS = frozenset(":_#=@/;,-^$?[]{}|*+. ")
@@ -219,22 +225,28 @@ def compile_regex(source: str) -> Test:
     options = re2.Options()
     options.log_errors = False
     try:
-        size = re2.compile(source, options).programsize
+        compiled = re2.compile(source, options)
     except re2.error:
         raise InvalidPattern from None
+    size = compiled.programsize
     if size > _PROGRAM_MAX:
         raise InvalidPattern
-    # Of the library's doors the one that says yes or no and nothing of where: a few times as fast as the others.
-    found = re2.Set.SearchSet(options)
-    found.Add(source)
-    found.Compile()
+    matches: Callable[[bytes], object] = compiled.search
+    if size <= _PROGRAM_SMALL:
+        # Says yes or no and nothing of where.
+        found = re2.Set.SearchSet(options)
+        found.Add(source)
+        found.Compile()
+        matches = found.Match
+    chars_max = _STEPS_MAX // size
 
     def test(text: str) -> bool:
+        if len(text) > chars_max:
+            text = text[:chars_max]
         # A line's own end is none of its characters: else no `$` would fit what a function prints.
-        try:
-            return bool(found.Match(text[:-1] if text.endswith("\n") else text))
-        except UnicodeEncodeError:
-            return False
+        elif text.endswith("\n"):
+            text = text[:-1]
+        return bool(matches(text.encode(errors="replace")))
 
     return test
 

@@ -186,6 +186,8 @@ class FunctionVersion(msgspec.Struct, frozen=True):
     """The runtime version that Manual asked for."""
     serving: Deployment | None = None
     """What answers invocations instead, while an update is in progress or after it failed."""
+    is_weighted: bool = False
+    """Whether an alias's weights led here. Said of the answer to one question, and never stored."""
 
     @property
     def is_snap_started(self) -> bool:

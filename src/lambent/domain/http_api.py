@@ -239,13 +239,14 @@ class Stage(Part, frozen=True, rename="camel", omit_defaults=True):
         return self.stage_name
 
     def settings_of(self, route_key: str) -> RouteSettings:
-        """Return a route's limits: its own, and the stage's where it has none."""
+        """Return a route's settings: its own, and the stage's where it has none."""
         own, default = self.route_settings.get(route_key), self.default_route_settings
         if own is None:
             return default
         return RouteSettings(
             default.throttling_burst_limit if own.throttling_burst_limit is None else own.throttling_burst_limit,
             default.throttling_rate_limit if own.throttling_rate_limit is None else own.throttling_rate_limit,
+            default.detailed_metrics_enabled if own.detailed_metrics_enabled is None else own.detailed_metrics_enabled,
         )
 
 

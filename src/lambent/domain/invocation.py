@@ -28,6 +28,8 @@ class Invocation(msgspec.Struct, frozen=True):
     """Whether the caller takes the response piece by piece; else one that the runtime streams is gathered first."""
     tracing: Tracing | None = None
     """None: it is not sampled, as nearly all are."""
+    is_weighted: bool = False
+    """Whether an alias's weights chose the version."""
 
 
 class EnvironmentFailure(enum.Enum):

@@ -5,7 +5,9 @@ Source: CloudWatch user guide, metrics concepts.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from lambent.domain.caller import Scope
@@ -93,6 +95,18 @@ class Distribution:
         self.total += other.total
         self.minimum = min(self.minimum, other.minimum)
         self.maximum = max(self.maximum, other.maximum)
+
+    @property
+    def has_bins(self) -> bool:
+        """Whether it is known how its values lie; not where there are none."""
+        return bool(self.bins)
+
+    def bin_of_rank(self, rank: float) -> int:
+        """Return the bin in which the value of a rank lies, counted from 1. There are bins."""
+        assert self.bins
+        numbers = sorted(self.bins)
+        ends = list(accumulate(map(self.bins.__getitem__, numbers)))
+        return numbers[min(bisect_left(ends, rank), len(ends) - 1)]
 
     def values(self) -> Iterator[tuple[float, float]]:
         """Iterate over values, ascending, each with how often it was measured; none where they are not known."""

@@ -29,6 +29,10 @@ from lambent.domain.metric_expression import (
 __all__ = ["Grid", "InvalidExpression", "Series", "Surroundings", "evaluate"]
 
 
+TIMES_MAX = 100_800
+"""Periods that FILL fills and TIME_SERIES draws. Documented: GetMetricData: points of one answer."""
+
+
 class Series(msgspec.Struct, frozen=True):
     """Points by the begin of their period, in order."""
 
@@ -47,8 +51,18 @@ class Grid(msgspec.Struct, frozen=True):
     period_s: int
 
     def times(self, period_s: int) -> range:
-        """Return the begins of all periods. The first may begin before the start."""
-        return range(self.start_s // period_s * period_s, self.end_s, period_s)
+        """
+        Return the begins of all periods. The first may begin before the start.
+
+        Raises:
+            InvalidExpression: there are too many.
+        """
+        times = range(self.start_s // period_s * period_s, self.end_s, period_s)
+        if len(times) > TIMES_MAX:
+            raise InvalidExpression(
+                f"There are more than {TIMES_MAX} periods of {period_s} s in the time that is asked for"
+            )
+        return times
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -61,6 +75,8 @@ class Surroundings(msgspec.Struct, frozen=True):
     """What the queries that are no expressions give."""
     search: Callable[[Call], Sequence[Series]]
     """Returns what a SEARCH has found."""
+    spend: Callable[[int], None] = lambda _: None
+    """Is told of points that were computed. Raises InvalidExpression: it were too many."""
 
 
 Value = float | Series | Sequence[Series]
@@ -155,16 +171,6 @@ _POINTWISE: Mapping[str, Callable[[float], float]] = {
     "LOG10": _guarded(math.log10),
 }
 
-_REDUCING: Mapping[str, Callable[[Sequence[float]], float]] = {
-    "AVG": lambda values: math.fsum(values) / len(values) if values else math.nan,
-    "MIN": lambda values: min(values, default=math.nan),
-    "MAX": lambda values: max(values, default=math.nan),
-    "SUM": math.fsum,
-    # Assumed: of the whole population (test_metric_math).
-    "STDDEV": lambda values: _deviation(values),
-    "DATAPOINT_COUNT": lambda values: float(len(values)),
-}
-
 
 def _deviation(values: Sequence[float]) -> float:
     # Not the standard library's: its module, with its fractions and decimals, would stay in memory.
@@ -172,6 +178,17 @@ def _deviation(values: Sequence[float]) -> float:
         return math.nan
     mean = math.fsum(values) / len(values)
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
+
+
+_REDUCING: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "AVG": lambda values: math.fsum(values) / len(values) if values else math.nan,
+    "MIN": lambda values: min(values, default=math.nan),
+    "MAX": lambda values: max(values, default=math.nan),
+    "SUM": math.fsum,
+    # Assumed: of the whole population (test_metric_math).
+    "STDDEV": _deviation,
+    "DATAPOINT_COUNT": lambda values: float(len(values)),
+}
 
 
 _CALENDAR: Mapping[str, Callable[[datetime], int]] = {
@@ -193,6 +210,14 @@ class _Evaluation:
         self._grid = surroundings.grid
 
     def value(self, node: Node) -> Value:
+        value = self._value(node)
+        if isinstance(value, Series):
+            self._surroundings.spend(len(value.points))
+        elif not isinstance(value, float):
+            self._surroundings.spend(sum(len(series.points) for series in value))
+        return value
+
+    def _value(self, node: Node) -> Value:
         match node:
             case Number(value):
                 return value

@@ -6,7 +6,6 @@ Documented: CloudWatch user guide, CloudWatch statistics definitions. Names are 
 
 import math
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 
@@ -35,6 +34,9 @@ class Statistic(msgspec.Struct, frozen=True):
         """Whether it is one of the five that need no bins."""
         return self.name in BASIC
 
+
+_OFF = 1e-6
+"""What a share of a number of values may be off by, as a product of floats."""
 
 _NUMBER = r"\d{1,15}(?:\.\d{1,10})?"
 _SHORT = re.compile(rf"(p|tm|wm|tc|ts)({_NUMBER})")
@@ -124,19 +126,15 @@ def _ranked(values: Distribution) -> _Ranked | None:
 
 def _percentile(percent: float) -> Callable[[Distribution], float | None]:
     def compute(values: Distribution) -> float | None:
-        if not values.bins:
+        if not values.has_bins:
             return None
-        if values.minimum == values.maximum:
-            return values.minimum
-        numbers = sorted(values.bins)
-        ends = list(accumulate(map(values.bins.__getitem__, numbers)))
         # Assumed: the nearest rank (test_metric_statistics).
-        rank = _rank(ends[-1] * percent / 100)
-        if rank <= 1:
+        rank = _rank(values.count * percent / 100)
+        if rank <= 1 or values.minimum == values.maximum:
             return values.minimum
-        if rank >= ends[-1]:
+        if rank >= values.count:
             return values.maximum
-        value = value_of(numbers[bisect_left(ends, rank)])
+        value = value_of(values.bin_of_rank(rank))
         return min(max(value, values.minimum), values.maximum)
 
     return compute
@@ -144,7 +142,7 @@ def _percentile(percent: float) -> Callable[[Distribution], float | None]:
 
 def _rank(exact: float) -> float:
     """Return the rank at or above; what a product is off by does not count."""
-    return float(math.ceil(round(exact, 6)))
+    return float(math.ceil(exact - _OFF))
 
 
 def _by_rank(kind: str, low: float, high: float) -> Callable[[Distribution], float | None]:
@@ -159,7 +157,7 @@ def _by_rank(kind: str, low: float, high: float) -> Callable[[Distribution], flo
         ranked = _ranked(values)
         if ranked is None:
             return None
-        before = float(math.floor(round(ranked.total * low / 100, 6)))
+        before = float(math.floor(ranked.total * low / 100 + _OFF))
         to = _rank(ranked.total * high / 100)
         return _reduce(kind, values, ranked, ranked.within(before, to))
 

@@ -6,7 +6,7 @@ A kind keeps its position itself: a queue's is the queue. One that reads streams
 the store, under an epoch that rises with each `begin`, so that a poller which was replaced cannot move it any more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -27,6 +27,8 @@ class Counts(msgspec.Struct):
     """Deleted from a queue after they were dealt with; what filters dropped is not counted here."""
     dropped: int = 0
     """Of a stream: given up, because they were too old or failed too often."""
+    age_s: float = 0.0
+    """Of a stream: how old the last record was of the batch that was run last, when it was."""
 
     def by_metric(self) -> Mapping[str, int]:
         """Return them by the names of AWS's metrics. Documented: Lambda developer guide, metrics of mappings."""
@@ -38,6 +40,15 @@ class Counts(msgspec.Struct):
             "DeletedEventCount": self.deleted,
             "DroppedEventCount": self.dropped,
         }
+
+
+class PollerView(msgspec.Struct, frozen=True):
+    """One mapping's reading, as it is now."""
+
+    mapping: EventSourceMapping
+    counts: Counts
+    in_flight: int
+    """Batches that its function works on."""
 
 
 class EventSource(Protocol):
@@ -62,6 +73,10 @@ class EventSource(Protocol):
 
     def counts(self) -> Mapping[str, Counts]:
         """Return, by UUID, the counts of mappings that ask for them."""
+        ...
+
+    def pollers(self) -> Iterable[PollerView]:
+        """Return what is read for now."""
         ...
 
     async def stop(self) -> None:

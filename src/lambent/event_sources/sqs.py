@@ -5,7 +5,7 @@ Of our own nothing is polled. A commit that makes a message claimable wakes the 
 receivers; one timer for each queue rings when a delay or a lease runs out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lambent.clock import Clock, TimerHandle
@@ -14,7 +14,7 @@ from lambent.domain.caller import Scope
 from lambent.domain.event_source_mapping import EventSourceMapping
 from lambent.domain.function import FunctionName
 from lambent.domain.quotas import Quotas
-from lambent.event_sources.contract import Counts
+from lambent.event_sources.contract import Counts, PollerView
 from lambent.event_sources.sqs_http import HttpQueue
 from lambent.event_sources.sqs_own import OwnQueue
 from lambent.event_sources.sqs_poller import SqsPoller
@@ -25,6 +25,8 @@ from lambent.services.sqs.handles import Handles
 from lambent.services.sqs.naming import queue_of_arn
 from lambent.services.sqs.source_queues import SourceQueues
 from lambent.store.contract import EventQueue, FunctionChange, FunctionStore, QueueName
+from lambent.telemetry.lambda_metrics import LambdaMetrics
+from lambent.telemetry.queue_metrics import QueueMetrics
 
 _NOW_S = 0.001
 """What comes sooner is there by the time that a claim has found it: no timer is as quick."""
@@ -40,6 +42,7 @@ class SqsSource:
         batches_max: how many batches run at once, over all mappings.
         processors: of the machine: no use in running more of what keeps them busy.
         spawn: runs a task that somebody looks after.
+        of_functions, of_queues: told what pollers do; None: nobody is.
     """
 
     def __init__(
@@ -56,6 +59,8 @@ class SqsSource:
         batches_max: int,
         processors: int,
         spawn: Spawn,
+        of_functions: LambdaMetrics | None = None,
+        of_queues: QueueMetrics | None = None,
     ) -> None:
         self._clock = clock
         self._shared = Shared(
@@ -70,6 +75,8 @@ class SqsSource:
             processors=processors,
             spawn=spawn,
             ring_in=self._ring_in,
+            of_functions=of_functions,
+            of_queues=of_queues,
         )
         self._pollers: dict[str, SqsPoller] = {}
         self._ended: dict[str, SqsPoller] = {}
@@ -124,6 +131,10 @@ class SqsSource:
     def counts(self) -> Mapping[str, Counts]:
         """Return, by UUID, the counts of mappings that ask for them."""
         return {uuid: poller.counts for uuid, poller in self._pollers.items() if poller.mapping.metrics}
+
+    def pollers(self) -> Iterable[PollerView]:
+        """Return what is read for now."""
+        return [PollerView(poller.mapping, poller.counts, poller.in_flight) for poller in self._pollers.values()]
 
     async def stop(self) -> None:
         """End all; return when what was only read is given back."""

@@ -86,6 +86,9 @@ class Runs:
                 stay = len(batch.records) - len(records)
                 _log.warning("mapping.recursion uuid=%s messages=%d", self._uuid, stay)
                 self._counts.failed_invoke += stay
+                if shared.of_functions is not None:
+                    mapping = work.mapping
+                    shared.of_functions.chain_ended(mapping.scope, mapping.function_name, mapping.qualifier)
         if not records:
             return Result(is_clean=False)
         if shared.clock.monotonic() >= batch.lease.begin_by:

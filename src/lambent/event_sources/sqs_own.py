@@ -12,7 +12,7 @@ from lambent.event_sources.sqs_record import record_of
 from lambent.event_sources.sqs_shared import Shared
 from lambent.services.sqs.handles import Handles
 from lambent.services.sqs.naming import is_fifo
-from lambent.store.contract import Claim, Done, Extend, Hold, QueueName, Receipt
+from lambent.store.contract import Claim, Done, Extend, Hold, Outcome, QueueName, Receipt
 
 
 class OwnQueue:
@@ -41,6 +41,9 @@ class OwnQueue:
         try:
             at = shared.clock.monotonic()
             claimed = await shared.events.claim({self._name: wanted}, lease_s, bytes_max=bytes_max)
+            if shared.of_queues is not None and claimed.claims:
+                # One that finds nothing is no receive here: it was woken by something that another got.
+                shared.of_queues.received(self._name, len(claimed.claims))
             at_ms = int(shared.clock.now() * 1000)
             yield Claimed(
                 [_OwnMessage(claim, at_ms, shared.handles) for claim in claimed.claims],
@@ -52,7 +55,9 @@ class OwnQueue:
             shared.budget.release(bytes_max)
 
     async def delete(self, receipts: Sequence[Receipt]) -> None:
-        await self._shared.events.settle([Done(receipt, hold=self._hold) for receipt in receipts])
+        outcomes = await self._shared.events.settle([Done(receipt, hold=self._hold) for receipt in receipts])
+        if self._shared.of_queues is not None:
+            self._shared.of_queues.deleted(self._name, outcomes.count(Outcome.HAPPENED))
 
     async def give_back(self, receipts: Sequence[Receipt]) -> None:
         await self._shared.events.settle([Extend(receipt, 0) for receipt in receipts])

@@ -126,6 +126,11 @@ class SqsPoller:
         return bool(self._unbegun)
 
     @property
+    def in_flight(self) -> int:
+        """How many batches are with the function."""
+        return self._room.running
+
+    @property
     def is_at_work(self) -> bool:
         """Whether a batch is with the function."""
         return self._room.running > 0

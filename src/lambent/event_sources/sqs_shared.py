@@ -16,6 +16,8 @@ from lambent.services.sqs.elsewhere import QueuesElsewhere
 from lambent.services.sqs.handles import Handles
 from lambent.services.sqs.source_queues import SourceQueues
 from lambent.store.contract import EventQueue, QueueName
+from lambent.telemetry.lambda_metrics import LambdaMetrics
+from lambent.telemetry.queue_metrics import QueueMetrics
 
 _WRITE_DOWN_S = 0.5
 """For what is left to do at the end of a server, once no function works any more. Assumed: some commits."""
@@ -37,6 +39,7 @@ class Shared:
         processors: of the machine: no use in running more of what keeps them busy.
         spawn: runs a task that somebody looks after.
         ring_in: has the pollers of a queue look in so many seconds, unless they do before anyway.
+        of_functions, of_queues: told what pollers do; None: nobody is.
     """
 
     def __init__(
@@ -53,8 +56,12 @@ class Shared:
         processors: int,
         spawn: Spawn,
         ring_in: Callable[[QueueName, float], None],
+        of_functions: LambdaMetrics | None = None,
+        of_queues: QueueMetrics | None = None,
     ) -> None:
         self.events = events
+        self.of_functions = of_functions
+        self.of_queues = of_queues
         self.queues = queues
         self.elsewhere = elsewhere
         self.handles = handles

@@ -202,7 +202,13 @@ class BatchWork:
                 if (version := await self._version()) is None:
                     return None
                 payload = frame.payload([one.encoded for one in part])
-                outcome = await reading.function.run(version, payload, "", request_id)
+                if part:
+                    self._note_age(part[-1].record.arrived_at)
+                reading.in_flight += 1
+                try:
+                    outcome = await reading.function.run(version, payload, "", request_id)
+                finally:
+                    reading.in_flight -= 1
         except DependencyError as error:
             _log.warning("mapping.not_invoked uuid=%s reason=%s", reading.mapping.uuid, error)
             return None
@@ -210,6 +216,14 @@ class BatchWork:
             return None
         reading.counts.invoked += len(part)
         return outcome
+
+    def _note_age(self, arrived_at: float) -> None:
+        """Tell how old the last record of a batch is that is about to run."""
+        reading, mapping = self._reading, self._reading.mapping
+        age_s = max(reading.shared.clock.now() - arrived_at, 0.0)
+        reading.counts.age_s = age_s
+        if reading.shared.metrics is not None:
+            reading.shared.metrics.batch_begins(mapping.scope, mapping.function_arn, age_s)
 
     async def _version(self) -> FunctionVersion | None:
         """Return what would run now; None where nothing can."""
@@ -272,7 +286,13 @@ class BatchWork:
             payload=frame.payload(encoded) if target.is_bucket and len(encoded) == len(items) else None,
         )
         key = object_key(f"{mapping.uuid}/{self._shard_id}", now, request_id) if target.is_bucket else ""
-        message = OutgoingMessage(trace_header="", function_arn=mapping.function_arn, object_key=key)
+        message = OutgoingMessage(
+            trace_header="",
+            function_arn=mapping.function_arn,
+            object_key=key,
+            mapping=mapping.uuid if mapping.metrics else "",
+            records=len(items) if mapping.metrics else 0,
+        )
         event = outgoing(mapping.scope, target.arn, request_id, body, message)
         while True:
             try:

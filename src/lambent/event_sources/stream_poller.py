@@ -74,6 +74,11 @@ class StreamPoller:
         self._is_stopped = False
         self.task: asyncio.Task[None] = shared.spawn(self._run(None if after is None else after.task))
 
+    @property
+    def in_flight(self) -> int:
+        """How many batches are with the function."""
+        return self._reading.in_flight
+
     def stop(self) -> None:
         """Begin nothing more. What the function works on ends, and is written down."""
         self._is_stopped = True

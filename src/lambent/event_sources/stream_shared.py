@@ -18,6 +18,7 @@ from lambent.event_sources.contract import Counts
 from lambent.event_sources.mapped_function import MappedFunction
 from lambent.event_sources.stream_reader import StreamReader
 from lambent.store.contract import EventQueue, StreamPositions
+from lambent.telemetry.lambda_metrics import LambdaMetrics
 
 _log = logging.getLogger("lambent.event_sources")
 
@@ -92,6 +93,7 @@ class StreamShared:
         events: takes the records of batches that were given up.
         batches_max: how many batches run at once.
         spawn: runs a task that somebody looks after.
+        metrics: told how old what is run has become; None: nobody is.
     """
 
     def __init__(
@@ -104,8 +106,10 @@ class StreamShared:
         *,
         batches_max: int,
         spawn: Spawn,
+        metrics: LambdaMetrics | None = None,
     ) -> None:
         self.positions = positions
+        self.metrics = metrics
         self.events = events
         self.dispatcher = dispatcher
         self.clock = clock
@@ -147,6 +151,8 @@ class Reading:
         self.function = MappedFunction(shared.dispatcher, shared.clock, mapping)
         self.filter = compile_filters(mapping.filters, PAYLOAD_KEYS[mapping.service], is_json=True)
         self.counts = counts
+        self.in_flight = 0
+        """Batches that the function works on."""
         self.epoch = 0
         self.is_stopped = False
         self.is_replaced = False

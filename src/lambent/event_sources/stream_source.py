@@ -2,10 +2,10 @@
 The pollers of streams of one service: what reads its shards is a `StreamReader`, everything else is the same for all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from lambent.domain.event_source_mapping import EventSourceMapping
-from lambent.event_sources.contract import Counts
+from lambent.event_sources.contract import Counts, PollerView
 from lambent.event_sources.stream_poller import StreamPoller
 from lambent.event_sources.stream_reader import StreamDenied, StreamNotFound, StreamReader, StreamUnavailable
 from lambent.event_sources.stream_shared import StreamShared
@@ -63,6 +63,10 @@ class StreamSource:
     def counts(self) -> Mapping[str, Counts]:
         """Return, by UUID, the counts of mappings that ask for them."""
         return {uuid: poller.counts for uuid, poller in self._pollers.items() if poller.mapping.metrics}
+
+    def pollers(self) -> Iterable[PollerView]:
+        """Return what is read for now."""
+        return [PollerView(poller.mapping, poller.counts, poller.in_flight) for poller in self._pollers.values()]
 
     async def stop(self) -> None:
         """End all. What was only read is still in its stream."""

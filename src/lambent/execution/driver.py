@@ -37,6 +37,7 @@ from lambent.sandbox import contract as sandbox_contract
 from lambent.sandbox.contract import Sandbox, SandboxStartError
 from lambent.store.contract import Packages
 from lambent.telemetry import lines
+from lambent.telemetry.figures import FunctionFigures
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.traces import Traces
 
@@ -47,6 +48,15 @@ _RESTORE_REQUESTED = machine.RestoreRequested()
 _DEADLINE = machine.DeadlinePassed()
 _STARTED = machine.RuntimeStarted()
 _RETIRE = machine.Retire()
+_STARTING: Final = frozenset(
+    {
+        EnvironmentState.NEW,
+        EnvironmentState.INIT,
+        EnvironmentState.INIT_FAILED,
+        EnvironmentState.INIT_AHEAD,
+        EnvironmentState.INIT_AGAIN,
+    }
+)
 _KILLED: Final = describe_exit(None, signal.SIGKILL)
 
 _STARTS_MAX: Final = 3
@@ -92,6 +102,8 @@ class Surroundings(msgspec.Struct, frozen=True):
     response_max_bytes: int
     stream_max_bytes: int
     """The most of a response that a runtime streams."""
+    figures: FunctionFigures = msgspec.field(default_factory=FunctionFigures)
+    """Where invocations are counted."""
     file_systems: Mapping[str, str] = {}
     """ARN to the directory of this machine that the operator offers for it."""
     serve_gateway: "Callable[[socket.socket, ExecutionEnvironment], Awaitable[Closable]] | None" = None
@@ -162,6 +174,8 @@ class ExecutionEnvironment:
         self._cpu_us = 0
         """Processor time that has been accounted for: what comes on top is the next invocation's."""
         self._initialising: asyncio.Future[None] | None = None
+        self._is_ahead = False
+        """Whether its init came before any invocation, which then has not waited for it."""
         # Also where nothing is kept for it: the runtime then runs the hooks that the function relies on.
         self._initialization_type = SNAP_START if deployment.is_snap_started else "on-demand"
         self._restore_call: RestoreCall | None = None
@@ -177,6 +191,7 @@ class ExecutionEnvironment:
         """In seconds since the epoch."""
         self._failure: Failure | None = None
         """Why the function failed, as its runtime said; of a sampled invocation alone."""
+        self._counts = surroundings.figures.of(deployment.scope, deployment.name)
 
     def trace_header(self) -> str | None:
         """Return the trace header of the invocation that occupies it, None while none does."""
@@ -187,6 +202,11 @@ class ExecutionEnvironment:
     def credentials_id(self) -> str:
         """Its id, as its credentials have it; empty before it lives."""
         return "" if self._credentials is None else self._credentials.environment
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether its runtime has not asked for work yet."""
+        return self._machine.state in _STARTING
 
     @property
     def is_new(self) -> bool:
@@ -219,6 +239,7 @@ class ExecutionEnvironment:
             initialization_type: what the function finds in AWS_LAMBDA_INITIALIZATION_TYPE.
         """
         self._initialising = asyncio.get_running_loop().create_future()
+        self._is_ahead = True
         self._initialization_type = initialization_type
         self._handle(machine.Initialise(limit_s, is_snapshot=initialization_type == SNAP_START))
         return self._initialising
@@ -586,6 +607,10 @@ class ExecutionEnvironment:
             peak_mib = memory_mib if self._is_out_of_memory else min(stats.memory_peak_mib, memory_mib)
             cpu_us, self._cpu_us = max(0, stats.cpu_us - self._cpu_us), stats.cpu_us
         self.memory_peak_mib = peak_mib
+        start_ms = command.restore_ms
+        if start_ms is None and not self._is_ahead:
+            start_ms = command.init_ms
+        self._counts.ended(command.duration_ms, start_ms, has_failed=command.has_failed)
         self._output.end(self._invocation, command, peak_mib, cpu_us)
         if answered:
             self._leave_trace(self._invocation, command, answered)

@@ -267,6 +267,13 @@ class LogEnd(msgspec.Struct, frozen=True):
     status: str
     error_type: str
     restore_ms: float | None = None
+    is_error: bool = False
+    """Whether the answer was an error. REPORT says nothing of it where the runtime lives on."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the invocation counts as an error."""
+        return self.is_error or bool(self.status)
 
 
 class RestoreFailed(msgspec.Struct, frozen=True):
@@ -413,6 +420,7 @@ class EnvironmentMachine:
         "_init_limit_s",
         "_init_ms",
         "_is_broken",
+        "_is_error",
         "_is_retiring",
         "_is_snapshot",
         "_next_waits",
@@ -442,6 +450,7 @@ class EnvironmentMachine:
         self._is_retiring = False
         self._pending_answer: Answer | None = None
         self._is_broken = False
+        self._is_error = False
         """Whether the connection of a response to this invocation has ended before the response did."""
         self._next_waits = False
         """Whether the runtime has asked for work while its streamed response has not come to its end here."""
@@ -773,6 +782,7 @@ class EnvironmentMachine:
 
     def _hold_or_answer(self, answer: Answer) -> list[Command]:
         self.state = EnvironmentState.RESPONDED
+        self._is_error = answer.error is not None
         assert self.invocation is not None
         if self.invocation.wants_tail:
             # The tail of the log holds REPORT, which is known only when the runtime asks for the next event.
@@ -842,7 +852,14 @@ class EnvironmentMachine:
         """Close the invocation: END, REPORT, and the answer where it has not left yet (a tail holds REPORT)."""
         commands: list[Command] = [
             _CLEAR,
-            LogEnd((now - self._began) * 1000, self._init_ms, status, error_type, self._restore_ms),
+            LogEnd(
+                (now - self._began) * 1000,
+                self._init_ms,
+                status,
+                error_type,
+                self._restore_ms,
+                self._is_error,
+            ),
         ]
         held, self._pending_answer = self._pending_answer, None
         if held is not None:
@@ -850,7 +867,7 @@ class EnvironmentMachine:
         elif answer is not None:
             commands.append(answer)
         self._init_ms = self._restore_ms = None
-        self._is_broken = False
+        self._is_broken = self._is_error = False
         self.invocation = None
         return commands
 

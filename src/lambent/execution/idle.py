@@ -75,6 +75,9 @@ class IdleEnvironments:
     def __len__(self) -> int:
         return len(self._due)
 
+    def __contains__(self, environment: ExecutionEnvironment) -> bool:
+        return environment in self._due
+
     def push(self, environment: ExecutionEnvironment, *, old_at: float, is_kept: bool) -> None:
         """
         Take one in that has just become idle.

@@ -313,7 +313,9 @@ class EnvironmentOutput:
             qualifier=_qualifier(invocation),
             version=self._deployment.version,
             started_ms=self._started_ms,
-            status=end.status,
+            # REPORT says nothing of a handler that failed and whose runtime lives on; it is an error all the same.
+            status=end.status or ("error" if end.is_error else ""),
+            is_weighted=invocation.is_weighted,
         )
 
     def crash(self, text: str) -> None:

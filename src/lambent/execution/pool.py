@@ -19,6 +19,7 @@ from lambent.execution.driver import EnvironmentOwner, ExecutionEnvironment
 from lambent.execution.idle import IdleEnvironments, Stacks
 from lambent.execution.memory_admission import SHOWN_S, MemoryAdmission
 from lambent.execution.scaling import first_to_go
+from lambent.telemetry.exposition import EnvironmentView
 
 _log = logging.getLogger("lambent.execution")
 
@@ -139,6 +140,22 @@ class EnvironmentPool(EnvironmentOwner):
     @property
     def busy(self) -> int:
         return len(self._all) - len(self._idle)
+
+    def view(self) -> list[EnvironmentView]:
+        """Return all that take invocations. Costs what there are."""
+        return [self._view_of(environment) for environment in self._all]
+
+    def _view_of(self, environment: ExecutionEnvironment) -> EnvironmentView:
+        deployment = environment.deployment
+        state = "idle" if environment in self._idle else "starting" if environment.is_starting else "busy"
+        return EnvironmentView(
+            deployment.scope,
+            deployment.name,
+            deployment.configuration.runtime,
+            state,
+            environment.memory_peak_mib,
+            deployment.configuration.memory_mib,
+        )
 
     def kept_idle(self, deployment_id: str) -> int:
         """Return how many environments of a deployment are kept initialised and idle now."""

@@ -40,6 +40,7 @@ from lambent.protocol.wire import BodyTooLarge, ClientGone, WireRequest, WireRes
 from lambent.services.lambda_.cross_account import requester_of
 from lambent.services.lambda_.naming import Target
 from lambent.services.lambda_.synchronous import SynchronousInvocations, check_active
+from lambent.telemetry.lambda_metrics import LambdaMetrics
 from lambent.telemetry.trail import Call, Trail
 
 _log = logging.getLogger("lambent.gateway")
@@ -86,6 +87,7 @@ class FunctionUrls:
         facts: what is known of functions.
         domain: below which they are.
         trail: told of every request to one that is there; None: nothing is recorded.
+        metrics: told of the same; None: nobody is.
     """
 
     def __init__(
@@ -99,9 +101,11 @@ class FunctionUrls:
         quotas: Quotas,
         clock: Clock,
         trail: Trail | None = None,
+        metrics: LambdaMetrics | None = None,
     ) -> None:
         self._router = router
         self._trail = trail
+        self._metrics = metrics
         self._dispatcher = dispatcher
         self._synchronous = synchronous
         self._callers = callers
@@ -136,6 +140,17 @@ class FunctionUrls:
         route = await self._router.find(host.url_id) if len(host.url_id) == 32 else None
         if route is None or host.region not in ("", route.url.scope.region):
             return await _without(read_body, WireResponse(403, [_JSON, _DENIED], _UNKNOWN))
+        if self._metrics is None:
+            return await self._answer_for(route, request, path, read_body, request_id)
+        url, began = route.url, self._clock.monotonic()
+        response = await self._answer_for(route, request, path, read_body, request_id)
+        latency_s = self._clock.monotonic() - began
+        self._metrics.url_answered(url.scope, url.name, url.qualifier or "", response.status, latency_s)
+        return response
+
+    async def _answer_for(
+        self, route: UrlRoute, request: WireRequest, path: str, read_body: ReadBody, request_id: str
+    ) -> WireResponse:
         cors, origin = route.url.cors, request.headers.get("origin")
         if cors is not None and origin is not None and is_preflight(request.method, request.headers):
             return await _without(read_body, WireResponse(200, cors.preflight(origin)))

@@ -41,6 +41,7 @@ from lambent.gateway.http_api_proxy import HttpIntegrations, LeadsElsewhere
 from lambent.gateway.own_paths import PREFIX
 from lambent.neighbours.outward import TimedOut, Unreachable
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
+from lambent.telemetry.api_metrics import ApiMetrics
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.traces import Traces
 
@@ -56,6 +57,9 @@ _BUCKETS_MAX = 20_000
 
 _WITHOUT_BODY = frozenset({204, 304})
 """Source: RFC 9110, section 6.4.1."""
+
+_NO_ROUTE = "-"
+"""The key of what a request is for until a route was found."""
 
 _JSON = (b"content-type", b"application/json")
 _INTERNAL = "Internal Server Error"
@@ -97,6 +101,7 @@ class HttpApis:
         logs: where access logs go.
         domain: below which APIs are.
         traces: where sampled requests leave theirs; None: nowhere.
+        metrics: told what requests came to; None: nobody is.
     """
 
     def __init__(
@@ -111,9 +116,11 @@ class HttpApis:
         quotas: Quotas,
         clock: Clock,
         traces: Traces | None = None,
+        metrics: ApiMetrics | None = None,
     ) -> None:
         self._traces = traces or Traces(None, clock)
         self._router = router
+        self._metrics = metrics
         self._authorizers = authorizers
         self._callers = callers
         self._functions = functions
@@ -204,7 +211,7 @@ class HttpApis:
             scope=addressed.served.api.scope,
             api_id=addressed.served.api.api_id,
             stage=served.stage,
-            route=Route("", "-"),
+            route=Route("", _NO_ROUTE),
             http=HttpRequest(
                 method=wire.method,
                 path=addressed.path,
@@ -237,14 +244,29 @@ class HttpApis:
                 response.headers.append((b"vary", b"Origin"))
         if request.tracing is not None:
             self._leave_trace(addressed, request, request.tracing, wire, response.status)
-        if served.log_format is not None:
-            request.status = response.status
-            request.latency_ms = round((self._clock.monotonic() - began) * 1000)
-            if isinstance(response.body, bytes):
-                request.response_bytes = len(response.body)
+        request.status = response.status
+        request.latency_ms = round((latency_s := self._clock.monotonic() - began) * 1000)
+
+        def tell() -> None:
+            if served.log_format is not None:
                 self._write_log(served, request)
-            else:
-                response.body = LoggedBody(response.body, request, lambda: self._write_log(served, request))
+            if self._metrics is not None:
+                self._metrics.answered(
+                    request.scope,
+                    request.api_id,
+                    served.stage.stage_name,
+                    _detailed_route(served, request),
+                    request.status,
+                    latency_ms=latency_s * 1000,
+                    integration_latency_ms=request.integration_latency_ms,
+                    data_bytes=body.size_bytes + request.response_bytes,
+                )
+
+        if isinstance(response.body, bytes):
+            request.response_bytes = len(response.body)
+            tell()
+        else:
+            response.body = LoggedBody(response.body, request, tell)
         return response
 
     # Which API, stage and route -----------------------------------------------------------------------------------
@@ -523,6 +545,12 @@ def _decoded(path: str) -> str:
     (hotsock/voker#8, recorded from a live API).
     """
     return unquote(path, errors="replace").partition("?")[0]
+
+
+def _detailed_route(served: ServedStage, request: ApiRequest) -> str:
+    """Return the key of the route that a request was for where figures of single routes are wanted; else nothing."""
+    key = request.route.route_key
+    return key if key != _NO_ROUTE and served.stage.settings_of(key).detailed_metrics_enabled else ""
 
 
 def _refusal(status: int, message: str, *headers: tuple[bytes, bytes]) -> WireResponse:

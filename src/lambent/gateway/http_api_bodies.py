@@ -50,11 +50,15 @@ class RequestBody:
     def __init__(self, read: ReadBody) -> None:
         self._read = read
         self._is_read = False
+        self.size_bytes = 0
+        """What was read of it."""
 
     async def read(self) -> bytes:
         """Return it. Raises BodyTooLarge, ClientGone."""
         self._is_read = True
-        return await self._read(PAYLOAD_MAX_BYTES)
+        body = await self._read(PAYLOAD_MAX_BYTES)
+        self.size_bytes = len(body)
+        return body
 
     async def discard(self) -> None:
         """Read it away, unless it was read: a client that is still sending would see a reset instead of the answer."""

@@ -16,7 +16,9 @@ from lambent.gateway.own_access import OwnAccess, is_function
 from lambent.gateway.s3_events_door import S3EventsDoor
 from lambent.protocol.wire import ClientGone, WireRequest, WireResponse, media_type
 from lambent.store.contract import BackupInProgress, Backups, Blobs, QueueKind, QueueName
-from lambent.telemetry.queues import CONTENT_TYPE, QueueView
+from lambent.telemetry.exposition import CONTENT_TYPE, Exposition
+from lambent.telemetry.figures import EDGES_MS
+from lambent.telemetry.queues import QueueView
 
 _log = logging.getLogger("lambent.gateway")
 
@@ -28,7 +30,7 @@ _JSON = (b"content-type", b"application/json")
 
 class OwnPaths:
     """
-    Health, metrics, queues, events of S3 servers, backups, and downloads of deployment packages by signed link.
+    Health, metrics, functions, queues, events of S3 servers, backups, downloads of deployment packages by signed link.
 
     Health and packages are everybody's, the latter by their links; events of S3 servers have a token of their own. For
     all else `access` lets in.
@@ -43,6 +45,7 @@ class OwnPaths:
         links: CodeLinks,
         health: Callable[[], Any],
         queues: QueueView,
+        exposition: Exposition,
         backups: Backups,
         s3_events: S3EventsDoor,
         access: OwnAccess,
@@ -52,6 +55,7 @@ class OwnPaths:
         self._links = links
         self._health = health
         self._queues = queues
+        self._exposition = exposition
         self._s3_events = s3_events
         self._keys = keys
         self._backups = backups
@@ -94,7 +98,12 @@ class OwnPaths:
             if not self._access.is_scraper(request):
                 await self._access.admit(request, "GetMetrics", request_id)
             text = (b"content-type", CONTENT_TYPE.encode())
-            return WireResponse(200, [text], await self._queues.metrics())
+            return WireResponse(200, [text], await self._exposition.text())
+        if rest == "functions":
+            # The same figures, of those that Prometheus gets, for whoever draws them at once.
+            await self._access.admit(request, "GetMetrics", request_id)
+            shown = {"edges_ms": EDGES_MS, "functions": self._exposition.functions()}
+            return WireResponse(200, [_JSON], msgspec.json.encode(shown))
         if rest == "queues":
             await self._access.admit(request, "GetQueues", request_id)
             return WireResponse(200, [_JSON], msgspec.json.encode(await self._queues.figures()))

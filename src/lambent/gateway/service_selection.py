@@ -36,7 +36,12 @@ What programs with an X-Ray SDK ask of a daemon, unsigned: their AWS_XRAY_DAEMON
 sources of the SDKs.
 """
 
-_HOST = re.compile(r"(?:apigateway|cloudtrail|lambda|logs|monitoring|sqs|sts|xray)\.((?:[a-z]{2,4}-)+[a-z]+-\d)\.")
+_STREAM = re.compile(r"stream(?:ing)?-")
+"""What SDKs put before the endpoint's host for operations that stream. Source: `hostPrefix` of the service models."""
+
+_HOST = re.compile(
+    r"(?:stream(?:ing)?-)?(?:apigateway|cloudtrail|lambda|logs|monitoring|sqs|sts|xray)\.((?:[a-z]{2,4}-)+[a-z]+-\d)\."
+)
 
 
 _OF_OLD_S3 = frozenset({"AWSAccessKeyId", "Signature", "Expires"})
@@ -64,7 +69,7 @@ def select_service(credential: Credential | None, headers: Mapping[str, str], pa
         if target.startswith(_CLOUDTRAIL):
             return "cloudtrail"
         return prefix.partition("_")[0].lower()
-    first_label = headers.get("host", "").partition(".")[0]
+    first_label = _STREAM.sub("", headers.get("host", "").partition(".")[0], count=1)
     if first_label in {"apigateway", "cloudtrail", "iam", "lambda", "logs", "monitoring", "sqs", "sts", "xray"}:
         return _of_two(first_label, path)
     if is_s3_host(headers.get("host", "")) or _is_presigned_by_version_2(query):

@@ -76,18 +76,40 @@ def _frame(headers: bytes, payload: bytes) -> bytes:
     return b"".join((head, payload, _CRC.pack(zlib.crc32(payload, zlib.crc32(head)))))
 
 
-class EventFrames:
-    """A body: the frames of a stream's events, one by one as they are given."""
+def initial_response(content_type: str, members: bytes) -> bytes:
+    """
+    Return the frame that comes before the events in the protocols whose body is all of the response.
 
-    def __init__(self, events: EventStream, write: EventWriter) -> None:
+    Args:
+        members: those of the output that are not the stream, as JSON.
+
+    Source: Smithy, event stream specification, initial messages; botocore waits for it.
+    """
+    named = [(":event-type", "initial-response"), (":message-type", "event"), (":content-type", content_type)]
+    return _frame(_headers(named), members)
+
+
+class EventFrames:
+    """
+    A body: the frames of a stream's events, one by one as they are given.
+
+    Args:
+        first: a frame that comes before; empty: none.
+    """
+
+    def __init__(self, events: EventStream, write: EventWriter, first: bytes = b"") -> None:
         self._events = events
         self._each = aiter(events)
         self._write = write
+        self._first = first
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
+        if self._first:
+            first, self._first = self._first, b""
+            return first
         return self._write(await anext(self._each))
 
     async def aclose(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from lambent.errors.families import AccessError, ApiError
 from lambent.protocol.documents import CborWriters, JsonWriters, encode_json
 from lambent.protocol.event_stream import CONTENT_TYPE as EVENT_STREAM
-from lambent.protocol.event_stream import EventFrames, compile_event_writer
+from lambent.protocol.event_stream import EventFrames, compile_event_writer, initial_response
 from lambent.protocol.scalars import compile_text_writer, encode_base64
 from lambent.protocol.service_model import Operation, ServiceModel, Shape
 from lambent.protocol.wire import WireResponse
@@ -33,8 +33,7 @@ _NO_CONTENT = 204
 
 def compile_serializer(model: ServiceModel, operation: Operation) -> Serializer:
     """Build the serializer of one operation's output."""
-    # In the JSON protocols a stream begins with an event of its own, which nothing here needs yet.
-    assert not operation.has_event_stream or model.protocol == "rest-json", f"{operation.name} has an event stream"
+    assert not operation.has_event_stream or model.protocol in ("rest-json", "json"), f"{operation.name} has events"
     return _SERIALIZERS[model.protocol](model, operation)
 
 
@@ -226,10 +225,31 @@ def _json(model: ServiceModel, operation: Operation) -> Serializer:
     status = operation.status
     if operation.output is None:
         return lambda _output, request_id: WireResponse(status, [(_REQUEST_ID, request_id.encode())])
+    if operation.has_event_stream:
+        return _json_event_stream(model, operation, operation.output)
     write = JsonWriters().members(operation.output, list(operation.output.members))
 
     def serialize(output: Mapping[str, Any], request_id: str) -> WireResponse:
         return WireResponse(status, [(_REQUEST_ID, request_id.encode()), content_type], encode_json(write(output)))
+
+    return serialize
+
+
+def _json_event_stream(model: ServiceModel, operation: Operation, shape: Shape) -> Serializer:
+    """Build the serializer of an output with a stream of events; its other members are in an event before these."""
+    (stream,) = (name for name, member in shape.members.items() if member.traits.get("eventstream"))
+    content_type = f"application/x-amz-json-{model.json_version}"
+    write_members = JsonWriters().members(shape, [name for name in shape.members if name != stream])
+    write_event = compile_event_writer(shape.members[stream])
+
+    def serialize(output: Mapping[str, Any], request_id: str) -> WireResponse:
+        members = {name: value for name, value in output.items() if name != stream}
+        first = initial_response(content_type, encode_json(write_members(members)))
+        headers = [(_REQUEST_ID, request_id.encode()), (_CONTENT_TYPE, EVENT_STREAM)]
+        # Such a stream has no end of its own that anybody would wait for.
+        return WireResponse(
+            operation.status, headers, EventFrames(output[stream], write_event, first), ends_with_client=True
+        )
 
     return serialize
 

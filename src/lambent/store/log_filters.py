@@ -99,6 +99,16 @@ class LogFilterRepository:
             query = query.where(tuple_(table.c.name, _g.name) > tuple_(*after))
         return [msgspec.json.decode(row[0], type=kind) for row in await self._database.rows(query)]
 
+    async def metric_filter_counts(self, scope: Scope, groups: Sequence[str]) -> Mapping[str, int]:
+        """Return how many metric filters groups have; see the contract."""
+        query = (
+            select(_g.name, func.count())
+            .join_from(log_groups, log_metric_filters, log_metric_filters.c.group_id == _g.id)
+            .where(_g.account == scope.account, _g.region == scope.region, _g.name.in_(groups))
+            .group_by(_g.name)
+        )
+        return {row[0]: row[1] for row in await self._database.rows(query)} if groups else {}
+
     async def every(self) -> Sequence[LogFilter]:
         """Return all filters of all scopes."""
         found: list[LogFilter] = []

@@ -1,6 +1,6 @@
 """What is promised of the store of log filters; `store.log_filters` keeps it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from lambent.domain.caller import Scope
@@ -51,6 +51,10 @@ class LogFilterStore(Protocol):
         Args:
             after: name and group of the last one already seen.
         """
+        ...
+
+    async def metric_filter_counts(self, scope: Scope, groups: Sequence[str]) -> Mapping[str, int]:
+        """Return how many metric filters groups have; those that have none are left out."""
         ...
 
     async def every(self) -> Sequence[LogFilter]:

@@ -5,13 +5,14 @@ What comes in is a row for each series and minute. `tidy` packs rows of some hou
 (`metric_blocks`), and drops what is too old. Whoever reads takes blocks and rows together.
 """
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, tuple_, update
@@ -89,20 +90,58 @@ _decode_dimensions = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
 _log = logging.getLogger("lambent.store")
 
 
+class _Add(NamedTuple):
+    """A call of `add`."""
+
+    points: Sequence[MetricPoint]
+    refuses_series: bool
+    stored: "asyncio.Future[None]"
+
+
 class MetricRepository:
     """Metric points of all scopes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._waiting: list[_Add] = []
+        """Calls that the next commit will be of."""
+        self._adding: asyncio.Task[None] | None = None
         self._packed_id = 0
         """The series that `tidy` has looked at last."""
 
     async def add(self, points: Sequence[MetricPoint], *, refuses_series: bool = False) -> None:
-        """Store points in one commit; see the contract."""
-        if points:
-            await self._database.apply(
-                lambda connection: _store(Prepared(connection), points, refuses_series=refuses_series)
-            )
+        """Store points in one commit, which calls that come meanwhile share; see the contract."""
+        if not points:
+            return
+        call = _Add(points, refuses_series, asyncio.get_running_loop().create_future())
+        self._waiting.append(call)
+        if self._adding is None or self._adding.done():
+            self._adding = asyncio.get_running_loop().create_task(self._add_waiting(), name="metrics.add")
+        await call.stored
+
+    async def _add_waiting(self) -> None:
+        """Store what waits, and what has come to wait when that is done."""
+        while self._waiting:
+            calls, self._waiting = self._waiting, []
+            try:
+                refusals = await self._database.apply(partial(_store_calls, calls))
+            except BaseException as error:
+                for call in calls:
+                    if not call.stored.done():
+                        if isinstance(error, Exception):
+                            call.stored.set_exception(error)
+                        else:
+                            call.stored.cancel()
+                if not isinstance(error, Exception):
+                    raise
+            else:
+                for call, refusal in zip(calls, refusals, strict=True):
+                    # Done already: whoever called does not wait any more.
+                    if not call.stored.done():
+                        if refusal is None:
+                            call.stored.set_result(None)
+                        else:
+                            call.stored.set_exception(refusal)
 
     async def read(
         self,
@@ -155,7 +194,9 @@ class MetricRepository:
         if after is not None:
             place = (after.namespace, after.name, _encoded(after.dimensions), after.unit)
             query = query.where(tuple_(*_ORDER) > tuple_(*place))
-        return [_metric(row) for row in await self._database.rows(query.order_by(*_ORDER).limit(limit))]
+        query = query.order_by(*_ORDER).limit(limit)
+        # On the reader's thread: there may be a hundred thousand.
+        return await self._database.look(lambda connection: [_metric(row) for row in connection.execute(query)])
 
     async def tidy(self, now_s: int) -> bool:
         """See the contract."""
@@ -177,6 +218,20 @@ async def store_points(statements: Statements, points: Sequence[MetricPoint]) ->
 
 
 # --- adding ----------------------------------------------------------------------------------------------------------
+
+
+def _store_calls(calls: Sequence[_Add], connection: Connection) -> list[TooManySeries | None]:
+    """Store the points of several calls; return of each why it was refused, if it was."""
+    refusals: list[TooManySeries | None] = []
+    for call in calls:
+        try:
+            _store(Prepared(connection), call.points, refuses_series=call.refuses_series)
+        except TooManySeries as refusal:
+            # Nothing of it has been written: it is the first step that refuses.
+            refusals.append(refusal)
+        else:
+            refusals.append(None)
+    return refusals
 
 
 def _store(prepared: Prepared, points: Sequence[MetricPoint], *, refuses_series: bool) -> None:

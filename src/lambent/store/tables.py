@@ -594,6 +594,16 @@ dashboards = Table(
     Column("modified_s", Float, nullable=False),
 )
 
+log_query_definitions = Table(
+    "log_query_definitions",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("name", _NAME, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
 deleted_log_groups = Table(
     "deleted_log_groups",
     metadata,
@@ -788,4 +798,77 @@ trace_settings = Table(
     Column("name", _NAME, primary_key=True),
     Column("revision", BigInteger, nullable=False),
     Column("document", Text, nullable=False),
+)
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    # How often it is looked at; null for composite alarms.
+    Column("every_s", Integer),
+    # Namespace and name of the one metric that it is on, with a line feed between; null where it computes.
+    Column("metric", _NAME),
+    Column("document", Text, nullable=False),
+)
+
+Index("alarms_of_metric", alarms.c.account, alarms.c.region, alarms.c.metric)
+
+alarm_children = Table(
+    "alarm_children",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    # That another alarm goes by. It need not be there.
+    Column("child", _NAME, primary_key=True),
+    Column("parent", _NAME, primary_key=True),
+)
+
+Index(
+    "alarm_children_of_parent",
+    alarm_children.c.account,
+    alarm_children.c.region,
+    alarm_children.c.parent,
+    alarm_children.c.child,
+)
+
+alarm_history = Table(
+    "alarm_history",
+    metadata,
+    Column("number", _SERIAL, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    # No foreign key: it outlives its alarm.
+    Column("alarm", _NAME, nullable=False),
+    Column("alarm_type", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+Index(
+    "alarm_history_of_alarm",
+    alarm_history.c.account,
+    alarm_history.c.region,
+    alarm_history.c.alarm,
+    alarm_history.c.number,
+)
+
+# For those who ask for all alarms of a scope.
+Index(
+    "alarm_history_in_time",
+    alarm_history.c.account,
+    alarm_history.c.region,
+    alarm_history.c.at_ms,
+    alarm_history.c.number,
+)
+
+alarm_actions = Table(
+    "alarm_actions",
+    metadata,
+    # What is to be done because a state has changed, until it is done. Numbers are never reused.
+    Column("number", _SERIAL, primary_key=True),
+    Column("document", Text, nullable=False),
+    sqlite_autoincrement=True,
 )

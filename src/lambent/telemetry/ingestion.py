@@ -57,6 +57,8 @@ class EndedInvocation(msgspec.Struct, frozen=True):
     """0 without a cold start."""
     status: str
     """Empty when all went well, else `error` or `timeout`."""
+    is_weighted: bool = False
+    """Whether an alias's weights chose the version."""
 
 
 class Derived(NamedTuple):

@@ -5,15 +5,15 @@ Documented: CloudWatch Logs user guide, metric filters and subscription filters,
 """
 
 import gzip
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from lambent.domain.caller import Scope
-from lambent.domain.embedded_metrics import embedded_metrics
-from lambent.domain.filter_pattern import FilterPattern, InvalidPattern, Values, parse
+from lambent.domain.embedded_metrics import VALUE_MAX, embedded_metrics
+from lambent.domain.filter_pattern import InvalidPattern, Values, parse
+from lambent.domain.filter_pattern_columns import ColumnsPattern
 from lambent.domain.log_filter import LogFilter, MetricFilter, SubscriptionFilter
 from lambent.domain.metric import Distribution, Metric, MetricPoint
 from lambent.store.contract import LogEvent, NewLogEvent
@@ -123,7 +123,9 @@ class GroupSubscription:
 
     def __init__(self, configured: SubscriptionFilter) -> None:
         self.configured = configured
-        self._pattern: FilterPattern = parse(configured.pattern)
+        self._pattern = parse(configured.pattern)
+        # Documented: the sample of a pattern for JSON has no extracted fields.
+        self._has_columns = isinstance(self._pattern, ColumnsPattern)
 
     def member(self, event: NewLogEvent, sequence: int) -> bytes | None:
         """
@@ -137,14 +139,10 @@ class GroupSubscription:
             return None
         stored = LogEvent(event.stream, event.timestamp_ms, event.ingestion_ms, sequence, event.message)
         member: dict[str, Any] = {"id": stored.event_id, "timestamp": event.timestamp_ms, "message": event.message}
-        if values:
+        if values and self._has_columns:
             # Observed: functions that read them know the columns by their bare names.
             member["extractedFields"] = {name.removeprefix("$"): value for name, value in values.items()}
-        try:
-            return _encode(member)
-        except UnicodeEncodeError:
-            # Half a character, which no JSON can hold.
-            return _encode({**member, "message": event.message.encode(errors="replace").decode()})
+        return _encode(member)
 
 
 class GroupFilters(NamedTuple):
@@ -242,12 +240,12 @@ class Gathering:
 
 
 def number(text: str) -> float | None:
-    """Return the number that a text is; None for any other, and for what is no finite one."""
+    """Return the number that a text is; None for any other, and for one that no metric can have."""
     try:
         value = float(text)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
-    return value if math.isfinite(value) and "_" not in text else None
+    return value if abs(value) <= VALUE_MAX and "_" not in text else None
 
 
 def _payload(subscription: SubscriptionFilter, stream: str, members: Sequence[bytes]) -> Payload:

@@ -131,6 +131,7 @@ class _Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
     version: str = ""
     started_ms: int = 0
     status: str = ""
+    is_weighted: bool = False
 
 
 class _Put(msgspec.Struct, frozen=True, array_like=True, tag="put"):
@@ -153,6 +154,17 @@ _NOTHING_USED: Final = Usage()
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[_Written] = msgspec.msgpack.Decoder(_Written)
+
+
+class LogCounts(msgspec.Struct, frozen=True):
+    """What was written since the server started."""
+
+    messages: int
+    written_bytes: int
+    backlog_bytes: int
+    """Of these, what is not in the store yet."""
+    records_dropped: int
+    """That the disk did not take."""
 
 
 class EnvironmentLog:
@@ -228,6 +240,7 @@ class EnvironmentLog:
         version: str = "",
         started_ms: int = 0,
         status: str = "",
+        is_weighted: bool = False,
     ) -> None:
         """
         Write that an invocation is over, with its last lines and what it used; the others are what figures need.
@@ -235,6 +248,7 @@ class EnvironmentLog:
         Args:
             qualifier: as the caller addressed the function; empty without one.
             status: empty when all went well, else `error` or `timeout`.
+            is_weighted: whether an alias's weights chose the version.
         """
         scope = self._scope
         self._append(
@@ -256,6 +270,7 @@ class EnvironmentLog:
                 version,
                 started_ms,
                 status,
+                is_weighted,
             )
         )
 
@@ -301,6 +316,7 @@ class FunctionLogs:
         """The segments' `appended_bytes` at that place."""
         self._run: asyncio.Task[None] | None = None
         self._timer: TimerHandle | None = None
+        self._messages = 0
         self._last_append = 0.0
         self._first_append = 0.0
         """When the record that has waited longest was written, since the timer was set."""
@@ -402,6 +418,12 @@ class FunctionLogs:
         finally:
             await self._segments.close()
 
+    def counts(self) -> LogCounts:
+        """Return what was written since the server started."""
+        segments = self._segments
+        backlog = segments.appended_bytes - self._folded_bytes
+        return LogCounts(self._messages, segments.appended_bytes, backlog, segments.dropped_records)
+
     # For EnvironmentLog ------------------------------------------------------------------------------------------
 
     def now_ms(self) -> int:
@@ -418,6 +440,7 @@ class FunctionLogs:
             payload = _encoder.encode(msgspec.structs.replace(record, messages=messages))
         if not self._segments.append(payload):
             return False
+        self._messages += len(record.messages)
         self._last_append = self._clock.monotonic()
         if self._timer is None and not self._is_closed:
             self._first_append = self._last_append
@@ -639,6 +662,7 @@ class _Batch:
                         duration_ms=record.duration_ms,
                         init_ms=record.init_ms,
                         status=record.status,
+                        is_weighted=record.is_weighted,
                     )
                 )
 

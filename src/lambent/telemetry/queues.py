@@ -1,26 +1,20 @@
 """
-What all queues hold: for the operator's command, and for metrics, which also tell what became of deliveries and of the
-records of event source mappings.
+What all queues hold: for the operator's command, and for metrics.
 
-In: the event queue, counts of deliveries. Out: figures, messages as they wait, the text form of metrics. Never: a
-message claimed.
+In: the event queue. Out: figures, messages as they wait. Never: a message claimed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
 from lambent.domain.queue_message import unpack
 from lambent.store.contract import Depth, EventQueue, QueueKind, QueueName, WaitingEvent
-from lambent.telemetry.deliveries import DeliveryCounts
 
 SHOWN_MAX = 1_000
 """Queues in one answer; beyond it the emptiest are left out, and metrics add them up under no name."""
 
 PEEK_MAX = 100
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _OTHERS = ""
 """The name under which metrics hold what is beyond `SHOWN_MAX`."""
@@ -55,21 +49,10 @@ class Peeked(msgspec.Struct, frozen=True):
 class QueueView:
     """
     Looks at the queues of all accounts.
-
-    Args:
-        deliveries: what became of records, dead letters and events of buckets.
-        mappings: returns, by UUID of a mapping that asks for them and by name, its counts.
     """
 
-    def __init__(
-        self,
-        events: EventQueue,
-        deliveries: DeliveryCounts,
-        mappings: Callable[[], Mapping[str, Mapping[str, int]]] = dict,
-    ) -> None:
+    def __init__(self, events: EventQueue) -> None:
         self._events = events
-        self._deliveries = deliveries
-        self._mappings = mappings
 
     async def figures(self) -> list[QueueFigures]:
         """
@@ -96,16 +79,7 @@ class QueueView:
         """Drop all that a queue holds; False when there is none."""
         return await self._events.purge(queue)
 
-    async def metrics(self) -> bytes:
-        """Return the figures in the text form of Prometheus."""
-        # Loaded when somebody asks: a server that nobody watches has no use for it.
-        from prometheus_client import CollectorRegistry, generate_latest
-
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Snapshot(await self._summed(), self._deliveries, self._mappings()))
-        return generate_latest(registry)
-
-    async def _summed(self) -> list[QueueFigures]:
+    async def summed(self) -> list[QueueFigures]:
         """Return the figures of the fullest queues, and those of all others as one without a name."""
         shown = await self.figures()
         names = {(queue.kind, queue.account, queue.region, queue.name) for queue in shown}
@@ -120,53 +94,6 @@ class QueueView:
             ]
             others[kind.value] = list((await self._events.depth(filled)).values())
         return [*shown, *(_sum(kind, depths) for kind, depths in others.items() if depths)]
-
-
-class _Snapshot:
-    """What Prometheus's library collects: figures that were gathered before it asked."""
-
-    def __init__(
-        self, queues: Sequence[QueueFigures], deliveries: DeliveryCounts, mappings: Mapping[str, Mapping[str, int]]
-    ) -> None:
-        self._queues = queues
-        self._deliveries = deliveries
-        self._mappings = mappings
-
-    def collect(self) -> list[Any]:
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
-        labels = ["kind", "account", "region", "queue"]
-        events = GaugeMetricFamily(
-            "lambent_queue_events",
-            "Events and messages that a queue holds, by what they wait for.",
-            labels=[*labels, "state"],
-        )
-        oldest = GaugeMetricFamily(
-            "lambent_queue_oldest_age_seconds", "Age of the event that has waited longest.", labels=labels
-        )
-        for queue in self._queues:
-            named = [queue.kind, queue.account, queue.region, queue.name]
-            for state in ("waiting", "delayed", "in_flight"):
-                events.add_metric([*named, state], getattr(queue, state))
-            if queue.oldest_age_s is not None:
-                oldest.add_metric(named, queue.oldest_age_s)
-        deliveries = CounterMetricFamily(
-            "lambent_deliveries",
-            "Attempts to deliver records, dead letters and events of buckets since the start, by what came of them.",
-            labels=["account", "region", "destination", "outcome"],
-        )
-        for (scope, arn), counts in self._deliveries.all().items():
-            for outcome, count in counts.items():
-                deliveries.add_metric([scope.account, scope.region, arn, outcome.value], count)
-        records = CounterMetricFamily(
-            "lambent_event_source_mapping_events",
-            "What became of the records of mappings with MetricsConfig, by AWS's names, since their pollers began.",
-            labels=["mapping", "metric"],
-        )
-        for uuid, by_metric in self._mappings.items():
-            for name, count in by_metric.items():
-                records.add_metric([uuid, name], count)
-        return [events, oldest, deliveries, records]
 
 
 def _figures(name: QueueName, depth: Depth) -> QueueFigures:

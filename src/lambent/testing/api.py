@@ -51,10 +51,12 @@ from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import TargetRights
 from lambent.services.logs.filters import FilterAccess
+from lambent.services.monitoring.alarm_transitions import Transitions
 from lambent.services.operation import Service
 from lambent.services.s3.objects import S3Objects
 from lambent.services.sqs import SimpleQueues
 from lambent.services.sqs.elsewhere import QueuesElsewhere
+from lambent.store.alarms import AlarmRepository
 from lambent.store.blobs import FileBlobs
 from lambent.store.contract import LogPosition, NewLogEvent
 from lambent.store.dashboards import DashboardRepository
@@ -230,7 +232,13 @@ class InProcessApi:
                 destinations=LogSubscribers(queue, store, clock),
             ),
             "monitoring": monitoring.service(
-                MetricRepository(database), DashboardRepository(database), _fold_nothing, clock
+                MetricRepository(database),
+                DashboardRepository(database),
+                AlarmRepository(database),
+                Transitions(clock),
+                _fold_nothing,
+                clock,
+                accept_inert=False,
             ),
             "xray": xray.service(
                 TraceRepository(database, clock, max_bytes=1 << 30), TraceSettingRepository(database), clock
@@ -248,7 +256,6 @@ class InProcessApi:
                 domain=UrlDomain("http", "localhost", ":4566"),
                 forget_verdicts=_forget_nothing,
                 clock=clock,
-                accept_inert=False,
                 authorizer=self.authorizer,
             ),
         }

@@ -305,7 +305,7 @@ def _write_json_rpc(
     draw: st.DrawFn, service: str, model: ServiceModel, operation: Operation, parameters: dict[str, Any]
 ) -> WireRequest:
     headers = {
-        "authorization": authorization(service),
+        "authorization": authorization(model.signing_name),
         "host": "127.0.0.1:4566",
         "x-amz-target": f"{model.target_prefix}.{operation.name}",
         "content-type": f"application/x-amz-json-{model.json_version}",

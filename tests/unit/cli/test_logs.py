@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from lambent.cli.failure import CommandFailed
-from lambent.cli.logs import LOOK_BACK_MS, Reader, parse_age
+from lambent.cli.logs import LOOK_BACK_MS, Reader, parse_since
 
 Run = Callable[..., Any]
 CONFIGURATION = "GET /2015-03-31/functions/hello/configuration"
@@ -116,9 +117,42 @@ def test_following_waits_for_a_group_that_does_not_exist_yet() -> None:
     assert len(list(reader.read_new(is_missing_fine=True))) == 1
 
 
-def test_ages_have_units() -> None:
-    """Seconds to weeks, and nothing else."""
-    assert [parse_age(text) for text in ("90s", "10m", "2h", "1d", "1w")] == [90, 600, 7200, 86_400, 604_800]
-    for text in ("10", "m", "-1m", "1y", "1.5h", "10m "):
+def test_where_to_begin_is_an_age_or_a_time() -> None:
+    """Seconds to weeks; a time with its zone, or of this machine's; and nothing else."""
+    now = 1_764_072_000.0
+    ages = [parse_since(text, now) for text in ("90s", "10m", "2h", "1d", "1w")]
+    assert [now * 1000 - since for since in ages] == [90_000, 600_000, 7_200_000, 86_400_000, 604_800_000]
+    assert parse_since("2025-11-25T12:00:00.250Z", now) == 1_764_072_000_250
+    assert parse_since("2025-11-25T14:00+02:00", now) == 1_764_072_000_000
+    local = datetime(2025, 11, 25, 12).astimezone()
+    assert parse_since("2025-11-25 12:00", now) == local.timestamp() * 1000
+    assert parse_since("1960-01-01T00:00:00Z", now) == 0
+    for text in ("10", "m", "-1m", "1y", "1.5h", "10m ", "yesterday", "2025-13-01"):
         with pytest.raises(CommandFailed):
-            parse_age(text)
+            parse_since(text, now)
+
+
+def test_a_pattern_is_the_servers_business_and_a_level_is_ours(lambent: Run, stand_in: Any) -> None:
+    """A group can be named itself."""
+    messages = ["[DEBUG] a", "b", "[WARN] c", "[ERROR] d"]
+    stand_in.json("FilterLogEvents", {"events": [event(n, n, message) for n, message in enumerate(messages)]})
+    at = ("--endpoint", stand_in.endpoint)
+    finished = lambent("logs", "/own/group", "--filter", "?a ?d", "--level", "Warning", *at)
+    assert [line.split(" ", 2)[2] for line in finished.out.splitlines()] == ["[WARN] c", "[ERROR] d"]
+    asked = json.loads(stand_in.requests[-1].body)
+    assert (asked["logGroupName"], asked["filterPattern"]) == ("/own/group", "?a ?d")
+    finished = lambent("logs", "/own/group", "--level", "info", "--json", *at)
+    assert [json.loads(line)["message"] for line in finished.out.splitlines()] == messages[1:]
+    assert "filterPattern" not in json.loads(stand_in.requests[-1].body)
+    for wrong in (("--level", "loud"), ("--color", "red"), ("--since", "soon")):
+        refused = lambent("logs", "/own/group", *wrong, *at)
+        assert (refused.code, refused.out) == (2, "")
+        assert wrong[0] in refused.err
+
+
+def test_colours_are_for_terminals_or_for_who_asks(lambent: Run, stand_in: Any) -> None:
+    stand_in.json("FilterLogEvents", {"events": [event(1, 1, "[ERROR] d")]})
+    at = ("/own/group", "--endpoint", stand_in.endpoint)
+    assert "\x1b" not in lambent("logs", *at).out
+    assert "\x1b" not in lambent("logs", "--color", "never", *at).out
+    assert "\x1b[31m[ERROR] d\x1b[0m" in lambent("logs", "--color", "always", *at).out

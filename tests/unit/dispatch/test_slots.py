@@ -188,6 +188,8 @@ def test_idle_functions_and_accounts_are_forgotten() -> None:
         other = made.account(Scope(f"{number:012d}", "eu-west-1"), number)
         other.take(F, number).release()
         busy.take(FunctionName(f"f{number}"), number).release()
+        if number % 100 == 0:
+            made.take_peaks()
     assert made.account(SCOPE, 10_000.0) is busy
     assert busy.in_flight(F) == 1
     assert len(busy._functions) <= slots._KEPT_MIN
@@ -441,6 +443,8 @@ class AnyOrder(RuleBasedStateMachine):
             grant.release()
         assert self.account._unreserved.running == 0
         assert all(function.share.pool.running == 0 for function in self.account._functions.values())
+        self.account.take_peaks()
+        assert self.account.take_peaks() is None
         assert self.account.is_idle(self.now + 1.0)
 
 
@@ -482,3 +486,64 @@ def test_room_is_what_would_be_let_through() -> None:
     assert slots.room(F, 0.05) == 1
     # The others share what is not reserved.
     assert slots.room(FunctionName("h"), 0.0) == 98
+
+
+def test_peaks_are_what_ran_at_once_since_the_last_look() -> None:
+    """Also what only stayed; what is over by then is seen once, and what is idle not at all."""
+    made = account(10, f=3)
+    grants = [made.take(F, 0.0) for _ in range(3)]
+    made.take(G, 0.0).release()
+    grants.pop().release()
+    peaks = made.take_peaks()
+    assert peaks is not None
+    assert dict(peaks.functions) == {F: 3, G: 1}
+    assert (peaks.account, peaks.unreserved, peaks.claimed) == (4, 1, 4)
+    peaks = made.take_peaks()
+    assert peaks is not None
+    assert (dict(peaks.functions), peaks.account, peaks.unreserved) == ({F: 2}, 2, 0)
+    for grant in grants:
+        grant.release()
+    made.take_peaks()
+    assert made.take_peaks() is None
+
+
+def test_who_comes_back_at_once_is_one() -> None:
+    """An invocation that has been answered counts against limits until it is over, and is no second one."""
+    made = account(10)
+    first = made.take(F, 0.0)
+    first.answer()
+    second = made.take(F, 0.0)
+    first.release()
+    peaks = made.take_peaks()
+    assert peaks is not None
+    assert (dict(peaks.functions), peaks.account, peaks.unreserved) == ({F: 1}, 1, 1)
+    made.claim(Claims({F: 2}), 0)
+    second.answer()
+    second.release()
+    made.take_peaks()
+    assert made.take_peaks() is None
+
+
+def test_peaks_tell_what_was_used_of_what_is_provisioned() -> None:
+    """And each call whether it ran there; of versions without it nothing is said."""
+    made = AccountSlots(Quotas(concurrent_executions=10))
+    made.claim(Claims(provisioned={F: {"1": 2}}), 0)
+    grants = [made.take(F, 0.0, "1") for _ in range(3)]
+    assert [grant.is_provisioned for grant in grants] == [True, True, False]
+    assert made.take(F, 0.0, "2").is_provisioned is None
+    peaks = made.take_peaks()
+    assert peaks is not None
+    assert list(peaks.provisioned) == [(F, "1", 2, 2)]
+    assert (dict(peaks.functions), peaks.unreserved, peaks.claimed) == ({F: 4}, 2, 4)
+
+
+def test_a_function_with_a_peak_that_nobody_has_seen_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many others are called meanwhile."""
+    monkeypatch.setattr(slots, "_KEPT_MIN", 1)
+    made = account(10)
+    made.take(F, 0.0).release()
+    for number in range(5):
+        made.take(FunctionName(f"g{number}"), 100.0).release()
+    peaks = made.take_peaks()
+    assert peaks is not None
+    assert dict(peaks.functions)[F] == 1

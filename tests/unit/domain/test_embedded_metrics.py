@@ -120,6 +120,7 @@ def test_what_is_no_json() -> None:
         document(items=[1] * 101),
         document(items=[1, None]),
         document(items=10**400),
+        document(items=-1e109),
         document(directives=[{"Namespace": "", "Dimensions": SETS, "Metrics": METRICS}]),
         document(directives=[{"Namespace": "n" * 256, "Dimensions": SETS, "Metrics": METRICS}]),
         document(directives=[{"Namespace": "AWS/Lambda", "Dimensions": SETS, "Metrics": METRICS}]),

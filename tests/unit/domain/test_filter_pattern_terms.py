@@ -1,5 +1,6 @@
 """What filter patterns are made of: text with stars, numbers, regular expressions."""
 
+import random
 import re
 import time
 
@@ -112,6 +113,17 @@ def test_no_regular_expression_takes_long() -> None:
     assert time.process_time() - start < 5
 
 
-def test_a_text_that_cannot_be_written_does_not_match() -> None:
-    """Half a character is none that the engine could see."""
-    assert not compile_regex("a")("a\ud800")
+def test_the_worst_regular_expression_ends() -> None:
+    """One of which no state comes twice, in a text as long as events may be: its beginning is looked at."""
+    text = "".join(random.Random(1).choices("ab", k=200_000))
+    start = time.process_time()
+    assert not compile_regex("[ab]*a[ab]{900}c")(text)
+    assert compile_regex("[ab]*a[ab]{900}c")("a" * 1_000 + "c" + text)
+    assert not compile_regex(".{200}c")("x" * 100_000 + "c")
+    assert compile_regex(".{5}c")("x" * 1_000_000 + "c")
+    assert time.process_time() - start < 30
+
+
+def test_half_a_character_matches_as_something_else() -> None:
+    """The engine sees none."""
+    assert compile_regex("^a.$")("a\ud800")

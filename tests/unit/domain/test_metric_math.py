@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lambent.domain.metric_expression import Call, InvalidExpression, parse_expression
 from lambent.domain.metric_math import Grid, Series, Surroundings, evaluate
@@ -179,3 +181,20 @@ def test_periods_stay_with_their_series() -> None:
     assert isinstance(both, Series) and both.period_s == 120
     array = evaluate(parse_expression("[a] * 2"), around)
     assert not isinstance(array, Series) and len(array) == 1
+
+
+_PIECES = (
+    "m n 0 1 2.5 60 ( ) [ ] , + - * / ^ < >= == AND OR || ' ' 'Sum' REPEAT LINEAR MAX ASC DESC ABS( AVG( FILL( IF( "
+    "LOG( METRICS( RATE( RUNNING_SUM( SEARCH( SLICE( SORT( STDDEV( SUM( TIME_SERIES( YEAR("
+)
+PIECES = st.sampled_from(sorted(set(_PIECES.split())))
+
+
+@given(st.lists(PIECES, max_size=12).map(" ".join))
+def test_no_text_is_our_fault(text: str) -> None:
+    """Whatever is written: series, or a reason."""
+    try:
+        for points in compute(text, m=[1, NONE, 0, 1e300], n=[]):
+            assert all(value is NONE or math.isfinite(value) for value in points)
+    except InvalidExpression as refused:
+        assert str(refused)

@@ -1,6 +1,8 @@
 """What SEARCH finds, by the examples of the user guide."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lambent.domain.caller import Scope
 from lambent.domain.metric import Metric
@@ -96,3 +98,15 @@ def test_labels_are_what_differs() -> None:
     assert differing_labels(two[:1]) == ["Errors"]
     assert differing_labels([metric("Errors", FunctionName="a"), metric("Duration")]) == ["Errors a", "Duration"]
     assert differing_labels([]) == []
+
+
+@given(
+    st.lists(
+        st.sampled_from([*'{}()=,"', "AND", "OR", "NOT", "Errors", "AWS/Lambda", "FunctionName", " "]), max_size=12
+    )
+)
+def test_no_text_is_our_fault(pieces: list[str]) -> None:
+    try:
+        assert parse_search(" ".join(pieces))(ERRORS) in (True, False)
+    except InvalidExpression as refused:
+        assert str(refused)

@@ -318,7 +318,7 @@ def test_the_end_of_an_invocation_records_what_it_used(tmp_path: Path) -> None:
         for number in range(2):
             await bench.answer(f"r{number}")
             await bench.until(lambda: bench.pool.busy == 0)
-        cold, warm = (record[-11:-5] for record in bench.ends())
+        cold, warm = (record[7:13] for record in bench.ends())
         assert cold == ["r0", 2000.0, 500.0, 2500, 8500, 1]
         assert warm == ["r1", 2000.0, 0.0, 2000, 1500, 1]
 
@@ -688,7 +688,7 @@ def test_an_environment_that_ran_out_of_memory_has_used_all_of_it(tmp_path: Path
 
     async def story(bench: Bench) -> None:
         assert b"signal: killed" in await bench.answer()
-        assert bench.ends()[0][-6] == 128
+        assert bench.ends()[0][12] == 128
         assert any("Max Memory Used: 128 MB" in message for message in bench.messages())
 
     async def greedy(runtime: ScriptedRuntime) -> Exit:

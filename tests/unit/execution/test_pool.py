@@ -48,7 +48,7 @@ class FakeEnvironment:
         self.deployment = deployment
         self.owner = owner
         self.epoch = 0
-        self.is_new = True
+        self.is_new = self.is_starting = True
         self.memory_peak_mib = 0
         self.initialising: asyncio.Future[None] | None = None
         self.is_idle = False
@@ -75,7 +75,7 @@ class FakeEnvironment:
 
     def finish(self, memory_peak_mib: int = 0) -> None:
         """End the invocation."""
-        self.is_new = False
+        self.is_new = self.is_starting = False
         self.memory_peak_mib = memory_peak_mib or self.memory_peak_mib
         if self.is_retired:
             self.go()

@@ -71,7 +71,7 @@ class World:
 
         nowhere: Any = None
         door = S3EventsDoor(nowhere, "s3-token", SystemClock())
-        paths = OwnPaths(nowhere, nowhere, healthy, nowhere, nowhere, door, self.access)
+        paths = OwnPaths(nowhere, nowhere, healthy, nowhere, nowhere, nowhere, door, self.access)
         request = WireRequest(method, f"/_lambent/{path}", headers=headers, stream=stream)
         return asyncio.run(paths.answer(request, "id")).status
 

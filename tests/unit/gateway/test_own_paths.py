@@ -30,7 +30,7 @@ def test_a_door_behind_which_something_fails(failure: Exception, status: int, ca
     notifications: Any = Notifications()
     nowhere: Any = None
     door = S3EventsDoor(notifications, "token", SystemClock())
-    paths = OwnPaths(nowhere, nowhere, nowhere, nowhere, nowhere, door, nowhere)
+    paths = OwnPaths(nowhere, nowhere, nowhere, nowhere, nowhere, nowhere, door, nowhere)
     request = WireRequest("POST", "/_lambent/s3/events", headers={"authorization": "Bearer token"}, stream=body)
     answer = asyncio.run(paths.answer(request, "the-id"))
     assert answer.status == status

@@ -130,3 +130,26 @@ def test_a_body_that_nobody_takes_tells_who_gives_it() -> None:
 
     asyncio.run(story())
     assert closed == [True]
+
+
+def test_a_stream_of_the_json_protocol_begins_with_a_response() -> None:
+    """Its other members are in an event of its own, which botocore waits for; then come events, then exceptions."""
+    update = {"sessionMetadata": {"sampled": True}, "sessionResults": [{"message": "x", "timestamp": 5}]}
+    events = [{"sessionStart": {"sessionId": "s", "logStreamNames": []}}, {"sessionUpdate": update}]
+    over = {"SessionTimeoutException": {"message": "over"}}
+    response = write("logs", "StartLiveTail", responseStream=given_one_by_one([*events, over]))
+    assert (b"content-type", b"application/vnd.amazon.eventstream") in response.headers
+    assert response.ends_with_client
+    first, *told, last = frames(response)
+    buffer = EventStreamBuffer()
+    buffer.add_data(first)
+    message = buffer.next()
+    assert message.headers == {
+        ":event-type": "initial-response",
+        ":message-type": "event",
+        ":content-type": "application/x-amz-json-1.1",
+    }
+    assert message.payload == b"{}"
+    assert read_back("logs", "StartLiveTail", "responseStream", b"".join(told)) == events
+    with pytest.raises(EventStreamError, match=r"SessionTimeoutException.*over"):
+        read_back("logs", "StartLiveTail", "responseStream", last)

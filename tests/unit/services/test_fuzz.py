@@ -26,6 +26,7 @@ from lambent.services.iam.not_offered import NOT_OFFERED as IAM_NOT_OFFERED
 from lambent.services.lambda_.configuration import machine_architecture
 from lambent.services.lambda_.not_offered import NOT_OFFERED
 from lambent.services.logs.not_offered import NOT_OFFERED as LOGS_NOT_OFFERED
+from lambent.services.monitoring.not_offered import NOT_OFFERED as CLOUDWATCH_NOT_OFFERED
 from lambent.testing.api import InProcessApi, Stage, authorization
 from lambent.testing.bad_requests import Requests
 
@@ -135,6 +136,9 @@ async def set_up(api: InProcessApi) -> None:
     MAPPINGS.extend([mapping["UUID"]] * 3)
     await api.settle_mappings()
     TASKS.append((await api.call("StartMessageMoveTask", "sqs", SourceArn=QUEUE_ARN + "dead"))["TaskHandle"])
+    data = [{"MetricName": name, "Value": 1.0} for name in ("m", "n")]
+    await api.call("PutMetricData", "monitoring", Namespace="N", MetricData=data)
+    await api.call("PutDashboard", "monitoring", DashboardName="d", DashboardBody='{"widgets":[]}')
     await set_up_http_apis(api)
     await set_up_identities(api)
 
@@ -370,6 +374,7 @@ USUAL = {
         "ListAccessKeysRequest.UserName",
         "GetUserRequest.UserName",
     ),
+    "cloudwatch": ("MetricDatum.Value", "PutMetricDataInput.MetricData", "MetricDataQuery.MetricStat"),
     "sqs": ("CreateQueueRequest.tags",),
     "lambda": (
         *(f"CreateFunctionRequest.{member}" for member in ("Runtime", "Handler")),
@@ -509,6 +514,51 @@ WORDS: dict[str, dict[str, list[Any]]] = {
         "Timestamp": [0, 1, 1_795_000_000_000, 1_795_000_000_001, 2**62, 2**63 - 1],
         "Days": [1, 7, 3653, 0, -1, 2, 2**31 - 1],
     },
+}
+
+WORDS["cloudwatch"] = {
+    "Namespace": ["N", "AWS/Lambda", "a b"],
+    "MetricName": ["m", "n", "\N{SNOWMAN}"],
+    "DimensionName": ["d", "e", ":x"],
+    "DimensionValue": ["1", "2", " "],
+    "Dimensions": [[], [{"Name": "d", "Value": "1"}]],
+    "Timestamp": [1_795_000_000, 1_794_999_000.5, 1_700_000_000, 0, 2**40],
+    **{
+        f"{holder}.StartTime": [1_794_990_000, 1_794_000_000, 0]
+        for holder in ("GetMetricDataInput", "GetMetricStatisticsInput")
+    },
+    **{
+        f"{holder}.EndTime": [1_795_000_100, 1_794_990_000, 2**40]
+        for holder in ("GetMetricDataInput", "GetMetricStatisticsInput")
+    },
+    "DatapointValue": [0, 1, 2.5, -1, 1e300, "NaN"],
+    "StorageResolution": [1, 60, 5],
+    "MetricId": ["a", "b", "A"],
+    "MetricExpression": [
+        "m",
+        "a + 1",
+        "METRICS() * 2",
+        "FILL(a, 0)",
+        "SEARCH('{N} m', 'Sum', 60)",
+        "TIME_SERIES(1)",
+        "1 +",
+        "((",
+        "SELECT 1",
+        "SORT(METRICS(), SUM, DESC)",
+        "b / a ^ 1e308",
+    ],
+    "MetricLabel": ["x", "${LABEL} ${MAX}", "${PROP('Stat')}"],
+    "Stat": ["Sum", "p99", "TM(1%:99%)", "PR(1:2)", "x"],
+    "ExtendedStatistic": ["p50", "IQM", "x"],
+    "Period": [60, 300, 3_600, 1, 45, 2**31 - 1],
+    "GetMetricDataMaxDatapoints": [1, 100, 100_800, 0],
+    "GetMetricDataLabelTimezone": ["+0000", "-0130", "x"],
+    "AccountId": ["000000000000", "111122223333"],
+    "NextToken": [marker("d"), marker("[]"), "x", "\x00"],
+    "DashboardName": ["d", "e", "a b", ""],
+    "DashboardNamePrefix": ["d", ""],
+    "DashboardBody": ['{"widgets":[]}', '{"widgets":[{}]}', "{", "[" * 1_000],
+    "TagList": [[], [{"Key": "k", "Value": "v"}]],
 }
 
 WORDS["sqs"] = {
@@ -728,6 +778,8 @@ OFFERED = [
         ("lambda", NOT_OFFERED),
         ("logs", LOGS_NOT_OFFERED),
         ("sqs", {}),
+        # Documented: of dashboards to delete, those that there are go, though there are not all.
+        ("cloudwatch", {**CLOUDWATCH_NOT_OFFERED, "DeleteDashboards": ""}),
         ("apigatewayv2", HTTP_APIS_NOT_OFFERED),
         # Nobody has a password policy: it succeeds never.
         ("iam", {**IAM_NOT_OFFERED, "GetAccountPasswordPolicy": ""}),

@@ -98,7 +98,7 @@ def test_a_broken_constraint_is_a_conflict(path: Path) -> None:
         async with Database(path) as opened:
             with pytest.raises(Conflict):
                 async with opened.write() as statements:
-                    await statements.change(text("INSERT INTO log_position VALUES (1, 0, 0)"))
+                    await statements.change(text("INSERT INTO log_position VALUES (1, 0, 0, 1)"))
 
     asyncio.run(run())
 

@@ -6,11 +6,13 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lambent.domain.caller import Scope
 from lambent.domain.metric import Distribution, Metric, MetricPoint
+from lambent.errors.families import DependencyError
 from lambent.store import metrics as module
 from lambent.store.database import Database
 from lambent.store.metrics import MetricRepository, store_points
@@ -249,6 +251,55 @@ def test_there_is_room_for_so_many_metrics(tmp_path: Path, monkeypatch: pytest.M
         assert [one.name for one in await store.list(SCOPE, since_s=0, limit=100)] == ["m5", "m6", "m7", "m8", "x"]
 
     run(tmp_path, story)
+
+
+def test_calls_share_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred at once take two; who is refused harms nobody, and who has left is stored all the same."""
+    monkeypatch.setattr(module, "SERIES_MAX", 2)
+
+    async def story() -> None:
+        async with opened(tmp_path) as (database, store):
+            applied = []
+            apply = database.apply
+
+            async def counted(work: Any) -> Any:
+                applied.append(work)
+                return await apply(work)
+
+            monkeypatch.setattr(database, "apply", counted)
+            await store.add([point(NOW_S, 1, of=metric("a"))])
+            calls = [asyncio.create_task(store.add([point(NOW_S, 1)], refuses_series=True)) for _ in range(100)]
+            calls.append(asyncio.create_task(store.add([point(NOW_S, 1, of=metric("c"))], refuses_series=True)))
+            left = asyncio.create_task(store.add([point(NOW_S, 5)]))
+            await asyncio.sleep(0)
+            left.cancel()
+            answers = await asyncio.gather(*calls, left, return_exceptions=True)
+            assert [type(one) for one in answers[-2:]] == [TooManySeries, asyncio.CancelledError]
+            assert answers[:-2] == [None] * 100
+            assert len(applied) <= 3
+            assert [one.values.total for one in await read(store)] == [105]
+
+    asyncio.run(story())
+
+
+def test_a_store_that_fails_says_so_to_every_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And takes the next ones again."""
+
+    async def story() -> None:
+        async with opened(tmp_path) as (database, store):
+
+            async def fails(_: object) -> None:
+                raise DependencyError("the disk is full", retryable=True)
+
+            with monkeypatch.context() as patched:
+                patched.setattr(database, "apply", fails)
+                calls = [store.add([point(NOW_S, 1)]) for _ in range(3)]
+                answers = await asyncio.gather(*calls, return_exceptions=True)
+                assert [type(one) for one in answers] == [DependencyError] * 3
+            await store.add([point(NOW_S, 1)])
+            assert [one.values.total for one in await read(store)] == [1]
+
+    asyncio.run(story())
 
 
 def test_metrics_are_listed_in_order(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What the fold asks of ingestion: filters that are read anew, deliveries that wait and give up, default values."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -45,6 +45,9 @@ class Filters:
         raise NotImplementedError
 
     async def delete(self, kind: type[LogFilter], scope: Scope, group: str, name: str) -> bool | None:
+        raise NotImplementedError
+
+    async def metric_filter_counts(self, scope: Scope, groups: Sequence[str]) -> Mapping[str, int]:
         raise NotImplementedError
 
     async def list(self, kind: type[AnyFilter], scope: Scope, **_: Any) -> Sequence[AnyFilter]:

@@ -12,8 +12,7 @@ from lambent.domain.queue_message import QueueMessage, pack
 from lambent.store.contract import EventQueue, NewEvent, QueueKind, QueueName, QueueRules
 from lambent.store.database import Database
 from lambent.telemetry import queues
-from lambent.telemetry.deliveries import Delivery, DeliveryCounts
-from lambent.telemetry.queues import QueueView
+from lambent.telemetry.queues import QueueFigures, QueueView
 from lambent.testing.stores import make_sqlite, open_queue
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -58,7 +57,7 @@ def test_every_kind_is_counted(run: Any) -> None:
     async def story(events: EventQueue, clock: VirtualClock) -> None:
         await fill(events, clock)
         await events.define(QueueName(SCOPE, QueueKind.SQS, "empty"), QueueRules())
-        found = await QueueView(events, DeliveryCounts()).figures()
+        found = await QueueView(events).figures()
         counted = [(queue.kind, queue.name, queue.waiting, queue.delayed, queue.in_flight) for queue in found]
         assert counted == [("async", "f/1", 1, 0, 0), ("sqs", "empty", 0, 0, 0), ("sqs", "orders", 1, 1, 1)]
         assert found[0].oldest_age_s == pytest.approx(5, abs=0.1)
@@ -72,46 +71,26 @@ def test_messages_are_shown_as_messages(run: Any) -> None:
 
     async def story(events: EventQueue, clock: VirtualClock) -> None:
         await fill(events, clock)
-        found = await QueueView(events, DeliveryCounts()).peek(ORDERS, 10)
+        found = await QueueView(events).peek(ORDERS, 10)
         assert [(shown.body, shown.group, shown.is_in_flight) for shown in found] == [
             ("m1", "tenant", False),
             ("m2", "tenant", False),
             ("m0", "tenant", True),
         ]
-        assert [shown.body for shown in await QueueView(events, DeliveryCounts()).peek(EVENTS, 10)] == ["{}"]
+        assert [shown.body for shown in await QueueView(events).peek(EVENTS, 10)] == ["{}"]
 
     run(story)
 
 
-def test_metrics_are_bounded(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A series for each queue; beyond the bound, the emptiest are added up under no name."""
+def test_sums_are_bounded(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each queue by itself; beyond the bound, the emptiest are added up under no name."""
 
-    async def story(events: EventQueue, clock: VirtualClock) -> tuple[str, str]:
+    async def story(events: EventQueue, clock: VirtualClock) -> tuple[list[QueueFigures], list[QueueFigures]]:
         await fill(events, clock)
-        all_of_them = (await QueueView(events, DeliveryCounts()).metrics()).decode()
+        all_of_them = await QueueView(events).summed()
         monkeypatch.setattr(queues, "SHOWN_MAX", 1)
-        return all_of_them, (await QueueView(events, DeliveryCounts()).metrics()).decode()
+        return all_of_them, await QueueView(events).summed()
 
     all_of_them, bounded = run(story)
-    labels = 'account="111122223333",kind="sqs",queue="orders",region="eu-west-1"'
-    for state in ("waiting", "delayed", "in_flight"):
-        assert f'lambent_queue_events{{{labels},state="{state}"}} 1.0' in all_of_them
-    assert f"lambent_queue_oldest_age_seconds{{{labels}}} 5.0" in all_of_them
-    assert 'lambent_queue_events{account="",kind="async",queue="",region="",state="waiting"} 1.0' in bounded
-    assert 'queue="f/1"' not in bounded
-
-
-def test_metrics_tell_what_became_of_deliveries(run: Any) -> None:
-    """A counter for each destination and outcome."""
-    deliveries = DeliveryCounts()
-    arn = "arn:aws:sqs:eu-west-1:111122223333:told"
-    deliveries.count(SCOPE, arn, Delivery.FAILED)
-    deliveries.count(SCOPE, arn, Delivery.DELIVERED)
-
-    async def story(events: EventQueue, clock: VirtualClock) -> str:
-        return (await QueueView(events, deliveries).metrics()).decode()
-
-    text = run(story)
-    labels = f'account="111122223333",destination="{arn}"'
-    for outcome, count in (("delivered", 1.0), ("failed", 1.0), ("given_up", 0.0)):
-        assert f'lambent_deliveries_total{{{labels},outcome="{outcome}",region="eu-west-1"}} {count}' in text
+    assert [queue.name for queue in all_of_them] == ["f/1", "orders"]
+    assert [(queue.name, queue.waiting) for queue in bounded] == [("orders", 1), ("", 1)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from typing import Required, TypedDict
 
     class AssociateKmsKeyRequest(TypedDict, total=False):
@@ -43,6 +44,12 @@ if TYPE_CHECKING:
     class DeleteMetricFilterRequest(TypedDict, total=False):
         logGroupName: Required[str]
         filterName: Required[str]
+
+    class DeleteQueryDefinitionRequest(TypedDict, total=False):
+        queryDefinitionId: Required[str]
+
+    class DeleteQueryDefinitionResponse(TypedDict, total=False):
+        success: bool
 
     class DeleteResourcePolicyRequest(TypedDict, total=False):
         policyName: str
@@ -93,6 +100,27 @@ if TYPE_CHECKING:
 
     class DescribeMetricFiltersResponse(TypedDict, total=False):
         metricFilters: list[MetricFilter]
+        nextToken: str
+
+    class DescribeQueriesRequest(TypedDict, total=False):
+        logGroupName: str
+        status: str
+        maxResults: int
+        nextToken: str
+        queryLanguage: str
+
+    class DescribeQueriesResponse(TypedDict, total=False):
+        queries: list[QueryInfo]
+        nextToken: str
+
+    class DescribeQueryDefinitionsRequest(TypedDict, total=False):
+        queryLanguage: str
+        queryDefinitionNamePrefix: str
+        maxResults: int
+        nextToken: str
+
+    class DescribeQueryDefinitionsResponse(TypedDict, total=False):
+        queryDefinitions: list[QueryDefinition]
         nextToken: str
 
     class DescribeResourcePoliciesRequest(TypedDict, total=False):
@@ -165,6 +193,34 @@ if TYPE_CHECKING:
         nextForwardToken: str
         nextBackwardToken: str
 
+    class GetLogGroupFieldsRequest(TypedDict, total=False):
+        logGroupName: str
+        time: int
+        logGroupIdentifier: str
+
+    class GetLogGroupFieldsResponse(TypedDict, total=False):
+        logGroupFields: list[LogGroupField]
+
+    class GetLogRecordRequest(TypedDict, total=False):
+        logRecordPointer: Required[str]
+        unmask: bool
+
+    class GetLogRecordResponse(TypedDict, total=False):
+        logRecord: dict[str, str]
+
+    class GetQueryResultsRequest(TypedDict, total=False):
+        queryId: Required[str]
+        nextToken: str
+        maxItems: int
+
+    class GetQueryResultsResponse(TypedDict, total=False):
+        queryLanguage: str
+        results: list[list[ResultField]]
+        statistics: QueryStatistics
+        status: str
+        encryptionKey: str
+        nextToken: str
+
     class InputLogEvent(TypedDict, total=False):
         timestamp: Required[int]
         message: Required[str]
@@ -196,6 +252,28 @@ if TYPE_CHECKING:
     class ListTagsLogGroupResponse(TypedDict, total=False):
         tags: dict[str, str]
 
+    class LiveTailSessionLogEvent(TypedDict, total=False):
+        logStreamName: str
+        logGroupIdentifier: str
+        message: str
+        timestamp: int
+        ingestionTime: int
+
+    class LiveTailSessionMetadata(TypedDict, total=False):
+        sampled: bool
+
+    class LiveTailSessionStart(TypedDict, total=False):
+        requestId: str
+        sessionId: str
+        logGroupIdentifiers: list[str]
+        logStreamNames: list[str]
+        logStreamNamePrefixes: list[str]
+        logEventFilterPattern: str
+
+    class LiveTailSessionUpdate(TypedDict, total=False):
+        sessionMetadata: LiveTailSessionMetadata
+        sessionResults: list[LiveTailSessionLogEvent]
+
     class LogGroup(TypedDict, total=False):
         logGroupName: str
         creationTime: int
@@ -210,6 +288,10 @@ if TYPE_CHECKING:
         logGroupArn: str
         deletionProtectionEnabled: bool
         bearerTokenAuthenticationEnabled: bool
+
+    class LogGroupField(TypedDict, total=False):
+        name: str
+        percent: int
 
     class LogGroupSummary(TypedDict, total=False):
         logGroupName: str
@@ -279,6 +361,18 @@ if TYPE_CHECKING:
         fieldSelectionCriteria: str
         emitSystemFieldDimensions: list[str]
 
+    class PutQueryDefinitionRequest(TypedDict, total=False):
+        queryLanguage: str
+        name: Required[str]
+        queryDefinitionId: str
+        logGroupNames: list[str]
+        queryString: Required[str]
+        clientToken: str
+        parameters: list[QueryParameter]
+
+    class PutQueryDefinitionResponse(TypedDict, total=False):
+        queryDefinitionId: str
+
     class PutResourcePolicyRequest(TypedDict, total=False):
         policyName: str
         policyDocument: str
@@ -304,6 +398,40 @@ if TYPE_CHECKING:
         fieldSelectionCriteria: str
         emitSystemFields: list[str]
 
+    class QueryDefinition(TypedDict, total=False):
+        queryLanguage: str
+        queryDefinitionId: str
+        name: str
+        queryString: str
+        lastModified: int
+        logGroupNames: list[str]
+        parameters: list[QueryParameter]
+
+    class QueryInfo(TypedDict, total=False):
+        queryLanguage: str
+        queryId: str
+        queryString: str
+        status: str
+        createTime: int
+        logGroupName: str
+        queryDuration: int
+        bytesScanned: float
+        userIdentity: str
+
+    class QueryParameter(TypedDict, total=False):
+        name: Required[str]
+        defaultValue: str
+        description: str
+
+    class QueryStatistics(TypedDict, total=False):
+        recordsMatched: float
+        recordsScanned: float
+        estimatedRecordsSkipped: float
+        bytesScanned: float
+        estimatedBytesSkipped: float
+        logGroupsScanned: float
+        resultCount: float
+
     class RejectedEntityInfo(TypedDict, total=False):
         errorType: str
 
@@ -320,9 +448,53 @@ if TYPE_CHECKING:
         resourceArn: str
         revisionId: str
 
+    class ResultField(TypedDict, total=False):
+        field: str
+        value: str
+
     class SearchedLogStream(TypedDict, total=False):
         logStreamName: str
         searchedCompletely: bool
+
+    class SessionStreamingException(TypedDict, total=False):
+        message: str
+
+    class SessionTimeoutException(TypedDict, total=False):
+        message: str
+
+    class StartLiveTailRequest(TypedDict, total=False):
+        logGroupIdentifiers: Required[list[str]]
+        logStreamNames: list[str]
+        logStreamNamePrefixes: list[str]
+        logEventFilterPattern: str
+
+    class StartLiveTailResponse(TypedDict, total=False):
+        responseStream: AsyncIterator[StartLiveTailResponseStream]
+
+    class StartLiveTailResponseStream(TypedDict, total=False):
+        sessionStart: LiveTailSessionStart
+        sessionUpdate: LiveTailSessionUpdate
+        SessionTimeoutException: SessionTimeoutException
+        SessionStreamingException: SessionStreamingException
+
+    class StartQueryRequest(TypedDict, total=False):
+        queryLanguage: str
+        logGroupName: str
+        logGroupNames: list[str]
+        logGroupIdentifiers: list[str]
+        startTime: Required[int]
+        endTime: Required[int]
+        queryString: Required[str]
+        limit: int
+
+    class StartQueryResponse(TypedDict, total=False):
+        queryId: str
+
+    class StopQueryRequest(TypedDict, total=False):
+        queryId: Required[str]
+
+    class StopQueryResponse(TypedDict, total=False):
+        success: bool
 
     class SubscriptionFilter(TypedDict, total=False):
         filterName: str

@@ -35,7 +35,6 @@ def service(
     domain: UrlDomain,
     forget_verdicts: ForgetVerdicts,
     clock: Clock,
-    accept_inert: bool,
     authorizer: Authorizer | None = None,
 ) -> Service:
     """
@@ -44,7 +43,6 @@ def service(
     Args:
         domain: below which APIs answer.
         forget_verdicts: makes authorizers of a stage, which is an API's id and a name, be asked anew.
-        accept_inert: whether to keep settings that nothing here acts on.
         authorizer: says whether callers may pass the roles on that definitions name; None: they may.
     """
     return Service(
@@ -58,7 +56,7 @@ def service(
             DomainNames(store, domain, clock),
             Integrations(store, clock),
             Routes(store, clock),
-            Stages(store, forget_verdicts, clock, accept_inert=accept_inert),
+            Stages(store, forget_verdicts, clock),
             Tags(store),
         ),
         not_offered=NOT_OFFERED,

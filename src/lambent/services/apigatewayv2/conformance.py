@@ -11,7 +11,10 @@ _CORS = (
     "CorsConfiguration.AllowOrigins CorsConfiguration.ExposeHeaders CorsConfiguration.MaxAge"
 )
 _LOGS = "AccessLogSettings.DestinationArn AccessLogSettings.Format"
-_LIMITS = "DefaultRouteSettings.ThrottlingBurstLimit DefaultRouteSettings.ThrottlingRateLimit"
+_SETTINGS = (
+    "DefaultRouteSettings.DetailedMetricsEnabled DefaultRouteSettings.ThrottlingBurstLimit "
+    "DefaultRouteSettings.ThrottlingRateLimit"
+)
 _FORMAT = "AuthorizerCredentialsArn AuthorizerPayloadFormatVersion AuthorizerResultTtlInSeconds"
 _ANSWER = "EnableSimpleResponses IdentitySource JwtConfiguration.Audience JwtConfiguration.Issuer"
 _INTEGRATION = (
@@ -34,7 +37,7 @@ JUDGEMENTS = Judgements(
         "CreateIntegration": f"ApiId CredentialsArn Description {_INTEGRATION} TimeoutInMillis",
         "CreateRoute": "ApiId AuthorizationScopes AuthorizationType AuthorizerId OperationName RouteKey Target",
         "CreateStage": (
-            f"{_LOGS} ApiId AutoDeploy {_LIMITS} DeploymentId Description RouteSettings StageName StageVariables Tags"
+            f"{_LOGS} ApiId AutoDeploy {_SETTINGS} DeploymentId Description RouteSettings StageName StageVariables Tags"
         ),
         "DeleteAccessLogSettings": "ApiId StageName",
         "DeleteApi": "ApiId",
@@ -78,7 +81,7 @@ JUDGEMENTS = Judgements(
         "UpdateIntegration": f"ApiId CredentialsArn Description IntegrationId {_INTEGRATION} TimeoutInMillis",
         "UpdateRoute": "ApiId AuthorizationScopes AuthorizationType AuthorizerId OperationName RouteId RouteKey Target",
         "UpdateStage": (
-            f"{_LOGS} ApiId AutoDeploy {_LIMITS} DeploymentId Description RouteSettings StageName StageVariables"
+            f"{_LOGS} ApiId AutoDeploy {_SETTINGS} DeploymentId Description RouteSettings StageName StageVariables"
         ),
     },
     remarks={
@@ -88,7 +91,7 @@ JUDGEMENTS = Judgements(
         "IntegrationType": "AWS_PROXY of functions and HTTP_PROXY",
         "JwtConfiguration.Issuer": "http as well as https: AWS takes https alone",
         "AccessLogSettings.DestinationArn": "a log group of the account and region",
-        "RouteSettings": "throttling; what else it holds is refused as in DefaultRouteSettings",
+        "RouteSettings": "throttling and detailed metrics; what else it holds is refused as in DefaultRouteSettings",
         "Body": "a part that cannot be made ends the import; AWS leaves it out with a warning",
     },
     echoed={
@@ -129,7 +132,6 @@ JUDGEMENTS = Judgements(
         "ClientCertificateId": _WEBSOCKETS,
         "DefaultRouteSettings.DataTraceEnabled": "HTTP APIs have no execution logs, on AWS either",
         "DefaultRouteSettings.LoggingLevel": "HTTP APIs have no execution logs, on AWS either",
-        "DefaultRouteSettings.DetailedMetricsEnabled": "there are no CloudWatch metrics; --accept-inert keeps it",
         "MutualTlsAuthentication": "who ends TLS before the server has to ask for certificates",
         "RoutingMode": "routing rules come with a later version",
     },

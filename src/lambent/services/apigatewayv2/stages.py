@@ -68,16 +68,12 @@ class Stages:
 
     Args:
         forget_verdicts: makes authorizers of a stage, which is an API's id and a name, be asked anew.
-        accept_inert: whether to keep settings that nothing here acts on.
     """
 
-    def __init__(
-        self, store: FunctionStore, forget_verdicts: ForgetVerdicts, clock: Clock, *, accept_inert: bool
-    ) -> None:
+    def __init__(self, store: FunctionStore, forget_verdicts: ForgetVerdicts, clock: Clock) -> None:
         self._store = store
         self._forget_verdicts = forget_verdicts
         self._clock = clock
-        self._accept_inert = accept_inert
 
     @operation("CreateStage")
     async def create(self, caller: Caller, request: CreateStageRequest) -> Mapping[str, Any]:
@@ -225,8 +221,6 @@ class Stages:
         if given.get("DataTraceEnabled") or given.get("LoggingLevel", "OFF") != "OFF":
             # Observed: hashicorp/terraform-provider-aws#13801.
             raise BadRequestException("Execution logs are not supported on protocolType HTTP")
-        if given.get("DetailedMetricsEnabled") and not self._accept_inert:
-            raise not_offered("detailedMetricsEnabled", "there are no CloudWatch metrics")
         # Assumed: the texts (test_http_api_config).
         for member in ("ThrottlingBurstLimit", "ThrottlingRateLimit"):
             value = given.get(member)

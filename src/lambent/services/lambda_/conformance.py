@@ -137,7 +137,7 @@ JUDGEMENTS = Judgements(
         "EventSourceArn": "of an SQS queue, a Kinesis or a DynamoDB stream; the others are refused until they come",
         "CreateEventSourceMapping:DestinationConfig.OnFailure": _ON_FAILURE,
         "UpdateEventSourceMapping:DestinationConfig.OnFailure": _ON_FAILURE,
-        "MetricsConfig.Metrics": "EventCount, shown by `/_lambent/metrics`; the groups of Kafka mappings are refused",
+        "MetricsConfig.Metrics": "EventCount; the groups of Kafka mappings are refused",
         "ResourceArn": "of a function; runtimes are refused",
         "Runtime": "those that `lambent runtimes` lists; the others are refused",
         "SourceAccount": "evaluated when somebody calls; no AWS service does in this version",

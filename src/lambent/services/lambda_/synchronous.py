@@ -21,6 +21,7 @@ from lambent.errors.api.lambda_ import (
 from lambent.errors.families import ApiError, DependencyError
 from lambent.fleet.contract import Throttled
 from lambent.services.lambda_.naming import Target
+from lambent.telemetry.lambda_metrics import LambdaMetrics
 
 _HUNG_UP: Final = 499
 """What web servers write down for a client that left before its answer."""
@@ -32,12 +33,16 @@ class SynchronousInvocations:
 
     Args:
         events: makes room where callers are turned away.
+        metrics: told of chains that end here; None: nobody is.
     """
 
-    def __init__(self, dispatcher: Dispatcher, events: AsyncInvocations, clock: Clock) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, events: AsyncInvocations, clock: Clock, metrics: LambdaMetrics | None = None
+    ) -> None:
         self._dispatcher = dispatcher
         self._events = events
         self._clock = clock
+        self._metrics = metrics
 
     async def run(
         self,
@@ -67,6 +72,8 @@ class SynchronousInvocations:
         """
         trace, tracing = self._dispatcher.traces.begin(version, trace_header)
         if trace.passes > PASSES_MAX and not await self._dispatcher.may_recurse(target.scope, target.name):
+            if self._metrics is not None:
+                self._metrics.chain_ended(target.scope, target.name, target.qualifier)
             raise _recursive(target)
         invocation = Invocation(
             request_id=request_id,

@@ -4,7 +4,7 @@ The CloudWatch Logs API, 2014-03-28: what readers and writers of function logs n
 In: a caller and validated parameters. Out: output shapes as plain mappings. Never: HTTP, SQL, segment files.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from lambent.clock import Clock
 from lambent.errors.api.logs import InvalidParameterException
@@ -33,6 +33,7 @@ def service(
     filters: FilterAccess,
     destinations: Destinations,
     retention_days: int | None = None,
+    readers: Sequence[object] = (),
 ) -> Service:
     """
     Put the Logs service together from its resources.
@@ -43,11 +44,12 @@ def service(
         filters: where filters of groups are kept.
         destinations: tells which functions may subscribe.
         retention_days: of groups that are made by hand; None for ever.
+        readers: the resources of queries and live tails, which whoever made them also has at work.
     """
     return Service(
         name="logs",
         handlers=collect_handlers(
-            LogGroups(store, fold),
+            LogGroups(store, fold, filters.filters),
             LogGroupSettings(store, fold, clock, retention_days),
             LogTags(store, fold),
             LogStreams(store, fold),
@@ -56,6 +58,7 @@ def service(
             LogResourcePolicies(store, clock),
             MetricFilters(filters),
             SubscriptionFilters(filters, destinations),
+            *readers,
         ),
         not_offered=NOT_OFFERED,
         # Observed: recordings of the service; where others answer ValidationException, Logs answers this.

@@ -17,12 +17,15 @@ from lambent.services.operation import Demands
 
 _GROUP = (
     "AssociateKmsKey CreateLogStream DeleteLogGroup DeleteMetricFilter DeleteRetentionPolicy DeleteSubscriptionFilter "
-    "DescribeLogStreams DescribeSubscriptionFilters DisassociateKmsKey FilterLogEvents ListTagsForResource "
-    "ListTagsLogGroup PutLogGroupDeletionProtection PutMetricFilter PutRetentionPolicy PutSubscriptionFilter "
-    "TagLogGroup TagResource UntagLogGroup UntagResource"
+    "DescribeLogStreams DescribeSubscriptionFilters DisassociateKmsKey FilterLogEvents GetLogGroupFields "
+    "ListTagsForResource ListTagsLogGroup PutLogGroupDeletionProtection PutMetricFilter PutRetentionPolicy "
+    "PutSubscriptionFilter TagLogGroup TagResource UntagLogGroup UntagResource"
 )
 _STREAM = "DeleteLogStream GetLogEvents PutLogEvents"
-_EVERYTHING = "DeleteResourcePolicy DescribeResourcePolicies PutResourcePolicy TestMetricFilter"
+_EVERYTHING = (
+    "DeleteQueryDefinition DeleteResourcePolicy DescribeQueries DescribeQueryDefinitions DescribeResourcePolicies "
+    "GetLogRecord GetQueryResults PutQueryDefinition PutResourcePolicy StopQuery TestMetricFilter"
+)
 _IDENTIFIERS = ("logGroupIdentifier", "resourceArn", "resourceIdentifier")
 
 
@@ -44,6 +47,19 @@ def _on_group(action: str) -> Demands:
 
 def _on_stream(action: str) -> Demands:
     return lambda caller, request: (Demand(action, log_stream_arn(*_group(caller, request), request["logStreamName"])),)
+
+
+def _on_groups(action: str) -> Demands:
+    """Each of the groups that a request names, by whichever member."""
+
+    def demands(caller: Caller, request: Mapping[str, Any]) -> Sequence[Demand]:
+        named = [{"logGroupName": request["logGroupName"]}] if request.get("logGroupName") else []
+        for member in ("logGroupNames", "logGroupIdentifiers"):
+            named += [{"logGroupIdentifier": each} for each in request.get(member) or ()]
+        # One that names none is refused by the operation.
+        return [Demand(action, log_stream_arn(*_group(caller, each), "")) for each in named or [{}]]
+
+    return demands
 
 
 def _of_all_groups(action: str) -> Demands:
@@ -68,6 +84,7 @@ DEMANDS: Mapping[str, Demands] = {
     **{operation: _on_group(f"logs:{operation}") for operation in _GROUP.split()},
     **{operation: _on_stream(f"logs:{operation}") for operation in _STREAM.split()},
     **{operation: _on_everything(f"logs:{operation}") for operation in _EVERYTHING.split()},
+    **{operation: _on_groups(f"logs:{operation}") for operation in ("StartLiveTail", "StartQuery")},
     "CreateLogGroup": _create_group,
     "DescribeLogGroups": _of_all_groups("logs:DescribeLogGroups"),
     "ListLogGroups": _of_all_groups("logs:ListLogGroups"),

@@ -11,6 +11,7 @@ from lambent.services.logs.naming import parse_identifier
 from lambent.services.logs.tokens import name_token, parse_name_token
 from lambent.services.operation import operation
 from lambent.store.contract import LogGroup, LogStore
+from lambent.store.log_filters_contract import LogFilterStore
 
 _LOOK_AT_ONCE = 500
 
@@ -21,9 +22,10 @@ _LOOK_AT_MAX = 10_000
 class LogGroups:
     """Groups are shown, by themselves or narrowed by name, class and tags."""
 
-    def __init__(self, store: LogStore, fold: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, store: LogStore, fold: Callable[[], Awaitable[None]], filters: LogFilterStore) -> None:
         self._store = store
         self._fold = fold
+        self._filters = filters
 
     @operation("DescribeLogGroups")
     async def describe(self, caller: Caller, request: DescribeLogGroupsRequest) -> Mapping[str, Any]:
@@ -48,9 +50,8 @@ class LogGroups:
         if identifiers:
             groups: Sequence[LogGroup] = await self._identified(caller, identifiers)
             wanted = request.get("logGroupClass")
-            return {
-                "logGroups": [_described(group, is_thin=False) for group in groups if wanted in {None, group.log_class}]
-            }
+            groups = [group for group in groups if wanted in {None, group.log_class}]
+            return {"logGroups": await self._described(caller, groups, is_thin=False)}
         limit = request.get("limit", 50)
         after = parse_name_token(request["nextToken"]) if "nextToken" in request else None
         groups = await self._store.list_groups(
@@ -61,7 +62,8 @@ class LogGroups:
             after=after,
             limit=limit + 1,
         )
-        answer: dict[str, Any] = {"logGroups": [_described(group, is_thin=bool(pattern)) for group in groups[:limit]]}
+        shown = await self._described(caller, groups[:limit], is_thin=bool(pattern))
+        answer: dict[str, Any] = {"logGroups": shown}
         if len(groups) > limit:
             answer["nextToken"] = name_token(groups[limit - 1].name)
         return answer
@@ -116,19 +118,26 @@ class LogGroups:
                 found[name] = group
         return [found[name] for name in sorted(found)]
 
+    async def _described(
+        self, caller: Caller, groups: Sequence[LogGroup], *, is_thin: bool
+    ) -> Sequence[Mapping[str, Any]]:
+        counts = await self._filters.metric_filter_counts(caller.scope, [group.name for group in groups])
+        return [_described(group, counts.get(group.name, 0), is_thin=is_thin) for group in groups]
 
-def _described(group: LogGroup, *, is_thin: bool) -> dict[str, Any]:
+
+def _described(group: LogGroup, metric_filters: int, *, is_thin: bool) -> dict[str, Any]:
     """
     Return a group as DescribeLogGroups shows it.
 
     Args:
+        metric_filters: how many it has.
         is_thin: leave out what a search by pattern leaves out. Observed: recordings of the service.
     """
     arn = log_group_arn(group.scope, group.name)
     shown: dict[str, Any] = {
         "logGroupName": group.name,
         "creationTime": group.created_ms,
-        "metricFilterCount": 0,
+        "metricFilterCount": metric_filters,
         "arn": f"{arn}:*",
         "logGroupClass": group.log_class,
         "logGroupArn": arn,

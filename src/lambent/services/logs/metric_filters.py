@@ -1,6 +1,7 @@
 """Metric filters: what becomes a figure of the events of a group; and patterns tried on messages."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambent.domain.caller import Caller
@@ -85,12 +86,16 @@ class MetricFilters:
     @operation("TestMetricFilter")
     async def test(self, caller: Caller, request: TestMetricFilterRequest) -> Mapping[str, Any]:
         pattern = parsed(request["filterPattern"], _INVALID)
-        matches = []
-        for place, message in enumerate(request["logEventMessages"], 1):
-            values = pattern.extract(message)
-            if values is not None:
-                matches.append({"eventNumber": place, "eventMessage": message, "extractedValues": dict(values)})
-        return {"matches": matches}
+        # In a thread: a regular expression may take its time.
+        return {"matches": await asyncio.to_thread(_matches, pattern, request["logEventMessages"])}
+
+
+def _matches(pattern: FilterPattern, messages: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    return [
+        {"eventNumber": place, "eventMessage": message, "extractedValues": dict(values)}
+        for place, message in enumerate(messages, 1)
+        if (values := pattern.extract(message)) is not None
+    ]
 
 
 def _check_transformation(transformation: Mapping[str, Any], pattern: FilterPattern) -> None:

@@ -5,11 +5,6 @@ A test proves that the handlers and this table together are the service model, n
 """
 
 _REASONS = {
-    "live tail comes with a later version": "StartLiveTail",
-    "Logs Insights queries come with a later version": (
-        "DeleteQueryDefinition DescribeQueries DescribeQueryDefinitions GetLogGroupFields GetLogRecord GetQueryResults "
-        "PutQueryDefinition StartQuery StopQuery"
-    ),
     "queries over several groups, schedules and lookup tables are not planned": (
         "CreateLookupTable CreateScheduledQuery DeleteLookupTable DeleteScheduledQuery DescribeLookupTables "
         "GetLogFields GetLogObject GetLookupTable GetScheduledQuery GetScheduledQueryHistory "

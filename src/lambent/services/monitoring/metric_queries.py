@@ -5,8 +5,9 @@ A query is read from the store, or is an expression of other queries. Alarms eva
 """
 
 import asyncio
+import math
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, timezone
 from typing import Any
 
@@ -26,8 +27,8 @@ from lambent.domain.metric_expression import (
 )
 from lambent.domain.metric_labels import Described, LabelFacts, default_label, dynamic_label
 from lambent.domain.metric_math import Grid, Series, Surroundings, evaluate
-from lambent.domain.metric_periods import begin_of, is_period, rounded_start
-from lambent.domain.metric_search import differing_labels, parse_search
+from lambent.domain.metric_periods import MINUTE_S, begin_of, is_period, rounded_start, source_of
+from lambent.domain.metric_search import Matches, differing_labels, parse_search
 from lambent.domain.metric_statistics import InvalidStatistic, Statistic, parse_statistic
 from lambent.errors.api.monitoring import InvalidParameterValueException, ValidationException
 from lambent.services.monitoring.metric_lists import LISTED_S
@@ -42,8 +43,17 @@ POINTS_MAX = 2_000_000
 """
 Points that one request may read. Assumed: a search of 500 series over two days by the minute (test_metric_queries).
 """
+COMPUTED_MAX = 20_000_000
+"""Points that its expressions may compute. Assumed: ten steps over all that may be read (test_metric_queries)."""
 _INLINE_MAX = 500
 """Points that are reduced on the event loop. Assumed: half a millisecond."""
+
+_STRETCH = 1_440
+"""Points that are read at once: a block of the store. Assumed: with their bins, some megabytes."""
+
+_OLDEST_S = 520 * 86_400
+_NEWEST_S = 3 * 3_600
+"""What the store may hold at most: 455 days and the block that they end in; two hours ahead, and the period then."""
 
 _REFERENCES_MAX = 50
 """Expressions of expressions. Assumed: nobody nests them so deeply (test_metric_queries)."""
@@ -191,7 +201,11 @@ class MetricQueries:
     async def read(
         self, stat: MetricStat, asked: Asked, period_s: int | None = None
     ) -> Mapping[str, Mapping[int, Distribution]]:
-        """Return what was measured by unit, then by the begin of the period; units not asked for are left out."""
+        """
+        Return what was measured by unit, then by the begin of the period; units not asked for are left out.
+
+        For a short time: it is all read at once.
+        """
         period_s = period_s or stat.period_s
         points = await self._store.read(
             asked.scope,
@@ -199,13 +213,45 @@ class MetricQueries:
             stat.metric.name,
             stat.metric.dimensions,
             from_s=rounded_start(asked.start_s, period_s, asked.now_s),
-            before_s=int(-(-asked.end_s // 1)),
+            before_s=math.ceil(asked.end_s),
             period_s=period_s,
             with_bins=not stat.statistic.is_basic,
         )
         if stat.unit is not None:
             points = [point for point in points if point.metric.unit == stat.unit]
         return gathered(points, period_s)
+
+    async def told(
+        self, stat: MetricStat, statistics: Sequence[Statistic], asked: Asked, period_s: int | None = None
+    ) -> Mapping[str, Mapping[int, Sequence[float | None]]]:
+        """
+        Return some statistics of each period, by unit, then by its begin, in order of time.
+
+        What was measured is read one stretch after the other: all bins of a year would be a hundred megabytes.
+        """
+        period_s = period_s or stat.period_s
+        with_bins = not all(one.is_basic for one in statistics)
+        by_unit: dict[str, dict[int, Sequence[float | None]]] = {}
+        for from_s, before_s in _stretches(asked, period_s):
+            points = await self._store.read(
+                asked.scope,
+                stat.metric.namespace,
+                stat.metric.name,
+                stat.metric.dimensions,
+                from_s=from_s,
+                before_s=before_s,
+                period_s=period_s,
+                with_bins=with_bins,
+            )
+            if stat.unit is not None:
+                points = [point for point in points if point.metric.unit == stat.unit]
+            if len(points) > _INLINE_MAX:
+                found = await asyncio.to_thread(_told, points, period_s, statistics)
+            else:
+                found = _told(points, period_s, statistics)
+            for unit, periods in found.items():
+                by_unit.setdefault(unit, {}).update(periods)
+        return by_unit
 
     async def results(self, queries: Sequence[MetricQuery], asked: Asked, first: int = 0) -> AsyncIterator[QueryResult]:
         """
@@ -229,6 +275,28 @@ class MetricQueries:
                 number += 1
                 if number > first:
                     yield result
+
+
+def _stretches(asked: Asked, period_s: int) -> Iterator[tuple[int, int]]:
+    """Divide a time into stretches of so many points that are read at once, each of whole periods."""
+    # Nothing is kept from before, and nothing can be put for later.
+    first_s, last_s = asked.now_s - _OLDEST_S, asked.now_s + _NEWEST_S
+    start_s = rounded_start(max(asked.start_s, first_s), period_s, asked.now_s)
+    end_s = math.ceil(min(asked.end_s, last_s))
+    # What is measured by the second is kept for some hours: a day of it is no more.
+    source_s = max(source_of(period_s), MINUTE_S)
+    span_s = max(_STRETCH * source_s // period_s, 1) * period_s
+    for from_s in range(start_s, end_s, span_s):
+        yield from_s, min(from_s + span_s, end_s)
+
+
+def _told(
+    points: Sequence[MetricPoint], period_s: int, statistics: Sequence[Statistic]
+) -> Mapping[str, dict[int, Sequence[float | None]]]:
+    return {
+        unit: {begin_s: [one.compute(values) for one in statistics] for begin_s, values in periods.items()}
+        for unit, periods in gathered(points, period_s).items()
+    }
 
 
 def gathered(points: Sequence[MetricPoint], period_s: int) -> Mapping[str, Mapping[int, Distribution]]:
@@ -271,6 +339,7 @@ class _Evaluation:
         self._read: dict[tuple[str, int], tuple[Series, Sequence[Mapping[str, str]]]] = {}
         self._found: dict[tuple[Call, int], Sequence[Series]] = {}
         self._points = 0
+        self._computed = 0
 
     async def results(self, query: MetricQuery) -> Sequence[QueryResult]:
         if query.stat is not None:
@@ -316,20 +385,16 @@ class _Evaluation:
     async def _series(
         self, stat: MetricStat, period_s: int, label: str, id: str
     ) -> tuple[Series, Sequence[Mapping[str, str]]]:
-        by_unit = await self._reader.read(stat, self._asked, period_s)
+        by_unit = await self._reader.told(stat, [stat.statistic], self._asked, period_s)
         if not by_unit:
             return Series({}, period_s, label, id), ()
         units = sorted(by_unit)
-        periods = by_unit[units[0]]
-        self._points += len(periods)
+        points = {begin_s: told[0] for begin_s, told in by_unit[units[0]].items() if told[0] is not None}
+        self._points += len(points)
         if self._points > POINTS_MAX:
             raise ValidationException(
                 f"The request reads more than {POINTS_MAX} datapoints: shorten its time or lengthen its periods"
             )
-        if len(periods) > _INLINE_MAX:
-            points = await asyncio.to_thread(computed, periods, stat.statistic)
-        else:
-            points = computed(periods, stat.statistic)
         messages: Sequence[Mapping[str, str]] = ()
         if len(units) > 1:
             # Observed: the values of the unit that comes first, and this.
@@ -405,9 +470,14 @@ class _Evaluation:
         def compute(expression: Node) -> Series | Sequence[Series]:
             return evaluate(expression, surroundings)
 
-        surroundings = Surroundings(grid, refer, list(metrics.values()), lambda call: searches[call])
+        surroundings = Surroundings(grid, refer, list(metrics.values()), lambda call: searches[call], self._spend)
         assert query.expression is not None
         return compute(query.expression)
+
+    def _spend(self, points: int) -> None:
+        self._computed += points
+        if self._computed > COMPUTED_MAX:
+            raise InvalidExpression(f"The expressions compute more than {COMPUTED_MAX} datapoints")
 
     async def _search(self, call: Call, default_period_s: int | None, period_s: int) -> Sequence[Series]:
         """Read what a SEARCH finds, in the period of the expression that it is part of."""
@@ -417,14 +487,18 @@ class _Evaluation:
             matches = parse_search(text)
             since_s = int(self._asked.now_s) - LISTED_S
             listed = await self._store.list(self._asked.scope, since_s=since_s, limit=SERIES_MAX)
-            # One of each, whatever its units are.
-            found = list({metric[:4]: metric for metric in listed if matches(metric)}.values())[:FOUND_MAX]
+            found = await asyncio.to_thread(_matching, listed, matches)
             series = []
             for metric, label in zip(found, differing_labels(found), strict=True):
                 stat = MetricStat(metric, period_s, statistic)
                 series.append((await self._series(stat, period_s, label, ""))[0])
             self._found[key] = series
         return self._found[key]
+
+
+def _matching(listed: Sequence[Metric], matches: Matches) -> list[Metric]:
+    """Return what a search finds: one of each, whatever its units are."""
+    return list({metric[:4]: metric for metric in listed if matches(metric)}.values())[:FOUND_MAX]
 
 
 def _search_of(call: Call, default_period_s: int | None) -> tuple[str, Statistic, int]:

@@ -38,9 +38,6 @@ POINTS_MAX = 100_800
 """Of one answer of GetMetricData."""
 _STATISTICS_POINTS_MAX = 1_440
 
-_ANY = Statistic("", lambda _: None)
-"""Has the store read bins."""
-
 
 class _Token(msgspec.Struct, array_like=True):
     digest: str
@@ -146,13 +143,11 @@ class MetricReading:
         )
         await self._settle()
         asked = Asked(caller.scope, start_s, end_s, self._clock.now())
-        read = _ANY if extended else statistics[0]
-        by_unit = await self._queries.read(MetricStat(metric, period_s, read, request.get("Unit")), asked)
+        stat = MetricStat(metric, period_s, statistics[0], request.get("Unit"))
         datapoints = []
-        for unit, periods in by_unit.items():
-            for begin_s, values in periods.items():
-                told = {one.name: one.compute(values) for one in statistics}
-                found = {name: value for name, value in told.items() if value is not None}
+        for unit, periods in (await self._queries.told(stat, statistics, asked)).items():
+            for begin_s, told in periods.items():
+                found = {one.name: value for one, value in zip(statistics, told, strict=True) if value is not None}
                 if found:
                     datapoint = {"Timestamp": datetime.fromtimestamp(begin_s, UTC), "Unit": unit}
                     datapoints.append(datapoint | ({"ExtendedStatistics": found} if extended else found))

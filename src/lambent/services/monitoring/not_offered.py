@@ -5,11 +5,6 @@ A test proves that the handlers and this table together are the service model, n
 """
 
 _REASONS = {
-    "alarms come with a later version": (
-        "DeleteAlarms DescribeAlarmHistory DescribeAlarms DescribeAlarmsForMetric DisableAlarmActions "
-        "EnableAlarmActions ListTagsForResource PutCompositeAlarm PutMetricAlarm SetAlarmState TagResource "
-        "UntagResource"
-    ),
     "alarms of logs, mute rules and contributors are not planned": (
         "DeleteAlarmMuteRule DescribeAlarmContributors GetAlarmMuteRule ListAlarmMuteRules PutAlarmMuteRule PutLogAlarm"
     ),

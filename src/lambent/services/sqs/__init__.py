@@ -31,6 +31,7 @@ from lambent.services.sqs.source_queues import SourceQueues
 from lambent.services.sqs.tags import QueueTags
 from lambent.services.sqs.visibility import Visibility
 from lambent.store.contract import EventQueue
+from lambent.telemetry.queue_metrics import QueueMetrics
 
 _LACKING = re.compile(r"Value null at '(?:entries\.(?P<number>\d+)\.member\.)?(?P<member>[^']+)'")
 
@@ -46,6 +47,7 @@ class SimpleQueues:
         receivers_max: receivers that wait at once.
         purge_wait_s: how soon a queue may be purged again.
         recreate_wait_s: how soon a queue may be made that has the name of a deleted one.
+        metrics: told what goes in and out; None: nobody is.
     """
 
     def __init__(
@@ -59,12 +61,13 @@ class SimpleQueues:
         receivers_max: int,
         purge_wait_s: float,
         recreate_wait_s: float,
+        metrics: QueueMetrics | None = None,
     ) -> None:
         self.receivers = Receivers(clock, receivers_max)
         events.on_due(self.receivers.on_due)
         self.directory = Directory(events, self.receivers.changed)
         self.move_tasks = MoveTasks(events, self.directory, clock)
-        self.door = Door(events, self.directory, clock)
+        self.door = Door(events, self.directory, clock, metrics)
         self.handles = handles = Handles(secret)
         self.facts = QueueFacts(self.directory)
         self.sources = SourceQueues(self.directory, elsewhere, authorizer or Everything(), self.facts)
@@ -72,9 +75,9 @@ class SimpleQueues:
             Queues(events, self.directory, clock, purge_wait_s=purge_wait_s, recreate_wait_s=recreate_wait_s),
             QueueTags(self.directory),
             QueuePermissions(self.directory),
-            Sending(events, self.directory, clock),
-            Receiving(events, self.directory, self.receivers, handles, clock),
-            Visibility(events, self.directory, handles, clock),
+            Sending(events, self.directory, clock, metrics),
+            Receiving(events, self.directory, self.receivers, handles, clock, metrics),
+            Visibility(events, self.directory, handles, clock, metrics),
             DeadLetterSources(self.directory),
             self.move_tasks,
         )

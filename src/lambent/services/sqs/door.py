@@ -9,21 +9,25 @@ from collections.abc import Mapping
 
 from lambent.clock import Clock
 from lambent.domain.caller import Scope
-from lambent.domain.queue_message import MessageAttribute, QueueMessage, pack
+from lambent.domain.queue_message import MessageAttribute, QueueMessage, pack, size_bytes
 from lambent.errors.families import DependencyError
 from lambent.services.sqs.attributes import number
 from lambent.services.sqs.directory import Directory
 from lambent.services.sqs.naming import is_fifo
 from lambent.store.contract import EventQueue, NewEvent, NoSuchQueue, QueueFull, QueueKind, QueueName
+from lambent.telemetry.queue_metrics import QueueMetrics
 
 
 class Door:
     """Sends messages into standard queues by account, region and name."""
 
-    def __init__(self, events: EventQueue, directory: Directory, clock: Clock) -> None:
+    def __init__(
+        self, events: EventQueue, directory: Directory, clock: Clock, metrics: QueueMetrics | None = None
+    ) -> None:
         self._events = events
         self._directory = directory
         self._clock = clock
+        self._metrics = metrics
 
     async def exists(self, scope: Scope, name: str) -> bool:
         """Say whether there is such a queue."""
@@ -53,4 +57,6 @@ class Door:
             return False
         except QueueFull as full:
             raise DependencyError(f"the queue takes no more messages: {full}", retryable=True) from full
+        if self._metrics is not None:
+            self._metrics.sent(queue.name, (size_bytes(body, given),))
         return True

@@ -18,6 +18,7 @@ from lambent.services.sqs.handles import Handles
 from lambent.services.sqs.naming import is_fifo, queue_arn, queue_at_url
 from lambent.services.sqs.receivers import Receivers
 from lambent.store.contract import Claim, EventQueue, Extend, Hold, Outcome, QueueName
+from lambent.telemetry.queue_metrics import QueueMetrics
 
 _SYSTEM = frozenset(
     {
@@ -58,7 +59,13 @@ class Receiving:
     """Receives messages."""
 
     def __init__(
-        self, events: EventQueue, directory: Directory, receivers: Receivers, handles: Handles, clock: Clock
+        self,
+        events: EventQueue,
+        directory: Directory,
+        receivers: Receivers,
+        handles: Handles,
+        clock: Clock,
+        metrics: QueueMetrics | None = None,
     ) -> None:
         self._events = events
         self._directory = directory
@@ -67,6 +74,7 @@ class Receiving:
         self._clock = clock
         self._attempts: OrderedDict[tuple[QueueName, str], _Attempt] = OrderedDict()
         self._attempts_bytes = 0
+        self._metrics = metrics
 
     @operation("ReceiveMessage")
     async def receive(self, caller: Caller, request: ReceiveMessageRequest) -> Mapping[str, Any]:
@@ -84,6 +92,8 @@ class Receiving:
             at_ms = int(self._clock.now() * 1000)
             if attempt_id and claims:
                 self._remember(queue.name, attempt_id, claims, at_ms)
+        if self._metrics is not None:
+            self._metrics.received(queue.name, len(claims))
         if not claims:
             return {}
         return {"Messages": [shown.message(claim, self._handles.write(claim.receipt, at_ms)) for claim in claims]}

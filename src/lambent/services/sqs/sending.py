@@ -33,6 +33,7 @@ from lambent.services.sqs.directory import Directory, Queue
 from lambent.services.sqs.naming import is_fifo, missing, queue_at_url
 from lambent.services.sqs.receiving import out_of_range, sequence_text
 from lambent.store.contract import EventQueue, NewEvent, NoSuchQueue, Put, QueueFull
+from lambent.telemetry.queue_metrics import QueueMetrics
 
 ATTRIBUTES_MAX = 10
 
@@ -59,10 +60,13 @@ class _Checked(msgspec.Struct, frozen=True):
 class Sending:
     """Sends messages. They are on disk when the answer goes out."""
 
-    def __init__(self, events: EventQueue, directory: Directory, clock: Clock) -> None:
+    def __init__(
+        self, events: EventQueue, directory: Directory, clock: Clock, metrics: QueueMetrics | None = None
+    ) -> None:
         self._events = events
         self._directory = directory
         self._clock = clock
+        self._metrics = metrics
 
     @operation("SendMessage")
     async def send(self, caller: Caller, request: SendMessageRequest) -> Mapping[str, Any]:
@@ -76,6 +80,8 @@ class Sending:
             )
         event = self._event(queue, checked)
         (put,) = await self._put([event])
+        if self._metrics is not None:
+            self._metrics.sent(queue.name, (checked.size_bytes,))
         return _sent(put, checked)
 
     @operation("SendMessageBatch")
@@ -109,6 +115,8 @@ class Sending:
             else:
                 taken.append((entry["Id"], checked))
         puts = await self._put([self._event(queue, checked) for _, checked in taken]) if taken else []
+        if self._metrics is not None:
+            self._metrics.sent(queue.name, [checked.size_bytes for _, checked in taken])
         answer: dict[str, Any] = {
             "Successful": [{"Id": id_, **_sent(put, checked)} for (id_, checked), put in zip(taken, puts, strict=True)]
         }

@@ -20,16 +20,25 @@ from lambent.services.sqs.handles import Handles, Received
 from lambent.services.sqs.naming import is_fifo, queue_at_url
 from lambent.services.sqs.receiving import out_of_range
 from lambent.store.contract import LEASE_MAX_S, Done, EventQueue, Extend, Hold, Outcome, QueueName, Step
+from lambent.telemetry.queue_metrics import QueueMetrics
 
 
 class Visibility:
     """Deletes messages and changes their visibility, one or up to ten."""
 
-    def __init__(self, events: EventQueue, directory: Directory, handles: Handles, clock: Clock) -> None:
+    def __init__(
+        self,
+        events: EventQueue,
+        directory: Directory,
+        handles: Handles,
+        clock: Clock,
+        metrics: QueueMetrics | None = None,
+    ) -> None:
         self._events = events
         self._directory = directory
         self._handles = handles
         self._clock = clock
+        self._metrics = metrics
 
     @operation("DeleteMessage")
     async def delete(self, caller: Caller, request: DeleteMessageRequest) -> Mapping[str, Any]:
@@ -38,6 +47,7 @@ class Visibility:
         (outcome,) = await self._events.settle([self._deletion(queue, handle)])
         if _is_refused(outcome):
             raise _expired(handle)
+        self._note_deleted(queue, [outcome])
         return {}
 
     @operation("DeleteMessageBatch")
@@ -52,9 +62,15 @@ class Visibility:
                 steps.append(error)
         # Observed: field reports: another code and a shorter text than in the single call.
         expired = ReceiptHandleIsInvalid("The receipt handle has expired")
-        return await self._settle(
-            request["Entries"], steps, lambda outcome, _: expired if _is_refused(outcome) else None
-        )
+
+        def judge(outcome: Outcome, _: str) -> ApiError | None:
+            outcomes.append(outcome)
+            return expired if _is_refused(outcome) else None
+
+        outcomes: list[Outcome] = []
+        answer = await self._settle(request["Entries"], steps, judge)
+        self._note_deleted(queue, outcomes)
+        return answer
 
     @operation("ChangeMessageVisibility")
     async def change(self, caller: Caller, request: ChangeMessageVisibilityRequest) -> Mapping[str, Any]:
@@ -95,6 +111,10 @@ class Visibility:
         if refused:
             answer["Failed"] = refused
         return answer
+
+    def _note_deleted(self, queue: QueueName, outcomes: Sequence[Outcome]) -> None:
+        if self._metrics is not None:
+            self._metrics.deleted(queue, list(outcomes).count(Outcome.HAPPENED))
 
     def _deletion(self, queue: QueueName, handle: str) -> Done:
         # Observed: localstack/localstack tests/aws/services/sqs (recorded): a handle whose time is over still deletes

@@ -103,6 +103,11 @@ class LogFilterStoreConformance:
         assert found == [(name, group) for name in ("Z", "a", "a%", "b") for group in ("g", "h")]
         some = await stores.log_filters.list(MetricFilter, SCOPE, group="h", prefix="a%", limit=9)
         assert [(one.name, one.group) for one in some] == [("a%", "h")]
+        await stores.log_filters.delete(MetricFilter, SCOPE, "h", "b")
+        await stores.log_filters.put(_subscription("s", "h"), _anything)
+        await _write(stores, "none")
+        assert await stores.log_filters.metric_filter_counts(SCOPE, ["g", "h", "none", "?"]) == {"g": 4, "h": 3}
+        assert await stores.log_filters.metric_filter_counts(SCOPE, []) == {}
 
     @with_stores
     async def test_a_filter_is_deleted_alone_or_with_its_group(self, stores: Stores) -> None:

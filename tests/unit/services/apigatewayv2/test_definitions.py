@@ -65,7 +65,6 @@ def test_roles_in_a_definition_need_leave(tmp_path: Path, escaped: bool) -> None
                 domain=UrlDomain("http", "localhost", ":4566"),
                 forget_verdicts=lambda _api, _stage: None,
                 clock=api.clock,
-                accept_inert=False,
                 authorizer=asked,
             )
             with pytest.raises(AccessDeniedException):

@@ -18,7 +18,6 @@ def test_handlers_and_refusals_are_the_model() -> None:
         domain=domain,
         forget_verdicts=lambda *_: None,
         clock=SystemClock(),
-        accept_inert=False,
     )
     assert set(made.handlers).isdisjoint(NOT_OFFERED)
     assert set(made.handlers) | set(NOT_OFFERED) == model

@@ -29,6 +29,10 @@ GROUP = "/aws/lambda/f"
         ("FilterLogEvents", {"logGroupIdentifier": "?"}, f"{BASE}:log-stream:"),
         ("PutRetentionPolicy", {"logGroupName": GROUP}, f"{BASE}{GROUP}:log-stream:"),
         ("DeleteLogGroup", {"logGroupName": GROUP}, f"{BASE}{GROUP}:log-stream:"),
+        ("GetLogGroupFields", {"logGroupName": GROUP}, f"{BASE}{GROUP}:log-stream:"),
+        ("StartQuery", {"logGroupName": GROUP}, f"{BASE}{GROUP}:log-stream:"),
+        ("StartQuery", {}, f"{BASE}:log-stream:"),
+        ("GetQueryResults", {"queryId": "q"}, "*"),
         ("DescribeMetricFilters", {}, f"{BASE}:log-stream:"),
         ("DescribeMetricFilters", {"logGroupName": GROUP}, f"{BASE}{GROUP}:log-stream:"),
         ("PutSubscriptionFilter", {"logGroupName": GROUP}, f"{BASE}{GROUP}:log-stream:"),
@@ -46,6 +50,17 @@ GROUP = "/aws/lambda/f"
 def test_demands(operation: str, request_: Mapping[str, str], resource: str) -> None:
     (demand,) = DEMANDS[operation](CALLER, request_)
     assert (demand.action, demand.resource) == (f"logs:{operation}", resource)
+
+
+def test_each_of_several_groups_is_demanded() -> None:
+    """By name or by ARN, for a query and for a live tail."""
+    other = f"{BASE}g".replace(A, "444455556666")
+    for operation, member in (("StartQuery", "logGroupIdentifiers"), ("StartLiveTail", "logGroupIdentifiers")):
+        demands = DEMANDS[operation](CALLER, {member: [f"{BASE}{GROUP}", other]})
+        assert [demand.resource for demand in demands] == [f"{BASE}{GROUP}:log-stream:", f"{other}:log-stream:"]
+        assert {demand.action for demand in demands} == {f"logs:{operation}"}
+    demands = DEMANDS["StartQuery"](CALLER, {"logGroupNames": ["a", "b"]})
+    assert [demand.resource for demand in demands] == [f"{BASE}a:log-stream:", f"{BASE}b:log-stream:"]
 
 
 def test_policies_name_groups_with_a_star_behind() -> None:

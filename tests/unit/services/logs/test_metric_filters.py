@@ -31,6 +31,7 @@ def test_a_filter_is_described_as_it_was_put(logs: Any) -> None:
     assert put(logs) == {}
     put(logs, "g2", pattern="{ $.a = 1 }", metricValue="$.b", dimensions={"D": "$.d", "C": "$.c"}, unit="Seconds")
     put(logs, "g3", defaultValue=0.0)
+    assert logs.call("DescribeLogGroups")["logGroups"][0]["metricFilterCount"] == 3
     described = logs.call("DescribeMetricFilters", logGroupName="g")["metricFilters"]
     assert described[0] == {
         "filterName": "f",

@@ -6,7 +6,11 @@ from lambent.services.logs import (
     events,
     group_settings,
     groups,
+    live_tail,
+    log_records,
     metric_filters,
+    queries,
+    query_definitions,
     resource_policies,
     streams,
     subscription_filters,
@@ -29,6 +33,10 @@ def test_handlers_and_refusals_are_the_model() -> None:
         resource_policies.LogResourcePolicies,
         metric_filters.MetricFilters,
         subscription_filters.SubscriptionFilters,
+        queries.LogQueries,
+        log_records.LogRecords,
+        query_definitions.SavedQueries,
+        live_tail.LiveTails,
     )
     offered = {
         operation

@@ -1,4 +1,4 @@
-"""What tests of the CloudWatch API are told on: its service on a real store, and a clock."""
+"""What tests of the CloudWatch API for metrics are told on: its operations on a real store, and a clock."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,8 +11,12 @@ import pytest
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.principal import root_of
 from lambent.errors.families import ApiError
-from lambent.services import monitoring
-from lambent.services.operation import Service
+from lambent.services.monitoring.dashboards import Dashboards
+from lambent.services.monitoring.metric_data import MetricData
+from lambent.services.monitoring.metric_lists import MetricLists
+from lambent.services.monitoring.metric_queries import MetricQueries
+from lambent.services.monitoring.metric_reading import MetricReading
+from lambent.services.operation import collect_handlers
 from lambent.store.dashboards import DashboardRepository
 from lambent.store.database import Database
 from lambent.store.metrics import MetricRepository
@@ -31,14 +35,19 @@ class Stage:
         self.clock = VirtualClock(now=NOW_S + 30.0)
         self.settled = 0
         self.store = MetricRepository(database)
-        self.service: Service = monitoring.service(self.store, DashboardRepository(database), self._settle, self.clock)
+        self._handlers = collect_handlers(
+            MetricData(self.store, self.clock),
+            MetricReading(MetricQueries(self.store), self._settle, self.clock),
+            MetricLists(self.store, self._settle, self.clock),
+            Dashboards(DashboardRepository(database), self.clock),
+        )
 
     async def _settle(self) -> None:
         self.settled += 1
 
     async def call(self, operation: str, scope: Scope = SCOPE, **request: Any) -> Mapping[str, Any]:
         caller = Caller(scope, root_of(scope.account), "none", "the-id", "http://x")
-        return await self.service.handlers[operation](caller, request)
+        return await self._handlers[operation](caller, request)
 
     async def put(self, *data: Mapping[str, Any], namespace: str = "N") -> None:
         await self.call("PutMetricData", Namespace=namespace, MetricData=list(data))

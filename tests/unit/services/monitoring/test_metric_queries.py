@@ -1,5 +1,6 @@
 """Queries of one request: what they refer to, in which period, under which label."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -183,5 +184,60 @@ def test_a_request_reads_so_much_and_no_more(tmp_path: Path, monkeypatch: pytest
             EndTime=at(1),
         )
         assert refused[0] == "ValidationException"
+
+    play(tmp_path, story)
+
+
+def test_expressions_compute_so_much_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of one request: a text of two thousand characters may ask for a hundred passes over all that was read."""
+    monkeypatch.setattr(metric_queries, "COMPUTED_MAX", 20)
+
+    async def story(stage: Stage) -> None:
+        await set_up(stage)
+        queries = [stat("errors", id="m"), math("m + m"), math("m + m + m + m", id="f")]
+        assert len(shown(await stage.data(*queries[:2]))) == 2
+        refused = await stage.refusal("GetMetricData", MetricDataQueries=queries, StartTime=at(-10), EndTime=at(1))
+        assert refused == (
+            "ValidationException",
+            "Error in expression 'f': The expressions compute more than 20 datapoints",
+        )
+
+    play(tmp_path, story)
+
+
+def test_a_long_time_is_read_in_stretches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of them cuts a period, whatever it is; what they give is one."""
+    monkeypatch.setattr(metric_queries, "_STRETCH", 7)
+
+    async def story(stage: Stage) -> None:
+        for begin in range(-600, 0, 100):
+            data = [
+                {"MetricName": "m", "Values": [1.0, 3.0], "Timestamp": at(minute)}
+                for minute in range(begin, begin + 100)
+            ]
+            await stage.put(*data)
+        for period_s in (60, 120, 300, 3_600, 86_400):
+            for statistic, expected in (("Sum", 2_400), ("tc100", 1_200)):
+                (result,) = (await stage.data(stat(stat=statistic, period_s=period_s), minutes=600))[
+                    "MetricDataResults"
+                ]
+                assert sum(result["Values"]) == expected, period_s
+                assert result["Timestamps"] == sorted(set(result["Timestamps"]))
+                assert all(one.timestamp() % period_s == 0 for one in result["Timestamps"])
+
+    play(tmp_path, story)
+
+
+def test_all_time_is_no_longer_than_what_is_kept(tmp_path: Path) -> None:
+    """From the epoch to far ahead: some hundred reads, and not millions; what would be drawn is too much."""
+
+    async def story(stage: Stage) -> None:
+        await set_up(stage)
+        ever = {"StartTime": datetime.fromtimestamp(0, UTC), "EndTime": datetime.fromtimestamp(2**36, UTC)}
+        answer = await stage.data(stat("errors"), **ever)
+        assert shown(answer) == [("errors", [1, 2, 4])]
+        for text in ("FILL(q, 0)", "TIME_SERIES(1)"):
+            refused = await stage.refusal("GetMetricData", MetricDataQueries=[stat("errors"), math(text)], **ever)
+            assert refused[0] == "ValidationException"
 
     play(tmp_path, story)

@@ -1,4 +1,4 @@
-"""Logs: events in compressed chunks, settings of groups, resource policies, metric and subscription filters."""
+"""Logs: events in compressed chunks, settings of groups, resource policies, filters of groups, saved queries."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,6 +35,14 @@ def upgrade() -> None:
             sa.Column("created_ms", sa.BigInteger, nullable=False),
             sa.Column("document", sa.Text, nullable=False),
         )
+    op.create_table(
+        "log_query_definitions",
+        sa.Column("account", sa.String, primary_key=True),
+        sa.Column("region", sa.String, primary_key=True),
+        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("name", _name(), nullable=False),
+        sa.Column("document", sa.Text, nullable=False),
+    )
 
 
 def _pack_events() -> None:
