@@ -20,6 +20,13 @@ def cloudwatch(server):
     return server.client("cloudwatch")
 
 
+@pytest.fixture(params=["smithy-rpc-v2-cbor", "json", "query"])
+def spoken(request, server, monkeypatch):
+    """A client that speaks one of the protocols."""
+    monkeypatch.setattr("botocore.model.PRIORITY_ORDERED_SUPPORTED_PROTOCOLS", (request.param,))
+    return server.client("cloudwatch")
+
+
 @pytest.fixture
 def alarm(cloudwatch, unique_name):
     """Puts alarms whose names begin with the test's, and deletes them."""
@@ -121,7 +128,9 @@ def refusal(call, **arguments):
     with pytest.raises(ClientError) as excinfo:
         call(**arguments)
     answer = excinfo.value.response
-    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"]
+    # An empty element is read as nothing at all.
+    text = answer["Error"]["Message"] or ""
+    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], text
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +183,28 @@ def test_an_alarm_is_shown_as_it_was_put(cloudwatch, alarm, failing):
     assert (found["OKActions"], found["Dimensions"], found["ActionsEnabled"]) == ([], [], True)
     assert not {"AlarmDescription", "DatapointsToAlarm", "ExtendedStatistic", "Unit"} & set(found)
     assert cloudwatch.list_tags_for_resource(ResourceARN=ARN + name)["Tags"] == [{"Key": "team", "Value": "shop"}]
+
+
+def test_alarms_in_each_protocol(spoken, unique_name):
+    """Numbers, times, empty lists and signs that XML minds come back; what is not there is told without a word."""
+    description = "<too> & 'slow' \"by far\"\n\tand more"
+    settings = plain(unique_name, {"AlarmDescription": description, "Threshold": 0.1, "OKActions": [FUNCTIONS + "f"]})
+    spoken.put_metric_alarm(AlarmName=unique_name, **settings)
+    spoken.set_alarm_state(AlarmName=unique_name, StateValue="OK", StateReason="<&>", StateReasonData='{"a":"<&>"}')
+    found = shown(spoken, unique_name)
+    assert {name: found[name] for name in settings} == settings
+    assert (found["AlarmActions"], found["Dimensions"]) == ([], [])
+    assert (found["StateReason"], found["StateReasonData"]) == ("<&>", '{"a":"<&>"}')
+    assert abs(found["StateUpdatedTimestamp"].timestamp() - time.time()) < 60
+    assert spoken.describe_alarms(AlarmNames=["nobody"])["MetricAlarms"] == []
+    items = spoken.describe_alarm_history(AlarmName=unique_name, HistoryItemType="StateUpdate")["AlarmHistoryItems"]
+    assert json.loads(items[0]["HistoryData"])["newState"] == {
+        "stateValue": "OK", "stateReason": "<&>", "stateReasonData": {"a": "<&>"},
+    }  # fmt: skip
+    assert refusal(spoken.set_alarm_state, AlarmName="nobody", StateValue="OK", StateReason="x") == (
+        404, "ResourceNotFound", "",
+    )  # fmt: skip
+    assert "MetricAlarms" not in (spoken.delete_alarms(AlarmNames=[unique_name]))
 
 
 def test_tags(cloudwatch, alarm):

@@ -24,6 +24,12 @@ def handler(event, context):
     data = base64.b64decode(event["awslogs"]["data"])
     print("GOT " + json.dumps([sorted(event), sorted(event["awslogs"]), json.loads(gzip.decompress(data))]))
 """
+BUSY = """
+import time
+
+def busy(event, context):
+    return time.sleep(event["seconds"]) if "seconds" in event else handler(event, context)
+"""
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
 GROUP_MISSING = (400, "ResourceNotFoundException", "The specified log group does not exist.")
 
@@ -492,3 +498,44 @@ def test_a_crash_loses_nothing_and_counts_nothing_twice(lone_server):
     shown = clients["logs"].filter_log_events(logGroupName=group)["events"]
     # Delivered again or not, an event has one id, which is that of the store.
     assert got() == {(one["eventId"], one["message"]) for one in shown if one["message"].startswith("ERROR")}
+
+
+def test_a_full_queue_holds_up_the_logs_for_seconds_at_most(own_server, runtime):
+    """What finds no room is dropped and counted; logs are read as ever; what comes when there is room arrives."""
+    server = own_server(None, "--queue-events-max", "2").start()
+    functions, logs, cloudwatch = (server.client(name) for name in ("lambda", "logs", "cloudwatch"))
+    maker = FunctionMaker(functions, runtime, "full")
+    source, target = maker(PRINTING), maker(f"{SUBSCRIBER}{BUSY}", Handler="app.busy", Timeout=60)
+    group = f"/aws/lambda/{source}"
+    print_lines(functions, source)
+    let_logs_in(functions, target, group)
+    wait_for(lambda: logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])
+    logs.put_subscription_filter(
+        logGroupName=group, filterName="all", filterPattern="LINE", destinationArn=f"{FUNCTION}{target}"
+    )
+    # It has one execution, which is taken: its events wait.
+    functions.put_function_concurrency(FunctionName=target, ReservedConcurrentExecutions=1)
+    functions.invoke(FunctionName=target, InvocationType="Event", Payload=json.dumps({"seconds": 25}))
+    dimensions = {"LogGroupName": group, "FilterName": "all", "DestinationType": "Lambda"}
+
+    def shown():
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, filterPattern="LINE")
+        return [event["message"].strip() for page in pages for event in page["events"]]
+
+    for number in range(5):
+        began = time.monotonic()
+        print_lines(functions, source, f"LINE {number}")
+        wait_for(lambda number=number: len(shown()) == number + 1)
+        assert time.monotonic() - began < 20
+    assert shown() == [f"LINE {number}" for number in range(5)]
+    dropped = sum_of(cloudwatch, "AWS/Logs", "DeliveryErrors", **dimensions)
+    assert 0 < dropped == 5 - sum_of(cloudwatch, "AWS/Logs", "ForwardedLogEvents", **dimensions)
+    assert any("logs.not_delivered" in line and "too many events wait" in line for line in server.log)
+    functions.delete_function_concurrency(FunctionName=target)
+
+    def arrived():
+        return [event["message"].strip() for one in received(logs, target) for event in one["logEvents"]]
+
+    wait_for(lambda: arrived() or None)
+    print_lines(functions, source, "LINE after")
+    wait_for(lambda: "LINE after" in arrived())

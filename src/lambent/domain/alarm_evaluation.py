@@ -55,7 +55,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
     value: str
     reason: str
-    reason_data: str
+    reason_data: str | None
+    """JSON."""
 
 
 def range_periods(watch: Watch) -> int:

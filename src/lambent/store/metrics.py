@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Exists, Select, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from lambent.domain.caller import Scope
 from lambent.domain.metric import Distribution, Metric, MetricPoint
@@ -267,6 +267,9 @@ def _merged(points: Sequence[MetricPoint]) -> dict[tuple[Metric, int, int], Dist
     """Return what is to be stored for each row. What is measured by the second counts in its minute as well."""
     merged: dict[tuple[Metric, int, int], Distribution] = {}
     for metric, at_s, period_s, values in points:
+        if not values.count:
+            # What counts nothing has extremes all the same, or infinite ones.
+            continue
         for key in {(metric, period_s, at_s), (metric, MINUTE_S, begin_of(at_s, MINUTE_S))}:
             known = merged.get(key)
             if known is None:
@@ -436,9 +439,13 @@ class _Reader:
 
 # --- packing and dropping --------------------------------------------------------------------------------------------
 
-_IS_DUE = (
-    select(_p.at_s).where(_p.series_id == _s.id, _p.period_s == MINUTE_S, _p.at_s < bindparam("due_before_s")).exists()
-)
+
+def _has_rows(period_s: int, before: str) -> Exists:
+    """Return whether a series has rows from before a time."""
+    return select(_p.at_s).where(_p.series_id == _s.id, _p.period_s == period_s, _p.at_s < bindparam(before)).exists()
+
+
+_IS_DUE = or_(_has_rows(MINUTE_S, "due_before_s"), _has_rows(1, "old_before_s"))
 _NEXT_DUE = select(_s.id).where(_s.id > bindparam("behind_id"), _IS_DUE).order_by(_s.id).limit(1)
 _FIND_BLOCK = select(_b.basics, _b.bins).where(
     _b.series_id == bindparam("of_series"), _b.period_s == bindparam("of_period"), _b.from_s == bindparam("of_from")
@@ -449,7 +456,7 @@ _DELETE_ROWS = delete(metric_points).where(
     _p.series_id == bindparam("of_series"), _p.period_s == MINUTE_S, _p.at_s < bindparam("due_before_s")
 )
 _DELETE_SECONDS = delete(metric_points).where(
-    _p.series_id == bindparam("of_series"), _p.period_s == 1, _p.at_s < bindparam("due_before_s")
+    _p.series_id == bindparam("of_series"), _p.period_s == 1, _p.at_s < bindparam("old_before_s")
 )
 _DELETE_BLOCK = delete(metric_blocks).where(
     _b.series_id == bindparam("of_series"), _b.period_s == bindparam("of_period"), _b.from_s == bindparam("of_from")
@@ -463,6 +470,7 @@ class _Packed:
     def __init__(self, prepared: Prepared, series_id: int, before_s: int) -> None:
         self.series_id = series_id
         self._due = {"of_series": series_id, "due_before_s": before_s}
+        self._old_before_s = before_s - KEPT_S[1]
         self._weight = prepared.execute(_WEIGH_ROWS, self._due).one()
         rows = prepared.execute(
             _FIND_ROWS, {"of_series": series_id, "of_period": MINUTE_S, "first_s": 0, "before_s": before_s}
@@ -498,7 +506,9 @@ class _Packed:
         if prepared.execute(_WEIGH_ROWS, self._due).one() != self._weight:
             return
         prepared.execute(_DELETE_ROWS, self._due)
-        prepared.execute(_DELETE_SECONDS, self._due)
+        prepared.execute(_DELETE_SECONDS, {"of_series": self.series_id, "old_before_s": self._old_before_s})
+        if not self._blocks:
+            return
         places = [
             {"of_series": block["series_id"], "of_period": block["period_s"], "of_from": block["from_s"]}
             for block in self._blocks
@@ -510,7 +520,8 @@ class _Packed:
 def _next_packed(connection: Connection, behind_id: int, before_s: int) -> _Packed | None:
     """Pack the next series that has rows from before; None where none is left."""
     prepared = Prepared(connection)
-    row = prepared.execute(_NEXT_DUE, {"behind_id": behind_id, "due_before_s": before_s}).first()
+    due = {"behind_id": behind_id, "due_before_s": before_s, "old_before_s": before_s - KEPT_S[1]}
+    row = prepared.execute(_NEXT_DUE, due).first()
     return None if row is None else _Packed(prepared, row[0], before_s)
 
 

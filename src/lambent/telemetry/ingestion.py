@@ -166,6 +166,7 @@ class Ingestion:
             raise
         self._filters, broken = compiled(found)
         self._counts = counts
+        self._full &= {(one.scope, one.destination_arn) for one in found if isinstance(one, SubscriptionFilter)}
         for one in broken:
             _log.error("logs.filter_not_used group=%s filter=%s reason=its pattern is none", one.group, one.name)
 

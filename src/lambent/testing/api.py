@@ -51,6 +51,10 @@ from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import TargetRights
 from lambent.services.logs.filters import FilterAccess
+from lambent.services.logs.live_tail import LiveTails
+from lambent.services.logs.log_records import LogRecords
+from lambent.services.logs.queries import LogQueries
+from lambent.services.logs.query_definitions import SavedQueries
 from lambent.services.monitoring.alarm_transitions import Transitions
 from lambent.services.operation import Service
 from lambent.services.s3.objects import S3Objects
@@ -67,10 +71,12 @@ from lambent.store.log_filters import LogFilterRepository
 from lambent.store.logs import LogRepository
 from lambent.store.metrics import MetricRepository
 from lambent.store.packages import FilePackages
+from lambent.store.query_definitions import QueryDefinitionRepository
 from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
 from lambent.store.trace_settings import TraceSettingRepository
 from lambent.store.traces import TraceRepository
+from lambent.telemetry.ingestion import Ingestion
 from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
@@ -230,6 +236,13 @@ class InProcessApi:
                     LogFilterRepository(database), self.logs, _change_nothing, _fold_nothing, clock.now
                 ),
                 destinations=LogSubscribers(queue, store, clock),
+                readers=(
+                    # Nobody runs what is asked: queries wait.
+                    LogQueries(self.logs, _fold_nothing, clock),
+                    LogRecords(self.logs, _fold_nothing, clock),
+                    SavedQueries(QueryDefinitionRepository(database), clock),
+                    LiveTails(self.logs, _fold_nothing, Ingestion().follow, clock),
+                ),
             ),
             "monitoring": monitoring.service(
                 MetricRepository(database),

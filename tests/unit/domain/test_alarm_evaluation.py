@@ -1,6 +1,8 @@
 """What the points of a metric say about an alarm."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -49,6 +51,13 @@ def verdict_of(alarm: Watch, points: str) -> Verdict:
     verdict = evaluate(alarm, slots(points), BEGIN + 660.1234)
     assert verdict is not None
     return verdict
+
+
+def data_of(alarm: Watch, points: str) -> Mapping[str, Any]:
+    data = verdict_of(alarm, points).reason_data
+    assert data is not None
+    decoded: Mapping[str, Any] = json.loads(data)
+    return decoded
 
 
 TABLE = """
@@ -180,7 +189,7 @@ def test_reasons(alarm: Watch, points: str, reason: str) -> None:
 
 def test_what_a_reason_goes_by() -> None:
     """The points, newest first, with when they were asked for."""
-    assert json.loads(verdict_of(watch(2, 1), "0X").reason_data) == {
+    assert data_of(watch(2, 1), "0X") == {
         "version": "1.0",
         "queryDate": "2025-11-25T02:11:00.123+0000",
         "startDate": "2025-11-25T02:00:00.000+0000",
@@ -197,7 +206,7 @@ def test_what_a_reason_goes_by() -> None:
 
 def test_what_a_reason_goes_by_without_points() -> None:
     """No start, and times alone."""
-    data = json.loads(verdict_of(watch(2), "----").reason_data)
+    data = data_of(watch(2), "----")
 
     assert "startDate" not in data
     assert data["recentDatapoints"] == []
@@ -248,5 +257,6 @@ def test_every_range_has_a_verdict_within_the_limits(
     assert verdict.value in (OK, ALARM, INSUFFICIENT_DATA)
     assert (verdict.value == INSUFFICIENT_DATA) == (treat is Missing.MISSING and set(points) == {None})
     assert 0 < len(verdict.reason) <= REASON_MAX
+    assert verdict.reason_data is not None
     assert len(verdict.reason_data) <= 1_900
     json.loads(verdict.reason_data)

@@ -63,6 +63,16 @@ def rich_zip() -> bytes:
 
 CODE, OTHER_CODE = zip_of("a = 1"), zip_of("a = 2")
 PACKAGES = [CODE, rich_zip()]
+ON_METRIC = {
+    "Namespace": "N",
+    "MetricName": "m",
+    "Statistic": "Sum",
+    "Period": 60,
+    "EvaluationPeriods": 1,
+    "Threshold": 1.0,
+    "ComparisonOperator": "GreaterThanThreshold",
+}
+ALARM_ARN = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:"
 RUNTIME = {"Runtime": "python3.13", "Handler": "app.handler", "Role": ROLE}
 
 
@@ -139,6 +149,9 @@ async def set_up(api: InProcessApi) -> None:
     data = [{"MetricName": name, "Value": 1.0} for name in ("m", "n")]
     await api.call("PutMetricData", "monitoring", Namespace="N", MetricData=data)
     await api.call("PutDashboard", "monitoring", DashboardName="d", DashboardBody='{"widgets":[]}')
+    for name in ("a", "free"):
+        await api.call("PutMetricAlarm", "monitoring", AlarmName=name, Tags=[{"Key": "k", "Value": "v"}], **ON_METRIC)
+    await api.call("PutCompositeAlarm", "monitoring", AlarmName="c", AlarmRule="ALARM(a)", OKActions=[ARN])
     await set_up_http_apis(api)
     await set_up_identities(api)
 
@@ -374,7 +387,10 @@ USUAL = {
         "ListAccessKeysRequest.UserName",
         "GetUserRequest.UserName",
     ),
-    "cloudwatch": ("MetricDatum.Value", "PutMetricDataInput.MetricData", "MetricDataQuery.MetricStat"),
+    "cloudwatch": (
+        *("MetricDatum.Value", "PutMetricDataInput.MetricData", "MetricDataQuery.MetricStat"),
+        *(f"PutMetricAlarmInput.{member}" for member in ON_METRIC),
+    ),
     "sqs": ("CreateQueueRequest.tags",),
     "lambda": (
         *(f"CreateFunctionRequest.{member}" for member in ("Runtime", "Handler")),
@@ -559,6 +575,22 @@ WORDS["cloudwatch"] = {
     "DashboardNamePrefix": ["d", ""],
     "DashboardBody": ['{"widgets":[]}', '{"widgets":[{}]}', "{", "[" * 1_000],
     "TagList": [[], [{"Key": "k", "Value": "v"}]],
+    "AlarmName": ["a", "c", "free", "new", "nobody", "\x00"],
+    "PutCompositeAlarmInput.AlarmName": ["c", "new", "a"],
+    "PutMetricAlarmInput.AlarmName": ["a", "new", "c"],
+    "AlarmNames": [["free"], ["a"], ["c"], ["nobody"], []],
+    "AlarmRule": ["ALARM(a)", "NOT (OK(free) OR TRUE)", "ALARM(c)", "ALARM(nobody)", "(" * 2_000, "x"],
+    "StateReasonData": ['{"a":1}', "{", "[" * 2_000],
+    "ResourceName": [ARN, f"{ARN}:1", "arn:aws:sns:us-east-1:000000000000:t", "x"],
+    "TreatMissingData": ["ignore", "breaching", "x"],
+    "EvaluateLowSampleCountPercentile": ["ignore", "evaluate", "x"],
+    "EvaluationPeriods": [1, 3, 2**31 - 1],
+    "DatapointsToAlarm": [1, 2, 2**31 - 1],
+    "Threshold": [1, -1.5, 1e308, "NaN"],
+    "PutMetricAlarmInput.ComparisonOperator": ["GreaterThanThreshold", "GreaterThanUpperThreshold"],
+    "PutMetricAlarmInput.Metrics": [[], [{"Id": "e", "Expression": "TIME_SERIES(1)", "Period": 60}]],
+    "AmazonResourceName": [f"{ALARM_ARN}a", f"{ALARM_ARN}c", f"{ALARM_ARN}nobody", ALARM_ARN, "x"],
+    **{f"DescribeAlarmHistoryInput.{member}": [1_795_000_000, 0, 2**40] for member in ("StartDate", "EndDate")},
 }
 
 WORDS["sqs"] = {
@@ -822,6 +854,9 @@ def is_error(headers: Mapping[bytes, bytes], body: bytes) -> bool:
         return False
     problem = json.loads(body)
     has_code = b"x-amzn-errortype" in headers or "__type" in problem
+    if problem.get("__type", "").endswith("#ResourceNotFound"):
+        # CloudWatch says no more.
+        return True
     return has_code and isinstance(problem.get("message", problem.get("Message")), str)
 
 

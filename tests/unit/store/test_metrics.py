@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -191,6 +192,34 @@ def test_packing_changes_nothing_that_is_read(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
+def test_what_counts_nothing_is_no_point(tmp_path: Path) -> None:
+    """And makes no metric."""
+
+    async def story(store: MetricRepository) -> None:
+        nothing = Distribution()
+        nothing.add(100, 0)
+        await store.add([MetricPoint(metric(), NOW_S, 60, nothing), point(NOW_S), point(NOW_S, 1, of=metric("x"))])
+        assert [one.name for one in await store.list(SCOPE, since_s=0, limit=10)] == ["x"]
+
+    run(tmp_path, story)
+
+
+def test_seconds_are_kept_for_three_hours(tmp_path: Path) -> None:
+    """Also of a metric that is silent since; packing its minutes takes none of them along."""
+
+    async def story(store: MetricRepository) -> None:
+        await store.add([point(NOW_S + 14_399, 1, period_s=1), point(NOW_S, 1, period_s=1)])
+        await tidy(store, NOW_S + 4 * 3_600 + 700)
+        assert count(tmp_path, "metric_blocks") == 3
+        assert [(one.at_s - NOW_S, one.period_s) for one in await read(store, period_s=1)] == [(0, 60), (14_399, 1)]
+        await tidy(store, NOW_S + 8 * 3_600 + 700)
+        assert [(one.at_s - NOW_S, one.period_s) for one in await read(store, period_s=1)] == [(0, 60), (14_340, 60)]
+        assert count(tmp_path, "metric_points") == 0
+        assert await tidy(store, NOW_S + 8 * 3_600 + 700) == 1
+
+    run(tmp_path, story)
+
+
 def test_points_that_come_while_a_series_is_packed_are_not_lost(tmp_path: Path) -> None:
     """What was packed is thrown away then, and packed in the next round."""
 
@@ -336,3 +365,44 @@ def test_statistic_sets_have_no_bins(tmp_path: Path) -> None:
             await tidy(store, NOW_S + DAY_S)
 
     run(tmp_path, story)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_added_and_packed_is_read(tmp_path: Path, seed: int) -> None:
+    """Two days of points that come in order, late and again, with tidying in between, against a mere sum."""
+    chance = random.Random(seed)
+    known: dict[int, Distribution] = {}
+
+    async def story(store: MetricRepository) -> None:
+        now_s = NOW_S
+        for _ in range(150):
+            now_s += chance.choice((60, 60, 600, 3_600))
+            points = []
+            for _ in range(chance.randint(1, 5)):
+                at_s = (now_s - chance.choice((0, 60, 600, 7_200, 90_000))) // 60 * 60
+                value = float(chance.choice((0, 1, 5, 12.5, 1e6)))
+                points.append(point(at_s, value))
+                known.setdefault(at_s, Distribution()).add(value)
+            await store.add(points)
+            if chance.random() < 0.2:
+                await tidy(store, now_s)
+        assert count(tmp_path, "metric_blocks") > 3
+        for from_s, before_s in ((0, 1 << 40), (NOW_S + 3_600, NOW_S + 90_000)):
+            wanted = {at_s: values for at_s, values in known.items() if from_s <= at_s < before_s}
+            assert _of(await read(store, from_s, before_s), 60) == _of_known(wanted, 60)
+            assert _of(await read(store, from_s, before_s, 300), 300) == _of_known(wanted, 300)
+            assert _of(await read(store, from_s, before_s, 3_600), 3_600) == _of_known(wanted, 3_600)
+
+    run(tmp_path, story)
+
+
+def _of(points: Sequence[MetricPoint], period_s: int) -> dict[int, Distribution]:
+    assert [one.at_s for one in points] == sorted(one.at_s for one in points)
+    return _of_known(((one.at_s, one.values) for one in points), period_s)
+
+
+def _of_known(found: Any, period_s: int) -> dict[int, Distribution]:
+    periods: dict[int, Distribution] = {}
+    for at_s, values in found.items() if isinstance(found, dict) else found:
+        periods.setdefault(at_s // period_s * period_s, Distribution()).merge(values)
+    return periods

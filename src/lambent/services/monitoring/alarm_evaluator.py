@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 from lambent.clock import Clock
-from lambent.domain.alarm import Alarm, Watch
-from lambent.domain.alarm_evaluation import evaluate
+from lambent.domain.alarm import INSUFFICIENT_DATA, Alarm, Watch
+from lambent.domain.alarm_evaluation import Verdict, evaluate
 from lambent.errors.families import DependencyError
 from lambent.services.monitoring.alarm_queries import AlarmReader, Silence, Unreadable
 from lambent.services.monitoring.alarm_transitions import Transitions
@@ -102,7 +102,7 @@ class AlarmEvaluator:
         try:
             async with asyncio.timeout(_READ_MAX_S):
                 await self._evaluate(alarm, silence)
-        except (DependencyError, TimeoutError, Unreadable) as error:
+        except (DependencyError, TimeoutError) as error:
             _log.warning("alarm.not_evaluated alarm=%s reason=%s", alarm.arn, error or "it takes too long")
         except Exception:
             # One that cannot be evaluated keeps no other from being it.
@@ -111,8 +111,7 @@ class AlarmEvaluator:
     async def _evaluate(self, alarm: Alarm, silence: Silence) -> None:
         assert isinstance(alarm.watches, Watch)
         now = self._clock.now()
-        reading = await self._reader.read(alarm.scope, alarm.watches, now, silence)
-        verdict = evaluate(alarm.watches, reading.slots, now, has_few_samples=reading.has_few_samples)
+        verdict = await self._verdict(alarm, alarm.watches, now, silence)
         if verdict is None or verdict.value == alarm.status.value:
             return
         status = alarm.status.becoming(verdict.value, verdict.reason, verdict.reason_data, now)
@@ -120,6 +119,14 @@ class AlarmEvaluator:
             # What was configured or set meanwhile is evaluated with the next look.
             if await rows.get(alarm.name) == alarm:
                 await self._transitions.move(rows, alarm, status)
+
+    async def _verdict(self, alarm: Alarm, watch: Watch, now: float, silence: Silence) -> Verdict | None:
+        try:
+            reading = await self._reader.read(alarm.scope, watch, now, silence)
+        except Unreadable as error:
+            # Assumed: what cannot be computed is not known, whatever missing points count as (test_alarm_evaluator).
+            return Verdict(INSUFFICIENT_DATA, f"Insufficient Data: the expression cannot be computed: {error}", None)
+        return evaluate(watch, reading.slots, now, has_few_samples=reading.has_few_samples)
 
     def _note_change(self) -> None:
         for changed in self._changed.values():

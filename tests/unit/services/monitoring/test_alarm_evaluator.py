@@ -156,6 +156,21 @@ async def test_an_alarm_that_computes(tmp_path: Path) -> None:
 
 
 @story
+async def test_an_expression_that_cannot_be_computed(tmp_path: Path) -> None:
+    """Leaves the alarm without data, and says why."""
+    none = dict.fromkeys(("MetricName", "Namespace", "Statistic", "Period"))
+    stat = {"Metric": {"Namespace": "Shop", "MetricName": "Latency"}, "Period": 60, "Stat": "Sum"}
+    rows = [{"Id": "e", "Expression": "METRICS()"}, *({"Id": i, "MetricStat": stat, "ReturnData": False} for i in "mn")]
+    async with opened(tmp_path) as bench:
+        await bench.put(**none, Metrics=rows, TreatMissingData="notBreaching")
+        await bench.call("SetAlarmState", AlarmName="slow", StateValue="OK", StateReason="to see")
+        await bench.look()
+        found = await bench.shown()
+        assert (found["StateValue"], found["StateReasonData"]) == ("INSUFFICIENT_DATA", None)
+        assert found["StateReason"] == "Insufficient Data: the expression cannot be computed: it gives 2 series"
+
+
+@story
 async def test_percentiles_of_few_values(tmp_path: Path) -> None:
     """Are evaluated, or leave the alarm as it is where that is asked for."""
     p99: dict[str, Any] = {"Statistic": None, "ExtendedStatistic": "p99"}
