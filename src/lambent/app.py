@@ -664,6 +664,9 @@ class _Telemetry:
                 log_backlog_bytes=written.backlog_bytes,
                 log_records_dropped=written.records_dropped,
                 metric_points_dropped=self.metrics.dropped_points,
+                trace_segments_dropped=self.traces.dropped
+                + self.traces.malformed
+                + (0 if self._otlp_traces is None else self._otlp_traces.dropped),
                 requests_in_flight=admission.requests,
             )
 

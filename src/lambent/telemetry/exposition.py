@@ -70,6 +70,8 @@ class ServerView(msgspec.Struct, frozen=True, kw_only=True):
     """Written, and not in the store yet."""
     log_records_dropped: int
     metric_points_dropped: int
+    trace_segments_dropped: int
+    """That found no room in memory, in their trace or at the collector, or were none."""
     requests_in_flight: int
 
 
@@ -385,6 +387,9 @@ def _of_logs(view: ServerView) -> list[Family]:
         _total("lambent_log_records_dropped", "Records that the disk did not take.", view.log_records_dropped),
         _single("lambent_log_backlog_bytes", "Written, and not in the store yet.", view.log_backlog_bytes),
         _total("lambent_metric_points_dropped", "Points that found no room, or no store.", view.metric_points_dropped),
+        _total(
+            "lambent_trace_segments_dropped", "Segments without room, or that were none.", view.trace_segments_dropped
+        ),
     ]
 
 

@@ -41,6 +41,7 @@ def view(**given: Any) -> ServerView:
         "log_backlog_bytes": 70,
         "log_records_dropped": 0,
         "metric_points_dropped": 0,
+        "trace_segments_dropped": 0,
         "requests_in_flight": 3,
     }
     return ServerView(**{**usual, **given})
