@@ -169,7 +169,7 @@ def test_a_service_that_is_not_offered_says_so(server, service, operation, argum
     assert (status, code) == (501, "NotImplementedException")
     assert message == (
         f"{service} is not offered by this version of Lambent: this version answers apigatewayv2, cloudtrail, "
-        f"iam, lambda, logs, monitoring, sqs, sts; --neighbour {service}=URL passes {service} on to a server"
+        f"iam, lambda, logs, monitoring, sqs, sts, xray; --neighbour {service}=URL passes {service} on to a server"
     )
 
 
