@@ -73,6 +73,8 @@ class ServerView(msgspec.Struct, frozen=True, kw_only=True):
     log_throttles: int
     """How often a function had to wait that wrote too much."""
     metric_points_dropped: int
+    trace_segments_dropped: int
+    """That found no room in memory, in their trace or at the collector, or were none."""
     requests_in_flight: int
 
 
@@ -405,6 +407,9 @@ def _of_logs(view: ServerView) -> list[Family]:
         _total("lambent_log_throttles", "Times that a function which logs too much had to wait.", view.log_throttles),
         _single("lambent_log_backlog_bytes", "Written, and not in the store yet.", view.log_backlog_bytes),
         _total("lambent_metric_points_dropped", "Points that found no room, or no store.", view.metric_points_dropped),
+        _total(
+            "lambent_trace_segments_dropped", "Segments without room, or that were none.", view.trace_segments_dropped
+        ),
     ]
 
 

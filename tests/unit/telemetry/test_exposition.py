@@ -51,6 +51,7 @@ def view(**given: Any) -> ServerView:
         "log_records_dropped": 0,
         "log_throttles": 0,
         "metric_points_dropped": 0,
+        "trace_segments_dropped": 0,
         "requests_in_flight": 3,
     }
     return ServerView(**{**usual, **given})
