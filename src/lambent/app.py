@@ -665,6 +665,7 @@ class _Telemetry:
                 log_bytes=written.written_bytes,
                 log_backlog_bytes=written.backlog_bytes,
                 log_records_dropped=written.records_dropped,
+                log_throttles=written.throttles,
                 metric_points_dropped=self.metrics.dropped_points,
                 trace_segments_dropped=self.traces.dropped
                 + self.traces.malformed
