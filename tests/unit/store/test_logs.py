@@ -452,3 +452,26 @@ def test_groups_that_functions_make_have_the_retention_of_the_server(path: Path)
                 assert group is not None and group.retention_days == 3
 
     asyncio.run(run())
+
+
+def test_a_deletion_that_takes_long_is_left_to_sweeps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever deletes waits for a second; what is left then is shown to nobody, and goes with the next sweep."""
+
+    async def story(both: Both) -> None:
+        await both.fold(written(random.Random(1), 1_500))
+        await both.fold(written(random.Random(2), 10))
+        monkeypatch.setattr("lambent.store.logs.SWEEP_S", 0.0)
+        assert await both.real.delete_stream(SCOPE, "g", "a")
+        shown = await both.real.events(SCOPE, "g", limit=10_000)
+        assert {event.stream for event in shown} == {"b", "c"}
+        assert await both.real.delete_group(SCOPE, "g")
+        assert await both.real.events(SCOPE, "g", limit=10) == []
+        assert (count(path, "log_events"), count(path, "log_chunks"), count(path, "deleted_log_groups")) == (10, 1, 1)
+        assert await both.real.drop_expired(0) == 0
+        assert count(path, "deleted_log_groups") == 1
+        monkeypatch.setattr("lambent.store.logs.SWEEP_S", 1.0)
+        assert await both.real.drop_expired(0) == 1_510
+
+    tell(path, story)
+    tables = "log_events log_chunks log_chunk_streams deleted_log_groups deleted_log_streams"
+    assert [count(path, table) for table in tables.split()] == [0] * 5
