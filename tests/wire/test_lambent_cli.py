@@ -80,6 +80,53 @@ def test_logs_and_ls_print_data(lambent, lambda_client, make_function):
     assert name in [item["FunctionName"] for item in listed]
 
 
+LEVELS = """
+import logging
+
+def handler(e, c):
+    for level in ("debug", "info", "warning", "error"):
+        getattr(logging.getLogger(), level)("said %s %s", level, e)
+    if e == "fail":
+        raise ValueError("boom")
+"""
+
+
+def test_logs_are_narrowed_and_coloured(lambent, lambda_client, make_function):
+    """By level, which is ours to tell; by pattern, which the server applies; from a time on."""
+    name = make_function(LEVELS)
+    for event in ("fail", "well"):
+        lambda_client.invoke(FunctionName=name, Payload=json.dumps(event), LogType="Tail")
+
+    def says(*options):
+        done = lambent("logs", name, *options)
+        assert done.returncode == 0, done.stderr
+        return [line.split(" ", 2)[2] for line in done.stdout.splitlines() if line[:2] == "20"]
+
+    wait_for(lambda: sum(line.startswith("REPORT") for line in says()) == 2)
+    grave = says("--level", "warn")
+    assert [line.rsplit("\t", 1)[-1] for line in grave if "said" in line] == [
+        "said warning fail",
+        "said error fail",
+        "said warning well",
+        "said error well",
+    ]
+    assert next(line.partition("\t")[0] for line in grave if "said" not in line) == "[ERROR] ValueError: boom"
+    assert not any(line.startswith(("START", "END")) for line in grave)
+    assert [line.rsplit("\t", 1)[-1] for line in says("--filter", "said -fail", "--level", "error")] == [
+        "said error well"
+    ]
+    assert says("--since", "2100-01-01T00:00Z") == []
+    assert says("--filter", "{ $.a = 1 }") == []
+    refused = lambent("logs", name, "--filter", "{ $.a")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "InvalidParameterException" in refused.stderr
+    coloured = lambent("logs", name, "--color", "always").stdout
+    assert "\x1b[31m[ERROR]" in coloured
+    assert "\x1b[33m[WARNING]" in coloured
+    assert "\x1b[2mSTART RequestId" in coloured
+    assert "\x1b" not in lambent("logs", name).stdout
+
+
 def test_logs_follow_until_interrupted(server, lambda_client, make_function):
     """`logs --follow` prints what comes after it began, each event once, and ends cleanly with Ctrl-C."""
     name = make_function(SOURCE)

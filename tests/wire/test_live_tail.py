@@ -101,6 +101,9 @@ def test_it_is_narrowed_by_stream_and_by_pattern(tailing, lambda_client, make_fu
     wait_for(lambda: tails["ERROR"].messages() == ["ERROR one", "ERROR two"])
     wait_for(lambda: tails["%[0-9]{3}%"].messages() == ["123"])
     assert tails["other"].messages() == []
+    # The same pattern finds the same in what was stored.
+    past = tailing.filter_log_events(logGroupName=group, filterPattern="ERROR")["events"]
+    assert [event["message"].rstrip("\n") for event in past] == ["ERROR one", "ERROR two"]
     for tail in tails.values():
         tail.close()
 

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,6 +23,12 @@ POLL_INTERVAL_S = 0.5
 
 LOOK_BACK_MS = 5_000
 """How far behind the newest event `--follow` looks again: environments write side by side, so lines arrive late."""
+
+LATE_MS = 60_000
+"""
+How late a line may be that `--follow` still shows, behind the server's clock: where a pattern matches little, it need
+not search through everything again and again.
+"""
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -114,11 +121,14 @@ class Reader:
                 first invocation.
         """
         newest_ms = self._from_ms
+        asked_at_ms: int | None = None
         try:
             pages = self._client.get_paginator("filter_log_events").paginate(
                 logGroupName=self._group, startTime=self._from_ms, **self._filter
             )
             for page in pages:
+                if asked_at_ms is None:
+                    asked_at_ms = _answered_at_ms(page)
                 for event in page["events"]:
                     newest_ms = max(newest_ms, event["timestamp"])
                     if event["eventId"] not in self._seen:
@@ -127,9 +137,18 @@ class Reader:
         except self._client.exceptions.ResourceNotFoundException:
             if not is_missing_fine:
                 raise
-        self._from_ms = max(self._from_ms, newest_ms - LOOK_BACK_MS)
+        self._from_ms = max(self._from_ms, newest_ms - LOOK_BACK_MS, (asked_at_ms or 0) - LATE_MS)
         # Ids are kept for as long as the next request can return their events again, and no longer.
         self._seen = {event: time_ms for event, time_ms in self._seen.items() if time_ms >= self._from_ms}
+
+
+def _answered_at_ms(page: dict[str, Any]) -> int | None:
+    """Return when a page was answered, by the server's clock; None: it does not say."""
+    date = page.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    try:
+        return int(parsedate_to_datetime(date).timestamp() * 1000) if date else None
+    except ValueError:
+        return None
 
 
 def _group_of(name: str, client: Any) -> str:

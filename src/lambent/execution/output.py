@@ -148,6 +148,7 @@ class EnvironmentOutput:
             return
         asyncio.get_running_loop().remove_reader(self._pipe)
         self._is_paused = True
+        self._logs.throttles += 1
         if self._free_bytes < 0:
             self._pause = self._clock.call_later(-self._free_bytes / FLOOD_BYTES_PER_S, self._resume)
         else:

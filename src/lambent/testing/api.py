@@ -51,6 +51,10 @@ from lambent.services.lambda_.execution_roles import TrustedRoles
 from lambent.services.lambda_.facts import FunctionFacts
 from lambent.services.lambda_.role_checks import TargetRights
 from lambent.services.logs.filters import FilterAccess
+from lambent.services.logs.live_tail import LiveTails
+from lambent.services.logs.log_records import LogRecords
+from lambent.services.logs.queries import LogQueries
+from lambent.services.logs.query_definitions import SavedQueries
 from lambent.services.monitoring.alarm_transitions import Transitions
 from lambent.services.operation import Service
 from lambent.services.s3.objects import S3Objects
@@ -67,10 +71,12 @@ from lambent.store.log_filters import LogFilterRepository
 from lambent.store.logs import LogRepository
 from lambent.store.metrics import MetricRepository
 from lambent.store.packages import FilePackages
+from lambent.store.query_definitions import QueryDefinitionRepository
 from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
 from lambent.store.trace_settings import TraceSettingRepository
 from lambent.store.traces import TraceRepository
+from lambent.telemetry.ingestion import Ingestion
 from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
@@ -199,6 +205,7 @@ class InProcessApi:
             "sqs": QueueDestination(self.queues.door),
         }
         self._activation = Activation(store, packages, runtimes, clock, _expect_nothing, _start_nothing)
+        self.queries = LogQueries(self.logs, _fold_nothing, clock)
         self.services: dict[str, Service] = {
             "lambda": lambda_.service(
                 store=store,
@@ -230,6 +237,12 @@ class InProcessApi:
                     LogFilterRepository(database), self.logs, _change_nothing, _fold_nothing, clock.now
                 ),
                 destinations=LogSubscribers(queue, store, clock),
+                readers=(
+                    self.queries,
+                    LogRecords(self.logs, _fold_nothing, clock),
+                    SavedQueries(QueryDefinitionRepository(database), clock),
+                    LiveTails(self.logs, _fold_nothing, Ingestion().follow, clock),
+                ),
             ),
             "monitoring": monitoring.service(
                 MetricRepository(database),
@@ -360,7 +373,12 @@ async def open_api(
         queue = await stack.enter_async_context(DurableEventQueue(database, payloads, clock))
         api = InProcessApi(folder, database, queue, packages, clock, protocols, authenticator, iam)
         stack.callback(api.stop_watching)
-        yield api
+        working = asyncio.get_running_loop().create_task(api.queries.run())
+        try:
+            yield api
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
 
 
 @dataclass(frozen=True)
@@ -421,7 +439,15 @@ class Stage:
             async with asyncio.timeout(within_s):
                 response = await self.api.send(request)
                 body = response.body
-                return response, body if isinstance(body, bytes) else b"".join([chunk async for chunk in body])
+                if isinstance(body, bytes):
+                    return response, body
+                if response.ends_with_client:
+                    # It would go on for hours: this client leaves after the first piece.
+                    try:
+                        return response, await anext(aiter(body))
+                    finally:
+                        await body.aclose()
+                return response, b"".join([chunk async for chunk in body])
 
         response, body = self._runner.run(send_and_read())
         return Answer(response.status, dict(response.headers), body, self.api.commits() != before)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lambent.cli.failure import CommandFailed
-from lambent.cli.logs import LOOK_BACK_MS, Reader, parse_since
+from lambent.cli.logs import LATE_MS, LOOK_BACK_MS, Reader, parse_since
 
 Run = Callable[..., Any]
 CONFIGURATION = "GET /2015-03-31/functions/hello/configuration"
@@ -31,8 +31,9 @@ class Pages:
         class ResourceNotFoundException(Exception):
             pass
 
-    def __init__(self, *answers: list[dict[str, Any]] | None) -> None:
+    def __init__(self, *answers: list[dict[str, Any]] | None, date: str = "") -> None:
         self.answers = list(answers)
+        self.date = date
         self.start_times: list[int] = []
 
     def get_paginator(self, operation: str) -> "Pages":
@@ -44,7 +45,7 @@ class Pages:
         answer = self.answers.pop(0)
         if answer is None:
             raise self.exceptions.ResourceNotFoundException
-        return [{"events": answer}]
+        return [{"events": answer, "ResponseMetadata": {"HTTPHeaders": {"date": self.date}}}]
 
 
 def test_messages_are_printed_with_their_time(lambent: Run, stand_in: Any) -> None:
@@ -108,6 +109,20 @@ def test_looking_back_never_goes_before_the_start() -> None:
     for _ in range(2):
         list(reader.read_new(is_missing_fine=False))
     assert client.start_times == [900, 900]
+
+
+def test_following_does_not_search_the_past_for_ever() -> None:
+    """Where nothing is found, the server's clock says how far it has got; what is not much later is still shown."""
+    noon_ms = 1_764_072_000_000
+    client = Pages([], [event(1, noon_ms - LATE_MS)], date="Tue, 25 Nov 2025 12:00:00 GMT")
+    reader = Reader(client, "g", noon_ms - 3_600_000)
+    assert [len(list(reader.read_new(is_missing_fine=False))) for _ in range(2)] == [0, 1]
+    assert client.start_times == [noon_ms - 3_600_000, noon_ms - LATE_MS]
+    for date in ("", "nonsense"):
+        client = Pages([], [], date=date)
+        reader = Reader(client, "g", 5)
+        assert [len(list(reader.read_new(is_missing_fine=False))) for _ in range(2)] == [0, 0]
+        assert client.start_times == [5, 5]
 
 
 def test_following_waits_for_a_group_that_does_not_exist_yet() -> None:

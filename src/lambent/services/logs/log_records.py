@@ -11,7 +11,6 @@ from lambent.errors.api.logs import InvalidParameterException, ResourceNotFoundE
 from lambent.protocol.shapes.logs import GetLogGroupFieldsRequest, GetLogRecordRequest
 from lambent.services.logs.naming import group_missing, requested_group
 from lambent.services.logs.queries import lines_of
-from lambent.services.logs.tokens import at, just_before
 from lambent.services.operation import operation
 from lambent.store.contract import EventCursor, LogStore
 
@@ -49,14 +48,10 @@ class LogRecords:
         account, _, group = log.partition(":")
         place = EventCursor(*numbers)
         await self._fold()
-        events = (
-            await self._store.events(caller.scope, group, after=just_before(place), limit=1)
-            if account == caller.scope.account
-            else ()
-        )
-        if not events or at(events[0]) != place:
+        event = await self._store.event(caller.scope, group, place) if account == caller.scope.account else None
+        if event is None:
             raise ResourceNotFoundException("The specified log record does not exist.")
-        (line,) = lines_of([(events[0], group)], account)
+        (line,) = lines_of([event], log)
         fields = discover(line)
         # Times as numbers here, and not as in a query's rows. Observed: samples of GetLogRecord.
         record = {name: str(int(value)) if name in _TIMES else text(value) for name, value in fields.items()}
@@ -81,7 +76,7 @@ class LogRecords:
             limit=_SAMPLE_EVENTS,
             bytes_max=_SAMPLE_BYTES,
         )
-        lines = lines_of(((event, group) for event in events), caller.scope.account)
+        lines = list(lines_of(events, f"{caller.scope.account}:{group}"))
         counts = await asyncio.to_thread(_count_fields, lines)
         return {
             "logGroupFields": [

@@ -2,15 +2,16 @@
 Queries of Logs Insights: begun by one call, run in the background, asked for by others until they are complete.
 
 Rows are kept in memory, within bounds: they do not survive a restart, and the oldest give way to newer ones. A query
-reads events page by page, newest first; what it does with a page happens in a thread.
+reads events batch by batch, as they lie; what it does with a batch happens in a thread.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from lambent.clock import Clock
 from lambent.domain.caller import Caller, Scope
@@ -28,9 +29,9 @@ from lambent.protocol.shapes.logs import (
     StopQueryRequest,
 )
 from lambent.services.logs.naming import group_missing, parse_identifier
-from lambent.services.logs.tokens import at, offset_token, parse_offset_token
+from lambent.services.logs.tokens import offset_token, parse_offset_token
 from lambent.services.operation import operation
-from lambent.store.contract import EventCursor, LogEvent, LogStore
+from lambent.store.contract import LogBatch, LogEvent, LogStore
 
 # The language is imported with the first query: a server at rest does without.
 if TYPE_CHECKING:
@@ -58,10 +59,6 @@ KEPT_BYTES_MAX: Final = 64 << 20
 
 TIMEOUT_S: Final = 3_600.0
 """Documented: CloudWatch Logs quotas."""
-
-PAGE_EVENTS: Final = 10_000
-PAGE_BYTES: Final = 8 << 20
-"""What is read at once: some tens of milliseconds' work."""
 
 PAGE_ROWS_MAX: Final = 10_000
 """Documented: GetQueryResults."""
@@ -288,11 +285,18 @@ class LogQueries:
     async def _read(self, asked: _Asked) -> None:
         run = asked.run
         assert run is not None
-        pages = _Pages(self._store, asked)
-        while (lines := await pages.next()) is not None:
-            await asyncio.to_thread(run.take, lines)
-            if asked.status is not _Status.RUNNING:
-                return
+        scan = self._store.scan(
+            asked.scope,
+            asked.groups,
+            from_ms=asked.start_s * 1_000,
+            # Observed: recordings of the service: to the end of the last second.
+            before_ms=asked.end_s * 1_000 + 1_000,
+        )
+        async with aclosing(cast("AsyncGenerator[LogBatch]", scan)) as batches:
+            async for batch in batches:
+                await asyncio.to_thread(_take, run, batch, asked.scope.account)
+                if asked.status is not _Status.RUNNING:
+                    return
         rows = await asyncio.to_thread(run.finish)
         size = sum(len(name) + len(value) for row in rows for name, value in row)
         if asked.status is _Status.RUNNING:
@@ -310,64 +314,18 @@ class LogQueries:
             self._drop_old()
 
 
-class _Pages:
-    """Events of the groups of a query, the newest of all first."""
-
-    def __init__(self, store: LogStore, asked: _Asked) -> None:
-        self._store = store
-        self._asked = asked
-        self._cursors: dict[str, EventCursor | None] = dict.fromkeys(asked.groups)
-        """Of the groups that may have more events: where reading goes on."""
-        self._read: dict[str, list[LogEvent]] = {group: [] for group in asked.groups}
-
-    async def next(self) -> "list[Line] | None":
-        """Return some events, none newer than those before; None: there are no more."""
-        for group in list(self._cursors):
-            if not self._read[group]:
-                await self._fill(group)
-        # Beyond the oldest event that is known of each group which has more, another may come in between.
-        reached = max((at(self._read[group][-1]) for group in self._cursors), default=None)
-        ready: list[tuple[LogEvent, str]] = []
-        for group, events in self._read.items():
-            count = len(events)
-            if reached is not None:
-                count = next((index for index, event in enumerate(events) if at(event) < reached), count)
-            ready += [(event, group) for event in events[:count]]
-            del events[:count]
-        if not ready:
-            return None
-        if len(self._read) > 1:
-            ready.sort(key=lambda each: at(each[0]), reverse=True)
-        return lines_of(ready, self._asked.scope.account)
-
-    async def _fill(self, group: str) -> None:
-        share = max(1, len(self._cursors))
-        events = await self._store.events(
-            self._asked.scope,
-            group,
-            from_ms=self._asked.start_s * 1_000,
-            # Observed: recordings of the service: to the end of the last second.
-            before_ms=self._asked.end_s * 1_000 + 1_000,
-            before=self._cursors[group],
-            newest_first=True,
-            limit=PAGE_EVENTS,
-            bytes_max=PAGE_BYTES // share,
-        )
-        self._read[group] = list(events)
-        if events:
-            self._cursors[group] = at(events[-1])
-        else:
-            del self._cursors[group]
+def _take(run: "Run", batch: LogBatch, account: str) -> None:
+    run.take(lines_of(batch.events, f"{account}:{batch.group}"))
 
 
-def lines_of(events: Iterable[tuple[LogEvent, str]], account: str) -> "list[Line]":
-    """Return events of an account's groups, each with its group's name, as queries read them."""
+def lines_of(events: Iterable[LogEvent], log: str) -> "Iterator[Line]":
+    """Return events as queries read them; `log` is their group, after its account and a colon."""
     from lambent.domain.insights.fields import Line
 
-    return [
-        Line(event.timestamp_ms, event.ingestion_ms, event.stream, f"{account}:{group}", event.message, event.sequence)
-        for event, group in events
-    ]
+    return (
+        Line(event.timestamp_ms, event.ingestion_ms, event.stream, log, event.message, event.sequence)
+        for event in events
+    )
 
 
 def _too_large() -> type[Exception]:

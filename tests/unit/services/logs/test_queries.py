@@ -1,7 +1,7 @@
 """StartQuery and what follows it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from lambent.errors.api.logs import MalformedQueryException
 from lambent.errors.families import ApiError
 from lambent.services.logs import queries as module
 from lambent.services.logs.queries import LogQueries
+from lambent.store.contract import LogBatch
 
 RANGE = {"startTime": DAY_S, "endTime": DAY_S + 3_600}
 
@@ -91,9 +92,8 @@ def test_the_range_is_of_whole_seconds_both_included() -> None:
     play(story)
 
 
-def test_groups_are_read_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The newest of all comes first, however the groups' pages lie; each group once, by name or ARN."""
-    monkeypatch.setattr(module, "PAGE_EVENTS", 3)
+def test_groups_are_asked_together() -> None:
+    """The newest of all comes first; each group once, by name or ARN."""
 
     async def story(reading: Reading, _: LogQueries) -> None:
         for number in range(40):
@@ -185,18 +185,17 @@ def test_a_query_is_stopped_before_or_while_it_runs() -> None:
         assert await refusal(reading.call("StopQuery", **started)) == ("InvalidParameterException", said)
 
         other = await reading.call("StartQuery", logGroupName="g", queryString="fields @message", **RANGE)
-        read = reading.store.events
+        scan = reading.store.scan
 
-        async def stopping(*names: Any, **wanted: Any) -> Any:
-            found = await read(*names, **wanted)
-            if found:
+        async def stopping(*names: Any, **wanted: Any) -> AsyncIterator[LogBatch]:
+            async for batch in scan(*names, **wanted):
                 await reading.call("StopQuery", **other)
-            return found
+                yield batch
 
-        reading.store.events = stopping  # type: ignore[method-assign]
+        reading.store.scan = stopping  # type: ignore[method-assign]
         working = asyncio.create_task(queries.run())
         assert (await over(reading, other["queryId"]))["status"] == "Cancelled"
-        reading.store.events = read  # type: ignore[method-assign]
+        reading.store.scan = scan  # type: ignore[method-assign]
         assert await ask(reading, "fields @message") == [["x"]]
         assert (await reading.call("GetQueryResults", **other))["status"] == "Cancelled"
         working.cancel()
@@ -258,23 +257,32 @@ def test_a_query_that_would_hold_too_much_fails(monkeypatch: pytest.MonkeyPatch)
     play(story)
 
 
-def test_a_query_takes_an_hour_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PAGE_EVENTS", 1)
+def test_a_query_takes_an_hour_at_most() -> None:
+    """Its scan is closed then, and not read to its end."""
 
     async def story(reading: Reading, _: LogQueries) -> None:
-        reading.write("x")
-        reading.write("x", 1)
-        read = reading.store.events
+        for number in range(4):
+            reading.write("x", number)
+        scan, is_closed = reading.store.scan, []
 
-        async def slow(*names: Any, **wanted: Any) -> Any:
-            found = await read(*names, **wanted)
-            reading.clock.advance(2_000)
-            return found
+        async def slow(*names: Any, **wanted: Any) -> AsyncIterator[LogBatch]:
+            try:
+                async for batch in scan(*names, **wanted):
+                    for event in batch.events:
+                        yield LogBatch(batch.group, [event])
+                        reading.clock.advance(2_000)
+            finally:
+                is_closed.append(True)
 
-        reading.store.events = slow  # type: ignore[method-assign]
+        reading.store.scan = slow  # type: ignore[method-assign]
         started = await reading.call("StartQuery", logGroupName="g", queryString="fields @message", **RANGE)
         answer = await over(reading, started["queryId"])
-        assert (answer["status"], answer["statistics"]["recordsScanned"]) == ("Timeout", 1.0)
+        assert (answer["status"], answer["statistics"]["recordsScanned"]) == ("Timeout", 2.0)
+
+        async def closed() -> bool:
+            return bool(is_closed)
+
+        await until(closed)
 
     play(story)
 

@@ -3,9 +3,11 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from unit.services.monitoring.alarm_bench import FUNCTION, SCOPE, opened, story
 
 from lambent.errors.families import DependencyError
+from lambent.store.alarms import StoredAlarms
 from lambent.telemetry.deliveries import Delivery
 
 GONE = f"{FUNCTION[:-4]}gone"
@@ -85,6 +87,32 @@ async def test_what_cannot_be_done_for_long_is_given_up(tmp_path: Path) -> None:
         (told,) = await bench.history(HistoryItemType="Action")
         assert told.endswith('Received error: "too many events wait for the function"')
         assert bench.target.got == []
+
+
+@story
+async def test_what_was_done_and_not_written_down_is_done_again(tmp_path: Path) -> None:
+    """A server that dies between the two: twice for the function, once for the history."""
+    async with opened(tmp_path) as bench:
+        await bench.let_in()
+        await bench.put(AlarmActions=[FUNCTION])
+        await bench.call("SetAlarmState", AlarmName="slow", StateValue="ALARM", StateReason="to see")
+        finish = StoredAlarms.finish
+
+        async def dying(rows: StoredAlarms, number: int) -> bool:
+            raise DependencyError("the disk is gone", retryable=True)
+
+        StoredAlarms.finish = dying  # type: ignore[method-assign]
+        try:
+            with pytest.raises(DependencyError):
+                await bench.actions.run()
+        finally:
+            StoredAlarms.finish = finish  # type: ignore[method-assign]
+        assert len(bench.target.got) == 1
+        assert await bench.history(HistoryItemType="Action") == []
+    async with opened(tmp_path) as bench:
+        await bench.act()
+        assert len(bench.target.got) == 1
+        assert await bench.history(HistoryItemType="Action") == [f"Successfully executed action {FUNCTION}"]
 
 
 @story
