@@ -31,7 +31,7 @@ from lambent.store.contract import (
     NewLogEvent,
     OpenInvocation,
 )
-from lambent.store.database import AnyRow, Database
+from lambent.store.database import READERS_MAX, AnyRow, Database
 from lambent.store.log_reading import Wanted
 from lambent.store.metrics import store_points
 from lambent.store.names import starts_with
@@ -50,6 +50,9 @@ from lambent.store.tables import (
 
 PACKINGS_MAX: Final = 20
 """Chunks that one fold or sweep makes of rows, so that neither takes long; the next goes on."""
+
+SEARCHES_MAX: Final = READERS_MAX // 2
+"""Pages with a pattern that are read at once: each has a connection for a second or so, and others read as well."""
 
 SWEEP_S: Final = 1.0
 """
@@ -104,6 +107,7 @@ class LogRepository:
         self._database = database
         self._clock = clock
         self._retention_days = retention_days
+        self._searches = asyncio.Semaphore(SEARCHES_MAX)
 
     async def fold(
         self,
@@ -350,7 +354,10 @@ class LogRepository:
             is_late = log_reading.never if seconds_max is None else self._timer(seconds_max)
             return log_reading.read_page(connection, wanted, limit=limit, bytes_max=bytes_max, is_late=is_late)
 
-        return await self._database.look(read)
+        if pattern is None:
+            return await self._database.look(read)
+        async with self._searches:
+            return await self._database.look(read)
 
     async def event(self, scope: Scope, group: str, place: EventCursor) -> LogEvent | None:
         """Return the event at a place."""
