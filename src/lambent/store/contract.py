@@ -1025,7 +1025,9 @@ class LogStore(Protocol):
         ...
 
     async def drop_expired(self, now_ms: int) -> int:
-        """Delete events beyond their group's retention; return how many."""
+        """
+        Delete events beyond their group's retention, for about a second; return how many, 0 when none are left.
+        """
         ...
 
     async def resource_policies(self, scope: Scope) -> Sequence[LogResourcePolicy]:

@@ -5,8 +5,7 @@ A block is a chunk, or a page of rows. Blocks come in order of their first event
 overlap in time. What is held at once is one block and one page.
 """
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -77,13 +76,13 @@ class _Block(msgspec.Struct):
 
 
 def read_page(
-    connection: Connection, wanted: Wanted, *, limit: int, bytes_max: int | None, until: float | None
+    connection: Connection, wanted: Wanted, *, limit: int, bytes_max: int | None, is_late: Callable[[], bool]
 ) -> LogPage:
     """
     Return one page; see `LogStore.page`.
 
     Args:
-        until: the monotonic time after which no further block is begun, once there is a place to go on from.
+        is_late: asked before each further block: whether none is to be begun, once there is a place to go on from.
     """
     if wanted.first >= wanted.last:
         return LogPage([], None)
@@ -97,7 +96,7 @@ def read_page(
         bound_ms = block.bound_ms
         if is_full and (found[-1][0] > bound_ms if is_newest_first else found[-1][0] < bound_ms):
             break
-        if until is not None and has_looked and _is_further(bound_ms, wanted) and time.monotonic() >= until:
+        if has_looked and _is_further(bound_ms, wanted) and is_late():
             return _cut(found, fitting, bound_ms, is_newest_first)
         has_looked = True
         found += _first(_matching(connection, block, wanted, names), limit, bytes_max)
@@ -110,6 +109,11 @@ def read_page(
     return LogPage(page, _cursor(page[-1]) if is_full else None)
 
 
+def never() -> bool:
+    """Return that there is time."""
+    return False
+
+
 def read_event(connection: Connection, group_id: int, place: EventCursor, oldest_ms: int) -> LogEvent | None:
     """Return the event at a place, unless it is gone."""
     wanted = Wanted(
@@ -119,7 +123,7 @@ def read_event(connection: Connection, group_id: int, place: EventCursor, oldest
         after=EventCursor(place.timestamp_ms, place.ingestion_ms, place.sequence - 1),
         before=EventCursor(place.timestamp_ms, place.ingestion_ms, place.sequence + 1),
     )
-    page = read_page(connection, wanted, limit=1, bytes_max=None, until=None)
+    page = read_page(connection, wanted, limit=1, bytes_max=None, is_late=never)
     return page.events[0] if page.events else None
 
 

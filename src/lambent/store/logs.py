@@ -6,13 +6,12 @@ Events come in through `log_writing` and are read through `log_reading`; both ru
 
 import asyncio
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, func, insert, select, tuple_, update
 
 from lambent.clock import Clock
 from lambent.domain.caller import Scope
@@ -32,13 +31,14 @@ from lambent.store.contract import (
     NewLogEvent,
     OpenInvocation,
 )
-from lambent.store.database import AnyRow, Database
+from lambent.store.database import READERS_MAX, AnyRow, Database
 from lambent.store.log_reading import Wanted
 from lambent.store.metrics import store_points
 from lambent.store.names import starts_with
 from lambent.store.tables import (
     deleted_log_groups,
     deleted_log_streams,
+    log_chunk_streams,
     log_chunks,
     log_events,
     log_groups,
@@ -50,6 +50,15 @@ from lambent.store.tables import (
 
 PACKINGS_MAX: Final = 20
 """Chunks that one fold or sweep makes of rows, so that neither takes long; the next goes on."""
+
+SEARCHES_MAX: Final = READERS_MAX // 2
+"""Pages with a pattern that are read at once: each has a connection for a second or so, and others read as well."""
+
+SWEEP_S: Final = 1.0
+"""
+How long one call deletes what nobody sees any more. Assumed: who deletes a group waits for no more; the rest goes with
+sweeps (test_logs).
+"""
 
 _DAY_MS = 86_400_000
 
@@ -98,6 +107,7 @@ class LogRepository:
         self._database = database
         self._clock = clock
         self._retention_days = retention_days
+        self._searches = asyncio.Semaphore(SEARCHES_MAX)
 
     async def fold(
         self,
@@ -218,7 +228,7 @@ class LogRepository:
                 return False
             group_id: int = rows[0][0]
             await statements.run(lambda connection: log_writing.bury_group(connection, group_id))
-        await self._sweep_group(group_id)
+        await self._sweep_group(group_id, self._timer(SWEEP_S))
         return True
 
     async def list_streams(
@@ -273,7 +283,7 @@ class LogRepository:
                 return False
             group_id, stream_id = rows[0]
             await statements.run(lambda connection: log_writing.bury_stream(connection, group_id, stream_id))
-        await self._sweep_stream(stream_id)
+        await self._sweep_stream(stream_id, self._timer(SWEEP_S))
         return True
 
     # Events ------------------------------------------------------------------------------------------------------
@@ -341,10 +351,13 @@ class LogRepository:
                 newest_first=newest_first,
                 pattern=pattern,
             )
-            until = None if seconds_max is None else time.monotonic() + seconds_max
-            return log_reading.read_page(connection, wanted, limit=limit, bytes_max=bytes_max, until=until)
+            is_late = log_reading.never if seconds_max is None else self._timer(seconds_max)
+            return log_reading.read_page(connection, wanted, limit=limit, bytes_max=bytes_max, is_late=is_late)
 
-        return await self._database.look(read)
+        if pattern is None:
+            return await self._database.look(read)
+        async with self._searches:
+            return await self._database.look(read)
 
     async def event(self, scope: Scope, group: str, place: EventCursor) -> LogEvent | None:
         """Return the event at a place."""
@@ -457,49 +470,62 @@ class LogRepository:
 
         Rows of groups that write little are packed as well.
         """
+        is_late = self._timer(SWEEP_S)
         dropped = 0
         for row in await self._database.rows(select(deleted_log_groups.c.id)):
-            dropped += await self._sweep_group(row[0])
+            dropped += await self._sweep_group(row[0], is_late)
         for row in await self._database.rows(select(deleted_log_streams.c.id)):
-            dropped += await self._sweep_stream(row[0])
+            dropped += await self._sweep_stream(row[0], is_late)
         groups = await self._database.rows(select(_g.id, _g.retention_days).where(_g.retention_days.is_not(None)))
         for group_id, retention_days in groups:
             oldest_ms = _oldest_kept_ms(now_ms / 1000, retention_days)
-            dropped += await self._sweep_rows(and_(_e.group_id == group_id, _e.timestamp_ms < oldest_ms))
+            dropped += await self._sweep_rows(and_(_e.group_id == group_id, _e.timestamp_ms < oldest_ms), is_late)
             chunks = log_chunks.c
-            dropped += await self._sweep_chunks(and_(chunks.group_id == group_id, chunks.last_ms < oldest_ms))
+            dropped += await self._sweep_chunks(and_(chunks.group_id == group_id, chunks.last_ms < oldest_ms), is_late)
         await self._pack(await self._database.look(log_writing.groups_to_pack))
         return dropped
 
-    async def _sweep_group(self, group_id: int) -> int:
+    def _timer(self, seconds: float) -> Callable[[], bool]:
+        """Return what says whether so much time has passed since now; any thread may ask."""
+        until = self._clock.monotonic() + seconds
+        return lambda: self._clock.monotonic() >= until
+
+    async def _sweep_group(self, group_id: int, is_late: Callable[[], bool]) -> int:
         """Delete the events of a group that is gone, then the note that they are still there; return how many."""
-        swept = await self._sweep_rows(_e.group_id == group_id)
-        swept += await self._sweep_chunks(log_chunks.c.group_id == group_id)
-        async with self._database.write() as statements:
-            await statements.change(delete(deleted_log_groups).where(deleted_log_groups.c.id == group_id))
+        swept = await self._sweep_rows(_e.group_id == group_id, is_late)
+        swept += await self._sweep_chunks(log_chunks.c.group_id == group_id, is_late)
+        await self._forget(deleted_log_groups, group_id, _e.group_id, log_chunks.c.group_id)
         return swept
 
-    async def _sweep_stream(self, stream_id: int) -> int:
+    async def _sweep_stream(self, stream_id: int, is_late: Callable[[], bool]) -> int:
         """Do the same for a stream; its chunks are written anew where others have a part in them."""
-        swept = await self._sweep_rows(_e.stream_id == stream_id)
-        while step := await self._database.apply(lambda connection: log_writing.sweep_stream(connection, stream_id)):
-            swept += step
-        async with self._database.write() as statements:
-            await statements.change(delete(deleted_log_streams).where(deleted_log_streams.c.id == stream_id))
+        swept = await self._sweep_rows(_e.stream_id == stream_id, is_late)
+        step = partial(log_writing.sweep_stream, stream_id=stream_id)
+        while not is_late() and (gone := await self._database.apply(step)):
+            swept += gone
+        await self._forget(deleted_log_streams, stream_id, _e.stream_id, log_chunk_streams.c.stream_id)
         return swept
 
-    async def _sweep_rows(self, doomed: Any) -> int:
+    async def _forget(self, notes: Table, number: int, of_rows: Any, of_chunks: Any) -> None:
+        """Delete the note that events of a group or stream are still there, when there are none any more."""
+        async with self._database.write() as statements:
+            for owner in (of_rows, of_chunks):
+                if await statements.rows(select(owner).where(owner == number).limit(1)):
+                    return
+            await statements.change(delete(notes).where(notes.c.id == number))
+
+    async def _sweep_rows(self, doomed: Any, is_late: Callable[[], bool]) -> int:
         """Delete the rows that `doomed` describes, some at a time; return how many."""
         swept = 0
         # Looked for by a reader first: a sweep that finds nothing, which is nearly every one, bothers no writer.
-        while await self._database.rows(select(_e.sequence).where(doomed).limit(1)):
+        while not is_late() and await self._database.rows(select(_e.sequence).where(doomed).limit(1)):
             swept += await self._database.apply(lambda connection: log_writing.sweep_rows(connection, doomed))
         return swept
 
-    async def _sweep_chunks(self, doomed: Any) -> int:
+    async def _sweep_chunks(self, doomed: Any, is_late: Callable[[], bool]) -> int:
         """Delete the chunks that `doomed` describes, some at a time; return how many events."""
         swept = 0
-        while await self._database.rows(select(log_chunks.c.id).where(doomed).limit(1)):
+        while not is_late() and await self._database.rows(select(log_chunks.c.id).where(doomed).limit(1)):
             swept += await self._database.apply(lambda connection: log_writing.sweep_chunks(connection, doomed))
         return swept
 

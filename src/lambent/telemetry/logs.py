@@ -59,6 +59,9 @@ RECORD_MESSAGES_MAX: Final = 2_000
 SWEEP_EVERY_S: Final = 3600.0
 """How often events beyond their group's retention are deleted. They are hidden from readers at once."""
 
+SWEEP_AGAIN_S: Final = 10.0
+"""How soon a sweep that found some is followed by another. Assumed: a tenth of the time may go into deleting."""
+
 _log = logging.getLogger("lambent.telemetry")
 
 
@@ -565,6 +568,8 @@ class FunctionLogs:
             return
         if dropped:
             _log.info("logs.expired events=%d", dropped)
+            # It took no longer than readers may wait, so there may be more.
+            self._swept_at += SWEEP_AGAIN_S - SWEEP_EVERY_S
 
     # Recovery ----------------------------------------------------------------------------------------------------
 

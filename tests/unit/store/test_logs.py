@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import random
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +16,11 @@ import pytest
 from lambent.domain.caller import Scope
 from lambent.store import log_reading, log_writing
 from lambent.store.contract import EventCursor, LogEvent, LogPage, LogPosition, LogStore, NewLogEvent
-from lambent.store.database import Database
+from lambent.store.database import READERS_MAX, Database
 from lambent.store.logs import LogRepository
 from lambent.testing.log_store import MemoryLogStore
 from lambent.testing.stores import Stores, make_sqlite, open_sqlite
-from lambent.testing.virtual_clock import VirtualClock
+from lambent.testing.virtual_clock import PATIENCE_S, VirtualClock
 
 SCOPE = Scope(account="111122223333", region="eu-west-1")
 
@@ -452,3 +453,53 @@ def test_groups_that_functions_make_have_the_retention_of_the_server(path: Path)
                 assert group is not None and group.retention_days == 3
 
     asyncio.run(run())
+
+
+def test_a_deletion_that_takes_long_is_left_to_sweeps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever deletes waits for a second; what is left then is shown to nobody, and goes with the next sweep."""
+
+    async def story(both: Both) -> None:
+        await both.fold(written(random.Random(1), 1_500))
+        await both.fold(written(random.Random(2), 10))
+        monkeypatch.setattr("lambent.store.logs.SWEEP_S", 0.0)
+        assert await both.real.delete_stream(SCOPE, "g", "a")
+        shown = await both.real.events(SCOPE, "g", limit=10_000)
+        assert {event.stream for event in shown} == {"b", "c"}
+        assert await both.real.delete_group(SCOPE, "g")
+        assert await both.real.events(SCOPE, "g", limit=10) == []
+        assert (count(path, "log_events"), count(path, "log_chunks"), count(path, "deleted_log_groups")) == (10, 1, 1)
+        assert await both.real.drop_expired(0) == 0
+        assert count(path, "deleted_log_groups") == 1
+        monkeypatch.setattr("lambent.store.logs.SWEEP_S", 1.0)
+        assert await both.real.drop_expired(0) == 1_510
+
+    tell(path, story)
+    tables = "log_events log_chunks log_chunk_streams deleted_log_groups deleted_log_streams"
+    assert [count(path, table) for table in tables.split()] == [0] * 5
+
+
+def test_searches_leave_room_for_others(path: Path) -> None:
+    """However many look for a pattern at once, whoever reads anything else does not wait for them."""
+    begun, may_end = threading.Semaphore(0), threading.Event()
+
+    class Slow(Holding):
+        def matches(self, message: str) -> bool:
+            begun.release()
+            assert may_end.wait(PATIENCE_S)
+            return True
+
+    async def story(both: Both) -> None:
+        await both.fold([NewLogEvent(SCOPE, "g", "s", 1, 1, "x")])
+        searches = [
+            asyncio.create_task(both.real.page(SCOPE, "g", pattern=Slow("x"), limit=1)) for _ in range(2 * READERS_MAX)
+        ]
+        await asyncio.to_thread(begun.acquire)
+        try:
+            async with asyncio.timeout(PATIENCE_S / 2):
+                group = await both.real.group(SCOPE, "g")
+        finally:
+            may_end.set()
+        assert group is not None
+        assert [len(page.events) for page in await asyncio.gather(*searches)] == [1] * (2 * READERS_MAX)
+
+    tell(path, story)

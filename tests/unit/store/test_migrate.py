@@ -1,5 +1,6 @@
 """Migrations, in a child process as the server runs them."""
 
+import asyncio
 import contextlib
 import json
 import sqlite3
@@ -15,9 +16,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, create_engine
 
+from lambent.domain.caller import Scope
 from lambent.domain.function import Configuration
+from lambent.store.contract import LogPosition, NewLogEvent
 from lambent.store.database import schema_of
 from lambent.store.tables import APPLICATION_ID, SCHEMA, metadata
+from lambent.testing.stores import open_sqlite
 
 
 def migrate(path: Path) -> "subprocess.CompletedProcess[str]":
@@ -102,6 +106,37 @@ def test_snap_start_that_was_stored_inert_acts(tmp_path: Path) -> None:
     moved = {"configuration": {"runtime": "r", "inert": {"DeadLetterConfig": {}}, "snap_start": True}}
     assert [json.loads(document) for document, _ in rows] == [moved, moved]
     assert [found for _, found in rows] == [None, "PublishedVersions"]
+
+
+def test_log_events_of_before_are_read_and_packed(tmp_path: Path) -> None:
+    """Rows stay readable under their ids, get no number twice, and become chunks with the next sweep."""
+    path = tmp_path / "state.db"
+    make_schema_1(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO log_groups VALUES (1, '1', 'r', 'g', 5, NULL, 16200, 1)")
+        connection.execute("INSERT INTO log_streams VALUES (1, 1, '1', 'r', 's', 5, 0, 599, 599, 1)")
+        connection.executemany(
+            "INSERT INTO log_events VALUES (?, 1, 1, ?, ?, 27, 'x')",
+            [(number + 1, number, number) for number in range(600)],
+        )
+    connection.close()
+    assert migrate(path).returncode == 0
+    scope = Scope("1", "r")
+
+    async def story() -> None:
+        async with open_sqlite(str(path)) as stores:
+            before = await stores.logs.events(scope, "g", limit=1_000)
+            assert [event.sequence for event in before] == list(range(1, 601))
+            await stores.logs.fold([NewLogEvent(scope, "g", "s", 700, 700, "new")], [], [], LogPosition(1, 1))
+            await stores.logs.drop_expired(0)
+            after = await stores.logs.events(scope, "g", limit=1_000)
+            assert after[:600] == before
+            assert after[600].sequence == 601
+
+    asyncio.run(story())
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM log_events").fetchone() == (0,)
+        assert connection.execute("SELECT event_count FROM log_chunks").fetchall() == [(601,)]
 
 
 KILLED_AT = """

@@ -22,6 +22,7 @@ from lambent.telemetry.logs import (
     BATCH_EVENTS_MAX,
     FOLD_AFTER_S,
     RETRY_AFTER_S,
+    SWEEP_AGAIN_S,
     SWEEP_EVERY_S,
     EnvironmentLog,
     FunctionLogs,
@@ -494,6 +495,30 @@ def test_a_lone_surrogate_does_not_fail_the_log(tmp_path: Path) -> None:
         server.stream().ended("id", ["Error Type: \ud800"])
         await server.logs.fold()
         assert await messages(store) == ["Error Type: ?"]
+        await server.logs.close()
+
+    run(story)
+
+
+def test_a_sweep_that_found_some_is_followed_soon(tmp_path: Path) -> None:
+    """It takes a second at most, so there may be more: the next comes with a fold ten seconds later."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path, store, clock)
+        server.stream().output(["old"])
+        await server.logs.fold()
+        await store.set_retention(SCOPE, GROUP, 1)
+        clock.advance(2 * 86_400)
+        sweeps = []
+        for wait_s in (0, SWEEP_AGAIN_S / 2, SWEEP_AGAIN_S / 2, SWEEP_AGAIN_S):
+            clock.advance(wait_s)
+            server.stream().output(["x"])
+            await server.logs.fold()
+            sweeps.append(store.sweep_count)
+        # The second of all found some; the third, which found none, is the last for an hour.
+        assert sweeps == [2, 2, 3, 3]
         await server.logs.close()
 
     run(story)
