@@ -86,7 +86,7 @@ dotnet-client: core ## compile the client of the .NET runtimes, which a wheel ca
 lock: dev ## write requirements/*.txt anew (UPGRADE=1: newest versions)
 	@echo "lock: core.txt"    && $(pip_compile) pyproject.toml -o requirements/core.txt
 	@echo "lock: build.txt"   && $(pip_compile) --only-build-deps --build-deps-for editable -c requirements/core.txt pyproject.toml -o requirements/build.txt
-	@echo "lock: neighbours.txt" && $(pip_compile) --extra neighbours --extra apis --extra tls -c requirements/core.txt pyproject.toml -o requirements/neighbours.txt
+	@echo "lock: neighbours.txt" && $(pip_compile) --extra neighbours --extra apis --extra otlp --extra tls -c requirements/core.txt pyproject.toml -o requirements/neighbours.txt
 	@echo "lock: dev.txt"     && $(pip_compile) --extra dev -c requirements/core.txt -c requirements/build.txt -c requirements/neighbours.txt pyproject.toml -o requirements/dev.txt
 	@echo "lock: clients.txt" && $(pip_compile) requirements/clients.in -o requirements/clients.txt
 	@echo "lock: awscli.txt"  && $(pip_compile) requirements/awscli.in -o requirements/awscli.txt

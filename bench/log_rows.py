@@ -7,6 +7,7 @@ What is measured runs in this process and in its threads; the store lies in a fi
 import asyncio
 import os
 import random
+import statistics
 import subprocess
 import time
 import zlib
@@ -37,6 +38,8 @@ _PROCESSOR_MAX = 0.5
 """Of one processor, for so many lines a second."""
 _MEMORY_MAX_BYTES = 48 << 20
 """How much more memory folding may take at its most; what flat memory means."""
+_APPEND_MAX_S = 50e-6
+_APPENDS = 5_000
 _SEARCH_MAX_S = 2.0
 """For a million lines."""
 
@@ -66,6 +69,7 @@ async def _measure(plan: "Plan", folder: Path, text: list[str], count: int) -> l
                 zlib.compress("".join(text[start : start + 5_000]).encode(), 3)
             compressing_s = (time.process_time() - begin) / len(text)
             total = count + count // 10
+            append_s, write_s = _append(logs), _write_plainly(folder / "plain.segment")
             searches = [await _search(store, pattern, total) for pattern in _PATTERNS]
             await logs.close()
         disk_bytes = data.database.stat().st_size
@@ -96,16 +100,24 @@ async def _measure(plan: "Plan", folder: Path, text: list[str], count: int) -> l
             f"{raw_bytes:.1f} bytes, as written",
             disk_bytes / total / raw_bytes,
         ),
+        Line(
+            "log of an invocation, on its way: START, a line, END and REPORT",
+            f"{append_s * 1e6:.1f} us",
+            f"{write_s * 1e6:.1f} us, three writes of as many bytes",
+            append_s / write_s,
+            is_met=append_s < _APPEND_MAX_S,
+            required_text="under 50 us, what all telemetry may cost",
+        ),
         *(
             Line(
                 f"search `{pattern}` through {total} lines, {found} found",
-                milliseconds(search_s),
+                f"{milliseconds(search_s)}, {milliseconds(processor_s)} of processor time",
                 f"{milliseconds(grep_s)}, grep ERROR in a plain file",
                 search_s / grep_s,
-                is_met=search_s <= _SEARCH_MAX_S * max(1.0, total / 1e6),
+                is_met=search_s <= _SEARCH_MAX_S * total / 1e6,
                 required_text="under 2 s a million",
             )
-            for pattern, (search_s, found) in zip(_PATTERNS, searches, strict=True)
+            for pattern, (search_s, processor_s, found) in zip(_PATTERNS, searches, strict=True)
         ),
     ]
 
@@ -148,9 +160,35 @@ async def _write(logs: FunctionLogs, text: list[str], count: int) -> int:
     return most
 
 
-async def _search(store: LogRepository, pattern: str, count: int) -> tuple[float, int]:
-    """Look for a pattern page by page, as FilterLogEvents does; return the seconds and how many were found."""
-    begin = time.perf_counter()
+def _append(logs: FunctionLogs) -> float:
+    """Return the seconds that an invocation spends on its log, the median; nothing is folded meanwhile."""
+    stream = logs.open_stream(_SCOPE, _GROUP, "2026/11/25/[$LATEST]appended")
+    samples = []
+    for number in range(_APPENDS):
+        request_id = f"{number:036x}"
+        begin = time.perf_counter()
+        stream.started(request_id, "$LATEST", 128, 3, [f"START RequestId: {request_id} Version: $LATEST\n"])
+        stream.output(["handled one request\n"])
+        stream.ended(request_id, [f"END RequestId: {request_id}\n", f"REPORT RequestId: {request_id}{'x' * 90}\n"])
+        samples.append(time.perf_counter() - begin)
+    return statistics.median(samples)
+
+
+def _write_plainly(path: Path) -> float:
+    samples = []
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for _ in range(_APPENDS):
+        begin = time.perf_counter()
+        for size in (220, 140, 330):
+            os.write(descriptor, b"x" * size)
+        samples.append(time.perf_counter() - begin)
+    os.close(descriptor)
+    return statistics.median(samples)
+
+
+async def _search(store: LogRepository, pattern: str, count: int) -> tuple[float, float, int]:
+    """Look page by page, as FilterLogEvents does; return the seconds, those of the processor, and how many it found."""
+    begin, began = time.perf_counter(), time.process_time()
     found, place = 0, None
     while True:
         page = await store.page(
@@ -160,7 +198,7 @@ async def _search(store: LogRepository, pattern: str, count: int) -> tuple[float
         if (place := page.next) is None:
             break
     assert found > count / 1000
-    return time.perf_counter() - begin, found
+    return time.perf_counter() - begin, time.process_time() - began, found
 
 
 def _grep(path: Path, text: list[str], count: int) -> float:

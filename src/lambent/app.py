@@ -17,7 +17,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambent import __version__
 from lambent.access.account_limits import AccountLimits
@@ -150,21 +150,23 @@ from lambent.store.trace_settings import TraceSettingRepository
 from lambent.store.traces import TraceRepository
 from lambent.telemetry.api_metrics import ApiMetrics
 from lambent.telemetry.deliveries import DeliveryCounts
-from lambent.telemetry.exposition import Exposition, MappingView, ServerView
+from lambent.telemetry.exposition import Exposition, Family, MappingView, ServerView
 from lambent.telemetry.figures import FunctionFigures
 from lambent.telemetry.ingestion import Ingestion
 from lambent.telemetry.lambda_metrics import LambdaMetrics, points_of
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.metrics import Metrics
-from lambent.telemetry.otlp import collector
-from lambent.telemetry.otlp_metrics import OtlpMetrics
-from lambent.telemetry.otlp_traces import OtlpTraces
+from lambent.telemetry.otlp import Collector, collector
 from lambent.telemetry.queue_metrics import QueueMetrics
 from lambent.telemetry.queues import QueueView
 from lambent.telemetry.sampling import MappingCounts, Sampling
 from lambent.telemetry.segments import Segments
 from lambent.telemetry.traces import Traces
 from lambent.telemetry.trail import Trail
+
+if TYPE_CHECKING:
+    from lambent.telemetry.otlp_metrics import OtlpMetrics
+    from lambent.telemetry.otlp_traces import OtlpTraces
 
 __all__ = ["about_access", "about_neighbours", "about_tls", "run"]
 
@@ -628,7 +630,7 @@ class _Telemetry:
         self.of_apis = ApiMetrics(self.metrics)
         self.figures = FunctionFigures()
         self._collector = collector(settings.otlp_endpoint, settings.otlp_headers_file)
-        self._otlp_traces = None if self._collector is None else OtlpTraces(self._collector, clock, version=__version__)
+        self._otlp_traces = None if self._collector is None else _sender_of_traces(self._collector, clock)
         self._otlp_metrics: OtlpMetrics | None = None
         self.traces = Traces(self.trace_store, clock, None if self._otlp_traces is None else self._otlp_traces.take)
         self._sampling: Sampling | None = None
@@ -661,7 +663,11 @@ class _Telemetry:
                 log_bytes=written.written_bytes,
                 log_backlog_bytes=written.backlog_bytes,
                 log_records_dropped=written.records_dropped,
+                log_throttles=written.throttles,
                 metric_points_dropped=self.metrics.dropped_points,
+                trace_segments_dropped=self.traces.dropped
+                + self.traces.malformed
+                + (0 if self._otlp_traces is None else self._otlp_traces.dropped),
                 requests_in_flight=admission.requests,
             )
 
@@ -695,12 +701,8 @@ class _Telemetry:
         """Return what scrapers are answered; where there is a collector, it gets the same."""
         exposition = Exposition(queues, deliveries, self.figures, look)
         if self._collector is not None:
-            self._otlp_metrics = OtlpMetrics(
-                self._collector,
-                exposition.families,
-                self._clock,
-                started_at=look().started_at,
-                version=__version__,
+            self._otlp_metrics = _sender_of_metrics(
+                self._collector, exposition.families, self._clock, started_at=look().started_at
             )
         return exposition
 
@@ -732,6 +734,21 @@ class _Telemetry:
         await self.logs.close()
         # Last: what is folded makes figures.
         await self.metrics.close()
+
+
+def _sender_of_traces(to: Collector, clock: Clock) -> "OtlpTraces":
+    # Here and below: most servers have no collector, and do without a quarter of a MiB of it.
+    from lambent.telemetry.otlp_traces import OtlpTraces
+
+    return OtlpTraces(to, clock, version=__version__)
+
+
+def _sender_of_metrics(
+    to: Collector, families: Callable[[], Awaitable[Sequence[Family]]], clock: Clock, *, started_at: float
+) -> "OtlpMetrics":
+    from lambent.telemetry.otlp_metrics import OtlpMetrics
+
+    return OtlpMetrics(to, families, clock, started_at=started_at, version=__version__)
 
 
 class _Asynchronous:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import threading
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -199,6 +200,54 @@ def test_queues(server, figures, unique_name):
     assert of("ApproximateAgeOfOldestMessage", "Maximum") >= 0
 
 
+def test_event_source_mappings(server, lambda_client, make_function, figures, unique_name):
+    """What became of the records of a mapping that asks for it; the queue tells what its poller took."""
+    name = make_function(WORKS)
+    sqs = server.client("sqs")
+    url = sqs.create_queue(QueueName=unique_name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    uuid = lambda_client.create_event_source_mapping(
+        FunctionName=name,
+        EventSourceArn=arn,
+        FilterCriteria={"Filters": [{"Pattern": json.dumps({"body": {"keep": [True]}})}]},
+        MetricsConfig={"Metrics": ["EventCount"]},
+    )["UUID"]
+    try:
+        for keep in (True, True, False):
+            sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"keep": keep}))
+
+        def of(metric):
+            return figures.of_lambda(metric, EventSourceMappingUUID=uuid)
+
+        wait_for(lambda: of("DeletedEventCount") == 2, within_s=30)
+        found = [of(metric) for metric in ("PolledEventCount", "FilteredOutEventCount", "InvokedEventCount")]
+        assert found == [3, 1, 2]
+        assert of("FailedInvokeEventCount") is None
+        received = figures.read("AWS/SQS", "NumberOfMessagesReceived", QueueName=unique_name)
+        assert received == 3
+        wait_for(lambda: figures.read("AWS/SQS", "NumberOfMessagesDeleted", QueueName=unique_name) == 3)
+    finally:
+        lambda_client.delete_event_source_mapping(UUID=uuid)
+
+
+def test_provisioned_concurrency(lambda_client, make_function, figures):
+    """What ran there, what ran beyond it, and what part of it was used."""
+    name = make_function("import time\ndef handler(e, c): time.sleep(e['s'])", Publish=True)
+    version = {"FunctionName": name, "Qualifier": "1"}
+    lambda_client.put_provisioned_concurrency_config(**version, ProvisionedConcurrentExecutions=1)
+    wait_for(lambda: lambda_client.get_provisioned_concurrency_config(**version)["Status"] == "READY", within_s=60)
+    with ThreadPoolExecutor(2) as threads:
+        for _ in threads.map(lambda _: invoke(lambda_client, name, {"s": 1.5}, Qualifier="1"), range(2)):
+            pass
+    of_version = {"FunctionName": name, "Resource": f"{name}:1"}
+    for dimensions in ({"FunctionName": name}, of_version):
+        assert figures.of_lambda("ProvisionedConcurrencyInvocations", **dimensions) == 1
+        assert figures.of_lambda("ProvisionedConcurrencySpilloverInvocations", **dimensions) == 1
+    assert figures.of_lambda("ProvisionedConcurrencyUtilization", "Maximum", **of_version) == 1
+    assert figures.of_lambda("ProvisionedConcurrentExecutions", "Maximum", **of_version) == 1
+    assert figures.of_lambda("ConcurrentExecutions", "Maximum", FunctionName=name) == 2
+
+
 def test_figures_are_listed_with_their_dimensions(lambda_client, make_function, cloudwatch):
     """As dashboards look for them."""
     name = make_function(WORKS)
@@ -242,6 +291,12 @@ def test_prometheus_reads_what_functions_do(server, lambda_client, make_function
     assert float(found["lambent_log_messages_total"]) >= 9
     assert float(found["lambent_requests_in_flight"]) >= 1
     assert [name for name in found if name.startswith("lambent_build_info")]
+    lambda_client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    with pytest.raises(ClientError):
+        invoke(lambda_client, name, {})
+    found = exposed(server)
+    assert found[f"lambent_invocation_throttles_total{{{of}}}"] == "1.0"
+    assert found[f"lambent_invocations_total{{{of}}}"] == "3.0"
 
 
 def test_top_shows_the_last_interval(server, lambda_client, make_function):

@@ -169,7 +169,7 @@ def test_a_service_that_is_not_offered_says_so(server, service, operation, argum
     assert (status, code) == (501, "NotImplementedException")
     assert message == (
         f"{service} is not offered by this version of Lambent: this version answers apigatewayv2, cloudtrail, "
-        f"iam, lambda, logs, monitoring, sqs, sts; --neighbour {service}=URL passes {service} on to a server"
+        f"iam, lambda, logs, monitoring, sqs, sts, xray; --neighbour {service}=URL passes {service} on to a server"
     )
 
 
@@ -195,7 +195,7 @@ def test_an_operation_that_is_not_offered_says_why(lambda_client, logs_client):
         "GetCapacityProvider is not offered by this version of Lambent: managed instances are not planned yet",
     )
     with pytest.raises(ClientError) as excinfo:
-        logs_client.describe_metric_filters()
+        logs_client.describe_export_tasks()
     assert error_of(excinfo)[:2] == (501, "NotImplementedException")
 
 

@@ -17,6 +17,7 @@ from wire.http_api_stage import Api, arn_of, let_in
 from wire.iam import put_role, refused
 from wire.mapping_stage import Stage
 from wire.support import ACCOUNT, LAMBENT, FunctionMaker, invoke, newest_python, tail_of, wait_for, wait_updated, zip_of
+from wire.test_snapstart import PUBLISHED, publish
 from wire.urls import ask, make_url
 
 CALLER = "53995c3f42cd8ad8"
@@ -177,6 +178,20 @@ def test_an_event_says_how_long_it_waited(server, make_function, lambda_client):
     assert service["start_time"] == dwell["start_time"] <= dwell["end_time"] == attempt["start_time"]
     assert attempt["fault"] is service["fault"] is True
     assert function["parent_id"] == attempt["id"]
+
+
+def test_a_restore_stands_in_the_place_of_an_init(server, make_function):
+    """SnapStart: between the request and the event; the next one has neither."""
+    name = make_function(SAYS, SnapStart=PUBLISHED)
+    client = server.client("lambda")
+    publish(client, name)
+    for names in (["Restore", "Invocation", "Overhead"], ["Invocation", "Overhead"]):
+        trace_id = new_trace_id()
+        invoke(with_header(server.client("lambda"), f"Root={trace_id};Sampled=1"), f"{name}:1", {})
+        service, function = segments_of(server, trace_id)
+        assert [one["name"] for one in function["subsegments"]] == names
+        first = function["subsegments"][0]
+        assert service["start_time"] <= first["start_time"] <= first["end_time"] <= function["end_time"]
 
 
 # What functions add -------------------------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ class Row(NamedTuple):
     errors_per_s: float
     throttles_per_s: float
     cold_starts_per_s: float
-    busy: int
+    concurrency: float
+    """How many ran at once: what took its time in the interval, on average, and at least what runs at its end."""
     environments: int
     p50_ms: float | None
     p95_ms: float | None
@@ -150,7 +151,7 @@ def rows_of(before: Look, now: Look) -> list[Row]:
                 rate("errors"),
                 rate("throttles"),
                 rate("cold_starts"),
-                one["busy"] + one["starting"],
+                max(rate("duration_ms") / 1000, float(one["busy"] + one["starting"])),
                 one["busy"] + one["starting"] + one["idle"],
                 percentile_ms(edges, bins, 50),
                 percentile_ms(edges, bins, 95),
@@ -167,7 +168,7 @@ def sorted_rows(rows: Sequence[Row], sort: str) -> list[Row]:
         "rate": lambda row: row.invocations_per_s,
         "errors": lambda row: row.errors_per_s,
         "throttles": lambda row: row.throttles_per_s,
-        "concurrency": lambda row: row.busy,
+        "concurrency": lambda row: row.concurrency,
         "latency": lambda row: row.p95_ms or 0.0,
         "memory": lambda row: row.memory_mib,
         "cold": lambda row: row.cold_starts_per_s,
@@ -229,7 +230,7 @@ def _table(rows: Sequence[Row], sort: str, left_out: int = 0) -> "Table":
         table.add_row(
             *cells,
             _rate(row.invocations_per_s),
-            f"{row.busy}/{row.environments}",
+            f"{row.concurrency:.3g}/{row.environments}",
             _duration(row.p50_ms),
             _duration(row.p95_ms),
             Text(_rate(row.errors_per_s), style="red" if row.errors_per_s else ""),

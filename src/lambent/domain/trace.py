@@ -123,15 +123,7 @@ def next_trace_header(
 
     Documented: Lambda developer guide, tracing; X-Ray developer guide, tracing header.
     """
-    if given is None and sampler is None:
-        # The way of most requests.
-        return f"Root=1-{int(now):08x}-{root_hex[:_ROOT_HEX]};Parent={parent_hex};Sampled=0"
-    return _next(_fields(given), now, root_hex, parent_hex, function_arn, sampler)
-
-
-def _next(
-    fields: Mapping[str, str], now: float, root_hex: str, parent_hex: str, function_arn: str, sampler: Sampler | None
-) -> str:
+    fields = _fields(given)
     root, decision = fields.get("Root"), fields.get("Sampled")
     lineage = fields.get("Lineage") if root else None
     if not root:
@@ -158,6 +150,10 @@ def next_trace(
 
     The others are those of `next_trace_header`.
     """
+    if given is None and sampler is None:
+        # The way of most requests.
+        root = f"Root=1-{int(now):08x}-{root_hex[:_ROOT_HEX]}"
+        return Trace(f"{root};Parent={parent_hex};Sampled=0;Lineage={_hash(function_arn)}:1", 1)
     header = next_trace_header(given, now, root_hex, parent_hex, function_arn, sampler)
     head, _, lineage = header.partition(";Lineage=")
     own = _hash(function_arn)

@@ -595,7 +595,7 @@ class ExecutionEnvironment:
         if self._invocation.tracing is not None:
             answered = self._around.clock.now()
             # What it has sent comes before the news that it has ended, and before it is frozen.
-            self._trace_port.close()
+            self._trace_port.read()
         self._output.read(flush=True)
         memory_mib = self.deployment.configuration.memory_mib
         peak_mib, cpu_us = 1, 0

@@ -29,10 +29,10 @@ Reads in a row: a function that floods its pipe gets its turn again from the loo
 holds no more than the first.
 """
 
-FLOOD_BYTES_PER_S: Final = 16 * 1024 * 1024
+FLOOD_BYTES_PER_S: Final = 8 * 1024 * 1024
 """
-How fast the output of one environment is read for long. Assumed: more than anyone reads, and a sixth of what this
-program takes in at most, so that others are not slowed (test_output, bench logs).
+How fast the output of one environment is read for long. Assumed: more than anyone reads, and a third of what one
+processor takes in at most, so that others are not slowed (test_output, bench logs).
 """
 
 FLOOD_BYTES_FREE: Final = 32 * 1024 * 1024
@@ -148,6 +148,7 @@ class EnvironmentOutput:
             return
         asyncio.get_running_loop().remove_reader(self._pipe)
         self._is_paused = True
+        self._logs.throttles += 1
         if self._free_bytes < 0:
             self._pause = self._clock.call_later(-self._free_bytes / FLOOD_BYTES_PER_S, self._resume)
         else:

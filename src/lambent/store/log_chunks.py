@@ -10,7 +10,7 @@ import zlib
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from operator import sub
 from typing import Final
 
@@ -55,9 +55,8 @@ class Packed(msgspec.Struct, frozen=True):
 
 def pack(events: Events) -> Packed:
     """Return one chunk of events, which come to lie in order of timestamp, ingestion and arrival."""
-    if any(later < earlier for earlier, later in pairwise(events.timestamps)) or any(
-        later < earlier for earlier, later in pairwise(events.ingestions)
-    ):
+    # Nearly always they are in order; sorting what is sorted is the quickest way to see it.
+    if events.timestamps != sorted(events.timestamps) or events.ingestions != sorted(events.ingestions):
         events = _sorted(events)
     encoded = [message.encode() for message in events.messages]
     places = {stream: place for place, stream in enumerate(dict.fromkeys(events.streams))}

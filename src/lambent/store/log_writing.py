@@ -6,7 +6,7 @@ A group's events are rows of `log_events` while they are few, and lie in `log_ch
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -106,34 +106,28 @@ def prepare(events: Sequence[NewLogEvent]) -> Sequence[NewGroup]:
     """Sort a stretch by groups, and pack those that bring much. Pure, but takes time: for a thread, before a commit."""
     groups: dict[tuple[Scope, str], NewGroup] = {}
     places: dict[tuple[int, str], int] = {}
-    group: NewGroup | None = None
-    stream: NewStream | None = None
-    scope = group_name = stream_name = place = None
-    for arrival, event in enumerate(events):
-        # Neighbours are nearly always of one stream, whose names are the same objects: nothing is looked up.
-        if event.group is not group_name or event.scope is not scope or event.stream is not stream_name:
-            scope, group_name, stream_name = event.scope, event.group, event.stream
-            group = groups.get((scope, group_name))
-            if group is None:
-                group = NewGroup(scope, group_name, event.ingestion_ms, [], Events([], [], [], [], []))
-                groups[scope, group_name] = group
-            place = places.setdefault((id(group), stream_name), len(group.streams))
-            if place == len(group.streams):
-                at_ms = event.timestamp_ms
-                group.streams.append(NewStream(stream_name, at_ms, at_ms, event.ingestion_ms, event.ingestion_ms))
-            stream = group.streams[place]
-        assert group is not None and stream is not None and place is not None
+    for start, stop in _runs(events):
+        run = events[start:stop]
+        first = run[0]
+        group = groups.get((first.scope, first.group))
+        if group is None:
+            group = NewGroup(first.scope, first.group, first.ingestion_ms, [], Events([], [], [], [], []))
+            groups[first.scope, first.group] = group
+        times = [event.timestamp_ms for event in run]
+        ingestions = [event.ingestion_ms for event in run]
+        place = places.setdefault((id(group), first.stream), len(group.streams))
+        if place == len(group.streams):
+            group.streams.append(NewStream(first.stream, times[0], times[0], 0, first.ingestion_ms))
+        stream = group.streams[place]
+        stream.first_ms = min(stream.first_ms, *times)
+        stream.last_ms = max(stream.last_ms, *times)
+        stream.ingestion_ms = max(stream.ingestion_ms, *ingestions)
         columns = group.events
-        columns.timestamps.append(event.timestamp_ms)
-        columns.ingestions.append(event.ingestion_ms)
-        columns.sequences.append(arrival)
-        columns.streams.append(place)
-        columns.messages.append(event.message)
-        if event.timestamp_ms < stream.first_ms:
-            stream.first_ms = event.timestamp_ms
-        elif event.timestamp_ms > stream.last_ms:
-            stream.last_ms = event.timestamp_ms
-        stream.ingestion_ms = max(stream.ingestion_ms, event.ingestion_ms)
+        columns.timestamps += times
+        columns.ingestions += ingestions
+        columns.sequences += range(start, stop)
+        columns.streams += [place] * len(run)
+        columns.messages += [event.message for event in run]
     for group in groups.values():
         count = len(group.events.messages)
         size = sum(map(_utf8_bytes, group.events.messages))
@@ -141,6 +135,23 @@ def prepare(events: Sequence[NewLogEvent]) -> Sequence[NewGroup]:
         if count >= CHUNK_AT_ONCE_EVENTS or size >= CHUNK_AT_ONCE_BYTES:
             group.chunks = [pack(part) for part in split(group.events)]
     return list(groups.values())
+
+
+def _runs(events: Sequence[NewLogEvent]) -> Iterator[tuple[int, int]]:
+    """
+    Give the places where neighbours of one stream begin and end.
+
+    By identity: events of one record share its names, and two runs of one stream are as good as one.
+    """
+    start = 0
+    scope = group = stream = None
+    for place, event in enumerate(events):
+        if event.stream is not stream or event.group is not group or event.scope is not scope:
+            if place:
+                yield start, place
+            start, scope, group, stream = place, event.scope, event.group, event.stream
+    if events:
+        yield start, len(events)
 
 
 def store(

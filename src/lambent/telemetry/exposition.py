@@ -5,9 +5,10 @@ In: counts and states that others keep, looked at when somebody asks. Out: plain
 Never: a label whose values have no bound: what is beyond a limit is summed under no name.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -69,7 +70,11 @@ class ServerView(msgspec.Struct, frozen=True, kw_only=True):
     log_backlog_bytes: int
     """Written, and not in the store yet."""
     log_records_dropped: int
+    log_throttles: int
+    """How often a function had to wait that wrote too much."""
     metric_points_dropped: int
+    trace_segments_dropped: int
+    """That found no room in memory, in their trace or at the collector, or were none."""
     requests_in_flight: int
 
 
@@ -107,6 +112,8 @@ class FunctionRow(msgspec.Struct, frozen=True):
     cold_starts: int
     durations: Sequence[int]
     """How many invocations took how long, by the bins of `EDGES_MS`, and those that took longer."""
+    duration_ms: float
+    """What they took together."""
     busy: int
     idle: int
     starting: int
@@ -158,7 +165,8 @@ class Exposition:
         Raises:
             DependencyError: the store failed.
         """
-        return to_text(await self.families())
+        # In a thread: there may be some ten thousand lines, and invocations are not to wait for them.
+        return await asyncio.to_thread(to_text, await self.families())
 
     def functions(self) -> list[FunctionRow]:
         """Return the functions that have done anything since the start, or have an environment."""
@@ -173,31 +181,43 @@ class Exposition:
 
 
 def to_text(families: Iterable[Family]) -> bytes:
-    """Return families in the text form of Prometheus."""
-    # Loaded when somebody asks: a server that nobody watches has no use for it.
-    from prometheus_client import CollectorRegistry, generate_latest
+    """
+    Return families in the text form of Prometheus, version 0.0.4.
 
-    class Snapshot:
-        def collect(self) -> list[Any]:
-            return [_collected(family) for family in families]
+    Not by its library, which takes twenty times as long for as many functions as have a name: a second each time that
+    somebody asks.
+    """
+    lines: list[str] = []
+    for family in families:
+        name = f"{family.name}_total" if family.kind == "counter" else family.name
+        told = family.text.replace("\\", "\\\\").replace("\n", "\\n")
+        lines += (f"# HELP {name} {told}", f"# TYPE {name} {family.kind}")
+        order = sorted(range(len(family.labels)), key=family.labels.__getitem__)
+        for values, value in family.samples:
+            labels = ",".join(f'{family.labels[number]}="{_escaped(values[number])}"' for number in order)
+            if isinstance(value, HistogramValue):
+                _write_histogram(lines, name, labels, value)
+            else:
+                lines.append(f"{name}{{{labels}}} {float(value)}" if labels else f"{name} {float(value)}")
+    lines.append("")
+    return "\n".join(lines).encode()
 
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(Snapshot())
-    return generate_latest(registry)
+
+def _write_histogram(lines: list[str], name: str, labels: str, value: HistogramValue) -> None:
+    before, braced = (f"{labels},", f"{{{labels}}}") if labels else ("", "")
+    for edge, up_to in zip(value.edges, value.up_to, strict=True):
+        lines.append(f'{name}_bucket{{{before}le="{edge:g}"}} {float(up_to)}')
+    lines += (
+        f'{name}_bucket{{{before}le="+Inf"}} {float(value.count)}',
+        f"{name}_count{braced} {float(value.count)}",
+        f"{name}_sum{braced} {float(value.total)}",
+    )
 
 
-def _collected(family: Family) -> Any:
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-
-    kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
-    made: Any = kinds[family.kind](family.name, family.text, labels=family.labels)
-    for labels, value in family.samples:
-        if isinstance(value, HistogramValue):
-            buckets = [(f"{edge:g}", up_to) for edge, up_to in zip(value.edges, value.up_to, strict=True)]
-            made.add_metric(labels, buckets=[*buckets, ("+Inf", value.count)], sum_value=value.total)
-        else:
-            made.add_metric(labels, value)
-    return made
+def _escaped(value: str) -> str:
+    if value.isalnum():
+        return value
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _row(scope: Scope, name: str, counts: FunctionCounts, environments: Sequence[EnvironmentView]) -> FunctionRow:
@@ -211,6 +231,7 @@ def _row(scope: Scope, name: str, counts: FunctionCounts, environments: Sequence
         counts.throttles,
         counts.cold_starts,
         tuple(counts.durations.bins),
+        round(counts.durations.total_ms, 3),
         states["busy"],
         states["idle"],
         states["starting"],
@@ -383,8 +404,12 @@ def _of_logs(view: ServerView) -> list[Family]:
         _total("lambent_log_messages", "Log events written.", view.log_messages),
         _total("lambent_log_bytes", "What they took in segment files.", view.log_bytes),
         _total("lambent_log_records_dropped", "Records that the disk did not take.", view.log_records_dropped),
+        _total("lambent_log_throttles", "Times that a function which logs too much had to wait.", view.log_throttles),
         _single("lambent_log_backlog_bytes", "Written, and not in the store yet.", view.log_backlog_bytes),
         _total("lambent_metric_points_dropped", "Points that found no room, or no store.", view.metric_points_dropped),
+        _total(
+            "lambent_trace_segments_dropped", "Segments without room, or that were none.", view.trace_segments_dropped
+        ),
     ]
 
 

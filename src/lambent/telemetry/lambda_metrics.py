@@ -23,6 +23,7 @@ from typing import Final
 
 from lambent.domain.caller import Scope
 from lambent.domain.concurrency import Peaks
+from lambent.domain.function import LATEST
 from lambent.domain.metric import Distribution, Metric, MetricPoint
 from lambent.telemetry.ingestion import EndedInvocation
 from lambent.telemetry.metrics import Metrics
@@ -172,7 +173,9 @@ class LambdaMetrics:
             return
         _, _, _, region, account, *_ = function_arn.split(":")
         name = "DeadLetterErrors" if is_dead_letter else "DestinationDeliveryFailures"
-        self._add(name, Scope(account, region), *named_in(function_arn), 1.0)
+        function, qualifier = named_in(function_arn)
+        # A record names $LATEST also where nobody did. Assumed: most do not (test_lambda_metrics).
+        self._add(name, Scope(account, region), function, "" if qualifier == LATEST else qualifier, 1.0)
 
     def chain_ended(self, scope: Scope, function: str, qualifier: str | None, count: int = 1) -> None:
         """Invocations were not begun because their chain came back to the function too often."""

@@ -165,6 +165,8 @@ class LogCounts(msgspec.Struct, frozen=True):
     """Of these, what is not in the store yet."""
     records_dropped: int
     """That the disk did not take."""
+    throttles: int
+    """How often a function had to wait that wrote too much."""
 
 
 class EnvironmentLog:
@@ -317,6 +319,8 @@ class FunctionLogs:
         self._run: asyncio.Task[None] | None = None
         self._timer: TimerHandle | None = None
         self._messages = 0
+        self.throttles = 0
+        """Of those who write too much: whoever makes one wait counts it here."""
         self._last_append = 0.0
         self._first_append = 0.0
         """When the record that has waited longest was written, since the timer was set."""
@@ -421,8 +425,13 @@ class FunctionLogs:
     def counts(self) -> LogCounts:
         """Return what was written since the server started."""
         segments = self._segments
-        backlog = segments.appended_bytes - self._folded_bytes
-        return LogCounts(self._messages, segments.appended_bytes, backlog, segments.dropped_records)
+        return LogCounts(
+            self._messages,
+            segments.appended_bytes,
+            self._unfolded_bytes,
+            segments.dropped_records,
+            self.throttles,
+        )
 
     # For EnvironmentLog ------------------------------------------------------------------------------------------
 

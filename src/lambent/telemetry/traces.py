@@ -301,7 +301,12 @@ def _made_of(traced: Iterable[Traced | Linked], received: Iterable[_Datagram]) -
         else:
             take(one.scope, "" if isinstance(one, Entered) else one.name, [*map(_stored, documents_of(one))])
     for scope, function, datagram in received:
-        sent, refused = _sent_in(datagram)
+        try:
+            sent, refused = _sent_in(datagram)
+        except Exception:
+            # Ours to mend. It would fail for ever, and keep all that follows from being put.
+            _log.exception("traces.not_understood function=%s", function)
+            sent, refused = [], 1
         malformed += refused
         take(scope, function, sent)
     return _Made(by_scope, exported, links, malformed)

@@ -209,7 +209,10 @@ class MemoryLogStore:
 
     async def create_group(self, group: LogGroup) -> bool:
         key = (group.scope, group.name)
-        return self._groups.setdefault(key, group) is group
+        if key in self._groups:
+            return False
+        self._groups[key] = group
+        return True
 
     async def update_group(self, scope: Scope, name: str, change: Callable[[LogGroup], LogGroup]) -> LogGroup | None:
         group = self._groups.get((scope, name))

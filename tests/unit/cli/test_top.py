@@ -23,6 +23,7 @@ def function(name: str, **given: Any) -> dict[str, Any]:
         "throttles": 0,
         "cold_starts": 0,
         "durations": [0, 0, 0, 0],
+        "duration_ms": 0.0,
         "busy": 0,
         "idle": 0,
         "starting": 0,
@@ -51,17 +52,20 @@ NOW = answer(
         memory_mib=90,
         memory_max_mib=512,
     ),
-    function("g", invocations=4, durations=[0, 0, 4, 0]),
+    function("g", invocations=4, durations=[0, 0, 4, 0], duration_ms=1000.0),
 )
 
 
 def test_figures_are_of_the_interval() -> None:
-    """What was counted before is none of them; a function that is new has all of its."""
+    """
+    What was counted before is none of them; a function that is new has all of its. Where nothing runs at the moment,
+    what ran says how many did at once.
+    """
     f, g = rows_of((100.0, BEFORE), (102.0, NOW))
     assert (f.invocations_per_s, f.errors_per_s, f.throttles_per_s, f.cold_starts_per_s) == (10, 2, 1, 0.5)
-    assert (f.busy, f.environments, f.memory_mib, f.memory_max_mib) == (3, 4, 90, 512)
+    assert (f.concurrency, f.environments, f.memory_mib, f.memory_max_mib) == (3, 4, 90, 512)
     assert f.p50_ms is not None and 1 < f.p50_ms <= 10
-    assert (g.invocations_per_s, g.busy, g.memory_mib) == (2, 0, 0)
+    assert (g.invocations_per_s, g.concurrency, g.memory_mib) == (2, 0.5, 0)
 
 
 def test_a_server_that_was_started_anew_has_counted_less() -> None:

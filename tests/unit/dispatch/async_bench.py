@@ -25,6 +25,8 @@ from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
 from lambent.store.queue import DurableEventQueue
 from lambent.telemetry.deliveries import DeliveryCounts
+from lambent.telemetry.lambda_metrics import LambdaMetrics
+from lambent.testing.metric_sums import MetricSums
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import PATIENCE_S, VirtualClock
 
@@ -102,14 +104,31 @@ class Server:
     def __init__(self, bench: "Bench", queue: EventQueue) -> None:
         self.queue = queue
         clock = bench.clock
-        self.dispatcher = Dispatcher(bench.store, bench.fleet, bench.fleet, Quotas(), clock)  # type: ignore[arg-type]
+        self.told = MetricSums(clock)
+        metrics = LambdaMetrics(self.told.metrics)
+        self.dispatcher = Dispatcher(bench.store, bench.fleet, bench.fleet, Quotas(), clock, metrics=metrics)  # type: ignore[arg-type]
         self.events = AsyncInvocations(
-            queue, bench.store, self.dispatcher, clock, most=bench.most, processors=2, time_scale=1.0, spawn=self._spawn
+            queue,
+            bench.store,
+            self.dispatcher,
+            clock,
+            most=bench.most,
+            processors=2,
+            time_scale=1.0,
+            spawn=self._spawn,
+            metrics=metrics,
         )
         destinations: Destinations = {"sqs": bench.target, "s3": bench.target}
         self.deliveries = DeliveryCounts()
         self.outbox = Outbox(
-            queue, destinations, bench.rights, self.deliveries, clock, time_scale=1.0, spawn=self._spawn
+            queue,
+            destinations,
+            bench.rights,
+            self.deliveries,
+            clock,
+            time_scale=1.0,
+            spawn=self._spawn,
+            metrics=metrics,
         )
         self._loops = [
             asyncio.create_task(work())

@@ -613,6 +613,9 @@ def test_a_chain_ends_in_the_failure_destination(tmp_path: Path) -> None:
         assert record["requestContext"]["requestId"] == "last"
         assert record["requestContext"]["condition"] == "RecursiveInvocationDetected"
         assert "last" not in bench.ids()
+        told = await bench.server.told.sums(FunctionName="f")
+        assert (told["RecursiveInvocationsDropped"], told["AsyncEventsDropped"]) == (1, 1)
+        assert told["AsyncEventsReceived"] == 17
 
     tell(tmp_path, story)
 
@@ -625,6 +628,9 @@ def test_retries_are_no_passes_of_the_chain(tmp_path: Path) -> None:
         bench.fleet.does = fail
         await bench.send("f", "r1")
         await bench.until(lambda: len(bench.ids()) == 3, step_s=5.0)
+        told = await bench.server.told.sums(FunctionName="f", Resource="f")
+        # Right away, after a minute, and two minutes later: tried at the ages of 0, 60 and 180 seconds.
+        assert 240_000 <= told["AsyncEventAge"] < 300_000
         lineages = {invocation.trace_header.partition(";Lineage=")[2] for _, invocation in bench.fleet.ran}
         assert len(lineages) == 1
         assert lineages.pop().endswith(":1")

@@ -5,13 +5,20 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from unit.dispatch.async_bench import SCOPE, Bench, tell
+from unit.dispatch.async_bench import QUEUE_ARN, SCOPE, Bench, tell
 
 from lambent.destinations.contract import NoSuchTarget
+from lambent.dispatch.async_event import OutgoingMessage, outgoing
 from lambent.dispatch.outbox import DELIVERY_MAX_S
+from lambent.domain.invocation import FunctionError, Invocation, InvocationOutcome
 from lambent.errors.families import DependencyError
 from lambent.store.contract import QueueKind, QueueName
 from lambent.telemetry.deliveries import Delivery, DeliveryCounts
+
+
+async def fail(invocation: Invocation) -> InvocationOutcome:
+    """Do what a function does that raises."""
+    return InvocationOutcome(b"{}", "$LATEST", FunctionError())
 
 
 def total(counts: DeliveryCounts, outcome: Delivery) -> int:
@@ -51,12 +58,55 @@ def test_what_nobody_takes_is_given_up_counted_and_logged(tmp_path: Path, caplog
         await bench.until(lambda: total(bench.server.deliveries, Delivery.GIVEN_UP), step_s=100.0)
         assert 21_600 <= bench.clock.monotonic() < 24_000
         await bench.settled()
+        told = await bench.server.told.sums(FunctionName="f")
+        # Each attempt that failed, the last one included.
+        deliveries = bench.server.deliveries
+        failed = total(deliveries, Delivery.FAILED) + total(deliveries, Delivery.GIVEN_UP)
+        assert told["DestinationDeliveryFailures"] == failed
+        assert "DeadLetterErrors" not in told
 
     tell(tmp_path, story)
     (line,) = [record.getMessage() for record in caplog.records if record.message.startswith("destination.given_up")]
     assert "arn=arn:aws:sqs:us-east-1:000000000000:gone" in line
     assert "request_id=r1" in line
     assert "reason=there is no such target" in line
+
+
+def test_a_dead_letter_that_cannot_be_delivered_is_told_as_one(tmp_path: Path) -> None:
+    """By another name than a record; what is delivered is not told."""
+
+    async def story(bench: Bench) -> None:
+        await bench.create("f", dead_letters="dead", retries_max=0)
+        bench.fleet.does = fail
+        bench.target.failure = NoSuchTarget()
+        await bench.send("f", "r1")
+        await bench.until(lambda: total(bench.server.deliveries, Delivery.FAILED), step_s=1.0)
+        bench.target.failure = None
+        await bench.until(lambda: bench.target.got, step_s=20.0)
+        told = await bench.server.told.sums(FunctionName="f", Resource="f")
+        assert told["DeadLetterErrors"] == total(bench.server.deliveries, Delivery.FAILED)
+        assert "DestinationDeliveryFailures" not in told
+        assert told["AsyncEventsDropped"] == 1
+
+    tell(tmp_path, story)
+
+
+def test_records_of_a_mapping_that_arrive_are_counted(tmp_path: Path) -> None:
+    """As many as the message tells of, for a mapping that has them counted; and once, however often it was tried."""
+
+    async def story(bench: Bench) -> None:
+        arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+        bench.target.failure = NoSuchTarget()
+        message = OutgoingMessage("", arn, mapping="u1", records=5)
+        await bench.server.queue.put([outgoing(SCOPE, QUEUE_ARN + "failed", "r1", b"{}", message)])
+        await bench.until(lambda: total(bench.server.deliveries, Delivery.FAILED), step_s=1.0)
+        bench.target.failure = None
+        await bench.until(lambda: bench.target.got, step_s=20.0)
+        await bench.settled()
+        told = await bench.server.told.sums(EventSourceMappingUUID="u1")
+        assert told == {"OnFailureDestinationDeliveredEventCount": 5}
+
+    tell(tmp_path, story)
 
 
 def test_what_was_delivered_makes_room_at_once(tmp_path: Path) -> None:

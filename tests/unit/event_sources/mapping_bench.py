@@ -38,6 +38,9 @@ from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
 from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
+from lambent.telemetry.lambda_metrics import LambdaMetrics
+from lambent.telemetry.queue_metrics import QueueMetrics
+from lambent.testing.metric_sums import MetricSums
 from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import PATIENCE_S, VirtualClock
@@ -88,6 +91,9 @@ class Bench:
         self.queues = SimpleQueues(
             self.events, self.clock, bytes(32), self.elsewhere, receivers_max=4, purge_wait_s=0, recreate_wait_s=0
         )
+        self.told_metrics = MetricSums(self.clock)
+        of_functions = LambdaMetrics(self.told_metrics.metrics)
+        of_queues = QueueMetrics(self.told_metrics.metrics, self.clock)
         self.dispatcher = Dispatcher(self.store, self.fleet, self.fleet, self.quotas, self.clock)  # type: ignore[arg-type]
         self.source = SqsSource(
             self.events,
@@ -101,6 +107,8 @@ class Bench:
             batches_max=self._batches_max,
             processors=2,
             spawn=self._spawn,
+            of_functions=of_functions,
+            of_queues=of_queues,
         )
         self.positions = DurableStreamPositions(database)
         self.tasks: set[asyncio.Task[None]] = set()
@@ -112,6 +120,7 @@ class Bench:
             self.clock,
             batches_max=self._batches_max,
             spawn=self._spawn,
+            metrics=of_functions,
         )
         self.streams = {service: StreamSource(reader, shared, self.store) for service, reader in self.readers.items()}
         self.supervisor = Supervisor(self.store, {"sqs": self.source, **self.streams}, self.clock)

@@ -9,9 +9,11 @@ from unit.event_sources.mapping_bench import Bench, tell
 from lambent.domain.function import FunctionName, State
 from lambent.domain.invocation import Invocation, InvocationOutcome, RestoreFailure
 from lambent.domain.trace import next_trace
+from lambent.domain.traced import Accepted, Linked
 from lambent.errors.families import DependencyError
 from lambent.event_sources.mapped_function import MappedFunction, NotRun
 from lambent.fleet.contract import Throttled
+from lambent.testing.traces import LeftTraces
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 
@@ -82,5 +84,37 @@ def test_a_chain_is_counted(tmp_path: Path) -> None:
             assert stored is not None
             await tx.save_function(msgspec.structs.replace(stored, may_recurse=True))
         assert await function.may_run(17)
+
+    tell(tmp_path, story)
+
+
+def test_a_sampled_run_is_left_once_it_has_run(tmp_path: Path) -> None:
+    """With the producers that are sampled and name a segment, each once; a run that was refused leaves nothing."""
+    producers = [f"Root=1-654c0557-{digit * 24};Parent={digit * 16};Sampled=1" for digit in "aab"]
+    others = ["", "Root=1-2-3", f"Root=1-654c0557-{'d' * 24};Sampled=1", producers[0].replace("Sampled=1", "Sampled=0")]
+
+    async def story(bench: Bench) -> None:
+        traces = bench.dispatcher.traces = LeftTraces(bench.clock)
+        function = await function_of(bench)
+        version = await function.version()
+        assert version is not None
+        bench.fleet.refusal = Throttled("x")
+        await function.run(version, b"{}", producers[0], producers=producers)
+        assert traces.left == []
+        bench.fleet.refusal = None
+        await function.run(version, b"{}", producers[0], producers=[*producers, *others])
+        *linked, accepted = traces.left
+        assert isinstance(accepted, Accepted)
+        assert [link.segment_id for link in accepted.links] == ["a" * 16, "b" * 16]
+        assert [(one.trace_id, one.id) for one in linked if isinstance(one, Linked)] == [
+            tuple(x) for x in accepted.links
+        ]
+        assert accepted.parent_id == ""
+        # None of them is sampled: nor is this one, in a trace of its own.
+        await function.run(version, b"{}", others[3], producers=[others[3]])
+        await function.run(version, b"{}", "", producers=[])
+        assert len(traces.left) == 3
+        roots = {invocation.trace_header.partition(";")[0] for _, invocation in bench.fleet.ran}
+        assert len(roots) == len(bench.fleet.ran)
 
     tell(tmp_path, story)

@@ -162,6 +162,8 @@ def test_an_endless_chain_is_broken(tell: Tell, tmp_path: Path) -> None:
         await bench.mapping()
         await bench.until_depth(0, 1, 0)
         assert bench.bodies() == [["plain"]]
+        told = await bench.told_metrics.sums(FunctionName="f")
+        assert told["RecursiveInvocationsDropped"] >= 1
         await bench.change_function("f", may_recurse=True)
         await bench.until_depth(0, 0, 0, step_s=0.5)
         assert bench.bodies()[1] == ["chain"]

@@ -64,6 +64,10 @@ def test_a_poison_record_is_bisected(tmp_path: Path) -> None:
             },
         }
         assert bench.streams["kinesis"].counts()[uuid].by_metric()["DroppedEventCount"] == 1
+        (view,) = bench.streams["kinesis"].pollers()
+        assert (view.mapping.uuid, view.in_flight) == (uuid, 0)
+        told = await bench.told_metrics.sums(FunctionName="f")
+        assert told["IteratorAge"] >= view.counts.age_s * 1000 >= 0
         await bench.until_result(uuid, "OK")
 
     tell_of_streams(tmp_path, story)

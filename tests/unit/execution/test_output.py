@@ -200,6 +200,7 @@ def test_a_flood_is_slowed_and_told_of(
             flood.go_on(10 * FLOOD_BYTES_FREE)
             assert flood.written - before <= FLOOD_BYTES_PER_S / 4 + 2 * 2**20
         assert flood.written - FLOOD_BYTES_FREE >= 19 * FLOOD_BYTES_PER_S / 4
+        assert bench.logs.counts().throttles >= 19
         flood.stop()
         told = [message for message in bench.messages() if "throttled" in message]
         assert len(told) == 1

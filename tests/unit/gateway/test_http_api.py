@@ -25,12 +25,14 @@ from lambent.domain.http_api import (
 )
 from lambent.domain.http_routes import RouteTable
 from lambent.domain.quotas import Quotas
+from lambent.domain.traced import Entered
 from lambent.gateway.admission import TooManyRequests
 from lambent.gateway.http_api import HttpApis
 from lambent.gateway.http_api_callers import ApiCallers
 from lambent.gateway.http_api_proxy import LeadsElsewhere
 from lambent.neighbours.outward import Unreachable
 from lambent.protocol.wire import BodyStream, WireRequest, WireResponse
+from lambent.testing.traces import LeftTraces
 from lambent.testing.virtual_clock import VirtualClock
 
 HOST = "a1.execute-api.eu-west-1.localhost"
@@ -92,8 +94,10 @@ class Bench:
             self,  # type: ignore[arg-type]
             parse_url_domain("localhost", 4566),
             Quotas(),
-            VirtualClock(),
+            clock := VirtualClock(),
+            traces=(traces := LeftTraces(clock)),
         )
+        self.left = traces.left
 
     # What the parts around it would be asked.
 
@@ -277,5 +281,29 @@ def test_a_domain_gets_nothing_that_is_sent_to_the_server_itself(path: str) -> N
         assert (await bench.ask(headers=token, path=path)).status == 404
         assert bench.asked == 0
         assert (await bench.ask(headers=token)).status == 200
+
+    run(story())
+
+
+def test_a_sampled_request_leaves_what_the_stage_did() -> None:
+    """Where the client says so, in a trace that is one; also where its integration failed."""
+    trace_id = "1-654c0557-5611b044040fc7224c4790b6"
+    header = f"Root={trace_id};Parent={'c' * 16};Sampled=1"
+
+    async def story() -> None:
+        bench = Bench()
+        for said in ("", header.replace("Sampled=1", "Sampled=0"), "Root=1-2-3;Sampled=1"):
+            await bench.ask(headers={"x-amzn-trace-id": said} if said else None)
+        assert bench.left == []
+        await bench.ask("POST", headers={"x-amzn-trace-id": header, "user-agent": "me"}, path="/a/b")
+        bench.reply = Unreachable("no")
+        await bench.ask(headers={"x-amzn-trace-id": header})
+        fine, failed = bench.left
+        assert isinstance(fine, Entered) and isinstance(failed, Entered)
+        assert (fine.trace_id, fine.parent_id, fine.api_id, fine.stage) == (trace_id, "c" * 16, "a1", "$default")
+        assert (fine.http.method, fine.http.user_agent, fine.status, fine.called) == ("POST", "me", 200, None)
+        assert fine.http.url.endswith("/a/b")
+        assert failed.status == 500
+        assert len({fine.id, fine.call_id, failed.id, failed.call_id}) == 4
 
     run(story())

@@ -19,6 +19,7 @@ from lambent.protocol.wire import WireRequest
 ACCOUNT = "111122223333"
 PATHS = [
     ("GET", "metrics", "GetMetrics"),
+    ("GET", "functions", "GetMetrics"),
     ("GET", "queues", "GetQueues"),
     ("GET", "queues/peek", "PeekQueue"),
     ("POST", "queues/purge", "PurgeQueue"),

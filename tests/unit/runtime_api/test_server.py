@@ -383,6 +383,21 @@ def test_a_response_is_handed_on_as_it_came() -> None:
     run(story)
 
 
+def test_the_cause_of_an_error_is_for_its_trace() -> None:
+    """In a header of its own: JSON, passed on as it is."""
+
+    async def story(api: Api) -> None:
+        client = await api.connect()
+        header = "Lambda-Runtime-Function-XRay-Error-Cause: " + '{"exceptions":[]}'
+        for path in (ERROR, INIT_ERROR):
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\n{header}\r\nContent-Length: 2\r\n\r\n"
+            assert (await client.ask(head.encode() + b"{}"))[0] == 202
+        posts = [api.events.happened[0][1][1], api.events.happened[1][1]]
+        assert [post.cause for post in posts] == ['{"exceptions":[]}'] * 2
+
+    run(story)
+
+
 def test_an_empty_response_is_a_response() -> None:
     """A body of no bytes is accepted, with and without a length of zero in chunks."""
 

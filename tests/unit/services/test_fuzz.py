@@ -135,6 +135,7 @@ async def set_up(api: InProcessApi) -> None:
     await api.call("UpdateFunctionConfiguration", FunctionName="updating", MemorySize=256)
     await api.write_logs("/aws/lambda/f", "stream", "START", "something", "END")
     await api.write_logs("/aws/lambda/f", "other", "\N{COLLISION SYMBOL}", "")
+    await api.call("PutResourcePolicy", "logs", policyName="kept", policyDocument='{"Statement": []}')
     await api.call("CreateQueue", "sqs", QueueName="dead")
     redrive = json.dumps({"deadLetterTargetArn": QUEUE_ARN + "dead", "maxReceiveCount": 1})
     await api.call("CreateQueue", "sqs", QueueName="q", Attributes={"RedrivePolicy": redrive}, tags={"k": "v"})
@@ -407,8 +408,17 @@ USUAL = {
     "logs": (
         *(
             f"{operation}Request.logGroupName"
-            for operation in ("DescribeLogStreams", "FilterLogEvents", "GetLogEvents", "StartQuery")
+            for operation in (
+                "DescribeLogStreams",
+                "FilterLogEvents",
+                "GetLogEvents",
+                "AssociateKmsKey",
+                "DisassociateKmsKey",
+                "StartQuery",
+            )
         ),
+        *("PutResourcePolicyRequest.policyName", "PutResourcePolicyRequest.policyDocument"),
+        "DeleteResourcePolicyRequest.policyName",
     ),
 }
 
@@ -546,6 +556,18 @@ WORDS: dict[str, dict[str, list[Any]]] = {
         "QueryLanguage": ["CWLI", "SQL"],
         "LogRecordPointer": POINTERS,
         "StartLiveTailLogGroupIdentifiers": [[GROUP_ARN], [GROUP_ARN] * 10, [f"{GROUP_ARN}:*"], ["f"]],
+        "CreateLogGroupRequest.logGroupName": ["new", "/aws/lambda/f", "aws/x"],
+        "CreateLogStreamRequest.logStreamName": ["new", "stream", "a:b"],
+        "PolicyName": ["kept", "new", ""],
+        "PolicyDocument": POLICIES,
+        **{
+            f"{operation}Request.resourceArn": [GROUP_ARN, GROUP_ARN, f"{GROUP_ARN}x", "arn:aws:s3:::b", "x"]
+            for operation in ("TagResource", "UntagResource", "ListTagsForResource")
+        },
+        **{f"{operation}ResourcePolicyRequest.resourceArn": [""] for operation in ("Put", "Delete")},
+        "ResourceIdentifier": [GROUP_ARN, f"{GROUP_ARN}:*", "x", "arn:aws:logs:us-east-1:000000000000:query-result:*"],
+        "EventMessage": ["x", "ERROR\n", "\N{COLLISION SYMBOL}", '{"a": 1}'],
+        "TagKey": ["k", "aws:x", "k2"],
     },
 }
 

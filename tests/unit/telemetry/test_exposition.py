@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from lambent.domain.caller import Scope
 from lambent.telemetry import exposition, figures
 from lambent.telemetry.deliveries import Delivery, DeliveryCounts
-from lambent.telemetry.exposition import EnvironmentView, Exposition, MappingView, ServerView
+from lambent.telemetry.exposition import (
+    EnvironmentView,
+    Exposition,
+    Family,
+    HistogramValue,
+    MappingView,
+    ServerView,
+    to_text,
+)
 from lambent.telemetry.figures import FunctionFigures
 from lambent.telemetry.queues import QueueFigures
 
@@ -40,7 +49,9 @@ def view(**given: Any) -> ServerView:
         "log_bytes": 700,
         "log_backlog_bytes": 70,
         "log_records_dropped": 0,
+        "log_throttles": 0,
         "metric_points_dropped": 0,
+        "trace_segments_dropped": 0,
         "requests_in_flight": 3,
     }
     return ServerView(**{**usual, **given})
@@ -59,6 +70,38 @@ class Queues:
 def exposed(of: FunctionFigures | None = None, deliveries: DeliveryCounts | None = None, **given: Any) -> Exposition:
     queues: Any = Queues()
     return Exposition(queues, deliveries or DeliveryCounts(), of or FunctionFigures(), lambda: view(**given))
+
+
+def test_what_is_written_is_what_prometheus_reads() -> None:
+    """Its own parser finds the same families, kinds, labels and values, whatever is in a name."""
+    odd = 'quoted " back \\ slash\nline'
+    families = [
+        Family("a", "counter", "Of a \\ kind\nand more.", ("z", "b"), [((odd, "2"), 3), (("", "x"), 0)]),
+        Family("b_bytes", "gauge", "None.", (), [((), 1.5e12)]),
+        Family("c_seconds", "histogram", "Some.", ("of",), [(("f",), HistogramValue((0.1, 2.5), (1, 4), 5, 9.25))]),
+        Family("d", "gauge", "Of nothing.", ("x",), []),
+    ]
+    read = {family.name: family for family in text_string_to_metric_families(to_text(families).decode())}
+    assert [(name, family.type) for name, family in read.items()] == [
+        ("a", "counter"),
+        ("b_bytes", "gauge"),
+        ("c_seconds", "histogram"),
+        ("d", "gauge"),
+    ]
+    assert read["a"].documentation == "Of a \\ kind\nand more."
+    assert [(sample.name, sample.labels, sample.value) for sample in read["a"].samples] == [
+        ("a_total", {"z": odd, "b": "2"}, 3),
+        ("a_total", {"z": "", "b": "x"}, 0),
+    ]
+    assert [sample.value for sample in read["b_bytes"].samples] == [1.5e12]
+    found = [(sample.name, sample.labels.get("le"), sample.value) for sample in read["c_seconds"].samples]
+    assert found == [
+        ("c_seconds_bucket", "0.1", 1),
+        ("c_seconds_bucket", "2.5", 4),
+        ("c_seconds_bucket", "+Inf", 5),
+        ("c_seconds_count", None, 5),
+        ("c_seconds_sum", None, 9.25),
+    ]
 
 
 def samples(made: Exposition) -> dict[str, float]:
@@ -160,7 +203,7 @@ def test_rows_have_all_that_is_known_of_a_function(monkeypatch: pytest.MonkeyPat
     assert (others.name, others.invocations, others.starting, others.memory_max_mib) == ("", 1, 1, 256)
     assert (f.name, f.invocations, f.errors, f.throttles, f.cold_starts) == ("f", 2, 1, 4, 1)
     assert (f.busy, f.idle, f.starting, f.memory_mib, f.memory_max_mib) == (1, 1, 0, 90, 256)
-    assert sum(f.durations) == 2
+    assert (sum(f.durations), f.duration_ms) == (2, 42.0)
 
 
 def test_the_dashboard_asks_for_nothing_that_is_not_told() -> None:

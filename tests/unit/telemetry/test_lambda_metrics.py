@@ -186,7 +186,7 @@ def test_what_was_in_flight_is_told_of_the_account_and_of_functions() -> None:
         ),
         (
             "DestinationDeliveryFailures",
-            lambda metrics: metrics.delivery_failed(ARN, is_dead_letter=False),
+            lambda metrics: metrics.delivery_failed(f"{ARN}:$LATEST", is_dead_letter=False),
             (1, 1, "Count"),
         ),
         ("RecursiveInvocationsDropped", lambda metrics: metrics.chain_ended(SCOPE, "f", None), (1, 1, "Count")),

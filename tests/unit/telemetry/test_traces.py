@@ -12,6 +12,7 @@ from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, Code, Configuration, FunctionName, FunctionVersion, State
 from lambent.domain.traced import Accepted, Link, Linked, Ran
 from lambent.errors.families import DependencyError
+from lambent.telemetry import traces as telemetry_traces
 from lambent.telemetry.traces import (
     BATCH_MAX,
     LINKS_WAITING_MAX,
@@ -210,6 +211,25 @@ def test_datagrams_are_read_as_the_daemon_reads_them(datagram: bytes, segments: 
         await bench.traces.settle()
         assert len(bench.exported) == segments
         assert bool(bench.traces.malformed) is (segments != 1)
+
+    play(story)
+
+
+def test_what_nobody_understands_keeps_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours costs what it met, and says so in the log; what follows is put."""
+
+    async def story(bench: Bench) -> None:
+        real = telemetry_traces.parse
+
+        def fails_once(body: bytes) -> Any:
+            monkeypatch.setattr(telemetry_traces, "parse", real)
+            raise AssertionError("ours")
+
+        monkeypatch.setattr(telemetry_traces, "parse", fails_once)
+        for _ in range(2):
+            bench.traces.received(SCOPE, "f", HEADER + msgspec.json.encode(SENT))
+        await bench.traces.settle()
+        assert (bench.traces.malformed, len(bench.exported)) == (1, 1)
 
     play(story)
 

@@ -103,7 +103,7 @@ class AlarmEvaluator:
             async with asyncio.timeout(_READ_MAX_S):
                 await self._evaluate(alarm, silence)
         except (DependencyError, TimeoutError) as error:
-            _log.warning("alarm.not_evaluated alarm=%s reason=%s", alarm.arn, error or "it takes too long")
+            _log.warning("alarm.not_evaluated alarm=%s reason=%s", alarm.arn, str(error) or "it takes too long")
         except Exception:
             # One that cannot be evaluated keeps no other from being it.
             _log.exception("alarm.not_evaluated alarm=%s", alarm.arn)

@@ -33,7 +33,9 @@ from lambent.store.contract import (
     EventCursor,
     FunctionChange,
     LogEvent,
+    LogGroup,
     LogPosition,
+    LogResourcePolicy,
     NewLogEvent,
     OpenInvocation,
     ScopeUsage,
@@ -724,6 +726,137 @@ class LogStoreConformance:
         assert group is not None and (group.retention_days, group.stored_bytes) == (None, 27)
         assert await _messages(stores) == ["b"]
         assert [event.message for event in await stores.logs.events(SCOPE, "other", limit=10)] == ["kept"]
+
+    @with_stores
+    async def test_groups_are_made_and_set(self, stores: Stores) -> None:
+        """A group keeps what it was made with; a change is whole or, where it raises, nothing."""
+        made = LogGroup(
+            SCOPE, GROUP, 7, retention_days=3, log_class="DELIVERY", is_protected=True, kms_key="k", tags={"a": "b"}
+        )
+        assert await stores.logs.create_group(made)
+        assert not await stores.logs.create_group(made)
+        assert await stores.logs.group(SCOPE, GROUP) == made
+        assert await stores.logs.group(OTHER_REGION, GROUP) is None
+        changed = await stores.logs.update_group(
+            SCOPE, GROUP, lambda group: msgspec.structs.replace(group, retention_days=None, tags={}, kms_key="")
+        )
+        assert changed == msgspec.structs.replace(made, retention_days=None, tags={}, kms_key="")
+
+        def refuse(group: LogGroup) -> LogGroup:
+            raise Conflict("no")
+
+        assert await is_refused(stores.logs.update_group(SCOPE, GROUP, refuse))
+        assert await stores.logs.group(SCOPE, GROUP) == changed
+        assert await stores.logs.update_group(SCOPE, "nobody", refuse) is None
+        await fold(stores, _event(1, "x"))
+        group = await stores.logs.group(SCOPE, GROUP)
+        assert group == msgspec.structs.replace(changed, stored_bytes=27)
+        listed = [
+            [found.name for found in await stores.logs.list_groups(SCOPE, log_class=wanted, after=None, limit=9)]
+            for wanted in ("DELIVERY", "STANDARD")
+        ]
+        assert listed == [[GROUP], []]
+
+    @with_stores
+    async def test_streams_are_made_and_deleted(self, stores: Stores) -> None:
+        """An empty stream has no times; one that is deleted takes its events along, and no others."""
+        assert await stores.logs.create_stream(SCOPE, GROUP, "s") is None
+        await fold(stores, _event(1, "a"), _event(2, "b", stream="t"))
+        assert await stores.logs.create_stream(SCOPE, GROUP, "s") is False
+        assert await stores.logs.create_stream(SCOPE, GROUP, "empty") is True
+        empty = await stores.logs.stream(SCOPE, GROUP, "empty")
+        assert empty is not None and empty.first_event_ms is empty.last_event_ms is None
+        assert await stores.logs.delete_stream(SCOPE, GROUP, "s")
+        assert not await stores.logs.delete_stream(SCOPE, GROUP, "s")
+        assert not await stores.logs.delete_stream(SCOPE, "nobody", "s")
+        assert await _messages(stores) == ["b"]
+        await fold(stores, _event(3, "c"), offset=2)
+        assert await _messages(stores) == ["b", "c"]
+        assert await _messages(stores, streams=["s"]) == ["c"]
+        group = await stores.logs.group(SCOPE, GROUP)
+        assert group is not None and group.stored_bytes == 2 * 27
+
+    @with_stores
+    async def test_much_at_once_is_read_like_little(self, stores: Stores) -> None:
+        """Thousands of events of one fold, between those of others: order, cursors, streams and ids are the same."""
+        await fold(stores, _event(2_500, "before"), _event(0, "first", stream="t"))
+        await fold(stores, *(_event(at, f"{at} {at % 7}", stream="st"[at % 2]) for at in range(5_000)), offset=2)
+        await fold(stores, _event(2_500, "after"), offset=3)
+        found: list[LogEvent] = []
+        while page := await stores.logs.events(
+            SCOPE, GROUP, after=_cursor(found[-1]) if found else None, limit=1_700, bytes_max=40_000
+        ):
+            found += page
+        assert len(found) == len({event.event_id for event in found}) == 5_003
+        assert [event.event_id for event in found] == sorted(event.event_id for event in found)
+        assert [event.message for event in found if event.timestamp_ms == 2_500] == ["before", "2500 1", "after"]
+        assert [event.message for event in found[:2]] == ["first", "0 0"]
+        backward = await stores.logs.events(SCOPE, GROUP, newest_first=True, limit=10_000)
+        assert list(backward) == found[::-1]
+        assert await _messages(stores, streams=["t"], from_ms=11, before_ms=15) == ["11 4", "13 6"]
+        for event in found[::1_000]:
+            assert await stores.logs.event(SCOPE, GROUP, _cursor(event)) == event
+        assert await stores.logs.event(SCOPE, GROUP, EventCursor(1, 1, 1)) is None
+
+    @with_stores
+    async def test_patterns_and_pages_that_say_where_to_go_on(self, stores: Stores) -> None:
+        """Only matches come; there is a place to go on exactly as long as there are more of them."""
+        await fold(stores, *(_event(at, f"n{at % 5}") for at in range(2_000)), _event(3_000, "no"))
+        for newest_first in (False, True):
+            place: EventCursor | None = None
+            sizes, found = [], []
+            while True:
+                page = await stores.logs.page(
+                    SCOPE,
+                    GROUP,
+                    pattern=_Holding("n3"),
+                    newest_first=newest_first,
+                    after=None if newest_first else place,
+                    before=place if newest_first else None,
+                    limit=150,
+                )
+                sizes.append(len(page.events))
+                found += [event.timestamp_ms for event in page.events]
+                if (place := page.next) is None:
+                    break
+            assert sizes == [150, 150, 100]
+            assert found == sorted(range(3, 2_000, 5), reverse=newest_first)
+
+    @with_stores
+    async def test_a_scan_gives_everything_once(self, stores: Stores) -> None:
+        """Of all the groups, within the times, what matches."""
+        await fold(stores, *(_event(at, f"n{at % 5}") for at in range(2_000)), _event(5, "n1 once more"))
+        await fold(stores, msgspec.structs.replace(_event(5, "n1 elsewhere"), group="other"), offset=2)
+        found: list[tuple[str, int]] = []
+        batches = stores.logs.scan(
+            SCOPE, [GROUP, "nobody", "other"], from_ms=5, before_ms=1_000, pattern=_Holding("n1")
+        )
+        async for batch in batches:
+            found += [(batch.group, event.timestamp_ms) for event in batch.events]
+        assert sorted(found) == [(GROUP, at) for at in sorted([5, *range(6, 1_000, 5)])] + [("other", 5)]
+
+    @with_stores
+    async def test_resource_policies_are_kept(self, stores: Stores) -> None:
+        """By name, of one scope; one that is there can always be replaced."""
+        for name in ("b", "a"):
+            assert await stores.logs.put_resource_policy(SCOPE, LogResourcePolicy(name, "{}", 1), most=2)
+        assert not await stores.logs.put_resource_policy(SCOPE, LogResourcePolicy("c", "{}", 1), most=2)
+        replaced = LogResourcePolicy("a", "{ }", 2)
+        assert await stores.logs.put_resource_policy(SCOPE, replaced, most=2)
+        assert list(await stores.logs.resource_policies(SCOPE)) == [replaced, LogResourcePolicy("b", "{}", 1)]
+        assert list(await stores.logs.resource_policies(OTHER_REGION)) == []
+        assert await stores.logs.delete_resource_policy(SCOPE, "a")
+        assert not await stores.logs.delete_resource_policy(SCOPE, "a")
+
+
+class _Holding:
+    """A pattern for messages that hold a text."""
+
+    def __init__(self, text: str) -> None:
+        self.literals = self.plain_literals = [text]
+
+    def matches(self, message: str) -> bool:
+        return self.literals[0] in message
 
 
 async def fold(stores: Stores, *events: NewLogEvent, offset: int = 1) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 import botocore.session
 import pytest
 
+from lambent.domain.function import Configuration, FunctionName
+from lambent.domain.quotas import Quotas
 from lambent.errors.api.lambda_ import InvalidParameterValueException
+from lambent.services.lambda_.configuration import ConfigurationRules
 from lambent.services.lambda_.inert import _DEFAULTS, inert_view, merge_inert, take_inert
 
 DEFAULTS: list[dict[str, Any]] = [
@@ -97,3 +100,14 @@ def test_every_member_of_the_requests_acts_or_is_here() -> None:
         for member in model.operation_model(operation).input_shape.members
     }
     assert members - acts == set(_DEFAULTS)
+
+
+def test_tracing_that_an_earlier_version_stored_acts() -> None:
+    """It was stored without acting; what is asked for from then on counts, also where it is the default."""
+    stored = Configuration("python3.13", "app.handler", "role", inert={"TracingConfig": {"Mode": "Active"}})
+    assert stored.is_traced
+    rules = ConfigurationRules(Quotas(), None, accept_inert=True)  # type: ignore[arg-type]
+    same = rules.update(FunctionName("f"), stored, {"Description": "d"}, None)
+    assert same.is_traced
+    changed = rules.update(FunctionName("f"), stored, {"TracingConfig": {"Mode": "PassThrough"}}, None)
+    assert (changed.is_traced, changed.inert) == (False, {})

@@ -202,3 +202,31 @@ def test_the_role_of_what_a_qualifier_names(tmp_path: Path) -> None:
 
 def test_where_policies_are_off_no_role_is_asked() -> None:
     assert asyncio.run(TargetRights(Everything(), {}).lacking("none", target(Q))) is None
+
+
+def test_active_tracing_takes_two_permissions(tmp_path: Path) -> None:
+    """When it is switched on, and where a function that has it gets another role; without it nothing is asked."""
+    lacks = "The provided execution role does not have permissions to call {} on XRAY"
+
+    async def story(api: InProcessApi) -> None:
+        async def update(**changes: Any) -> str:
+            await api.settle("f")
+            shown = await api.call("UpdateFunctionConfiguration", FunctionName="f", **changes)
+            mode: str = shown["TracingConfig"]["Mode"]
+            return mode
+
+        active = {"Mode": "Active"}
+        assert await refused(create(api, TracingConfig=active)) == lacks.format("PutTraceSegments")
+        await allow(api, "xray:PutTraceSegments")
+        assert await refused(create(api, TracingConfig=active)) == lacks.format("PutTelemetryRecords")
+        await create(api)
+        assert await refused(update(TracingConfig=active)) == lacks.format("PutTelemetryRecords")
+        await allow(api, "xray:PutTraceSegments", "xray:PutTelemetryRecords")
+        assert await update(TracingConfig=active) == "Active"
+        await allow(api)
+        assert await refused(update(Role=ROLE)) == lacks.format("PutTraceSegments")
+        # What says nothing of either leaves both as they are.
+        assert await update(Description="d") == "Active"
+        assert await update(TracingConfig={"Mode": "PassThrough"}) == "PassThrough"
+
+    run(tmp_path, story)

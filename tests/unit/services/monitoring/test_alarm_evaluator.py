@@ -235,6 +235,35 @@ async def test_an_alarm_that_cannot_be_read_keeps_no_other_from_it(
 
 
 @story
+async def test_reads_that_hang_hold_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each takes one of the places for a while, and is given up for this look."""
+    monkeypatch.setattr("lambent.services.monitoring.alarm_evaluator._READ_MAX_S", 1.0)
+    async with opened(tmp_path) as bench:
+        for number in range(6):
+            await bench.put(f"a{number}", MetricName=f"m{number}")
+            await bench.measure(30.0, name=f"m{number}")
+        read = bench.metrics.read
+
+        async def hanging(scope: Any, namespace: str, name: str, *rest: Any, **named: Any) -> list[MetricPoint]:
+            if name in ("m0", "m1", "m3"):
+                await asyncio.Event().wait()
+            return list(await read(scope, namespace, name, *rest, **named))
+
+        bench.metrics.read = hanging  # type: ignore[method-assign]
+        await bench.look()
+        alarmed = [number for number in range(6) if await bench.state(f"a{number}") == "ALARM"]
+        assert alarmed == [2, 4, 5]
+        assert sorted(record.getMessage().rpartition(":")[2] for record in caplog.records) == [
+            f"a{number} reason=it takes too long" for number in (0, 1, 3)
+        ]
+        bench.metrics.read = read  # type: ignore[method-assign]
+        await bench.look()
+        assert await bench.state("a0") == "ALARM"
+
+
+@story
 async def test_more_alarms_than_are_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Page after page, of all scopes; figures are brought into the store once for them all."""
     monkeypatch.setattr("lambent.services.monitoring.alarm_evaluator._PAGE", 3)
