@@ -27,7 +27,7 @@ SERVICE = "lambda.alarms.cloudwatch.amazonaws.com"
 """Documented: CloudWatch user guide, using a Lambda function as an alarm's target."""
 
 _AT_ONCE = 32
-"""Actions that are read at once; those of one alarm are done one after the other. Assumed."""
+"""Actions that are read at once; those of one alarm for one target are done one after the other. Assumed."""
 
 _AGAIN_S = 5.0
 """How long one waits that cannot be done now. Assumed: the queue of a function that is full drains in minutes."""
@@ -83,22 +83,33 @@ class AlarmActions:
 
     async def _do_all(self) -> bool:
         """Do once what waits; say whether some of it has to be tried again."""
-        after, is_left = 0, False
+        after = 0
+        stuck: set[tuple[str, str]] = set()
         while some := await self._store.pending(after=after, limit=_AT_ONCE):
             after = some[-1].number
-            by_alarm: dict[str, list[PendingAction]] = {}
+            lanes: dict[tuple[str, str], list[PendingAction]] = {}
             for one in some:
-                by_alarm.setdefault(alarm_arn(one.action.scope, one.action.alarm), []).append(one)
-            results = await asyncio.gather(*map(self._do_some, by_alarm.values()), return_exceptions=True)
-            for result in results:
+                lane = (alarm_arn(one.action.scope, one.action.alarm), one.action.target)
+                if lane not in stuck:
+                    lanes.setdefault(lane, []).append(one)
+            results = await asyncio.gather(*map(self._do_some, lanes.values()), return_exceptions=True)
+            for lane, result in zip(lanes, results, strict=True):
                 if isinstance(result, BaseException):
                     raise result
-                is_left |= not result
-        return is_left
+                if not result:
+                    stuck.add(lane)
+        return bool(stuck)
 
     async def _do_some(self, actions: Sequence[PendingAction]) -> bool:
-        """Do the actions of one alarm in their order; say whether all are done, or given up."""
-        return all([await self._do(one) for one in actions])
+        """
+        Do what one alarm wants of one target, in its order; say whether all is done, or given up.
+
+        What comes behind one that cannot be done now waits with it: nobody is to be told first that all is well again.
+        """
+        for one in actions:
+            if not await self._do(one):
+                return False
+        return True
 
     async def _do(self, pending: PendingAction) -> bool:
         action, now = pending.action, self._clock.now()

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from unit.services.monitoring.alarm_bench import FUNCTION, SCOPE, opened, story
 
+from lambent.destinations.contract import Message
+from lambent.domain.destination import Target
 from lambent.errors.families import DependencyError
 from lambent.store.alarms import StoredAlarms
 from lambent.telemetry.deliveries import Delivery
@@ -44,11 +46,13 @@ async def test_functions_that_do_not_let_alarms_in_get_nothing(tmp_path: Path) -
         await bench.act()
         assert bench.target.got == []
         refused = "CloudWatch Alarms is not authorized to perform: lambda:InvokeFunction on the resource"
-        assert await bench.history(HistoryItemType="Action") == [
-            f'Failed to execute action {FUNCTION}. Received error: "{refused} {FUNCTION}"'[:255],
-            f'Failed to execute action {OTHERS}. Received error: "{refused} {OTHERS}"'[:255],
-            f'Failed to execute action {GONE}. Received error: "there is no such function"',
-        ]
+        assert sorted(await bench.history(HistoryItemType="Action")) == sorted(
+            [
+                f'Failed to execute action {FUNCTION}. Received error: "{refused} {FUNCTION}"'[:255],
+                f'Failed to execute action {OTHERS}. Received error: "{refused} {OTHERS}"'[:255],
+                f'Failed to execute action {GONE}. Received error: "there is no such function"',
+            ]
+        )
         assert bench.counts.all()[SCOPE, GONE][Delivery.GIVEN_UP] == 1
 
 
@@ -69,6 +73,33 @@ async def test_what_cannot_be_done_now_is_done_later(tmp_path: Path) -> None:
         assert await bench.store.pending_count() in (0, 1)
         await bench.act()
         assert len(await bench.history(HistoryItemType="Action")) == 1
+
+
+@story
+async def test_the_order_is_kept_where_something_is_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For one target of an alarm; what is for another one does not wait. Over more than is read at once."""
+    monkeypatch.setattr("lambent.services.monitoring.alarm_actions._AT_ONCE", 2)
+    async with opened(tmp_path) as bench:
+        await bench.let_in()
+        await bench.let_in("others")
+        await bench.put(AlarmActions=[FUNCTION, OTHERS], OKActions=[FUNCTION, OTHERS])
+        for number, state in enumerate(("ALARM", "OK", "ALARM")):
+            await bench.call("SetAlarmState", AlarmName="slow", StateValue=state, StateReason=str(number))
+        deliver, failures = bench.target.deliver, [1]
+
+        async def failing(target: Target, message: Message) -> None:
+            if failures and target.resource == "function:mend":
+                failures.pop()
+                raise DependencyError("too many events wait for the function", retryable=True)
+            await deliver(target, message)
+
+        bench.target.deliver = failing  # type: ignore[method-assign]
+        async with bench.acting():
+            await bench.until(lambda: len(bench.target.got) == 3)
+            assert {resource for resource, _ in bench.target.got} == {"function:others"}
+            await bench.until(lambda: len(bench.target.got) == 6, step_s=1.0)
+        reasons = [payload["alarmData"]["state"]["reason"] for _, payload in bench.target.got]
+        assert reasons == ["0", "1", "2", "0", "1", "2"]
 
 
 @story
