@@ -370,7 +370,9 @@ async def run(
             "monitoring": (
                 monitored := _Monitoring(settings.api, database, telemetry, store, asynchronous, clock)
             ).service,
-            "xray": xray.service(telemetry.trace_store, TraceSettingRepository(database), clock),
+            "xray": xray.service(
+                telemetry.trace_store, TraceSettingRepository(database), clock, telemetry.traces.settle
+            ),
             "sqs": queues.service,
             "iam": iam.service(access.identities, access.secrets, access.key_use, clock),
             "sts": sts.service(trust=access.trust, identities=access.identities, secrets=access.secrets, clock=clock),

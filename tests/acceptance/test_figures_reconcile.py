@@ -1,8 +1,9 @@
 """
-What clients saw, what the log says and what CloudWatch sums are the same, through a mixed load and kill -9.
+What clients saw, what the log says, what CloudWatch sums and what X-Ray has are the same, through a mixed load and
+kill -9.
 
 Exact, whatever happens: Invocations, Errors and Duration's count against the log, which has one REPORT for each. Exact
-where no server was killed, and within what it gathers in memory otherwise: throttles and the figures of events.
+where no server was killed, and within what it gathers in memory otherwise: throttles, the figures of events, traces.
 """
 
 import itertools
@@ -57,6 +58,9 @@ class Load:
         self.lock = threading.Lock()
         self.answered = {}
         """Request id to whether the function failed."""
+        self.traced = {}
+        """Trace id to the same, of calls that the server answered which was started last."""
+        self.headers = threading.local()
         self.unknown = 0
         """Calls whose connection broke: nobody knows what came of them."""
         self.refused = Counter()
@@ -67,6 +71,16 @@ class Load:
         """Events that were accepted, by life of the server."""
         self.life = 0
         self.unexpected = []
+
+    def connect(self, server):
+        """Call a server from now on, each call with a trace of its own."""
+        self.client = server.client("lambda")
+        self.client.meta.events.register("before-sign.lambda.Invoke", self._add_trace)
+        self.traced = {}
+
+    def _add_trace(self, request, **_):
+        self.headers.trace_id = f"1-{int(time.time()):08x}-{os.urandom(12).hex()}"
+        request.headers["X-Amzn-Trace-Id"] = f"Root={self.headers.trace_id};Sampled=1"
 
     def run(self, calls):
         with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -93,7 +107,7 @@ class Load:
         answer, _ = invoke(self.client, self.names["called"], {"kind": kind})
         request_id = answer["ResponseMetadata"]["RequestId"]
         with self.lock:
-            self.answered[request_id] = "FunctionError" in answer
+            self.answered[request_id] = self.traced[self.headers.trace_id] = "FunctionError" in answer
 
     def _refused(self, life):
         try:
@@ -156,6 +170,19 @@ def summed(cloudwatch, name, metric, statistic="Sum"):
     return sum(point[statistic] for point in points)
 
 
+def failures_of_traces(xray, trace_ids):
+    """Return, by id, whether anything of a trace failed, of those that have ended."""
+    found = {}
+    for start in range(0, len(trace_ids), 100):
+        for trace in xray.batch_get_traces(TraceIds=trace_ids[start : start + 100])["Traces"]:
+            segments = [json.loads(one["Document"]) for one in trace["Segments"]]
+            if {one.get("origin") for one in segments} >= {"AWS::Lambda", "AWS::Lambda::Function"} and not any(
+                one.get("in_progress") for one in segments
+            ):
+                found[trace["Id"]] = any(one.get("fault") or one.get("error") for one in segments)
+    return found
+
+
 def test_figures_agree_with_the_log_and_with_clients(own_server, runtime):
     """kill -9 in the middle of calls that work, fail, time out, are refused and are events."""
     server = own_server(None, "--async-time-scale", "0.01").start()
@@ -165,21 +192,22 @@ def test_figures_agree_with_the_log_and_with_clients(own_server, runtime):
         load.kinds = itertools.cycle(kind for kind in KINDS if kind != "fill")
     make = FunctionMaker(server.client("lambda"), runtime, "reconcile")
     for name in ("called", "closed", "told"):
-        load.names[name] = make(WORK, name=f"reconcile-{name}", Timeout=1)
+        load.names[name] = make(WORK, name=f"reconcile-{name}", Timeout=1, TracingConfig={"Mode": "Active"})
     server.client("lambda").put_function_concurrency(FunctionName=load.names["closed"], ReservedConcurrentExecutions=0)
     server.client("lambda").put_function_event_invoke_config(FunctionName=load.names["told"], MaximumRetryAttempts=1)
 
-    load.client = server.client("lambda")
+    load.connect(server)
     first = threading.Thread(target=load.run, args=(CALLS // 2,))
     first.start()
     wait_for(lambda: len(load.answered) >= CALLS // 4, within_s=600)
     server.kill()
     first.join()
     server.restart()
-    load.client, load.life = server.client("lambda"), 1
+    load.connect(server)
+    load.life = 1
     load.run(CALLS - CALLS // 2)
     assert load.unexpected == []
-    assert load.answered and load.accepted and load.refused[1] and load.unknown
+    assert load.answered and load.traced and load.accepted and load.refused[1] and load.unknown
 
     logs, cloudwatch = server.client("logs"), server.client("cloudwatch")
     told = load.names["told"]
@@ -230,3 +258,7 @@ def test_figures_agree_with_the_log_and_with_clients(own_server, runtime):
     assert load.received[1] <= received <= load.received.total() + AT_ONCE
     assert summed(cloudwatch, told, "AsyncEventsDropped") <= raising + AT_ONCE
     wait_for(lambda: summed(cloudwatch, told, "AsyncEventAge", "SampleCount") >= load.received[1], within_s=30)
+
+    # Each call of the server that was not killed has a trace, which failed where the call did.
+    xray = server.client("xray")
+    wait_for(lambda: failures_of_traces(xray, list(load.traced)) == load.traced, within_s=60, every_s=1.0)

@@ -977,6 +977,20 @@ def test_a_sampled_invocation_leaves_what_its_function_did(tmp_path: Path) -> No
     play(tmp_path, timed(clocks), story)
 
 
+def test_an_init_that_ran_ahead_is_none_of_the_trace(tmp_path: Path) -> None:
+    """Provisioned concurrency, say: the invocation bills it, but did not wait for it."""
+
+    async def story(bench: Bench) -> None:
+        clocks.append(bench.clock)
+        await traced(bench, tracing=TRACING._replace(began=bench.clock.now() + 1))
+        (ran,) = bench.traces.left
+        assert isinstance(ran, Ran) and ran.init is None
+        assert "Init Duration: 500.00 ms" in bench.messages()[-1]
+
+    clocks: list[VirtualClock] = []
+    play(tmp_path, timed(clocks), story)
+
+
 def test_an_invocation_that_is_not_sampled_leaves_nothing(tmp_path: Path) -> None:
     """Neither a tuple nor anything in its REPORT; what it sends all the same waits for one that is."""
 

@@ -28,6 +28,8 @@ RESULTS_MAX: Final = 500
 SESSION_S: Final = 3 * 3_600.0
 """Documented: StartLiveTail."""
 
+_GRACE_S: Final = 60.0
+
 SESSIONS_MAX: Final = 15
 """Of one account. Documented: CloudWatch Logs quotas."""
 
@@ -146,6 +148,8 @@ class _Session:
         self._is_over = False
         now = clock.monotonic()
         self._ends_at = now + SESSION_S
+        # A client that takes nothing more is not told, and does not keep its place.
+        self._abandoned = clock.call_later(SESSION_S + _GRACE_S, self.close)
         self._next_at = now + UPDATE_EVERY_S
         self.on_close: Callable[[], None] = lambda: None
 
@@ -203,6 +207,7 @@ class _Session:
     def close(self) -> None:
         """Give no more, and hold nothing. Idempotent."""
         self._is_over = True
+        self._abandoned.cancel()
         self._held.clear()
         self._woken.set()
         self.on_close()

@@ -133,7 +133,9 @@ class LogQueries:
         self._clock = clock
         self._asked: dict[str, _Asked] = {}
         """By id, the oldest first."""
-        self._waiting: asyncio.Queue[_Asked] = asyncio.Queue()
+        self._waiting: dict[str, _Asked] = {}
+        """Those that nobody works on yet, by id; one that is stopped leaves at once."""
+        self._woken = asyncio.Event()
 
     @operation("StartQuery")
     async def start(self, caller: Caller, request: StartQueryRequest) -> Mapping[str, Any]:
@@ -168,7 +170,8 @@ class LogQueries:
         asked = _Asked(self._clock.new_id(), caller.scope, groups, request, self._clock.now())
         asked.run = query.run(int(self._clock.now()), request.get("limit"))
         self._asked[asked.id] = asked
-        self._waiting.put_nowait(asked)
+        self._waiting[asked.id] = asked
+        self._woken.set()
         return {"queryId": asked.id}
 
     @operation("GetQueryResults")
@@ -263,9 +266,10 @@ class LogQueries:
 
     async def _work(self) -> None:
         while True:
-            asked = await self._waiting.get()
-            if asked.status is not _Status.SCHEDULED:
-                continue
+            while not self._waiting:
+                self._woken.clear()
+                await self._woken.wait()
+            asked = self._waiting.pop(next(iter(self._waiting)))
             asked.status = _Status.RUNNING
             timer = self._clock.call_later(TIMEOUT_S, partial(self._end, asked, _Status.TIMEOUT))
             try:
@@ -311,6 +315,7 @@ class LogQueries:
                 asked.run.stop()
             asked.run = None
             asked.status = status
+            self._waiting.pop(asked.id, None)
             self._drop_old()
 
 

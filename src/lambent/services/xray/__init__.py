@@ -5,7 +5,7 @@ In: a caller and validated parameters. Out: output shapes as plain mappings. Nev
 functions come to be, which `telemetry` knows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from lambent.clock import Clock
@@ -16,10 +16,20 @@ from lambent.services.xray.demands import DEMANDS
 from lambent.services.xray.not_offered import NOT_OFFERED
 from lambent.store.traces_contract import TraceSettings, TraceStore
 
+_READS = frozenset(
+    {"BatchGetTraces", "GetServiceGraph", "GetTimeSeriesServiceStatistics", "GetTraceGraph", "GetTraceSummaries"}
+)
+"""Operations that look at traces."""
 
-def service(store: TraceStore, settings: TraceSettings, clock: Clock) -> Service:
+
+def service(
+    store: TraceStore, settings: TraceSettings, clock: Clock, settle: Callable[[], Awaitable[None]] | None = None
+) -> Service:
     """
     Put the X-Ray service together.
+
+    Args:
+        settle: returns once what was left of functions is in the store; None: nothing is left elsewhere.
 
     What answers is loaded by the first request: a server that nobody asks for traces does without half a MiB of it.
     """
@@ -31,6 +41,8 @@ def service(store: TraceStore, settings: TraceSettings, clock: Clock) -> Service
                 from lambent.services.xray.handlers import make_handlers
 
                 loaded.update(make_handlers(store, settings, clock))
+            if settle is not None and operation in _READS:
+                await settle()
             return await loaded[operation](caller, request)
 
         return answer

@@ -166,6 +166,19 @@ def test_a_session_ends_after_three_hours() -> None:
     play(story)
 
 
+def test_a_client_that_takes_nothing_does_not_keep_its_place() -> None:
+    async def story(reading: Reading, _: LiveTails) -> None:
+        session = await start(reading)
+        await anext(session)
+        reading.clock.advance(module.SESSION_S)
+        assert len(reading.told) == 1
+        reading.clock.advance(60)
+        assert reading.told == []
+        assert [each async for each in session] == []
+
+    play(story)
+
+
 def test_sessions_end_with_their_clients_and_with_the_server() -> None:
     """Nobody is told of anything after that; a session that waits wakes up."""
 

@@ -290,9 +290,13 @@ def test_a_query_takes_an_hour_at_most() -> None:
 def test_so_many_wait_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "UNFINISHED_MAX", 3)
 
-    async def story(reading: Reading, _: LogQueries) -> None:
+    async def story(reading: Reading, queries: LogQueries) -> None:
         reading.write("x")
         request = {"logGroupName": "g", "queryString": "fields @message", **RANGE}
+        for _number in range(20):
+            stopped = await reading.call("StartQuery", **request)
+            await reading.call("StopQuery", **stopped)
+        assert queries._waiting == {}, "what was stopped takes no room"
         started = [await reading.call("StartQuery", **request) for _ in range(3)]
         assert (await refusal(reading.call("StartQuery", **request)))[0] == "LimitExceededException"
         await reading.call("StopQuery", **started[1])

@@ -12,18 +12,23 @@ import pytest
 
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.principal import root_of
+from lambent.domain.traced import Accepted
 from lambent.errors.api.xray import InvalidRequestException
 from lambent.services import xray
 from lambent.services.xray import graphs, traces
 from lambent.store.database import Database
 from lambent.store.trace_settings import TraceSettingRepository
 from lambent.store.traces import RETENTION_S, TraceRepository
+from lambent.telemetry.traces import Traces
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope(account="111122223333", region="eu-west-1")
 CALLER = Caller(SCOPE, root_of(SCOPE.account), "none", "r", "http://localhost")
 RANGE = {"StartTime": datetime.fromtimestamp(0, UTC), "EndTime": datetime.fromtimestamp(20_000, UTC)}
+
+LEFT: list[Traces] = []
+"""Of the stage that is open: what functions have left and is not stored yet."""
 
 Call = Callable[..., Awaitable[Mapping[str, Any]]]
 
@@ -35,7 +40,9 @@ async def stage(folder: Path) -> AsyncIterator[tuple[Call, TraceRepository, Virt
     clock = VirtualClock()
     async with Database(folder / "state.db") as database:
         store = TraceRepository(database, clock, max_bytes=1 << 30)
-        service = xray.service(store, TraceSettingRepository(database), clock)
+        left = Traces(store, clock)
+        service = xray.service(store, TraceSettingRepository(database), clock, left.settle)
+        LEFT[:] = [left]
 
         async def call(operation: str, **request: Any) -> Mapping[str, Any]:
             return await service.handlers[operation](CALLER, request)
@@ -71,6 +78,23 @@ async def pages_of(call: Call, operation: str, **request: Any) -> list[Mapping[s
 
 def found_in(pages: Sequence[Mapping[str, Any]]) -> list[str]:
     return [summary["Id"] for page in pages for summary in page["TraceSummaries"]]
+
+
+def test_a_reader_sees_what_has_just_been_left(tmp_path: Path) -> None:
+    """By id and by time: it is put into the store before that is asked, and not half a second later."""
+
+    async def story() -> None:
+        async with stage(tmp_path) as (call, _, _):
+            for number, operation, asked in (
+                (1, "BatchGetTraces", {"TraceIds": [trace_id(1)]}),
+                (2, "GetTraceSummaries", RANGE),
+                (3, "GetServiceGraph", RANGE),
+            ):
+                LEFT[0].add(Accepted(SCOPE, f"f{number}", trace_id(number), "5" * 16, "", "r", number, number + 1, 200))
+                answer = await call(operation, **asked)
+                assert f"f{number}" in str(answer)
+
+    asyncio.run(story())
 
 
 def test_a_search_that_finds_little_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
