@@ -181,7 +181,8 @@ class Chunk:
             return
         text = self._opened_text()
         offsets = self._offsets
-        count, sought = min((text.count(one), one) for one in texts)
+        # A single letter is rare nowhere, and slow to count where it is frequent.
+        count, sought = min((text.count(one), one) for one in ([one for one in texts if len(one) > 1] or texts))
         if not count:
             return
         find = text.find
