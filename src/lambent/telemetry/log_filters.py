@@ -5,6 +5,7 @@ Documented: CloudWatch Logs user guide, metric filters and subscription filters,
 """
 
 import gzip
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +30,8 @@ NAMESPACE: Final = "AWS/Logs"
 _DIMENSION_MAX: Final = 1024
 
 _encode = msgspec.json.Encoder().encode
+
+_log = logging.getLogger("lambent.telemetry")
 
 
 class Payload(NamedTuple):
@@ -197,10 +200,14 @@ class Gathering:
             if event.group is not group or event.scope is not scope:
                 scope, group = event.scope, event.group
                 filters = self._filters.get((scope, group))
-            if '"_aws"' in event.message:
-                self._note_embedded(event)
-            if filters is not None:
-                self._note_filtered(filters, event, sequence)
+            try:
+                if '"_aws"' in event.message:
+                    self._note_embedded(event)
+                if filters is not None:
+                    self._note_filtered(filters, event, sequence)
+            except Exception:
+                # Ours to mend. The batch would fail for ever, and with it all that anybody logs.
+                _log.exception("logs.event_not_understood group=%s stream=%s", event.group, event.stream)
 
     def payloads(self) -> Iterator[Payload]:
         """Return what is to be delivered."""

@@ -15,6 +15,7 @@ from lambent.domain.filter_pattern import InvalidPattern
 from lambent.domain.log_filter import MetricFilter, SubscriptionFilter
 from lambent.domain.metric import Distribution, Metric
 from lambent.store.contract import LogEvent, NewLogEvent
+from lambent.telemetry import log_filters as telemetry_log_filters
 from lambent.telemetry.log_filters import (
     PAYLOAD_JSON_MAX_BYTES,
     Gathering,
@@ -252,3 +253,19 @@ def test_a_filter_that_cannot_be_is_left_out() -> None:
     assert len(by_group[SCOPE, "g"].subscriptions) == 1
     with pytest.raises(InvalidPattern):
         GroupMetrics(metric_filter("ERROR", "$.x"))
+
+
+def test_what_nobody_understands_keeps_nothing_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault of ours costs what one event would have made, and says so; the batch comes in, and the others count."""
+    real = telemetry_log_filters.embedded_metrics
+
+    def fails_once(message: str, now_ms: int) -> Any:
+        monkeypatch.setattr(telemetry_log_filters, "embedded_metrics", real)
+        raise AssertionError("ours")
+
+    monkeypatch.setattr(telemetry_log_filters, "embedded_metrics", fails_once)
+    gathering = gather([subscription()], [event('{"_aws": 1}'), event("after")])
+    assert [payload.event_count for payload in gathering.payloads()] == [1]
+    assert "logs.event_not_understood group=g stream=s" in caplog.text
