@@ -16,6 +16,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
     frozenset({"cli"}),
     frozenset({"app"}),
+    frozenset({"assembly"}),
     frozenset({"gateway", "event_sources"}),
     frozenset({"services"}),
     frozenset({"dispatch"}),
@@ -35,7 +36,7 @@ NEIGHBOURS_THAT_MAY = frozenset({("settings", "errors")})
 """Pairs on one row of which the first knows the second: a setting that cannot be obeyed is one of the families."""
 
 BEHIND_A_CONTRACT = frozenset({"store", "sandbox", "runtimes", "fleet", "destinations"})
-"""Packages of which others see `contract` and `<part>_contract` alone. Their implementations meet in app.py."""
+"""Packages of which others see `contract` and `<part>_contract` alone: parts meet in app.py and assembly/."""
 
 CLI_MAY_IMPORT = frozenset({"cli", "errors", "clock", "settings"})
 """What every command may import: it is a client like any other."""
@@ -133,7 +134,11 @@ def fault(importer: str, imported: str) -> str | None:
         return "upward"
     if row_of(other) == row_of(own) and (own, other) not in NEIGHBOURS_THAT_MAY:
         return "two packages on one row"
-    if other in BEHIND_A_CONTRACT and own != "app" and not imported.endswith((".contract", "_contract")):
+    if (
+        other in BEHIND_A_CONTRACT
+        and own not in {"app", "assembly"}
+        and not imported.endswith((".contract", "_contract"))
+    ):
         return f"of {other}, others see its contracts alone"
     return None
 
@@ -181,6 +186,8 @@ def test_exemptions_are_still_needed() -> None:
         ("lambent.telemetry.metrics", "lambent.store.metrics_contract", True),
         ("lambent.telemetry.metrics", "lambent.store.metrics", False),
         ("lambent.app", "lambent.fleet.local", True),
+        ("lambent.assembly.telemetry", "lambent.store.metrics", True),
+        ("lambent.assembly.telemetry", "lambent.app", False),
         ("lambent.domain.function", "lambent.store.contract", False),
         ("lambent.sandbox.process", "lambent.runtimes.contract", False),
         ("lambent.store.repository", "lambent.store.tables", True),

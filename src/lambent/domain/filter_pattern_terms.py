@@ -16,6 +16,12 @@ REGEXES_MAX = 2
 _PROGRAM_MAX = 2_000
 """Instructions of a regular expression. Assumed: what people write has some dozens (test_filter_pattern_terms)."""
 
+_TRIAL_BYTES = 1 << 17
+"""What RE2 may use to find out whether an expression is too large: some thousand instructions."""
+
+_SEARCH_BYTES = 1 << 23
+"""And to search with one that is not: what it takes by itself."""
+
 _PROGRAM_SMALL = 50
 """Up to so many instructions the door of the engine is used that is fast where all goes well, and slow at the worst."""
 
@@ -224,7 +230,11 @@ def compile_regex(source: str) -> Test:
 
     options = re2.Options()
     options.log_errors = False
+    options.max_mem = _TRIAL_BYTES
     try:
+        # Of what is too large this tells in milliseconds; with what searching takes it would be many seconds.
+        re2.compile(source, options)
+        options.max_mem = _SEARCH_BYTES
         compiled = re2.compile(source, options)
     except re2.error:
         raise InvalidPattern from None

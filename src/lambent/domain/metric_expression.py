@@ -89,18 +89,19 @@ def parse_expression(text: str) -> Node:
 
 def walk(node: Node) -> Iterator[Node]:
     """Return a tree's nodes, the outer ones first."""
-    yield node
-    match node:
-        case Listed(below) | Call(_, below):
-            for one in below:
-                yield from walk(one)
-        case Unary(of):
-            yield from walk(of)
-        case Binary(_, left, right):
-            yield from walk(left)
-            yield from walk(right)
-        case _:
-            pass
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        match node:
+            case Listed(below) | Call(_, below):
+                waiting += reversed(below)
+            case Unary(of):
+                waiting.append(of)
+            case Binary(_, left, right):
+                waiting += (right, left)
+            case _:
+                pass
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:

@@ -133,7 +133,8 @@ def _apply(sign: str, left: float, right: float) -> float:
 
 
 def _kept(points: Mapping[int, float]) -> dict[int, float]:
-    return {time_s: value for time_s, value in points.items() if not math.isnan(value)}
+    """Return the points that are there: what is too large for a number is none either."""
+    return {time_s: value for time_s, value in points.items() if math.isfinite(value)}
 
 
 def _mapped(series: Series, change: Callable[[float], float]) -> Series:
@@ -191,6 +192,13 @@ _REDUCING: Mapping[str, Callable[[Sequence[float]], float]] = {
 }
 
 
+def _reduced(function: str, values: Sequence[float]) -> float:
+    try:
+        return _REDUCING[function](values)
+    except OverflowError:
+        return math.nan
+
+
 _CALENDAR: Mapping[str, Callable[[datetime], int]] = {
     "MINUTE": lambda moment: moment.minute,
     "HOUR": lambda moment: moment.hour,
@@ -210,11 +218,24 @@ class _Evaluation:
         self._grid = surroundings.grid
 
     def value(self, node: Node) -> Value:
-        value = self._value(node)
-        if isinstance(value, Series):
-            self._surroundings.spend(len(value.points))
-        elif not isinstance(value, float):
-            self._surroundings.spend(sum(len(series.points) for series in value))
+        # A long sum leans to the left as deep as it is long: it is taken apart before, not by recursion.
+        rights = []
+        while isinstance(node, Binary):
+            rights.append((node.operator, node.right))
+            node = node.left
+        value = self._spent(self._value(node))
+        for sign, right in reversed(rights):
+            value = self._spent(_combine(sign, value, self.value(right)))
+        return value
+
+    def _spent(self, value: Value) -> Value:
+        """Count a value, numbers as well: an expression may be nothing else."""
+        if isinstance(value, float):
+            self._surroundings.spend(1)
+        elif isinstance(value, Series):
+            self._surroundings.spend(1 + len(value.points))
+        else:
+            self._surroundings.spend(1 + sum(len(series.points) for series in value))
         return value
 
     def _value(self, node: Node) -> Value:
@@ -225,8 +246,8 @@ class _Evaluation:
                 return self._surroundings.refer(id)
             case Unary(of):
                 return _each(self.value(of), operator.neg)
-            case Binary(sign, left, right):
-                return _combine(sign, self.value(left), self.value(right))
+            case Binary():
+                return self.value(node)
             case Listed(items):
                 return [series for item in items for series in _array(self.value(item), "A list")]
             case Call(function, arguments):
@@ -355,7 +376,7 @@ class _Evaluation:
                 time_s: tell(series.points[time_s] - series.points[before_s], time_s - before_s)
                 for before_s, time_s in pairwise(times)
             }
-            stepped.append(msgspec.structs.replace(series, points=points))
+            stepped.append(msgspec.structs.replace(series, points=_kept(points)))
         return stepped[0] if isinstance(value, Series) else stepped
 
     def running_sum(self, arguments: Sequence[Node]) -> Value:
@@ -369,7 +390,7 @@ class _Evaluation:
             for time_s, one in series.points.items():
                 total += one
                 points[time_s] = total
-            summed.append(msgspec.structs.replace(series, points=points))
+            summed.append(msgspec.structs.replace(series, points=_kept(points)))
         return summed[0] if isinstance(value, Series) else summed
 
     def time_series(self, arguments: Sequence[Node]) -> Value:
@@ -406,7 +427,7 @@ class _Evaluation:
 
         # What there is nothing of comes last either way.
         def key(series: Series) -> tuple[bool, float]:
-            value = _REDUCING[by](list(series.points.values()))
+            value = _reduced(by, list(series.points.values()))
             missing = not series.points
             return missing, 0.0 if missing else value if direction == "ASC" else -value
 
@@ -490,16 +511,15 @@ def _reduce(function: str, value: Value) -> Value:
     """Reduce a series to a number, an array to a series, point by point."""
     if isinstance(value, float):
         return value
-    compute = _REDUCING[function]
     if isinstance(value, Series):
-        return compute(list(value.points.values()))
+        return _reduced(function, list(value.points.values()))
     by_time: dict[int, list[float]] = {}
     for series in value:
         for time_s, one in series.points.items():
             by_time.setdefault(time_s, []).append(one)
     # Documented: over an array AVG reads what is missing as 0.
     padding = [0.0] * len(value) if function == "AVG" else []
-    points = {time_s: compute(values + padding[len(values) :]) for time_s, values in sorted(by_time.items())}
+    points = {time_s: _reduced(function, values + padding[len(values) :]) for time_s, values in sorted(by_time.items())}
     return Series(_kept(points), max((series.period_s for series in value), default=60))
 
 

@@ -6,6 +6,7 @@ Documented: CloudWatch user guide, CloudWatch search expression syntax, for the 
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 from lambent.domain.metric import Metric
 from lambent.domain.metric_expression import InvalidExpression
@@ -57,6 +58,11 @@ def parse_search(text: str) -> Matches:
         return wanted
     is_of_schema = schema
     return lambda metric: is_of_schema(metric) and wanted(metric)
+
+
+def terms_in(text: str) -> int:
+    """Return how many terms a text has at most: what comparing a metric with it costs."""
+    return 1 + len(_LEXEME.findall(text))
 
 
 def _names(text: str) -> list[str]:
@@ -156,17 +162,26 @@ def _term(designator: str | None, token: str) -> Matches:
     parts = tokens(token)
     if len(parts) <= 1:
         single = (parts[0] if parts else token).lower()
-        return lambda metric: any(single in _single(part) for part in _parts(metric, designator))
+        return lambda metric: single in _single(_parts(metric, designator))
     whole = "".join(parts).lower()
     return lambda metric: any(
-        _follows(parts, of := tokens(part)) or whole == "".join(of).lower() for part in _parts(metric, designator)
+        _follows(parts, of := _tokens(part)) or whole == "".join(of).lower() for part in _parts(metric, designator)
     )
 
 
-def _single(text: str) -> set[str]:
-    """Return what single tokens find: the parts, and the whole without punctuation; without case."""
-    parts = tokens(text)
-    return {*(part.lower() for part in parts), "".join(parts).lower()}
+@lru_cache(maxsize=256)
+def _single(texts: Sequence[str]) -> frozenset[str]:
+    """
+    Return what single tokens find: the parts, and the whole without punctuation; without case.
+
+    The terms of a search are compared with one metric after the other: each is taken apart once.
+    """
+    return frozenset(one.lower() for text in texts for parts in (_tokens(text),) for one in (*parts, "".join(parts)))
+
+
+@lru_cache(maxsize=1024)
+def _tokens(text: str) -> Sequence[str]:
+    return tuple(tokens(text))
 
 
 def _follows(wanted: Sequence[str], parts: Sequence[str]) -> bool:
@@ -196,7 +211,8 @@ def differing_labels(metrics: Sequence[Metric]) -> list[str]:
     """
     columns: list[list[str]] = [[metric.namespace for metric in metrics], [metric.name for metric in metrics]]
     names = sorted({name for metric in metrics for name, _ in metric.dimensions})
-    columns += [[dict(metric.dimensions).get(name, "") for metric in metrics] for name in names]
+    by_name = [dict(metric.dimensions) for metric in metrics]
+    columns += [[dimensions.get(name, "") for dimensions in by_name] for name in names]
     differing = [column for column in columns if len(set(column)) > 1]
     if not differing:
         return [metric.name for metric in metrics]

@@ -788,7 +788,7 @@ class LogEvent(msgspec.Struct, frozen=True):
         return f"{number:056d}"
 
 
-class NewLogEvent(msgspec.Struct, frozen=True):
+class NewLogEvent(msgspec.Struct, frozen=True, gc=False):
     """One event to store."""
 
     scope: Scope

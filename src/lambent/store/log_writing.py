@@ -6,7 +6,7 @@ A group's events are rows of `log_events` while they are few, and lie in `log_ch
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -105,53 +105,47 @@ class NewGroup(msgspec.Struct):
 def prepare(events: Sequence[NewLogEvent]) -> Sequence[NewGroup]:
     """Sort a stretch by groups, and pack those that bring much. Pure, but takes time: for a thread, before a commit."""
     groups: dict[tuple[Scope, str], NewGroup] = {}
-    places: dict[tuple[int, str], int] = {}
-    for start, stop in _runs(events):
-        run = events[start:stop]
-        first = run[0]
-        group = groups.get((first.scope, first.group))
-        if group is None:
-            group = NewGroup(first.scope, first.group, first.ingestion_ms, [], Events([], [], [], [], []))
-            groups[first.scope, first.group] = group
-        times = [event.timestamp_ms for event in run]
-        ingestions = [event.ingestion_ms for event in run]
-        place = places.setdefault((id(group), first.stream), len(group.streams))
-        if place == len(group.streams):
-            group.streams.append(NewStream(first.stream, times[0], times[0], 0, first.ingestion_ms))
-        stream = group.streams[place]
-        stream.first_ms = min(stream.first_ms, *times)
-        stream.last_ms = max(stream.last_ms, *times)
-        stream.ingestion_ms = max(stream.ingestion_ms, *ingestions)
-        columns = group.events
-        columns.timestamps += times
-        columns.ingestions += ingestions
-        columns.sequences += range(start, stop)
-        columns.streams += [place] * len(run)
-        columns.messages += [event.message for event in run]
+    places: dict[tuple[Scope, str, str], tuple[NewGroup, int]] = {}
+    scope = name = stream_name = None
+    for sequence, event in enumerate(events):
+        # By identity: neighbours mostly share their names, and where they do not the names are looked up once more.
+        if event.stream is not stream_name or event.group is not name or event.scope is not scope:
+            scope, name, stream_name = event.scope, event.group, event.stream
+            known = places.get((scope, name, stream_name))
+            if known is None:
+                known = places[scope, name, stream_name] = _new_place(groups, event)
+            group, place = known
+            stream, columns = group.streams[place], group.events
+            timestamps, ingestions, sequences = columns.timestamps, columns.ingestions, columns.sequences
+            streams, messages = columns.streams, columns.messages
+        timestamp_ms, ingestion_ms = event.timestamp_ms, event.ingestion_ms
+        if timestamp_ms > stream.last_ms:
+            stream.last_ms = timestamp_ms
+        elif timestamp_ms < stream.first_ms:
+            stream.first_ms = timestamp_ms
+        stream.ingestion_ms = max(stream.ingestion_ms, ingestion_ms)
+        timestamps.append(timestamp_ms)
+        ingestions.append(ingestion_ms)
+        sequences.append(sequence)
+        streams.append(place)
+        messages.append(event.message)
     for group in groups.values():
         count = len(group.events.messages)
-        size = sum(map(_utf8_bytes, group.events.messages))
+        size = _utf8_bytes("".join(group.events.messages))
         group.stored_bytes = size + EVENT_OVERHEAD_BYTES * count
         if count >= CHUNK_AT_ONCE_EVENTS or size >= CHUNK_AT_ONCE_BYTES:
             group.chunks = [pack(part) for part in split(group.events)]
     return list(groups.values())
 
 
-def _runs(events: Sequence[NewLogEvent]) -> Iterator[tuple[int, int]]:
-    """
-    Give the places where neighbours of one stream begin and end.
-
-    By identity: events of one record share its names, and two runs of one stream are as good as one.
-    """
-    start = 0
-    scope = group = stream = None
-    for place, event in enumerate(events):
-        if event.stream is not stream or event.group is not group or event.scope is not scope:
-            if place:
-                yield start, place
-            start, scope, group, stream = place, event.scope, event.group, event.stream
-    if events:
-        yield start, len(events)
+def _new_place(groups: dict[tuple[Scope, str], NewGroup], event: NewLogEvent) -> tuple[NewGroup, int]:
+    """Return the group of the first event of a stream, and the stream's place in it."""
+    group = groups.get((event.scope, event.group))
+    if group is None:
+        group = NewGroup(event.scope, event.group, event.ingestion_ms, [], Events([], [], [], [], []))
+        groups[event.scope, event.group] = group
+    group.streams.append(NewStream(event.stream, event.timestamp_ms, event.timestamp_ms, 0, event.ingestion_ms))
+    return group, len(group.streams) - 1
 
 
 def store(

@@ -42,7 +42,7 @@ _MINUTES_MAX: Final = 10_000
 _log = logging.getLogger("lambent.telemetry")
 
 
-class EndedInvocation(msgspec.Struct, frozen=True):
+class EndedInvocation(msgspec.Struct, frozen=True, gc=False):
     """An invocation that is over, as its record tells."""
 
     scope: Scope

@@ -537,7 +537,7 @@ class FunctionLogs:
                 await self._ingestion.deliver(batch.derived)
                 await self._store.fold(
                     batch.events,
-                    list(batch.opened.values()),
+                    batch.opened,
                     list(batch.closed),
                     batch.position,
                     points=batch.derived.points,
@@ -629,56 +629,72 @@ class _Batch:
 
     def __init__(self) -> None:
         self.events: list[NewLogEvent] = []
-        self.opened: dict[str, OpenInvocation] = {}
         self.closed: dict[str, None] = {}
         self.ended: list[EndedInvocation] = []
         self.derived = Derived()
         self.position = LogPosition(0, 0)
         self.read_bytes = 0
+        self._begun: dict[str, _Started] = {}
+        self._places: dict[tuple[str, str, str, str], tuple[Scope, str, str]] = {}
+        """Records that name the same share the names, which are then compared at a glance."""
 
     def add(self, record: _Written) -> None:
-        scope = Scope(record.account, record.region)
-        group, stream, at_ms = record.group, record.stream, record.at_ms
+        named = (record.account, record.region, record.group, record.stream)
+        place = self._places.get(named)
+        if place is None:
+            place = self._places[named] = (Scope(record.account, record.region), record.group, record.stream)
+        scope, group, stream = place
+        at_ms = record.at_ms
         if isinstance(record, _Put):
             self.events += [
                 NewLogEvent(scope, group, stream, timestamp_ms, at_ms, message)
                 for timestamp_ms, message in zip(record.timestamps, record.messages, strict=True)
             ]
             return
-        self.events += [NewLogEvent(scope, group, stream, at_ms, at_ms, message) for message in record.messages]
+        for message in record.messages:
+            self.events.append(NewLogEvent(scope, group, stream, at_ms, at_ms, message))
         if isinstance(record, _Started):
             self.closed.pop(record.request_id, None)
-            self.opened[record.request_id] = OpenInvocation(
+            self._begun[record.request_id] = record
+        elif isinstance(record, _Ended):
+            if self._begun.pop(record.request_id, None) is None:
+                # One that began in this very batch, nearly every one, needs no row at all.
+                self.closed[record.request_id] = None
+            if record.function:
+                self.ended.append(
+                    # By place: what is named costs more, and there is one of each invocation.
+                    EndedInvocation(
+                        scope,
+                        record.function,
+                        record.qualifier,
+                        record.version,
+                        record.started_ms,
+                        record.duration_ms,
+                        record.init_ms,
+                        record.status,
+                        record.is_weighted,
+                    )
+                )
+
+    @property
+    def opened(self) -> Sequence[OpenInvocation]:
+        """Invocations that began in it and did not end."""
+        return [
+            OpenInvocation(
                 request_id=record.request_id,
-                scope=scope,
-                group=group,
-                stream=stream,
+                scope=Scope(record.account, record.region),
+                group=record.group,
+                stream=record.stream,
                 version=record.version,
-                started_ms=at_ms,
+                started_ms=record.at_ms,
                 memory_mib=record.memory_mib,
                 timeout_s=record.timeout_s,
                 system_level=record.system_level,
                 function=record.function,
                 qualifier=record.qualifier,
             )
-        elif isinstance(record, _Ended):
-            if self.opened.pop(record.request_id, None) is None:
-                # One that began in this very batch, nearly every one, needs no row at all.
-                self.closed[record.request_id] = None
-            if record.function:
-                self.ended.append(
-                    EndedInvocation(
-                        scope=scope,
-                        function=record.function,
-                        qualifier=record.qualifier,
-                        version=record.version,
-                        started_ms=record.started_ms,
-                        duration_ms=record.duration_ms,
-                        init_ms=record.init_ms,
-                        status=record.status,
-                        is_weighted=record.is_weighted,
-                    )
-                )
+            for record in self._begun.values()
+        ]
 
 
 def _next_batch(records: Iterator[Record], ingestion: Ingestion) -> _Batch | None:

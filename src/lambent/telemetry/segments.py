@@ -33,14 +33,17 @@ RECORD_BYTES_MAX: Final = 256 * 1024 * 1024
 """Longest record; a length beyond it is a damaged one."""
 
 _COPY_BYTES: Final = 1024 * 1024
+_BLOCK_BYTES: Final = 256 * 1024
+"""Read at once."""
 
 _FRAME: Final = struct.Struct("<II")
+_HEAD_BYTES: Final = _FRAME.size
 _NAME: Final = re.compile(r"(\d{16})\.segment")
 
 _log = logging.getLogger("lambent.telemetry")
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One record and the place behind it."""
 
     payload: bytes
@@ -219,13 +222,24 @@ class Segments:
             size = os.fstat(file.fileno()).st_size
             end = size if stop is None else min(stop, size)
             file.seek(start)
+            # In blocks: two reads for each record would cost more than to decode it.
+            block, place = b"", 0
             while start < end:
-                payload = _read_payload(file, end - start)
-                if payload is None:
+                begin = place + _HEAD_BYTES
+                if begin <= len(block):
+                    length, check_sum = _FRAME.unpack_from(block, place)
+                    payload = block[begin : begin + length]
+                    if len(payload) == length and length and zlib.crc32(payload) == check_sum:
+                        place = begin + length
+                        start += _HEAD_BYTES + length
+                        yield Record(payload, LogPosition(number, start))
+                        continue
+                # There is more of it in the file, or it is damaged.
+                held = len(block) - place
+                block, place = _read_on(file, block[place:], end - start), 0
+                if len(block) == held:
                     _log.warning("segments.torn segment=%d offset=%d lost_bytes=%d", number, start, end - start)
                     return
-                start += _FRAME.size + len(payload)
-                yield Record(payload, LogPosition(number, start))
 
     def copy(self, position: LogPosition, until: LogPosition, folder: Path) -> None:
         """
@@ -308,13 +322,17 @@ def _copy_part(source: Path, start: int, stop: int, target: Path) -> None:
             start += len(chunk)
 
 
-def _read_payload(file: BinaryIO, bytes_left: int) -> bytes | None:
-    """Read one record from its beginning; None when it is torn or damaged."""
-    frame = file.read(_FRAME.size)
-    if len(frame) < _FRAME.size:
-        return None
-    length, check_sum = _FRAME.unpack(frame)
-    if not 0 < length <= min(RECORD_BYTES_MAX, bytes_left - _FRAME.size):
-        return None
-    payload = file.read(length)
-    return payload if len(payload) == length and zlib.crc32(payload) == check_sum else None
+def _read_on(file: BinaryIO, block: bytes, bytes_left: int) -> bytes:
+    """
+    Return a block that begins with a record, with more of the file; the block as it is when that has all of the record.
+
+    Args:
+        bytes_left: that may be read, with those that are in the block.
+    """
+    missing = _HEAD_BYTES - len(block)
+    if missing <= 0:
+        length, _ = _FRAME.unpack_from(block)
+        missing = _HEAD_BYTES + length - len(block)
+        if not 0 < length <= RECORD_BYTES_MAX or missing <= 0 or missing > bytes_left - len(block):
+            return block
+    return block + file.read(min(max(missing, _BLOCK_BYTES), bytes_left - len(block)))

@@ -198,3 +198,36 @@ def test_no_text_is_our_fault(text: str) -> None:
             assert all(value is NONE or math.isfinite(value) for value in points)
     except InvalidExpression as refused:
         assert str(refused)
+
+
+def test_long_expressions_are_computed() -> None:
+    """As long as an expression may be, and numbers alone cost as well."""
+    assert compute("+".join(["m1"] * 600), 2, m1=[1.0, 2.0]) == [[600, 1200]]
+    assert compute("m1 - " + "-".join(["1"] * 900), 1, m1=[1000.0]) == [[100]]
+    spent: list[int] = []
+    around = Surroundings(Grid(0, 60, 60), lambda _: series(1.0), [], lambda _: (), spent.append)
+    evaluate(parse_expression("m1 + " + "+".join(["1"] * 900)), around)
+    assert sum(spent) >= 900
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "m1 * STDDEV(m1)",
+        "m1 * SUM(m1)",
+        "m1 * AVG(m1)",
+        "SUM([m1, m1])",
+        "STDDEV([m1, -m1])",
+        "DIFF(m2)",
+        "FILL(m3, 1e999)",
+        "TIME_SERIES(1e999)",
+    ],
+)
+def test_what_is_too_large_for_a_number_is_no_point(text: str) -> None:
+    """Nothing can be said of it, and nothing fails: neither an answer nor an alarm."""
+    assert compute(text, 2, m1=[1.7e308, 1.7e308], m2=[-1.7e308, 1.7e308], m3=[None, None]) == [[None, None]]
+
+
+def test_sums_that_become_too_large_end() -> None:
+    """With the last one that is a number."""
+    assert compute("RUNNING_SUM(m1)", 2, m1=[1.7e308, 1.7e308]) == [[1.7e308, None]]

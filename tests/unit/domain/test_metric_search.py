@@ -1,5 +1,7 @@
 """What SEARCH finds, by the examples of the user guide."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from lambent.domain.caller import Scope
 from lambent.domain.metric import Metric
 from lambent.domain.metric_expression import InvalidExpression
-from lambent.domain.metric_search import differing_labels, parse_search, tokens
+from lambent.domain.metric_search import differing_labels, parse_search, terms_in, tokens
 
 SCOPE = Scope("111122223333", "eu-west-1")
 
@@ -110,3 +112,18 @@ def test_no_text_is_our_fault(pieces: list[str]) -> None:
         assert parse_search(" ".join(pieces))(ERRORS) in (True, False)
     except InvalidExpression as refused:
         assert str(refused)
+
+
+def test_many_metrics_of_many_dimensions_are_told_apart_in_time() -> None:
+    """As many as a search finds, each with dimensions of its own."""
+    metrics = [metric("m", **{f"d{number}x{one}": f"v{one}" for one in range(10)}) for number in range(500)]
+    start = time.process_time()
+    labels = differing_labels(metrics)
+    assert time.process_time() - start < 5
+    assert labels[0] == " ".join(f"v{one}" for one in range(10))
+
+
+def test_terms_are_counted() -> None:
+    """By which the work of a search is bounded."""
+    assert terms_in("a b OR c") >= 4
+    assert terms_in('{N,d} a="b c"') < 12

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from lambent.domain.caller import Scope
-from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName
+from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName, Logging
 from lambent.domain.invocation import Invocation
 from lambent.execution.environment import LogEnd, LogInitReport
 from lambent.execution.output import (
@@ -26,6 +26,7 @@ from lambent.testing.log_store import MemoryLogStore
 from lambent.testing.virtual_clock import VirtualClock
 
 INVOCATION = Invocation("r1", "arn", b"{}", "Root=1")
+TEXT = Logging()
 END = LogEnd(duration_ms=3.0, init_ms=1.5, status="", error_type="")
 
 
@@ -39,7 +40,7 @@ class Runtimes:
 class Bench:
     """One environment's output, and the pipe that its process writes to."""
 
-    def __init__(self, folder: Path, log_group: str) -> None:
+    def __init__(self, folder: Path, log_group: str, logging: Logging = TEXT) -> None:
         self.clock = clock = VirtualClock()
         self.segments = Segments(folder, clock)
         self.logs = FunctionLogs(self.segments, MemoryLogStore(clock), clock)
@@ -48,7 +49,7 @@ class Bench:
             FunctionName("f"),
             LATEST,
             "f-1",
-            Configuration("python3.13", "app.handler", "role", log_group=log_group),
+            Configuration("python3.13", "app.handler", "role", log_group=log_group, logging=logging),
             Code("0" * 64, 1),
         )
         runtimes: Any = Runtimes()
@@ -77,9 +78,11 @@ class Bench:
         await self.logs.close()
 
 
-def play(folder: Path, story: Callable[[Bench], None], log_group: str = "/aws/lambda/f") -> None:
+def play(
+    folder: Path, story: Callable[[Bench], None], log_group: str = "/aws/lambda/f", logging: Logging = TEXT
+) -> None:
     async def whole() -> None:
-        bench = Bench(folder, log_group)
+        bench = Bench(folder, log_group, logging)
         try:
             story(bench)
         finally:
@@ -217,6 +220,23 @@ def test_a_flood_is_slowed_and_told_of(
         assert sum(map(len, lines)) == flood.written
 
     play(tmp_path, story)
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARN"])
+def test_a_flood_is_told_of_in_json(tmp_path: Path, level: str) -> None:
+    """Where a function logs in JSON it is a record like the platform's others, a warning."""
+
+    def story(bench: Bench) -> None:
+        bench.output.init_start("on-demand")
+        Flood(bench).go_on(2 * FLOOD_BYTES_FREE)
+        (told,) = [message for message in bench.messages() if "logsThrottled" in message]
+        assert msgspec.json.decode(told) == {
+            "time": "2026-11-18T11:06:40.000Z",
+            "type": "platform.logsThrottled",
+            "record": {"writtenBytes": 33_728_000},
+        }
+
+    play(tmp_path, story, logging=Logging(is_json=True, application_level="INFO", system_level=level))
 
 
 def test_an_environment_waits_while_folding_is_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,14 +96,20 @@ def test_times_bound_a_stretch() -> None:
 @pytest.mark.parametrize(
     ("messages", "expected"),
     [
-        (["x"] * (2 * CHUNK_EVENTS_MAX + 1), [CHUNK_EVENTS_MAX, CHUNK_EVENTS_MAX, 1]),
+        (["x"] * (CHUNK_EVENTS_MAX + 1), [CHUNK_EVENTS_MAX + 1]),
+        (["x"] * (2 * CHUNK_EVENTS_MAX + 1), [CHUNK_EVENTS_MAX, CHUNK_EVENTS_MAX + 1]),
+        (["x"] * (2 * CHUNK_EVENTS_MAX - 1), [CHUNK_EVENTS_MAX, CHUNK_EVENTS_MAX - 1]),
+        (["x" * 2_000] * (CHUNK_EVENTS_MAX + 1), [2_097, 2_097, 807]),
         (["x" * (CHUNK_BYTES_MAX // 2)] * 3, [2, 1]),
         (["x" * (CHUNK_BYTES_MAX + 1), "y", "x" * (CHUNK_BYTES_MAX + 1)], [1, 1, 1]),
         ([], []),
     ],
 )
 def test_much_is_split(messages: list[str], expected: list[int]) -> None:
-    """A chunk holds so many events and bytes at most; only one that is longer has a chunk to itself."""
+    """
+    A chunk holds so many events and bytes at most; only one that is longer has a chunk to itself, and what is left over
+    is no chunk of a few.
+    """
     parts = list(split(events_of([(place, place, place, 1, text) for place, text in enumerate(messages)])))
     assert [len(part.messages) for part in parts] == expected
     assert [text for part in parts for text in part.messages] == messages

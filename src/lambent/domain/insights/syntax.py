@@ -97,8 +97,12 @@ def compile_regex(pattern: str, start: int, end: int) -> Regex:
 
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = _REGEX_BYTES_MAX
+    options.max_mem = _TRIAL_BYTES
     try:
+        # Of what is too large this tells in milliseconds; with what searching takes it would be many seconds, in which
+        # no other thread comes to its turn.
+        re2.compile(pattern, options)
+        options.max_mem = _REGEX_BYTES_MAX
         compiled = re2.compile(pattern, options)
     except re2.error as error:
         reason = error.args[0]
@@ -107,6 +111,9 @@ def compile_regex(pattern: str, start: int, end: int) -> Regex:
     is_literal = bool(pattern) and not re.search(r"[\\^$.|?*+()\[\]{}]", pattern)
     return Regex(pattern, compiled, pattern if is_literal else None)
 
+
+_TRIAL_BYTES: Final = 1 << 18
+"""What RE2 may use to find out whether a pattern is too large."""
 
 _REGEX_BYTES_MAX: Final = 1 << 22
 """What RE2 may use for one pattern: half of what it takes by itself."""

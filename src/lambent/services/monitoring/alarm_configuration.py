@@ -226,12 +226,14 @@ def _queries(scope: Scope, request: Mapping[str, Any]) -> tuple[AlarmQuery, ...]
             raise InvalidParameterCombinationException(
                 f"The parameters Metrics and {member} are mutually exclusive and you have specified both."
             )
-    parse_queries(scope, request["Metrics"], "Metrics")
-    queries = tuple(map(_query, request["Metrics"]))
-    if len(queries) > _QUERIES_MAX or sum(query.metric is not None for query in queries) > _QUERY_METRICS_MAX:
+    given = request["Metrics"]
+    # Before they are read, which is work.
+    if len(given) > _QUERIES_MAX or sum(one.get("MetricStat") is not None for one in given) > _QUERY_METRICS_MAX:
         raise ValidationException(
             f"An alarm computes with at most {_QUERY_METRICS_MAX} metrics and {_QUERIES_MAX} rows in all."
         )
+    parse_queries(scope, given, "Metrics")
+    queries = tuple(map(_query, given))
     if sum(query.is_returned is not False for query in queries) != 1:
         raise ValidationException("Exactly one element of the metrics list should return data.")
     check_references(queries)

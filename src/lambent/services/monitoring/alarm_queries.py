@@ -142,7 +142,9 @@ class AlarmReader:
             Unreadable: it is not one series.
         """
         try:
-            results = [one async for one in self._queries.results(_queries(asked.scope, watch), asked)]
+            # Not on the loop: thousands of alarms may have long expressions.
+            queries = await asyncio.to_thread(_queries, asked.scope, watch)
+            results = [one async for one in self._queries.results(queries, asked)]
         except ValidationException as error:
             raise Unreadable(error.message) from error
         if len(results) != 1:

@@ -1,5 +1,6 @@
 """Alarms: put, deleted, set into a state, and whether they act."""
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -56,7 +57,12 @@ class Alarms:
 
     @operation("PutMetricAlarm")
     async def put_metric(self, caller: Caller, request: PutMetricAlarmInput) -> Mapping[str, Any]:
-        watch = watch_of(caller.scope, request)
+        # Expressions take a while to be read.
+        watch = (
+            await asyncio.to_thread(watch_of, caller.scope, request)
+            if request.get("Metrics")
+            else watch_of(caller.scope, request)
+        )
         wanted = self._wanted(caller, request, watch)
         total = await self._store.total()
         async with self._store.transaction(caller.scope) as rows:

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -28,7 +28,7 @@ from lambent.domain.metric_expression import (
 from lambent.domain.metric_labels import Described, LabelFacts, default_label, dynamic_label
 from lambent.domain.metric_math import Grid, Series, Surroundings, evaluate
 from lambent.domain.metric_periods import MINUTE_S, begin_of, is_period, rounded_start, source_of
-from lambent.domain.metric_search import Matches, differing_labels, parse_search
+from lambent.domain.metric_search import Matches, differing_labels, parse_search, terms_in
 from lambent.domain.metric_statistics import InvalidStatistic, Statistic, parse_statistic
 from lambent.errors.api.monitoring import InvalidParameterValueException, ValidationException
 from lambent.services.monitoring.metric_lists import LISTED_S
@@ -54,6 +54,12 @@ _STRETCH = 1_440
 _OLDEST_S = 520 * 86_400
 _NEWEST_S = 3 * 3_600
 """What the store may hold at most: 455 days and the block that they end in; two hours ahead, and the period then."""
+
+EXPRESSIONS_CHARS_MAX = 131_072
+"""Of all expressions of one request. Assumed: a second of reading them (test_metric_queries)."""
+
+_INLINE_CHARS_MAX = 2_048
+"""Of expressions that are read on the event loop: some milliseconds. Assumed."""
 
 _REFERENCES_MAX = 50
 """Expressions of expressions. Assumed: nobody nests them so deeply (test_metric_queries)."""
@@ -105,6 +111,15 @@ class Asked(msgspec.Struct, frozen=True):
     zone: timezone = UTC
 
 
+async def parsed_queries(
+    scope: Scope, given: Sequence[Mapping[str, Any]], name: str = "MetricDataQueries"
+) -> list[MetricQuery]:
+    """Read the queries of a request as `parse_queries` does, in a thread where that takes a while."""
+    if sum(len(one.get("Expression") or "") for one in given) > _INLINE_CHARS_MAX:
+        return await asyncio.to_thread(parse_queries, scope, given, name)
+    return parse_queries(scope, given, name)
+
+
 def parse_queries(
     scope: Scope, given: Sequence[Mapping[str, Any]], name: str = "MetricDataQueries"
 ) -> list[MetricQuery]:
@@ -119,6 +134,8 @@ def parse_queries(
     """
     if len(given) > QUERIES_MAX:
         raise ValidationException(f"The collection {name} must not have a size greater than {QUERIES_MAX}.")
+    if sum(len(one.get("Expression") or "") for one in given) > EXPRESSIONS_CHARS_MAX:
+        raise ValidationException(f"The expressions of {name} have more than {EXPRESSIONS_CHARS_MAX} characters.")
     queries = [_query(scope, one, f"{name}.member.{number}") for number, one in enumerate(given, 1)]
     ids = [query.id for query in queries]
     if len(set(ids)) < len(ids):
@@ -323,6 +340,16 @@ def computed(periods: Mapping[int, Distribution], statistic: Statistic) -> dict[
     return points
 
 
+class _Parts(NamedTuple):
+    """What of an expression is not computed from numbers alone."""
+
+    references: Sequence[str]
+    """Ids of other queries, each once."""
+    searches: Sequence[Call]
+    has_metrics: bool
+    """Whether it is about all metrics of the request."""
+
+
 class _Evaluation:
     """The queries of one request; what was read is kept for those that refer to it."""
 
@@ -336,8 +363,11 @@ class _Evaluation:
             if query.stat is not None
         }
         self._asked = asked
+        self._parts: dict[str, _Parts] = {}
         self._read: dict[tuple[str, int], tuple[Series, Sequence[Mapping[str, str]]]] = {}
         self._found: dict[tuple[Call, int], Sequence[Series]] = {}
+        self._known: dict[int, dict[str, Series | Sequence[Series]]] = {}
+        """What was computed of each period, by id: hundreds of expressions may refer to the same one."""
         self._points = 0
         self._computed = 0
 
@@ -410,12 +440,24 @@ class _Evaluation:
             metrics = {one.id: (await self._of_stat(one, period_s))[0] for one in needed if one.stat is not None}
             searches: dict[Call, Sequence[Series]] = {}
             for one in needed:
-                for node in walk(one.expression) if one.expression is not None else ():
-                    if isinstance(node, Call) and node.function == "SEARCH":
-                        searches[node] = await self._search(node, query.period_s, period_s)
-            return await asyncio.to_thread(self._compute, query, metrics, searches, period_s)
+                for search in self._parts_of(one).searches:
+                    searches[search] = await self._search(search, query.period_s, period_s)
+            return await asyncio.to_thread(self._compute, needed, metrics, searches, period_s)
         except InvalidExpression as invalid:
             raise _refused(query, str(invalid)) from None
+
+    def _parts_of(self, query: MetricQuery) -> "_Parts":
+        """Return what an expression is made of. Looked for once: hundreds of queries may need the same one."""
+        parts = self._parts.get(query.id)
+        if parts is None:
+            nodes = () if query.expression is None else tuple(walk(query.expression))
+            calls = [node for node in nodes if isinstance(node, Call)]
+            parts = self._parts[query.id] = _Parts(
+                tuple(dict.fromkeys(node.id for node in nodes if isinstance(node, Reference))),
+                tuple(call for call in calls if call.function == "SEARCH"),
+                any(call.function == "METRICS" for call in calls),
+            )
+        return parts
 
     def _needed(self, query: MetricQuery) -> list[MetricQuery]:
         """Return all queries that an expression is made of, itself included."""
@@ -428,11 +470,11 @@ class _Evaluation:
                 return
             if len(path) > _REFERENCES_MAX:
                 raise InvalidExpression("The expression refers to others too deeply")
-            for node in walk(one.expression) if one.expression is not None else ():
-                if isinstance(node, Reference):
-                    visit(self._queries[node.id], (*path, one.id))
-                elif isinstance(node, Call) and node.function == "METRICS":
-                    found.update({other.id: other for other in self._queries.values() if other.stat is not None})
+            parts = self._parts_of(one)
+            for id in parts.references:
+                visit(self._queries[id], (*path, one.id))
+            if parts.has_metrics:
+                found.update({other.id: other for other in self._queries.values() if other.stat is not None})
             found[one.id] = one
 
         visit(query, ())
@@ -442,37 +484,31 @@ class _Evaluation:
         """Return the period of a whole expression. Assumed: the coarsest of its metrics (test_metric_queries)."""
         periods = [one.stat.period_s for one in needed if one.stat is not None]
         for one in needed:
-            for node in walk(one.expression) if one.expression is not None else ():
-                if isinstance(node, Call) and node.function == "SEARCH":
-                    periods.append(_search_of(node, query.period_s)[2])
+            periods += [_search_of(search, query.period_s)[2] for search in self._parts_of(one).searches]
         return max(periods) if periods else query.period_s or _MATH_PERIOD_S
 
     def _compute(
         self,
-        query: MetricQuery,
+        needed: Sequence[MetricQuery],
         metrics: Mapping[str, Series],
         searches: Mapping[Call, Sequence[Series]],
         period_s: int,
     ) -> Series | Sequence[Series]:
+        """Compute the last of some queries, each of which stands behind those that it refers to."""
         asked = self._asked
         # What has not come yet is not missing.
         end_s = int(min(asked.end_s, asked.now_s + 1))
         grid = Grid(rounded_start(asked.start_s, period_s, asked.now_s), end_s, period_s)
-        known: dict[str, Series | Sequence[Series]] = dict(metrics)
+        known = self._known.setdefault(period_s, {})
+        known.update(metrics)
 
-        def refer(id: str) -> Series | Sequence[Series]:
-            if id not in known:
-                expression = self._queries[id].expression
-                assert expression is not None
-                known[id] = compute(expression)
-            return known[id]
-
-        def compute(expression: Node) -> Series | Sequence[Series]:
-            return evaluate(expression, surroundings)
-
-        surroundings = Surroundings(grid, refer, list(metrics.values()), lambda call: searches[call], self._spend)
-        assert query.expression is not None
-        return compute(query.expression)
+        surroundings = Surroundings(
+            grid, known.__getitem__, list(metrics.values()), lambda call: searches[call], self._spend
+        )
+        for one in needed:
+            if one.expression is not None and one.id not in known:
+                known[one.id] = evaluate(one.expression, surroundings)
+        return known[needed[-1].id]
 
     def _spend(self, points: int) -> None:
         self._computed += points
@@ -487,18 +523,20 @@ class _Evaluation:
             matches = parse_search(text)
             since_s = int(self._asked.now_s) - LISTED_S
             listed = await self._store.list(self._asked.scope, since_s=since_s, limit=SERIES_MAX)
+            self._spend(len(listed) * terms_in(text))
             found = await asyncio.to_thread(_matching, listed, matches)
             series = []
-            for metric, label in zip(found, differing_labels(found), strict=True):
+            for metric, label in found:
                 stat = MetricStat(metric, period_s, statistic)
                 series.append((await self._series(stat, period_s, label, ""))[0])
             self._found[key] = series
         return self._found[key]
 
 
-def _matching(listed: Sequence[Metric], matches: Matches) -> list[Metric]:
-    """Return what a search finds: one of each, whatever its units are."""
-    return list({metric[:4]: metric for metric in listed if matches(metric)}.values())[:FOUND_MAX]
+def _matching(listed: Sequence[Metric], matches: Matches) -> list[tuple[Metric, str]]:
+    """Return what a search finds, and a label of each: one of each, whatever its units are."""
+    found = list({metric[:4]: metric for metric in listed if matches(metric)}.values())[:FOUND_MAX]
+    return list(zip(found, differing_labels(found), strict=True))
 
 
 def _search_of(call: Call, default_period_s: int | None) -> tuple[str, Statistic, int]:
@@ -514,6 +552,6 @@ def _search_of(call: Call, default_period_s: int | None) -> tuple[str, Statistic
     if len(arguments) == 2:
         return text, statistic, default_period_s or 300
     period = arguments[2]
-    if not isinstance(period, Number) or period.value != int(period.value) or not is_period(int(period.value)):
+    if not isinstance(period, Number) or not period.value.is_integer() or not is_period(int(period.value)):
         raise InvalidExpression("The period of a SEARCH is 1, 5, 10, 20, 30 or a multiple of 60")
     return text, statistic, int(period.value)

@@ -27,7 +27,7 @@ from lambent.services.monitoring.metric_queries import (
     MetricQueries,
     MetricStat,
     invalid_period,
-    parse_queries,
+    parsed_queries,
 )
 from lambent.services.monitoring.metrics_named import dimensions_in
 from lambent.services.monitoring.refusals import combination
@@ -57,7 +57,7 @@ class MetricReading:
 
     @operation("GetMetricData")
     async def data(self, caller: Caller, request: GetMetricDataInput) -> Mapping[str, Any]:
-        queries = parse_queries(caller.scope, request["MetricDataQueries"])
+        queries = await parsed_queries(caller.scope, request["MetricDataQueries"])
         start_s, end_s = request["StartTime"].timestamp(), request["EndTime"].timestamp()
         # Observed: emulators whose authors looked at the service.
         if start_s == end_s:

@@ -1,5 +1,7 @@
 """Queries taken apart, and what is said of texts that are none."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -194,3 +196,11 @@ def test_any_text_is_a_query_or_is_refused_with_a_place_in_it(text: str) -> None
         Query(text)
     except MalformedQuery as error:
         assert 0 <= error.start <= error.end <= len(text)
+
+
+def test_large_regular_expressions_are_refused_in_time() -> None:
+    """Nobody else comes to their turn while one is compiled."""
+    start = time.process_time()
+    with pytest.raises(MalformedQuery, match="invalid regular expression"):
+        parse_query("filter a like /" + "a{1,1000}" * 50 + "/")
+    assert time.process_time() - start < 2

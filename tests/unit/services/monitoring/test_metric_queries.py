@@ -241,3 +241,53 @@ def test_all_time_is_no_longer_than_what_is_kept(tmp_path: Path) -> None:
             assert refused[0] == "ValidationException"
 
     play(tmp_path, story)
+
+
+def test_expressions_of_a_request_are_bounded(tmp_path: Path) -> None:
+    """Together: each may have 2,048 characters, and there may be 500 of them."""
+
+    async def story(stage: Stage) -> None:
+        with pytest.raises(ApiError, match="characters"):
+            await stage.data(*(math("+".join(["1"] * 1000), id=f"e{number}") for number in range(100)))
+
+    play(tmp_path, story)
+
+
+def test_what_many_expressions_refer_to_is_computed_once(tmp_path: Path) -> None:
+    """Else a request of some kilobytes would be worth minutes of work."""
+
+    async def story(stage: Stage) -> None:
+        await set_up(stage)
+        chain = [math("+".join(["errors"] + ["0"] * 500), id="e0", ReturnData=False)]
+        chain += [math(f"e{number - 1} + " + "+".join(["0"] * 500), id=f"e{number}") for number in range(1, 40)]
+        asked = [math("e39", id=f"f{number}") for number in range(400)]
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(metric_queries, "COMPUTED_MAX", 200_000)
+            answer = await stage.data(stat("errors", id="errors", ReturnData=False), *chain, *asked)
+        assert shown(answer)[-1] == ("f399", [1, 2, 4])
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("period", ["1e999", "60.5", "0"])
+def test_the_period_of_a_search_is_one(tmp_path: Path, period: str) -> None:
+    """Whatever number is written there."""
+
+    async def story(stage: Stage) -> None:
+        with pytest.raises(ApiError, match="period of a SEARCH"):
+            await stage.data(math(f"SEARCH('errors', 'Sum', {period})"))
+
+    play(tmp_path, story)
+
+
+def test_the_work_of_searches_is_bounded(tmp_path: Path) -> None:
+    """Terms times metrics that they are compared with."""
+
+    async def story(stage: Stage) -> None:
+        await set_up(stage)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(metric_queries, "COMPUTED_MAX", 300)
+            with pytest.raises(ApiError, match="compute more than"):
+                await stage.data(math(f"SEARCH('{' OR '.join(['z'] * 150)}', 'Sum', 60)"))
+
+    play(tmp_path, story)
