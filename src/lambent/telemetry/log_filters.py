@@ -6,6 +6,7 @@ Documented: CloudWatch Logs user guide, metric filters and subscription filters,
 
 import gzip
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -152,17 +153,26 @@ class GroupFilters(NamedTuple):
     subscriptions: Sequence[GroupSubscription]
 
 
-def compiled(filters: Iterable[LogFilter]) -> tuple[Mapping[tuple[Scope, str], GroupFilters], Sequence[LogFilter]]:
-    """Return filters by group, ready to be used; and those that cannot be, which an older version may have taken."""
+def compiled(
+    filters: Iterable[LogFilter], before: Mapping[tuple[Scope, str], GroupFilters] = MappingProxyType({})
+) -> tuple[Mapping[tuple[Scope, str], GroupFilters], Sequence[LogFilter]]:
+    """
+    Return filters by group, ready to be used; and those that cannot be, which an older version may have taken.
+
+    Args:
+        before: what was ready already: a filter that is as it was is not compiled again.
+    """
+    metrics_before = {one.configured: one for group in before.values() for one in group.metrics}
+    subscriptions_before = {one.configured: one for group in before.values() for one in group.subscriptions}
     found: dict[tuple[Scope, str], tuple[list[GroupMetrics], list[GroupSubscription]]] = {}
     broken: list[LogFilter] = []
     for one in filters:
         metrics, subscriptions = found.setdefault((one.scope, one.group), ([], []))
         try:
             if isinstance(one, MetricFilter):
-                metrics.append(GroupMetrics(one))
+                metrics.append(metrics_before.get(one) or GroupMetrics(one))
             else:
-                subscriptions.append(GroupSubscription(one))
+                subscriptions.append(subscriptions_before.get(one) or GroupSubscription(one))
         except InvalidPattern:
             broken.append(one)
     return {key: GroupFilters(*both) for key, both in found.items()}, broken
@@ -185,6 +195,9 @@ class Gathering:
         """Filters that have a default value, and minutes (in milliseconds) of which an event matched."""
         self.unmatched: set[tuple[MetricFilter, int]] = set()
         """The same, of which an event did not."""
+        self.failures = 0
+        self.failure: Exception | None = None
+        """Events that something of ours fails at, and how at the last one."""
         self._members: dict[tuple[int, str], tuple[SubscriptionFilter, list[bytes]]] = {}
 
     def note(self, events: Sequence[NewLogEvent]) -> None:
@@ -197,10 +210,15 @@ class Gathering:
             if event.group is not group or event.scope is not scope:
                 scope, group = event.scope, event.group
                 filters = self._filters.get((scope, group))
-            if '"_aws"' in event.message:
-                self._note_embedded(event)
-            if filters is not None:
-                self._note_filtered(filters, event, sequence)
+            try:
+                if '"_aws"' in event.message:
+                    self._note_embedded(event)
+                if filters is not None:
+                    self._note_filtered(filters, event, sequence)
+            except Exception as error:
+                # Ours to mend. The batch would fail for ever, and with it the logs of everybody.
+                self.failure = error
+                self.failures += 1
 
     def payloads(self) -> Iterator[Payload]:
         """Return what is to be delivered."""

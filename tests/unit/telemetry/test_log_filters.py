@@ -6,6 +6,7 @@ import json
 import os
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from lambent.domain.filter_pattern import InvalidPattern
 from lambent.domain.log_filter import MetricFilter, SubscriptionFilter
 from lambent.domain.metric import Distribution, Metric
 from lambent.store.contract import LogEvent, NewLogEvent
+from lambent.telemetry import log_filters
 from lambent.telemetry.log_filters import (
     PAYLOAD_JSON_MAX_BYTES,
     Gathering,
@@ -252,3 +254,26 @@ def test_a_filter_that_cannot_be_is_left_out() -> None:
     assert len(by_group[SCOPE, "g"].subscriptions) == 1
     with pytest.raises(InvalidPattern):
         GroupMetrics(metric_filter("ERROR", "$.x"))
+
+
+def test_filters_that_are_as_they_were_are_not_compiled_again() -> None:
+    """One filter that changes would cost all of them otherwise."""
+    kept, changed = subscription(), metric_filter("ERROR")
+    before, _ = compiled([kept, changed])
+    after, _ = compiled([kept, msgspec.structs.replace(changed, pattern="other")], before)
+    (group,) = before
+    assert after[group].subscriptions[0] is before[group].subscriptions[0]
+    assert after[group].metrics[0] is not before[group].metrics[0]
+    assert after[group].metrics[0].configured.pattern == "other"
+
+
+def test_an_event_that_we_fail_at_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batch would be tried for ever, and with it would wait whatever comes behind."""
+
+    def fail(message: str, at_ms: int) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(log_filters, "embedded_metrics", fail)
+    gathering = gather([metric_filter("")], [event('{"_aws": {}}'), event("x")])
+    assert gathering.failures == 1
+    assert list(points(gathering).values()) == [of(1)]
