@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,15 +63,20 @@ def logs(
         raise CommandFailed(f"--level: {level!r} is none of trace, debug, info, warn, error, fatal", exit_code=2)
     has_colours = _has_colours(colour)
     with answers(endpoint):
-        group = name if name.startswith("/") else _group_of(name, connect("lambda", endpoint))
-        reader = Reader(connect("logs", endpoint), group, since_ms, pattern)
-        while True:
-            for event in reader.read_new(is_missing_fine=follow):
-                if kind_of(event["message"]).level >= least:
-                    _print_event(event, json, has_colours)
-            if not follow:
-                return
-            _pause(clock)
+        place = Place(name) if name.startswith("/") else _place_of(name, connect("lambda", endpoint))
+        client = connect("logs", endpoint)
+        reader = Reader(client, place.group, since_ms, pattern, place.owner)
+        try:
+            while True:
+                for event in reader.read_new(is_missing_fine=follow):
+                    if kind_of(event["message"]).level >= least:
+                        _print_event(event, json, has_colours)
+                if not follow:
+                    return
+                _pause(clock)
+        except client.exceptions.ResourceNotFoundException as error:
+            why = f": {place.missing}" if place.missing else ""
+            raise CommandFailed(f"there is no log group {place.group}{why}", exit_code=2) from error
 
 
 def parse_since(text: str, now: float) -> int:
@@ -94,6 +100,22 @@ def parse_since(text: str, now: float) -> int:
         raise CommandFailed(f"--since: {text!r} is {said}", exit_code=2) from None
 
 
+@dataclass(frozen=True)
+class Place:
+    """
+    Where a log is.
+
+    Attributes:
+        group: the log group's name.
+        owner: the function whose streams alone are meant, in a group that several may share; empty: all streams.
+        missing: why there may be no such group; empty: nobody knows.
+    """
+
+    group: str
+    owner: str = ""
+    missing: str = ""
+
+
 class Reader:
     """
     Reads a log group from one moment on, each event once.
@@ -103,11 +125,14 @@ class Reader:
         group: the log group's name.
         from_ms: the first millisecond of interest.
         pattern: what events have to match; empty: nothing.
+        owner: the function whose streams alone are of interest; empty: all are.
     """
 
-    def __init__(self, client: Any, group: str, from_ms: int, pattern: str = "") -> None:
+    def __init__(self, client: Any, group: str, from_ms: int, pattern: str = "", owner: str = "") -> None:
         self._client = client
         self._group = group
+        # Observed: so streams are named in a group of the user's choice: <day>/<function>[<version>]<environment>.
+        self._mark = f"/{owner}[" if owner else ""
         self._from_ms = from_ms
         self._filter = {"filterPattern": pattern} if pattern else {}
         self._seen: dict[str, int] = {}
@@ -131,7 +156,7 @@ class Reader:
                     asked_at_ms = _answered_at_ms(page)
                 for event in page["events"]:
                     newest_ms = max(newest_ms, event["timestamp"])
-                    if event["eventId"] not in self._seen:
+                    if event["eventId"] not in self._seen and self._mark in event["logStreamName"]:
                         self._seen[event["eventId"]] = event["timestamp"]
                         yield event
         except self._client.exceptions.ResourceNotFoundException:
@@ -151,14 +176,16 @@ def _answered_at_ms(page: dict[str, Any]) -> int | None:
         return None
 
 
-def _group_of(name: str, client: Any) -> str:
-    """Return the log group that a function writes to; that of a function that was deleted is still there."""
+def _place_of(name: str, client: Any) -> Place:
+    """Return where a function's log is; that of a function that was deleted is still there."""
     try:
         configuration = client.get_function_configuration(FunctionName=name)
     except client.exceptions.ResourceNotFoundException:
-        return f"/aws/lambda/{name}"
-    default = f"/aws/lambda/{configuration['FunctionName']}"
-    return str(configuration.get("LoggingConfig", {}).get("LogGroup") or default)
+        return Place(f"/aws/lambda/{name}", missing=f"nor is there a function {name}")
+    function = configuration["FunctionName"]
+    default = f"/aws/lambda/{function}"
+    group = str(configuration.get("LoggingConfig", {}).get("LogGroup") or default)
+    return Place(group, function if group != default else "", f"{function} has logged nothing yet")
 
 
 def _has_colours(when: str) -> bool:

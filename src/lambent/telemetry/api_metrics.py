@@ -4,12 +4,11 @@ The metrics of AWS/ApiGateway for HTTP APIs: what each request came to.
 Documented: API Gateway developer guide, CloudWatch metrics for HTTP APIs.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from lambent.domain.caller import Scope
 from lambent.domain.metric import Metric, dimensions_of
-from lambent.telemetry.metrics import Metrics
+from lambent.telemetry.metrics import Alike, Metrics
 
 NAMESPACE: Final = "AWS/ApiGateway"
 
@@ -36,7 +35,7 @@ class ApiMetrics:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._known: dict[tuple[Scope, str, str, str], dict[str, Sequence[Metric]]] = {}
+        self._known: dict[tuple[Scope, str, str, str], dict[str, Alike]] = {}
 
     def answered(
         self,
@@ -75,11 +74,10 @@ class ApiMetrics:
         }
         for name, value in values.items():
             if value is not None:
-                for metric in metrics[name]:
-                    self._metrics.add(metric, value)
+                self._metrics.add_alike(metrics[name], value)
 
 
-def _metrics(scope: Scope, api_id: str, stage: str, route_key: str) -> dict[str, Sequence[Metric]]:
+def _metrics(scope: Scope, api_id: str, stage: str, route_key: str) -> dict[str, Alike]:
     of_api, of_stage = {"ApiId": api_id}, {"ApiId": api_id, "Stage": stage}
     sets = [of_api, of_stage]
     if route_key:
@@ -88,6 +86,6 @@ def _metrics(scope: Scope, api_id: str, stage: str, route_key: str) -> dict[str,
         method, _, resource = route_key.rpartition(" ")
         sets += [{**of_stage, "Route": route_key}, {**of_stage, "Method": method or "ANY", "Resource": resource}]
     return {
-        name: [Metric(scope, NAMESPACE, name, dimensions_of(one), unit) for one in sets]
+        name: Alike([Metric(scope, NAMESPACE, name, dimensions_of(one), unit) for one in sets])
         for name, unit in _UNITS.items()
     }

@@ -26,7 +26,7 @@ from lambent.domain.concurrency import Peaks
 from lambent.domain.function import LATEST
 from lambent.domain.metric import Distribution, Metric, MetricPoint
 from lambent.telemetry.ingestion import EndedInvocation
-from lambent.telemetry.metrics import Metrics
+from lambent.telemetry.metrics import Alike, Metrics
 
 NAMESPACE: Final = "AWS/Lambda"
 
@@ -143,7 +143,7 @@ class LambdaMetrics:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._known: dict[tuple[str, Scope, str, str], Sequence[Metric]] = {}
+        self._known: dict[tuple[str, Scope, str, str], Alike] = {}
 
     def throttled(self, scope: Scope, invoked_arn: str) -> None:
         """An invocation was refused: for a limit, or for want of room."""
@@ -243,12 +243,11 @@ class LambdaMetrics:
             is_summed: whether there is one metric of all functions, too.
         """
         key = (name, scope, function, qualifier)
-        metrics = self._known.get(key)
-        if metrics is None:
+        alike = self._known.get(key)
+        if alike is None:
             if len(self._known) >= _KNOWN_MAX:
                 self._known.clear()
             sets = dimension_sets(function, qualifier)
-            metrics = [Metric(scope, NAMESPACE, name, one, unit) for one in (sets if is_summed else sets[1:])]
-            self._known[key] = metrics
-        for metric in metrics:
-            self._metrics.add(metric, value, times)
+            alike = Alike([Metric(scope, NAMESPACE, name, one, unit) for one in (sets if is_summed else sets[1:])])
+            self._known[key] = alike
+        self._metrics.add_alike(alike, value, times)

@@ -5,6 +5,7 @@ Documented: CloudWatch Logs user guide, metric filters and subscription filters,
 """
 
 import gzip
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -30,6 +31,8 @@ NAMESPACE: Final = "AWS/Logs"
 _DIMENSION_MAX: Final = 1024
 
 _encode = msgspec.json.Encoder().encode
+
+_log = logging.getLogger("lambent.telemetry")
 
 
 class Payload(NamedTuple):
@@ -195,9 +198,6 @@ class Gathering:
         """Filters that have a default value, and minutes (in milliseconds) of which an event matched."""
         self.unmatched: set[tuple[MetricFilter, int]] = set()
         """The same, of which an event did not."""
-        self.failures = 0
-        self.failure: Exception | None = None
-        """Events that something of ours fails at, and how at the last one."""
         self._members: dict[tuple[int, str], tuple[SubscriptionFilter, list[bytes]]] = {}
 
     def note(self, events: Sequence[NewLogEvent]) -> None:
@@ -215,10 +215,9 @@ class Gathering:
                     self._note_embedded(event)
                 if filters is not None:
                     self._note_filtered(filters, event, sequence)
-            except Exception as error:
-                # Ours to mend. The batch would fail for ever, and with it the logs of everybody.
-                self.failure = error
-                self.failures += 1
+            except Exception:
+                # Ours to mend. The batch would fail for ever, and with it all that anybody logs.
+                _log.exception("logs.event_not_understood group=%s stream=%s", event.group, event.stream)
 
     def payloads(self) -> Iterator[Payload]:
         """Return what is to be delivered."""

@@ -7,6 +7,7 @@ follow from their records (telemetry.ingestion), nor one that a client sent. A c
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from lambent.clock import Clock
@@ -25,6 +26,19 @@ _PERIOD_S: Final = 60
 _log = logging.getLogger("lambent.telemetry")
 
 
+class Alike:
+    """
+    Metrics that always take the same values, which are gathered once for all of them.
+
+    Kept by whoever adds to it: two of the same metrics are two, until they come into the store.
+    """
+
+    __slots__ = ("metrics",)
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self.metrics = metrics
+
+
 class Metrics:
     """
     Gathers figures. All methods are for the event loop.
@@ -37,6 +51,9 @@ class Metrics:
         self._store = store
         self._clock = clock
         self._waiting: dict[tuple[Metric, int], Distribution] = {}
+        self._alike: dict[tuple[Alike, int], Distribution] = {}
+        self._alike_points = 0
+        """That will be made of `_alike`."""
         self._putting: asyncio.Task[None] | None = None
         self.dropped_points = 0
         """Points that found no room, or that the store refused for good."""
@@ -55,10 +72,24 @@ class Metrics:
         key = (metric, int(now) // _PERIOD_S * _PERIOD_S)
         gathered = self._waiting.get(key)
         if gathered is None:
-            if len(self._waiting) >= POINTS_MAX:
+            if len(self._waiting) + self._alike_points >= POINTS_MAX:
                 self.dropped_points += 1
                 return
             gathered = self._waiting[key] = Distribution()
+        gathered.add(value, times)
+
+    def add_alike(self, alike: Alike, value: float, times: float = 1.0) -> None:
+        """Take in a value of each of some metrics, measured now."""
+        if self._store is None:
+            return
+        key = (alike, int(self._clock.now()) // _PERIOD_S * _PERIOD_S)
+        gathered = self._alike.get(key)
+        if gathered is None:
+            if len(self._waiting) + self._alike_points >= POINTS_MAX:
+                self.dropped_points += len(alike.metrics)
+                return
+            self._alike_points += len(alike.metrics)
+            gathered = self._alike[key] = Distribution()
         gathered.add(value, times)
 
     async def settle(self) -> None:
@@ -70,7 +101,7 @@ class Metrics:
         """
         while self._putting is not None and not self._putting.done():
             await asyncio.shield(self._putting)
-        if self._waiting:
+        if self._waiting or self._alike:
             self._putting = asyncio.get_running_loop().create_task(self._put(), name="metrics.put")
             await asyncio.shield(self._putting)
 
@@ -89,6 +120,7 @@ class Metrics:
 
     async def _put(self) -> None:
         assert self._store is not None
+        self._tell_apart()
         points, self._waiting = self._waiting, {}
         try:
             await self._store.add([MetricPoint(metric, at_s, _PERIOD_S, d) for (metric, at_s), d in points.items()])
@@ -102,3 +134,10 @@ class Metrics:
                     self.dropped_points += 1
             self._waiting = points
             raise
+
+    def _tell_apart(self) -> None:
+        """Have what was gathered for several metrics wait for each."""
+        alike, self._alike, self._alike_points = self._alike, {}, 0
+        for (several, at_s), gathered in alike.items():
+            for metric in several.metrics:
+                self._waiting.setdefault((metric, at_s), Distribution()).merge(gathered)

@@ -215,6 +215,7 @@ class Traces:
                 self._give_back(traced, received)
                 raise
             self.malformed += made.malformed
+            self.dropped += made.dropped
             if self._export is not None:
                 self._export(made.exported)
             for linked in made.links:
@@ -287,6 +288,7 @@ class _Made(NamedTuple):
     exported: Sequence[Exported]
     links: Sequence[Linked]
     malformed: int
+    dropped: int
 
 
 def _taken(waiting: deque[Any], most: int) -> list[Any]:
@@ -297,7 +299,7 @@ def _made_of(traced: Iterable[Traced | Linked], received: Iterable[_Datagram]) -
     by_scope: dict[Scope, list[TraceDocument]] = {}
     exported: list[Exported] = []
     links: list[Linked] = []
-    malformed = 0
+    malformed = dropped = 0
 
     def take(scope: Scope, function: str, documents: Sequence[TraceDocument]) -> None:
         if documents:
@@ -307,8 +309,16 @@ def _made_of(traced: Iterable[Traced | Linked], received: Iterable[_Datagram]) -
     for one in traced:
         if isinstance(one, Linked):
             links.append(one)
-        else:
-            take(one.scope, "" if isinstance(one, Entered) else one.name, [*map(_stored, documents_of(one))])
+            continue
+        function = "" if isinstance(one, Entered) else one.name
+        try:
+            documents = [*map(_stored, documents_of(one))]
+        except Exception:
+            # Ours to mend, as below.
+            _log.exception("traces.not_understood function=%s", function)
+            dropped += 1
+            continue
+        take(one.scope, function, documents)
     for scope, function, datagram in received:
         try:
             sent, refused = _sent_in(datagram)
@@ -318,7 +328,7 @@ def _made_of(traced: Iterable[Traced | Linked], received: Iterable[_Datagram]) -
             sent, refused = [], 1
         malformed += refused
         take(scope, function, sent)
-    return _Made(by_scope, exported, links, malformed)
+    return _Made(by_scope, exported, links, malformed, dropped)
 
 
 def _stored(document: Document) -> TraceDocument:

@@ -14,12 +14,15 @@ Run = Callable[..., Any]
 CONFIGURATION = "GET /2015-03-31/functions/hello/configuration"
 
 
-def event(number: int, timestamp_ms: int, message: str = "") -> dict[str, Any]:
+OWN_STREAM = "2026/11/25/hello[$LATEST]f1"
+
+
+def event(number: int, timestamp_ms: int, message: str = "", stream: str = "s") -> dict[str, Any]:
     return {
         "eventId": f"{number:056d}",
         "timestamp": timestamp_ms,
         "ingestionTime": timestamp_ms,
-        "logStreamName": "s",
+        "logStreamName": stream,
         "message": message or f"line {number}\n",
     }
 
@@ -53,8 +56,8 @@ def test_messages_are_printed_with_their_time(lambent: Run, stand_in: Any) -> No
     stand_in.json(CONFIGURATION, {"FunctionName": "hello", "LoggingConfig": {"LogGroup": "/own/group"}})
     stand_in.json(
         "FilterLogEvents",
-        {"events": [event(1, 1_000_250, "first\n")], "nextToken": "t"},
-        {"events": [event(2, 2_000_000)]},
+        {"events": [event(1, 1_000_250, "first\n", OWN_STREAM)], "nextToken": "t"},
+        {"events": [event(2, 2_000_000, stream=OWN_STREAM)]},
     )
     finished = lambent("logs", "hello", "--endpoint", stand_in.endpoint)
     assert finished.code == 0
@@ -88,7 +91,31 @@ def test_a_log_that_does_not_exist_is_refused(lambent: Run, stand_in: Any) -> No
     stand_in.refuse("FilterLogEvents", "ResourceNotFoundException", "The specified log group does not exist.")
     finished = lambent("logs", "hello", "--endpoint", stand_in.endpoint)
     assert finished.code == 2
-    assert "The specified log group does not exist." in finished.err
+    assert "there is no log group /aws/lambda/hello: hello has logged nothing yet" in finished.err
+    finished = lambent("logs", "/own/group", "--endpoint", stand_in.endpoint)
+    assert finished.code == 2
+    assert finished.err.rstrip().endswith("there is no log group /own/group")
+
+
+def test_neither_a_function_nor_its_log(lambent: Run, stand_in: Any) -> None:
+    """A name that was mistyped is told from a function that has not run."""
+    stand_in.refuse(CONFIGURATION, "ResourceNotFoundException", "Function not found", 404)
+    stand_in.refuse("FilterLogEvents", "ResourceNotFoundException", "The specified log group does not exist.")
+    finished = lambent("logs", "hello", "--endpoint", stand_in.endpoint)
+    assert finished.code == 2
+    assert "there is no log group /aws/lambda/hello: nor is there a function hello" in finished.err
+
+
+def test_of_a_group_that_functions_share_a_function_has_its_own_streams(lambent: Run, stand_in: Any) -> None:
+    """The group itself, with its slash, has all of them."""
+    stand_in.json(CONFIGURATION, {"FunctionName": "hello", "LoggingConfig": {"LogGroup": "/own/group"}})
+    streams = (OWN_STREAM, "2026/11/25/hello-again[$LATEST]f2", "web-1")
+    stand_in.json("FilterLogEvents", {"events": [event(n, n, stream=stream) for n, stream in enumerate(streams)]})
+    at = ("--json", "--endpoint", stand_in.endpoint)
+    assert [json.loads(line)["logStreamName"] for line in lambent("logs", "hello", *at).out.splitlines()] == [
+        OWN_STREAM
+    ]
+    assert len(lambent("logs", "/own/group", *at).out.splitlines()) == len(streams)
 
 
 def test_following_yields_each_event_once() -> None:

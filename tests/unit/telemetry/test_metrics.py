@@ -7,7 +7,8 @@ import pytest
 from lambent.domain.caller import Scope
 from lambent.domain.metric import Distribution, Metric, MetricPoint
 from lambent.errors.families import DependencyError
-from lambent.telemetry.metrics import Metrics
+from lambent.telemetry import metrics as telemetry_metrics
+from lambent.telemetry.metrics import Alike, Metrics
 from lambent.testing.virtual_clock import VirtualClock
 
 THROTTLES = Metric(Scope("111122223333", "eu-west-1"), "AWS/Lambda", "Throttles", (("FunctionName", "f"),), "Count")
@@ -62,5 +63,52 @@ def test_a_store_that_fails_loses_nothing() -> None:
         await metrics.settle()
         await metrics.settle()
         assert [(point.values.count, point.values.total) for point in store.points] == [(2, 2)]
+
+    asyncio.run(story())
+
+
+OF_ALL = THROTTLES._replace(dimensions=())
+
+
+def test_metrics_that_take_the_same_values_have_points_of_their_own() -> None:
+    """Added once, stored for each, with what others added to one of them; also after the store refused."""
+
+    async def story() -> None:
+        store = _Store()
+        metrics = Metrics(store, VirtualClock(now=1_000_030.0))  # type: ignore[arg-type]
+        both, again = Alike([OF_ALL, THROTTLES]), Alike([OF_ALL, THROTTLES])
+        metrics.add_alike(both, 1)
+        store.fails = True
+        with pytest.raises(DependencyError):
+            await metrics.settle()
+        store.fails = False
+        metrics.add_alike(both, 2, 3)
+        metrics.add_alike(again, 5)
+        metrics.add(OF_ALL, 7)
+        await metrics.settle()
+        await metrics.settle()
+        found = {point.metric: (point.values.count, point.values.total) for point in store.points}
+        assert len(store.points) == 2
+        assert found == {OF_ALL: (6, 19), THROTTLES: (5, 12)}
+
+    asyncio.run(story())
+
+
+def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metrics for which there is no room are dropped and counted, however they were added."""
+    monkeypatch.setattr(telemetry_metrics, "POINTS_MAX", 2)
+
+    async def story() -> None:
+        store = _Store()
+        metrics = Metrics(store, VirtualClock(now=1_000_030.0))  # type: ignore[arg-type]
+        metrics.add_alike(both := Alike([OF_ALL, THROTTLES]), 1)
+        metrics.add_alike(both, 1)
+        metrics.add_alike(Alike([OF_ALL, THROTTLES]), 1)
+        metrics.add(OF_ALL._replace(name="Other"), 1)
+        assert metrics.dropped_points == 3
+        await metrics.settle()
+        metrics.add(OF_ALL, 1)
+        await metrics.settle()
+        assert [point.values.count for point in store.points] == [2, 2, 1]
 
     asyncio.run(story())

@@ -248,6 +248,19 @@ def test_what_nobody_understands_keeps_nothing_back(monkeypatch: pytest.MonkeyPa
     play(story)
 
 
+def test_what_cannot_be_told_of_an_invocation_keeps_nothing_back() -> None:
+    """Else one invocation would stop the traces of all, and the end of the server before the log's."""
+
+    async def story(bench: Bench) -> None:
+        bench.traces.add(RAN._replace(trace_id="\ud800"))
+        bench.traces.add(ACCEPTED)
+        await bench.traces.settle()
+        assert list(bench.segments()) == [ACCEPTED.id]
+        assert bench.traces.dropped == 1
+
+    play(story)
+
+
 def test_whether_it_is_sampled_is_the_callers_say_or_the_functions() -> None:
     """PassThrough follows; Active decides where nobody has. The function sees its Invocation as the parent."""
     traces = Traces(None, VirtualClock())
