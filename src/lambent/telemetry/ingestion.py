@@ -6,6 +6,7 @@ batch's own commit; payloads for subscribers, handed over before it; events for 
 of events.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
@@ -25,6 +26,12 @@ DELIVER_WITHIN_S: Final = 5.0
 """
 How long a batch waits for a function that has too many events waiting, before what is for it is dropped. Assumed: all
 logs come later by as much; AWS tries for a day, and holds up nothing by it (test_ingestion).
+"""
+
+WAITING_PART: Final = 0.1
+"""
+What part of the time may go into waiting: a function whose queue is always nearly full would have every batch wait, and
+with it the logs of all. Assumed (test_ingestion).
 """
 
 DEFAULTS_EVERY_S: Final = 10.0
@@ -126,6 +133,8 @@ class Ingestion:
         self._sequence = 0
         self._full: set[tuple[Scope, str]] = set()
         """Targets that were waited for in vain, by scope and ARN: nobody waits for them again before they take some."""
+        self._waits_from = 0.0
+        """Before then nobody waits for a target: it has been done long enough."""
         self._minutes: dict[tuple[MetricFilter, int], bool] = {}
         """Whether an event matched, for filters with a default value and minutes in which events came."""
 
@@ -161,10 +170,11 @@ class Ingestion:
         self._is_stale = False
         try:
             found = await self._store.every()
+            # In a thread: each takes up to some milliseconds, and a server may have thousands.
+            self._filters, broken = await asyncio.to_thread(compiled, found, self._filters)
         except BaseException:
             self._is_stale = True
             raise
-        self._filters, broken = compiled(found)
         self._counts = counts
         self._full &= {(one.scope, one.destination_arn) for one in found if isinstance(one, SubscriptionFilter)}
         for one in broken:
@@ -195,7 +205,8 @@ class Ingestion:
         by_filter: dict[SubscriptionFilter, list[Payload]] = {}
         for payload in derived.deliveries:
             by_filter.setdefault(payload.subscription, []).append(payload)
-        deadline = self._clock.monotonic() + DELIVER_WITHIN_S
+        now = self._clock.monotonic()
+        deadline = now + DELIVER_WITHIN_S if now >= self._waits_from else now
         for subscription, payloads in by_filter.items():
             reason = await self._deliver(subscription, [payload.body for payload in payloads], deadline)
             self._count(subscription, payloads, reason)
@@ -258,6 +269,7 @@ class Ingestion:
                     self._full.add(target)
                     return "too many events wait for it"
                 await self._clock.sleep(wait_s)
+                self._waits_from = max(self._waits_from, self._clock.monotonic()) + wait_s * (1 / WAITING_PART - 1)
                 wait_s = min(wait_s * 2, 1.0)
             else:
                 self._full.discard(target)

@@ -5,7 +5,9 @@ Documented: CloudWatch Logs user guide, metric filters and subscription filters,
 """
 
 import gzip
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -29,6 +31,8 @@ NAMESPACE: Final = "AWS/Logs"
 _DIMENSION_MAX: Final = 1024
 
 _encode = msgspec.json.Encoder().encode
+
+_log = logging.getLogger("lambent.telemetry")
 
 
 class Payload(NamedTuple):
@@ -152,17 +156,26 @@ class GroupFilters(NamedTuple):
     subscriptions: Sequence[GroupSubscription]
 
 
-def compiled(filters: Iterable[LogFilter]) -> tuple[Mapping[tuple[Scope, str], GroupFilters], Sequence[LogFilter]]:
-    """Return filters by group, ready to be used; and those that cannot be, which an older version may have taken."""
+def compiled(
+    filters: Iterable[LogFilter], before: Mapping[tuple[Scope, str], GroupFilters] = MappingProxyType({})
+) -> tuple[Mapping[tuple[Scope, str], GroupFilters], Sequence[LogFilter]]:
+    """
+    Return filters by group, ready to be used; and those that cannot be, which an older version may have taken.
+
+    Args:
+        before: what was ready already: a filter that is as it was is not compiled again.
+    """
+    metrics_before = {one.configured: one for group in before.values() for one in group.metrics}
+    subscriptions_before = {one.configured: one for group in before.values() for one in group.subscriptions}
     found: dict[tuple[Scope, str], tuple[list[GroupMetrics], list[GroupSubscription]]] = {}
     broken: list[LogFilter] = []
     for one in filters:
         metrics, subscriptions = found.setdefault((one.scope, one.group), ([], []))
         try:
             if isinstance(one, MetricFilter):
-                metrics.append(GroupMetrics(one))
+                metrics.append(metrics_before.get(one) or GroupMetrics(one))
             else:
-                subscriptions.append(GroupSubscription(one))
+                subscriptions.append(subscriptions_before.get(one) or GroupSubscription(one))
         except InvalidPattern:
             broken.append(one)
     return {key: GroupFilters(*both) for key, both in found.items()}, broken
@@ -197,10 +210,14 @@ class Gathering:
             if event.group is not group or event.scope is not scope:
                 scope, group = event.scope, event.group
                 filters = self._filters.get((scope, group))
-            if '"_aws"' in event.message:
-                self._note_embedded(event)
-            if filters is not None:
-                self._note_filtered(filters, event, sequence)
+            try:
+                if '"_aws"' in event.message:
+                    self._note_embedded(event)
+                if filters is not None:
+                    self._note_filtered(filters, event, sequence)
+            except Exception:
+                # Ours to mend. The batch would fail for ever, and with it all that anybody logs.
+                _log.exception("logs.event_not_understood group=%s stream=%s", event.group, event.stream)
 
     def payloads(self) -> Iterator[Payload]:
         """Return what is to be delivered."""

@@ -12,7 +12,7 @@ from lambent.domain.metric import Metric, MetricPoint
 from lambent.errors.families import DependencyError
 from lambent.store.contract import NewLogEvent
 from lambent.store.log_filters_contract import AnyFilter, FilterState
-from lambent.telemetry.ingestion import DELIVER_WITHIN_S, Ingestion, TargetFull
+from lambent.telemetry.ingestion import DELIVER_WITHIN_S, WAITING_PART, Ingestion, TargetFull
 from lambent.telemetry.metrics import Metrics
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -216,9 +216,28 @@ def test_a_queue_that_stays_full_is_waited_for_once() -> None:
         assert [sum(values) for (name, _), values in figures.items() if name == "DeliveryErrors"] == [3]
         bench.queue.refusals = 0
         await bench.fold("d")
+        await bench.clock.sleep(DELIVER_WITHIN_S / WAITING_PART)
         bench.queue.refusals = 2
         await bench.fold("e")
         assert len(bench.queue.taken) == 2
+
+    run(bench.clock, story())
+
+
+def test_a_queue_that_is_nearly_full_takes_little_of_the_time_of_all() -> None:
+    """One that has room again a moment later, each time, would have every batch wait: most are dropped instead."""
+    bench = Bench(SUBSCRIPTION)
+
+    async def story() -> None:
+        began, waited = bench.clock.monotonic(), 0.0
+        for _ in range(200):
+            bench.queue.refusals = 3
+            before = bench.clock.monotonic()
+            await bench.fold("a")
+            waited += bench.clock.monotonic() - before
+            await bench.clock.sleep(0.1)
+        assert bench.queue.taken
+        assert 0 < waited <= 1.3 * WAITING_PART * (bench.clock.monotonic() - began)
 
     run(bench.clock, story())
 
