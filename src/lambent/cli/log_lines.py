@@ -113,6 +113,11 @@ def coloured(time: str, message: str) -> str:
     return f"{_DIM}{time}{_RESET} {colour}{shown}{_RESET}"
 
 
+def plain(message: str) -> str:
+    """Return a message for a terminal that is to show no colours: nothing in it is a sign that a terminal obeys."""
+    return _HARMFUL.sub(lambda found: "" if len(found[0]) > 1 else "\N{REPLACEMENT CHARACTER}", message)
+
+
 def time_of(timestamp_ms: int) -> str:
     """Return a moment as this machine's clocks show it, to the millisecond."""
     time = datetime.fromtimestamp(timestamp_ms / 1000, UTC).astimezone()

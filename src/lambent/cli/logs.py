@@ -13,7 +13,7 @@ import typer
 
 from lambent.cli.client import DEFAULT_ENDPOINT, Endpoint, answers, connect
 from lambent.cli.failure import CommandFailed
-from lambent.cli.log_lines import coloured, kind_of, parse_level, time_of
+from lambent.cli.log_lines import coloured, kind_of, parse_level, plain, time_of
 from lambent.cli.terminal import print_json_line
 
 if TYPE_CHECKING:
@@ -200,7 +200,11 @@ def _print_event(event: dict[str, Any], as_json: bool, has_colours: bool) -> Non
         print_json_line(event)
         return
     time, message = time_of(event["timestamp"]), event["message"].rstrip()
-    print(coloured(time, message) if has_colours else f"{time} {message}", flush=True)
+    if has_colours:
+        print(coloured(time, message), flush=True)
+    else:
+        # A file gets what the function printed; a terminal would do what that says.
+        print(f"{time} {plain(message) if sys.stdout.isatty() else message}", flush=True)
 
 
 def _pause(clock: "Clock") -> None:

@@ -19,8 +19,10 @@ _PROGRAM_MAX = 2_000
 _TRIAL_BYTES = 1 << 17
 """What RE2 may use to find out whether an expression is too large: some thousand instructions."""
 
-_SEARCH_BYTES = 1 << 23
-"""And to search with one that is not: what it takes by itself."""
+_SEARCH_BYTES = 1 << 20
+"""
+And to search with one that is not. By itself it takes eight times as much, and there may be some for each log group.
+"""
 
 _PROGRAM_SMALL = 50
 """Up to so many instructions the door of the engine is used that is fast where all goes well, and slow at the worst."""

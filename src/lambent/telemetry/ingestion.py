@@ -6,6 +6,7 @@ batch's own commit; payloads for subscribers, handed over before it; events for 
 of events.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
@@ -169,10 +170,11 @@ class Ingestion:
         self._is_stale = False
         try:
             found = await self._store.every()
+            # In a thread: each takes up to some milliseconds, and a server may have thousands.
+            self._filters, broken = await asyncio.to_thread(compiled, found, self._filters)
         except BaseException:
             self._is_stale = True
             raise
-        self._filters, broken = compiled(found)
         self._counts = counts
         self._full &= {(one.scope, one.destination_arn) for one in found if isinstance(one, SubscriptionFilter)}
         for one in broken:

@@ -7,6 +7,7 @@ Documented: CloudWatch Logs user guide, metric filters and subscription filters,
 import gzip
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -155,17 +156,26 @@ class GroupFilters(NamedTuple):
     subscriptions: Sequence[GroupSubscription]
 
 
-def compiled(filters: Iterable[LogFilter]) -> tuple[Mapping[tuple[Scope, str], GroupFilters], Sequence[LogFilter]]:
-    """Return filters by group, ready to be used; and those that cannot be, which an older version may have taken."""
+def compiled(
+    filters: Iterable[LogFilter], before: Mapping[tuple[Scope, str], GroupFilters] = MappingProxyType({})
+) -> tuple[Mapping[tuple[Scope, str], GroupFilters], Sequence[LogFilter]]:
+    """
+    Return filters by group, ready to be used; and those that cannot be, which an older version may have taken.
+
+    Args:
+        before: what was ready already: a filter that is as it was is not compiled again.
+    """
+    metrics_before = {one.configured: one for group in before.values() for one in group.metrics}
+    subscriptions_before = {one.configured: one for group in before.values() for one in group.subscriptions}
     found: dict[tuple[Scope, str], tuple[list[GroupMetrics], list[GroupSubscription]]] = {}
     broken: list[LogFilter] = []
     for one in filters:
         metrics, subscriptions = found.setdefault((one.scope, one.group), ([], []))
         try:
             if isinstance(one, MetricFilter):
-                metrics.append(GroupMetrics(one))
+                metrics.append(metrics_before.get(one) or GroupMetrics(one))
             else:
-                subscriptions.append(GroupSubscription(one))
+                subscriptions.append(subscriptions_before.get(one) or GroupSubscription(one))
         except InvalidPattern:
             broken.append(one)
     return {key: GroupFilters(*both) for key, both in found.items()}, broken

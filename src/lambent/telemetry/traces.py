@@ -33,6 +33,9 @@ RING_MAX: Final = 20_000
 RECEIVED_BYTES_MAX: Final = 16 * 1024 * 1024
 """Of what functions sent, likewise; further ones are dropped."""
 
+_DATAGRAM_BYTES: Final = 256
+"""What one takes beside its content."""
+
 BATCH_MAX: Final = 500
 """Tuples, and as many of what functions sent, that become segments in one commit."""
 
@@ -144,11 +147,12 @@ class Traces:
         """Take what a function sent to the daemon's port. It counts in the function's own account alone."""
         if self._store is None:
             return
-        if self._received_bytes + len(datagram) > RECEIVED_BYTES_MAX:
+        one = _Datagram(scope, function, datagram)
+        if self._received_bytes + one.costs > RECEIVED_BYTES_MAX:
             self.dropped += 1
             return
-        self._received_bytes += len(datagram)
-        self._received.append(_Datagram(scope, function, datagram))
+        self._received_bytes += one.costs
+        self._received.append(one)
         self._wake()
 
     def _wake(self) -> None:
@@ -201,7 +205,7 @@ class Traces:
         while self._ring or self._received:
             traced = _taken(self._ring, BATCH_MAX)
             received = _taken(self._received, BATCH_MAX)
-            self._received_bytes -= sum(len(one.datagram) for one in received)
+            self._received_bytes -= sum(one.costs for one in received)
             try:
                 # In a thread: hundreds of segments at once would hold up invocations.
                 made = await asyncio.to_thread(_made_of, traced, received)
@@ -224,10 +228,10 @@ class Traces:
         self.dropped += max(0, len(traced) - room)
         self._ring.extendleft(reversed(traced[max(0, len(traced) - room) :]))
         for one in reversed(received):
-            if self._received_bytes + len(one.datagram) > RECEIVED_BYTES_MAX:
+            if self._received_bytes + one.costs > RECEIVED_BYTES_MAX:
                 self.dropped += 1
             else:
-                self._received_bytes += len(one.datagram)
+                self._received_bytes += one.costs
                 self._received.appendleft(one)
 
     # Links -------------------------------------------------------------------------------------------------------
@@ -272,6 +276,11 @@ class _Datagram(NamedTuple):
     scope: Scope
     function: str
     datagram: bytes
+
+    @property
+    def costs(self) -> int:
+        """Bytes that it takes here: of empty ones there would be millions."""
+        return len(self.datagram) + _DATAGRAM_BYTES
 
 
 class _Made(NamedTuple):

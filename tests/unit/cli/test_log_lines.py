@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambent.cli.log_lines import Kind, Level, coloured, kind_of, parse_level
+from lambent.cli.log_lines import Kind, Level, coloured, kind_of, parse_level, plain
 
 ID = "8a2c91cf-1f5d-4f3a-a1d4-0a1b2c3d4e5f"
 
@@ -69,3 +69,8 @@ def test_colours_and_nothing_else_that_a_terminal_obeys() -> None:
 @given(st.text())
 def test_any_line_can_be_shown(message: str) -> None:
     assert coloured("T", message).startswith("\x1b[2mT\x1b[0m ")
+
+
+def test_without_colours_nothing_is_obeyed_either() -> None:
+    """A function that prints a title, or wipes the screen, does so only in a file."""
+    assert plain("\x1b[32mok\x1b[0m\x1b]0;title\x07\x1b[2J\r\n\ty\x9b") == "ok�]0;title��[2J�\n\ty�"

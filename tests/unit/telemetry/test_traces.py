@@ -119,7 +119,7 @@ def test_what_waits_is_bounded() -> None:
         for number in range(RING_MAX + 3):
             bench.traces.add(ACCEPTED._replace(id=f"{number:016x}"))
         assert (len(bench.traces._ring), bench.traces.dropped) == (RING_MAX, 3)
-        count = RECEIVED_BYTES_MAX // 65_536
+        count = RECEIVED_BYTES_MAX // (65_536 + 256)
         for _ in range(count + 2):
             bench.traces.received(SCOPE, "f", b"x" * 65_536)
         assert bench.traces.dropped == 5
@@ -130,6 +130,20 @@ def test_what_waits_is_bounded() -> None:
         bench.traces.received(SCOPE, "f", HEADER + msgspec.json.encode(SENT))
         await bench.traces.settle()
         assert "a" * 16 in bench.segments()
+
+    play(story)
+
+
+def test_empty_datagrams_take_room_as_well() -> None:
+    """While the store does not answer, a function that sends nothing but those would fill the memory."""
+
+    async def story(bench: Bench) -> None:
+        for _ in range(RECEIVED_BYTES_MAX // 256 + 2):
+            bench.traces.received(SCOPE, "f", b"")
+        assert bench.traces.dropped == 2
+        await bench.traces.settle()
+        bench.traces.received(SCOPE, "f", b"")
+        assert bench.traces.dropped == 2
 
     play(story)
 
