@@ -31,9 +31,9 @@ def backup(
     """
     Write everything that a running server keeps into one file.
 
-    Functions with their packages, queues with their messages, events that wait, and logs, as they are at this moment;
-    the server goes on. FILE exists only when it is whole. It holds secrets, such as the environment variables of
-    functions, and only you may read it. `lambent restore` makes a data folder of it.
+    Functions with their packages, queues with their messages, events that wait, logs, metrics and traces, as they are
+    at this moment; the server goes on. FILE exists only when it is whole. It holds secrets, such as the environment
+    variables of functions, and only you may read it. `lambent restore` makes a data folder of it.
     """
     from rich.filesize import decimal
 

@@ -94,7 +94,7 @@ def top(
             console = Console()
             if not console.is_terminal:
                 console.width = _COLUMNS
-            console.print(_table(rows[:_SHOWN_MAX], sort))
+            console.print(table_of(rows[:_SHOWN_MAX], sort))
         return
     _follow(look, before, interval, sort, clock)
 
@@ -115,7 +115,7 @@ def _follow(look: Callable[[], Look], before: Look, interval: float, sort: str, 
                 rows = sorted_rows(rows_of(before, now), sort)
                 # Headings, rules and the line below.
                 fit = max(1, console.height - 6) if console.is_terminal else _SHOWN_MAX
-                live.update(_table(rows[:fit], sort, left_out=len(rows) - fit), refresh=True)
+                live.update(table_of(rows[:fit], sort, left_out=len(rows) - fit), refresh=True)
                 before = now
     except KeyboardInterrupt:
         raise typer.Abort from None
@@ -210,7 +210,13 @@ def _wait(seconds: float, clock: "Clock") -> None:
     asyncio.run(clock.sleep(seconds))
 
 
-def _table(rows: Sequence[Row], sort: str, left_out: int = 0) -> "Table":
+def table_of(rows: Sequence[Row], sort: str, left_out: int = 0) -> "Table":
+    """
+    Return what is shown.
+
+    Args:
+        left_out: how many functions have no row, for want of room.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -218,8 +224,8 @@ def _table(rows: Sequence[Row], sort: str, left_out: int = 0) -> "Table":
     # Where all are of one account and region, nobody need be told.
     places = {(row.account, row.region) for row in rows}
     caption = f"{left_out} more" if left_out > 0 else None
-    # So narrow that all of it fits on a screen of 80 columns.
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, caption=caption, caption_justify="left")
+    # So narrow that all of it fits on a screen of 80 columns: the box has a blank between columns already.
+    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, caption=caption, caption_justify="left")
     table.add_column(_heading("function", sort), min_width=_NAME_COLUMNS, overflow="fold")
     for heading in ("account", "region") if len(places) > 1 else ():
         table.add_column(heading, overflow="fold")
@@ -230,7 +236,7 @@ def _table(rows: Sequence[Row], sort: str, left_out: int = 0) -> "Table":
         table.add_row(
             *cells,
             _rate(row.invocations_per_s),
-            f"{row.concurrency:.3g}/{row.environments}",
+            f"{_busy(row.concurrency)}/{row.environments}",
             _duration(row.p50_ms),
             _duration(row.p95_ms),
             Text(_rate(row.errors_per_s), style="red" if row.errors_per_s else ""),
@@ -249,6 +255,11 @@ def _heading(heading: str, sort: str) -> "Text":
 
 def _rate(value: float) -> str:
     return "-" if not value else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def _busy(concurrency: float) -> str:
+    """Return two figures of it: `0.02`, `1.5`, `12`; what hardly runs is 0, as what runs not at all."""
+    return f"{round(concurrency, 2 if concurrency < 1 else 1 if concurrency < 10 else 0):g}"
 
 
 def _duration(milliseconds: float | None) -> str:

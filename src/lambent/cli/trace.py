@@ -100,7 +100,9 @@ def _newest_of(client: Any, function: str) -> str:
     )
     summaries = [summary for page in pages for summary in page["TraceSummaries"]]
     if not summaries:
-        raise CommandFailed(f"{function}: there is no trace of the last {LOOK_BACK_S // 3600} hours", exit_code=2)
+        why = f"there is no trace of the last {LOOK_BACK_S // 3600} hours"
+        remedy = "only sampled requests have one: see TracingConfig in docs/traces.md"
+        raise CommandFailed(f"{function}: {why}; {remedy}", exit_code=2)
     newest: str = max(summaries, key=lambda summary: summary["StartTime"])["Id"]
     return newest
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from lambent.cli.top import percentile_ms, rows_of, sorted_rows
+from lambent.cli.top import Row, percentile_ms, rows_of, sorted_rows, table_of
 
 Run = Callable[..., Any]
 PATH = "GET /_lambent/functions"
@@ -126,6 +127,23 @@ def test_functions_of_several_places_are_told_apart(lambent: Run, stand_in: Any)
     stand_in.json(PATH, answer(function("f"), function("f", region="eu-west-1"), function("", account="", region="")))
     table = lambent("top", "--once", "--interval", "0.1", "--endpoint", stand_in.endpoint).out
     assert "eu-west-1" in table and "us-east-1" in table and "(others)" in table
+
+
+def test_a_busy_server_fits_on_a_screen_of_80_columns() -> None:
+    """Nothing is cut off, and nobody is told more digits than mean something."""
+    rows = [
+        Row("f" * 16, "a", "r", 1234.5, 123.4, 12.3, 1.2, running, environments, 999.4, 12_345.6, 900, memory_max_mib)
+        for running, environments, memory_max_mib in ((0.01849, 2, 256), (2.347, 4, 1024), (123.4, 1000, 1024))
+    ]
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(table_of(rows, "rate"))
+    shown = [line.split() for line in capture.get().splitlines() if line.strip().startswith("f" * 16)]
+    usual = ["999", "ms", "12.3", "s", "123", "12.3", "1.2"]
+    assert shown == [
+        ["f" * 16, "1234", busy, *usual, memory]
+        for busy, memory in (("0.02/2", "900/256M"), ("2.3/4", "900/1024M"), ("123/1000", "900/1024M"))
+    ]
 
 
 def test_what_cannot_be_shown_is_one_line(lambent: Run, stand_in: Any) -> None:

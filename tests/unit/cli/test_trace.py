@@ -141,7 +141,7 @@ def test_the_newest_of_a_function(lambent: Run, stand_in: Any) -> None:
         ((TRACE_ID, "--function", "f"), "give a trace's ID, or --function NAME"),
         (("--function", 'f")'), "is no function's name"),
         ((TRACE_ID,), "there is no trace"),
-        (("--function", "f"), "there is no trace of the last 6 hours"),
+        (("--function", "f"), "there is no trace of the last 6 hours; only sampled requests have one"),
     ],
 )
 def test_what_cannot_be_shown_is_said(lambent: Run, stand_in: Any, arguments: tuple[str, ...], said: str) -> None:

@@ -21,6 +21,8 @@ from lambent.telemetry import logs as logs_module
 from lambent.telemetry.logs import (
     BATCH_EVENTS_MAX,
     FOLD_AFTER_S,
+    GIVE_WAY_EVENTS,
+    GIVE_WAY_S,
     RETRY_AFTER_S,
     SWEEP_AGAIN_S,
     SWEEP_EVERY_S,
@@ -92,6 +94,25 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Virt
             yield LogRepository(database, clock)
 
     return opened
+
+
+def test_a_long_fold_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that reads thousands of records has the interpreter for a stretch at a time; few are read in one."""
+    pauses: list[float] = []
+    monkeypatch.setattr(logs_module.time, "sleep", pauses.append)
+
+    async def story() -> None:
+        clock = VirtualClock(now=1_000.0)
+        server = Server(tmp_path, MemoryLogStore(clock), clock)
+        await server.logs.recover()
+        log = server.stream()
+        for lines, expected in ((GIVE_WAY_EVENTS - 1, 0), (5 * GIVE_WAY_EVENTS, 5)):
+            for _ in range(lines):
+                log.output(["line\n"])
+            await server.logs.fold()
+            assert pauses == [GIVE_WAY_S] * expected
+
+    run(story)
 
 
 def test_an_invocation_is_in_the_store_after_a_fold(tmp_path: Path, open_store) -> None:
