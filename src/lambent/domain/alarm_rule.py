@@ -129,7 +129,25 @@ def upwards(changed: str, parents_of: Mapping[str, Sequence[str]]) -> Sequence[s
             if not below[parent] and parent != changed:
                 order.append(parent)
                 ahead.append(parent)
-    return [name for name in order if not find_cycle(name, parents_of.__getitem__)]
+    # What was reached is in a circle only with the changed one itself: all else in one waits for itself for ever.
+    in_circle = _leading_to(changed, parents_of)
+    return [name for name in order if name not in in_circle]
+
+
+def _leading_to(changed: str, parents_of: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return the alarms from which one comes up to the changed one."""
+    below: dict[str, list[str]] = {}
+    for name, parents in parents_of.items():
+        for parent in parents:
+            below.setdefault(parent, []).append(name)
+    found: set[str] = set()
+    ahead = [changed]
+    while ahead:
+        for name in below.get(ahead.pop(), ()):
+            if name not in found:
+                found.add(name)
+                ahead.append(name)
+    return found
 
 
 class _Reader:

@@ -22,7 +22,7 @@ from lambent.domain.metric import Distribution, Metric, MetricPoint
 from lambent.domain.metric_periods import KEPT_S, MINUTE_S, begin_of, source_of
 from lambent.store.database import AnyRow, Database, Statements
 from lambent.store.metric_blocks import SPANS_S, Point, pack, pack_bins, unpack, unpack_bins
-from lambent.store.metrics_contract import SERIES_MAX, TooManySeries
+from lambent.store.metrics_contract import SERIES_MAX, SERIES_OF_ACCOUNT_MAX, SERIES_OF_SERVICES, TooManySeries
 from lambent.store.prepared import Prepared, padded
 from lambent.store.tables import metric_blocks, metric_points, metric_series
 
@@ -296,13 +296,12 @@ def _series_ids(
     new = [key for key, metric in metrics.items() if metric not in ids]
     if not new:
         return ids
-    (held,) = prepared.execute(_COUNT_SERIES).one()
-    room = SERIES_MAX - held
-    if len(new) > room:
+    fitting = _fitting(prepared, new, metrics)
+    if len(fitting) < len(new):
         if refuses_series:
-            raise TooManySeries(f"There are {held} metrics, and at most {SERIES_MAX} are kept: use fewer dimensions")
-        _log.warning("metrics.dropped series=%d reason=%s", len(new) - room, "too many metrics")
-        new = new[: max(room, 0)]
+            raise TooManySeries("There are too many metrics already: use fewer dimensions")
+        _log.warning("metrics.dropped series=%d reason=%s", len(new) - len(fitting), "too many metrics")
+        new = fitting
     if new:
         prepared.execute(_INSERT_SERIES, [_series_row(key, metrics[key], lasts[metrics[key]]) for key in new])
         ids |= {metrics[key]: series_id for key, series_id, _ in _found(prepared, new)}
@@ -310,6 +309,27 @@ def _series_ids(
 
 
 _COUNT_SERIES = select(func.count()).select_from(metric_series)
+_COUNT_OF_ACCOUNT = _COUNT_SERIES.where(_s.account == bindparam("of_account"))
+
+
+def _fitting(prepared: Prepared, new: Sequence[bytes], metrics: Mapping[bytes, Metric]) -> list[bytes]:
+    """Return those of new series that there is room for."""
+    (held,) = prepared.execute(_COUNT_SERIES).one()
+    of_accounts: dict[str, int] = {}
+    fitting: list[bytes] = []
+    for key in new:
+        scope, namespace = metrics[key][:2]
+        room = SERIES_MAX - held - len(fitting)
+        # What services measure is theirs alone to name: no client, and no line of a function, can fill it.
+        if not namespace.startswith("AWS/"):
+            of_account = of_accounts.get(scope.account)
+            if of_account is None:
+                (of_account,) = prepared.execute(_COUNT_OF_ACCOUNT, {"of_account": scope.account}).one()
+            room = min(room - SERIES_OF_SERVICES, SERIES_OF_ACCOUNT_MAX - of_account)
+            of_accounts[scope.account] = of_account + (room > 0)
+        if room > 0:
+            fitting.append(key)
+    return fitting
 
 
 def _found(prepared: Prepared, keys: Sequence[bytes]) -> Iterator[tuple[bytes, int, int]]:

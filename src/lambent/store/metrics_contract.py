@@ -18,8 +18,15 @@ makes as many as there are requests (test_metrics).
 """
 
 
+SERIES_OF_SERVICES = 10_000
+"""Of these, for namespaces of AWS alone: new functions have their figures whatever others measure."""
+
+SERIES_OF_ACCOUNT_MAX = 60_000
+"""Of one account, where a further one is not of a service: a single function with ids as dimensions fills no other."""
+
+
 class TooManySeries(Exception):
-    """There are `SERIES_MAX` metrics, and a further one was to be stored."""
+    """There are as many metrics as there may be, and a further one was to be stored."""
 
 
 class MetricStore(Protocol):

@@ -49,6 +49,10 @@ _SECRETS = frozenset(
         "messagesystemattributes",
         "body",
         "data",
+        # What programs log, and what they trace.
+        "logevents",
+        "logeventmessages",
+        "tracesegmentdocuments",
         "secretstring",
         "secretbinary",
         "secretaccesskey",
@@ -136,6 +140,9 @@ DATA: Mapping[str, frozenset[str]] = {
         }
     ),
     "dynamodbstreams": frozenset({"GetRecords", "GetShardIterator"}),
+    # Assumed: of the operations on what a group holds the one that writes; those that read are management here
+    # (test_trail_record).
+    "logs": frozenset({"PutLogEvents"}),
     "monitoring": frozenset({"GetMetricData", "GetMetricStatistics", "ListMetrics", "PutMetricData"}),
     "xray": frozenset(
         {

@@ -1,5 +1,8 @@
 """The rules of composite alarms."""
 
+import time
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,3 +127,14 @@ def test_any_text_is_a_rule_or_refused(text: str) -> None:
         parse_rule(text, HERE).holds({})
     except InvalidRule as refused:
         assert refused.args[0]
+
+
+def test_layers_of_alarms_are_put_in_order_in_time() -> None:
+    """As many as one change may be followed through, each of which goes by all of the layer below it."""
+    layers = [["a"], *([f"{layer}x{number}" for number in range(100)] for layer in range(10))]
+    parents_of = {name: above for layer, above in pairwise([*layers, []]) for name in layer}
+    start = time.process_time()
+    order = upwards("a", parents_of)
+    assert time.process_time() - start < 2
+    assert len(order) == 1_000
+    assert {*order[:100]} == {*layers[1]}

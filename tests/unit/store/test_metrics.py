@@ -282,6 +282,34 @@ def test_there_is_room_for_so_many_metrics(tmp_path: Path, monkeypatch: pytest.M
     run(tmp_path, story)
 
 
+def test_no_account_takes_the_room_of_others_and_none_that_of_services(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function that logs ids as dimensions would keep everybody else from being measured for weeks."""
+    monkeypatch.setattr(module, "SERIES_MAX", 10)
+    monkeypatch.setattr(module, "SERIES_OF_SERVICES", 2)
+    monkeypatch.setattr(module, "SERIES_OF_ACCOUNT_MAX", 5)
+    other = Scope("444455556666", "eu-west-1")
+
+    async def story(store: MetricRepository) -> None:
+        async def kept(scope: Scope) -> int:
+            return len(await store.list(scope, since_s=0, limit=100))
+
+        ours = [metric(f"m{number}")._replace(namespace="N") for number in range(20)]
+        await store.add([point(NOW_S, 1, of=one) for one in ours])
+        assert await kept(SCOPE) == 5
+        theirs = [one._replace(scope=other) for one in ours]
+        await store.add([point(NOW_S, 1, of=one) for one in theirs])
+        assert await kept(other) == 3
+        with pytest.raises(TooManySeries):
+            await store.add([point(NOW_S, 1, of=theirs[9])], refuses_series=True)
+        await store.add([point(NOW_S, 1, of=metric("x"))], refuses_series=True)
+        await store.add([point(NOW_S, 1, of=one._replace(namespace="AWS/Lambda")) for one in theirs])
+        assert (await kept(SCOPE), await kept(other)) == (6, 4)
+
+    run(tmp_path, story)
+
+
 def test_calls_share_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred at once take two; who is refused harms nobody, and who has left is stored all the same."""
     monkeypatch.setattr(module, "SERIES_MAX", 2)

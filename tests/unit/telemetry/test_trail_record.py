@@ -165,6 +165,7 @@ def test_whoever_is_not_known_is_the_operators_affair() -> None:
         ("s3", "GetObject", "GetObject", True, True),
         ("s3", "CreateBucket", "CreateBucket", False, False),
         ("logs", "FilterLogEvents", "FilterLogEvents", True, False),
+        ("logs", "PutLogEvents", "PutLogEvents", False, True),
         ("cloudtrail", "LookupEvents", "LookupEvents", True, False),
         ("ssm", "", "Unknown", False, False),
     ],
@@ -295,3 +296,18 @@ def test_whatever_is_sent_is_one_line(parameters: Any, agent: str, message: str)
     call.request.headers = {"user-agent": agent + "\u2028\x85\ud800"}
     call.error = ValidationException(message)
     record(call)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "member", "value"),
+    [
+        ("logs", "PutLogEvents", "logEvents", [{"timestamp": 1, "message": "card 4111"}]),
+        ("logs", "TestMetricFilter", "logEventMessages", ["card 4111"]),
+        ("xray", "PutTraceSegments", "TraceSegmentDocuments", ['{"annotations": {"card": "4111"}}']),
+    ],
+)
+def test_what_programs_log_and_trace_is_no_part_of_a_record(
+    service: str, operation: str, member: str, value: Any
+) -> None:
+    """The trail is no second log, and is kept for longer."""
+    assert "4111" not in json.dumps(record(call_of(service, operation, {member: value, "other": "x"})))

@@ -20,8 +20,14 @@ _log = logging.getLogger("lambent.services.monitoring")
 PENDING_MAX = 10_000
 """Actions that wait to be done; beyond them one is given up at once, which its alarm's history tells. Assumed."""
 
-_ABOVE_MAX = 1_000
-"""Composite alarms that one change is followed through. Assumed: far beyond what people combine."""
+_ABOVE_MAX = 300
+"""
+Composite alarms that one change is followed through: twice as many as may go by one alarm. Nobody else writes
+meanwhile. Assumed: far beyond what people combine (test_alarm_transitions).
+"""
+
+_STEPS_MAX = 2_000
+"""Ways from one of them to the next: each has to be read. Assumed, likewise."""
 
 
 class Transitions:
@@ -56,7 +62,7 @@ class Transitions:
         if await _depends_on_itself(rows, alarm.name):
             return alarm
         rule = parse_rule(alarm.watches.rule, alarm.scope)
-        value = await _value(rows, rule)
+        value = await _value(rows, rule, {})
         if value == alarm.status.value:
             return alarm
         # Assumed: the text; nothing but the rule has changed (test_alarm_transitions).
@@ -100,18 +106,21 @@ class Transitions:
         above: dict[str, Alarm] = {}
         parents_of: dict[str, Sequence[str]] = {}
         ahead = [changed.name]
+        steps = 0
         while ahead:
             name = ahead.pop()
             if name in parents_of:
                 continue
             parents = await rows.parents(name)
+            steps += len(parents)
             parents_of[name] = [parent.name for parent in parents]
             above.update((parent.name, parent) for parent in parents)
             ahead.extend(parents_of[name])
-            if len(above) > _ABOVE_MAX:
-                _log.error("alarm.not_followed alarm=%s reason=more than %d go by it", changed.arn, _ABOVE_MAX)
+            if len(above) > _ABOVE_MAX or steps > _STEPS_MAX:
+                _log.error("alarm.not_followed alarm=%s reason=too many alarms go by it", changed.arn)
                 return
         latest = {changed.name: changed}
+        states: dict[str, str | None] = {changed.name: changed.status.value}
         for name in upwards(changed.name, parents_of):
             parent = above[name]
             assert isinstance(parent.watches, Combination)
@@ -124,20 +133,26 @@ class Transitions:
             causes = [latest[child] for child in rule.children if child in latest]
             if not causes:
                 continue
-            value = await _value(rows, rule)
+            value = await _value(rows, rule, states)
             if value != parent.status.value:
                 reason, data = composite_reason(causes[-1])
                 status = parent.status.becoming(value, reason, data, changed.status.updated_at)
                 latest[name] = await self._save(rows, parent, status)
+            states[name] = value
 
 
-async def _value(rows: AlarmRows, rule: AlarmRule) -> str:
-    states: dict[str, str] = {}
+async def _value(rows: AlarmRows, rule: AlarmRule, states: dict[str, str | None]) -> str:
+    """
+    Return the state that a rule has.
+
+    Args:
+        states: by name, those that are known already; what is read is added. None: there is no such alarm.
+    """
     for child in rule.children:
-        found = await rows.get(child)
-        if found is not None:
-            states[child] = found.status.value
-    return ALARM if rule.holds(states) else OK
+        if child not in states:
+            found = await rows.get(child)
+            states[child] = None if found is None else found.status.value
+    return ALARM if rule.holds({name: state for name in rule.children if (state := states[name])}) else OK
 
 
 async def _depends_on_itself(rows: AlarmRows, name: str) -> bool:

@@ -151,12 +151,13 @@ async def test_actions_beyond_those_that_may_wait_are_given_up(tmp_path: Path, m
         assert await bench.store.pending_count() == 1
 
 
+@pytest.mark.parametrize("limit", ["_ABOVE_MAX", "_STEPS_MAX"])
 @story
 async def test_what_is_above_an_alarm_is_followed_to_a_limit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, limit: str
 ) -> None:
-    """Beyond it nothing is, rather than a part."""
-    monkeypatch.setattr(module, "_ABOVE_MAX", 1)
+    """Of alarms, and of ways between them. Beyond it nothing is, rather than a part."""
+    monkeypatch.setattr(module, limit, 1)
     async with opened(tmp_path) as bench:
         await bench.put()
         await combine(bench, "a", "ALARM(slow)")
@@ -165,7 +166,7 @@ async def test_what_is_above_an_alarm_is_followed_to_a_limit(
         await combine(bench, "b", "ALARM(slow)")
         await turn(bench, "slow", "OK")
         assert await bench.state("a") == "ALARM"
-        assert "reason=more than 1 go by it" in caplog.text
+        assert "reason=too many alarms go by it" in caplog.text
         async with bench.store.snapshot(SCOPE) as rows:
             found = await rows.get("slow")
         assert found is not None
