@@ -27,6 +27,12 @@ from lambent.domain.xray.trace import (
 SERVICES_MAX = 1_000
 """In one graph; others are left out. Assumed: AWS pages, and clients draw a few dozen (test_service_graph)."""
 
+EDGES_MAX = 5_000
+"""Likewise: of a thousand services there could else be a million."""
+
+STRETCHES_MAX = 2_000
+"""Of a time series, likewise: a trace that begins within hours may have segments of any year."""
+
 _LINK = "aws.xray.reserved."
 """What the attributes of a link begin with. Observed: traces of functions that write to queues."""
 
@@ -103,6 +109,7 @@ class ServiceGraph:
 
     def __init__(self) -> None:
         self._nodes: dict[ServiceId, _Node] = {}
+        self._edges = 0
 
     def add(self, trace: Trace) -> None:
         """Add a trace. Nothing of it is kept."""
@@ -143,6 +150,9 @@ class ServiceGraph:
         start, end = float(callee["start_time"]), end_of(callee)
         edge = node.edges.get(target)
         if edge is None:
+            if self._edges >= EDGES_MAX:
+                return
+            self._edges += 1
             edge = node.edges[target] = _Edge(start, end, Statistics(), is_link)
         edge.start_s, edge.end_s = min(edge.start_s, start), max(edge.end_s, end)
         edge.statistics.add(callee)
@@ -211,7 +221,12 @@ class TimeSeries:
         """Add calls, each to the stretch in which it began."""
         for segment in segments:
             at_s = int(segment["start_time"]) // self._period_s * self._period_s
-            self._services.setdefault(at_s, Statistics()).add(segment)
+            statistics = self._services.get(at_s)
+            if statistics is None:
+                if len(self._services) >= STRETCHES_MAX:
+                    continue
+                statistics = self._services[at_s] = Statistics()
+            statistics.add(segment)
 
     def shown(self, member: str) -> list[Mapping[str, Any]]:
         """

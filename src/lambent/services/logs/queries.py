@@ -63,6 +63,12 @@ TIMEOUT_S: Final = 3_600.0
 PAGE_ROWS_MAX: Final = 10_000
 """Documented: GetQueryResults."""
 
+PAGE_BYTES_MAX: Final = 8 << 20
+"""
+Of names and values in one answer; then there is a token. Assumed: making more would hold up everybody for some tenths
+of a second (test_queries).
+"""
+
 LANGUAGE: Final = "CWLI"
 
 _log = logging.getLogger("lambent.insights")
@@ -178,7 +184,7 @@ class LogQueries:
     async def results(self, caller: Caller, request: GetQueryResultsRequest) -> Mapping[str, Any]:
         asked = self._find(caller, request["queryId"])
         offset = parse_offset_token(request["nextToken"]) if "nextToken" in request else 0
-        until = offset + (request.get("maxItems") or PAGE_ROWS_MAX)
+        until = _page_end(asked.rows, offset, request.get("maxItems") or PAGE_ROWS_MAX)
         asked.count()
         answer: dict[str, Any] = {
             "queryLanguage": LANGUAGE,
@@ -331,6 +337,16 @@ def lines_of(events: Iterable[LogEvent], log: str) -> "Iterator[Line]":
         Line(event.timestamp_ms, event.ingestion_ms, event.stream, log, event.message, event.sequence)
         for event in events
     )
+
+
+def _page_end(rows: "Sequence[RowOfText]", offset: int, most: int) -> int:
+    """Return where a page ends that begins at `offset`: it has a row at least, where there is one."""
+    size = 0
+    for number, row in enumerate(rows[offset : offset + most], offset):
+        size += sum(len(name) + len(value) for name, value in row)
+        if size > PAGE_BYTES_MAX and number > offset:
+            return number
+    return offset + most
 
 
 def _too_large() -> type[Exception]:

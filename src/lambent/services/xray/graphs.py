@@ -1,5 +1,6 @@
 """GetServiceGraph, GetTraceGraph and GetTimeSeriesServiceStatistics: what many traces say together."""
 
+import asyncio
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -60,7 +61,7 @@ class Graphs:
         return {
             "StartTime": moment_of(start),
             "EndTime": moment_of(end),
-            "Services": graph.shown(),
+            "Services": await asyncio.to_thread(graph.shown),
             "ContainsOldGroupVersions": False,
         }
 
@@ -73,7 +74,7 @@ class Graphs:
         stored = [known[id_] for id_ in ids if id_ in known]
         async for _ in self._reader.each(caller.scope, stored, graph.add):
             pass
-        return {"Services": graph.shown()}
+        return {"Services": await asyncio.to_thread(graph.shown)}
 
     @operation("GetTimeSeriesServiceStatistics")
     async def time_series(self, caller: Caller, request: GetTimeSeriesServiceStatisticsRequest) -> Mapping[str, Any]:
@@ -92,7 +93,10 @@ class Graphs:
 
         await self._scan(caller.scope, start, end, add)
         member = "EdgeSummaryStatistics" if selector.is_edge else "ServiceSummaryStatistics"
-        return {"TimeSeriesServiceStatistics": series.shown(member), "ContainsOldGroupVersions": False}
+        return {
+            "TimeSeriesServiceStatistics": await asyncio.to_thread(series.shown, member),
+            "ContainsOldGroupVersions": False,
+        }
 
     async def _scan(self, scope: Scope, start: float, end: float, look: Callable[[Trace], None]) -> None:
         """Show all traces that began within a range."""

@@ -101,6 +101,25 @@ def test_a_graph_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(edge["ReferenceId"] in numbers for one in shown for edge in one["Edges"])
 
 
+def test_a_graph_has_so_many_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of some services could call each."""
+    monkeypatch.setattr(service_graph, "EDGES_MAX", 3)
+    graph = ServiceGraph()
+    for number in range(10):
+        graph.add(trace(segment(number, name=f"n{number}"), segment(100, parent_id=f"{number:016x}")))
+    assert sum(len(one["Edges"]) for one in graph.shown()) == 3
+
+
+def test_a_time_series_has_so_many_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the segments of a trace say when they were."""
+    monkeypatch.setattr(service_graph, "STRETCHES_MAX", 2)
+    series = TimeSeries(60)
+    series.add(segment(number, start_time=600.0 * number, end_time=1e6) for number in range(5))
+    series.add([segment(9, start_time=601.0, end_time=1e6)])
+    shown = series.shown("ServiceSummaryStatistics")
+    assert [one["ServiceSummaryStatistics"]["TotalCount"] for one in shown] == [1, 2]
+
+
 def test_stretches_of_time() -> None:
     """Each call counts where it began."""
     series = TimeSeries(60)

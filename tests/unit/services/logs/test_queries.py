@@ -142,6 +142,26 @@ def test_rows_come_in_pages() -> None:
     play(story)
 
 
+def test_pages_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for no number of rows gets a token as well, where they are long; each page has one at least."""
+
+    async def story(reading: Reading, _: LogQueries) -> None:
+        monkeypatch.setattr(module, "PAGE_BYTES_MAX", 250)
+        for number in range(5):
+            reading.write(str(number) * 100, number)
+        started = await reading.call("StartQuery", logGroupName="g", queryString="fields @message", **RANGE)
+        page = await over(reading, started["queryId"])
+        sizes = [len(page["results"])]
+        while "nextToken" in page:
+            page = await reading.call("GetQueryResults", **started, nextToken=page["nextToken"])
+            sizes.append(len(page["results"]))
+        assert sum(sizes) == 5
+        assert len(sizes) > 2
+        assert min(sizes) > 0
+
+    play(story)
+
+
 def test_what_is_wrong_with_a_request() -> None:
     async def story(reading: Reading, _: LogQueries) -> None:
         reading.write("x")
