@@ -183,7 +183,10 @@ def test_a_query_compatible_service_names_its_former_code() -> None:
     response = error("cloudwatch", _Missing("gone"))
     assert (b"x-amzn-query-error", b"ResourceNotFound;Sender") in response.headers
     assert isinstance(response.body, bytes)
-    assert cbor2.loads(response.body) == {"__type": "ResourceNotFound", "message": "gone"}
+    assert cbor2.loads(response.body) == {
+        "__type": "com.amazonaws.cloudwatch.v2010_08_01#ResourceNotFound",
+        "message": "gone",
+    }
     assert (b"x-amzn-query-error", b"ServiceException;Receiver") in error("sqs", InternalServerError("i")).headers
 
 
@@ -216,7 +219,7 @@ ACCESS_ERRORS: list[tuple[type[AccessError], str, int, str, int]] = [
 def test_errors_of_access_by_protocol(
     kind: type[AccessError], code: str, status: int, query_code: str, query_status: int
 ) -> None:
-    """rest-json has the statuses, JSON and CBOR have 400, and the query protocol has codes without the suffix."""
+    """rest-json has the statuses, JSON has 400, and the query protocol, and who spoke it once, has codes without the suffix."""
     raised = kind("why not")
     in_rest = error("lambda", raised)
     assert in_rest.status == status and (b"x-amzn-errortype", code.encode()) in in_rest.headers
@@ -224,7 +227,8 @@ def test_errors_of_access_by_protocol(
     in_json = error("logs", raised)
     assert in_json.status == 400 and body(in_json)["__type"] == code
     in_cbor = error("cloudwatch", raised)
-    assert in_cbor.status == 400 and isinstance(in_cbor.body, bytes) and cbor2.loads(in_cbor.body)["__type"] == code
+    assert in_cbor.status == query_status and isinstance(in_cbor.body, bytes)
+    assert cbor2.loads(in_cbor.body)["__type"] == f"com.amazonaws.cloudwatch.v2010_08_01#{code}"
     assert (b"x-amzn-query-error", f"{query_code};Sender".encode()) in in_cbor.headers
     in_query = error("sns", raised)
     text = "Request is missing Authentication Token" if kind is MissingAuthenticationToken else "why not"

@@ -274,6 +274,7 @@ def variables() -> dict[str, str]:
         runtime_reserved={},
         task_root="/var/task",
         runtime_api_address="127.0.0.1:9001",
+        trace_address="169.254.100.1:2000",
         log_stream="stream",
         endpoint="http://127.0.0.1:4566",
         credentials={"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"},

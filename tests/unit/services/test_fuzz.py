@@ -134,6 +134,14 @@ async def set_up(api: InProcessApi) -> None:
     await api.settle("updating")
     await api.call("UpdateFunctionConfiguration", FunctionName="updating", MemorySize=256)
     await api.write_logs("/aws/lambda/f", "stream", "START", "something", "END")
+    await api.call("CreateLogGroup", "logs", logGroupName="plain")
+    await api.call(
+        "AddPermission",
+        FunctionName="f",
+        StatementId="logs",
+        Action="lambda:InvokeFunction",
+        Principal="logs.amazonaws.com",
+    )
     await api.write_logs("/aws/lambda/f", "other", "\N{COLLISION SYMBOL}", "")
     await api.call("PutResourcePolicy", "logs", policyName="kept", policyDocument='{"Statement": []}')
     await api.call("CreateQueue", "sqs", QueueName="dead")
@@ -556,6 +564,23 @@ WORDS: dict[str, dict[str, list[Any]]] = {
         "QueryLanguage": ["CWLI", "SQL"],
         "LogRecordPointer": POINTERS,
         "StartLiveTailLogGroupIdentifiers": [[GROUP_ARN], [GROUP_ARN] * 10, [f"{GROUP_ARN}:*"], ["f"]],
+        # A function does not subscribe to the group that it writes to.
+        "PutSubscriptionFilterRequest.logGroupName": ["plain", "plain", "/aws/lambda/f", "missing"],
+        "FilterName": ["new", "a:b"],
+        "FilterPattern": ["", "ERROR -x", "{ $.a = 1 }", "[a, b = 1*]", "%x+%", "{"],
+        **{
+            f"Put{kind}FilterRequest.applyOnTransformedLogs": [False, False, False, True]
+            for kind in ("Metric", "Subscription")
+        },
+        "FieldSelectionCriteria": [None],
+        "EmitSystemFields": [None],
+        "RoleArn": [None],
+        "MetricTransformations": [
+            [{"metricName": "m", "metricNamespace": "N", "metricValue": "1"}],
+            [{"metricName": "m", "metricNamespace": "N", "metricValue": "$.a", "dimensions": {"d": "$.b"}}],
+            [{"metricName": "m", "metricNamespace": "AWS/N", "metricValue": "x", "defaultValue": 0}],
+        ],
+        "DestinationArn": [ARN, ARN, f"{ARN}:live", "arn:aws:kinesis:us-east-1:000000000000:stream/s", "x"],
         "CreateLogGroupRequest.logGroupName": ["new", "/aws/lambda/f", "aws/x"],
         "CreateLogStreamRequest.logStreamName": ["new", "stream", "a:b"],
         "PolicyName": ["kept", "new", ""],
@@ -966,7 +991,7 @@ def test_the_good_words_are_good(stage: Stage, service: str, operation: str) -> 
         return check(stage, request) < 300
 
     # Without shrinking: any will do.
-    quick = settings(max_examples=400, database=None, derandomize=True, phases=[Phase.generate])
+    quick = settings(max_examples=2_000, database=None, derandomize=True, phases=[Phase.generate])
     find(requests_of(service).of(operation), succeeds, settings=quick)
 
 
