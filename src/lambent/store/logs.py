@@ -5,6 +5,7 @@ Events come in through `log_writing` and are read through `log_reading`; both ru
 """
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, delete, func, insert,
 from lambent.clock import Clock
 from lambent.domain.caller import Scope
 from lambent.domain.metric import MetricPoint
+from lambent.errors.families import DependencyError
 from lambent.store import log_reading, log_writing
 from lambent.store.contract import (
     Conflict,
@@ -63,6 +65,8 @@ sweeps (test_logs).
 _DAY_MS = 86_400_000
 
 _decode_open = msgspec.json.Decoder(OpenInvocation).decode
+
+_log = logging.getLogger("lambent.store")
 
 _g = log_groups.c
 _s = log_streams.c
@@ -132,7 +136,13 @@ class LogRepository:
         async with self._database.write() as statements:
             full = await statements.run(store)
             await store_points(statements, points)
-        await self._pack(full)
+        try:
+            await self._pack(full)
+        except Exception as error:
+            # The stretch is in. Who is told that it is not would leave followers without it, and readers with an error.
+            _log.error(
+                "logs.pack_failed reason=%s", error, exc_info=None if isinstance(error, DependencyError) else error
+            )
 
     async def position(self) -> LogPosition:
         """Return how far the segment files are folded."""

@@ -86,7 +86,10 @@ class Metrics:
         gathered = self._alike.get(key)
         if gathered is None:
             if len(self._waiting) + self._alike_points >= POINTS_MAX:
-                self.dropped_points += len(alike.metrics)
+                # What was gathered under several objects may be of the same metrics: told apart it is less.
+                self._tell_apart()
+                for metric in alike.metrics:
+                    self.add(metric, value, times)
                 return
             self._alike_points += len(alike.metrics)
             gathered = self._alike[key] = Distribution()

@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from lambent.domain.caller import Scope
+from lambent.errors.families import DependencyError
 from lambent.store import log_reading, log_writing
 from lambent.store.contract import EventCursor, LogEvent, LogPage, LogPosition, LogStore, NewLogEvent
 from lambent.store.database import READERS_MAX, Database
 from lambent.store.logs import LogRepository
+from lambent.store.tables import log_groups
 from lambent.testing.log_store import MemoryLogStore
 from lambent.testing.stores import Stores, make_sqlite, open_sqlite
 from lambent.testing.virtual_clock import PATIENCE_S, VirtualClock
@@ -238,6 +240,28 @@ def test_rows_are_packed_when_they_are_many(path: Path) -> None:
         group = await both.real.group(SCOPE, "g")
         stored_bytes = sum(len(event.message) + 26 for event in after)
         assert group is not None and group.stored_bytes == stored_bytes
+
+    tell(path, story)
+
+
+def test_rows_that_cannot_be_packed_are_in_the_store_all_the_same(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever folds is not told that nothing came in; the next fold packs them."""
+    real = log_writing.pack_rows
+
+    def fails_once(connection: Any, group_id: int) -> Any:
+        monkeypatch.setattr(log_writing, "pack_rows", real)
+        raise DependencyError("the disk does not answer", retryable=True)
+
+    async def story(both: Both) -> None:
+        monkeypatch.setattr(log_writing, "IS_FULL", log_groups.c.loose_events >= 100)
+        monkeypatch.setattr(log_writing, "pack_rows", fails_once)
+        await both.fold(written(random.Random(1), 100))
+        assert (count(path, "log_events"), count(path, "log_chunks")) == (100, 0)
+        assert "logs.pack_failed reason=the disk does not answer" in caplog.text
+        await both.fold(written(random.Random(2), 10))
+        assert (count(path, "log_events"), count(path, "log_chunks")) == (0, 1)
 
     tell(path, story)
 
