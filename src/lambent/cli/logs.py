@@ -66,6 +66,8 @@ def logs(
         place = Place(name) if name.startswith("/") else _place_of(name, connect("lambda", endpoint))
         client = connect("logs", endpoint)
         reader = Reader(client, place.group, since_ms, pattern, place.owner)
+        missing = f"there is no log group {place.group}" + (f": {place.missing}" if place.missing else "")
+        is_told = False
         try:
             while True:
                 for event in reader.read_new(is_missing_fine=follow):
@@ -73,10 +75,13 @@ def logs(
                         _print_event(event, json, has_colours)
                 if not follow:
                     return
+                if reader.is_missing and not is_told:
+                    # A name that was mistyped would be waited for in silence.
+                    print(f"lambent: {missing}; waiting for it", file=sys.stderr, flush=True)
+                    is_told = True
                 _pause(clock)
         except client.exceptions.ResourceNotFoundException as error:
-            why = f": {place.missing}" if place.missing else ""
-            raise CommandFailed(f"there is no log group {place.group}{why}", exit_code=2) from error
+            raise CommandFailed(missing, exit_code=2) from error
 
 
 def parse_since(text: str, now: float) -> int:
@@ -136,6 +141,8 @@ class Reader:
         self._from_ms = from_ms
         self._filter = {"filterPattern": pattern} if pattern else {}
         self._seen: dict[str, int] = {}
+        self.is_missing = False
+        """Whether there was no such group when it was last read."""
 
     def read_new(self, *, is_missing_fine: bool) -> Iterator[dict[str, Any]]:
         """
@@ -147,6 +154,7 @@ class Reader:
         """
         newest_ms = self._from_ms
         asked_at_ms: int | None = None
+        self.is_missing = False
         try:
             pages = self._client.get_paginator("filter_log_events").paginate(
                 logGroupName=self._group, startTime=self._from_ms, **self._filter
@@ -162,6 +170,7 @@ class Reader:
         except self._client.exceptions.ResourceNotFoundException:
             if not is_missing_fine:
                 raise
+            self.is_missing = True
         self._from_ms = max(self._from_ms, newest_ms - LOOK_BACK_MS, (asked_at_ms or 0) - LATE_MS)
         # Ids are kept for as long as the next request can return their events again, and no longer.
         self._seen = {event: time_ms for event, time_ms in self._seen.items() if time_ms >= self._from_ms}

@@ -1,6 +1,7 @@
 """What is printed: tables for people, JSON for programs."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -13,12 +14,20 @@ AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON and
 
 def print_json(value: Any) -> None:
     """Print one JSON document; times become ISO 8601."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    print(_escaped(json.dumps(value, indent=2, ensure_ascii=False, default=_plain)))
 
 
 def print_json_line(value: Any) -> None:
     """Print one JSON document on one line, at once: for streams."""
-    print(json.dumps(value, ensure_ascii=False, default=_plain), flush=True)
+    print(_escaped(json.dumps(value, ensure_ascii=False, default=_plain)), flush=True)
+
+
+def _escaped(document: str) -> str:
+    """Return JSON without signs that a terminal obeys: those that JSON may have as they are stand in strings only."""
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
+
+
+_OBEYED = re.compile("[\x7f-\x9f]")
 
 
 def _plain(value: Any) -> Any:

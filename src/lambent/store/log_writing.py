@@ -7,14 +7,16 @@ A group's events are rows of `log_events` while they are few, and lie in `log_ch
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, tuple_, update
 
 from lambent.domain.caller import Scope
 from lambent.store.contract import Conflict, NewLogEvent
 from lambent.store.log_chunks import EVENT_OVERHEAD_BYTES, Chunk, Events, Packed, pack, split
+from lambent.store.prepared import Prepared, padded
 from lambent.store.tables import (
     deleted_log_groups,
     deleted_log_streams,
@@ -51,6 +53,9 @@ _c = log_chunks.c
 _p = log_chunk_streams.c
 
 _ORDER = (_e.timestamp_ms, _e.ingestion_ms, _e.sequence)
+_FIND_GROUP = select(_g.id).where(
+    _g.account == bindparam("of_account"), _g.region == bindparam("of_region"), _g.name == bindparam("of_name")
+)
 _INSERT_EVENT = insert(log_events)
 _INSERT_PART = insert(log_chunk_streams)
 _DELETE_EVENT = delete(log_events).where(_e.sequence == bindparam("of_sequence"))
@@ -74,6 +79,16 @@ _UPDATE_SIZES = (
         revision=_g.revision + 1,
     )
 )
+
+
+@cache
+def _find_streams(length: int) -> Select[str, int, int | None, int | None, int | None]:
+    """Return the query for as many streams of a group by their names. Lengths are few, see `padded`."""
+    names: list[Any] = [bindparam(f"name_{number}") for number in range(length)]
+    return select(_s.name, _s.id, _s.first_event_ms, _s.last_event_ms, _s.last_ingestion_ms).where(
+        _s.group_id == bindparam("of_group"), _s.name.in_(names)
+    )
+
 
 IS_FULL = (_g.loose_events >= LOOSE_EVENTS_MAX) | (_g.loose_bytes >= LOOSE_BYTES_MAX)
 """True of the groups whose rows are due to be packed."""
@@ -189,10 +204,10 @@ def store(
 
 def ensure_group(connection: Connection, scope: Scope, name: str, created_ms: int, retention_days: int | None) -> int:
     """Return the number of a group, which is made when it is missing."""
-    is_it = and_(_g.account == scope.account, _g.region == scope.region, _g.name == name)
-    found = connection.execute(select(_g.id).where(is_it)).scalar()
+    place = {"of_account": scope.account, "of_region": scope.region, "of_name": name}
+    found = Prepared(connection).execute(_FIND_GROUP, place).first()
     if found is not None:
-        return int(found)
+        return int(found[0])
     made = connection.execute(
         insert(log_groups).values(
             account=scope.account,
@@ -391,12 +406,11 @@ def _ensure_streams(
     """Return the numbers of a group's streams, making those that are missing, and what is to be updated of them."""
     names = [stream.name for stream in group.streams]
     found = {}
+    prepared = Prepared(connection)
     for start in range(0, len(names), _NAMES_AT_ONCE):
-        rows = connection.execute(
-            select(_s.name, _s.id, _s.first_event_ms, _s.last_event_ms, _s.last_ingestion_ms).where(
-                _s.group_id == group_id, _s.name.in_(names[start : start + _NAMES_AT_ONCE])
-            )
-        )
+        asked = padded(names[start : start + _NAMES_AT_ONCE], _NAMES_AT_ONCE)
+        place = {"of_group": group_id} | {f"name_{number}": name for number, name in enumerate(asked)}
+        rows = prepared.execute(_find_streams(len(asked)), place)
         found.update({row[0]: (row[1], row[2], row[3], row[4]) for row in rows})
     ids: list[int] = []
     updates: list[Mapping[str, Any]] = []

@@ -184,6 +184,8 @@ class Ingestion:
         """Return what follows from a batch. Called in a thread; changes nothing."""
         gathering = Gathering(self._filters, self._sequence)
         gathering.note(events)
+        if gathering.points.dropped:
+            _log.warning("metrics.dropped values=%d reason=too many metrics in one batch", gathering.points.dropped)
         return Derived(
             [*self._of_invocations(ended), *gathering.points.take()],
             list(gathering.payloads()),

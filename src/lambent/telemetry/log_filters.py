@@ -26,6 +26,12 @@ Of one payload before it is compressed; a single event may have more. Compressed
 function can be given. Documented: a batch is at most 6 MB compressed.
 """
 
+POINTS_MAX: Final = 10_000
+"""
+Of one batch: metrics times their minutes. They are part of its commit, and nobody else writes meanwhile. Assumed: some
+tenths of a second (test_log_filters).
+"""
+
 NAMESPACE: Final = "AWS/Logs"
 
 _DIMENSION_MAX: Final = 1024
@@ -52,12 +58,17 @@ class Points:
 
     def __init__(self) -> None:
         self._gathered: dict[tuple[Metric, int, int], Distribution] = {}
+        self.dropped = 0
+        """Values that found no room."""
 
     def add(self, metric: Metric, timestamp_ms: int, values: Iterable[float], period_s: int = 60) -> None:
         """Take in values of a metric."""
         key = (metric, timestamp_ms // 1000 // period_s * period_s, period_s)
         distribution = self._gathered.get(key)
         if distribution is None:
+            if len(self._gathered) >= POINTS_MAX:
+                self.dropped += 1
+                return
             distribution = self._gathered[key] = Distribution()
         for value in values:
             distribution.add(value)

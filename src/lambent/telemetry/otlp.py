@@ -44,10 +44,17 @@ def collector(endpoint: str, headers_file: Path | None) -> Collector | None:
     """
     if not endpoint:
         return None
-    # The package above it may be missing, too.
-    if importlib.util.find_spec("opentelemetry") is None or importlib.util.find_spec(_PACKAGE) is None:
+    if not _is_installed():
         raise SettingsError("--otlp-endpoint: needs `pip install 'lambent[otlp]'`")
     return Collector(endpoint, {} if headers_file is None else _read_headers(headers_file))
+
+
+def _is_installed() -> bool:
+    try:
+        return importlib.util.find_spec(_PACKAGE) is not None
+    except ModuleNotFoundError:
+        # One of the packages above it is missing: what needs the API alone brings none of them.
+        return False
 
 
 def session() -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lambent.cli import logs
 from lambent.cli.failure import CommandFailed
 from lambent.cli.logs import LATE_MS, LOOK_BACK_MS, Reader, parse_since
 
@@ -157,6 +158,23 @@ def test_following_waits_for_a_group_that_does_not_exist_yet() -> None:
     reader = Reader(Pages(None, [event(1, 10)]), "g", 0)
     assert list(reader.read_new(is_missing_fine=True)) == []
     assert len(list(reader.read_new(is_missing_fine=True))) == 1
+
+
+def test_who_waits_for_a_log_is_told_so_once(lambent: Run, stand_in: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name may be mistyped."""
+    rounds = iter(range(2))
+
+    def interrupted_in_the_third(_clock: Any) -> None:
+        if next(rounds, None) is None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(logs, "_pause", interrupted_in_the_third)
+    stand_in.refuse(CONFIGURATION, "ResourceNotFoundException", "Function not found", 404)
+    stand_in.refuse("FilterLogEvents", "ResourceNotFoundException", "The specified log group does not exist.")
+    finished = lambent("logs", "hello", "--follow", "--endpoint", stand_in.endpoint)
+    said = "there is no log group /aws/lambda/hello: nor is there a function hello; waiting for it"
+    assert finished.err.count(said) == 1
+    assert finished.out == ""
 
 
 def test_where_to_begin_is_an_age_or_a_time() -> None:

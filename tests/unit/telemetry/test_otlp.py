@@ -1,5 +1,6 @@
 """What settings say of a collector."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,4 +50,13 @@ def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     """With the command that adds it."""
     monkeypatch.setattr(otlp, "_PACKAGE", "opentelemetry.nowhere")
     with pytest.raises(SettingsError, match=r"pip install 'lambent\[otlp\]'"):
+        collector("http://127.0.0.1:4318", None)
+
+
+def test_an_exporter_that_is_missing_beside_the_api_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many packages bring OpenTelemetry's API, and not what speaks to a collector."""
+    package = "opentelemetry.exporter.otlp.proto.http"
+    monkeypatch.delitem(sys.modules, package, raising=False)
+    monkeypatch.setitem(sys.modules, package.rpartition(".")[0], None)
+    with pytest.raises(SettingsError, match="pip install 'lambent\\[otlp\\]'"):
         collector("http://127.0.0.1:4318", None)
