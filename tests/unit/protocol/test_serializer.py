@@ -219,7 +219,7 @@ ACCESS_ERRORS: list[tuple[type[AccessError], str, int, str, int]] = [
 def test_errors_of_access_by_protocol(
     kind: type[AccessError], code: str, status: int, query_code: str, query_status: int
 ) -> None:
-    """rest-json has the statuses, JSON has 400; the query protocol, and who spoke it once, has codes without the suffix."""
+    """rest-json has the statuses, JSON has 400; the query protocol, and who spoke it, has codes without the suffix."""
     raised = kind("why not")
     in_rest = error("lambda", raised)
     assert in_rest.status == status and (b"x-amzn-errortype", code.encode()) in in_rest.headers
