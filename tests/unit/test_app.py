@@ -1,4 +1,4 @@
-"""What `app` does by itself: where it listens, and what is parked at the start."""
+"""What `app` does by itself: what is parked at the start."""
 
 import asyncio
 import logging
@@ -10,17 +10,7 @@ import pytest
 from lambent import app
 from lambent.domain.caller import Scope
 from lambent.domain.function import Deployment, FunctionVersion, State
-from lambent.errors.families import SettingsError
-from lambent.settings import ServerSettings
 from lambent.testing.conformance.store import latest_of
-
-
-def test_functions_reach_no_listener_of_the_server() -> None:
-    """What comes to the server's own port may do everything: no setting opens it, also where that is any free one."""
-    every = [str(port) for port in range(1, 65_536)]
-    with pytest.raises(SettingsError, match=r"^--allow-host: [0-9]+ is this server's own port; [^\n]*$"):
-        app._bind(ServerSettings(port=0), every)
-    app._bind(ServerSettings(port=0), []).close()
 
 
 class BrokenStore:

@@ -142,6 +142,11 @@ async def set_up(api: InProcessApi) -> None:
         Action="lambda:InvokeFunction",
         Principal="logs.amazonaws.com",
     )
+    for group in ("/aws/lambda/f", "plain"):
+        transformation = {"metricName": "m", "metricNamespace": "N", "metricValue": "1"}
+        named = {"logGroupName": group, "filterName": "kept", "filterPattern": "x"}
+        await api.call("PutMetricFilter", "logs", metricTransformations=[transformation], **named)
+    await api.call("PutSubscriptionFilter", "logs", destinationArn=ARN, **named)
     await api.write_logs("/aws/lambda/f", "other", "\N{COLLISION SYMBOL}", "")
     await api.call("PutResourcePolicy", "logs", policyName="kept", policyDocument='{"Statement": []}')
     await api.call("CreateQueue", "sqs", QueueName="dead")
@@ -566,7 +571,8 @@ WORDS: dict[str, dict[str, list[Any]]] = {
         "StartLiveTailLogGroupIdentifiers": [[GROUP_ARN], [GROUP_ARN] * 10, [f"{GROUP_ARN}:*"], ["f"]],
         # A function does not subscribe to the group that it writes to.
         "PutSubscriptionFilterRequest.logGroupName": ["plain", "plain", "/aws/lambda/f", "missing"],
-        "FilterName": ["new", "a:b"],
+        "FilterName": ["new", "kept", "kept", "a:b"],
+        "DeleteSubscriptionFilterRequest.logGroupName": ["plain", "/aws/lambda/f"],
         "FilterPattern": ["", "ERROR -x", "{ $.a = 1 }", "[a, b = 1*]", "%x+%", "{"],
         **{
             f"Put{kind}FilterRequest.applyOnTransformedLogs": [False, False, False, True]
