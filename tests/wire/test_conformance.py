@@ -21,7 +21,29 @@ REQUESTS = {
         "Role": ROLE,
         "Code": {"ZipFile": ZIP},
     },
-    "FilterLogEvents": {"logGroupName": "/aws/lambda/refused"},
+    "DeleteResourcePolicy": {"policyName": "refused"},
+    "DescribeResourcePolicies": {},
+    "ListLogGroups": {},
+    "PutMetricFilter": {
+        "logGroupName": "/aws/lambda/refused",
+        "filterName": "refused",
+        "filterPattern": "",
+        "metricTransformations": [{"metricName": "m", "metricNamespace": "refused", "metricValue": "1"}],
+    },
+    "PutQueryDefinition": {"name": "refused", "queryString": "fields @message"},
+    "PutResourcePolicy": {"policyName": "refused", "policyDocument": '{"Version":"2012-10-17","Statement":[]}'},
+    "PutSubscriptionFilter": {
+        "logGroupName": "/aws/lambda/refused",
+        "filterName": "refused",
+        "filterPattern": "",
+        "destinationArn": "arn:aws:lambda:us-east-1:000000000000:function:refused",
+    },
+    "StartQuery": {
+        "logGroupName": "/aws/lambda/refused",
+        "startTime": 0,
+        "endTime": 1,
+        "queryString": "fields @message",
+    },
     "Invoke": {"FunctionName": "refused"},
     "PublishLayerVersion": {"LayerName": "refused", "Content": {"ZipFile": ZIP}},
     "PublishVersion": {"FunctionName": "refused"},
@@ -62,7 +84,18 @@ VALUES = {
     "PublishTo": "LATEST_PUBLISHED",
     "S3ObjectStorageMode": "REFERENCE",
     "SourceKMSKeyArn": KEY,
-    "filterPattern": "ERROR",
+    "applyOnTransformedLogs": True,
+    "dataSources": [{"name": "source"}],
+    "emitSystemFieldDimensions": ["@aws.account"],
+    "emitSystemFields": ["@aws.account"],
+    "expectedRevisionId": "1",
+    "fieldIndexNames": ["field"],
+    "fieldSelectionCriteria": "@aws.account = 1",
+    "name": "source",
+    "queryLanguage": "SQL",
+    "resourceArn": "arn:aws:logs:us-east-1:000000000000:log-group:refused",
+    "roleArn": "arn:aws:iam::000000000000:role/refused",
+    "type": "source",
 }
 """A value that is not AWS's default, by member or by the last part of its path."""
 
@@ -101,6 +134,8 @@ def with_member(operation, path):
     value = VALUES.get(path, VALUES.get(leaf))
     if outer == "FileSystemConfigs[]":
         return {**request, "FileSystemConfigs": [{**FILE_SYSTEM, leaf: value}]}
+    if outer == "dataSources[]":
+        return {**request, "dataSources": [{"name": "source", leaf: value}]}
     if outer.endswith("[]"):
         return {**request, outer[:-2]: [{leaf: value}]}
     if outer:

@@ -518,7 +518,8 @@ def test_the_command_line(request, program, server, account, xray, tmp_path):
     }
 
     def aws(*arguments):
-        command = [request.getfixturevalue(program), "xray", *arguments, "--output", "json"]
+        command = [request.getfixturevalue(program), "--endpoint-url", server.endpoint, "xray", *arguments]
+        command += ["--output", "json"]
         done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=120, check=False)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
