@@ -182,7 +182,8 @@ def test_queues(server, figures, unique_name):
     sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": str(number), "MessageBody": "hi"} for number in range(3)])
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    rest = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    # Not visible for longer than the minute lasts at whose end it is looked at.
+    rest = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600)["Messages"]
     answer = sqs.delete_message_batch(
         QueueUrl=url,
         Entries=[{"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(rest[:2])],
