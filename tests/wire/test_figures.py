@@ -61,6 +61,10 @@ class Figures:
     def of_lambda(self, name, statistic="Sum", **dimensions):
         return self.read("AWS/Lambda", name, statistic, **dimensions)
 
+    def wait_over(self, count, **dimensions):
+        """Wait until so many invocations are over: the last one is a moment after its answer, and counts from then."""
+        wait_for(lambda: self.of_lambda("Invocations", **dimensions) == count)
+
 
 def test_invocations_errors_and_throttles(lambda_client, make_function, figures):
     """Of the function and as it was addressed; a refused call is no invocation; durations have percentiles."""
@@ -78,6 +82,7 @@ def test_invocations_errors_and_throttles(lambda_client, make_function, figures)
         assert refused.value.response["Error"]["Code"] == "TooManyRequestsException"
 
     of = figures.of_lambda
+    figures.wait_over(6, FunctionName=name)
     assert [of(metric, FunctionName=name) for metric in ("Invocations", "Errors", "Throttles")] == [6, 2, 2]
     assert [of(metric, FunctionName=name, Resource=name) for metric in ("Invocations", "Errors")] == [4, 1]
     assert of("Throttles", FunctionName=name, Resource=name) == 2
@@ -107,10 +112,10 @@ def test_weights_tell_which_version_ran(lambda_client, make_function, figures):
     )
     ran = [invoke(lambda_client, name, {}, Qualifier="live")[0]["ExecutedVersion"] for _ in range(12)]
     alias = {"FunctionName": name, "Resource": f"{name}:live"}
+    figures.wait_over(12, **alias)
     for version in ("1", "2"):
         found = figures.of_lambda("Invocations", **alias, ExecutedVersion=version) or 0
         assert found == ran.count(version)
-    assert figures.of_lambda("Invocations", **alias) == 12
 
 
 def test_events(lambda_client, make_function, figures):
@@ -140,7 +145,7 @@ def test_function_urls(lambda_client, make_function, figures):
         ]
         assert found == [4, 1, 1]
         assert figures.of_lambda("UrlRequestLatency", "SampleCount", **dimensions) == 4
-    assert figures.of_lambda("Invocations", FunctionName=name) == 4
+    figures.wait_over(4, FunctionName=name)
     assert figures.of_lambda("Errors", FunctionName=name) == 1
 
 
@@ -249,10 +254,11 @@ def test_provisioned_concurrency(lambda_client, make_function, figures):
     assert figures.of_lambda("ConcurrentExecutions", "Maximum", FunctionName=name) == 2
 
 
-def test_figures_are_listed_with_their_dimensions(lambda_client, make_function, cloudwatch):
+def test_figures_are_listed_with_their_dimensions(lambda_client, make_function, cloudwatch, figures):
     """As dashboards look for them."""
     name = make_function(WORKS)
     invoke(lambda_client, name, {})
+    figures.wait_over(1, FunctionName=name)
     pages = cloudwatch.get_paginator("list_metrics").paginate(
         Namespace="AWS/Lambda", Dimensions=[{"Name": "FunctionName", "Value": name}]
     )
