@@ -145,7 +145,7 @@ async def run(
 
         neighbours = await stack.enter_async_context(_neighbours(settings, folder, clock))
 
-        telemetry = Telemetry(settings.telemetry, folder, database, queue, store, clock)
+        telemetry = Telemetry(settings.telemetry, settings.usage, folder, database, queue, store, clock)
         await telemetry.logs.recover()
         stack.push_async_callback(telemetry.close)
 

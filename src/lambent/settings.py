@@ -240,6 +240,22 @@ class TelemetrySettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UsageSettings:
+    """What functions used, and what that would have cost."""
+
+    usage_records_days: int = _option(
+        35, "Days that a record of each invocation is kept; its sums by the minute, hour and day stay longer."
+    )
+    usage_records_max_mib: int = _option(4096, "MiB that these records may take; the oldest go first.")
+    price_file: Path | None = _option(
+        None, "TOML file of prices in the place of the built-in list of AWS's; `lambent usage --prices` prints one."
+    )
+    machine_cost_per_hour: float = _option(
+        0.0, "What this machine costs by the hour, in the currency of the prices; 0: nobody asks."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class NeighbourSettings:
     """The other AWS services, which requests are passed on to."""
 
@@ -275,6 +291,7 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    usage: UsageSettings = field(default_factory=UsageSettings)
     neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
 
     @property
@@ -355,6 +372,7 @@ def load_settings(given: Mapping[str, Any], environ: Mapping[str, str] = os.envi
         api=ApiSettings(**sections["api"]),
         access=AccessSettings(**sections["access"]),
         telemetry=TelemetrySettings(**sections["telemetry"]),
+        usage=UsageSettings(**sections["usage"]),
         neighbours=NeighbourSettings(**sections["neighbours"]),
     )
     _check(settings)
@@ -441,6 +459,7 @@ def _check(settings: Settings) -> None:
     _check_tls(server)
     _check_access(settings.access)
     _check_telemetry(settings.telemetry)
+    _check_usage(settings.usage)
     _check_range("--port", server.port, 0, 65535)
     _check_range("--connections-max", server.connections_max, 1, 1_000_000)
     _check_range("--requests-max", server.requests_max, 1, 1_000_000)
@@ -501,6 +520,12 @@ def _check_access(access: AccessSettings) -> None:
         if _PUBLIC_HOST.fullmatch(host) is None:
             raise SettingsError(f"--public-host: {host!r} is not of the form NAME or NAME:PORT")
     _check_range("--trail-max-mib", access.trail_max_mib, 1, 1 << 20)
+
+
+def _check_usage(usage: UsageSettings) -> None:
+    _check_range("--usage-records-days", usage.usage_records_days, 1, 3653)
+    _check_range("--usage-records-max-mib", usage.usage_records_max_mib, 1, 1 << 20)
+    _check_range("--machine-cost-per-hour", usage.machine_cost_per_hour, 0, 1_000_000)
 
 
 def _check_telemetry(telemetry: TelemetrySettings) -> None:

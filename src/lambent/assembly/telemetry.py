@@ -21,6 +21,7 @@ from lambent.services.logs.queries import LogQueries
 from lambent.services.logs.query_definitions import SavedQueries
 from lambent.settings import (
     TelemetrySettings,
+    UsageSettings,
 )
 from lambent.store.contract import EventQueue
 from lambent.store.data_folder import DataFolder
@@ -31,6 +32,7 @@ from lambent.store.logs import LogRepository
 from lambent.store.metrics import MetricRepository
 from lambent.store.query_definitions import QueryDefinitionRepository
 from lambent.store.traces import TraceRepository
+from lambent.store.usage import UsageRepository
 from lambent.telemetry.api_metrics import ApiMetrics
 from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.exposition import Exposition, Family, ServerView
@@ -64,6 +66,7 @@ class Telemetry:
     def __init__(
         self,
         settings: TelemetrySettings,
+        usage: UsageSettings,
         folder: DataFolder,
         database: Database,
         queue: EventQueue,
@@ -74,6 +77,12 @@ class Telemetry:
             days = ", ".join(map(str, sorted(RETENTION_DAYS)))
             raise SettingsError(f"--log-retention-days: {settings.log_retention_days} is neither 0 nor one of {days}")
         self.metric_store = MetricRepository(database)
+        self.usage_store = UsageRepository(
+            database,
+            clock,
+            records_days=usage.usage_records_days,
+            records_max_bytes=usage.usage_records_max_mib << 20,
+        )
         self.trace_store = TraceRepository(database, clock, max_bytes=settings.traces_max_mib << 20)
         self.metrics = Metrics(self.metric_store, clock)
         self.of_functions = LambdaMetrics(self.metrics)
@@ -147,6 +156,7 @@ class Telemetry:
             "metrics": self.metrics.run,
             "sampling": self._sampling.run,
             "tidying metrics": self._tidy_metrics,
+            "tidying usage": self._tidy_usage,
             "default values of metric filters": self.ingestion.run,
             "traces": self.traces.run,
             "trace sweep": self._sweep_traces,
@@ -180,6 +190,11 @@ class Telemetry:
     async def _tidy_metrics(self) -> None:
         while True:
             has_more = await self.metric_store.tidy(int(self._clock.now()))
+            await self._clock.sleep(_TIDY_PAUSE_S if has_more else _TIDY_EVERY_S)
+
+    async def _tidy_usage(self) -> None:
+        while True:
+            has_more = await self.usage_store.tidy(int(self._clock.now()))
             await self._clock.sleep(_TIDY_PAUSE_S if has_more else _TIDY_EVERY_S)
 
     async def settle(self) -> None:

@@ -15,6 +15,7 @@ PANELS = {
     "api": "What the APIs answer",
     "access": "Who may do what",
     "telemetry": "Logs, metrics, traces",
+    "usage": "Usage and its price",
     "neighbours": "Other AWS services",
 }
 METAVARS: dict[Any, str] = {int: "INTEGER", float: "NUMBER", str: "TEXT"}

@@ -182,6 +182,8 @@ class ExecutionEnvironment:
         self._inflow: Inflow | None = None
         """Where the response that begins comes in."""
         self._stream: StreamedResponse | None = None
+        self._streamed_bytes = 0
+        """Of the invocation that runs."""
         """The response whose beginning the caller has."""
         self._invocation: Invocation | None = None
         """The one placed last. The machine forgets its own before the commands that log its end are performed."""
@@ -483,6 +485,7 @@ class ExecutionEnvironment:
 
     def response_piece(self, request_id: str, piece: bytes) -> None:
         if self._stream is not None and self._machine.is_streaming(request_id):
+            self._streamed_bytes += len(piece)
             self._stream.write(piece)
 
     def response_ended(self, request_id: str) -> Verdict:
@@ -611,7 +614,8 @@ class ExecutionEnvironment:
         if start_ms is None and not self._is_ahead:
             start_ms = command.init_ms
         self._counts.ended(command.duration_ms, start_ms, has_failed=command.has_failed)
-        self._output.end(self._invocation, command, peak_mib, cpu_us)
+        streamed_bytes, self._streamed_bytes = self._streamed_bytes, 0
+        self._output.end(self._invocation, command, peak_mib, cpu_us, streamed_bytes)
         if answered:
             self._leave_trace(self._invocation, command, answered)
 

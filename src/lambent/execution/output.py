@@ -15,6 +15,7 @@ from lambent.clock import Clock, TimerHandle
 from lambent.domain.arn import runtime_version_arn
 from lambent.domain.function import Deployment
 from lambent.domain.invocation import Invocation
+from lambent.domain.usage import UsageClass, UsageKind
 from lambent.execution import environment as machine
 from lambent.runtimes.contract import Runtimes
 from lambent.telemetry import lines
@@ -68,6 +69,7 @@ class EnvironmentOutput:
         )
         self._records: SystemRecords | None = None
         """Where the function logs in JSON; made at INIT_START."""
+        self._usage_class = _usage_class(deployment, UsageKind.ON_DEMAND.value)
         self._pipe: int | None = None
         self._parser = OutputParser()
         self._tail: bytearray | None = None
@@ -212,6 +214,7 @@ class EnvironmentOutput:
 
     def init_start(self, initialization_type: str) -> None:
         """Write INIT_START. Observed: no tail holds it."""
+        self._usage_class = _usage_class(self._deployment, initialization_type)
         if self._deployment.configuration.logging.is_json:
             self._records = self._new_records(initialization_type)
             self._log.output(self._records.init_start(self._clock.now()))
@@ -266,6 +269,7 @@ class EnvironmentOutput:
             configuration.logging.system_level or "",
             self._deployment.name,
             _qualifier(invocation),
+            self._usage_class,
         )
         self._started_ms = int(self._clock.now() * 1000)
 
@@ -276,13 +280,16 @@ class EnvironmentOutput:
         timeout_s = self._deployment.configuration.timeout_s
         self.write([lines.timeout_line(self._clock.now(), invocation.request_id, timeout_s)])
 
-    def end(self, invocation: Invocation, end: machine.LogEnd, memory_peak_mib: int, cpu_us: int) -> None:
+    def end(
+        self, invocation: Invocation, end: machine.LogEnd, memory_peak_mib: int, cpu_us: int, streamed_bytes: int = 0
+    ) -> None:
         """
         Write END and REPORT, and what the invocation used.
 
         Args:
             memory_peak_mib: the most that the environment has used so far.
             cpu_us: processor time of this invocation, a cold start's init included.
+            streamed_bytes: of its response, where that was streamed.
         """
         usage = Usage(
             duration_ms=end.duration_ms,
@@ -290,6 +297,8 @@ class EnvironmentOutput:
             billed_ms=lines.billed_duration_ms(end.duration_ms, end.init_ms, end.restore_ms),
             cpu_us=cpu_us,
             memory_peak_mib=memory_peak_mib,
+            streamed_bytes=streamed_bytes,
+            is_restored=end.restore_ms is not None,
         )
         if self._records is not None:
             written = self._records.report(
@@ -317,6 +326,7 @@ class EnvironmentOutput:
             # REPORT says nothing of a handler that failed and whose runtime lives on; it is an error all the same.
             status=end.status or ("error" if end.is_error else ""),
             is_weighted=invocation.is_weighted,
+            of=self._usage_class,
         )
 
     def crash(self, text: str) -> None:
@@ -362,6 +372,19 @@ class EnvironmentOutput:
     def _runtime_version(self) -> tuple[str, str]:
         runtime = self._deployment.configuration.runtime
         return self._runtimes.version_label(runtime), runtime_version_arn(self._deployment.scope.region, runtime)
+
+
+def _usage_class(deployment: Deployment, initialization_type: str) -> UsageClass:
+    """Return what says what the invocations in an environment cost."""
+    configuration = deployment.configuration
+    return UsageClass(
+        configuration.memory_mib,
+        configuration.tmp_mib,
+        configuration.architectures[0],
+        initialization_type,
+        configuration.runtime,
+        deployment.tenant or "",
+    )
 
 
 _ARN_PARTS = 7

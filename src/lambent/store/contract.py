@@ -31,6 +31,8 @@ from lambent.domain.layer import LayerName, LayerVersion
 from lambent.domain.metric import MetricPoint
 from lambent.domain.resource_policy import ResourcePolicy
 from lambent.domain.stream_position import ShardPosition
+from lambent.domain.usage import UsageClass
+from lambent.store.usage_contract import NOTHING_USED, NewUsage
 
 P = TypeVar("P", bound=Part)
 N = TypeVar("N", bound=Identity)
@@ -822,6 +824,8 @@ class OpenInvocation(msgspec.Struct, frozen=True):
     function: str = ""
     qualifier: str = ""
     """As the caller addressed the function; empty without one."""
+    of: UsageClass = UsageClass()
+    """Says what it costs."""
 
 
 class EventCursor(msgspec.Struct, frozen=True, order=True):
@@ -873,11 +877,12 @@ class LogStore(Protocol):
         position: LogPosition,
         *,
         points: Sequence[MetricPoint] = (),
+        usage: NewUsage = NOTHING_USED,
     ) -> None:
         """
-        Store events, invocations that opened and request ids that closed, metric points that follow from them, and the
-        position they end at: all in one commit, so that a crash folds nothing twice. Missing groups and streams are
-        made. An invocation that is in both lists has closed.
+        Store events, invocations that opened and request ids that closed, metric points and usage that follow from
+        them, and the position they end at: all in one commit, so that a crash folds nothing twice. Missing groups and
+        streams are made. An invocation that is in both lists has closed.
 
         Raises:
             Conflict: the store stands at `position` or beyond (a call that was cancelled or raced had folded this

@@ -31,7 +31,7 @@ from typing import Self
 from lambent.clock import Clock, SystemClock
 from lambent.errors.families import DependencyError, SettingsError
 
-FORMAT = 16
+FORMAT = 17
 """The number of the schema that this version reads and writes: the same as `store.tables.SCHEMA`."""
 
 ROOT_MODE = 0o711

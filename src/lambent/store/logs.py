@@ -49,6 +49,8 @@ from lambent.store.tables import (
     log_streams,
     open_invocations,
 )
+from lambent.store.usage import store_usage
+from lambent.store.usage_contract import NOTHING_USED, NewUsage
 
 PACKINGS_MAX: Final = 20
 """Chunks that one fold or sweep makes of rows, so that neither takes long; the next goes on."""
@@ -121,6 +123,7 @@ class LogRepository:
         position: LogPosition,
         *,
         points: Sequence[MetricPoint] = (),
+        usage: NewUsage = NOTHING_USED,
     ) -> None:
         """Store a stretch of the segment files and the position after it in one commit; see the contract."""
         # Packed before the transaction, in a thread: nobody who writes waits for it.
@@ -136,6 +139,7 @@ class LogRepository:
         async with self._database.write() as statements:
             full = await statements.run(store)
             await store_points(statements, points)
+            await store_usage(statements, usage)
         try:
             await self._pack(full)
         except Exception as error:

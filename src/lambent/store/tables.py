@@ -25,7 +25,7 @@ from sqlalchemy import (
     or_,
 )
 
-SCHEMA = 16
+SCHEMA = 17
 """The schema number that this release reads and writes; the newest migration's number. Rises with each migration."""
 
 APPLICATION_ID = 0x4C616D62
@@ -869,6 +869,103 @@ alarm_actions = Table(
     metadata,
     # What is to be done because a state has changed, until it is done. Numbers are never reused.
     Column("number", _SERIAL, primary_key=True),
+    Column("document", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+usage_series = Table(
+    "usage_series",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    # What tells it from others, in few bytes: all that follows.
+    Column("key", LargeBinary, nullable=False),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("function", _NAME, nullable=False),
+    Column("version", String, nullable=False),
+    Column("qualifier", _NAME, nullable=False),
+    Column("tenant", _NAME, nullable=False),
+    Column("memory_mib", BigInteger, nullable=False),
+    Column("tmp_mib", BigInteger, nullable=False),
+    Column("architecture", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("runtime", String, nullable=False),
+    # The function's, when what they were used for was folded; a JSON object.
+    Column("tags", Text, nullable=False),
+    UniqueConstraint("key", name="usage_series_key"),
+)
+
+Index("usage_series_of_function", usage_series.c.account, usage_series.c.region, usage_series.c.function)
+
+usage_records = Table(
+    "usage_records",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    # No foreign key, as with log events.
+    Column("series_id", BigInteger, nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("duration_us", BigInteger, nullable=False),
+    Column("init_us", BigInteger, nullable=False),
+    Column("billed_ms", BigInteger, nullable=False),
+    Column("cpu_us", BigInteger, nullable=False),
+    Column("memory_peak_mib", BigInteger, nullable=False),
+    Column("streamed_bytes", BigInteger, nullable=False),
+    # How it ended, and whether a snapshot was restored for it.
+    Column("flags", Integer, nullable=False),
+    # The bytes of a UUID, or whatever else it is.
+    Column("request_id", LargeBinary, nullable=False),
+)
+
+Index("usage_records_in_time", usage_records.c.started_ms)
+
+usage_totals = Table(
+    "usage_totals",
+    metadata,
+    # 60, 3600 or 86400, and when such a period begins.
+    Column("period_s", Integer, primary_key=True, autoincrement=False),
+    Column("at_s", BigInteger, primary_key=True, autoincrement=False),
+    Column("series_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+    Column("cold_starts", BigInteger, nullable=False),
+    Column("restores", BigInteger, nullable=False),
+    Column("duration_us", BigInteger, nullable=False),
+    Column("init_us", BigInteger, nullable=False),
+    Column("billed_ms", BigInteger, nullable=False),
+    Column("cpu_us", BigInteger, nullable=False),
+    Column("memory_peak_mib", BigInteger, nullable=False),
+    Column("streamed_bytes", BigInteger, nullable=False),
+    Column("billable_streamed_bytes", BigInteger, nullable=False),
+    Column("allocated_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+usage_allocations = Table(
+    "usage_allocations",
+    metadata,
+    # The last of each version: how far what is kept for it is counted.
+    Column("series_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("environments", BigInteger, nullable=False),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+budget_notices = Table(
+    "budget_notices",
+    metadata,
+    # What is to be told because of a budget, until it is. Numbers are never reused.
+    Column("number", _SERIAL, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("budget", _NAME, nullable=False),
     Column("document", Text, nullable=False),
     sqlite_autoincrement=True,
 )

@@ -19,8 +19,10 @@ import msgspec
 from lambent.clock import Clock, TimerHandle
 from lambent.domain.caller import Scope
 from lambent.domain.invocation import EnvironmentFailure
+from lambent.domain.usage import UsageClass, UsageKey, UsageRecord
 from lambent.errors.families import DependencyError
 from lambent.store.contract import Conflict, LogPosition, LogStore, NewLogEvent, OpenInvocation
+from lambent.store.usage_contract import NewUsage
 from lambent.telemetry import lines
 from lambent.telemetry.ingestion import Derived, EndedInvocation, Ingestion
 from lambent.telemetry.records import logs_dropped, records_of_report
@@ -87,6 +89,14 @@ class Usage(msgspec.Struct, frozen=True):
     """Processor time, init included on a cold start; 0 where the sandbox cannot tell."""
     memory_peak_mib: int = 0
     """The most that the environment has used so far."""
+    streamed_bytes: int = 0
+    """Of a streamed response; 0 of one that was buffered."""
+    is_restored: bool = False
+    """Whether a snapshot was restored for it."""
+
+
+_NOTHING_USED: Final = Usage()
+_NO_CLASS: Final = UsageClass()
 
 
 class _Output(msgspec.Struct, frozen=True, array_like=True, tag="output"):
@@ -117,6 +127,7 @@ class _Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
     """Empty with the text format, and in segments that older versions wrote."""
     function: str = ""
     qualifier: str = ""
+    of: UsageClass = _NO_CLASS
 
 
 class _Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
@@ -145,6 +156,9 @@ class _Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
     started_ms: int = 0
     status: str = ""
     is_weighted: bool = False
+    streamed_bytes: int = 0
+    is_restored: bool = False
+    of: UsageClass = _NO_CLASS
 
 
 class _Put(msgspec.Struct, frozen=True, array_like=True, tag="put"):
@@ -163,7 +177,6 @@ class _Put(msgspec.Struct, frozen=True, array_like=True, tag="put"):
 
 _Written = _Output | _Started | _Ended | _Put
 
-_NOTHING_USED: Final = Usage()
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[_Written] = msgspec.msgpack.Decoder(_Written)
@@ -219,6 +232,7 @@ class EnvironmentLog:
         system_level: str = "",
         function: str = "",
         qualifier: str = "",
+        of: UsageClass = _NO_CLASS,
     ) -> None:
         """
         Write that an invocation starts, with its first lines. To be called before its response can leave.
@@ -241,6 +255,7 @@ class EnvironmentLog:
                 system_level,
                 function,
                 qualifier,
+                of,
             )
         )
 
@@ -256,6 +271,7 @@ class EnvironmentLog:
         started_ms: int = 0,
         status: str = "",
         is_weighted: bool = False,
+        of: UsageClass = _NO_CLASS,
     ) -> None:
         """
         Write that an invocation is over, with its last lines and what it used; the others are what figures need.
@@ -264,6 +280,7 @@ class EnvironmentLog:
             qualifier: as the caller addressed the function; empty without one.
             status: empty when all went well, else `error` or `timeout`.
             is_weighted: whether an alias's weights chose the version.
+            of: says what it costs.
         """
         scope = self._scope
         self._append(
@@ -286,6 +303,9 @@ class EnvironmentLog:
                 started_ms,
                 status,
                 is_weighted,
+                usage.streamed_bytes,
+                usage.is_restored,
+                of,
             )
         )
 
@@ -551,6 +571,7 @@ class FunctionLogs:
                     list(batch.closed),
                     batch.position,
                     points=batch.derived.points,
+                    usage=NewUsage(batch.used),
                 )
                 self._folded = batch.position
                 self._folded_bytes += batch.read_bytes
@@ -604,6 +625,7 @@ class FunctionLogs:
             version=invocation.version,
             started_ms=invocation.started_ms,
             status="error",
+            of=invocation.of,
         )
 
 
@@ -641,10 +663,12 @@ class _Batch:
         self.events: list[NewLogEvent] = []
         self.closed: dict[str, None] = {}
         self.ended: list[EndedInvocation] = []
+        self.used: list[UsageRecord] = []
         self.derived = Derived()
         self.position = LogPosition(0, 0)
         self.read_bytes = 0
         self._begun: dict[str, _Started] = {}
+        self._keys: dict[tuple[Scope, str, str, str, UsageClass], UsageKey] = {}
         self._places: dict[tuple[str, str, str, str], tuple[Scope, str, str]] = {}
         """Records that name the same share the names, which are then compared at a glance."""
 
@@ -685,6 +709,27 @@ class _Batch:
                         record.is_weighted,
                     )
                 )
+                self.used.append(self._used(scope, record))
+
+    def _used(self, scope: Scope, record: _Ended) -> UsageRecord:
+        """Return what an invocation used."""
+        named = (scope, record.function, record.version, record.qualifier, record.of)
+        key = self._keys.get(named)
+        if key is None:
+            key = self._keys[named] = UsageKey(*named)
+        return UsageRecord(
+            key,
+            record.request_id,
+            record.started_ms,
+            round(record.duration_ms * 1000),
+            round(record.init_ms * 1000),
+            record.billed_ms,
+            record.cpu_us,
+            record.memory_peak_mib,
+            record.streamed_bytes,
+            record.status,
+            record.is_restored,
+        )
 
     @property
     def opened(self) -> Sequence[OpenInvocation]:
@@ -702,6 +747,7 @@ class _Batch:
                 system_level=record.system_level,
                 function=record.function,
                 qualifier=record.qualifier,
+                of=record.of,
             )
             for record in self._begun.values()
         ]

@@ -7,6 +7,7 @@ import msgspec
 from lambent.clock import Clock
 from lambent.domain.caller import Scope
 from lambent.domain.metric import MetricPoint
+from lambent.domain.usage import UsageRecord
 from lambent.store.contract import (
     Conflict,
     EventCursor,
@@ -21,6 +22,7 @@ from lambent.store.contract import (
     NewLogEvent,
     OpenInvocation,
 )
+from lambent.store.usage_contract import NOTHING_USED, NewUsage
 
 _DAY_MS = 86_400_000
 _EVENT_OVERHEAD_BYTES = 26
@@ -48,6 +50,7 @@ class MemoryLogStore:
         self.fold_sizes: list[int] = []
         """How many events each commit held."""
         self.points: list[MetricPoint] = []
+        self.usage: list[UsageRecord] = []
         self.sweep_count = 0
 
     async def fold(
@@ -58,6 +61,7 @@ class MemoryLogStore:
         position: LogPosition,
         *,
         points: Sequence[MetricPoint] = (),
+        usage: NewUsage = NOTHING_USED,
     ) -> None:
         self.before_fold()
         stands, wanted = _order(self._position), _order(position)
@@ -71,6 +75,7 @@ class MemoryLogStore:
         for request_id in closed:
             self._open.pop(request_id, None)
         self.points += points
+        self.usage += usage.records
         self._position = position
 
     async def position(self) -> LogPosition:
