@@ -33,8 +33,8 @@ RECORD_BYTES_MAX: Final = 256 * 1024 * 1024
 """Longest record; a length beyond it is a damaged one."""
 
 _COPY_BYTES: Final = 1024 * 1024
-_BLOCK_BYTES: Final = 256 * 1024
-"""Read at once."""
+_BLOCK_BYTES: Final = 64 * 1024
+"""Read, checked and decoded at once: some tenths of a millisecond."""
 
 _FRAME: Final = struct.Struct("<II")
 _HEAD_BYTES: Final = _FRAME.size
@@ -48,6 +48,17 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     payload: bytes
     end: LogPosition
+
+
+class Block(msgspec.Struct, frozen=True, gc=False):
+    """Some records of one segment, one behind the other; at least one."""
+
+    segment: int
+    start: int
+    """Where the first begins in the segment."""
+    payloads: Sequence[bytes]
+    ends: Sequence[int]
+    """Where each ends."""
 
 
 class Segments:
@@ -197,8 +208,14 @@ class Segments:
     # Reading -----------------------------------------------------------------------------------------------------
 
     def read(self, position: LogPosition, until: LogPosition) -> Generator[Record]:
+        """Iterate over the records between two places one by one; all else is as of `blocks`."""
+        for block in self.blocks(position, until):
+            for payload, end in zip(block.payloads, block.ends, strict=True):
+                yield Record(payload, LogPosition(block.segment, end))
+
+    def blocks(self, position: LogPosition, until: LogPosition) -> Generator[Block]:
         """
-        Iterate over the records between two places. May run in a thread, beside the writer.
+        Iterate over the records between two places, many at once. May run in a thread, beside the writer.
 
         A record that is torn or damaged ends its segment: reading goes on with the next. Segments that are gone are
         passed over.
@@ -211,9 +228,9 @@ class Segments:
             if position.segment <= number <= until.segment:
                 start = position.offset if number == position.segment else 0
                 stop = until.offset if number == until.segment else None
-                yield from self._read_segment(number, start, stop)
+                yield from self._blocks_of(number, start, stop)
 
-    def _read_segment(self, number: int, start: int, stop: int | None) -> Generator[Record]:
+    def _blocks_of(self, number: int, start: int, stop: int | None) -> Generator[Block]:
         try:
             file = self._path(number).open("rb")
         except FileNotFoundError:
@@ -222,24 +239,19 @@ class Segments:
             size = os.fstat(file.fileno()).st_size
             end = size if stop is None else min(stop, size)
             file.seek(start)
-            # In blocks: two reads for each record would cost more than to decode it.
-            block, place = b"", 0
+            rest = b""
             while start < end:
-                begin = place + _HEAD_BYTES
-                if begin <= len(block):
-                    length, check_sum = _FRAME.unpack_from(block, place)
-                    payload = block[begin : begin + length]
-                    if len(payload) == length and length and zlib.crc32(payload) == check_sum:
-                        place = begin + length
-                        start += _HEAD_BYTES + length
-                        yield Record(payload, LogPosition(number, start))
-                        continue
-                # There is more of it in the file, or it is damaged.
-                held = len(block) - place
-                block, place = _read_on(file, block[place:], end - start), 0
-                if len(block) == held:
+                block = _read_on(file, rest, end - start)
+                if len(block) == len(rest):
+                    # There is no more of it in the file: it is torn or damaged.
                     _log.warning("segments.torn segment=%d offset=%d lost_bytes=%d", number, start, end - start)
                     return
+                payloads, ends = _records_in(block)
+                if payloads:
+                    yield Block(number, start, payloads, [start + place for place in ends])
+                    start += ends[-1]
+                    block = block[ends[-1] :]
+                rest = block
 
     def copy(self, position: LogPosition, until: LogPosition, folder: Path) -> None:
         """
@@ -320,6 +332,24 @@ def _copy_part(source: Path, start: int, stop: int, target: Path) -> None:
         while start < stop and (chunk := reading.read(min(_COPY_BYTES, stop - start))):
             writing.write(chunk)
             start += len(chunk)
+
+
+def _records_in(block: bytes) -> tuple[list[bytes], list[int]]:
+    """Return the whole and sound records that a block begins with, and where each ends in it."""
+    payloads: list[bytes] = []
+    ends: list[int] = []
+    place, size = 0, len(block)
+    # Here comes every record by: what is looked up for each of them is paid by each invocation.
+    unpack, check = _FRAME.unpack_from, zlib.crc32
+    while (begin := place + _HEAD_BYTES) <= size:
+        length, check_sum = unpack(block, place)
+        place = begin + length
+        payload = block[begin:place]
+        if place > size or not length or check(payload) != check_sum:
+            break
+        payloads.append(payload)
+        ends.append(place)
+    return payloads, ends
 
 
 def _read_on(file: BinaryIO, block: bytes, bytes_left: int) -> bytes:
