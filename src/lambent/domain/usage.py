@@ -31,7 +31,7 @@ class UsageKind(enum.StrEnum):
     SNAP_START = "snap-start"
 
 
-class UsageClass(msgspec.Struct, frozen=True, array_like=True):
+class UsageClass(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is the same for all that runs in one environment, and says what it costs."""
 
     memory_mib: int = 0

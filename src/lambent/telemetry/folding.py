@@ -8,7 +8,7 @@ has three records and pays for what is done here, so it is done for many at once
 import logging
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -18,7 +18,7 @@ from lambent.domain.usage import UsageKey, UsageRecord
 from lambent.store.contract import LogPosition, NewLogEvent, OpenInvocation
 from lambent.telemetry.ingestion import Derived, EndedInvocation, Ingestion
 from lambent.telemetry.log_records import Ended, Put, Started, Written, decode, decode_all
-from lambent.telemetry.segments import Block
+from lambent.telemetry.segments import Block, Segments
 
 BATCH_EVENTS_MAX: Final = 5_000
 """Events of one commit; the last record of a batch may go beyond it."""
@@ -33,6 +33,13 @@ GIVE_WAY_S: Final = 0.0005
 """
 For how long. Without it, the event loop would get the interpreter back five milliseconds after each system call, and an
 invocation makes some ten. Assumed: of a request's time, a part is enough (test_folding).
+"""
+
+RECENT_RECORDS: Final = 10_000
+RECENT_BYTES: Final = 8 * 1024 * 1024
+"""
+Of what is not folded yet, so much is kept in memory as well, then a fold is due; twice as much while it cannot begin.
+Assumed: some megabytes, a second or two of a busy server; more would be folded no cheaper (test_folding).
 """
 
 _ARRAY: Final = struct.Struct(">BI")
@@ -127,7 +134,7 @@ class Batch:
             or key.function != function
             or key.version != version
             or key.qualifier != qualifier
-            or key.of != record.of
+            or (key.of is not record.of and key.of != record.of)
         ):
             key = place.key = UsageKey(place.scope, function, version, qualifier, record.of)
         # Both by place: what is named costs more, and there is one of each invocation.
@@ -182,29 +189,98 @@ class Batch:
         ]
 
 
+class Stretch:
+    """Records of one segment, one behind the other, as they were before they were written or after they were read."""
+
+    __slots__ = ("ends", "records", "segment", "start")
+
+    def __init__(self, segment: int, start: int, records: list[Written | None], ends: list[int]) -> None:
+        self.segment = segment
+        self.start = start
+        """Where the first begins in the segment."""
+        self.records = records
+        """None stands for one that cannot be read."""
+        self.ends = ends
+        """Where each ends."""
+
+
+class Recent:
+    """
+    What was written last, beside the files that have it as well: what is folded from here is neither read nor decoded.
+
+    It holds all from one place on, and a bounded part: what is forgotten is read from the files.
+    """
+
+    def __init__(self, begin: LogPosition) -> None:
+        self.begin = begin
+        """Where the first of these records begins; the next one's place where there are none."""
+        self.is_due = False
+        """Whether it should be folded now."""
+        self._count = 0
+        self._size_bytes = 0
+        self._stretches: list[Stretch] = []
+        self._last: Stretch | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has to be forgotten."""
+        return self._count >= 2 * RECENT_RECORDS or self._size_bytes >= 2 * RECENT_BYTES
+
+    def add(self, record: Written, segment: int, start: int, end: int) -> None:
+        """Keep a record that was written now."""
+        last = self._last
+        if last is None or last.segment != segment:
+            last = self._last = Stretch(segment, start, [], [])
+            self._stretches.append(last)
+        last.records.append(record)
+        last.ends.append(end)
+        self._count += 1
+        self._size_bytes += end - start
+        if self._count >= RECENT_RECORDS or self._size_bytes >= RECENT_BYTES:
+            self.is_due = True
+
+    def between(self, position: LogPosition, segments: Segments, until: LogPosition) -> Generator[Stretch]:
+        """
+        Iterate over all that was written between two places.
+
+        Args:
+            until: where the last record ends; no more is added.
+        """
+        begin = self.begin
+        if (position.segment, position.offset) > (begin.segment, begin.offset):
+            # A fold failed behind its commit.
+            begin, self._stretches = until, []
+        for block in segments.blocks(position, begin):
+            yield decoded(block)
+        yield from self._stretches
+
+
 class Reading:
     """
-    Makes batches of blocks.
+    Makes batches of what was written.
 
     Args:
-        blocks: of a stretch of the segment files; whoever opened them closes them.
+        stretches: one behind the other.
         is_contended: says whether others want the interpreter; asked in the thread.
     """
 
-    def __init__(self, blocks: Iterator[Block], is_contended: Callable[[], bool]) -> None:
-        self._blocks = blocks
+    def __init__(self, stretches: Iterator[Stretch], is_contended: Callable[[], bool]) -> None:
+        self._stretches = stretches
         self._is_contended = is_contended
-        self._block: Block | None = None
-        self._records: Sequence[Written | None] = ()
+        self._stretch: Stretch | None = None
         self._next = 0
-        """Which of the block's records comes next."""
+        """Which of its records comes next."""
 
     def next_batch(self, ingestion: Ingestion) -> Batch | None:
         """Return what the next commit holds, with what follows from it; None when there is no more."""
         batch = Batch()
         give_way_at = GIVE_WAY_EVENTS
-        while not batch.is_full and self._has_more():
-            self._take(batch, min(give_way_at, BATCH_EVENTS_MAX))
+        while not batch.is_full and (stretch := self._current()) is not None:
+            begin = self._next
+            self._next = batch.take(stretch.records, begin, min(give_way_at, BATCH_EVENTS_MAX))
+            end = stretch.ends[self._next - 1]
+            batch.read_bytes += end - (stretch.ends[begin - 1] if begin else stretch.start)
+            batch.position = LogPosition(stretch.segment, end)
             if len(batch.events) >= give_way_at:
                 give_way_at = len(batch.events) + GIVE_WAY_EVENTS
                 if not batch.is_full and self._is_contended():
@@ -214,29 +290,24 @@ class Reading:
         batch.derived = ingestion.derive(batch.events, batch.ended)
         return batch
 
-    def _has_more(self) -> bool:
-        """Have a block at hand; say whether there is one."""
-        if self._next == len(self._records):
-            self._block = next(self._blocks, None)
-            self._records, self._next = () if self._block is None else decoded(self._block), 0
-        return self._block is not None
-
-    def _take(self, batch: Batch, events_max: int) -> None:
-        block, begin = self._block, self._next
-        assert block is not None
-        self._next = batch.take(self._records, begin, events_max)
-        end = block.ends[self._next - 1]
-        batch.read_bytes += end - (block.ends[begin - 1] if begin else block.start)
-        batch.position = LogPosition(block.segment, end)
+    def _current(self) -> Stretch | None:
+        """Return the stretch that has the next record; None where there is none."""
+        stretch = self._stretch
+        if stretch is None or self._next == len(stretch.records):
+            stretch = self._stretch = next(self._stretches, None)
+            self._next = 0
+        return stretch
 
 
-def decoded(block: Block) -> Sequence[Written | None]:
-    """Return a block's records; None for one that cannot be read, which is logged."""
+def decoded(block: Block) -> Stretch:
+    """Return a block's records; one that cannot be read is logged."""
     payloads = block.payloads
+    records: list[Written | None]
     try:
-        return decode_all(_ARRAY.pack(_ARRAY_32, len(payloads)) + b"".join(payloads))
+        records = [*decode_all(_ARRAY.pack(_ARRAY_32, len(payloads)) + b"".join(payloads))]
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return [_decoded(payload, block.segment, end) for payload, end in zip(payloads, block.ends, strict=True)]
+        records = [_decoded(payload, block.segment, end) for payload, end in zip(payloads, block.ends, strict=True)]
+    return Stretch(block.segment, block.start, records, block.ends)
 
 
 def _decoded(payload: bytes, segment: int, end: int) -> Written | None:

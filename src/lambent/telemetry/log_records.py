@@ -13,7 +13,7 @@ import msgspec
 from lambent.domain.usage import UsageClass
 
 
-class Usage(msgspec.Struct, frozen=True):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """What one invocation used and is billed for, as its REPORT says it."""
 
     duration_ms: float = 0.0
@@ -35,7 +35,7 @@ NOTHING_USED: Final = Usage()
 NO_CLASS: Final = UsageClass()
 
 
-class Output(msgspec.Struct, frozen=True, array_like=True, tag="output"):
+class Output(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="output"):
     """Messages of the function, or of the platform outside any invocation."""
 
     account: str
@@ -46,7 +46,7 @@ class Output(msgspec.Struct, frozen=True, array_like=True, tag="output"):
     messages: Sequence[str]
 
 
-class Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
+class Started(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="started"):
     """An invocation starts. Precedes its response, so that no crash makes it unheard of."""
 
     account: str
@@ -66,7 +66,7 @@ class Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
     of: UsageClass = NO_CLASS
 
 
-class Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
+class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="ended"):
     """
     An invocation has ended and been reported. A bill is folded from this and its `Started`.
 
@@ -97,7 +97,7 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
     of: UsageClass = NO_CLASS
 
 
-class Put(msgspec.Struct, frozen=True, array_like=True, tag="put"):
+class Put(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="put"):
     """Events that a caller of the API wrote."""
 
     account: str

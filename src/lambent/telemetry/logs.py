@@ -23,7 +23,7 @@ from lambent.errors.families import DependencyError
 from lambent.store.contract import Conflict, LogPosition, LogStore, OpenInvocation
 from lambent.store.usage_contract import NewUsage
 from lambent.telemetry import lines
-from lambent.telemetry.folding import Reading
+from lambent.telemetry.folding import Reading, Recent
 from lambent.telemetry.ingestion import Ingestion
 from lambent.telemetry.log_records import NO_CLASS, NOTHING_USED, Ended, Output, Put, Started, Usage, Written, encode
 from lambent.telemetry.records import logs_dropped, records_of_report
@@ -230,6 +230,7 @@ class FunctionLogs:
         """How far the store has everything; None until it has been asked."""
         self._folded_bytes = 0
         """The segments' `appended_bytes` at that place."""
+        self._recent = Recent(segments.end())
         self._run: asyncio.Task[None] | None = None
         self._timer: TimerHandle | None = None
         self._messages = 0
@@ -360,17 +361,28 @@ class FunctionLogs:
         except UnicodeEncodeError:
             # A lone surrogate, from an error type in a runtime's JSON: no encoding has it.
             messages = [message.encode("utf-8", "replace").decode() for message in record.messages]
-            payload = encode(msgspec.structs.replace(record, messages=messages))
-        if not self._segments.append(payload):
+            record = msgspec.structs.replace(record, messages=messages)
+            payload = encode(record)
+        segments, recent = self._segments, self._recent
+        size = segments.append(payload)
+        if not size:
             return False
+        recent.add(record, segments.number, segments.offset - size, segments.offset)
         self._messages += len(record.messages)
         self._last_append = self._clock.monotonic()
         if self._timer is None and not self._is_closed:
             self._first_append = self._last_append
             self._timer = self._clock.call_later(FOLD_AFTER_S, self._look)
-        if self._unfolded_bytes > UNFOLDED_BYTES_MAX and self._may_begin():
-            self._begin_fold()
+        if recent.is_due or segments.appended_bytes - self._folded_bytes > UNFOLDED_BYTES_MAX:
+            self._make_room()
         return True
+
+    def _make_room(self) -> None:
+        """Fold, as much is written; where that is not to be, forget rather than grow."""
+        if self._may_begin():
+            self._begin_fold()
+        elif self._recent.is_full:
+            self._recent = Recent(self._segments.end())
 
     # Floods ------------------------------------------------------------------------------------------------------
 
@@ -439,9 +451,11 @@ class FunctionLogs:
     async def _fold_written(self) -> None:
         until = self._segments.end()
         appended_bytes = self._segments.appended_bytes
+        # What is here by now is this run's; should it fail, the next one reads it from the files.
+        recent, self._recent = self._recent, Recent(until)
         position = self._folded or await self._store.position()
-        blocks = self._segments.blocks(position, until)
-        reading = Reading(blocks, self._is_written_to())
+        written = recent.between(position, self._segments, until)
+        reading = Reading(written, self._is_written_to())
         try:
             # In a thread: reading and decoding thousands of records would hold up invocations.
             await self._ingestion.prepare()
@@ -463,7 +477,7 @@ class FunctionLogs:
             self._folded = None
             raise
         finally:
-            blocks.close()
+            written.close()
         # Beyond the last record there may be a torn one, which no one will ever read.
         self._folded = until
         self._folded_bytes = appended_bytes

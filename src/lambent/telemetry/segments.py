@@ -56,8 +56,8 @@ class Block(msgspec.Struct, frozen=True, gc=False):
     segment: int
     start: int
     """Where the first begins in the segment."""
-    payloads: Sequence[bytes]
-    ends: Sequence[int]
+    payloads: list[bytes]
+    ends: list[int]
     """Where each ends."""
 
 
@@ -78,9 +78,9 @@ class Segments:
         self._folder = folder
         self._clock = clock
         self._segment_bytes_max = segment_bytes_max
-        self._number = max(self._numbers(), default=0)
+        self.number = max(self._numbers(), default=0)
         """The newest segment: the one being written to, once `_descriptor` is open."""
-        self._offset = 0
+        self.offset = 0
         self._descriptor: int | None = None
         self._unsynced: list[int] = []
         """Descriptors of closed segments that wait for a sync."""
@@ -101,58 +101,61 @@ class Segments:
     def begin_after(self, number: int) -> None:
         """Use only numbers above `number`: the store may know of segments whose files are gone."""
         if self._descriptor is None:
-            self._number = max(self._number, number)
+            self.number = max(self.number, number)
 
-    def append(self, payload: bytes) -> bool:
+    def append(self, payload: bytes) -> int:
         """
-        Write one record, or count it as dropped and return False. Never raises for a full or broken disk.
+        Write one record; return how many bytes of the file it takes.
+
+        Never raises for a full or broken disk: then the record counts as dropped, and 0 is returned.
         """
         assert payload, "an empty record could not be told from a disk's zeros"
         record = _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+        size = len(record)
         try:
             descriptor = self._descriptor
-            if descriptor is None or (self._offset and self._offset + len(record) > self._segment_bytes_max):
+            if descriptor is None or (self.offset and self.offset + size > self._segment_bytes_max):
                 descriptor = self._begin_segment()
-            self._write(descriptor, record)
+            written = os.write(descriptor, record)
+            if written != size:
+                self._take_back(descriptor)
+                raise OSError(f"{written} of {size} bytes written")
         except OSError as error:
             self.dropped_records += 1
             if not self._has_failed:
                 self._has_failed = True
                 _log.error("segments.write_failed folder=%s reason=%s", self._folder, error)
-            return False
+            return 0
         if self._has_failed:
             self._has_failed = False
             _log.warning("segments.write_recovered folder=%s dropped=%d", self._folder, self.dropped_records)
-        self._offset += len(record)
-        self.appended_bytes += len(record)
-        self._is_dirty = True
-        if self._sync_timer is None and self._syncing is None:
-            self._sync_timer = self._clock.call_later(SYNC_AFTER_S, self._start_sync)
-        return True
+        self.offset += size
+        self.appended_bytes += size
+        if not self._is_dirty:
+            self._is_dirty = True
+            if self._sync_timer is None and self._syncing is None:
+                self._sync_timer = self._clock.call_later(SYNC_AFTER_S, self._start_sync)
+        return size
 
     def end(self) -> LogPosition:
         """Return the place behind the last record, where the next one will or may stand."""
-        return LogPosition(self._number, self._offset if self._descriptor is not None else self._size(self._number))
+        return LogPosition(self.number, self.offset if self._descriptor is not None else self._size(self.number))
 
-    def _write(self, descriptor: int, record: bytes) -> None:
-        written = os.write(descriptor, record)
-        if written == len(record):
-            return
-        # The disk became full in the middle. What follows a torn record cannot be read, so it goes away again.
+    def _take_back(self, descriptor: int) -> None:
+        """The disk became full in the middle. What follows a torn record cannot be read, so it goes away again."""
         try:
-            os.ftruncate(descriptor, self._offset)
+            os.ftruncate(descriptor, self.offset)
         except OSError:
             self._retire_segment()
-        raise OSError(f"{written} of {len(record)} bytes written")
 
     def _begin_segment(self) -> int:
         descriptor = os.open(
-            self._path(self._number + 1), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+            self._path(self.number + 1), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
         )
         self._retire_segment()
         self._descriptor = descriptor
-        self._number += 1
-        self._offset = 0
+        self.number += 1
+        self.offset = 0
         self._is_folder_unsynced = True
         return descriptor
 
@@ -285,7 +288,7 @@ class Segments:
         if self._holds:
             return
         for number in self._numbers():
-            if self._descriptor is not None and number == self._number:
+            if self._descriptor is not None and number == self.number:
                 continue
             if number < position.segment or (number == position.segment and self._size(number) <= position.offset):
                 with contextlib.suppress(OSError):
