@@ -116,7 +116,7 @@ class UsageTotal(msgspec.Struct):
 
     @classmethod
     def of(cls, records: Sequence[UsageRecord]) -> "UsageTotal":
-        """Return what some invocations used together: what `add` makes of one after the other, for a part of the time."""
+        """Return what some invocations used together: what `add` makes of them, for a part of the time."""
         if not records:
             return cls()
         _, _, _, durations, inits, billed, processor, peaks, streamed, statuses, restored = zip(*records, strict=True)

@@ -5,7 +5,7 @@ Each is an array: a word that says which it is, then its fields in order. Fields
 default: segments that an older version wrote are read all the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -114,7 +114,7 @@ class Put(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="put"):
 Written = Output | Started | Ended | Put
 
 
-encode: Final = msgspec.msgpack.Encoder().encode
-decode: Final = msgspec.msgpack.Decoder[Written](Written).decode
-decode_all: Final = msgspec.msgpack.Decoder[list[Written]](list[Written]).decode
+encode: Final[Callable[[Written], bytes]] = msgspec.msgpack.Encoder().encode
+decode: Final[Callable[[bytes], Written]] = msgspec.msgpack.Decoder[Written](Written).decode
+decode_all: Final[Callable[[bytes], list[Written]]] = msgspec.msgpack.Decoder[list[Written]](list[Written]).decode
 """Of an array of records."""
