@@ -5,7 +5,8 @@ All are GETs, signed for the service `lambent`, and need leave for `lambent:GetU
 account used; the operator's principals may name another one, or `account=all`.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ from lambent.gateway.usage_parameters import (
     Whose,
 )
 from lambent.protocol.wire import WireRequest, WireResponse
-from lambent.services.billing.answers import AdviceAsk, FocusAsk, Forecast, PartAsk, UsageAnswer, UsageAsk
+from lambent.services.billing.answers import AdviceAsk, FocusAsk, Forecast, PartAsk, Prices, UsageAsk, UsedBy
 from lambent.services.billing.bills import Bills
 from lambent.store.usage_contract import Coarse, UsageGroup, UsageQuestion, UsageStore
 
@@ -129,7 +130,8 @@ class UsagePaths:
         by, key = parameters.by()
         whose = self._whose(caller, parameters, sees_all=by is UsageGroup.ACCOUNT)
         period = parameters.period(self._now_s())
-        ask = UsageAsk(periods=period.stretches(), by=by, tag=key, **_fields(whose))
+        stretches = period.stretches()
+        ask = UsageAsk(periods=stretches, by=by, tag=key, **_fields(whose))
         await self._settle()
         answer = await self._bills.usage(ask)
         if len(answer.rows) > ROWS_MAX:
@@ -138,33 +140,32 @@ class UsagePaths:
                 "or a part of it (function, region, tag)"
             )
         forecast = await self._bills.forecast(PartAsk(**_fields(whose))) if self._is_of_now(period) else None
-        return await self._written(answer, forecast, period, f"{by}:{key}" if key else by.value)
-
-    async def _written(
-        self, answer: UsageAnswer, forecast: Forecast | None, period: UsagePeriod, by: str
-    ) -> WireResponse:
-        """Write an answer down, a part at a time."""
-        prices = answer.prices
         head = {
             "from": period.iso(period.from_s),
             "to": period.iso(period.before_s),
-            "by": by,
+            "by": f"{by}:{key}" if key else by.value,
             "step": period.step.value,
             "timezone": period.timezone,
-            "currency": prices.currency,
-            "prices": {"name": prices.name, "source": prices.source, "date": prices.date},
+            "currency": answer.prices.currency,
+            "prices": _shown_prices(answer.prices),
             "machine": answer.machine,
             "total": answer.total,
             "forecast": None if forecast is None else _shown_forecast(forecast, period),
+            # A row's `at` is one of them; where nothing was used, there is no row.
+            "stretches": [period.iso(begin) for begin, _ in stretches],
         }
+        return await self._written(head, answer.rows, period)
+
+    async def _written(self, head: Mapping[str, Any], rows: Sequence[UsedBy], period: UsagePeriod) -> WireResponse:
+        """Write an answer down, a part at a time."""
         pieces = [msgspec.json.encode(head)[:-1], b',"rows":[']
         moments: dict[int, str] = {}
-        for start in range(0, len(answer.rows), _ROWS_AT_ONCE):
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
             if start:
-                await self._clock.sleep(0)
+                await asyncio.sleep(0)
                 pieces.append(b",")
             shown = []
-            for row in answer.rows[start : start + _ROWS_AT_ONCE]:
+            for row in rows[start : start + _ROWS_AT_ONCE]:
                 at = moments.get(row.at_s)
                 if at is None:
                     at = moments[row.at_s] = period.iso(row.at_s)
@@ -227,7 +228,7 @@ class UsagePaths:
             "to": period.iso(period.before_s),
             "by": by.value,
             "currency": answer.prices.currency,
-            "prices": {name: getattr(answer.prices, name) for name in ("name", "source", "date")},
+            "prices": _shown_prices(answer.prices),
             "rows": answer.rows,
         }
         return WireResponse(200, [_JSON], msgspec.json.encode(shown))
@@ -269,6 +270,10 @@ class UsagePaths:
 
 def _fields(whose: Whose) -> dict[str, Any]:
     return msgspec.structs.asdict(whose)
+
+
+def _shown_prices(prices: Prices) -> Mapping[str, str]:
+    return {"name": prices.name, "source": prices.source, "date": prices.date}
 
 
 def _shown_forecast(forecast: Forecast, period: UsagePeriod) -> Mapping[str, Any]:

@@ -120,12 +120,12 @@ MINUTES = st.integers(60 * 24 * 365 * 35, 60 * 24 * 365 * 100)
 def test_nothing_is_left_out_or_twice(timezone: str, step: str, minute: int, length: int) -> None:
     """At whole minutes, in order, each beginning where the one before ended, and none longer than it may be."""
     unit_s = {"minute": 60, "hour": 3_600, "day": 86_400, "month": 31 * 86_400}[step]
-    given = UsagePeriod(
+    wanted = UsagePeriod(
         minute * 60, minute * 60 + length * (unit_s // 3 // 60 * 60 or 60), period(step=step).step, timezone,
         parse_zone(timezone),
     )  # fmt: skip
-    found = given.stretches()
-    assert (found[0][0], found[-1][1]) == (given.from_s, given.before_s)
+    found = wanted.stretches()
+    assert (found[0][0], found[-1][1]) == (wanted.from_s, wanted.before_s)
     assert all(one[1] == other[0] for one, other in pairwise(found))
     assert all(not begin % 60 and begin < end <= begin + unit_s + 7_200 for begin, end in found)
 
@@ -177,8 +177,8 @@ def test_how_many_stretches_there_may_be() -> None:
 @given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=12), st.text(max_size=30))
 def test_rubbish(from_: str, to: str, step: str, timezone: str) -> None:
     """Whatever is sent is a period or is refused."""
-    for given in ({"from_": from_}, {"to": to}, {"step": step}, {"timezone": timezone}):
+    for parameters in ({"from_": from_}, {"to": to}, {"step": step}, {"timezone": timezone}):
         try:
-            parse_period(now_s=NOW_S, **given)  # type: ignore[arg-type]
+            parse_period(now_s=NOW_S, **parameters)  # type: ignore[arg-type]
         except InvalidPeriod as error:
             assert str(error)
