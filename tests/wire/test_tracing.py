@@ -126,6 +126,26 @@ def test_pass_through_follows_its_caller(server, make_function):
     assert server.client("xray").batch_get_traces(TraceIds=[trace_id])["Traces"] == []
 
 
+def test_answers_name_their_trace(server, make_function, lambda_client):
+    """In the header in which it came, whatever was asked for; with what the function sees, where it has run by then."""
+    name = make_function(SAYS)
+
+    def told(answer):
+        return answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-trace-id"]
+
+    answer, said = invoke(lambda_client, name, {})
+    assert told(answer) == said["header"].partition(";Lineage=")[0]
+    trace_id = new_trace_id()
+    client = with_header(server.client("lambda"), f"Root={trace_id};Parent={CALLER};Sampled=1")
+    for kind in ("RequestResponse", "Event", "DryRun"):
+        seen = fields_of(told(client.invoke(FunctionName=name, InvocationType=kind, Payload=b"{}")))
+        assert (seen["Root"], seen["Sampled"], seen.keys()) == (trace_id, "1", {"Root", "Parent", "Sampled"})
+        assert seen["Parent"] != CALLER
+    streamed = lambda_client.invoke_with_response_stream(FunctionName=name, Payload=b"{}")
+    assert fields_of(told(streamed))["Sampled"] == "0"
+    assert list(streamed["EventStream"])
+
+
 def test_an_error_is_a_fault_with_its_cause(server, make_function):
     """On the service's segment too, which filters read; type, message and stack are the runtime's own."""
     name = make_function(SAYS)
