@@ -16,8 +16,10 @@ import msgspec
 from lambent.domain.caller import Scope
 from lambent.domain.usage import UsageKey, UsageRecord
 from lambent.store.contract import LogPosition, NewLogEvent, OpenInvocation
+from lambent.store.usage_contract import Allocation
+from lambent.telemetry import lines
 from lambent.telemetry.ingestion import Derived, EndedInvocation, Ingestion
-from lambent.telemetry.log_records import Ended, Put, Started, Written, decode, decode_all
+from lambent.telemetry.log_records import Allocated, AnyRecord, Ended, Put, Started, Written, decode, decode_all
 from lambent.telemetry.segments import Block, Segments
 
 BATCH_EVENTS_MAX: Final = 5_000
@@ -70,6 +72,7 @@ class Batch:
         self.closed: dict[str, None] = {}
         self.ended: list[EndedInvocation] = []
         self.used: list[UsageRecord] = []
+        self.allocated: list[Allocation] = []
         self.derived = Derived()
         self.position = LogPosition(0, 0)
         self.read_bytes = 0
@@ -81,7 +84,7 @@ class Batch:
     def is_full(self) -> bool:
         return len(self.events) >= BATCH_EVENTS_MAX or self.read_bytes >= BATCH_BYTES_MAX
 
-    def take(self, records: Sequence[Written | None], begin: int, events_max: int) -> int:
+    def take(self, records: Sequence[AnyRecord | None], begin: int, events_max: int) -> int:
         """
         Take records until there are so many events.
 
@@ -97,6 +100,9 @@ class Batch:
         for number in range(begin, len(records)):
             record = records[number]
             if record is None:
+                continue
+            if isinstance(record, Allocated):
+                self._allocate(record)
                 continue
             named = (record.account, record.region, record.group, record.stream)
             place = places.get(named)
@@ -118,6 +124,10 @@ class Batch:
                 return number + 1
         return len(records)
 
+    def _allocate(self, record: Allocated) -> None:
+        key = UsageKey(Scope(record.account, record.region), record.function, record.version, "", record.of)
+        self.allocated.append(Allocation(key, record.from_ms, record.until_ms, record.environments))
+
     def _end(self, place: _Place, record: Ended) -> None:
         """Note that an invocation has ended, and what it used."""
         request_id, function = record.request_id, record.function
@@ -126,7 +136,10 @@ class Batch:
             self.closed[request_id] = None
         if not function:
             return
-        version, qualifier = record.version, record.qualifier
+        version, qualifier, of = record.version, record.qualifier, record.of
+        if not of.memory_mib:
+            # Of an older version, which wrote no class. Its start may have been folded long ago.
+            of = msgspec.structs.replace(of, memory_mib=lines.reported_memory_mib(record.messages))
         started_ms, duration_ms, init_ms, status = record.started_ms, record.duration_ms, record.init_ms, record.status
         key = place.key
         if (
@@ -134,9 +147,9 @@ class Batch:
             or key.function != function
             or key.version != version
             or key.qualifier != qualifier
-            or (key.of is not record.of and key.of != record.of)
+            or (key.of is not of and key.of != of)
         ):
-            key = place.key = UsageKey(place.scope, function, version, qualifier, record.of)
+            key = place.key = UsageKey(place.scope, function, version, qualifier, of)
         # Both by place: what is named costs more, and there is one of each invocation.
         self.ended.append(
             EndedInvocation(
@@ -194,7 +207,7 @@ class Stretch:
 
     __slots__ = ("ends", "records", "segment", "start")
 
-    def __init__(self, segment: int, start: int, records: list[Written | None], ends: list[int]) -> None:
+    def __init__(self, segment: int, start: int, records: list[AnyRecord | None], ends: list[int]) -> None:
         self.segment = segment
         self.start = start
         """Where the first begins in the segment."""
@@ -226,7 +239,7 @@ class Recent:
         """Whether it has to be forgotten."""
         return self._count >= 2 * RECENT_RECORDS or self._size_bytes >= 2 * RECENT_BYTES
 
-    def add(self, record: Written, segment: int, start: int, end: int) -> None:
+    def add(self, record: AnyRecord, segment: int, start: int, end: int) -> None:
         """Keep a record that was written now."""
         last = self._last
         if last is None or last.segment != segment:
@@ -246,13 +259,14 @@ class Recent:
         Args:
             until: where the last record ends; no more is added.
         """
-        begin = self.begin
-        if (position.segment, position.offset) > (begin.segment, begin.offset):
-            # A fold failed behind its commit.
-            begin, self._stretches = until, []
+        begin, stretches, last = self.begin, self._stretches, self._last
+        is_whole = last is not None and (last.segment, last.ends[-1]) == (until.segment, until.offset)
+        if not is_whole or (position.segment, position.offset) > (begin.segment, begin.offset):
+            # The files are what counts. A fold may have failed behind its commit.
+            begin, stretches = until, []
         for block in segments.blocks(position, begin):
             yield decoded(block)
-        yield from self._stretches
+        yield from stretches
 
 
 class Reading:
@@ -302,7 +316,7 @@ class Reading:
 def decoded(block: Block) -> Stretch:
     """Return a block's records; one that cannot be read is logged."""
     payloads = block.payloads
-    records: list[Written | None]
+    records: list[AnyRecord | None]
     try:
         records = [*decode_all(_ARRAY.pack(_ARRAY_32, len(payloads)) + b"".join(payloads))]
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -310,7 +324,7 @@ def decoded(block: Block) -> Stretch:
     return Stretch(block.segment, block.start, records, block.ends)
 
 
-def _decoded(payload: bytes, segment: int, end: int) -> Written | None:
+def _decoded(payload: bytes, segment: int, end: int) -> AnyRecord | None:
     try:
         return decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

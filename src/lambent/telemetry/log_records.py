@@ -111,10 +111,23 @@ class Put(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="put"):
     """Of each message, as its writer says."""
 
 
+class Allocated(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="allocated"):
+    """Environments are kept initialised for a version, until then at least: that is counted, whatever comes."""
+
+    account: str
+    region: str
+    function: str
+    version: str
+    of: UsageClass
+    from_ms: int
+    until_ms: int
+    environments: int
+
+
 Written = Output | Started | Ended | Put
+AnyRecord = Written | Allocated
 
-
-encode: Final[Callable[[Written], bytes]] = msgspec.msgpack.Encoder().encode
-decode: Final[Callable[[bytes], Written]] = msgspec.msgpack.Decoder[Written](Written).decode
-decode_all: Final[Callable[[bytes], list[Written]]] = msgspec.msgpack.Decoder[list[Written]](list[Written]).decode
+encode: Final[Callable[[AnyRecord], bytes]] = msgspec.msgpack.Encoder().encode
+decode: Final[Callable[[bytes], AnyRecord]] = msgspec.msgpack.Decoder[AnyRecord](AnyRecord).decode
+decode_all: Final[Callable[[bytes], list[AnyRecord]]] = msgspec.msgpack.Decoder[list[AnyRecord]](list[AnyRecord]).decode
 """Of an array of records."""

@@ -21,11 +21,23 @@ from lambent.domain.invocation import EnvironmentFailure
 from lambent.domain.usage import UsageClass
 from lambent.errors.families import DependencyError
 from lambent.store.contract import Conflict, LogPosition, LogStore, OpenInvocation
-from lambent.store.usage_contract import NewUsage
+from lambent.store.usage_contract import Allocation, NewUsage
 from lambent.telemetry import lines
 from lambent.telemetry.folding import Reading, Recent
 from lambent.telemetry.ingestion import Ingestion
-from lambent.telemetry.log_records import NO_CLASS, NOTHING_USED, Ended, Output, Put, Started, Usage, Written, encode
+from lambent.telemetry.log_records import (
+    NO_CLASS,
+    NOTHING_USED,
+    Allocated,
+    AnyRecord,
+    Ended,
+    Output,
+    Put,
+    Started,
+    Usage,
+    Written,
+    encode,
+)
 from lambent.telemetry.records import logs_dropped, records_of_report
 from lambent.telemetry.segments import Segments
 
@@ -304,6 +316,16 @@ class FunctionLogs:
         await self.fold()
         return at_ms
 
+    def allocated(self, allocation: Allocation) -> bool:
+        """
+        Write what is kept for a version; False when the disk refuses it. Counted once, when it is folded.
+
+        Its key has no qualifier.
+        """
+        (scope, function, version, _, of), from_ms, until_ms, environments = allocation
+        record = Allocated(scope.account, scope.region, function, version, of, from_ms, until_ms, environments)
+        return self._append(record, encode(record))
+
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
         """Keep what is folded until the block ends: `copy_unfolded` may be asked for a place that has passed."""
@@ -363,12 +385,17 @@ class FunctionLogs:
             messages = [message.encode("utf-8", "replace").decode() for message in record.messages]
             record = msgspec.structs.replace(record, messages=messages)
             payload = encode(record)
+        if not self._append(record, payload):
+            return False
+        self._messages += len(record.messages)
+        return True
+
+    def _append(self, record: AnyRecord, payload: bytes) -> bool:
         segments, recent = self._segments, self._recent
         size = segments.append(payload)
         if not size:
             return False
         recent.add(record, segments.number, segments.offset - size, segments.offset)
-        self._messages += len(record.messages)
         self._last_append = self._clock.monotonic()
         if self._timer is None and not self._is_closed:
             self._first_append = self._last_append
@@ -467,7 +494,7 @@ class FunctionLogs:
                     list(batch.closed),
                     batch.position,
                     points=batch.derived.points,
-                    usage=NewUsage(batch.used),
+                    usage=NewUsage(batch.used, batch.allocated),
                 )
                 self._folded = batch.position
                 self._folded_bytes += batch.read_bytes
@@ -532,8 +559,14 @@ class FunctionLogs:
             version=invocation.version,
             started_ms=invocation.started_ms,
             status="error",
-            of=invocation.of,
+            of=_class_of(invocation),
         )
+
+
+def _class_of(invocation: OpenInvocation) -> UsageClass:
+    """Return what says what a lost invocation costs: rows of older versions have nothing but its memory."""
+    of = invocation.of
+    return of if of.memory_mib else msgspec.structs.replace(of, memory_mib=invocation.memory_mib)
 
 
 def _lost_report(invocation: OpenInvocation, duration_ms: float, now: float) -> list[str]:

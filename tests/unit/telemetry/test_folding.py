@@ -13,7 +13,7 @@ from lambent.telemetry import folding
 from lambent.telemetry.folding import GIVE_WAY_EVENTS, GIVE_WAY_S, Batch, Reading, Recent, Stretch, decoded
 from lambent.telemetry.ingestion import Ingestion
 from lambent.telemetry.lambda_metrics import points_of
-from lambent.telemetry.log_records import Ended, Output, Put, Started, Written, encode
+from lambent.telemetry.log_records import Allocated, AnyRecord, Ended, Output, Put, Started, encode
 from lambent.telemetry.logs import FunctionLogs
 from lambent.telemetry.segments import Segments
 from lambent.testing.log_store import MemoryLogStore
@@ -32,7 +32,7 @@ def run(story: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(told())
 
 
-def invocations(count: int, streams: int = 3) -> Iterator[Written]:
+def invocations(count: int, streams: int = 3) -> Iterator[AnyRecord]:
     """Yield the records of invocations, of which every fifth has not ended; and what the API wrote between them."""
     for number in range(count):
         named = (SCOPE.account, SCOPE.region, GROUP, f"stream-{number % streams}")
@@ -46,6 +46,8 @@ def invocations(count: int, streams: int = 3) -> Iterator[Written]:
                 *named, at_ms + 2, ["END\n", "REPORT\n"], request_id, 1.25 + number, 0.5, 3, 1_200, 34, "hello",
                 "live" if number % 2 else "", "3", at_ms, "error" if number % 3 else "", False, number, False, OF,
             )  # fmt: skip
+        if not number % 13:
+            yield Allocated(SCOPE.account, SCOPE.region, "hello", "3", OF, at_ms, at_ms + 300_000, 2)
         if not number % 11:
             yield Put(
                 SCOPE.account, SCOPE.region, "another", "stream-0", at_ms, ["put\n", "too\n"], [at_ms - 50, at_ms - 40]
@@ -57,6 +59,7 @@ def told(batches: Sequence[Batch]) -> list[tuple[object, ...]]:
         (
             one.events,
             one.used,
+            one.allocated,
             one.ended,
             one.derived.points,
             list(one.closed),
@@ -164,7 +167,7 @@ def test_a_long_fold_gives_way_where_others_work(tmp_path: Path, monkeypatch: py
 
     def fold(lines: int, *, is_contended: bool) -> list[float]:
         pauses.clear()
-        records: list[Written | None] = [
+        records: list[AnyRecord | None] = [
             Output(SCOPE.account, SCOPE.region, GROUP, "stream", 1, ["line\n"]) for _ in range(lines)
         ]
         reading = Reading(iter([Stretch(1, 0, records, list(range(1, lines + 1)))]), lambda: is_contended)
