@@ -148,7 +148,7 @@ async def run(
         neighbours = await stack.enter_async_context(_neighbours(settings, folder, clock))
 
         telemetry = Telemetry(settings.telemetry, settings.usage, folder, database, queue, store, clock)
-        _ = Billing(settings.usage, prices, telemetry.usage_store, clock)
+        billing = Billing(settings.usage, prices, telemetry.usage_store, clock)
         await telemetry.logs.recover()
         stack.push_async_callback(telemetry.close)
 
@@ -235,7 +235,7 @@ async def run(
             settings.api, queue, queues, elsewhere, neighbours, positions := DurableStreamPositions(database), store,
             dispatcher, access.authorizer, quotas, tasks, clock, telemetry,
         )  # fmt: skip
-        keeper = InitialisedKeeper(store, pool, clock)
+        telemetry.meter(keeper := InitialisedKeeper(store, pool, clock))
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
         services = {
@@ -334,6 +334,7 @@ async def run(
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
                 access.own,
                 access.paths(),
+                billing.paths(access.own, telemetry.settle),
             ),
             FunctionUrls(
                 UrlRouter(store),
