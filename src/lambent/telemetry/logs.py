@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -29,7 +29,6 @@ from lambent.telemetry.log_records import (
     NO_CLASS,
     NOTHING_USED,
     Allocated,
-    AnyRecord,
     Ended,
     Output,
     Put,
@@ -39,7 +38,7 @@ from lambent.telemetry.log_records import (
     encode,
 )
 from lambent.telemetry.records import logs_dropped, records_of_report
-from lambent.telemetry.segments import Segments
+from lambent.telemetry.segments import HEAD_BYTES, Segments
 
 FOLD_AFTER_S: Final = 1.0
 """How long nothing may be written before what was written is folded without being asked for."""
@@ -66,6 +65,9 @@ Assumed: half as much again as what begins a fold, so that nobody waits where fo
 RECORD_MESSAGES_MAX: Final = 2_000
 """Messages of one record; more become several, so that a batch stays near its limits."""
 
+HELD_BYTES_MAX: Final = 16 * 1024
+"""A longer record is written at once, with those before it: what is held back stays small."""
+
 SWEEP_EVERY_S: Final = 3600.0
 """How often events beyond their group's retention are deleted. They are hidden from readers at once."""
 
@@ -73,6 +75,8 @@ SWEEP_AGAIN_S: Final = 10.0
 """How soon a sweep that found some is followed by another. Assumed: a tenth of the time may go into deleting."""
 
 _log = logging.getLogger("lambent.telemetry")
+
+_Record = TypeVar("_Record", bound=Written)
 
 
 class LogCounts(msgspec.Struct, frozen=True):
@@ -205,15 +209,16 @@ class EnvironmentLog:
     def _append(self, record: Written) -> None:
         if self._dropped_records:
             self._tell_dropped()
-        logs = self._logs
-        if logs.append(record):
-            logs.messages += len(record.messages)
-        else:
-            self._dropped_records += len(record.messages)
-            self._dropped_bytes += sum(len(message.encode("utf-8", "replace")) for message in record.messages)
+        self._logs.hold_back(self, record)
+
+    def dropped(self, record: Written) -> None:
+        """The disk has not taken a record."""
+        self._dropped_records += len(record.messages)
+        self._dropped_bytes += sum(len(message.encode("utf-8", "replace")) for message in record.messages)
 
     def _tell_dropped(self) -> None:
         """Say in the log what it lacks; as long as the disk takes nothing, that is one with the rest."""
+        self._logs.write_now()
         now_ms = self._now_ms()
         told = logs_dropped(now_ms / 1000, self._dropped_records, self._dropped_bytes, "the disk took no records")
         if self._logs.append(Output(self._account, self._region, self._group, self._stream, now_ms, told)):
@@ -249,6 +254,10 @@ class FunctionLogs:
         self._folded_bytes = 0
         """The segments' `appended_bytes` at that place."""
         self._recent = Recent(segments.end())
+        self._held: list[tuple[EnvironmentLog, Written]] = []
+        """What is written at the end of this turn of the loop."""
+        self._payloads: list[bytes] = []
+        """The same, encoded."""
         self._run: asyncio.Task[None] | None = None
         self._timer: TimerHandle | None = None
         self.messages = 0
@@ -296,7 +305,7 @@ class FunctionLogs:
         Raises:
             DependencyError: the store does not answer; what is not folded stays in the segment files.
         """
-        written = self._segments.end()
+        written = self._end()
         while not self._has_folded(written):
             run = self._run
             # A run that is over but whose callback has not come yet would be awaited without ever yielding.
@@ -351,7 +360,7 @@ class FunctionLogs:
         Raises:
             OSError: the disk refuses.
         """
-        until = self._segments.end()
+        until = self._end()
         await asyncio.to_thread(self._segments.copy, position, until, folder)
 
     async def close(self) -> None:
@@ -384,41 +393,88 @@ class FunctionLogs:
         """Return the time in milliseconds since the epoch."""
         return int(self._clock.now() * 1000)
 
-    def append(self, record: AnyRecord) -> bool:
-        """Append one record and see to it that it is folded in time; False when the disk refuses it."""
+    def hold_back(self, log: EnvironmentLog, record: Written) -> None:
+        """
+        Append one record, together with all others of this turn of the loop: before anything that waits for the loop's
+        next turn goes on, as who was answered in this one does. A write for each would cost more than all else here.
+
+        Args:
+            log: is told should the disk not take it.
+        """
         try:
             payload = encode(record)
         except UnicodeEncodeError:
-            assert not isinstance(record, Allocated)
-            # A lone surrogate, from an error type in a runtime's JSON: no encoding has it.
-            messages = [message.encode("utf-8", "replace").decode() for message in record.messages]
-            record = msgspec.structs.replace(record, messages=messages)
+            record, payload = _mended(record)
+        if not self._held:
+            # Documented: asyncio calls back in the order in which it was asked to.
+            asyncio.get_running_loop().call_soon(self.write_now)
+        self._held.append((log, record))
+        self._payloads.append(payload)
+        if len(payload) > HELD_BYTES_MAX:
+            self.write_now()
+
+    def append(self, record: Put | Output | Allocated) -> bool:
+        """Append one record at once; False when the disk refuses it."""
+        self.write_now()
+        try:
             payload = encode(record)
-        segments, recent = self._segments, self._recent
-        size = segments.append(payload)
+        except UnicodeEncodeError:
+            assert not isinstance(record, Allocated), "it has no messages"
+            record, payload = _mended(record)
+        size = self._segments.append(payload)
         if not size:
             return False
-        recent.add(record, segments.number, segments.offset - size, segments.offset)
+        self._recent.add(record, self._segments.number, self._segments.offset - size, self._segments.offset)
+        self._note_written()
+        return True
+
+    def write_now(self) -> None:
+        """Write what is held back for the end of this turn of the loop."""
+        held, payloads = self._held, self._payloads
+        if not held:
+            return
+        self._held, self._payloads = [], []
+        segments, add = self._segments, self._recent.add
+        size = segments.append(*payloads)
+        if not size:
+            for log, record in held:
+                log.dropped(record)
+            return
+        number, start = segments.number, segments.offset - size
+        for (_, record), payload in zip(held, payloads, strict=True):
+            end = start + HEAD_BYTES + len(payload)
+            add(record, number, start, end)
+            self.messages += len(record.messages)
+            start = end
+        self._note_written()
+
+    def _note_written(self) -> None:
+        """See to it that what was written is folded in time."""
         self._last_append = self._clock.monotonic()
         if self._timer is None and not self._is_closed:
             self._first_append = self._last_append
             self._timer = self._clock.call_later(FOLD_AFTER_S, self._look)
-        if recent.is_due or segments.appended_bytes - self._folded_bytes > UNFOLDED_BYTES_MAX:
+        if self._recent.is_due or self._unfolded_bytes > UNFOLDED_BYTES_MAX:
             self._make_room()
-        return True
+
+    def _end(self) -> LogPosition:
+        """Return the place behind all that was appended."""
+        self.write_now()
+        return self._segments.end()
 
     def _make_room(self) -> None:
         """Fold, as much is written; where that is not to be, forget rather than grow."""
         if self._may_begin():
             self._begin_fold()
         elif self._recent.is_full:
-            self._recent = Recent(self._segments.end())
+            self._recent = Recent(self._end())
 
     # Floods ------------------------------------------------------------------------------------------------------
 
     @property
     def is_behind(self) -> bool:
         """Whether so much waits to be folded that who writes much is to wait as well."""
+        self.write_now()
         return self._unfolded_bytes > BEHIND_BYTES
 
     def when_folded(self, resume: Callable[[], None]) -> None:
@@ -441,7 +497,7 @@ class FunctionLogs:
     def _look(self) -> None:
         """Fold, unless more has been written meanwhile: then look again later."""
         self._timer = None
-        if self._is_closed or self._has_folded(self._segments.end()):
+        if self._is_closed or self._has_folded(self._end()):
             return
         within_s = FOLLOWED_WITHIN_S if self._ingestion.is_followed else FOLD_WITHIN_S
         quiet_from = min(self._last_append + FOLD_AFTER_S, self._first_append + within_s)
@@ -468,7 +524,7 @@ class FunctionLogs:
                 "logs.fold_failed reason=%s", error, exc_info=None if isinstance(error, DependencyError) else error
             )
             self._retry_at = self._clock.monotonic() + RETRY_AFTER_S
-        if self._timer is None and not self._is_closed and not self._has_folded(self._segments.end()):
+        if self._timer is None and not self._is_closed and not self._has_folded(self._end()):
             self._timer = self._clock.call_later(FOLD_AFTER_S, self._look)
         self._resume()
 
@@ -479,7 +535,7 @@ class FunctionLogs:
     # Folding -----------------------------------------------------------------------------------------------------
 
     async def _fold_written(self) -> None:
-        until = self._segments.end()
+        until = self._end()
         appended_bytes = self._segments.appended_bytes
         # What is here by now is this run's; should it fail, the next one reads it from the files.
         recent, self._recent = self._recent, Recent(until)
@@ -564,6 +620,13 @@ class FunctionLogs:
             status="error",
             of=_class_of(invocation),
         )
+
+
+def _mended(record: _Record) -> tuple[_Record, bytes]:
+    """Return a record without lone surrogates: a runtime's JSON may have them in an error type, and no encoding has."""
+    messages = [message.encode("utf-8", "replace").decode() for message in record.messages]
+    record = msgspec.structs.replace(record, messages=messages)
+    return record, encode(record)
 
 
 def _class_of(invocation: OpenInvocation) -> UsageClass:
