@@ -94,7 +94,8 @@ class LogCounts(msgspec.Struct, frozen=True):
 
 class EnvironmentLog:
     """
-    The log stream of one execution environment. Each call is one append, on the event loop, and never fails.
+    The log stream of one execution environment. Each call appends one record, on the event loop, and never fails. It is
+    in the file at the end of the loop's turn, before anybody who was answered in that turn goes on.
 
     Timestamps are the moment of writing and never go back within the stream.
     """
