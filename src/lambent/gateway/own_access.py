@@ -101,6 +101,22 @@ class OwnAccess:
         demand = Demand(f"{SERVICE}:{verb}", account=principal.account)
         await self._authorizer.authorize(caller, (demand,))
 
+    async def check_of(self, caller: Caller, verb: str, account: str | None) -> None:
+        """
+        Refuse who may not ask for something of an account: it is their own, or they are the operator's.
+
+        Args:
+            account: whose it is; None: all accounts'.
+
+        Raises:
+            AccessDeniedException: they may not.
+        """
+        principal = caller.principal
+        if principal.account != account:
+            await self.check(caller, verb)
+            return
+        await self._authorizer.authorize(caller, (Demand(f"{SERVICE}:{verb}", account=account),))
+
 
 def is_function(caller: Caller) -> bool:
     """Say whether a caller is a function, by where it calls from or, where no sandbox tells, by its credentials."""
