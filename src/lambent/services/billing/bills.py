@@ -1,0 +1,67 @@
+"""What was used, in money: the one door to bills, forecasts, advice and exports."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+from lambent.clock import Clock
+from lambent.domain.machine_cost import MachineSize
+from lambent.domain.price_list import PriceList
+from lambent.services.billing.answers import (
+    AdviceAnswer,
+    AdviceAsk,
+    FocusAsk,
+    Forecast,
+    PartAsk,
+    Prices,
+    UsageAnswer,
+    UsageAsk,
+    Used,
+)
+from lambent.store.usage_contract import UsageStore
+
+
+class Bills:
+    """
+    Usage priced.
+
+    All methods may raise `Coarse` where sums that short are not kept any more.
+
+    Args:
+        store: of usage.
+        prices: what AWS would charge.
+        cost_per_hour: of this machine, in the currency of the prices; 0: nobody asks.
+        size: of this machine.
+    """
+
+    def __init__(
+        self, store: UsageStore, prices: PriceList, cost_per_hour: Decimal, size: MachineSize, clock: Clock
+    ) -> None:
+        self._store = store
+        self._prices = prices
+        self._cost_per_hour = cost_per_hour
+        self._size = size
+        self._clock = clock
+
+    def prices_text(self) -> str:
+        """Return the list in force, as TOML."""
+        return self._prices.text
+
+    async def usage(self, ask: UsageAsk) -> UsageAnswer:
+        """Return what was used and what it comes to, by stretch and group."""
+        return UsageAnswer(prices=self._about_prices(), machine=None, rows=(), total=Used())
+
+    async def forecast(self, ask: PartAsk) -> Forecast | None:
+        """Return what the current month will come to; None with less than a day of usage."""
+        return None
+
+    async def advice(self, ask: AdviceAsk) -> AdviceAnswer:
+        """Return which memory sizes would be cheaper."""
+        return AdviceAnswer(prices=self._about_prices(), rows=())
+
+    async def focus(self, ask: FocusAsk) -> AsyncIterator[bytes]:
+        """Yield a CSV table in the columns of FOCUS, day by day."""
+        yield b""
+
+    def _about_prices(self) -> Prices:
+        prices = self._prices
+        return Prices(prices.name, prices.source, prices.date.isoformat(), prices.currency)
