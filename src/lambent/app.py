@@ -21,6 +21,7 @@ from lambent.access.notices import about_access
 from lambent.assembly.access import Access
 from lambent.assembly.asynchronous import Asynchronous
 from lambent.assembly.billing import Billing, read_prices
+from lambent.assembly.budgets import BudgetKeeping
 from lambent.assembly.edge import Edge
 from lambent.assembly.folder import check_folder, open_folder
 from lambent.assembly.http_apis import make_http_apis
@@ -148,8 +149,10 @@ async def run(
         neighbours = await stack.enter_async_context(_neighbours(settings, folder, clock))
 
         telemetry = Telemetry(settings.telemetry, settings.usage, folder, database, queue, store, clock)
-        _ = Billing(settings.usage, prices, telemetry.usage_store, clock)
+        billing = Billing(settings.usage, prices, telemetry.usage_store, clock)
         await telemetry.logs.recover()
+        budgets = BudgetKeeping(database, telemetry, store, prices, clock)
+        await budgets.begin()
         stack.push_async_callback(telemetry.close)
 
         sandbox, reason = await preparing
@@ -207,6 +210,7 @@ async def run(
             telemetry.traces,
             figures=telemetry.figures,
             metrics=telemetry.of_functions,
+            budgets=budgets.gate,
         )
         queues = SimpleQueues(
             queue,
@@ -226,7 +230,9 @@ async def run(
             neighbours,
             store,
             dispatcher,
-            rights := TargetRights(access.authorizer, {"lambda": (facts := FunctionFacts(store)), "sqs": queues.facts}),
+            rights := TargetRights(
+                access.authorizer, of_targets := {"lambda": (facts := FunctionFacts(store)), "sqs": queues.facts}
+            ),
             tasks,
             clock,
             telemetry.of_functions,
@@ -235,7 +241,7 @@ async def run(
             settings.api, queue, queues, elsewhere, neighbours, positions := DurableStreamPositions(database), store,
             dispatcher, access.authorizer, quotas, tasks, clock, telemetry,
         )  # fmt: skip
-        keeper = InitialisedKeeper(store, pool, clock)
+        telemetry.meter(keeper := InitialisedKeeper(store, pool, clock))
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
         services = {
@@ -329,11 +335,14 @@ async def run(
                     queue_view,
                     asynchronous.deliveries,
                     telemetry.looking(sandbox.name, pool, parked, sources, admission),
+                    budgets.figures,
                 ),
                 FolderBackups(folder, __version__, clock, logs=telemetry.logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
                 access.own,
                 access.paths(),
+                billing.paths(access.own, telemetry.settle),
+                budgets.paths(settings.sandbox, asynchronous, of_targets, access, tasks, stack),
             ),
             FunctionUrls(
                 UrlRouter(store),
@@ -380,6 +389,7 @@ async def run(
             tasks.create_task(supervise("move tasks", queues.move_tasks.run, clock)),
             tasks.create_task(supervise("key use", access.key_use.run, clock)),
             *(tasks.create_task(supervise(name, work, clock)) for name, work in telemetry.work().items()),
+            *(tasks.create_task(supervise(name, work, clock)) for name, work in budgets.work().items()),
             *(tasks.create_task(supervise(name, work, clock)) for name, work in monitored.work().items()),
             sources.start(),
             *asynchronous.start(),

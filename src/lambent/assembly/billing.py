@@ -1,6 +1,7 @@
 """What usage comes to: the list of prices, the machine's cost, and the door to both."""
 
 import os
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
@@ -9,6 +10,8 @@ from lambent.clock import Clock
 from lambent.domain.machine_cost import MachineSize
 from lambent.domain.price_list import InvalidPriceList, PriceList, parse_price_list
 from lambent.errors.families import SettingsError
+from lambent.gateway.own_access import OwnAccess
+from lambent.gateway.usage_paths import UsagePaths
 from lambent.services import billing
 from lambent.services.billing.bills import Bills
 from lambent.settings import UsageSettings
@@ -25,6 +28,17 @@ class Billing:
         # A float has at most 17 digits that somebody may have written; repr finds the shortest.
         cost_per_hour = Decimal(repr(settings.machine_cost_per_hour))
         self.bills = Bills(store, prices, cost_per_hour, _machine_size(), clock)
+        self._store = store
+        self._clock = clock
+
+    def paths(self, access: OwnAccess, settle: Callable[[], Awaitable[None]]) -> UsagePaths:
+        """
+        Return what answers questions.
+
+        Args:
+            settle: returns once what happened before the call is in the store.
+        """
+        return UsagePaths(self.bills, self._store, settle, access, self._clock)
 
 
 def read_prices(path: Path | None) -> PriceList:

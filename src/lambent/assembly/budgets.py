@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 
+from lambent.access.authorize import ResourceFacts
 from lambent.assembly.access import Access
 from lambent.assembly.asynchronous import Asynchronous
 from lambent.assembly.tasks import logged
 from lambent.assembly.telemetry import Telemetry
-from lambent.access.authorize import ResourceFacts
 from lambent.clock import Clock
 from lambent.dispatch.budget_gate import BudgetGate
 from lambent.dispatch.function_tags import FunctionTags

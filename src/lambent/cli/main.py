@@ -15,7 +15,7 @@ import typer
 from typer.main import get_command
 
 from lambent import __version__
-from lambent.cli import accounts, keys
+from lambent.cli import accounts, budgets, keys
 from lambent.cli.backup import backup
 from lambent.cli.conformance import conformance
 from lambent.cli.demo import demo
@@ -32,6 +32,7 @@ from lambent.cli.runtimes_install import install
 from lambent.cli.serve import serve
 from lambent.cli.top import top
 from lambent.cli.trace import trace
+from lambent.cli.usage import usage
 from lambent.errors.families import SettingsError
 
 SERVER_PANEL = "The server"
@@ -64,7 +65,7 @@ runtimes_app.command(help=_help_of(install))(install)
 app.add_typer(runtimes_app, name="runtimes", help=_help_of(runtimes), rich_help_panel=SERVER_PANEL)
 app.command(help=_help_of(conformance), rich_help_panel=SERVER_PANEL)(conformance)
 app.command(help=_help_of(restore), rich_help_panel=SERVER_PANEL)(restore)
-for command in (deploy, invoke, logs, trace, ls, top, backup):
+for command in (deploy, invoke, logs, trace, ls, top, usage, backup):
     app.command(help=_help_of(command), rich_help_panel=CLIENT_PANEL)(command)
 queue_app = typer.Typer(add_completion=False, no_args_is_help=True)
 for command in (depth, oldest, peek, redrive, purge):
@@ -79,6 +80,7 @@ app.add_typer(
 for module, name, text in (
     (keys, "keys", "Access keys: who may use the server, and as whom."),
     (accounts, "accounts", "Accounts: clients that see nothing of each other, with limits of their own."),
+    (budgets, "budgets", "Budgets: how much may be used, who is told, and what is stopped."),
 ):
     group = typer.Typer(add_completion=False, no_args_is_help=True)
     for action, command in module.COMMANDS.items():

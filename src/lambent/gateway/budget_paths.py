@@ -95,7 +95,7 @@ class BudgetPaths:
         if account is None:
             account = await self._of(caller, "ListBudgets", asked.account)
         else:
-            await self._access.check_of(caller, "ListBudgets", None)
+            await self._access.check(caller, "ListBudgets")
         found = await self._budgets.shown(msgspec.structs.replace(asked, account=account))
         return {"budgets": found}, asked
 
@@ -117,7 +117,10 @@ class BudgetPaths:
     async def _of(self, caller: Caller, action: str, account: str | None) -> str:
         """Return the account whose budgets are meant, if the caller may."""
         of = caller.principal.account if account is None else checked_account(account)
-        await self._access.check_of(caller, action, of)
+        if of == caller.principal.account:
+            await self._access.check_own(caller, action)
+        else:
+            await self._access.check(caller, action)
         return of
 
 
