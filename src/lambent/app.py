@@ -151,8 +151,6 @@ async def run(
         telemetry = Telemetry(settings.telemetry, settings.usage, folder, database, queue, store, clock)
         billing = Billing(settings.usage, prices, telemetry.usage_store, clock)
         await telemetry.logs.recover()
-        budgets = BudgetKeeping(database, telemetry, store, prices, clock)
-        await budgets.begin()
         stack.push_async_callback(telemetry.close)
 
         sandbox, reason = await preparing
@@ -210,7 +208,7 @@ async def run(
             telemetry.traces,
             figures=telemetry.figures,
             metrics=telemetry.of_functions,
-            budgets=budgets.gate,
+            budgets=(budgets := await BudgetKeeping(database, telemetry, store, prices, clock).begun()).gate,
         )
         queues = SimpleQueues(
             queue,
@@ -230,9 +228,7 @@ async def run(
             neighbours,
             store,
             dispatcher,
-            rights := TargetRights(
-                access.authorizer, of_targets := {"lambda": (facts := FunctionFacts(store)), "sqs": queues.facts}
-            ),
+            rights := TargetRights(access.authorizer, {"lambda": (facts := FunctionFacts(store)), "sqs": queues.facts}),
             tasks,
             clock,
             telemetry.of_functions,
@@ -342,7 +338,7 @@ async def run(
                 access.own,
                 access.paths(),
                 billing.paths(access.own, telemetry.settle),
-                budgets.paths(settings.sandbox, asynchronous, of_targets, access, tasks, stack),
+                budgets.paths(settings.sandbox, asynchronous, rights, access, tasks, stack),
             ),
             FunctionUrls(
                 UrlRouter(store),

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 
-from lambent.access.authorize import ResourceFacts
 from lambent.assembly.access import Access
 from lambent.assembly.asynchronous import Asynchronous
 from lambent.assembly.tasks import logged
@@ -21,6 +20,7 @@ from lambent.services.billing.budget_notices import BudgetNotices
 from lambent.services.billing.budget_targets import BudgetTargets
 from lambent.services.billing.budgets import Budgets
 from lambent.services.billing.first_tier import FirstTier
+from lambent.services.lambda_.role_checks import TargetRights
 from lambent.settings import SandboxSettings
 from lambent.store.budgets import BudgetRepository
 from lambent.store.database import Database
@@ -51,21 +51,22 @@ class BudgetKeeping:
         self._telemetry = telemetry
         self._notices: BudgetNotices | None = None
 
-    async def begin(self) -> None:
+    async def begun(self) -> "BudgetKeeping":
         """
-        Read what there is.
+        Return itself once it has read what there is.
 
         Raises:
             DependencyError: the store failed.
         """
         await self._budgets.begin()
         self._telemetry.logs.follow_usage(self._budgets)
+        return self
 
     def paths(
         self,
         settings: SandboxSettings,
         asynchronous: Asynchronous,
-        facts: Mapping[str, ResourceFacts],
+        rights: TargetRights,
         access: Access,
         tasks: asyncio.TaskGroup,
         stack: contextlib.AsyncExitStack,
@@ -78,7 +79,7 @@ class BudgetKeeping:
             allow_net=settings.allow_net,
         )
         stack.push_async_callback(outward.close)
-        targets = BudgetTargets(asynchronous.destinations, outward, access.authorizer, facts)
+        targets = BudgetTargets(asynchronous.destinations, outward, access.authorizer, rights.facts)
         self._notices = BudgetNotices(
             self._store,
             targets,

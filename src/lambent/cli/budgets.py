@@ -32,7 +32,7 @@ def list_(
     if not found:
         print("no budgets")
         return
-    headings = ("name", "watches", "used", "of", "%", "period until", "state", "told")
+    headings: tuple[str, ...] = ("name", "watches", "used", "of", "%", "period until", "state", "told")
     rows = [_row(one) for one in found]
     if account == "all":
         headings = ("account", *headings)
