@@ -32,7 +32,7 @@ def list_(
     if not found:
         print("no budgets")
         return
-    headings: tuple[str, ...] = ("name", "watches", "used", "of", "%", "period until", "state", "told")
+    headings: tuple[str, ...] = ("name", "watches", "used", "of", "%", "until", "state", "told")
     rows = [_row(one) for one in found]
     if account == "all":
         headings = ("account", *headings)
@@ -196,7 +196,7 @@ def _row(budget: Mapping[str, Any]) -> tuple[str, ...]:
         now["used"],
         f"{now['amount']} {_unit(budget)}",
         f"{now['percent']:g}",
-        now["to"],
+        now["to"][:10],
         ", ".join(states) or "-",
         told or "-",
     )

@@ -133,7 +133,9 @@ def _parsed(body: bytes, kind: type[_S]) -> _S:
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise InvalidBudget(f"this is not what is asked for: {str(error)[:300]}") from None
+        said, _, path = str(error)[:300].partition(" - at `$")
+        member = path.strip("`.") or "the body"
+        raise InvalidBudget(f"{member}: this is not what is asked for: {said}") from None
 
 
 def _problem(status: int, code: str, text: str) -> WireResponse:

@@ -130,7 +130,7 @@ class BudgetNotices:
         return max(until - self._clock.monotonic(), 0.0)
 
     async def _start_lanes(self) -> float | None:
-        """Begin with targets that there is something for; return in how many seconds to look again, None: when woken."""
+        """Begin with targets that there is something for; return in how many seconds to look again, None: if woken."""
         now = self._clock.monotonic()
         lanes: dict[_Lane, list[PendingNotice]] = {}
         after = waiting = 0
