@@ -2,19 +2,22 @@
 
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
 
+from lambent.domain.bill import Meter, Usage, charges, list_rate
 from lambent.domain.budget import PriceClass, Quantities
-from lambent.domain.price_list import PriceList, What
-from lambent.domain.usage import UsageKind
+from lambent.domain.price_list import PriceList
+
+_RATES_MAX: Final = 10_000
+"""That are kept: regions, which any key may name, times the rest."""
 
 
 class FirstTier:
-    """Implements `domain.budget.FirstTierPrices` by a list of prices."""
+    """Implements `domain.budget.FirstTierPrices` by a list of prices. What is charged is for the bill to say."""
 
     def __init__(self, prices: PriceList) -> None:
         self._prices = prices
-        self._rates: dict[tuple[What, PriceClass], Fraction] = {}
-        """Of one that is counted."""
+        self._rates: dict[Meter, Fraction] = {}
 
     @property
     def currency(self) -> str:
@@ -22,33 +25,27 @@ class FirstTier:
 
     def first_tier_cost(self, of: PriceClass, used: Quantities) -> Decimal:
         """Return each quantity times the price of its first tier, none of it free."""
-        is_provisioned = of.kind == UsageKind.PROVISIONED
-        is_snapshot = of.kind == UsageKind.SNAP_START
+        usage = Usage(
+            region=of.region,
+            architecture=of.architecture,
+            kind=of.kind,
+            runtime=of.runtime,
+            requests=used.requests,
+            memory_mib_ms=used.memory_mib_ms,
+            tmp_mib_ms=used.tmp_mib_ms,
+            allocated_mib_ms=used.allocated_mib_ms,
+            restored_mib=used.restored_mib,
+            billable_streamed_bytes=used.billable_streamed_bytes,
+        )
         total = Fraction(0)
-        for what, quantity in (
-            (What.REQUEST, used.requests),
-            (What.PROVISIONED_DURATION if is_provisioned else What.DURATION, used.memory_mib_ms),
-            (What.TMP, used.tmp_mib_ms),
-            (What.PROVISIONED, used.allocated_mib_ms if is_provisioned else 0),
-            (What.STREAMED, used.billable_streamed_bytes),
-            (What.SNAPSHOT_CACHED, used.allocated_mib_ms if is_snapshot else 0),
-            (What.SNAPSHOT_RESTORED, used.restored_mib if is_snapshot else 0),
-        ):
-            if quantity:
-                total += quantity * self._rate(what, of)
+        for charge in charges(usage, self._prices):
+            total += charge.quantity * self._rate(charge.meter)
         return Decimal(total.numerator) / Decimal(total.denominator)
 
-    def _rate(self, what: What, of: PriceClass) -> Fraction:
-        rate = self._rates.get((what, of))
+    def _rate(self, meter: Meter) -> Fraction:
+        rate = self._rates.get(meter)
         if rate is None:
-            price = self._prices.find(what, of.architecture, of.region)
-            is_free = of.runtime.startswith(price.except_runtimes or ("\0",))
-            rate = Fraction(0) if is_free else Fraction(price.tiers[0].amount) / price.unit_size
             if len(self._rates) >= _RATES_MAX:
                 self._rates.clear()
-            self._rates[what, of] = rate
+            rate = self._rates[meter] = list_rate(meter, self._prices)
         return rate
-
-
-_RATES_MAX = 10_000
-"""That are kept: regions, which any key may name, times the rest."""
