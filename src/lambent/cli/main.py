@@ -31,6 +31,7 @@ from lambent.cli.runtimes_install import install
 from lambent.cli.serve import serve
 from lambent.cli.top import top
 from lambent.cli.trace import trace
+from lambent.cli.usage import usage
 
 SERVER_PANEL = "The server"
 CLIENT_PANEL = "Clients of a running server"
@@ -62,7 +63,7 @@ runtimes_app.command(help=_help_of(install))(install)
 app.add_typer(runtimes_app, name="runtimes", help=_help_of(runtimes), rich_help_panel=SERVER_PANEL)
 app.command(help=_help_of(conformance), rich_help_panel=SERVER_PANEL)(conformance)
 app.command(help=_help_of(restore), rich_help_panel=SERVER_PANEL)(restore)
-for command in (deploy, invoke, logs, trace, ls, top, backup):
+for command in (deploy, invoke, logs, trace, ls, top, usage, backup):
     app.command(help=_help_of(command), rich_help_panel=CLIENT_PANEL)(command)
 queue_app = typer.Typer(add_completion=False, no_args_is_help=True)
 for command in (depth, oldest, peek, redrive, purge):

@@ -276,8 +276,13 @@ def test_usage_is_part_of_the_folds_commit(tmp_path: Path) -> None:
         await at.logs.fold([], [], ["any"], LogPosition(1, 7), usage=usage)
         with pytest.raises(Conflict):
             await at.logs.fold([], [], ["any"], LogPosition(1, 7), usage=usage)
+        # What is kept is a stretch by itself as well.
+        alone = NewUsage(allocations=usage.allocations)
+        await at.logs.fold([], [], [], LogPosition(1, 8), usage=alone)
+        with pytest.raises(Conflict):
+            await at.logs.fold([], [], [], LogPosition(1, 8), usage=alone)
         (row,) = await at.usage.totals(EVER)
-        assert (row.total.requests, row.total.allocated_ms) == (1, 300_000)
+        assert (row.total.requests, row.total.allocated_ms) == (1, 600_000)
 
     run(tmp_path, story)
 
