@@ -126,7 +126,7 @@ async def mixed(on: Opened) -> None:
 MONTHS = ((OCTOBER, NOVEMBER), (NOVEMBER, DECEMBER))
 DAYS = tuple((day, day + DAY_S) for day in range(OCTOBER, DECEMBER, DAY_S))
 # Days of a zone that is an hour ahead: its first of November begins in UTC's October.
-DAYS_ELSEWHERE = tuple((begin - 3600, end - 3600) for begin, end in DAYS) + ((DECEMBER - 3600, DECEMBER),)
+DAYS_ELSEWHERE = (*((begin - 3600, end - 3600) for begin, end in DAYS), (DECEMBER - 3600, DECEMBER))
 
 
 def cost(answer: UsageAnswer) -> Decimal:
