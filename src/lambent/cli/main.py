@@ -14,7 +14,7 @@ import typer
 from typer.main import get_command
 
 from lambent import __version__
-from lambent.cli import accounts, keys
+from lambent.cli import accounts, budgets, keys
 from lambent.cli.backup import backup
 from lambent.cli.conformance import conformance
 from lambent.cli.demo import demo
@@ -78,6 +78,7 @@ app.add_typer(
 for module, name, text in (
     (keys, "keys", "Access keys: who may use the server, and as whom."),
     (accounts, "accounts", "Accounts: clients that see nothing of each other, with limits of their own."),
+    (budgets, "budgets", "Budgets: how much may be used, who is told, and what is stopped."),
 ):
     group = typer.Typer(add_completion=False, no_args_is_help=True)
     for action, command in module.COMMANDS.items():

@@ -29,7 +29,16 @@ from lambent.gateway.usage_parameters import (
     Whose,
 )
 from lambent.protocol.wire import WireRequest, WireResponse
-from lambent.services.billing.answers import AdviceAsk, FocusAsk, Forecast, PartAsk, Prices, UsageAsk, UsedBy
+from lambent.services.billing.answers import (
+    AdviceAsk,
+    FocusAsk,
+    Forecast,
+    PartAsk,
+    Prices,
+    TooManyRows,
+    UsageAsk,
+    UsedBy,
+)
 from lambent.services.billing.bills import Bills
 from lambent.store.usage_contract import Coarse, UsageGroup, UsageQuestion, UsageStore
 
@@ -118,6 +127,8 @@ class UsagePaths:
             response = await answer(caller, request.query)
         except Coarse as error:
             raise _TooOld(str(error)) from None
+        except TooManyRows as error:
+            raise _TooMuch(str(error)) from None
         except InvalidPeriod as error:
             raise InvalidParameter(str(error)) from None
         if request.method == "HEAD" and not isinstance(response.body, bytes):
