@@ -235,7 +235,7 @@ async def run(
             settings.api, queue, queues, elsewhere, neighbours, positions := DurableStreamPositions(database), store,
             dispatcher, access.authorizer, quotas, tasks, clock, telemetry,
         )  # fmt: skip
-        keeper = InitialisedKeeper(store, pool, clock)
+        telemetry.meter(keeper := InitialisedKeeper(store, pool, clock))
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
         services = {

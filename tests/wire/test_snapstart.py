@@ -53,7 +53,7 @@ def publish(client, name, state="Active"):
         found = client.get_function_configuration(FunctionName=name, Qualifier=answer["Version"])
         return found if found["State"] != "Pending" else None
 
-    found = wait_for(settled, within_s=60)
+    found = wait_for(settled)
     assert found["State"] == state, found.get("StateReason")
     return found
 
@@ -94,7 +94,6 @@ def test_lf03_publish_on_create(lambda_client, make_function):
     name = make_function(SOURCE, SnapStart=PUBLISHED, Publish=True)
     wait_for(
         lambda: lambda_client.get_function_configuration(FunctionName=name, Qualifier="1")["SnapStart"] == ON,
-        within_s=60,
     )
     assert invoke(lambda_client, f"{name}:1", {})[1]["type"] == "snap-start"
 
@@ -229,7 +228,7 @@ def test_lf04_a_restart_initialises_again(lone_server, runtime):
     lone_server.kill()
     lone_server.restart()
     client = lone_server.client("lambda")
-    wait_for(lambda: lone_server.health()["environments"]["total"] == 1, within_s=30)
+    wait_for(lambda: lone_server.health()["environments"]["total"] == 1)
     after = client.get_function_configuration(FunctionName=name, Qualifier="1")
     for answer in (before, after):
         del answer["ResponseMetadata"]

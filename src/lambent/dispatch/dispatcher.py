@@ -22,12 +22,12 @@ from lambent.telemetry.traces import Traces
 
 _log = logging.getLogger("lambent.dispatch")
 
-HANDOVER_S = 0.05
+HANDOVER_S = 0.5
 """
 How long a call waits, where a limit is reached, for an invocation that has been answered to be over. It counts until
 its runtime asks for the next event: a caller that comes back at once is faster, and must not be refused for that.
-Assumed: a runtime asks well within a millisecond, and on an overloaded machine within some ten; revisit
-test_dispatcher.py.
+Assumed: a runtime asks well within a millisecond, and on an overloaded machine within some hundred: a refusal would be
+wrong there and a wait is not; revisit test_dispatcher.py.
 """
 
 _VERSIONS_MAX = 1_000_000

@@ -134,6 +134,11 @@ def next_trace_header(
     return f"{header};Lineage={lineage}" if lineage else header
 
 
+def without_lineage(header: str) -> str:
+    """Return of a header that was made here what a client is told: not who its chain of invocations has passed."""
+    return header.partition(";Lineage=")[0]
+
+
 def next_trace(
     given: str | None,
     now: float,

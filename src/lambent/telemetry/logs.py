@@ -22,7 +22,7 @@ from lambent.domain.invocation import EnvironmentFailure
 from lambent.domain.usage import UsageClass, UsageKey, UsageRecord
 from lambent.errors.families import DependencyError
 from lambent.store.contract import Conflict, LogPosition, LogStore, NewLogEvent, OpenInvocation
-from lambent.store.usage_contract import NewUsage
+from lambent.store.usage_contract import Allocation, NewUsage
 from lambent.telemetry import lines
 from lambent.telemetry.ingestion import Derived, EndedInvocation, Ingestion
 from lambent.telemetry.records import logs_dropped, records_of_report
@@ -175,11 +175,24 @@ class _Put(msgspec.Struct, frozen=True, array_like=True, tag="put"):
     """Of each message, as its writer says."""
 
 
-_Written = _Output | _Started | _Ended | _Put
+class _Allocated(msgspec.Struct, frozen=True, array_like=True, tag="allocated"):
+    """Environments are kept initialised for a version, until then at least: that is counted, whatever comes."""
 
+    account: str
+    region: str
+    function: str
+    version: str
+    of: UsageClass
+    from_ms: int
+    until_ms: int
+    environments: int
+
+
+_Written = _Output | _Started | _Ended | _Put
+_AnyRecord = _Written | _Allocated
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[_Written] = msgspec.msgpack.Decoder(_Written)
+_decoder: msgspec.msgpack.Decoder[_AnyRecord] = msgspec.msgpack.Decoder(_AnyRecord)
 
 
 class LogCounts(msgspec.Struct, frozen=True):
@@ -422,6 +435,16 @@ class FunctionLogs:
         await self.fold()
         return at_ms
 
+    def allocated(self, allocation: Allocation) -> bool:
+        """
+        Write what is kept for a version; False when the disk refuses it. Counted once, when it is folded.
+
+        Its key has no qualifier.
+        """
+        (scope, function, version, _, of), from_ms, until_ms, environments = allocation
+        record = _Allocated(scope.account, scope.region, function, version, of, from_ms, until_ms, environments)
+        return self._append_payload(_encoder.encode(record))
+
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
         """Keep what is folded until the block ends: `copy_unfolded` may be asked for a place that has passed."""
@@ -480,9 +503,14 @@ class FunctionLogs:
             # A lone surrogate, from an error type in a runtime's JSON: no encoding has it.
             messages = [message.encode("utf-8", "replace").decode() for message in record.messages]
             payload = _encoder.encode(msgspec.structs.replace(record, messages=messages))
-        if not self._segments.append(payload):
+        if not self._append_payload(payload):
             return False
         self._messages += len(record.messages)
+        return True
+
+    def _append_payload(self, payload: bytes) -> bool:
+        if not self._segments.append(payload):
+            return False
         self._last_append = self._clock.monotonic()
         if self._timer is None and not self._is_closed:
             self._first_append = self._last_append
@@ -571,7 +599,7 @@ class FunctionLogs:
                     list(batch.closed),
                     batch.position,
                     points=batch.derived.points,
-                    usage=NewUsage(batch.used),
+                    usage=NewUsage(batch.used, batch.allocated),
                 )
                 self._folded = batch.position
                 self._folded_bytes += batch.read_bytes
@@ -625,8 +653,14 @@ class FunctionLogs:
             version=invocation.version,
             started_ms=invocation.started_ms,
             status="error",
-            of=invocation.of,
+            of=_class_of(invocation),
         )
+
+
+def _class_of(invocation: OpenInvocation) -> UsageClass:
+    """Return what says what a lost invocation costs: rows of older versions have nothing but its memory."""
+    of = invocation.of
+    return of if of.memory_mib else msgspec.structs.replace(of, memory_mib=invocation.memory_mib)
 
 
 def _lost_report(invocation: OpenInvocation, duration_ms: float, now: float) -> list[str]:
@@ -664,6 +698,7 @@ class _Batch:
         self.closed: dict[str, None] = {}
         self.ended: list[EndedInvocation] = []
         self.used: list[UsageRecord] = []
+        self.allocated: list[Allocation] = []
         self.derived = Derived()
         self.position = LogPosition(0, 0)
         self.read_bytes = 0
@@ -672,7 +707,11 @@ class _Batch:
         self._places: dict[tuple[str, str, str, str], tuple[Scope, str, str]] = {}
         """Records that name the same share the names, which are then compared at a glance."""
 
-    def add(self, record: _Written) -> None:
+    def add(self, record: _AnyRecord) -> None:
+        if isinstance(record, _Allocated):
+            key = UsageKey(Scope(record.account, record.region), record.function, record.version, "", record.of)
+            self.allocated.append(Allocation(key, record.from_ms, record.until_ms, record.environments))
+            return
         named = (record.account, record.region, record.group, record.stream)
         place = self._places.get(named)
         if place is None:
@@ -713,7 +752,11 @@ class _Batch:
 
     def _used(self, scope: Scope, record: _Ended) -> UsageRecord:
         """Return what an invocation used."""
-        named = (scope, record.function, record.version, record.qualifier, record.of)
+        of = record.of
+        if not of.memory_mib:
+            # Of an older version, which wrote no class. Its start may have been folded long ago.
+            of = msgspec.structs.replace(of, memory_mib=lines.reported_memory_mib(record.messages))
+        named = (scope, record.function, record.version, record.qualifier, of)
         key = self._keys.get(named)
         if key is None:
             key = self._keys[named] = UsageKey(*named)

@@ -54,9 +54,9 @@ class SynchronousInvocations:
         trace_header: str | None,
         http: HttpCall | None = None,
         **further: Any,
-    ) -> InvocationOutcome:
+    ) -> tuple[InvocationOutcome, str]:
         """
-        Run one invocation and return what came of it.
+        Run one invocation and return what came of it, and the trace header that the function saw.
 
         Args:
             version: what the target's qualifier leads to; Active.
@@ -84,8 +84,8 @@ class SynchronousInvocations:
             **further,
         )
         if tracing is not None:
-            return await self._run_traced(target, version, invocation, tracing, http)
-        return await self._invoke(target, version, invocation)
+            return await self._run_traced(target, version, invocation, tracing, http), trace.header
+        return await self._invoke(target, version, invocation), trace.header
 
     async def _invoke(self, target: Target, version: FunctionVersion, invocation: Invocation) -> InvocationOutcome:
         try:
