@@ -155,10 +155,12 @@ def next_trace(
 
     The others are those of `next_trace_header`.
     """
-    if given is None and sampler is None:
+    if given is None:
         # The way of most requests.
-        root = f"Root=1-{int(now):08x}-{root_hex[:_ROOT_HEX]}"
-        return Trace(f"{root};Parent={parent_hex};Sampled=0;Lineage={_hash(function_arn)}:1", 1)
+        root = f"1-{int(now):08x}-{root_hex[:_ROOT_HEX]}"
+        is_sampled = sampler is not None and sampler.samples(function_arn, now, root_hex)
+        header = f"Root={root};Parent={parent_hex};Sampled={is_sampled:d};Lineage={_hash(function_arn)}:1"
+        return Trace(header, 1, Sampled(root, "") if is_sampled else None)
     header = next_trace_header(given, now, root_hex, parent_hex, function_arn, sampler)
     head, _, lineage = header.partition(";Lineage=")
     own = _hash(function_arn)

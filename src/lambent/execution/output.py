@@ -19,7 +19,8 @@ from lambent.domain.usage import UsageClass, UsageKind
 from lambent.execution import environment as machine
 from lambent.runtimes.contract import Runtimes
 from lambent.telemetry import lines
-from lambent.telemetry.logs import EnvironmentLog, FunctionLogs, Usage
+from lambent.telemetry.log_records import Usage
+from lambent.telemetry.logs import EnvironmentLog, FunctionLogs
 from lambent.telemetry.output import OutputParser
 from lambent.telemetry.records import SystemRecords
 

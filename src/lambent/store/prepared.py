@@ -46,6 +46,17 @@ class Prepared:
         assert all(len(one) == len(first) for one in parameters), "several parameters of different names"
         return self._connection.exec_driver_sql(text, [bind(one) for one in parameters])
 
+    def insert(self, statement: ClauseElement, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+        """
+        Run a statement for each of many rows, at least one: of some thousands the names would cost as much as the rest.
+
+        Args:
+            statement: as of `execute`.
+            names: of the rows' values, in order.
+        """
+        text, bind = _prepare_rows(statement, names, self._connection.dialect)
+        self._connection.exec_driver_sql(text, rows if bind is None else [bind(row) for row in rows])
+
 
 def padded(values: Sequence[Any], most: int) -> list[Any]:
     """Return values for a list of a fixed length: the next power of two, or `most`; the last one is repeated."""
@@ -76,3 +87,14 @@ def _prepare(
         (only,) = order
         return str(compiled), lambda parameters: (parameters[only],)
     return str(compiled), itemgetter(*order) if order else lambda parameters: ()
+
+
+@lru_cache(maxsize=_KEPT)
+def _prepare_rows(
+    statement: ClauseElement, names: tuple[str, ...], dialect: Dialect
+) -> tuple[str, Callable[[tuple[Any, ...]], Any] | None]:
+    """Return a statement's text, and what makes of a row what the driver takes; None where that is the row itself."""
+    text, bind = _prepare(statement, names, dialect)
+    if bind(dict(zip(names, names, strict=True))) == names:
+        return text, None
+    return text, lambda row: bind(dict(zip(names, row, strict=True)))

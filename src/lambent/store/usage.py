@@ -6,6 +6,7 @@ is summed later, so records and sums cannot differ.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
@@ -66,6 +67,24 @@ _FORMER_TAGS = (
 _COUNT_OF_ACCOUNT = select(func.count()).select_from(usage_series).where(_s.account == bindparam("of_account"))
 _INSERT_SERIES = insert(usage_series)
 _INSERT_RECORD = insert(usage_records)
+_COLUMNS = (
+    "series_id",
+    "started_ms",
+    "duration_us",
+    "init_us",
+    "billed_ms",
+    "cpu_us",
+    "memory_peak_mib",
+    "streamed_bytes",
+    "flags",
+    "request_id",
+)
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+_FLAGS = {
+    (status, is_restored): number | (RESTORED if is_restored else 0)
+    for number, status in enumerate(STATUSES)
+    for is_restored in (False, True)
+}
 _INSERT_TOTAL = insert(usage_totals)
 _UPDATE_TOTAL = (
     update(usage_totals)
@@ -126,25 +145,29 @@ async def store_usage(statements: Statements, usage: NewUsage) -> None:
 
 
 def _store(prepared: Prepared, usage: NewUsage) -> None:
-    keys = {record.key for record in usage.records} | {one.key for one in usage.allocations}
+    # By identity: what ended in one environment shares its key, and to compare keys costs more than all else here.
+    by_key: dict[tuple[int, int], list[UsageRecord]] = {}
+    for record in usage.records:
+        place = (id(record[0]), record[2] // 60_000)
+        of_key = by_key.get(place)
+        if of_key is None:
+            by_key[place] = [record]
+        else:
+            of_key.append(record)
+    keys = {records[0].key for records in by_key.values()} | {one.key for one in usage.allocations}
     ids = _series_ids(prepared, keys)
     by_minute: dict[tuple[int, int], UsageTotal] = {}
-    rows: list[Mapping[str, Any]] = []
-    for record in usage.records:
-        series_id = ids[record.key]
-        place = (record.started_ms // 60_000 * 60, series_id)
-        total = by_minute.get(place)
-        if total is None:
-            total = by_minute[place] = UsageTotal()
-        total.add(record)
-        rows.append(_record_row(record, series_id))
+    series: dict[int, int] = {}
+    for (identity, minute), records in by_key.items():
+        series_id = series[identity] = ids[records[0].key]
+        by_minute.setdefault((minute * 60, series_id), UsageTotal()).merge(UsageTotal.of(records))
     for allocation in usage.allocations:
         series_id = ids[allocation.key]
         total = by_minute.setdefault((allocation.from_ms // 60_000 * 60, series_id), UsageTotal())
         total.allocated_ms += (allocation.until_ms - allocation.from_ms) * allocation.environments
         _note_allocation(prepared, allocation)
-    if rows:
-        prepared.execute(_INSERT_RECORD, rows)
+    if usage.records:
+        prepared.insert(_INSERT_RECORD, _COLUMNS, _record_rows(usage.records, series))
     for period_s in RESOLUTIONS_S:
         by_period: dict[int, dict[int, UsageTotal]] = {}
         for (minute, series_id), total in by_minute.items():
@@ -196,34 +219,29 @@ def _note_allocation(prepared: Prepared, allocation: Allocation) -> None:
         prepared.execute(_UPDATE_ALLOCATION, values)
 
 
-def _record_row(record: UsageRecord, series_id: int) -> Mapping[str, Any]:
-    _, request_id, started_ms, duration_us, init_us, billed_ms, cpu_us, peak_mib, streamed_bytes, status, restored = (
-        record
+def _record_rows(records: Sequence[UsageRecord], series: Mapping[int, int]) -> Sequence[tuple[Any, ...]]:
+    """
+    Return records as rows of `_COLUMNS`.
+
+    Args:
+        series: their numbers, by the identity of keys.
+    """
+    keys, request_ids, *measured, statuses, restored = zip(*records, strict=True)
+    return list(
+        zip(
+            map(series.__getitem__, map(id, keys)),
+            *measured,
+            map(_FLAGS.__getitem__, zip(statuses, restored, strict=True)),
+            map(_packed_id, request_ids),
+            strict=True,
+        )
     )
-    return {
-        "series_id": series_id,
-        "started_ms": started_ms,
-        "duration_us": duration_us,
-        "init_us": init_us,
-        "billed_ms": billed_ms,
-        "cpu_us": cpu_us,
-        "memory_peak_mib": peak_mib,
-        "streamed_bytes": streamed_bytes,
-        "flags": STATUSES.index(status) | (RESTORED if restored else 0),
-        "request_id": _packed_id(request_id),
-    }
 
 
 def _packed_id(request_id: str) -> bytes:
     """Return the bytes of a UUID as they are written everywhere; of what is none, its letters, and never sixteen."""
-    if len(request_id) == 36 and request_id[8] == request_id[13] == request_id[18] == request_id[23] == "-":
-        try:
-            packed = bytes.fromhex(request_id.replace("-", ""))
-        except ValueError:
-            pass
-        else:
-            if len(packed) == 16 and request_id == request_id.lower():
-                return packed
+    if _UUID(request_id) is not None:
+        return bytes.fromhex(request_id.replace("-", ""))
     packed = request_id.encode("utf-8", "replace")
     return packed + b"\0" if len(packed) == 16 else packed
 

@@ -22,17 +22,15 @@ from lambent.store.migrate import migrate
 from lambent.store.usage import UsageRepository
 from lambent.store.usage_contract import Allocation, UsageQuestion
 from lambent.telemetry import logs as logs_module
+from lambent.telemetry.folding import BATCH_EVENTS_MAX
+from lambent.telemetry.log_records import Usage
 from lambent.telemetry.logs import (
-    BATCH_EVENTS_MAX,
     FOLD_AFTER_S,
-    GIVE_WAY_EVENTS,
-    GIVE_WAY_S,
     RETRY_AFTER_S,
     SWEEP_AGAIN_S,
     SWEEP_EVERY_S,
     EnvironmentLog,
     FunctionLogs,
-    Usage,
 )
 from lambent.telemetry.segments import SYNC_AFTER_S, Segments
 from lambent.testing.log_store import MemoryLogStore
@@ -101,25 +99,6 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Virt
     return opened
 
 
-def test_a_long_fold_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread that reads thousands of records has the interpreter for a stretch at a time; few are read in one."""
-    pauses: list[float] = []
-    monkeypatch.setattr(logs_module.time, "sleep", pauses.append)
-
-    async def story() -> None:
-        clock = VirtualClock(now=1_000.0)
-        server = Server(tmp_path, MemoryLogStore(clock), clock)
-        await server.logs.recover()
-        log = server.stream()
-        for lines, expected in ((GIVE_WAY_EVENTS - 1, 0), (5 * GIVE_WAY_EVENTS, 5)):
-            for _ in range(lines):
-                log.output(["line\n"])
-            await server.logs.fold()
-            assert pauses == [GIVE_WAY_S] * expected
-
-    run(story)
-
-
 def test_an_invocation_is_in_the_store_after_a_fold(tmp_path: Path, open_store) -> None:
     """Everything that was written is there, each message an event, in order, with the time of its writing."""
 
@@ -165,9 +144,11 @@ def test_the_end_of_an_invocation_says_what_it_used(tmp_path: Path) -> None:
         written = msgspec.msgpack.decode(record.payload)
         assert written[7:13] == ["id-1", 12.5, 100.25, 113, 40_000, 30]
         server.segments.append(msgspec.msgpack.encode(written[:-5]))
-        await server.logs.fold()
+        server.killed()
+        later = Server(tmp_path, store, clock)
+        await later.logs.recover()
         assert await messages(store) == ["END\n", "END\n"]
-        await server.logs.close()
+        await later.logs.close()
 
     run(story)
 

@@ -7,10 +7,18 @@ into JSON as a string. Quantities are numbers.
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
 from lambent.store.usage_contract import UsageGroup
+
+ROWS_MAX: Final = 100_000
+"""Of one answer: some 50 MiB while it is made. Assumed: more is an export's business, which is made day by day."""
+
+
+class TooManyRows(Exception):
+    """The answer would have more rows than `ROWS_MAX`; `args[0]` says so, and what helps."""
 
 
 class UsageAsk(msgspec.Struct, frozen=True, kw_only=True):

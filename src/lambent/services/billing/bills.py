@@ -15,8 +15,8 @@ from lambent.services.billing.answers import (
     Prices,
     UsageAnswer,
     UsageAsk,
-    Used,
 )
+from lambent.services.billing.statement import Statement
 from lambent.store.usage_contract import UsageStore
 
 
@@ -47,8 +47,22 @@ class Bills:
         return self._prices.text
 
     async def usage(self, ask: UsageAsk) -> UsageAnswer:
-        """Return what was used and what it comes to, by stretch and group."""
-        return UsageAnswer(prices=self._about_prices(), machine=None, rows=(), total=Used())
+        """
+        Return what was used and what it comes to, by stretch and group.
+
+        Raises:
+            TooManyRows: with what is asked for.
+        """
+        statement = Statement(
+            ask,
+            self._store,
+            self._prices,
+            self._cost_per_hour,
+            self._size,
+            began_s=await self._store.began_s() if self._cost_per_hour else None,
+            now_s=int(self._clock.now()),
+        )
+        return await statement.make(self._about_prices())
 
     async def forecast(self, ask: PartAsk) -> Forecast | None:
         """Return what the current month will come to; None with less than a day of usage."""
