@@ -21,6 +21,7 @@ from lambent.access.notices import about_access
 from lambent.assembly.access import Access
 from lambent.assembly.asynchronous import Asynchronous
 from lambent.assembly.billing import Billing, read_prices
+from lambent.assembly.budgets import BudgetKeeping
 from lambent.assembly.edge import Edge
 from lambent.assembly.folder import check_folder, open_folder
 from lambent.assembly.http_apis import make_http_apis
@@ -207,6 +208,7 @@ async def run(
             telemetry.traces,
             figures=telemetry.figures,
             metrics=telemetry.of_functions,
+            budgets=(budgets := await BudgetKeeping(database, telemetry, store, prices, clock).begun()).gate,
         )
         queues = SimpleQueues(
             queue,
@@ -329,12 +331,14 @@ async def run(
                     queue_view,
                     asynchronous.deliveries,
                     telemetry.looking(sandbox.name, pool, parked, sources, admission),
+                    budgets.figures,
                 ),
                 FolderBackups(folder, __version__, clock, logs=telemetry.logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
                 access.own,
                 access.paths(),
                 billing.paths(access.own, telemetry.settle),
+                budgets.paths(settings.sandbox, asynchronous, rights, access, tasks, stack),
             ),
             FunctionUrls(
                 UrlRouter(store),
@@ -381,6 +385,7 @@ async def run(
             tasks.create_task(supervise("move tasks", queues.move_tasks.run, clock)),
             tasks.create_task(supervise("key use", access.key_use.run, clock)),
             *(tasks.create_task(supervise(name, work, clock)) for name, work in telemetry.work().items()),
+            *(tasks.create_task(supervise(name, work, clock)) for name, work in budgets.work().items()),
             *(tasks.create_task(supervise(name, work, clock)) for name, work in monitored.work().items()),
             sources.start(),
             *asynchronous.start(),

@@ -180,9 +180,15 @@ class Telemetry:
             self.log_filters, self.log_store, self.ingestion.filters_changed, self.logs.fold, self._clock.now
         )
 
-    def expose(self, queues: QueueView, deliveries: DeliveryCounts, look: Callable[[], ServerView]) -> Exposition:
+    def expose(
+        self,
+        queues: QueueView,
+        deliveries: DeliveryCounts,
+        look: Callable[[], ServerView],
+        further: Callable[[], Sequence[Family]],
+    ) -> Exposition:
         """Return what scrapers are answered; where there is a collector, it gets the same."""
-        exposition = Exposition(queues, deliveries, self.figures, look)
+        exposition = Exposition(queues, deliveries, self.figures, look, further)
         if self._collector is not None:
             self._otlp_metrics = _sender_of_metrics(
                 self._collector, exposition.families, self._clock, started_at=look().started_at

@@ -12,6 +12,7 @@ from lambent.access.links import CodeLinks
 from lambent.domain.caller import Scope
 from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.access_paths import AccessPaths
+from lambent.gateway.budget_paths import BudgetPaths
 from lambent.gateway.own_access import OwnAccess, is_function
 from lambent.gateway.s3_events_door import S3EventsDoor
 from lambent.gateway.usage_paths import UsagePaths
@@ -52,6 +53,7 @@ class OwnPaths:
         access: OwnAccess,
         keys: AccessPaths | None = None,
         usage: UsagePaths | None = None,
+        budgets: BudgetPaths | None = None,
     ) -> None:
         self._blobs = blobs
         self._links = links
@@ -61,6 +63,7 @@ class OwnPaths:
         self._s3_events = s3_events
         self._keys = keys
         self._usage = usage
+        self._budgets = budgets
         self._backups = backups
         self._access = access
         self._leaving: set[asyncio.Task[None]] = set()
@@ -91,6 +94,8 @@ class OwnPaths:
             return await self._s3_events.answer(request)
         if rest.startswith("access/") and self._keys is not None:
             return await self._keys.answer(request, rest[len("access/") :], request_id)
+        if rest.startswith("budgets/") and self._budgets is not None:
+            return await self._budgets.answer(request, rest[len("budgets/") :], request_id)
         if request.path == BACKUP_PATH:
             return await self._backup(request, request_id)
         if request.method not in {"GET", "HEAD"}:

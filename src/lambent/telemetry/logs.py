@@ -39,6 +39,7 @@ from lambent.telemetry.log_records import (
 )
 from lambent.telemetry.records import logs_dropped, records_of_report
 from lambent.telemetry.segments import HEAD_BYTES, Segments
+from lambent.telemetry.usage_follower import UsageFollower
 
 FOLD_AFTER_S: Final = 1.0
 """How long nothing may be written before what was written is folded without being asked for."""
@@ -250,6 +251,7 @@ class FunctionLogs:
         self._store = store
         self._clock = clock
         self._ingestion = ingestion or Ingestion()
+        self._follower: UsageFollower | None = None
         self._folded: LogPosition | None = None
         """How far the store has everything; None until it has been asked."""
         self._folded_bytes = 0
@@ -277,6 +279,10 @@ class FunctionLogs:
     def open_stream(self, scope: Scope, group: str, stream: str) -> EnvironmentLog:
         """Return the log of one environment. Group and stream come into being with the first record."""
         return EnvironmentLog(self, scope, group, stream)
+
+    def follow_usage(self, follower: UsageFollower) -> None:
+        """Have somebody count along from the next fold on."""
+        self._follower = follower
 
     async def recover(self) -> None:
         """
@@ -500,7 +506,8 @@ class FunctionLogs:
         self._timer = None
         if self._is_closed or self._has_folded(self._end()):
             return
-        within_s = FOLLOWED_WITHIN_S if self._ingestion.is_followed else FOLD_WITHIN_S
+        is_followed = self._ingestion.is_followed or (self._follower is not None and self._follower.is_urgent)
+        within_s = FOLLOWED_WITHIN_S if is_followed else FOLD_WITHIN_S
         quiet_from = min(self._last_append + FOLD_AFTER_S, self._first_append + within_s)
         wait_s = max(quiet_from, self._retry_at) - self._clock.monotonic()
         if wait_s > 0:
@@ -548,14 +555,16 @@ class FunctionLogs:
             await self._ingestion.prepare()
             while (batch := await asyncio.to_thread(reading.next_batch, self._ingestion)) is not None:
                 await self._ingestion.deliver(batch.derived)
-                await self._store.fold(
-                    batch.events,
-                    batch.opened,
-                    list(batch.closed),
-                    batch.position,
-                    points=batch.derived.points,
-                    usage=NewUsage(batch.used, batch.allocated),
-                )
+                usage = NewUsage(batch.used, batch.allocated)
+                async with self._follower.folding(usage) if self._follower is not None else contextlib.nullcontext():
+                    await self._store.fold(
+                        batch.events,
+                        batch.opened,
+                        list(batch.closed),
+                        batch.position,
+                        points=batch.derived.points,
+                        usage=usage,
+                    )
                 self._folded = batch.position
                 self._folded_bytes += batch.read_bytes
                 self._ingestion.committed(batch.events)

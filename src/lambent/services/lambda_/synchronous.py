@@ -92,7 +92,7 @@ class SynchronousInvocations:
             outcome = await self._dispatcher.run(version, invocation)
         except Throttled as throttled:
             self._events.yield_to_callers(target.scope, target.name, throttled.reason)
-            raise throttled_exception("Rate Exceeded.", throttled.reason) from None
+            raise throttled_exception(throttled.text, throttled.reason) from None
         except DependencyError as error:
             raise ServiceException(str(error)) from error
         if outcome.restore_failure is not None:
