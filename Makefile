@@ -62,13 +62,15 @@ bench-peers: core ## the same client against MiniStack, in its own environment
 	@$(bin)/python -m bench.peers $(ARGS)
 
 .PHONY: soak
-soak: dev ## longer campaigns of the property tests, the simulation, kill -9 under events, figures
+soak: dev ## longer campaigns of the property tests, the simulation, kill -9 under events, figures, usage
 	@LAMBENT_SIMULATION_SEEDS=400 $(bin)/python -m pytest -q --hypothesis-profile=deep tests/unit tests/simulation $(ARGS)
 	@$(setup) clients
 	@LAMBENT_CRASH_RUNS=20 LAMBENT_CRASH_EVENTS=10000 LAMBENT_CRASH_KILLS_MAX=4 LAMBENT_CRASH_CREATES=1000 \
 		.cache/clients/bin/python -m pytest -q -s tests/acceptance/test_async_crash.py tests/acceptance/test_crash.py \
 		tests/acceptance/test_event_source_crash.py tests/acceptance/test_stream_crash.py
 	@LAMBENT_FIGURES_CALLS=10000 .cache/clients/bin/python -m pytest -q -s tests/acceptance/test_figures_reconcile.py
+	@LAMBENT_USAGE_CALLS=10000 LAMBENT_USAGE_KILLS=12 .cache/clients/bin/python -m pytest -q -s \
+		tests/acceptance/test_usage_crash.py
 
 .PHONY: conformance
 conformance: dev ## run the clients' tests, write the evidence and docs/conformance.md anew (ARGS=a file: add to it)

@@ -20,6 +20,8 @@ from lambent.access.clients import NewKey
 from lambent.access.notices import about_access
 from lambent.assembly.access import Access
 from lambent.assembly.asynchronous import Asynchronous
+from lambent.assembly.billing import Billing, read_prices
+from lambent.assembly.budgets import BudgetKeeping
 from lambent.assembly.edge import Edge
 from lambent.assembly.folder import check_folder, open_folder
 from lambent.assembly.http_apis import make_http_apis
@@ -118,6 +120,7 @@ async def run(
         SettingsError: a setting cannot be obeyed on this machine, a port in use and a foreign data folder included.
     """
     clock = clock or SystemClock()
+    prices = read_prices(settings.usage.price_file)
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(open_folder(settings.data.data_dir))
         check_folder(folder, settings.sandbox.function_user)
@@ -146,6 +149,7 @@ async def run(
         neighbours = await stack.enter_async_context(_neighbours(settings, folder, clock))
 
         telemetry = Telemetry(settings.telemetry, settings.usage, folder, database, queue, store, clock)
+        billing = Billing(settings.usage, prices, telemetry.usage_store, clock)
         await telemetry.logs.recover()
         stack.push_async_callback(telemetry.close)
 
@@ -204,6 +208,7 @@ async def run(
             telemetry.traces,
             figures=telemetry.figures,
             metrics=telemetry.of_functions,
+            budgets=(budgets := await BudgetKeeping(database, telemetry, store, prices, clock).begun()).gate,
         )
         queues = SimpleQueues(
             queue,
@@ -228,13 +233,11 @@ async def run(
             clock,
             telemetry.of_functions,
         )
-        positions = DurableStreamPositions(database)
         sources = Sources(
-            settings.api, queue, queues, elsewhere, neighbours, positions, store, dispatcher, access.authorizer, quotas,
-            tasks, clock, telemetry,
+            settings.api, queue, queues, elsewhere, neighbours, positions := DurableStreamPositions(database), store,
+            dispatcher, access.authorizer, quotas, tasks, clock, telemetry,
         )  # fmt: skip
-        keeper = InitialisedKeeper(store, pool, clock)
-        urls = parse_url_domain(settings.api.url_domain, edge.port, edge.scheme)
+        telemetry.meter(keeper := InitialisedKeeper(store, pool, clock))
         activation = Activation(store, packages, runtimes, clock, partial(_expect, surroundings), keeper.first)
 
         services = {
@@ -256,7 +259,7 @@ async def run(
                 objects=S3Objects(neighbours, folder.run),
                 roles=TrustedRoles(access.trust),
                 links=access.links,
-                urls=urls,
+                urls=(urls := parse_url_domain(settings.api.url_domain, edge.port, edge.scheme)),
                 quotas=quotas,
                 of_accounts=access.limits,
                 clock=clock,
@@ -328,11 +331,14 @@ async def run(
                     queue_view,
                     asynchronous.deliveries,
                     telemetry.looking(sandbox.name, pool, parked, sources, admission),
+                    budgets.figures,
                 ),
                 FolderBackups(folder, __version__, clock, logs=telemetry.logs, hold_bodies=queue.hold_bodies),
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
                 access.own,
                 access.paths(),
+                billing.paths(access.own, telemetry.settle),
+                budgets.paths(settings.sandbox, asynchronous, rights, access, tasks, stack),
             ),
             FunctionUrls(
                 UrlRouter(store),
@@ -379,6 +385,7 @@ async def run(
             tasks.create_task(supervise("move tasks", queues.move_tasks.run, clock)),
             tasks.create_task(supervise("key use", access.key_use.run, clock)),
             *(tasks.create_task(supervise(name, work, clock)) for name, work in telemetry.work().items()),
+            *(tasks.create_task(supervise(name, work, clock)) for name, work in budgets.work().items()),
             *(tasks.create_task(supervise(name, work, clock)) for name, work in monitored.work().items()),
             sources.start(),
             *asynchronous.start(),

@@ -5,10 +5,10 @@ import datetime
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from wire.support import LAMBENT, FunctionMaker, Server, invoke, newest_python, wait_for
+from wire.support import FunctionMaker, invoke, newest_python, wait_for
+from wire.wall_clock import WallServer
 
 SCALE = 0.01
 """Retries after 0.6 and 1.2 seconds; an event may be 216 seconds old, and those of `hurried` 0.6."""
@@ -25,27 +25,6 @@ def handler(event, context):
     if event.get("fail"):
         raise ValueError("poison")
 """
-
-
-class WallServer(Server):
-    """A server whose wall clock is off by what a file says."""
-
-    def __init__(self, folder, *options):
-        super().__init__(None, *options)
-        self.file = folder / "offset"
-        self.offset_s = 0.0
-        self.move(0)
-        python = Path(LAMBENT).parent / "python"
-        self.command = (str(python), "-m", "lambent.testing.wall_server", str(self.file))
-
-    def move(self, seconds):
-        self.offset_s += seconds
-        new = self.file.with_suffix(".new")
-        new.write_text(str(self.offset_s))
-        new.replace(self.file)
-
-    def now(self):
-        return time.time() + self.offset_s
 
 
 class Story:

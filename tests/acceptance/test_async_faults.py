@@ -60,7 +60,7 @@ class Queues:
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             return len(found) >= count
 
-        wait_for(all_there, within_s=60)
+        wait_for(all_there)
         return found
 
 
@@ -152,7 +152,7 @@ def test_destinations_that_do_not_take_it(own_server):
     assert json.loads(record["Body"])["requestContext"]["requestId"] == sent["good"]
     letters = {json.loads(message["Body"])["requestContext"]["requestId"] for message in queues.take("dead", 2)}
     assert letters == {sent["closed"], sent["broken"]}
-    wait_for(lambda: metrics(server).get(("gone", "given_up")) == 1, within_s=60)
+    wait_for(lambda: metrics(server).get(("gone", "given_up")) == 1)
     counts = metrics(server)
     assert counts["gone", "failed"] > 1
     assert counts["gone", "delivered"] == 0

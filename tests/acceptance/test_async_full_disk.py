@@ -152,7 +152,7 @@ def tell(server, disk, log):
     with ThreadPoolExecutor(3) as threads:
         try:
             working = [threads.submit(one.work) for one in (events, messages, long)]
-            wait_for(lambda: all(len(one.accepted) > 10 for one in (events, messages, long)), within_s=60)
+            wait_for(lambda: all(len(one.accepted) > 10 for one in (events, messages, long)))
             disk.fill()
             wait_for(lambda: all(len(one.refused) >= REFUSALS for one in (events, messages, long)), within_s=120)
             # None of these needs the disk.
@@ -162,7 +162,6 @@ def tell(server, disk, log):
             before = [len(one.accepted) for one in (events, messages, long)]
             wait_for(
                 lambda: all(len(one.accepted) > n for one, n in zip((events, messages, long), before, strict=True)),
-                within_s=60,
             )
         finally:
             for one in (events, messages, long):
@@ -175,9 +174,9 @@ def tell(server, disk, log):
         answers = {(answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]) for answer in one.refused}
         assert answers == {(500, "ServiceException")}, one.refused[:3]
     accepted = events.accepted | {1_000_000 + number for number in long.accepted}
-    wait_for(lambda: accepted <= {int(line) for line in log.read_text().split()}, within_s=60, every_s=0.2)
+    wait_for(lambda: accepted <= {int(line) for line in log.read_text().split()}, every_s=0.2)
     # What came of them is written down, too.
-    wait_for(lambda: not [queue for queue in queues_of(server) if queue["kind"] != "sqs"], within_s=60, every_s=0.2)
+    wait_for(lambda: not [queue for queue in queues_of(server) if queue["kind"] != "sqs"], every_s=0.2)
     received = set()
     while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600).get("Messages"):
         received |= {int(one["Body"].split()[0]) for one in found}

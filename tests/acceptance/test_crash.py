@@ -94,9 +94,7 @@ def test_every_answered_create_survives_kill_9(own_server, runtime):
     unanswered = set(there) - set(creates.answered)
     assert len(unanswered) <= AT_ONCE, "more functions than were asked for"
     for name in there:
-        wait_for(
-            lambda name=name: client.get_function_configuration(FunctionName=name)["State"] == "Active", within_s=60
-        )
+        wait_for(lambda name=name: client.get_function_configuration(FunctionName=name)["State"] == "Active")
     # What is there is whole: its archive, and the folder that it unpacked to.
     for name in {*sorted(there)[::10], *unanswered}:
         assert invoke(client, name)[1] == name
@@ -146,15 +144,15 @@ def test_no_environment_outlives_the_next_start(own_server, sandbox):
     callers = [threading.Thread(target=invoke_until_the_end) for _ in range(2)]
     for caller in callers:
         caller.start()
-    wait_for(lambda: server_log(server).count("START RequestId") == 3, within_s=30)
+    wait_for(lambda: server_log(server).count("START RequestId") == 3)
     invoke(client, "slow", {"sleep_s": 0})
 
     def running_children():
         return [pid for pid in below(server.process.pid) if command_of(pid) == ["sleep", "600"]]
 
     # Three environments, and a child for each of the four invocations.
-    children = wait_for(lambda: len(found := running_children()) == 4 and found, within_s=30)
-    wait_for(lambda: server_log(server).count("REPORT RequestId") == 2, within_s=30)
+    children = wait_for(lambda: len(found := running_children()) == 4 and found)
+    wait_for(lambda: server_log(server).count("REPORT RequestId") == 2)
 
     started = below(server.process.pid)
     server.kill()
@@ -167,7 +165,7 @@ def test_no_environment_outlives_the_next_start(own_server, sandbox):
     server.restart()
 
     assert not living(started)
-    text = wait_for(lambda: (text := server_log(server)).count("REPORT RequestId") == 4 and text, within_s=30)
+    text = wait_for(lambda: (text := server_log(server)).count("REPORT RequestId") == 4 and text)
     begun = {line.split()[2] for line in text.splitlines() if line.startswith("START RequestId")}
     for kind in ("END", "REPORT"):
         lines = [line for line in text.splitlines() if line.startswith(f"{kind} RequestId")]

@@ -192,7 +192,7 @@ def test_figures_agree_with_the_log_and_with_clients(own_server, runtime):
         load.kinds = itertools.cycle(kind for kind in KINDS if kind != "fill")
     make = FunctionMaker(server.client("lambda"), runtime, "reconcile")
     for name in ("called", "closed", "told"):
-        load.names[name] = make(WORK, name=f"reconcile-{name}", Timeout=1, TracingConfig={"Mode": "Active"})
+        load.names[name] = make(WORK, name=f"reconcile-{name}", Timeout=3, TracingConfig={"Mode": "Active"})
     server.client("lambda").put_function_concurrency(FunctionName=load.names["closed"], ReservedConcurrentExecutions=0)
     server.client("lambda").put_function_event_invoke_config(FunctionName=load.names["told"], MaximumRetryAttempts=1)
 
@@ -257,8 +257,8 @@ def test_figures_agree_with_the_log_and_with_clients(own_server, runtime):
     received = summed(cloudwatch, told, "AsyncEventsReceived")
     assert load.received[1] <= received <= load.received.total() + AT_ONCE
     assert summed(cloudwatch, told, "AsyncEventsDropped") <= raising + AT_ONCE
-    wait_for(lambda: summed(cloudwatch, told, "AsyncEventAge", "SampleCount") >= load.received[1], within_s=30)
+    wait_for(lambda: summed(cloudwatch, told, "AsyncEventAge", "SampleCount") >= load.received[1])
 
     # Each call of the server that was not killed has a trace, which failed where the call did.
     xray = server.client("xray")
-    wait_for(lambda: failures_of_traces(xray, list(load.traced)) == load.traced, within_s=60, every_s=1.0)
+    wait_for(lambda: failures_of_traces(xray, list(load.traced)) == load.traced, every_s=1.0)

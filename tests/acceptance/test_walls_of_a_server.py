@@ -86,7 +86,7 @@ class Call:
 
         self.thread = threading.Thread(target=work)
         self.thread.start()
-        wait_for(lambda: log_of(server, name).count("it has begun") > before, within_s=30)
+        wait_for(lambda: log_of(server, name).count("it has begun") > before)
 
     def end(self):
         self.thread.join(30)

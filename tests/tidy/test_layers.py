@@ -43,7 +43,7 @@ CLI_MAY_IMPORT = frozenset({"cli", "errors", "clock", "settings"})
 
 CLI_MODULES_MAY_IMPORT = {
     "lambent.cli.backup": {"lambent.store.data_folder"},
-    "lambent.cli.serve": {"lambent.app"},
+    "lambent.cli.serving": {"lambent.app"},
     "lambent.cli.runtimes": {
         "lambent.runtimes.catalogue",
         "lambent.runtimes.contract",
@@ -193,7 +193,7 @@ def test_exemptions_are_still_needed() -> None:
         ("lambent.store.repository", "lambent.store.tables", True),
         ("lambent.gateway.server", "lambent.services.operation", True),
         ("lambent.cli.ls", "lambent.app", False),
-        ("lambent.cli.serve", "lambent.app", True),
+        ("lambent.cli.serving", "lambent.app", True),
         ("lambent.services.lambda_.invoke", "lambent.testing.clock", False),
         ("lambent.testing.clock", "lambent.execution.pool", True),
     ],

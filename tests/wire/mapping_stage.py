@@ -87,7 +87,7 @@ class Stage:
         return tuple(int(asked["Attributes"][name]) for name in names)
 
     def wait_empty(self, suffix=""):
-        wait_for(lambda: self.depth(suffix) == (0, 0, 0), within_s=60)
+        wait_for(lambda: self.depth(suffix) == (0, 0, 0))
 
     def said(self, word):
         """Return what the function printed behind a word, in the order in which it did."""

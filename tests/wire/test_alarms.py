@@ -92,7 +92,7 @@ class Told:
             self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
         return [json.loads(message["Body"])["requestPayload"] for message in answer.get("Messages", [])]
 
-    def take(self, count, wait_s=60):
+    def take(self, count, wait_s=120):
         """Return so much of what the function got."""
         found, deadline = [], time.monotonic() + wait_s
         while len(found) < count and time.monotonic() < deadline:
@@ -361,16 +361,19 @@ def test_metrics_take_alarms_through_their_states(cloudwatch, alarm, told, uniqu
         datum = {"MetricName": "Latency", "Value": value, "StorageResolution": 1}
         cloudwatch.put_metric_data(Namespace=unique_name, MetricData=[datum])
 
-    measure(30.0)
-    wait_for(lambda: state(cloudwatch, both) == "ALARM", within_s=60, every_s=0.5)
+    def is_alarmed():
+        # Again and again: an alarm that is looked at late looks at what is measured by then.
+        measure(30.0)
+        return state(cloudwatch, both) == "ALARM"
+
+    wait_for(is_alarmed, every_s=0.5)
     found = shown(cloudwatch, slow)
     assert found["StateReason"].startswith("Threshold Crossed: 1 datapoint [30.0 (")
     assert json.loads(found["StateReasonData"])["recentDatapoints"] == [30.0]
     assert shown(cloudwatch, computed)["StateReason"].startswith("Threshold Crossed: 1 datapoint [150.0 (")
     assert [one["Id"] for one in shown(cloudwatch, computed)["Metrics"]] == ["twice", "m"]
     measure(1.0)
-    wait_for(lambda: state(cloudwatch, slow) == state(cloudwatch, computed) == "OK", within_s=60, every_s=0.5)
-    assert state(cloudwatch, both) == "OK"
+    wait_for(lambda: {state(cloudwatch, name) for name in (slow, computed, both)} == {"OK"}, every_s=0.5)
     # One may have been fine before anything was measured.
     changes = [
         (name, summary.rpartition(" ")[2])
@@ -433,10 +436,17 @@ def test_what_was_to_be_done_is_done_after_a_crash(own_server, runtime, unique_n
         names.update(one["alarmData"]["alarmName"] for one in told.some())
         return names == wanted
 
-    wait_for(got, within_s=60)
+    wait_for(got)
 
 
 def test_the_errors_of_a_function(cloudwatch, failing):
     """What the platform counts of invocations is watched like what clients measure."""
-    wait_for(lambda: state(cloudwatch, failing) == "ALARM", within_s=150, every_s=0.5)
-    assert shown(cloudwatch, failing)["StateReason"].startswith("Threshold Crossed: 1 datapoint [2.0 (")
+
+    def alarmed():
+        # In its history: by now it may be fine again.
+        answer = cloudwatch.describe_alarm_history(AlarmName=failing, HistoryItemType="StateUpdate")
+        return [one for one in answer["AlarmHistoryItems"] if one["HistorySummary"].endswith(" to ALARM")]
+
+    (item,) = wait_for(alarmed, within_s=240, every_s=0.5)
+    reason = json.loads(item["HistoryData"])["newState"]["stateReason"]
+    assert reason.startswith("Threshold Crossed: 1 datapoint [2.0 (")

@@ -62,7 +62,7 @@ def collector(lambda_client, runtime):
 def ran(logs_client):
     """Returns what a function's runs wrote to its log, once it is as many."""
 
-    def read(name, least=1, within_s=60, where=lambda one: True):
+    def read(name, least=1, where=lambda one: True):
         def look():
             try:
                 pages = logs_client.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
@@ -73,7 +73,7 @@ def ran(logs_client):
             found = [one for one in found if where(one)]
             return found if len(found) >= least else None
 
-        return wait_for(look, within_s=within_s) if least else (look() or [])
+        return wait_for(look) if least else (look() or [])
 
     return read
 

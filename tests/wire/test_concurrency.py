@@ -31,7 +31,7 @@ def handler(e, c):
     global BUSY
     clash = BUSY
     BUSY = True
-    time.sleep(2)
+    time.sleep(5)
     BUSY = False
     return [clash, c.log_stream_name]
 """
@@ -94,7 +94,7 @@ def test_cc01_calls_at_once_have_environments_of_their_own(lambda_client, make_f
     assert [clash for clash, _ in answers] == [False] * 4
     streams = {stream for _, stream in answers}
     assert len(streams) == 4
-    assert took_s < 8, "what they take one after the other, at least"
+    assert took_s < 20, "what they take one after the other, at least"
     assert invoke(lambda_client, name)[1][1] in streams
 
 

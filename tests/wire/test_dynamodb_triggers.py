@@ -338,7 +338,7 @@ def test_a_killed_server_loses_nothing(lone_server, unique_name):
     stage.connect(lone_server)
     for key in written[40:]:
         stage.put(key)
-    wait_for(lambda: set(stage.did()) == set(written), within_s=60)
+    wait_for(lambda: set(stage.did()) == set(written))
     again = sorted(stage.did())
     assert len(again) - len(written) <= 5
     first = list(dict.fromkeys(key for ran in stage.said("RAN") for key in keys_of(ran)))

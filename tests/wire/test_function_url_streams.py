@@ -59,7 +59,7 @@ def make_streaming(lambda_client, make_function, node):
     """Make a function from the body of a streaming handler, with a URL; return both."""
 
     def make(body, mode="RESPONSE_STREAM", **settings):
-        wanted = {"Runtime": node, "Handler": "index.handler", "Timeout": 20, "MemorySize": 256, **settings}
+        wanted = {"Runtime": node, "Handler": "index.handler", "Timeout": 120, "MemorySize": 256, **settings}
         name = make_function(entries={"index.js": NODE % body}, **wanted)
         return name, make_url(lambda_client, name, InvokeMode=mode)
 
@@ -117,7 +117,7 @@ def test_without_a_prelude(make_streaming, body, content_type):
 def test_a_custom_runtime(lambda_client, make_function, tag):
     """The prelude comes in whatever pieces; what is no prelude is 502, and no more of it is told."""
     archive = zip_of({"bootstrap": SHELL}, modes={"bootstrap": 0o755})
-    name = make_function(archive=archive, Runtime="provided.al2023", Handler="any", Timeout=20)
+    name = make_function(archive=archive, Runtime="provided.al2023", Handler="any", Timeout=60)
     url = make_url(lambda_client, name, InvokeMode="RESPONSE_STREAM")
     response = begin(url, "/prelude")
     assert (response.status, response.getheader("x-own"), response.getheader("set-cookie")) == (418, "1", "a=1")

@@ -327,7 +327,7 @@ def state_of(connection):
         ]
         return None if busy or passed else [listed, states]
 
-    shown = wait_for(settled, within_s=60, every_s=0.02)
+    shown = wait_for(settled, every_s=0.02)
     paths = [
         f"{functions}/f",
         f"{functions}/f/aliases",

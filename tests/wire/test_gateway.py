@@ -460,13 +460,13 @@ def test_an_invocation_outlives_the_client_that_asked_for_it(server, lambda_clie
     name = make_function(GATED, Timeout=60)
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.sendall(raw_invoke(name, {"until": "told"}))
-        wait_for(lambda: "it has begun" in log_text(logs_client, name), within_s=30)
+        wait_for(lambda: "it has begun" in log_text(logs_client, name))
     assert health(server)["environments"]["busy"] >= 1
 
     arn = lambda_client.get_function_configuration(FunctionName=name)["FunctionArn"]
     lambda_client.tag_resource(Resource=arn, Tags={"told": ""})
 
-    text = wait_for(lambda: (text := log_text(logs_client, name)) and "REPORT" in text and text, within_s=30)
+    text = wait_for(lambda: (text := log_text(logs_client, name)) and "REPORT" in text and text)
     assert "it is over" in text
     assert "Status:" not in text
     wait_for(lambda: health(server)["environments"]["busy"] == 0)

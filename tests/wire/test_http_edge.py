@@ -222,7 +222,7 @@ def test_a_client_that_trickles_is_ended(impatient, name, part):
         connection.sendall(door.filled(starts[part]))
         connection.settimeout(0.2)
         got = b""
-        while time.monotonic() - began < 20:
+        while time.monotonic() - began < 60:
             try:
                 if trickle:
                     connection.sendall(trickle)
@@ -236,7 +236,7 @@ def test_a_client_that_trickles_is_ended(impatient, name, part):
             if not piece:
                 break
             got += piece
-    assert 0.5 < time.monotonic() - began < 15
+    assert 0.5 < time.monotonic() - began < 55
     expected = {"nothing": [], "answered": [200]}.get(part, [408])
     assert [status for status, _, _ in answers_of(got)] == expected
     assert door.seen_since(before) == (["one"] if part == "answered" else [])
@@ -288,7 +288,7 @@ def test_more_connections_than_allowed(small):
         ((status, headers, _),) = answers_of(read_all(one_more))
         assert (status, headers["connection"]) == (503, "close")
     crowd = [door.connect() for _ in range(300)]
-    crowd[-1].settimeout(10)
+    crowd[-1].settimeout(60)
     assert read_all(crowd[-1]) == b""
     for connection in (*kept, *crowd):
         connection.close()

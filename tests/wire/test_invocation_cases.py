@@ -40,7 +40,7 @@ def handler(e, c):
     assert 0 < first[1] <= 1000
     began = time.monotonic()
     answer, payload = invoke(lambda_client, name, {"s": 30})
-    assert 0.9 <= time.monotonic() - began < 5
+    assert 0.9 <= time.monotonic() - began < 25
     request_id = answer["ResponseMetadata"]["RequestId"]
     assert (answer["StatusCode"], answer["FunctionError"]) == (200, UNHANDLED)
     assert payload == {

@@ -63,7 +63,8 @@ def test_a_live_tail_shows_what_comes(tailing, lambda_client, make_function):
     name = make_function(SAYING)
     invoke(lambda_client, name, {"say": "before"}, LogType="Tail")
     group = f"/aws/lambda/{name}"
-    wait_for(lambda: tailing.filter_log_events(logGroupName=group)["events"])
+    wait_for(lambda: tailing.filter_log_events(logGroupName=group, filterPattern="REPORT")["events"])
+    began = time.monotonic()
     tail = Tail(tailing, logGroupIdentifiers=[ARN + group])
     start = tail.events[0][1]["sessionStart"]
     assert start["logGroupIdentifiers"] == [ARN + group]
@@ -78,8 +79,8 @@ def test_a_live_tail_shows_what_comes(tailing, lambda_client, make_function):
     assert result["logGroupIdentifier"] == f"000000000000:{group}"
     assert "[$LATEST]" in result["logStreamName"]
     assert 0 <= result["ingestionTime"] - result["timestamp"] < 60_000
-    (first, _), *_others, (last, _) = tail.updates
-    assert len(tail.updates) <= last - first + 2
+    # However late they were read: in so many seconds no more were sent.
+    assert len(tail.updates) <= time.monotonic() - began + 1
     assert tail.updates[0][1]["sessionMetadata"] == {"sampled": False}
     tail.close()
 
@@ -193,7 +194,8 @@ def test_a_server_that_stops_ends_its_sessions(lone_server, runtime, unique_name
     tail = Tail(client, logGroupIdentifiers=[arn])
     began = time.monotonic()
     assert lone_server.stop() == 0
-    assert time.monotonic() - began < 8
+    # Whatever the machine: they are not waited for as long as a function is that runs, which is thirty seconds.
+    assert time.monotonic() - began < 25
     tail.thread.join(10)
     assert not tail.thread.is_alive()
     lone_server.restart()

@@ -254,7 +254,7 @@ def test_a_restore_has_ten_seconds(lambda_client, make_function):
     started = time.monotonic()
     status, code, _ = refused(lambda_client.invoke, FunctionName=name, Qualifier=version)
     assert (status, code) == (408, "SnapStartTimeoutException")
-    assert 9 < time.monotonic() - started < 30
+    assert 9 < time.monotonic() - started < 55
 
 
 # Logs ----------------------------------------------------------------------------------------------------------------

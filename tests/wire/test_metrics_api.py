@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -26,10 +27,18 @@ def cloudwatch(request, server, monkeypatch):
     return client
 
 
+@pytest.fixture(autouse=True)
+def this_minute(monkeypatch):
+    """The minute in which a test begins is the same for all of it, also where the next one begins meanwhile."""
+    monkeypatch.setattr(sys.modules[__name__], "_began", datetime.now(UTC).replace(second=0, microsecond=0))
+
+
+_began = None
+
+
 def minute(back=0):
     """Return the begin of a minute, of two minutes ago and more: what is put there stays in one period."""
-    now = datetime.now(UTC).replace(second=0, microsecond=0)
-    return now - timedelta(minutes=2 + back)
+    return _began - timedelta(minutes=2 + back)
 
 
 def metric(name="m", stat="Sum", period=60, **dimensions):

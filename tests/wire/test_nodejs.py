@@ -302,7 +302,6 @@ def test_lf03_snap_start_is_taken_for_every_runtime(lambda_client, make_node):
             (found := lambda_client.get_function_configuration(FunctionName=name, Qualifier="1"))["State"] == "Active"
             and found
         ),
-        within_s=60,
     )
     assert active["SnapStart"]["OptimizationStatus"] == "On"
     loaded, initialization, called = invoke(lambda_client, f"{name}:1", {})[1]

@@ -88,7 +88,7 @@ def test_pk05_sizes_are_limited(make_function):
         "InvalidParameterValueException",
         "Unzipped size must be smaller than 262144000 bytes",
     )
-    assert time.monotonic() - began < 5, "the archive was unpacked to find out"
+    assert time.monotonic() - began < 20, "the archive was unpacked to find out"
     import os
 
     heavy = zip_of({"noise": os.urandom(52_430_000)})

@@ -50,7 +50,7 @@ def wait_for_status(client, name, status, qualifier="1"):
         answer = get(client, name, qualifier)
         return answer if answer["Status"] == status else None
 
-    return wait_for(there, within_s=30)
+    return wait_for(there)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_cc01_modules_ran_before_the_first_call(lambda_client, version):
     with ThreadPoolExecutor(2) as threads:
         # With the log's end, the answers come when the environments are free.
         asked = {"LogType": "Tail"}
-        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 0.5}, **asked) for _ in range(2)]
+        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 2}, **asked) for _ in range(2)]
         answers = [call.result()[1] for call in calls]
     assert all(loaded < called - 0.2 for loaded, *_ in answers)
     assert [(count, kind) for _, count, kind, _ in answers] == [(1, "provisioned-concurrency")] * 2
@@ -118,7 +118,7 @@ def test_more_calls_than_provisioned_run_on_demand(lambda_client, version):
     put(lambda_client, name, 1)
     wait_for_status(lambda_client, name, "READY")
     with ThreadPoolExecutor(2) as threads:
-        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 1}) for _ in range(2)]
+        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 2}) for _ in range(2)]
         kinds = sorted(call.result()[1][2] for call in calls)
     assert kinds == ["on-demand", "provisioned-concurrency"]
     assert invoke(lambda_client, name, {})[1][2] == "on-demand"

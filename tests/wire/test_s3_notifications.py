@@ -455,7 +455,7 @@ def test_what_was_answered_is_on_disk(own_server):
             told.update(record["s3"]["object"]["key"] for record in json.loads(message["Body"])["Records"])
         return told >= answered
 
-    wait_for(all_are_told, within_s=60)
+    wait_for(all_are_told)
     assert made.client("s3").get_bucket_notification_configuration(Bucket="kept")["QueueConfigurations"]
 
 

@@ -53,7 +53,7 @@ def publish(client, name, state="Active"):
         found = client.get_function_configuration(FunctionName=name, Qualifier=answer["Version"])
         return found if found["State"] != "Pending" else None
 
-    found = wait_for(settled, within_s=60)
+    found = wait_for(settled)
     assert found["State"] == state, found.get("StateReason")
     return found
 
@@ -94,7 +94,6 @@ def test_lf03_publish_on_create(lambda_client, make_function):
     name = make_function(SOURCE, SnapStart=PUBLISHED, Publish=True)
     wait_for(
         lambda: lambda_client.get_function_configuration(FunctionName=name, Qualifier="1")["SnapStart"] == ON,
-        within_s=60,
     )
     assert invoke(lambda_client, f"{name}:1", {})[1]["type"] == "snap-start"
 
@@ -137,7 +136,7 @@ def test_what_is_taken_is_made_again(server, lambda_client, logs_client, make_fu
     wait_for(lambda: server.health()["environments"]["busy"] == 0)
     called = time.time()
     with ThreadPoolExecutor(2) as threads:
-        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 1}) for _ in range(2)]
+        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 2}) for _ in range(2)]
         ran = [call.result()[1] for call in calls]
     assert {one["type"] for one in ran} == {"snap-start"}
     (other,) = (one for one in ran if one["stream"] != first["stream"])
@@ -150,7 +149,7 @@ def test_a_burst_beyond_what_is_kept(lambda_client, make_function):
     publish(lambda_client, name)
     called = time.time()
     with ThreadPoolExecutor(3) as threads:
-        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 1}, LogType="Tail") for _ in range(3)]
+        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 2}, LogType="Tail") for _ in range(3)]
         answers = [call.result() for call in calls]
     assert {ran["type"] for _, ran in answers} == {"snap-start"}
     assert all(called <= ran["restored"] for _, ran in answers)
@@ -229,7 +228,7 @@ def test_lf04_a_restart_initialises_again(lone_server, runtime):
     lone_server.kill()
     lone_server.restart()
     client = lone_server.client("lambda")
-    wait_for(lambda: lone_server.health()["environments"]["total"] == 1, within_s=30)
+    wait_for(lambda: lone_server.health()["environments"]["total"] == 1)
     after = client.get_function_configuration(FunctionName=name, Qualifier="1")
     for answer in (before, after):
         del answer["ResponseMetadata"]

@@ -157,8 +157,9 @@ def test_a_long_poll_answers_with_the_send(server, sqs, make_queue):
         # Beside the one that asks.
         wait_for(lambda: server.health()["requests_in_flight"] >= 2)
         act()
-        poll.join(30)
-        assert time.monotonic() - begun < 10
+        poll.join(60)
+        # Not at the end of what it waits for.
+        assert time.monotonic() - begun < 19
         return found[0]
 
     message = polled(lambda: sqs.send_message(QueueUrl=url, MessageBody="sent"))
@@ -367,4 +368,4 @@ def test_what_was_answered_is_kept(lone_server):
     begun = time.monotonic()
     assert lone_server.stop() == 0
     poll.join()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 18

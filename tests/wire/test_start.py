@@ -245,7 +245,7 @@ def test_an_interrupt_is_a_clean_stop(own_server):
     """Ctrl-C ends the server like SIGTERM does."""
     server = own_server().start()
     server.process.send_signal(2)
-    assert wait_for(lambda: server.process.poll() is not None, within_s=30)
+    assert wait_for(lambda: server.process.poll() is not None)
     assert server.process.returncode == 0
     server.reader.join(10)
     assert not any("Traceback" in line for line in server.log)

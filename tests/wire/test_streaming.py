@@ -81,7 +81,7 @@ def make_streaming(make_function, node):
     """Make a function from the body of a streaming handler."""
 
     def make(body, **settings):
-        wanted = {"Runtime": node, "Handler": "index.handler", "Timeout": 20, "MemorySize": 256, **settings}
+        wanted = {"Runtime": node, "Handler": "index.handler", "Timeout": 120, "MemorySize": 256, **settings}
         return make_function(entries={"index.js": NODE % body}, **wanted)
 
     return make
@@ -130,7 +130,7 @@ def test_the_first_byte_comes_before_the_handler_ends(lambda_client, make_functi
         name = make_streaming("stream.write('first'); await told(context, 'go'); stream.end('second');")
     else:
         archive = zip_of({"bootstrap": SHELL}, modes={"bootstrap": 0o755})
-        name = make_function(archive=archive, Runtime="provided.al2023", Handler="any", Timeout=20)
+        name = make_function(archive=archive, Runtime="provided.al2023", Handler="any", Timeout=60)
     answer = stream(lambda_client, name)
     assert answer["StatusCode"] == 200
     assert answer["ExecutedVersion"] == "$LATEST"
@@ -366,7 +366,7 @@ def test_a_slow_reader_slows_the_function_down(server, lambda_client, make_strea
     )
     with bare_stream(server, name, receive_bytes=65_536) as connection:
         # A busy machine may be slow and not stalled: no number of what was sent is right, but the half of it is wrong.
-        wait_for(lambda: tags_of(lambda_client, name).get("stalled"), within_s=60)
+        wait_for(lambda: tags_of(lambda_client, name).get("stalled"))
         tag(name, "reads")
         received = 0
         while some := connection.recv(MIB):

@@ -98,8 +98,9 @@ def test_lf02_an_active_function_is_traced(server, make_function, lambda_client)
     assert overhead["end_time"] == function["end_time"]
     report = re.search(r"XRAY TraceId: (\S+)\tSegmentId: (\S+)\tSampled: true\t", tail_of(answer))
     assert report.groups() == (header["Root"], function["id"])
-    # A warm one has no init; others of the same second are mostly not sampled.
-    said = [invoke(lambda_client, name, {})[1]["header"] for _ in range(40)]
+    # A warm one has no init, and each is: it comes when the one before is over, which those with their tail wait for.
+    # Others of the same second are mostly not sampled.
+    said = [invoke(lambda_client, name, {}, LogType="Tail")[1]["header"] for _ in range(40)]
     decisions = [fields_of(header)["Sampled"] for header in said]
     assert "0" in decisions
     traced = next(fields_of(header)["Root"] for header in said if ";Sampled=1" in header) if "1" in decisions else None
@@ -123,6 +124,26 @@ def test_pass_through_follows_its_caller(server, make_function):
     assert (service["parent_id"], function["parent_id"]) == (CALLER, service["id"])
     # Those without: whoever was first has been written by now.
     assert server.client("xray").batch_get_traces(TraceIds=[trace_id])["Traces"] == []
+
+
+def test_answers_name_their_trace(server, make_function, lambda_client):
+    """In the header in which it came, whatever was asked for; with what the function sees, where it has run by then."""
+    name = make_function(SAYS)
+
+    def told(answer):
+        return answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-trace-id"]
+
+    answer, said = invoke(lambda_client, name, {})
+    assert told(answer) == said["header"].partition(";Lineage=")[0]
+    trace_id = new_trace_id()
+    client = with_header(server.client("lambda"), f"Root={trace_id};Parent={CALLER};Sampled=1")
+    for kind in ("RequestResponse", "Event", "DryRun"):
+        seen = fields_of(told(client.invoke(FunctionName=name, InvocationType=kind, Payload=b"{}")))
+        assert (seen["Root"], seen["Sampled"], seen.keys()) == (trace_id, "1", {"Root", "Parent", "Sampled"})
+        assert seen["Parent"] != CALLER
+    streamed = lambda_client.invoke_with_response_stream(FunctionName=name, Payload=b"{}")
+    assert fields_of(told(streamed))["Sampled"] == "0"
+    assert list(streamed["EventStream"])
 
 
 def test_an_error_is_a_fault_with_its_cause(server, make_function):
@@ -392,12 +413,17 @@ def test_a_collector_gets_spans(own_server, runtime, unique_name, tmp_path):
             trace_id = new_trace_id()
             invoke(with_header(server.client("lambda"), f"Root={trace_id};Sampled=1"), name, {})
             wanted = bytes.fromhex(trace_id.replace("-", "")[1:])
-            spans = wait_for(lambda: [one for one in bodies if one[0] == "/v1/traces" and wanted in one[2]])
+
+            def spans():
+                return [one for one in list(bodies) if one[0] == "/v1/traces" and wanted in one[2]]
+
+            # At once or one after the other.
+            wait_for(lambda: sum(body.count(wanted) for _, _, body in spans()) == 5)
         finally:
             collector.shutdown()
-    assert {key for _, key, _ in spans} == {"secret"}
-    assert sum(body.count(wanted) for _, _, body in spans) == 5
-    assert all(word.encode() in spans[-1][2] for word in (name, "Initialization", "Invocation", "Overhead"))
+    assert {key for _, key, _ in spans()} == {"secret"}
+    sent = b"".join(body for _, _, body in spans())
+    assert all(word.encode() in sent for word in (name, "Initialization", "Invocation", "Overhead"))
 
 
 # Without walls, and with rights -------------------------------------------------------------------------------------

@@ -88,9 +88,9 @@ def call_of_function(trace_id):
             "namespace": "aws", "start_time": now - 1.9, "end_time": now - 1.8,
             "aws": {"operation": "PutItem", "table_name": "t", "resource_names": ["t"]},
         },
-        segment(trace_id, **function),
+        segment(trace_id, **function, start_time=now - 2, end_time=now - 1),
         segment(
-            trace_id, id=root, user="ann", annotations={"items": 3, "new": True},
+            trace_id, id=root, user="ann", annotations={"items": 3, "new": True}, start_time=now - 2, end_time=now - 1,
             http={"request": {"method": "POST", "url": "http://shop/buy"}, "response": {"status": 200}},
         ),
     ]  # fmt: skip
@@ -547,7 +547,8 @@ while not sampler._cache.last_updated:
     time.sleep(0.05)
 for service in ("always-wire", "never-wire"):
     request = {"service": service, "host": "h", "method": "GET", "path": "/"}
-    print(sum(bool(sampler.should_trace(dict(request))) for _ in range(100)))
+    began = int(time.time())
+    print(sum(bool(sampler.should_trace(dict(request))) for _ in range(100)), int(time.time()) - began)
 # What it does by itself, ten seconds later.
 sampler._target_poller._do_work()
 (rule,) = (one for one in sampler._cache.rules if one.name == "always-wire")
@@ -573,10 +574,10 @@ def test_the_sdk_samples_by_rules(server, tmp_path):
     for name in ("always-wire", "never-wire"):
         xray.delete_sampling_rule(RuleName=name)
     assert done.returncode == 0, done.stderr
-    always, never, quota = map(int, done.stdout.split())
+    always, _, never, further_s, quota = map(int, done.stdout.split())
     assert (always, quota) == (100, 40)
     # What it may borrow each second, of a reservoir that is empty.
-    assert never <= 1
+    assert never <= 1 + further_s
 
 
 PROGRAM = '''

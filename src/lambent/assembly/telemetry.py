@@ -40,6 +40,7 @@ from lambent.telemetry.figures import FunctionFigures
 from lambent.telemetry.ingestion import Ingestion
 from lambent.telemetry.lambda_metrics import LambdaMetrics, points_of
 from lambent.telemetry.logs import FunctionLogs
+from lambent.telemetry.metering import KeptEnvironments, Metering
 from lambent.telemetry.metrics import Metrics
 from lambent.telemetry.otlp import Collector, collector
 from lambent.telemetry.queue_metrics import QueueMetrics
@@ -109,6 +110,7 @@ class Telemetry:
         self._otlp_metrics: OtlpMetrics | None = None
         self.traces = Traces(self.trace_store, clock, None if self._otlp_traces is None else self._otlp_traces.take)
         self._sampling: Sampling | None = None
+        self._metering: Metering | None = None
         self._clock = clock
 
     def sample(self, dispatcher: Dispatcher, sources: Sources, queue: EventQueue) -> None:
@@ -116,6 +118,10 @@ class Telemetry:
         self._sampling = Sampling(
             dispatcher.take_peaks, sources.counts_of_mappings, queue, self.of_functions, self.of_queues, self._clock
         )
+
+    def meter(self, kept: KeptEnvironments) -> None:
+        """Have that counted what is kept initialised."""
+        self._metering = Metering(self.logs, self.usage_store, kept, self._clock)
 
     def looking(
         self, sandbox: str, pool: EnvironmentPool, parked: ParkedPool, sources: Sources, admission: Admission
@@ -150,8 +156,9 @@ class Telemetry:
 
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return by name all that goes on for as long as the server does."""
-        assert self._sampling is not None
+        assert self._sampling is not None and self._metering is not None
         work = {
+            "metering": self._metering.run,
             "queries": self._queries.run,
             "metrics": self.metrics.run,
             "sampling": self._sampling.run,
@@ -173,9 +180,15 @@ class Telemetry:
             self.log_filters, self.log_store, self.ingestion.filters_changed, self.logs.fold, self._clock.now
         )
 
-    def expose(self, queues: QueueView, deliveries: DeliveryCounts, look: Callable[[], ServerView]) -> Exposition:
+    def expose(
+        self,
+        queues: QueueView,
+        deliveries: DeliveryCounts,
+        look: Callable[[], ServerView],
+        further: Callable[[], Sequence[Family]],
+    ) -> Exposition:
         """Return what scrapers are answered; where there is a collector, it gets the same."""
-        exposition = Exposition(queues, deliveries, self.figures, look)
+        exposition = Exposition(queues, deliveries, self.figures, look, further)
         if self._collector is not None:
             self._otlp_metrics = _sender_of_metrics(
                 self._collector, exposition.families, self._clock, started_at=look().started_at

@@ -133,18 +133,6 @@ def time_of(moment: float | None) -> str:
     return "-" if not moment else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
 
 
-def describe_first(key: Any) -> str:
-    """Return what a server prints of the key that it made at its first start."""
-    return "\n".join(
-        (
-            f"first access key, of the administrator {key.user} of account {key.account}; it is not shown again:",
-            f"  AWS_ACCESS_KEY_ID={key.access_key}",
-            f"  AWS_SECRET_ACCESS_KEY={key.secret_key}",
-            "`lambent keys` makes more; if it is lost: `lambent keys create --admin --offline`, the server stopped",
-        )
-    )
-
-
 def _show(made: Mapping[str, Any], profile: str | None, json: bool) -> None:
     if json:
         print_json(made)

@@ -7,7 +7,6 @@ What a command needs is imported when it runs, so that `lambent --help` is quick
 """
 
 import inspect
-import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
@@ -15,13 +14,13 @@ import typer
 from typer.main import get_command
 
 from lambent import __version__
-from lambent.cli import accounts, keys
+from lambent.cli import accounts, budgets, keys
 from lambent.cli.backup import backup
 from lambent.cli.conformance import conformance
 from lambent.cli.demo import demo
 from lambent.cli.deploy import deploy
 from lambent.cli.doctor import doctor
-from lambent.cli.failure import CommandFailed
+from lambent.cli.failure import exit_code_of, fail
 from lambent.cli.invoke import invoke
 from lambent.cli.logs import logs
 from lambent.cli.ls import ls
@@ -32,7 +31,7 @@ from lambent.cli.runtimes_install import install
 from lambent.cli.serve import serve
 from lambent.cli.top import top
 from lambent.cli.trace import trace
-from lambent.errors.families import SettingsError
+from lambent.cli.usage import usage
 
 SERVER_PANEL = "The server"
 CLIENT_PANEL = "Clients of a running server"
@@ -50,7 +49,7 @@ app = typer.Typer(
 )
 
 
-def _help_of(command: Callable[..., None]) -> str:
+def _help_of(command: Callable[..., object]) -> str:
     """Return a command's docstring with each paragraph on one line: the terminal decides where to break it."""
     paragraphs = inspect.getdoc(command) or ""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs.split("\n\n"))
@@ -64,7 +63,7 @@ runtimes_app.command(help=_help_of(install))(install)
 app.add_typer(runtimes_app, name="runtimes", help=_help_of(runtimes), rich_help_panel=SERVER_PANEL)
 app.command(help=_help_of(conformance), rich_help_panel=SERVER_PANEL)(conformance)
 app.command(help=_help_of(restore), rich_help_panel=SERVER_PANEL)(restore)
-for command in (deploy, invoke, logs, trace, ls, top, backup):
+for command in (deploy, invoke, logs, trace, ls, top, usage, backup):
     app.command(help=_help_of(command), rich_help_panel=CLIENT_PANEL)(command)
 queue_app = typer.Typer(add_completion=False, no_args_is_help=True)
 for command in (depth, oldest, peek, redrive, purge):
@@ -79,6 +78,7 @@ app.add_typer(
 for module, name, text in (
     (keys, "keys", "Access keys: who may use the server, and as whom."),
     (accounts, "accounts", "Accounts: clients that see nothing of each other, with limits of their own."),
+    (budgets, "budgets", "Budgets: how much may be used, who is told, and what is stopped."),
 ):
     group = typer.Typer(add_completion=False, no_args_is_help=True)
     for action, command in module.COMMANDS.items():
@@ -114,25 +114,13 @@ def run(arguments: Sequence[str]) -> int:
     Returns: the exit code.
     """
     try:
-        code = get_command(app).main(args=list(arguments), prog_name="lambent", standalone_mode=False)
-    except SettingsError as error:
-        return _fail(str(error), 2)
-    except CommandFailed as error:
-        return _fail(str(error), error.exit_code)
+        return exit_code_of(
+            lambda: get_command(app).main(args=list(arguments), prog_name="lambent", standalone_mode=False)
+        )
     except typer.Abort:
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone, e.g. `lambent logs NAME | head`. Python would complain once more at its end.
-        sys.stdout = None
-        return 0
     except typer.TyperException as error:
         return _fail_usage(error)
-    return code if isinstance(code, int) else 0
-
-
-def _fail(line: str, exit_code: int) -> int:
-    print(f"lambent: {line}", file=sys.stderr)
-    return exit_code
 
 
 def _fail_usage(error: typer.TyperException) -> int:
@@ -142,4 +130,4 @@ def _fail_usage(error: typer.TyperException) -> int:
     if not message:
         # `lambent` alone: Typer has printed the help as the message of an exception.
         return 2
-    return _fail(f"{message.rstrip('.')}; see `{path} --help`", getattr(error, "exit_code", 2))
+    return fail(f"{message.rstrip('.')}; see `{path} --help`", getattr(error, "exit_code", 2))

@@ -21,7 +21,7 @@ PANELS = {
 METAVARS: dict[Any, str] = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
 
 
-def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_settings(*names: str) -> Callable[[Callable[..., object]], Callable[..., Any]]:
     """
     Give a command the named settings as options, all of them when none is named.
 
@@ -29,7 +29,7 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
     the settings of that.
     """
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+    def decorate(command: Callable[..., object]) -> Callable[..., Any]:
         own = [
             parameter
             for parameter in inspect.signature(command).parameters.values()

@@ -145,9 +145,9 @@ class AsyncInvocations:
         payload: bytes,
         trace_header: str,
         tenant: str | None = None,
-    ) -> None:
+    ) -> str:
         """
-        Take an event; on return it is on disk and will be run.
+        Take an event; on return it is on disk and will be run. Return the trace header that it goes on with.
 
         Args:
             version: what the qualifier names now; what it names when the event runs is run.
@@ -172,6 +172,7 @@ class AsyncInvocations:
             self._leave(version.scope, version.name, request_id, event, event.trace, is_open=True)
         if self._metrics is not None:
             self._metrics.event_received(version.scope, version.name, qualifier)
+        return event.trace_header
 
     def _event(self, version: FunctionVersion, qualifier: str | None, given: str, tenant: str | None) -> AsyncEvent:
         """Return an event as the queue keeps it. Whether it is sampled is decided now, for all its attempts."""

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from lambent.clock import Clock
+from lambent.dispatch.budget_gate import BudgetGate
+from lambent.dispatch.function_tags import FunctionTags
 from lambent.dispatch.resolve import VersionResolver
 from lambent.dispatch.slots import AccountSlots, Grant, Pool, Slots
 from lambent.domain.caller import Scope
@@ -22,12 +24,12 @@ from lambent.telemetry.traces import Traces
 
 _log = logging.getLogger("lambent.dispatch")
 
-HANDOVER_S = 0.05
+HANDOVER_S = 0.5
 """
 How long a call waits, where a limit is reached, for an invocation that has been answered to be over. It counts until
 its runtime asks for the next event: a caller that comes back at once is faster, and must not be refused for that.
-Assumed: a runtime asks well within a millisecond, and on an overloaded machine within some ten; revisit
-test_dispatcher.py.
+Assumed: a runtime asks well within a millisecond, and on an overloaded machine within some hundred: a refusal would be
+wrong there and a wait is not; revisit test_dispatcher.py.
 """
 
 _VERSIONS_MAX = 1_000_000
@@ -47,6 +49,7 @@ class Dispatcher:
         traces: what whoever runs something leaves traces in; None: nobody reads any.
         figures: where refusals are counted.
         metrics: told of refusals, and of what runs as provisioned; None: nobody is.
+        budgets: those that are used up; None: there are none.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Dispatcher:
         traces: Traces | None = None,
         figures: FunctionFigures | None = None,
         metrics: LambdaMetrics | None = None,
+        budgets: BudgetGate | None = None,
     ) -> None:
         self.traces = traces or Traces(None, clock)
         self._store = store
@@ -68,6 +72,7 @@ class Dispatcher:
         self._clock = clock
         self._figures = figures or FunctionFigures()
         self._metrics = metrics
+        self._budgets = budgets or BudgetGate(FunctionTags(store))
         self._resolver = VersionResolver(store, clock)
         self._slots = Slots(quotas)
         self._quotas: AccountQuotas = of_accounts or quotas
@@ -134,9 +139,12 @@ class Dispatcher:
         Count one more invocation and get a place for it.
 
         Raises:
-            Throttled: a limit is reached, or no slot may be granted now.
+            Throttled: a limit is reached, a budget is used up, or no slot may be granted now.
             DependencyError: the store failed.
         """
+        stopped = self._budgets.stopped
+        if stopped and (of_account := stopped.get(version.scope.account)) is not None:
+            await of_account.check(version.scope, version.name)
         now = self._clock.monotonic()
         account = self._slots.account(version.scope, now)
         if account.is_current:

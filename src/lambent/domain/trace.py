@@ -139,6 +139,11 @@ def next_trace_header(
     return f"{header};Lineage={lineage}" if lineage else header
 
 
+def without_lineage(header: str) -> str:
+    """Return of a header that was made here what a client is told: not who its chain of invocations has passed."""
+    return header.partition(";Lineage=")[0]
+
+
 def next_trace(
     given: str | None,
     now: float,
@@ -155,11 +160,13 @@ def next_trace(
 
     The others are those of `next_trace_header`.
     """
-    if given is None and sampler is None:
+    if given is None:
         # The way of most requests.
-        root = f"Root=1-{int(now):08x}-{root_hex[:_ROOT_HEX]}"
-        return Trace(f"{root};Parent={parent_hex};Sampled=0;Lineage={_hash(function_arn)}:1", 1)
-    if given is not None and (unsampled := _BEGUN_UNSAMPLED.fullmatch(given)) is not None:
+        root = f"1-{int(now):08x}-{root_hex[:_ROOT_HEX]}"
+        is_sampled = sampler is not None and sampler.samples(function_arn, now, root_hex)
+        header = f"Root={root};Parent={parent_hex};Sampled={is_sampled:d};Lineage={_hash(function_arn)}:1"
+        return Trace(header, 1, Sampled(root, "") if is_sampled else None)
+    if (unsampled := _BEGUN_UNSAMPLED.fullmatch(given)) is not None:
         # The way of most events: what `next_trace_header` gave them.
         return Trace(f"Root={unsampled[1]};Parent={parent_hex};Sampled=0;Lineage={_hash(function_arn)}:1", 1)
     header = next_trace_header(given, now, root_hex, parent_hex, function_arn, sampler)

@@ -6,6 +6,7 @@ the first 6 MB of a request, provisioned concurrency); Lambda developer guide, i
 """
 
 import enum
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -30,7 +31,7 @@ class UsageKind(enum.StrEnum):
     SNAP_START = "snap-start"
 
 
-class UsageClass(msgspec.Struct, frozen=True, array_like=True):
+class UsageClass(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is the same for all that runs in one environment, and says what it costs."""
 
     memory_mib: int = 0
@@ -112,6 +113,26 @@ class UsageTotal(msgspec.Struct):
         self.memory_peak_mib = max(self.memory_peak_mib, record.memory_peak_mib)
         self.streamed_bytes += record.streamed_bytes
         self.billable_streamed_bytes += max(0, record.streamed_bytes - FREE_STREAMED_BYTES)
+
+    @classmethod
+    def of(cls, records: Sequence[UsageRecord]) -> "UsageTotal":
+        """Return what some invocations used together: what `add` makes of them, for a part of the time."""
+        if not records:
+            return cls()
+        _, _, _, durations, inits, billed, processor, peaks, streamed, statuses, restored = zip(*records, strict=True)
+        return cls(
+            requests=len(records),
+            errors=len(records) - statuses.count(""),
+            cold_starts=len(records) - inits.count(0),
+            restores=sum(restored),
+            duration_us=sum(durations),
+            init_us=sum(inits),
+            billed_ms=sum(billed),
+            cpu_us=sum(processor),
+            memory_peak_mib=max(peaks),
+            streamed_bytes=sum(streamed),
+            billable_streamed_bytes=sum(size - FREE_STREAMED_BYTES for size in streamed if size > FREE_STREAMED_BYTES),
+        )
 
     def merge(self, other: "UsageTotal") -> None:
         """Add what was counted elsewhere."""

@@ -182,9 +182,9 @@ class ExecutionEnvironment:
         self._inflow: Inflow | None = None
         """Where the response that begins comes in."""
         self._stream: StreamedResponse | None = None
+        """The response whose beginning the caller has."""
         self._streamed_bytes = 0
         """Of the invocation that runs."""
-        """The response whose beginning the caller has."""
         self._invocation: Invocation | None = None
         """The one placed last. The machine forgets its own before the commands that log its end are performed."""
         self._output = EnvironmentOutput(deployment, surroundings.logs, surroundings.runtimes, surroundings.clock)

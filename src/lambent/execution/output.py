@@ -19,7 +19,8 @@ from lambent.domain.usage import UsageClass, UsageKind
 from lambent.execution import environment as machine
 from lambent.runtimes.contract import Runtimes
 from lambent.telemetry import lines
-from lambent.telemetry.logs import EnvironmentLog, FunctionLogs, Usage
+from lambent.telemetry.log_records import Usage
+from lambent.telemetry.logs import EnvironmentLog, FunctionLogs
 from lambent.telemetry.output import OutputParser
 from lambent.telemetry.records import SystemRecords
 
@@ -69,7 +70,7 @@ class EnvironmentOutput:
         )
         self._records: SystemRecords | None = None
         """Where the function logs in JSON; made at INIT_START."""
-        self._usage_class = _usage_class(deployment, UsageKind.ON_DEMAND.value)
+        self._usage_class = usage_class(deployment, UsageKind.ON_DEMAND.value)
         self._pipe: int | None = None
         self._parser = OutputParser()
         self._tail: bytearray | None = None
@@ -214,7 +215,7 @@ class EnvironmentOutput:
 
     def init_start(self, initialization_type: str) -> None:
         """Write INIT_START. Observed: no tail holds it."""
-        self._usage_class = _usage_class(self._deployment, initialization_type)
+        self._usage_class = usage_class(self._deployment, initialization_type)
         if self._deployment.configuration.logging.is_json:
             self._records = self._new_records(initialization_type)
             self._log.output(self._records.init_start(self._clock.now()))
@@ -374,8 +375,8 @@ class EnvironmentOutput:
         return self._runtimes.version_label(runtime), runtime_version_arn(self._deployment.scope.region, runtime)
 
 
-def _usage_class(deployment: Deployment, initialization_type: str) -> UsageClass:
-    """Return what says what the invocations in an environment cost."""
+def usage_class(deployment: Deployment, initialization_type: str) -> UsageClass:
+    """Return what says what an environment costs, and the invocations in it."""
     configuration = deployment.configuration
     return UsageClass(
         configuration.memory_mib,

@@ -23,11 +23,11 @@ from lambent.telemetry.exposition import EnvironmentView
 
 _log = logging.getLogger("lambent.execution")
 
-HANDOVER_S: Final = 0.01
+HANDOVER_S: Final = 0.1
 """
 How long a call waits for an environment that has answered and is about to ask for the next event. Assumed: that takes a
-runtime well under a millisecond, a new environment takes tens; revisit test_pool.py and the wire test of a caller that
-comes back at once.
+runtime well under a millisecond, and on an overloaded machine some tens, where a new environment takes longer as well
+and loads it further; revisit test_pool.py and the wire test of a caller that comes back at once.
 """
 
 ROOM_WAIT_S: Final = 1.0
@@ -466,6 +466,7 @@ class EnvironmentPool(EnvironmentOwner):
             # Given up after a failure of ours that came behind its end.
             return
         self._forget_answered(environment)
+        self._end_vain_waits(environment.deployment.deployment_id)
         self._memory.observe(environment, has_failed=True)
         self._call_released(environment, self._forget)
 
@@ -509,6 +510,12 @@ class EnvironmentPool(EnvironmentOwner):
             answered.discard(environment)
             if not answered:
                 del self._answered[environment.deployment.deployment_id]
+
+    def _end_vain_waits(self, deployment_id: str) -> None:
+        """Let calls go on that wait for a handover which will not come."""
+        waiting = [one for one in self._waiting.get(deployment_id, ()) if one not in self._wanting_room]
+        for waiter in waiting[len(self._answered.get(deployment_id, ())) :]:
+            waiter.give(None)
 
     def retain(self, scope: Scope, name: FunctionName, deployment_ids: Collection[str]) -> None:
         """Retire a function's environments of every other deployment: idle ones now, busy ones when they are free."""

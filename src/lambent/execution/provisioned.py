@@ -7,7 +7,7 @@ one is gone; `decide` says, from numbers alone, what is to be done. What goes wr
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, cast
 
 import msgspec
@@ -16,9 +16,11 @@ from lambent.clock import Clock, TimerHandle
 from lambent.domain.caller import Scope
 from lambent.domain.concurrency import ProvisionedConcurrency, ProvisionedState, ProvisionedStatus
 from lambent.domain.function import Deployment, FunctionName, FunctionVersion, State
+from lambent.domain.usage import UsageKey
 from lambent.errors.families import DependencyError
 from lambent.execution.driver import InitialisationFailed
 from lambent.execution.environment import InitFailure
+from lambent.execution.output import usage_class
 from lambent.execution.pool import EnvironmentPool, PoolFull
 from lambent.store.contract import FunctionChange, FunctionStore
 
@@ -187,6 +189,7 @@ class InitialisedKeeper:
         self._timer: TimerHandle | None = None
         self._timer_at = 0.0
         self._starts = asyncio.Semaphore(ALL_STARTS_MAX)
+        self._on_more: Callable[[], None] | None = None
         store.on_change(self._note_change)
 
     @property
@@ -205,6 +208,20 @@ class InitialisedKeeper:
         if keeping.failure is not None:
             return ProvisionedState(available, ProvisionedStatus.FAILED, INIT_FAILURE)
         return ProvisionedState(available, ProvisionedStatus.IN_PROGRESS)
+
+    def kept(self) -> Mapping[UsageKey, int]:
+        """Return how many environments are kept now, of each version of which there are some."""
+        found = {}
+        for keeping in self._keepings.values():
+            if keeping.ready:
+                of = keeping.wish.deployment
+                key = UsageKey(of.scope, of.name, of.version, "", usage_class(of, keeping.wish.initialization_type))
+                found[key] = len(keeping.ready)
+        return found
+
+    def on_more(self, callback: Callable[[], None]) -> None:
+        """Have somebody called, on the event loop, whenever more is kept of a version."""
+        self._on_more = callback
 
     async def first(self, deployment: Deployment) -> InitFailure | None:
         """
@@ -233,6 +250,7 @@ class InitialisedKeeper:
             self._keepings[key] = keeping
         elif not kept.is_left:
             before.ready[kept] = None
+        self._tell_more()
         # The version may have been deleted meanwhile: look, and end what nobody wants.
         self._note_change(FunctionChange(deployment.scope, deployment.name))
         return None
@@ -377,6 +395,11 @@ class InitialisedKeeper:
         if not kept.is_left:
             kept.environment = environment
             keeping.ready[kept] = None
+            self._tell_more()
+
+    def _tell_more(self) -> None:
+        if self._on_more is not None:
+            self._on_more()
 
     def _put_off(self, keeping: _Keeping) -> None:
         now = self._clock.monotonic()

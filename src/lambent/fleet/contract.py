@@ -16,12 +16,13 @@ class Throttled(Exception):
     """
     No slot may be granted now.
 
-    `reason` is the `Reason` member of TooManyRequestsException.
+    `reason` is the `Reason` member of TooManyRequestsException, `text` its message.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, text: str = "Rate Exceeded.") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.text = text
 
 
 class Slot(Protocol):

@@ -26,7 +26,7 @@ from lambent.domain.http_event import Addressed, HttpRequest, encode_event, join
 from lambent.domain.principal import ANONYMOUS
 from lambent.domain.quotas import Quotas
 from lambent.domain.resource_policy import Requester
-from lambent.domain.trace import rooted, sampled_in, with_lineage_of
+from lambent.domain.trace import rooted, sampled_in, with_lineage_of, without_lineage
 from lambent.domain.traced import HttpCall
 from lambent.errors.families import (
     AccessDeniedException,
@@ -243,7 +243,7 @@ class FunctionUrls:
         if len(payload) > quotas.invoke_payload_max_bytes:
             raise BodyTooLarge
         check_active(version)
-        outcome = await self._synchronous.run(
+        outcome, _ = await self._synchronous.run(
             Target(url.scope, url.name, url.qualifier or None),
             version,
             request_id=request_id,
@@ -253,7 +253,7 @@ class FunctionUrls:
             wants_stream=url.is_streaming,
         )
         response = await response_of(outcome, request_id)
-        response.headers.append((b"x-amzn-trace-id", trace_header.partition(";Lineage=")[0].encode("latin-1")))
+        response.headers.append((b"x-amzn-trace-id", without_lineage(trace_header).encode("latin-1")))
         return response
 
     # Who may use a URL of AWS_IAM ----------------------------------------------------------------------------------

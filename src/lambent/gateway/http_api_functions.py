@@ -48,7 +48,10 @@ class IntegrationTimedOut(Exception):
     """An invocation goes on, but nobody waits for it any more."""
 
 
-_Came = InvocationOutcome | ApiError
+_Ran = tuple[InvocationOutcome, str]
+"""What an invocation came to, and its trace header."""
+
+_Came = _Ran | ApiError
 
 
 class _Named(NamedTuple):
@@ -136,13 +139,12 @@ class ApiFunctions:
             running = self._synchronous.run(
                 target, version, request_id=request_id, payload=payload, trace_header=trace_header
             )
-            return await self._within(timeout_s, version, running), request_id
+            outcome, _ = await self._within(timeout_s, version, running)
+            return outcome, request_id
         except ApiError as error:
             raise CannotInvoke(error.message, is_throttled=error.status == 429) from error
 
-    async def _within(
-        self, timeout_s: float, version: FunctionVersion, running: Coroutine[Any, Any, InvocationOutcome]
-    ) -> InvocationOutcome:
+    async def _within(self, timeout_s: float, version: FunctionVersion, running: Coroutine[Any, Any, _Ran]) -> _Ran:
         # Nearly always: the function gives up sooner by itself, and needs no task beside this one.
         if version.configuration.timeout_s + _INIT_MAX_S <= timeout_s:
             return await running
@@ -218,7 +220,7 @@ def _session_of(role_arn: str) -> Principal:
     return session_of_role(account, name, f"{path}/", "", Session("BackplaneAssumeRoleSession", 0.0, 0.0))
 
 
-async def _to_its_end(running: Coroutine[Any, Any, InvocationOutcome]) -> _Came:
+async def _to_its_end(running: Coroutine[Any, Any, _Ran]) -> _Came:
     """Return what came of an invocation. A refusal is a value: perhaps nobody waits for it any more."""
     try:
         return await running

@@ -98,8 +98,21 @@ class OwnAccess:
                 f"User: {principal.arn} is not authorized to perform: {SERVICE}:{verb}: only account {self._account}, "
                 "which --account names, has a say in what is all accounts'"
             )
-        demand = Demand(f"{SERVICE}:{verb}", account=principal.account)
+        await self.check_own(caller, verb)
+
+    async def check_own(self, caller: Caller, verb: str) -> None:
+        """
+        Refuse who may not do in their own account what concerns that alone.
+
+        Raises:
+            AccessDeniedException: they may not.
+        """
+        demand = Demand(f"{SERVICE}:{verb}", account=caller.principal.account)
         await self._authorizer.authorize(caller, (demand,))
+
+    def is_operator(self, caller: Caller) -> bool:
+        """Say whether a caller has a say in what is all accounts'."""
+        return self._account is None or caller.principal.account == self._account
 
 
 def is_function(caller: Caller) -> bool:

@@ -12,8 +12,10 @@ from lambent.access.links import CodeLinks
 from lambent.domain.caller import Scope
 from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.access_paths import AccessPaths
+from lambent.gateway.budget_paths import BudgetPaths
 from lambent.gateway.own_access import OwnAccess, is_function
 from lambent.gateway.s3_events_door import S3EventsDoor
+from lambent.gateway.usage_paths import UsagePaths
 from lambent.protocol.wire import ClientGone, WireRequest, WireResponse, media_type
 from lambent.store.contract import BackupInProgress, Backups, Blobs, QueueKind, QueueName
 from lambent.telemetry.exposition import CONTENT_TYPE, Exposition
@@ -30,7 +32,7 @@ _JSON = (b"content-type", b"application/json")
 
 class OwnPaths:
     """
-    Health, metrics, functions, queues, events of S3 servers, backups, downloads of deployment packages by signed link.
+    Health, metrics, functions, queues, usage, events of S3 servers, backups, packages by signed link.
 
     Health and packages are everybody's, the latter by their links; events of S3 servers have a token of their own. For
     all else `access` lets in.
@@ -50,6 +52,8 @@ class OwnPaths:
         s3_events: S3EventsDoor,
         access: OwnAccess,
         keys: AccessPaths | None = None,
+        usage: UsagePaths | None = None,
+        budgets: BudgetPaths | None = None,
     ) -> None:
         self._blobs = blobs
         self._links = links
@@ -58,6 +62,8 @@ class OwnPaths:
         self._exposition = exposition
         self._s3_events = s3_events
         self._keys = keys
+        self._usage = usage
+        self._budgets = budgets
         self._backups = backups
         self._access = access
         self._leaving: set[asyncio.Task[None]] = set()
@@ -88,6 +94,8 @@ class OwnPaths:
             return await self._s3_events.answer(request)
         if rest.startswith("access/") and self._keys is not None:
             return await self._keys.answer(request, rest[len("access/") :], request_id)
+        if rest.startswith("budgets/") and self._budgets is not None:
+            return await self._budgets.answer(request, rest[len("budgets/") :], request_id)
         if request.path == BACKUP_PATH:
             return await self._backup(request, request_id)
         if request.method not in {"GET", "HEAD"}:
@@ -112,6 +120,10 @@ class OwnPaths:
             return await self._peek(request)
         if rest.startswith("code/"):
             return await self._code(rest[len("code/") :], request)
+        if self._usage is not None and rest.partition("/")[0] == "usage":
+            answer = await self._usage.answer(request, rest.removeprefix("usage").removeprefix("/"), request_id)
+            if answer is not None:
+                return answer
         return _problem(404, f"there is no {PREFIX}{rest[:100]}")
 
     async def _peek(self, request: WireRequest) -> WireResponse:

@@ -96,7 +96,7 @@ class Outward:
         import aiohttp
         from yarl import URL
 
-        self._check(url)
+        self.check(url)
         try:
             target = URL(url, encoded=True)
             async with asyncio.timeout(timeout_s):
@@ -150,8 +150,13 @@ class Outward:
             self._lookups.shutdown(wait=False, cancel_futures=True)
             self._lookups = None
 
-    def _check(self, url: str) -> None:
-        """Refuse what no look at names is needed for."""
+    def check(self, url: str) -> None:
+        """
+        Refuse what no look at names is needed for.
+
+        Raises:
+            Unreachable: nothing is ever sent there.
+        """
         if not self._is_open:
             raise Unreachable("--egress none lets nothing out")
         try:

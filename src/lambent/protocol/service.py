@@ -14,7 +14,7 @@ from lambent.protocol.router import OperationMatch, compile_router
 from lambent.protocol.serializer import Serializer, compile_error_serializer, compile_serializer
 from lambent.protocol.service_model import Operation, ServiceModel
 from lambent.protocol.validator import Validator, compile_validator
-from lambent.protocol.wire import WireRequest, WireResponse
+from lambent.protocol.wire import OutputWithHeaders, WireRequest, WireResponse
 
 __all__ = ["Operation", "OperationMatch", "Protocols", "ServiceProtocol"]
 
@@ -111,7 +111,10 @@ class ServiceProtocol:
         serializer = self._serializers.get(operation.name)
         if serializer is None:
             serializer = self._compile(self._serializers, compile_serializer, operation)
-        return serializer(output, request_id)
+        response = serializer(output, request_id)
+        if isinstance(output, OutputWithHeaders):
+            response.headers.extend(output.headers)
+        return response
 
     def serialize_error(self, error: ApiError, request_id: str, request: WireRequest | None = None) -> WireResponse:
         """Write an error in the protocol's form, whether or not the model holds it; `request` is what it answers."""

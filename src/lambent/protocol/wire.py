@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from lambent.domain.caller import Inside
 
@@ -50,6 +50,17 @@ class WireRequest:
     pairs: Sequence[tuple[bytes, bytes]] = ()
     """The headers as they were sent, names in lower case."""
     protocol: str = "HTTP/1.1"
+
+
+class OutputWithHeaders(dict[str, Any]):
+    """The output of an operation whose answer has headers beside those that the model knows."""
+
+    __slots__ = ("headers",)
+
+    def __init__(self, output: Mapping[str, Any], *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(output)
+        self.headers = headers
+        """Names in lower case."""
 
 
 class BodyStream(Protocol):

@@ -128,7 +128,7 @@ class LogRepository:
         """Store a stretch of the segment files and the position after it in one commit; see the contract."""
         # Packed before the transaction, in a thread: nobody who writes waits for it.
         groups = await asyncio.to_thread(log_writing.prepare, events)
-        is_empty = not (events or opened or closed)
+        is_empty = not (events or opened or closed or any(usage))
 
         def store(connection: Connection) -> Sequence[int]:
             _advance(connection, position, is_empty=is_empty)

@@ -100,6 +100,20 @@ class Prepared:
         except self._dialect.loaded_dbapi.Error as error:
             raise self._translated(text, cast(Exception, error)) from error
 
+    def insert(self, statement: ClauseElement, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+        """
+        Run a statement for each of many rows, at least one: of some thousands the names would cost as much as the rest.
+
+        Args:
+            statement: as of `execute`.
+            names: of the rows' values, in order.
+        """
+        text, bind = _prepare_rows(statement, names, self._dialect)
+        try:
+            self._cursor.executemany(text, rows if bind is None else [bind(row) for row in rows])
+        except self._dialect.loaded_dbapi.Error as error:
+            raise self._translated(text, cast(Exception, error)) from error
+
     def _translated(self, text: str, error: Exception) -> BaseException:
         """Return a driver's error as SQLAlchemy raises it."""
         is_gone = self._dialect.is_disconnect(cast(Any, error), self._connection.connection, self._cursor)
@@ -151,3 +165,14 @@ def _prepare(
         (only,) = order
         return str(compiled), lambda parameters: (parameters[only],)
     return str(compiled), itemgetter(*order) if order else lambda parameters: ()
+
+
+@lru_cache(maxsize=_KEPT)
+def _prepare_rows(
+    statement: ClauseElement, names: tuple[str, ...], dialect: Dialect
+) -> tuple[str, Callable[[tuple[Any, ...]], Any] | None]:
+    """Return a statement's text, and what makes of a row what the driver takes; None where that is the row itself."""
+    text, bind = _prepare(statement, names, dialect)
+    if bind(dict(zip(names, names, strict=True))) == names:
+        return text, None
+    return text, lambda row: bind(dict(zip(names, row, strict=True)))

@@ -921,7 +921,7 @@ Index("usage_records_in_time", usage_records.c.started_ms)
 usage_totals = Table(
     "usage_totals",
     metadata,
-    # 60, 3600 or 86400, and when such a period begins.
+    # 60, 900 or 86400, and when such a period begins.
     Column("period_s", Integer, primary_key=True, autoincrement=False),
     Column("at_s", BigInteger, primary_key=True, autoincrement=False),
     Column("series_id", BigInteger, primary_key=True, autoincrement=False),
@@ -943,8 +943,9 @@ usage_totals = Table(
 usage_allocations = Table(
     "usage_allocations",
     metadata,
-    # The last of each version: how far what is kept for it is counted.
-    Column("series_id", BigInteger, primary_key=True, autoincrement=False),
+    # The last of each version: how far what is kept for it is counted. Not by series, which change with tags.
+    Column("key", LargeBinary, primary_key=True),
+    Column("document", Text, nullable=False),
     Column("from_ms", BigInteger, nullable=False),
     Column("until_ms", BigInteger, nullable=False),
     Column("environments", BigInteger, nullable=False),

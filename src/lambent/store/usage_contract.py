@@ -8,17 +8,21 @@ import msgspec
 
 from lambent.domain.usage import UsageKey, UsageRecord, UsageTotal
 
-RESOLUTIONS_S = (60, 3_600, 86_400)
-"""What usage is summed by: minutes, hours and days of UTC."""
+RESOLUTIONS_S = (60, 900, 86_400)
+"""
+What usage is summed by: minutes, quarters of an hour, and days of UTC. An hour is four quarters; a day or a month of a
+time zone that is off by half an hour, or by a quarter of one, is made of them as well.
+"""
 
 MINUTES_KEPT_S = 15 * 86_400
-HOURS_KEPT_S = 455 * 86_400
-"""How long sums of minutes and of hours are kept; those of days for ever. As CloudWatch's points."""
+QUARTERS_KEPT_S = 455 * 86_400
+"""How long sums of minutes and of quarters are kept; those of days for ever. As CloudWatch's points."""
 
 SERIES_OF_ACCOUNT_MAX = 50_000
 """
-Keys of one account. What comes beyond counts as of tenant `*`, then of version and alias `*`: nothing is lost of the
-sum. Assumed: a tenant for each of some thousand customers of some functions (test_usage).
+Keys of one account. What comes beyond counts as of tenant, version and alias `*`, and from twice as many on as of
+function `*` without tags: nothing is lost of the sum. Assumed: a tenant for each of some thousand customers of some
+functions (test_usage).
 """
 
 
@@ -38,8 +42,9 @@ class UsageQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """
     Which usage, and by what it is told apart.
 
-    Bounds are in seconds since the epoch and at whole minutes. The part of it that lies within days, or hours, is read
-    from their sums; what is asked for by the minute and older than `MINUTES_KEPT_S` is answered as `Coarse`.
+    Bounds are in seconds since the epoch and at whole minutes. The part of it that lies within days, or quarters of an
+    hour, is read from their sums; what is asked for by the minute and older than `MINUTES_KEPT_S` is answered as
+    `Coarse`.
     """
 
     from_s: int
@@ -75,6 +80,29 @@ class UsageRow(NamedTuple):
     restored_mib: int
 
 
+class TaggedRow(NamedTuple):
+    """What one function used while it had the same tags, of what has one price."""
+
+    row: UsageRow
+    tags: Mapping[str, str]
+
+
+class SizeRow(NamedTuple):
+    """What invocations took with one memory size; those that timed out are left out."""
+
+    group: str
+    account: str
+    region: str
+    architecture: str
+    memory_mib: int
+    invocations: int
+    billed_ms: int
+    cpu_us: int
+    memory_peak_mib: int
+    last_ms: int
+    """When the last of them began."""
+
+
 class Allocation(NamedTuple):
     """That environments were kept for a version from one moment to another."""
 
@@ -86,7 +114,7 @@ class Allocation(NamedTuple):
 
 
 class Coarse(Exception):
-    """It was asked for by the minute, or the hour, where only longer sums are kept by now; `args[0]` says so."""
+    """It was asked for by the minute, or a part of a day, where only longer sums are kept by now; `args[0]` says so."""
 
 
 class UsageStore(Protocol):
@@ -105,6 +133,24 @@ class UsageStore(Protocol):
         """
         ...
 
+    async def tagged_totals(self, question: UsageQuestion) -> Sequence[TaggedRow]:
+        """
+        Return sums by function and the tags that it had.
+
+        Raises:
+            Coarse: as `totals`.
+        """
+        ...
+
+    async def sizes(self, question: UsageQuestion, *, limit: int) -> Sequence[SizeRow]:
+        """
+        Return what was taken by group and memory size, of the last `limit` records of functions on demand.
+
+        Args:
+            question: by FUNCTION, VERSION or ALIAS.
+        """
+        ...
+
     async def records(
         self, question: UsageQuestion, *, after: int = 0, limit: int
     ) -> Sequence[tuple[int, UsageRecord]]:
@@ -112,7 +158,10 @@ class UsageStore(Protocol):
         ...
 
     async def allocations(self, since_ms: int) -> Sequence[Allocation]:
-        """Return the last allocation of each version that ends then or later: so far, all is paid."""
+        """
+        Return the last allocation of each version that ends then or later: so far, all is paid. What was added in the
+        course of it is in its environments.
+        """
         ...
 
     async def began_s(self) -> int | None:

@@ -129,15 +129,22 @@ class Exposition:
 
     Args:
         look: returns what it is at now.
+        further: returns families of others.
     """
 
     def __init__(
-        self, queues: QueueView, deliveries: DeliveryCounts, figures: FunctionFigures, look: Callable[[], ServerView]
+        self,
+        queues: QueueView,
+        deliveries: DeliveryCounts,
+        figures: FunctionFigures,
+        look: Callable[[], ServerView],
+        further: Callable[[], Sequence[Family]] = lambda: (),
     ) -> None:
         self._queues = queues
         self._deliveries = deliveries
         self._figures = figures
         self._look = look
+        self._further = further
 
     async def families(self) -> list[Family]:
         """
@@ -156,6 +163,7 @@ class Exposition:
             _of_deliveries(self._deliveries),
             *_of_mappings(view.mappings),
             *_of_logs(view),
+            *self._further(),
         ]
 
     async def text(self) -> bytes:

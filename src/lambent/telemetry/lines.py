@@ -7,8 +7,10 @@ Source: Lambda developer guide, log formats; recorded logs of the service.
 import math
 import re
 import time
+from collections.abc import Sequence
 
 _REPORTABLE_ERROR_TYPE = re.compile(r"(?:Runtime|Function)\.[A-Z][a-zA-Z]+")
+_MEMORY_SIZE = re.compile(r'\tMemory Size: ([0-9]+) MB\t|"memorySizeMB": ?([0-9]+)')
 
 
 def billed_duration_ms(duration_ms: float, init_ms: float | None, restore_ms: float | None = None) -> int:
@@ -128,6 +130,14 @@ def report_line(
         f"Billed Duration: {billed_duration_ms(duration_ms, init_ms, restore_ms)} ms\t"
         f"Memory Size: {memory_mib} MB\tMax Memory Used: {memory_peak_mib} MB\t{init}{ending}\n"
     )
+
+
+def reported_memory_mib(messages: Sequence[str]) -> int:
+    """Return the memory size that a REPORT among messages names, in text or in JSON; 0 where there is none."""
+    for message in messages:
+        if (found := _MEMORY_SIZE.search(message)) is not None:
+            return int(found[1] or found[2])
+    return 0
 
 
 def timeout_line(now: float, request_id: str, timeout_s: float) -> str:

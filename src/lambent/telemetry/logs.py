@@ -9,7 +9,6 @@ position behind it are one commit.
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,14 +18,29 @@ import msgspec
 from lambent.clock import Clock, TimerHandle
 from lambent.domain.caller import Scope
 from lambent.domain.invocation import EnvironmentFailure
-from lambent.domain.usage import UsageClass, UsageKey, UsageRecord
+from lambent.domain.usage import UsageClass
 from lambent.errors.families import DependencyError
-from lambent.store.contract import Conflict, LogPosition, LogStore, NewLogEvent, OpenInvocation
-from lambent.store.usage_contract import NewUsage
+from lambent.store.contract import Conflict, LogPosition, LogStore, OpenInvocation
+from lambent.store.usage_contract import Allocation, NewUsage
 from lambent.telemetry import lines
-from lambent.telemetry.ingestion import Derived, EndedInvocation, Ingestion
+from lambent.telemetry.folding import Reading, Recent
+from lambent.telemetry.ingestion import Ingestion
+from lambent.telemetry.log_records import (
+    NO_CLASS,
+    NOTHING_USED,
+    Allocated,
+    AnyRecord,
+    Ended,
+    Output,
+    Put,
+    Started,
+    Usage,
+    Written,
+    encode,
+)
 from lambent.telemetry.records import logs_dropped, records_of_report
-from lambent.telemetry.segments import Record, Segments
+from lambent.telemetry.segments import Segments
+from lambent.telemetry.usage_follower import UsageFollower
 
 FOLD_AFTER_S: Final = 1.0
 """How long nothing may be written before what was written is folded without being asked for."""
@@ -50,21 +64,6 @@ From so much unfolded on, environments that write much wait: folding is slower t
 Assumed: half as much again as what begins a fold, so that nobody waits where folding keeps up (test_output).
 """
 
-BATCH_EVENTS_MAX: Final = 5_000
-"""Events of one commit; the last record of a batch may go beyond it."""
-
-BATCH_BYTES_MAX: Final = 8 * 1024 * 1024
-"""Bytes of one commit, likewise."""
-
-GIVE_WAY_EVENTS: Final = 250
-"""After so many the thread that folds lets others at the interpreter; that is a millisecond."""
-
-GIVE_WAY_S: Final = 0.0005
-"""
-For how long. Without it, the event loop would get the interpreter back five milliseconds after each system call, and an
-invocation makes some ten. Assumed: of a request's time, a part is enough (test_logs).
-"""
-
 RECORD_MESSAGES_MAX: Final = 2_000
 """Messages of one record; more become several, so that a batch stays near its limits."""
 
@@ -75,111 +74,6 @@ SWEEP_AGAIN_S: Final = 10.0
 """How soon a sweep that found some is followed by another. Assumed: a tenth of the time may go into deleting."""
 
 _log = logging.getLogger("lambent.telemetry")
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """What one invocation used and is billed for, as its REPORT says it."""
-
-    duration_ms: float = 0.0
-    """From START to the runtime's next Next."""
-    init_ms: float = 0.0
-    """Of the init phase on a cold start, else 0."""
-    billed_ms: int = 0
-    cpu_us: int = 0
-    """Processor time, init included on a cold start; 0 where the sandbox cannot tell."""
-    memory_peak_mib: int = 0
-    """The most that the environment has used so far."""
-    streamed_bytes: int = 0
-    """Of a streamed response; 0 of one that was buffered."""
-    is_restored: bool = False
-    """Whether a snapshot was restored for it."""
-
-
-_NOTHING_USED: Final = Usage()
-_NO_CLASS: Final = UsageClass()
-
-
-class _Output(msgspec.Struct, frozen=True, array_like=True, tag="output"):
-    """Messages of the function, or of the platform outside any invocation."""
-
-    account: str
-    region: str
-    group: str
-    stream: str
-    at_ms: int
-    messages: Sequence[str]
-
-
-class _Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
-    """An invocation starts. Precedes its response, so that no crash makes it unheard of."""
-
-    account: str
-    region: str
-    group: str
-    stream: str
-    at_ms: int
-    messages: Sequence[str]
-    request_id: str
-    version: str
-    memory_mib: int
-    timeout_s: int
-    system_level: str = ""
-    """Empty with the text format, and in segments that older versions wrote."""
-    function: str = ""
-    qualifier: str = ""
-    of: UsageClass = _NO_CLASS
-
-
-class _Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
-    """
-    An invocation has ended and been reported. A bill is folded from this and its `_Started`.
-
-    What has a default is missing in segments that older versions wrote.
-    """
-
-    account: str
-    region: str
-    group: str
-    stream: str
-    at_ms: int
-    messages: Sequence[str]
-    request_id: str
-    duration_ms: float = 0.0
-    init_ms: float = 0.0
-    billed_ms: int = 0
-    cpu_us: int = 0
-    memory_peak_mib: int = 0
-    function: str = ""
-    """Empty in segments that older versions wrote: no figures follow from those."""
-    qualifier: str = ""
-    version: str = ""
-    started_ms: int = 0
-    status: str = ""
-    is_weighted: bool = False
-    streamed_bytes: int = 0
-    is_restored: bool = False
-    of: UsageClass = _NO_CLASS
-
-
-class _Put(msgspec.Struct, frozen=True, array_like=True, tag="put"):
-    """Events that a caller of the API wrote."""
-
-    account: str
-    region: str
-    group: str
-    stream: str
-    at_ms: int
-    """When they were taken in."""
-    messages: Sequence[str]
-    timestamps: Sequence[int]
-    """Of each message, as its writer says."""
-
-
-_Written = _Output | _Started | _Ended | _Put
-
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[_Written] = msgspec.msgpack.Decoder(_Written)
 
 
 class LogCounts(msgspec.Struct, frozen=True):
@@ -219,7 +113,7 @@ class EnvironmentLog:
         for start in range(0, len(messages), RECORD_MESSAGES_MAX):
             part = messages if len(messages) <= RECORD_MESSAGES_MAX else messages[start : start + RECORD_MESSAGES_MAX]
             self._append(
-                _Output(self._scope.account, self._scope.region, self._group, self._stream, self._now_ms(), part)
+                Output(self._scope.account, self._scope.region, self._group, self._stream, self._now_ms(), part)
             )
 
     def started(
@@ -232,7 +126,7 @@ class EnvironmentLog:
         system_level: str = "",
         function: str = "",
         qualifier: str = "",
-        of: UsageClass = _NO_CLASS,
+        of: UsageClass = NO_CLASS,
     ) -> None:
         """
         Write that an invocation starts, with its first lines. To be called before its response can leave.
@@ -241,7 +135,7 @@ class EnvironmentLog:
         """
         scope = self._scope
         self._append(
-            _Started(
+            Started(
                 scope.account,
                 scope.region,
                 self._group,
@@ -263,7 +157,7 @@ class EnvironmentLog:
         self,
         request_id: str,
         messages: Sequence[str],
-        usage: Usage = _NOTHING_USED,
+        usage: Usage = NOTHING_USED,
         *,
         function: str = "",
         qualifier: str = "",
@@ -271,7 +165,7 @@ class EnvironmentLog:
         started_ms: int = 0,
         status: str = "",
         is_weighted: bool = False,
-        of: UsageClass = _NO_CLASS,
+        of: UsageClass = NO_CLASS,
     ) -> None:
         """
         Write that an invocation is over, with its last lines and what it used; the others are what figures need.
@@ -284,7 +178,7 @@ class EnvironmentLog:
         """
         scope = self._scope
         self._append(
-            _Ended(
+            Ended(
                 scope.account,
                 scope.region,
                 self._group,
@@ -309,7 +203,7 @@ class EnvironmentLog:
             )
         )
 
-    def _append(self, record: "_Written") -> None:
+    def _append(self, record: "Written") -> None:
         if self._dropped_records:
             self._tell_dropped()
         if not self._logs.append(record):
@@ -321,7 +215,7 @@ class EnvironmentLog:
         now_ms = self._now_ms()
         told = logs_dropped(now_ms / 1000, self._dropped_records, self._dropped_bytes, "the disk took no records")
         scope = self._scope
-        if self._logs.append(_Output(scope.account, scope.region, self._group, self._stream, now_ms, told)):
+        if self._logs.append(Output(scope.account, scope.region, self._group, self._stream, now_ms, told)):
             self._dropped_records = self._dropped_bytes = 0
 
     def _now_ms(self) -> int:
@@ -345,10 +239,12 @@ class FunctionLogs:
         self._store = store
         self._clock = clock
         self._ingestion = ingestion or Ingestion()
+        self._follower: UsageFollower | None = None
         self._folded: LogPosition | None = None
         """How far the store has everything; None until it has been asked."""
         self._folded_bytes = 0
         """The segments' `appended_bytes` at that place."""
+        self._recent = Recent(segments.end())
         self._run: asyncio.Task[None] | None = None
         self._timer: TimerHandle | None = None
         self._messages = 0
@@ -366,6 +262,10 @@ class FunctionLogs:
     def open_stream(self, scope: Scope, group: str, stream: str) -> EnvironmentLog:
         """Return the log of one environment. Group and stream come into being with the first record."""
         return EnvironmentLog(self, scope, group, stream)
+
+    def follow_usage(self, follower: UsageFollower) -> None:
+        """Have somebody count along from the next fold on."""
+        self._follower = follower
 
     async def recover(self) -> None:
         """
@@ -417,10 +317,20 @@ class FunctionLogs:
         at_ms = self.now_ms()
         messages = [message for _, message in events]
         timestamps = [timestamp_ms for timestamp_ms, _ in events]
-        if not self.append(_Put(scope.account, scope.region, group, stream, at_ms, messages, timestamps)):
+        if not self.append(Put(scope.account, scope.region, group, stream, at_ms, messages, timestamps)):
             raise DependencyError("log events cannot be written to disk", retryable=True)
         await self.fold()
         return at_ms
+
+    def allocated(self, allocation: Allocation) -> bool:
+        """
+        Write what is kept for a version; False when the disk refuses it. Counted once, when it is folded.
+
+        Its key has no qualifier.
+        """
+        (scope, function, version, _, of), from_ms, until_ms, environments = allocation
+        record = Allocated(scope.account, scope.region, function, version, of, from_ms, until_ms, environments)
+        return self._append(record, encode(record))
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
@@ -472,24 +382,40 @@ class FunctionLogs:
         """Return the time in milliseconds since the epoch."""
         return int(self._clock.now() * 1000)
 
-    def append(self, record: _Written) -> bool:
+    def append(self, record: Written) -> bool:
         """Append one record and see to it that it is folded in time; False when the disk refuses it."""
         try:
-            payload = _encoder.encode(record)
+            payload = encode(record)
         except UnicodeEncodeError:
             # A lone surrogate, from an error type in a runtime's JSON: no encoding has it.
             messages = [message.encode("utf-8", "replace").decode() for message in record.messages]
-            payload = _encoder.encode(msgspec.structs.replace(record, messages=messages))
-        if not self._segments.append(payload):
+            record = msgspec.structs.replace(record, messages=messages)
+            payload = encode(record)
+        if not self._append(record, payload):
             return False
         self._messages += len(record.messages)
+        return True
+
+    def _append(self, record: AnyRecord, payload: bytes) -> bool:
+        segments, recent = self._segments, self._recent
+        size = segments.append(payload)
+        if not size:
+            return False
+        recent.add(record, segments.number, segments.offset - size, segments.offset)
         self._last_append = self._clock.monotonic()
         if self._timer is None and not self._is_closed:
             self._first_append = self._last_append
             self._timer = self._clock.call_later(FOLD_AFTER_S, self._look)
-        if self._unfolded_bytes > UNFOLDED_BYTES_MAX and self._may_begin():
-            self._begin_fold()
+        if recent.is_due or segments.appended_bytes - self._folded_bytes > UNFOLDED_BYTES_MAX:
+            self._make_room()
         return True
+
+    def _make_room(self) -> None:
+        """Fold, as much is written; where that is not to be, forget rather than grow."""
+        if self._may_begin():
+            self._begin_fold()
+        elif self._recent.is_full:
+            self._recent = Recent(self._segments.end())
 
     # Floods ------------------------------------------------------------------------------------------------------
 
@@ -520,7 +446,8 @@ class FunctionLogs:
         self._timer = None
         if self._is_closed or self._has_folded(self._segments.end()):
             return
-        within_s = FOLLOWED_WITHIN_S if self._ingestion.is_followed else FOLD_WITHIN_S
+        is_followed = self._ingestion.is_followed or (self._follower is not None and self._follower.is_urgent)
+        within_s = FOLLOWED_WITHIN_S if is_followed else FOLD_WITHIN_S
         quiet_from = min(self._last_append + FOLD_AFTER_S, self._first_append + within_s)
         wait_s = max(quiet_from, self._retry_at) - self._clock.monotonic()
         if wait_s > 0:
@@ -558,21 +485,26 @@ class FunctionLogs:
     async def _fold_written(self) -> None:
         until = self._segments.end()
         appended_bytes = self._segments.appended_bytes
+        # What is here by now is this run's; should it fail, the next one reads it from the files.
+        recent, self._recent = self._recent, Recent(until)
         position = self._folded or await self._store.position()
-        records = self._segments.read(position, until)
+        written = recent.between(position, self._segments, until)
+        reading = Reading(written, self._is_written_to())
         try:
             # In a thread: reading and decoding thousands of records would hold up invocations.
             await self._ingestion.prepare()
-            while (batch := await asyncio.to_thread(_next_batch, records, self._ingestion)) is not None:
+            while (batch := await asyncio.to_thread(reading.next_batch, self._ingestion)) is not None:
                 await self._ingestion.deliver(batch.derived)
-                await self._store.fold(
-                    batch.events,
-                    batch.opened,
-                    list(batch.closed),
-                    batch.position,
-                    points=batch.derived.points,
-                    usage=NewUsage(batch.used),
-                )
+                usage = NewUsage(batch.used, batch.allocated)
+                async with self._follower.folding(usage) if self._follower is not None else contextlib.nullcontext():
+                    await self._store.fold(
+                        batch.events,
+                        batch.opened,
+                        list(batch.closed),
+                        batch.position,
+                        points=batch.derived.points,
+                        usage=usage,
+                    )
                 self._folded = batch.position
                 self._folded_bytes += batch.read_bytes
                 self._ingestion.committed(batch.events)
@@ -581,13 +513,24 @@ class FunctionLogs:
             self._folded = None
             raise
         finally:
-            records.close()
+            written.close()
         # Beyond the last record there may be a torn one, which no one will ever read.
         self._folded = until
         self._folded_bytes = appended_bytes
         self._segments.drop_folded(until)
         if self._swept_at is None or self._clock.monotonic() - self._swept_at >= SWEEP_EVERY_S:
             await self._sweep()
+
+    def _is_written_to(self) -> Callable[[], bool]:
+        """Return what says, in a thread, whether invocations write while it folds: whether anything came since last."""
+        seen = self._segments.appended_bytes
+
+        def look() -> bool:
+            nonlocal seen
+            before, seen = seen, self._segments.appended_bytes
+            return seen != before
+
+        return look
 
     async def _sweep(self) -> None:
         self._swept_at = self._clock.monotonic()
@@ -625,8 +568,14 @@ class FunctionLogs:
             version=invocation.version,
             started_ms=invocation.started_ms,
             status="error",
-            of=invocation.of,
+            of=_class_of(invocation),
         )
+
+
+def _class_of(invocation: OpenInvocation) -> UsageClass:
+    """Return what says what a lost invocation costs: rows of older versions have nothing but its memory."""
+    of = invocation.of
+    return of if of.memory_mib else msgspec.structs.replace(of, memory_mib=invocation.memory_mib)
 
 
 def _lost_report(invocation: OpenInvocation, duration_ms: float, now: float) -> list[str]:
@@ -654,125 +603,3 @@ def _lost_report(invocation: OpenInvocation, duration_ms: float, now: float) -> 
         status=status,
         error_type=error_type,
     )
-
-
-class _Batch:
-    """What one commit holds."""
-
-    def __init__(self) -> None:
-        self.events: list[NewLogEvent] = []
-        self.closed: dict[str, None] = {}
-        self.ended: list[EndedInvocation] = []
-        self.used: list[UsageRecord] = []
-        self.derived = Derived()
-        self.position = LogPosition(0, 0)
-        self.read_bytes = 0
-        self._begun: dict[str, _Started] = {}
-        self._keys: dict[tuple[Scope, str, str, str, UsageClass], UsageKey] = {}
-        self._places: dict[tuple[str, str, str, str], tuple[Scope, str, str]] = {}
-        """Records that name the same share the names, which are then compared at a glance."""
-
-    def add(self, record: _Written) -> None:
-        named = (record.account, record.region, record.group, record.stream)
-        place = self._places.get(named)
-        if place is None:
-            place = self._places[named] = (Scope(record.account, record.region), record.group, record.stream)
-        scope, group, stream = place
-        at_ms = record.at_ms
-        if isinstance(record, _Put):
-            self.events += [
-                NewLogEvent(scope, group, stream, timestamp_ms, at_ms, message)
-                for timestamp_ms, message in zip(record.timestamps, record.messages, strict=True)
-            ]
-            return
-        for message in record.messages:
-            self.events.append(NewLogEvent(scope, group, stream, at_ms, at_ms, message))
-        if isinstance(record, _Started):
-            self.closed.pop(record.request_id, None)
-            self._begun[record.request_id] = record
-        elif isinstance(record, _Ended):
-            if self._begun.pop(record.request_id, None) is None:
-                # One that began in this very batch, nearly every one, needs no row at all.
-                self.closed[record.request_id] = None
-            if record.function:
-                self.ended.append(
-                    # By place: what is named costs more, and there is one of each invocation.
-                    EndedInvocation(
-                        scope,
-                        record.function,
-                        record.qualifier,
-                        record.version,
-                        record.started_ms,
-                        record.duration_ms,
-                        record.init_ms,
-                        record.status,
-                        record.is_weighted,
-                    )
-                )
-                self.used.append(self._used(scope, record))
-
-    def _used(self, scope: Scope, record: _Ended) -> UsageRecord:
-        """Return what an invocation used."""
-        named = (scope, record.function, record.version, record.qualifier, record.of)
-        key = self._keys.get(named)
-        if key is None:
-            key = self._keys[named] = UsageKey(*named)
-        return UsageRecord(
-            key,
-            record.request_id,
-            record.started_ms,
-            round(record.duration_ms * 1000),
-            round(record.init_ms * 1000),
-            record.billed_ms,
-            record.cpu_us,
-            record.memory_peak_mib,
-            record.streamed_bytes,
-            record.status,
-            record.is_restored,
-        )
-
-    @property
-    def opened(self) -> Sequence[OpenInvocation]:
-        """Invocations that began in it and did not end."""
-        return [
-            OpenInvocation(
-                request_id=record.request_id,
-                scope=Scope(record.account, record.region),
-                group=record.group,
-                stream=record.stream,
-                version=record.version,
-                started_ms=record.at_ms,
-                memory_mib=record.memory_mib,
-                timeout_s=record.timeout_s,
-                system_level=record.system_level,
-                function=record.function,
-                qualifier=record.qualifier,
-                of=record.of,
-            )
-            for record in self._begun.values()
-        ]
-
-
-def _next_batch(records: Iterator[Record], ingestion: Ingestion) -> _Batch | None:
-    """Take records for one commit, with what follows from them; None when there are no more."""
-    batch = _Batch()
-    give_way_at = GIVE_WAY_EVENTS
-    for record in records:
-        try:
-            batch.add(_decoder.decode(record.payload))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            # Its check sum is right, so another version of Lambent wrote it. The rest is still worth reading.
-            _log.error(
-                "logs.record_unreadable segment=%d end=%d reason=%s", record.end.segment, record.end.offset, error
-            )
-        batch.position = record.end
-        batch.read_bytes += len(record.payload)
-        if len(batch.events) >= BATCH_EVENTS_MAX or batch.read_bytes >= BATCH_BYTES_MAX:
-            break
-        if len(batch.events) >= give_way_at:
-            time.sleep(GIVE_WAY_S)
-            give_way_at = len(batch.events) + GIVE_WAY_EVENTS
-    if not batch.read_bytes:
-        return None
-    batch.derived = ingestion.derive(batch.events, batch.ended)
-    return batch

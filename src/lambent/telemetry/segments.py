@@ -33,8 +33,8 @@ RECORD_BYTES_MAX: Final = 256 * 1024 * 1024
 """Longest record; a length beyond it is a damaged one."""
 
 _COPY_BYTES: Final = 1024 * 1024
-_BLOCK_BYTES: Final = 256 * 1024
-"""Read at once."""
+_BLOCK_BYTES: Final = 64 * 1024
+"""Read, checked and decoded at once: some tenths of a millisecond."""
 
 _FRAME: Final = struct.Struct("<II")
 _HEAD_BYTES: Final = _FRAME.size
@@ -48,6 +48,17 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     payload: bytes
     end: LogPosition
+
+
+class Block(msgspec.Struct, frozen=True, gc=False):
+    """Some records of one segment, one behind the other; at least one."""
+
+    segment: int
+    start: int
+    """Where the first begins in the segment."""
+    payloads: list[bytes]
+    ends: list[int]
+    """Where each ends."""
 
 
 class Segments:
@@ -67,9 +78,9 @@ class Segments:
         self._folder = folder
         self._clock = clock
         self._segment_bytes_max = segment_bytes_max
-        self._number = max(self._numbers(), default=0)
+        self.number = max(self._numbers(), default=0)
         """The newest segment: the one being written to, once `_descriptor` is open."""
-        self._offset = 0
+        self.offset = 0
         self._descriptor: int | None = None
         self._unsynced: list[int] = []
         """Descriptors of closed segments that wait for a sync."""
@@ -90,58 +101,61 @@ class Segments:
     def begin_after(self, number: int) -> None:
         """Use only numbers above `number`: the store may know of segments whose files are gone."""
         if self._descriptor is None:
-            self._number = max(self._number, number)
+            self.number = max(self.number, number)
 
-    def append(self, payload: bytes) -> bool:
+    def append(self, payload: bytes) -> int:
         """
-        Write one record, or count it as dropped and return False. Never raises for a full or broken disk.
+        Write one record; return how many bytes of the file it takes.
+
+        Never raises for a full or broken disk: then the record counts as dropped, and 0 is returned.
         """
         assert payload, "an empty record could not be told from a disk's zeros"
         record = _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+        size = len(record)
         try:
             descriptor = self._descriptor
-            if descriptor is None or (self._offset and self._offset + len(record) > self._segment_bytes_max):
+            if descriptor is None or (self.offset and self.offset + size > self._segment_bytes_max):
                 descriptor = self._begin_segment()
-            self._write(descriptor, record)
+            written = os.write(descriptor, record)
+            if written != size:
+                self._take_back(descriptor)
+                raise OSError(f"{written} of {size} bytes written")
         except OSError as error:
             self.dropped_records += 1
             if not self._has_failed:
                 self._has_failed = True
                 _log.error("segments.write_failed folder=%s reason=%s", self._folder, error)
-            return False
+            return 0
         if self._has_failed:
             self._has_failed = False
             _log.warning("segments.write_recovered folder=%s dropped=%d", self._folder, self.dropped_records)
-        self._offset += len(record)
-        self.appended_bytes += len(record)
-        self._is_dirty = True
-        if self._sync_timer is None and self._syncing is None:
-            self._sync_timer = self._clock.call_later(SYNC_AFTER_S, self._start_sync)
-        return True
+        self.offset += size
+        self.appended_bytes += size
+        if not self._is_dirty:
+            self._is_dirty = True
+            if self._sync_timer is None and self._syncing is None:
+                self._sync_timer = self._clock.call_later(SYNC_AFTER_S, self._start_sync)
+        return size
 
     def end(self) -> LogPosition:
         """Return the place behind the last record, where the next one will or may stand."""
-        return LogPosition(self._number, self._offset if self._descriptor is not None else self._size(self._number))
+        return LogPosition(self.number, self.offset if self._descriptor is not None else self._size(self.number))
 
-    def _write(self, descriptor: int, record: bytes) -> None:
-        written = os.write(descriptor, record)
-        if written == len(record):
-            return
-        # The disk became full in the middle. What follows a torn record cannot be read, so it goes away again.
+    def _take_back(self, descriptor: int) -> None:
+        """The disk became full in the middle. What follows a torn record cannot be read, so it goes away again."""
         try:
-            os.ftruncate(descriptor, self._offset)
+            os.ftruncate(descriptor, self.offset)
         except OSError:
             self._retire_segment()
-        raise OSError(f"{written} of {len(record)} bytes written")
 
     def _begin_segment(self) -> int:
         descriptor = os.open(
-            self._path(self._number + 1), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+            self._path(self.number + 1), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
         )
         self._retire_segment()
         self._descriptor = descriptor
-        self._number += 1
-        self._offset = 0
+        self.number += 1
+        self.offset = 0
         self._is_folder_unsynced = True
         return descriptor
 
@@ -197,8 +211,14 @@ class Segments:
     # Reading -----------------------------------------------------------------------------------------------------
 
     def read(self, position: LogPosition, until: LogPosition) -> Generator[Record]:
+        """Iterate over the records between two places one by one; all else is as of `blocks`."""
+        for block in self.blocks(position, until):
+            for payload, end in zip(block.payloads, block.ends, strict=True):
+                yield Record(payload, LogPosition(block.segment, end))
+
+    def blocks(self, position: LogPosition, until: LogPosition) -> Generator[Block]:
         """
-        Iterate over the records between two places. May run in a thread, beside the writer.
+        Iterate over the records between two places, many at once. May run in a thread, beside the writer.
 
         A record that is torn or damaged ends its segment: reading goes on with the next. Segments that are gone are
         passed over.
@@ -211,9 +231,9 @@ class Segments:
             if position.segment <= number <= until.segment:
                 start = position.offset if number == position.segment else 0
                 stop = until.offset if number == until.segment else None
-                yield from self._read_segment(number, start, stop)
+                yield from self._blocks_of(number, start, stop)
 
-    def _read_segment(self, number: int, start: int, stop: int | None) -> Generator[Record]:
+    def _blocks_of(self, number: int, start: int, stop: int | None) -> Generator[Block]:
         try:
             file = self._path(number).open("rb")
         except FileNotFoundError:
@@ -222,24 +242,19 @@ class Segments:
             size = os.fstat(file.fileno()).st_size
             end = size if stop is None else min(stop, size)
             file.seek(start)
-            # In blocks: two reads for each record would cost more than to decode it.
-            block, place = b"", 0
+            rest = b""
             while start < end:
-                begin = place + _HEAD_BYTES
-                if begin <= len(block):
-                    length, check_sum = _FRAME.unpack_from(block, place)
-                    payload = block[begin : begin + length]
-                    if len(payload) == length and length and zlib.crc32(payload) == check_sum:
-                        place = begin + length
-                        start += _HEAD_BYTES + length
-                        yield Record(payload, LogPosition(number, start))
-                        continue
-                # There is more of it in the file, or it is damaged.
-                held = len(block) - place
-                block, place = _read_on(file, block[place:], end - start), 0
-                if len(block) == held:
+                block = _read_on(file, rest, end - start)
+                if len(block) == len(rest):
+                    # There is no more of it in the file: it is torn or damaged.
                     _log.warning("segments.torn segment=%d offset=%d lost_bytes=%d", number, start, end - start)
                     return
+                payloads, ends = _records_in(block)
+                if payloads:
+                    yield Block(number, start, payloads, [start + place for place in ends])
+                    start += ends[-1]
+                    block = block[ends[-1] :]
+                rest = block
 
     def copy(self, position: LogPosition, until: LogPosition, folder: Path) -> None:
         """
@@ -273,7 +288,7 @@ class Segments:
         if self._holds:
             return
         for number in self._numbers():
-            if self._descriptor is not None and number == self._number:
+            if self._descriptor is not None and number == self.number:
                 continue
             if number < position.segment or (number == position.segment and self._size(number) <= position.offset):
                 with contextlib.suppress(OSError):
@@ -320,6 +335,24 @@ def _copy_part(source: Path, start: int, stop: int, target: Path) -> None:
         while start < stop and (chunk := reading.read(min(_COPY_BYTES, stop - start))):
             writing.write(chunk)
             start += len(chunk)
+
+
+def _records_in(block: bytes) -> tuple[list[bytes], list[int]]:
+    """Return the whole and sound records that a block begins with, and where each ends in it."""
+    payloads: list[bytes] = []
+    ends: list[int] = []
+    place, size = 0, len(block)
+    # Here comes every record by: what is looked up for each of them is paid by each invocation.
+    unpack, check = _FRAME.unpack_from, zlib.crc32
+    while (begin := place + _HEAD_BYTES) <= size:
+        length, check_sum = unpack(block, place)
+        place = begin + length
+        payload = block[begin:place]
+        if place > size or not length or check(payload) != check_sum:
+            break
+        payloads.append(payload)
+        ends.append(place)
+    return payloads, ends
 
 
 def _read_on(file: BinaryIO, block: bytes, bytes_left: int) -> bytes:

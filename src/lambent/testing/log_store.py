@@ -22,7 +22,7 @@ from lambent.store.contract import (
     NewLogEvent,
     OpenInvocation,
 )
-from lambent.store.usage_contract import NOTHING_USED, NewUsage
+from lambent.store.usage_contract import NOTHING_USED, Allocation, NewUsage
 
 _DAY_MS = 86_400_000
 _EVENT_OVERHEAD_BYTES = 26
@@ -51,6 +51,7 @@ class MemoryLogStore:
         """How many events each commit held."""
         self.points: list[MetricPoint] = []
         self.usage: list[UsageRecord] = []
+        self.allocations: list[Allocation] = []
         self.sweep_count = 0
 
     async def fold(
@@ -65,7 +66,7 @@ class MemoryLogStore:
     ) -> None:
         self.before_fold()
         stands, wanted = _order(self._position), _order(position)
-        if stands > wanted or (stands == wanted and (events or opened or closed)):
+        if stands > wanted or (stands == wanted and (events or opened or closed or any(usage))):
             raise Conflict(f"folded to {self._position} already")
         self.fold_sizes.append(len(events))
         for event in events:
@@ -76,6 +77,7 @@ class MemoryLogStore:
             self._open.pop(request_id, None)
         self.points += points
         self.usage += usage.records
+        self.allocations += usage.allocations
         self._position = position
 
     async def position(self) -> LogPosition:

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from lambent.cli.serve import run_server
+from lambent.cli.serving import run_server
 from lambent.cli.setting_options import settings_from, with_settings
 from lambent.clock import SystemClock
 
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> None:
     @command.command()
     @with_settings()
     def serve(**given: Any) -> None:
-        run_server(settings_from(given), clock)
+        raise typer.Exit(run_server(settings_from(given), clock))
 
     command(arguments[1:])
 

@@ -1,8 +1,6 @@
 """`lambent serve`: its options are the settings, and a bad one is one line."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -63,17 +61,3 @@ def test_settings_reach_the_server_and_ready_is_printed(lambent: Run, monkeypatc
     assert about.startswith("an embedded stand-in for development answers dynamodb, ")
     assert about.endswith("--neighbour NAME=URL names a real server")
     assert (served[0].server.port, served[0].api.accept_inert, served[0].sandbox.environments_max) == (1234, True, 1000)
-
-
-def test_open_files_are_raised_as_far_as_they_may_be() -> None:
-    """A shell's limit of 256 would end with twenty environments."""
-    program = (
-        "import resource\n"
-        "from lambent.cli.serve import raise_open_files\n"
-        "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
-        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))\n"
-        "raise_open_files()\n"
-        "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert int(done.stdout) > 256

@@ -542,6 +542,22 @@ def test_an_environment_that_is_late_for_its_handover_is_taken_all_the_same() ->
     asyncio.run(story())
 
 
+def test_nobody_waits_for_a_handover_that_will_not_come() -> None:
+    """The environment ends after its answer: the call goes on at once, without the rest of its wait."""
+
+    async def story() -> None:
+        bench = Bench()
+        first = bench.lease()
+        first.answer()
+        waiting = asyncio.ensure_future(bench.leasing())
+        await asyncio.sleep(0)
+        first.go()
+        assert await asyncio.wait_for(waiting, 5) is not first
+        assert bench.clock.timer_count == 0
+
+    asyncio.run(story())
+
+
 def test_no_more_wait_than_environments_are_about_to_be_free() -> None:
     """Of two callers one waits for the one environment that has answered; the other gets a new one at once."""
 

@@ -21,6 +21,7 @@ from lambent.domain.function import (
     FunctionVersion,
     State,
 )
+from lambent.domain.usage import UsageClass, UsageKey
 from lambent.errors.families import DependencyError
 from lambent.execution.driver import InitialisationFailed
 from lambent.execution.environment import InitFailure
@@ -283,6 +284,27 @@ def test_fewer_and_none(story: Callable[..., None]) -> None:
             await tx.delete_function(F)
         await bench.until(lambda: not bench.pool.kept)
         assert not bench.keeper._keepings
+
+    story(tell)
+
+
+def test_what_is_kept_is_told(story: Callable[..., None]) -> None:
+    """By version and what it costs, and somebody is called whenever there is more of it."""
+
+    async def tell(bench: Bench) -> None:
+        told: list[int] = []
+        bench.keeper.on_more(lambda: told.append(sum(bench.keeper.kept().values())))
+        await bench.save(version("1"), version("2", snap_start=True), provisioned=asks("1", 2))
+        await bench.until(lambda: len(told) == 3)
+        assert sorted(told) == [1, 2, 3]
+        classes = [
+            UsageClass(128, runtime="python3.11", kind=kind) for kind in ("provisioned-concurrency", "snap-start")
+        ]
+        expected = {UsageKey(SCOPE, F, "1", "", classes[0]): 2, UsageKey(SCOPE, F, "2", "", classes[1]): 1}
+        assert bench.keeper.kept() == expected
+        async with bench.store.transaction(SCOPE) as tx:
+            await tx.delete_provisioned(F, "1")
+        await bench.until(lambda: len(bench.keeper.kept()) == 1)
 
     story(tell)
 

@@ -87,11 +87,11 @@ class Stage:
             state=self.state,
         )
 
-    async def run(self, *_: Any, **given: Any) -> InvocationOutcome:
+    async def run(self, *_: Any, **given: Any) -> tuple[InvocationOutcome, str]:
         self.ran.append(given)
         if isinstance(self.result, Exception):
             raise self.result
-        return self.result
+        return self.result, given["trace_header"]
 
     def ask(self, **changes: Any) -> WireResponse:
         urls: Any = FunctionUrls(

@@ -94,9 +94,9 @@ class Bench:
             timeout_s=30.0, trace_header="Root=1",
         )  # fmt: skip
 
-    async def run(self, *_: Any, **__: Any) -> InvocationOutcome:
+    async def run(self, *_: Any, trace_header: str, **__: Any) -> tuple[InvocationOutcome, str]:
         self.ran += 1
-        return InvocationOutcome(b"{}", LATEST)
+        return InvocationOutcome(b"{}", LATEST), trace_header
 
     def why_not(self, credentials: str | None = None, principal: Principal | None = None, uri: str = F) -> str:
         """Call; return why it was refused, nothing where it was not."""

@@ -81,9 +81,9 @@ class Stage:
             code=Code("0" * 64, 1), revision_id="r", last_modified=0.0, state=State.ACTIVE,
         )  # fmt: skip
 
-    async def run(self, *_: Any, payload: bytes, **__: Any) -> InvocationOutcome:
+    async def run(self, *_: Any, payload: bytes, trace_header: str, **__: Any) -> tuple[InvocationOutcome, str]:
         self.events.append(json.loads(payload))
-        return InvocationOutcome(b'{"ran": true}', LATEST)
+        return InvocationOutcome(b'{"ran": true}', LATEST), trace_header
 
     def ask(self, request: WireRequest, body: bytes = b"") -> WireResponse:
         async def read_body(most_bytes: int) -> bytes:

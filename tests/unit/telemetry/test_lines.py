@@ -119,3 +119,10 @@ def test_lines_of_a_restore() -> None:
     assert lines.restore_report_line(1.0, "error", "Runtime.ExitError") == (
         "RESTORE_REPORT Restore Duration: 1.00 ms\tStatus: error\tError Type: Runtime.ExitError\n"
     )
+
+
+def test_the_memory_of_a_report() -> None:
+    """As REPORT names it, in text; other lines name none, whatever a function prints."""
+    report = lines.report_line("id", duration_ms=1, init_ms=2, memory_mib=1769, memory_peak_mib=30, status="error")
+    assert lines.reported_memory_mib(["END RequestId: id\n", report]) == 1769
+    assert lines.reported_memory_mib(["END RequestId: id\n"]) == lines.reported_memory_mib([]) == 0

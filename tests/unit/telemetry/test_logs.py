@@ -1,6 +1,7 @@
 """The functions' log: written without waiting, folded in time, whole after a crash."""
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,26 +13,28 @@ import msgspec
 import pytest
 
 from lambent.domain.caller import Scope
+from lambent.domain.usage import UsageClass, UsageKey, UsageRecord
 from lambent.errors.families import DependencyError
 from lambent.store.contract import LogEvent, LogPosition, LogStore
 from lambent.store.database import Database
 from lambent.store.logs import LogRepository
 from lambent.store.migrate import migrate
+from lambent.store.usage import UsageRepository
+from lambent.store.usage_contract import Allocation, UsageQuestion
 from lambent.telemetry import logs as logs_module
+from lambent.telemetry.folding import BATCH_EVENTS_MAX
+from lambent.telemetry.log_records import Usage
 from lambent.telemetry.logs import (
-    BATCH_EVENTS_MAX,
     FOLD_AFTER_S,
-    GIVE_WAY_EVENTS,
-    GIVE_WAY_S,
     RETRY_AFTER_S,
     SWEEP_AGAIN_S,
     SWEEP_EVERY_S,
     EnvironmentLog,
     FunctionLogs,
-    Usage,
 )
 from lambent.telemetry.segments import SYNC_AFTER_S, Segments
 from lambent.testing.log_store import MemoryLogStore
+from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope("123456789012", "eu-west-1")
@@ -65,7 +68,7 @@ async def messages(store: LogStore) -> list[str]:
 
 def run(story: Callable[[], Awaitable[None]]) -> None:
     async def told() -> None:
-        await asyncio.wait_for(story(), 30)
+        await asyncio.wait_for(story(), 120)
 
     asyncio.run(told())
 
@@ -94,25 +97,6 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Virt
             yield LogRepository(database, clock)
 
     return opened
-
-
-def test_a_long_fold_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread that reads thousands of records has the interpreter for a stretch at a time; few are read in one."""
-    pauses: list[float] = []
-    monkeypatch.setattr(logs_module.time, "sleep", pauses.append)
-
-    async def story() -> None:
-        clock = VirtualClock(now=1_000.0)
-        server = Server(tmp_path, MemoryLogStore(clock), clock)
-        await server.logs.recover()
-        log = server.stream()
-        for lines, expected in ((GIVE_WAY_EVENTS - 1, 0), (5 * GIVE_WAY_EVENTS, 5)):
-            for _ in range(lines):
-                log.output(["line\n"])
-            await server.logs.fold()
-            assert pauses == [GIVE_WAY_S] * expected
-
-    run(story)
 
 
 def test_an_invocation_is_in_the_store_after_a_fold(tmp_path: Path, open_store) -> None:
@@ -160,9 +144,184 @@ def test_the_end_of_an_invocation_says_what_it_used(tmp_path: Path) -> None:
         written = msgspec.msgpack.decode(record.payload)
         assert written[7:13] == ["id-1", 12.5, 100.25, 113, 40_000, 30]
         server.segments.append(msgspec.msgpack.encode(written[:-5]))
-        await server.logs.fold()
+        server.killed()
+        later = Server(tmp_path, store, clock)
+        await later.logs.recover()
         assert await messages(store) == ["END\n", "END\n"]
+        await later.logs.close()
+
+    run(story)
+
+
+KEPT = UsageKey(SCOPE, "hello", "3", "", UsageClass(512, kind="provisioned-concurrency"))
+LARGE = UsageClass(1_769, 2_048, "arm64", "snap-start", "java21", "blue")
+
+
+def test_what_an_invocation_used_is_folded_with_it(tmp_path: Path) -> None:
+    """Everything that its end says, by function, version and as it was addressed; once, whoever folds."""
+
+    async def story() -> None:
+        clock = VirtualClock(now=1_000.0)
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path, store, clock)
+        usage = Usage(12.5, 100.25, 113, 40_000, 30, streamed_bytes=7_000_000, is_restored=True)
+        server.stream().ended(
+            "id-1", ["END\n"], usage,
+            function="hello", qualifier="live", version="3", started_ms=999_900, status="timeout", of=LARGE,
+        )  # fmt: skip
+        server.killed()
+        for _ in range(2):
+            server = Server(tmp_path, store, clock)
+            await server.logs.recover()
+            assert store.usage == [
+                UsageRecord(
+                    UsageKey(SCOPE, "hello", "3", "live", LARGE),
+                    "id-1", 999_900, 12_500, 100_250, 113, 40_000, 30, 7_000_000, "timeout", True,
+                )
+            ]  # fmt: skip
         await server.logs.close()
+
+    run(story)
+
+
+def test_what_is_kept_is_folded_once(tmp_path: Path, open_store) -> None:
+    """An allocation goes the way of all that is written: it is no message, and a kill neither loses nor doubles it."""
+
+    async def story() -> None:
+        clock = VirtualClock(now=1_000.0)
+        async with open_store(clock) as store:
+            server = Server(tmp_path / "segments", store, clock)
+            await server.logs.recover()
+            allocation = Allocation(KEPT, 1_000_000, 1_300_000, 4)
+            assert server.logs.allocated(allocation)
+            assert server.logs.counts().messages == 0
+            server.killed()
+            for _ in range(2):
+                server = Server(tmp_path / "segments", store, clock)
+                await server.logs.recover()
+            assert await kept_in(store, tmp_path) == [allocation]
+            # Nobody has to ask: it is folded as lines are.
+            assert server.logs.allocated(allocation._replace(from_ms=1_300_000, until_ms=1_600_000))
+            clock.advance(FOLD_AFTER_S)
+            await server.logs.fold()
+            assert len(await kept_in(store, tmp_path)) == (2 if isinstance(store, MemoryLogStore) else 1)
+            await server.logs.close()
+
+    run(story)
+
+
+async def kept_in(store: LogStore, tmp_path: Path) -> list[Allocation]:
+    if isinstance(store, MemoryLogStore):
+        return store.allocations
+    async with Database(tmp_path / "state.db") as database:
+        usage = UsageRepository(database, VirtualClock(now=2_000.0), records_days=1, records_max_bytes=1 << 30)
+        question = UsageQuestion(from_s=960, before_s=1_020)
+        assert [row.total.allocated_ms for row in await usage.totals(question)] == [1_200_000]
+        return list(await usage.allocations(0))
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "REPORT RequestId: id-1\tBilled Duration: 13 ms\tMemory Size: 512 MB\tMax Memory Used: 30 MB\n",
+        '{"type":"platform.report","record":{"metrics":{"memorySizeMB":512,"maxMemoryUsedMB":30}}}\n',
+    ],
+)
+def test_usage_of_what_an_older_version_wrote(tmp_path: Path, report: str) -> None:
+    """
+    Its segments say nothing of what an invocation costs but the size of its memory, in REPORT: it is counted as what
+    most are. What says not even that is counted, too.
+    """
+
+    async def story() -> None:
+        clock = VirtualClock(now=1_000.0)
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path, store, clock)
+        place = [SCOPE.account, SCOPE.region, GROUP, STREAM]
+        ended = ["id-1", 12.5, 0.0, 13, 40_000, 30, "hello", "live", "3", 999_900, "error", True]
+        for messages in ([report], []):
+            server.segments.append(msgspec.msgpack.encode(["ended", *place, 1_000_000, messages, *ended]))
+        await server.logs.recover()
+        assert [(one.key, one.billed_ms, one.status) for one in store.usage] == [
+            (UsageKey(SCOPE, "hello", "3", "live", UsageClass(memory_mib)), 13, "error") for memory_mib in (512, 0)
+        ]
+        await server.logs.close()
+
+    run(story)
+
+
+def test_what_a_lost_invocation_costs(tmp_path: Path) -> None:
+    """What its start says, and of one that an older version began, its memory: in the segments or in the store."""
+
+    async def story() -> None:
+        clock = VirtualClock(now=1_000.0)
+        make_sqlite(tmp_path / "state.db")
+        async with Database(tmp_path / "state.db") as database:
+            store = LogRepository(database, clock)
+            server = Server(tmp_path / "segments", store, clock)
+            await server.logs.recover()
+            place = [SCOPE.account, SCOPE.region, GROUP, STREAM]
+            old = ["$LATEST", 256, 3, "", "hello", "live"]
+            server.segments.append(msgspec.msgpack.encode(["started", *place, 1_000_000, [], "in segments", *old]))
+            server.stream().started("new", "3", 1_769, 3, [], function="hello", qualifier="live", of=LARGE)
+            server.killed()
+            with contextlib.closing(sqlite3.connect(tmp_path / "state.db")) as connection, connection:
+                row = {"request_id": "in store", "scope": SCOPE, "group": GROUP, "stream": STREAM, "version": "2"}
+                row |= {"started_ms": 1_000_000, "memory_mib": 256, "timeout_s": 3, "function": "hello"}
+                connection.execute(
+                    "INSERT INTO open_invocations VALUES ('in store', ?, ?, ?)",
+                    (SCOPE.account, SCOPE.region, msgspec.json.encode(row).decode()),
+                )
+            server = Server(tmp_path / "segments", store, VirtualClock(now=1_060.0))
+            await server.logs.recover()
+            await server.logs.close()
+            usage = UsageRepository(database, clock, records_days=1, records_max_bytes=1 << 30)
+            found = await usage.records(UsageQuestion(from_s=0, before_s=86_400), limit=10)
+            assert {one.request_id: (one.key, one.started_ms, one.status) for _, one in found} == {
+                "in segments": (UsageKey(SCOPE, "hello", "$LATEST", "live", UsageClass(256)), 1_000_000, "error"),
+                "in store": (UsageKey(SCOPE, "hello", "2", "", UsageClass(256)), 1_000_000, "error"),
+                "new": (UsageKey(SCOPE, "hello", "3", "live", LARGE), 1_000_000, "error"),
+            }
+            assert await store.open_invocations() == []
+
+    run(story)
+
+
+def test_a_clock_that_jumps_counts_each_invocation_once(tmp_path: Path) -> None:
+    """Back or ahead, between start and end or between folds: as many records and sums as invocations, of as long."""
+
+    async def story() -> None:
+        clock = VirtualClock(now=1_795_000_000.0)
+        make_sqlite(tmp_path / "state.db")
+        async with Database(tmp_path / "state.db") as database:
+            store = LogRepository(database, clock)
+            server = Server(tmp_path / "segments", store, clock)
+            await server.logs.recover()
+            number = 0
+            for jump_s in (0, -3_600, 7_200, -90_000, 30, -1):
+                started_ms = server.logs.now_ms()
+                clock.advance(0.1)
+                clock.set_wall(jump_s)
+                for _ in range(3):
+                    number += 1
+                    log = server.stream()
+                    log.started(f"id-{number}", "3", 1_769, 3, [], function="hello", of=LARGE)
+                    ended = Usage(duration_ms=100, billed_ms=100)
+                    log.ended(f"id-{number}", [], ended, function="hello", version="3", started_ms=started_ms, of=LARGE)
+                if jump_s % 7_200:
+                    await server.logs.fold()
+                else:
+                    server.killed()
+                    server = Server(tmp_path / "segments", store, clock)
+                    await server.logs.recover()
+            await server.logs.fold()
+            usage = UsageRepository(database, clock, records_days=35, records_max_bytes=1 << 30)
+            question = UsageQuestion(from_s=1_794_000_000 // 86_400 * 86_400, before_s=1_796_000_000 // 86_400 * 86_400)
+            found = [one for _, one in await usage.records(question, limit=100)]
+            assert sorted(one.request_id for one in found) == sorted(f"id-{one + 1}" for one in range(number))
+            (row,) = await usage.totals(question)
+            assert (row.total.requests, row.total.billed_ms) == (number, number * 100)
+            await server.logs.close()
 
     run(story)
 

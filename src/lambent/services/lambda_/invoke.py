@@ -19,7 +19,7 @@ from lambent.domain.caller import Caller
 from lambent.domain.function import LATEST, FunctionVersion
 from lambent.domain.invocation import InvocationOutcome, StreamEnd
 from lambent.domain.quotas import Quotas
-from lambent.domain.trace import with_lineage_of
+from lambent.domain.trace import next_trace_header, with_lineage_of, without_lineage
 from lambent.errors.api.lambda_ import (
     InvalidParameterValueException,
     InvalidRequestContentException,
@@ -29,6 +29,7 @@ from lambent.errors.api.lambda_ import (
 )
 from lambent.errors.families import DependencyError
 from lambent.protocol.shapes.lambda_ import InvocationRequest, InvokeAsyncRequest, InvokeWithResponseStreamRequest
+from lambent.protocol.wire import OutputWithHeaders
 from lambent.services.lambda_.naming import Target, resolve_target
 from lambent.services.lambda_.synchronous import SynchronousInvocations, check_active, throttled_exception
 from lambent.services.operation import operation
@@ -61,13 +62,12 @@ class Invoke:
     async def invoke(self, caller: Caller, request: InvocationRequest) -> Mapping[str, Any]:
         checked = await self._check(caller, request)
         if checked is None:
-            return {"StatusCode": 204}
+            return self._nothing_run(caller)
         if request.get("InvocationType") == "Event":
             # The client context was checked and goes no further. Documented: Lambda API reference, Invoke: it is for
             # synchronous invocations.
-            await self._accept(caller, checked)
-            return {"StatusCode": 202}
-        outcome = await self._run(caller, checked, request, wants_stream=False)
+            return _telling({"StatusCode": 202}, await self._accept(caller, checked))
+        outcome, trace_header = await self._run(caller, checked, request, wants_stream=False)
         answer: dict[str, Any] = {
             "StatusCode": 200,
             "ExecutedVersion": outcome.executed_version,
@@ -77,7 +77,7 @@ class Invoke:
             answer["FunctionError"] = outcome.error.kind
         if outcome.log_tail is not None:
             answer["LogResult"] = base64.b64encode(outcome.log_tail).decode()
-        return answer
+        return _telling(answer, trace_header)
 
     @operation("InvokeWithResponseStream")
     async def invoke_with_response_stream(
@@ -85,13 +85,20 @@ class Invoke:
     ) -> Mapping[str, Any]:
         checked = await self._check(caller, request)
         if checked is None:
-            return {"StatusCode": 204}
-        outcome = await self._run(caller, checked, request, wants_stream=True)
-        return {
+            return self._nothing_run(caller)
+        outcome, trace_header = await self._run(caller, checked, request, wants_stream=True)
+        answer = {
             "StatusCode": 200,
             "ExecutedVersion": outcome.executed_version,
             "EventStream": ResponseEvents(outcome),
         }
+        return _telling(answer, trace_header)
+
+    def _nothing_run(self, caller: Caller) -> Mapping[str, Any]:
+        """Return the answer to a DryRun."""
+        random_hex = self._clock.token_hex(20)
+        header = next_trace_header(caller.trace_header, self._clock.now(), random_hex[:24], random_hex[24:])
+        return _telling({"StatusCode": 204}, header)
 
     async def _check(self, caller: Caller, request: Any) -> "_Checked | None":
         """Check what a request of either operation asks for. None for a DryRun, which has found nothing wrong."""
@@ -116,8 +123,10 @@ class Invoke:
         check_active(version)
         return _Checked(target, version, payload, tenant, context_json)
 
-    async def _run(self, caller: Caller, checked: "_Checked", request: Any, *, wants_stream: bool) -> InvocationOutcome:
-        """Run an invocation now."""
+    async def _run(
+        self, caller: Caller, checked: "_Checked", request: Any, *, wants_stream: bool
+    ) -> tuple[InvocationOutcome, str]:
+        """Run an invocation now; return its trace header, too."""
         return await self._synchronous.run(
             checked.target,
             checked.version,
@@ -153,16 +162,16 @@ class Invoke:
             )
         return version
 
-    async def _accept(self, caller: Caller, checked: "_Checked") -> None:
+    async def _accept(self, caller: Caller, checked: "_Checked") -> str:
         """
-        Take an event; on return it is on disk.
+        Take an event; on return it is on disk. Return its trace header.
 
         Raises:
             TooManyRequestsException: too many events wait.
             ServiceException: the store failed.
         """
         try:
-            await self._events.accept(
+            return await self._events.accept(
                 checked.version,
                 request_id=caller.request_id,
                 qualifier=checked.target.qualifier,
@@ -228,6 +237,16 @@ class ResponseEvents:
         self._is_over = True
         if self._stream is not None:
             self._stream.close()
+
+
+def _telling(answer: Mapping[str, Any], trace_header: str) -> Mapping[str, Any]:
+    """
+    Add the trace header that an invocation goes on with to its answer. An error's answer has none.
+
+    Documented: X-Ray developer guide, tracing header. Assumed: without the lineage, which is ours, and with the parent
+    that the function sees (test_tracing).
+    """
+    return OutputWithHeaders(answer, (b"x-amzn-trace-id", without_lineage(trace_header).encode("latin-1")))
 
 
 def _completion(end: StreamEnd) -> Mapping[str, str]:

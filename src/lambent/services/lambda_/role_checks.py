@@ -36,7 +36,7 @@ class TargetRights:
 
     def __init__(self, authorizer: Authorizer, facts: Mapping[str, ResourceFacts]) -> None:
         self._authorizer = authorizer
-        self._facts = facts
+        self.facts = facts
 
     async def lacking(self, role: str, target: Target, object_key: str = "*") -> str | None:
         """Return which permission a role lacks to send to a target, e.g. `SendMessage on SQS`; None: it has it."""
@@ -45,7 +45,7 @@ class TargetRights:
         action, called = _SENDING[target.service]
         arn = f"{target.arn}/{object_key}" if target.is_bucket else target.arn
         demand = Demand(f"{target.service}:{action}", arn)
-        is_allowed = await self._authorizer.allows_role(role, demand, self._facts.get(target.service))
+        is_allowed = await self._authorizer.allows_role(role, demand, self.facts.get(target.service))
         return None if is_allowed else f"{action} on {called}"
 
     async def lacking_for_traces(self, role: str) -> str | None:

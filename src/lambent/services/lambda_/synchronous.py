@@ -54,9 +54,9 @@ class SynchronousInvocations:
         trace_header: str | None,
         http: HttpCall | None = None,
         **further: Any,
-    ) -> InvocationOutcome:
+    ) -> tuple[InvocationOutcome, str]:
         """
-        Run one invocation and return what came of it.
+        Run one invocation and return what came of it, and the trace header that the function saw.
 
         Args:
             version: what the target's qualifier leads to; Active.
@@ -84,15 +84,15 @@ class SynchronousInvocations:
             **further,
         )
         if tracing is not None:
-            return await self._run_traced(target, version, invocation, tracing, http)
-        return await self._invoke(target, version, invocation)
+            return await self._run_traced(target, version, invocation, tracing, http), trace.header
+        return await self._invoke(target, version, invocation), trace.header
 
     async def _invoke(self, target: Target, version: FunctionVersion, invocation: Invocation) -> InvocationOutcome:
         try:
             outcome = await self._dispatcher.run(version, invocation)
         except Throttled as throttled:
             self._events.yield_to_callers(target.scope, target.name, throttled.reason)
-            raise throttled_exception("Rate Exceeded.", throttled.reason) from None
+            raise throttled_exception(throttled.text, throttled.reason) from None
         except DependencyError as error:
             raise ServiceException(str(error)) from error
         if outcome.restore_failure is not None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import uvloop
 
 from lambent.access.secrets import Credentials
 from lambent.clock import SystemClock
@@ -190,7 +191,9 @@ class _Stage:
     runtimes: Runtimes
 
     def __init__(self) -> None:
-        self.runner = asyncio.Runner()
+        # The server's loop. asyncio's own loses a connection that it accepts in the iteration in which its listener is
+        # closed, as that of a runtime that comes back at once may be. Observed: python/cpython#109564.
+        self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self.is_open = False
         self._folder = Path(tempfile.mkdtemp(prefix="lambent-conformance-"))
         self._folder.chmod(0o711)

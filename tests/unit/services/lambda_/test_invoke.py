@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from lambent.domain.traced import Accepted
 from lambent.errors.families import ApiError, DependencyError
 from lambent.execution.streamed_response import StreamedResponse
 from lambent.fleet.contract import Throttled
+from lambent.protocol.wire import OutputWithHeaders
 from lambent.services.lambda_.invoke import Invoke, ResponseEvents, check_payload, decode_client_context
 from lambent.store.contract import QueueFull
 from lambent.testing.traces import LeftTraces
@@ -183,10 +185,11 @@ class FakeEvents:
         self.accepted: list[dict[str, Any]] = []
         self.yields = 0
 
-    async def accept(self, version: FunctionVersion, **event: Any) -> None:
+    async def accept(self, version: FunctionVersion, **event: Any) -> str:
         if self.refusal is not None:
             raise self.refusal
         self.accepted.append(event)
+        return "Root=1-a-b;Parent=c;Sampled=1;Lineage=d:1"
 
     def yield_to_callers(self, scope: Scope, name: FunctionName, reason: str) -> None:
         self.yields += 1
@@ -218,6 +221,23 @@ def test_an_invocation_carries_what_the_caller_sent() -> None:
     assert (invocation.client_context, invocation.wants_tail) == ("{}", True)
     assert invocation.trace_header.startswith("Root=1-a-b;Parent=")
     assert ";Sampled=1;Lineage=" in invocation.trace_header
+
+
+def told(answer: Mapping[str, Any]) -> str:
+    """Return the trace header of an answer."""
+    assert isinstance(answer, OutputWithHeaders)
+    ((name, value),) = answer.headers
+    assert name == b"x-amzn-trace-id"
+    return value.decode()
+
+
+def test_an_answer_names_its_trace() -> None:
+    """As the function sees it, or the event goes on with it, without the functions that its chain has passed."""
+    answer, (invocation,) = call()
+    assert told(answer) == invocation.trace_header.partition(";Lineage=")[0]
+    assert told(answer).startswith("Root=1-a-b;Parent=")
+    assert told(call(InvocationType="Event")[0]) == "Root=1-a-b;Parent=c;Sampled=1"
+    assert re.fullmatch(r"Root=1-a-b;Parent=[0-9a-f]{16};Sampled=1", told(call(InvocationType="DryRun")[0]))
 
 
 def test_no_payload_is_an_empty_event() -> None:

@@ -52,7 +52,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "usage_allocations",
-        sa.Column("series_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("key", sa.LargeBinary, primary_key=True),
+        sa.Column("document", sa.Text, nullable=False),
         sa.Column("from_ms", sa.BigInteger, nullable=False),
         sa.Column("until_ms", sa.BigInteger, nullable=False),
         sa.Column("environments", sa.BigInteger, nullable=False),

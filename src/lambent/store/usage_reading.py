@@ -1,0 +1,269 @@
+"""
+Reading usage: sums by group, and records page by page.
+
+A stretch of time is read from the longest sums that lie within it: days in its middle, quarters of hours and minutes
+at its edges.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import BigInteger, Connection, Select, and_, cast, func, or_, select
+
+from lambent.domain.caller import Scope
+from lambent.domain.usage import FREE_TMP_MIB, UsageClass, UsageKey, UsageRecord, UsageTotal
+from lambent.store.tables import usage_records, usage_series, usage_totals
+from lambent.store.usage_contract import (
+    MINUTES_KEPT_S,
+    QUARTERS_KEPT_S,
+    RESOLUTIONS_S,
+    Coarse,
+    TaggedRow,
+    UsageGroup,
+    UsageQuestion,
+    UsageRow,
+)
+
+STATUSES: Final = ("", "error", "timeout")
+"""By the number that a record has for it."""
+
+RESTORED: Final = 4
+"""Is added to that number where a snapshot was restored."""
+
+_KEPT_S: Final = {60: MINUTES_KEPT_S, 900: QUARTERS_KEPT_S}
+
+_s = usage_series.c
+_r = usage_records.c
+_t = usage_totals.c
+
+_decode_tags = msgspec.json.Decoder(dict[str, str]).decode
+
+GROUPS: Final[Mapping[UsageGroup, Sequence[Any]]] = {
+    UsageGroup.FUNCTION: (_s.function,),
+    UsageGroup.VERSION: (_s.function, _s.version),
+    UsageGroup.ALIAS: (_s.function, _s.qualifier),
+    UsageGroup.TAG: (),
+    UsageGroup.TENANT: (_s.tenant,),
+    UsageGroup.ACCOUNT: (_s.account,),
+    UsageGroup.REGION: (_s.region,),
+}
+_PRICED = (_s.account, _s.region, _s.architecture, _s.kind, _s.runtime)
+_TOTALS: Final = len(UsageTotal.__struct_fields__)
+_PEAK: Final = "memory_peak_mib"
+
+
+def stretches(from_s: int, before_s: int) -> Iterator[tuple[int, int, int]]:
+    """
+    Take a stretch of time apart: yield resolutions with the begin and the end of what each covers, the coarsest first.
+
+    Bounds are at whole minutes.
+    """
+    left = [(from_s, before_s)] if from_s < before_s else []
+    for period_s in sorted(RESOLUTIONS_S, reverse=True):
+        rest: list[tuple[int, int]] = []
+        for begin, end in left:
+            first, last = -(-begin // period_s) * period_s, end // period_s * period_s
+            if first >= last:
+                rest.append((begin, end))
+                continue
+            yield period_s, first, last
+            rest += [part for part in ((begin, first), (last, end)) if part[0] < part[1]]
+        left = rest
+    assert not left, "bounds at whole minutes"
+
+
+def totals(connection: Connection, question: UsageQuestion, now_s: int) -> Sequence[UsageRow]:
+    """
+    Return sums by group; see the contract.
+
+    Raises:
+        Coarse: a part of it would be read from sums that are gone by now.
+    """
+    parts = _parts(question, now_s)
+    if not parts:
+        return []
+    is_tagged = question.by is UsageGroup.TAG or bool(question.tags)
+    rows: dict[tuple[str, ...], UsageRow] = {}
+    for row in connection.execute(_query(question, parts, is_tagged=is_tagged)):
+        _take_in(rows, question, row, is_tagged=is_tagged)
+    return [rows[place] for place in sorted(rows)]
+
+
+def tagged_totals(connection: Connection, question: UsageQuestion, now_s: int) -> Sequence[TaggedRow]:
+    """
+    Return sums by function and its tags; see the contract.
+
+    Raises:
+        Coarse: as `totals`.
+    """
+    parts = _parts(question, now_s)
+    if not parts:
+        return []
+    found = []
+    for row in connection.execute(_query(question, parts, is_tagged=True)):
+        if has_tags(question, row[1]):
+            account, region, architecture, kind, runtime, *amounts = row[2:]
+            total = UsageTotal(*amounts[:_TOTALS])
+            one = UsageRow(row[0], account, region, architecture, kind, runtime, total, *amounts[_TOTALS:])
+            found.append(TaggedRow(one, _decode_tags(row[1])))
+    return found
+
+
+def _parts(question: UsageQuestion, now_s: int) -> list[tuple[int, int, int]]:
+    parts = list(stretches(question.from_s, question.before_s))
+    for period_s, begin, _ in parts:
+        kept_s = _KEPT_S.get(period_s)
+        if kept_s is not None and begin < now_s - kept_s:
+            what, whole = ("minute", "quarters of an hour") if period_s == 60 else ("quarter of an hour", "days of UTC")
+            raise Coarse(f"usage by the {what} is kept for {kept_s // 86_400} days: ask for whole {whole}")
+    return parts
+
+
+def _query(
+    question: UsageQuestion, parts: Sequence[tuple[int, int, int]], *, is_tagged: bool
+) -> "Select[*tuple[Any, ...]]":
+    """Return the query of sums. They are added up by series first, whose numbers are told apart faster than names."""
+    of_series = select(
+        _t.series_id,
+        *(
+            (func.max(_t[name]) if name == _PEAK else cast(func.sum(_t[name]), BigInteger)).label(name)
+            for name in UsageTotal.__struct_fields__
+        ),
+    ).where(or_(*(and_(_t.period_s == period_s, _t.at_s >= begin, _t.at_s < end) for period_s, begin, end in parts)))
+    asked = filters_of(question)
+    if asked:
+        of_series = of_series.where(_t.series_id.in_(select(_s.id).where(*asked)))
+    summed = of_series.group_by(_t.series_id).subquery()
+    t = summed.c
+
+    def weighed(amount: Any, by: Any) -> Any:
+        return cast(func.sum(amount * by), BigInteger)
+
+    grouped = (*GROUPS[question.by], *((_s.tags,) if is_tagged else ()), *_PRICED)
+    return (
+        select(
+            *grouped,
+            *(
+                func.max(t[name]) if name == _PEAK else cast(func.sum(t[name]), BigInteger)
+                for name in UsageTotal.__struct_fields__
+            ),
+            weighed(t.billed_ms, _s.memory_mib),
+            weighed(t.billed_ms, _s.tmp_mib - FREE_TMP_MIB),
+            weighed(t.allocated_ms, _s.memory_mib),
+            weighed(t.restores, _s.memory_mib),
+        )
+        .join_from(summed, usage_series, _s.id == t.series_id)
+        .group_by(*grouped)
+    )
+
+
+def _take_in(rows: dict[tuple[str, ...], UsageRow], question: UsageQuestion, row: Any, *, is_tagged: bool) -> None:
+    """Add a row of a result to what is known of its group."""
+    groups = len(GROUPS[question.by])
+    names, rest = row[:groups], row[groups:]
+    tags: Mapping[str, str] = {}
+    if is_tagged:
+        if not has_tags(question, rest[0]):
+            return
+        tags, rest = _decode_tags(rest[0]), rest[1:]
+    group = tags.get(question.tag, "") if question.by is UsageGroup.TAG else group_name(names)
+    priced, amounts = rest[: len(_PRICED)], rest[len(_PRICED) :]
+    total = UsageTotal(*amounts[:_TOTALS])
+    weighed = amounts[_TOTALS:]
+    place = (group, *priced)
+    known = rows.get(place)
+    if known is not None:
+        total.merge(known.total)
+        weighed = [one + other for one, other in zip(weighed, known[7:], strict=True)]
+    account, region, architecture, kind, runtime = priced
+    rows[place] = UsageRow(group, account, region, architecture, kind, runtime, total, *weighed)
+
+
+def records(
+    connection: Connection, question: UsageQuestion, after: int, limit: int
+) -> Sequence[tuple[int, UsageRecord]]:
+    """Return records, each with its number; see the contract."""
+    from_ms, before_ms = question.from_s * 1000, question.before_s * 1000
+    if not after:
+        # The index knows where a stretch begins, which may be millions of records in. Records are nearly in the order
+        # of time, but for clocks that jump.
+        in_time = and_(_r.started_ms >= from_ms, _r.started_ms < before_ms)
+        first = connection.execute(select(func.min(_r.id)).where(in_time)).scalar()
+        if first is None:
+            return []
+        after = first - 1
+    columns = (
+        _r.id, _r.request_id, _r.started_ms, _r.duration_us, _r.init_us, _r.billed_ms, _r.cpu_us,
+        _r.memory_peak_mib, _r.streamed_bytes, _r.flags, _s.account, _s.region, _s.function, _s.version,
+        _s.qualifier, _s.memory_mib, _s.tmp_mib, _s.architecture, _s.kind, _s.runtime, _s.tenant, _s.tags,
+    )  # fmt: skip
+    # Not by that index: each page would be sorted out of all that lies in the stretch.
+    at_ms = _r.started_ms + 0
+    query = (
+        select(*columns)
+        .join_from(usage_records, usage_series, _s.id == _r.series_id)
+        .where(at_ms >= from_ms, at_ms < before_ms, *filters_of(question))
+        .order_by(_r.id)
+    )
+    found: list[tuple[int, UsageRecord]] = []
+    while len(found) < limit:
+        rows = connection.execute(query.where(_r.id > after).limit(limit - len(found))).all()
+        if not rows:
+            break
+        after = rows[-1][0]
+        found += [(row[0], _record(row)) for row in rows if has_tags(question, row[-1])]
+    return found
+
+
+def filters_of(question: UsageQuestion) -> list[Any]:
+    """Return what series have to be."""
+    return [
+        column == value
+        for column, value in (
+            (_s.account, question.account),
+            (_s.region, question.region),
+            (_s.function, question.function),
+        )
+        if value is not None
+    ]
+
+
+def group_name(names: Sequence[str]) -> str:
+    """Return how a group is shown: its name, or `function:qualifier`."""
+    if len(names) == 1:
+        return names[0]
+    function, qualifier = names
+    return f"{function}:{qualifier}" if qualifier else function
+
+
+def has_tags(question: UsageQuestion, tags: str) -> bool:
+    """Say whether a function that had these tags is asked for; they are a JSON object."""
+    return not question.tags or question.tags.items() <= _decode_tags(tags).items()
+
+
+def _record(row: Any) -> UsageRecord:
+    key = UsageKey(Scope(row[10], row[11]), row[12], row[13], row[14], UsageClass(*row[15:21]))
+    flags = row[9]
+    started_ms, duration_us, init_us, billed_ms, cpu_us, peak_mib, streamed_bytes = row[2:9]
+    return UsageRecord(
+        key,
+        _request_id(row[1]),
+        started_ms,
+        duration_us,
+        init_us,
+        billed_ms,
+        cpu_us,
+        peak_mib,
+        streamed_bytes,
+        STATUSES[flags & 3],
+        bool(flags & RESTORED),
+    )
+
+
+def _request_id(packed: bytes) -> str:
+    """Return a request id that `store.usage` packed."""
+    if len(packed) != 16:
+        return packed.decode("utf-8", "replace").rstrip("\0")
+    digits = packed.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
