@@ -351,7 +351,8 @@ def _show_records(asked: _Asked, most: int | None, *, csv: bool, json: bool) -> 
     if not found:
         print("no invocations in that time, or their records are kept no longer")
         return
-    console_of().print(records_table(found[:most]))
+    console = console_of()
+    console.print(records_table(found[:most], console.width))
     if len(found) > most:
         print("there are more: --top N shows so many, --csv all; --from and --function narrow it")
 
@@ -376,7 +377,8 @@ def _show_advice(asked: _Asked, *, json: bool) -> None:
     elif answer["rows"]:
         from lambent.cli.usage_table import advice_table, console_of
 
-        console_of().print(advice_table(answer))
+        console = console_of()
+        console.print(advice_table(answer, console.width))
     else:
         print("no advice: nothing ran in that time")
 
