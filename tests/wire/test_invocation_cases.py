@@ -347,7 +347,7 @@ def test_beyond_the_environments_there_are_is_a_429(own_server, runtime):
         Timeout=30,
     )
     client.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
-    thread = threading.Thread(target=invoke, args=(client, "f", {"s": 3}))
+    thread = threading.Thread(target=invoke, args=(client, "f", {"s": 8}))
     thread.start()
 
     def busy():
