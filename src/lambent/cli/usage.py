@@ -14,7 +14,7 @@ import typer
 from lambent.cli.client import DEFAULT_ENDPOINT, Endpoint, open_own_path
 from lambent.cli.failure import CommandFailed
 from lambent.cli.terminal import AsJson, print_json
-from lambent.cli.usage_figures import MEASURES
+from lambent.cli.usage_figures import MEASURES, money
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -132,7 +132,14 @@ def usage(
     html: Annotated[
         Path | None, typer.Option(help="Write a page with a plot and a table, to be sent or printed.", metavar="FILE")
     ] = None,
-    of: Annotated[str, typer.Option(help=f"What a plot is of: {', '.join(MEASURES)}.", metavar="FIGURE")] = "cost",
+    of: Annotated[
+        str | None,
+        typer.Option(
+            help=f"What a plot is of: {', '.join(MEASURES)}. By default the cost, GB-seconds where all was free.",
+            metavar="FIGURE",
+            show_default=False,
+        ),
+    ] = None,
     focus: Annotated[
         Path | None,
         typer.Option(
@@ -163,7 +170,7 @@ def usage(
         "advice": advice, "prices": prices,
     }  # fmt: skip
     _check_shapes({name for name, value in given.items() if value})
-    if of not in MEASURES:
+    if of is not None and of not in MEASURES:
         raise CommandFailed(f"--of: {of} is none of {', '.join(MEASURES)}", exit_code=2)
     from_, to = _month_of(month, from_, to)
     named = (
@@ -278,7 +285,7 @@ def _show(answer: Mapping[str, Any], most: int) -> None:
         console.print(Text(line))
 
 
-def _draw(asked: _Asked, of: str, most: int | None, *, plot: bool, svg: Path | None, html: Path | None) -> None:
+def _draw(asked: _Asked, of: str | None, most: int | None, *, plot: bool, svg: Path | None, html: Path | None) -> None:
     from rich.text import Text
 
     from lambent.cli.usage_chart import SERIES_MAX, chart_of, terminal_chart
@@ -289,6 +296,8 @@ def _draw(asked: _Asked, of: str, most: int | None, *, plot: bool, svg: Path | N
     whole = _ask(asked.having(step="total"), "usage")
     if of == "here" and whole["total"]["here_cost"] is None:
         raise CommandFailed("--of here: the server knows no --machine-cost-per-hour", exit_code=2)
+    if of is None:
+        of = "cost" if money(whole["total"]["aws_cost"]) or not whole["total"]["requests"] else "gb-seconds"
     steps = [value for name, value in asked.query if name == "step"]
     answer = _ask(asked.having(step=steps[0] if steps else _step_for(whole)), "usage")
     chart = chart_of(answer, of, most=min(most or SERIES_MAX, SERIES_MAX))

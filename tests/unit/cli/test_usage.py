@@ -94,6 +94,14 @@ def test_plots_choose_their_step(lambent: Run, stand_in: Any, tmp_path: Path) ->
     assert (missing.code, missing.err) == (2, f"lambent: {tmp_path}/none/u.svg: No such file or directory\n")
 
 
+def test_a_plot_where_all_was_free(lambent: Run, stand_in: Any) -> None:
+    """Is of what was used: bars of nothing say nothing."""
+    stand_in.json(PATH, answer([row("f", "0", requests=3, gb_seconds=1.5)]))
+    assert "GB-s" in lambent("usage", "--plot", "--endpoint", stand_in.endpoint).out.splitlines()[1]
+    asked_for = lambent("usage", "--plot", "--of", "requests", "--endpoint", stand_in.endpoint)
+    assert asked_for.out.splitlines()[1] == "Requests by function"
+
+
 def test_a_plot_of_what_nobody_knows(lambent: Run, stand_in: Any) -> None:
     stand_in.json(PATH, answer([row("f", "1")]))
     finished = lambent("usage", "--plot", "--of", "here", "--endpoint", stand_in.endpoint)

@@ -27,6 +27,7 @@ from lambent.services.billing.answers import (
     Forecast,
     PartAsk,
     Prices,
+    TooManyRows,
     UsageAnswer,
     UsageAsk,
     Used,
@@ -61,7 +62,7 @@ class Stage:
         self.asked: list[Any] = []
         self.denies = False
         self.rows: Sequence[UsedBy] = ()
-        self.coarse = ""
+        self.refusal: Exception | None = None
         self.clock = VirtualClock(now=1_796_000_000)
 
     # The access behind OwnAccess.
@@ -83,9 +84,11 @@ class Stage:
 
     async def usage(self, ask: UsageAsk) -> UsageAnswer:
         self.asked.append(ask)
-        if self.coarse:
-            raise Coarse(self.coarse)
-        return UsageAnswer(prices=PRICES, machine=None, rows=self.rows, total=Used(requests=len(self.rows)))
+        if self.refusal is not None:
+            raise self.refusal
+        return UsageAnswer(
+            prices=PRICES, machine=None, rows=self.rows, total=Used(requests=len(self.rows), aws_cost=Decimal("0E-12"))
+        )
 
     async def forecast(self, ask: PartAsk) -> Forecast | None:
         self.asked.append(ask)
@@ -163,9 +166,9 @@ def test_a_question() -> None:
         (days[0], "f1", OWN, 1),
         (days[1], "f2", OWN, 2),
     ]
-    assert Decimal(answer["rows"][0]["aws_cost"]) == Decimal("0.0000002")
+    assert answer["rows"][0]["aws_cost"] == "0.0000002"
     assert set(answer["rows"][0]) == {"at", "group", "account", *answer["total"]}
-    assert answer["total"]["requests"] == 2
+    assert (answer["total"]["requests"], answer["total"]["aws_cost"]) == (2, "0")
     assert answer["forecast"]["expected"] == "3"
     assert (answer["forecast"]["from"], answer["forecast"]["to"]) == tuple(days)
 
@@ -271,12 +274,14 @@ def test_many_rows_are_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
     assert status == 400
     assert "more than 10" in text
     assert "shorter time" in text
+    stage.refusal = TooManyRows("more than 100,000 rows; ask for less time")
+    assert stage.ask("") == (400, str(stage.refusal))
 
 
 def test_what_is_kept_no_longer_by_the_minute() -> None:
     stage = Stage()
-    stage.coarse = "usage by the minute is kept for 15 days; ask for whole days of UTC"
-    assert stage.ask("", "step=hour") == (400, stage.coarse)
+    stage.refusal = Coarse("usage by the minute is kept for 15 days; ask for whole days of UTC")
+    assert stage.ask("", "step=hour") == (400, str(stage.refusal))
 
 
 def test_too_many_stretches() -> None:
