@@ -10,11 +10,11 @@ from functools import cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, CursorResult, Select, and_, bindparam, cast, func, or_, select
+from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, cast, func, or_, select
 
 from lambent.domain.caller import Scope
 from lambent.domain.usage import FREE_TMP_MIB, UsageClass, UsageKey, UsageRecord, UsageTotal
-from lambent.store.prepared import Prepared
+from lambent.store.prepared import Found, Prepared
 from lambent.store.tables import usage_records, usage_series, usage_totals
 from lambent.store.usage_contract import (
     MINUTES_KEPT_S,
@@ -124,7 +124,7 @@ def _parts(question: UsageQuestion, now_s: int) -> list[tuple[int, int, int]]:
 
 def _sums(
     connection: Connection, question: UsageQuestion, parts: Sequence[tuple[int, int, int]], *, is_tagged: bool
-) -> "CursorResult[*tuple[Any, ...]]":
+) -> Found:
     """Return rows: the group's columns, tags where they are wanted, what makes a price, amounts."""
     asked = {
         name: value
