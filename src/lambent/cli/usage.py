@@ -4,7 +4,7 @@ import csv as csv_
 import json as json_
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -169,7 +169,12 @@ def usage(
         "csv": csv, "json": json, "plot": plot, "svg": svg, "html": html, "focus": focus, "records": records,
         "advice": advice, "prices": prices,
     }  # fmt: skip
-    _check_shapes({name for name, value in given.items() if value})
+    shapes = {name for name, value in given.items() if value}
+    _check_shapes(shapes)
+    if of is not None and not shapes & {"plot", "svg", "html"}:
+        raise CommandFailed("--of says what a plot is of: give --plot, --svg or --html as well", exit_code=2)
+    if top is not None:
+        _check_top(shapes)
     if of is not None and of not in MEASURES:
         raise CommandFailed(f"--of: {of} is none of {', '.join(MEASURES)}", exit_code=2)
     from_, to = _month_of(month, from_, to)
@@ -210,6 +215,12 @@ def _check_shapes(given: set[str]) -> None:
     if len(given) > 1 and not any(given <= together for together in _TOGETHER):
         names = " and ".join(f"--{name}" for name in _SHAPES if name in given)
         raise CommandFailed(f"{names} do not go together", exit_code=2)
+
+
+def _check_top(shapes: set[str]) -> None:
+    without = {"focus", "advice", "prices"} if "records" in shapes else {"focus", "advice", "prices", "csv", "json"}
+    for name in sorted(shapes & without):
+        raise CommandFailed(f"--top has no meaning with --{name}, which has all", exit_code=2)
 
 
 def _check_used(asked: _Asked, names: Sequence[str], option: str) -> None:
@@ -340,7 +351,8 @@ def _show_records(asked: _Asked, most: int | None, *, csv: bool, json: bool) -> 
     if not found:
         print("no invocations in that time, or their records are kept no longer")
         return
-    console_of().print(records_table(found[:most]))
+    console = console_of()
+    console.print(records_table(found[:most], console.width))
     if len(found) > most:
         print("there are more: --top N shows so many, --csv all; --from and --function narrow it")
 
@@ -365,12 +377,14 @@ def _show_advice(asked: _Asked, *, json: bool) -> None:
     elif answer["rows"]:
         from lambent.cli.usage_table import advice_table, console_of
 
-        console_of().print(advice_table(answer))
+        console = console_of()
+        console.print(advice_table(answer, console.width))
     else:
         print("no advice: nothing ran in that time")
 
 
-def _print_csv(columns: Sequence[str], rows: Iterator[Mapping[str, Any]] | Any) -> None:
+def _print_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    # As it is: the signs that tags, tenants and names may consist of make no formula that a sheet would run.
     writer = csv_.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:

@@ -1,22 +1,24 @@
 """
 Reading usage: sums by group, and records page by page.
 
-A stretch of time is read from the longest sums that lie within it: days in its middle, quarters of hours and minutes
+A stretch of time is read from the longest sums that lie within it: days in its middle, hours, quarters and minutes
 at its edges.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, Select, and_, cast, func, or_, select
+from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, cast, func, or_, select
 
 from lambent.domain.caller import Scope
 from lambent.domain.usage import FREE_TMP_MIB, UsageClass, UsageKey, UsageRecord, UsageTotal
+from lambent.store.prepared import Found, Prepared
 from lambent.store.tables import usage_records, usage_series, usage_totals
 from lambent.store.usage_contract import (
+    HOURS_KEPT_S,
     MINUTES_KEPT_S,
-    QUARTERS_KEPT_S,
     RESOLUTIONS_S,
     Coarse,
     TaggedRow,
@@ -31,7 +33,7 @@ STATUSES: Final = ("", "error", "timeout")
 RESTORED: Final = 4
 """Is added to that number where a snapshot was restored."""
 
-_KEPT_S: Final = {60: MINUTES_KEPT_S, 900: QUARTERS_KEPT_S}
+_KEPT_S: Final = {60: MINUTES_KEPT_S, 900: HOURS_KEPT_S, 3_600: HOURS_KEPT_S}
 
 _s = usage_series.c
 _r = usage_records.c
@@ -85,7 +87,7 @@ def totals(connection: Connection, question: UsageQuestion, now_s: int) -> Seque
         return []
     is_tagged = question.by is UsageGroup.TAG or bool(question.tags)
     rows: dict[tuple[str, ...], UsageRow] = {}
-    for row in connection.execute(_query(question, parts, is_tagged=is_tagged)):
+    for row in _sums(connection, question, parts, is_tagged=is_tagged):
         _take_in(rows, question, row, is_tagged=is_tagged)
     return [rows[place] for place in sorted(rows)]
 
@@ -101,7 +103,7 @@ def tagged_totals(connection: Connection, question: UsageQuestion, now_s: int) -
     if not parts:
         return []
     found = []
-    for row in connection.execute(_query(question, parts, is_tagged=True)):
+    for row in _sums(connection, question, parts, is_tagged=True):
         if has_tags(question, row[1]):
             account, region, architecture, kind, runtime, *amounts = row[2:]
             total = UsageTotal(*amounts[:_TOTALS])
@@ -115,32 +117,65 @@ def _parts(question: UsageQuestion, now_s: int) -> list[tuple[int, int, int]]:
     for period_s, begin, _ in parts:
         kept_s = _KEPT_S.get(period_s)
         if kept_s is not None and begin < now_s - kept_s:
-            what, whole = ("minute", "quarters of an hour") if period_s == 60 else ("quarter of an hour", "days of UTC")
+            what, whole = ("minute", "quarters of an hour") if period_s == 60 else ("hour", "days of UTC")
             raise Coarse(f"usage by the {what} is kept for {kept_s // 86_400} days: ask for whole {whole}")
     return parts
 
 
-def _query(
-    question: UsageQuestion, parts: Sequence[tuple[int, int, int]], *, is_tagged: bool
-) -> "Select[*tuple[Any, ...]]":
-    """Return the query of sums. They are added up by series first, whose numbers are told apart faster than names."""
+def _sums(
+    connection: Connection, question: UsageQuestion, parts: Sequence[tuple[int, int, int]], *, is_tagged: bool
+) -> Found:
+    """Return rows: the group's columns, tags where they are wanted, what makes a price, amounts."""
+    asked = {
+        name: value
+        for name, value in (
+            ("account", question.account),
+            ("region", question.region),
+            ("function", question.function),
+        )
+        if value is not None
+    }
+    values: dict[str, Any] = {f"of_{name}": value for name, value in asked.items()}
+    for number, (period_s, begin, end) in enumerate(parts):
+        values |= {f"period_{number}": period_s, f"begin_{number}": begin, f"end_{number}": end}
+    return Prepared(connection).execute(_query(question.by, tuple(asked), len(parts), is_tagged), values)
+
+
+@cache
+def _query(by: UsageGroup, filtered: tuple[str, ...], parts: int, is_tagged: bool) -> "Select[*tuple[Any, ...]]":
+    """
+    Return the query of sums. They are added up by series first, whose numbers are told apart faster than names.
+
+    Kept, since to write it anew took as long as its answer: a month by the day is thirty questions.
+    """
     of_series = select(
         _t.series_id,
         *(
             (func.max(_t[name]) if name == _PEAK else cast(func.sum(_t[name]), BigInteger)).label(name)
             for name in UsageTotal.__struct_fields__
         ),
-    ).where(or_(*(and_(_t.period_s == period_s, _t.at_s >= begin, _t.at_s < end) for period_s, begin, end in parts)))
-    asked = filters_of(question)
-    if asked:
-        of_series = of_series.where(_t.series_id.in_(select(_s.id).where(*asked)))
+    ).where(
+        or_(
+            *(
+                and_(
+                    _t.period_s == bindparam(f"period_{number}"),
+                    _t.at_s >= bindparam(f"begin_{number}"),
+                    _t.at_s < bindparam(f"end_{number}"),
+                )
+                for number in range(parts)
+            )
+        )
+    )
+    if filtered:
+        of_filter = (_s[name] == bindparam(f"of_{name}") for name in filtered)
+        of_series = of_series.where(_t.series_id.in_(select(_s.id).where(*of_filter)))
     summed = of_series.group_by(_t.series_id).subquery()
     t = summed.c
 
     def weighed(amount: Any, by: Any) -> Any:
         return cast(func.sum(amount * by), BigInteger)
 
-    grouped = (*GROUPS[question.by], *((_s.tags,) if is_tagged else ()), *_PRICED)
+    grouped = (*GROUPS[by], *((_s.tags,) if is_tagged else ()), *_PRICED)
     return (
         select(
             *grouped,

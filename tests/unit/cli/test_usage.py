@@ -163,11 +163,14 @@ def test_advice_and_prices(lambent: Run, stand_in: Any) -> None:
         (("--plot", "--records"), "--plot and --records do not go together"),
         (("--month", "2026-1"), "--month: '2026-1' is no month"),
         (("--month", "2026-11", "--from", "7d"), "--month is a --from and a --to in one"),
-        (("--of", "beauty"), "--of: beauty is none of cost, here,"),
+        (("--plot", "--of", "beauty"), "--of: beauty is none of cost, here,"),
         (("--records", "--step", "day"), "--step has no meaning with --records"),
         (("--focus", "x", "--timezone", "Europe/Berlin"), "--timezone has no meaning with --focus"),
         (("--prices", "--function", "f"), "--function has no meaning with --prices"),
         (("--top", "0"), "--top"),
+        (("--top", "3", "--csv"), "--top has no meaning with --csv"),
+        (("--top", "3", "--advice"), "--top has no meaning with --advice"),
+        (("--of", "cpu"), "--of says what a plot is of"),
     ],
 )
 def test_what_cannot_be(lambent: Run, given: tuple[str, ...], said: str) -> None:

@@ -13,7 +13,7 @@ from lambent.clock import SystemClock
 from lambent.domain.caller import Inside, Scope
 from lambent.errors.families import InternalServerError
 from lambent.gateway.admission import Admission
-from lambent.gateway.connection import USUAL_WAITS, Waits
+from lambent.gateway.connection import USUAL_WAITS, Cycle, Waits
 from lambent.gateway.server import INSIDE_CONNECTIONS_MAX, Gateway, GatewayServer, bound_port
 from lambent.protocol.wire import WireRequest, WireResponse
 
@@ -510,6 +510,70 @@ async def exchange(stage: Stage, sent: bytes) -> bytes:
     got = await asyncio.wait_for(connection.reader.read(), 60)
     await connection.close()
     return got
+
+
+HEADERS = [(b"x-amzn-requestid", b"1"), (b"x-text", b"a\tb"), (b"content-type", b"application/json")]
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "headers", "body"),
+    [
+        ("GET", 200, HEADERS[:1], b"body"),
+        ("POST", 202, HEADERS[::2], b""),
+        ("GET", 404, HEADERS, b"{}"),
+        ("HEAD", 200, HEADERS, b"body"),
+        ("GET", 204, HEADERS, b""),
+        ("GET", 200, [(b"Upper-Case", b"1")], b"body"),
+        ("GET", 200, [(b"connection", b"close")], b"body"),
+        ("GET", 200, [(b"x", b"split\r\nset-cookie: 1")], b"body"),
+        ("GET", 200, [(b"x:", b"1")], b"body"),
+    ],
+)
+def test_one_piece_is_what_two_would_be(
+    method: str, status: int, headers: list[tuple[bytes, bytes]], body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole response that is sent at once has the bytes that uvicorn sends; what it refuses is refused."""
+
+    async def story(stage: Stage) -> None:
+        async def answer(*_: Any) -> WireResponse:
+            return WireResponse(status, list(headers), body)
+
+        stage.pipeline.answer = answer  # type: ignore[method-assign]
+        monkeypatch.setattr("lambent.gateway.server.formatdate", lambda *_, **__: "now")
+        asked = f"{method} /x HTTP/1.1\r\nhost: x\r\n\r\n".encode()
+        # The second request is one of HTTP/1.0, whose answer comes the usual way and ends the connection.
+        last = f"{method} /x HTTP/1.0\r\n\r\n".encode()
+        quick = await exchange(stage, asked + last)
+        monkeypatch.setattr(Cycle, "answer", lambda *_: False)
+        assert quick == await exchange(stage, asked + last)
+        is_refused = headers[0][0] in (b"x", b"x:")
+        assert quick.startswith(b"" if is_refused else b"HTTP/1.1 %d " % status) and bool(quick) is not is_refused
+
+    run(story)
+
+
+def test_one_piece_takes_no_turn_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent at once for a client that takes nothing: the usual way waits for it."""
+
+    async def story(stage: Stage) -> None:
+        taken: list[bool] = []
+        usual = Cycle.answer
+
+        def noted(cycle: Cycle, *given: Any) -> bool:
+            if len(taken) == 1:
+                cycle.flow.pause_writing()
+                asyncio.get_running_loop().call_soon(cycle.flow.resume_writing)
+            taken.append(usual(cycle, *given))
+            return taken[-1]
+
+        monkeypatch.setattr(Cycle, "answer", noted)
+        connection = await Connection.to(stage.outside)
+        for _ in range(2):
+            await connection.ask()
+        assert taken == [True, False]
+        await connection.close()
+
+    run(story)
 
 
 def test_a_stream_to_http_1_0_has_no_frames() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lambent.access.authorize import Demand
 from lambent.domain.caller import Inside, Scope
-from lambent.domain.principal import Principal, root_of
+from lambent.domain.principal import Principal, Session, root_of, session_of_role
 from lambent.domain.usage import UsageClass, UsageKey, UsageRecord
 from lambent.errors.families import AccessDeniedException, ApiError, MissingAuthenticationToken
 from lambent.gateway import usage_paths
@@ -56,7 +56,7 @@ class Stage:
     """Usage paths of a server that verifies signatures, and what was asked behind them."""
 
     def __init__(self, account: str | None = OWN, *, is_verified: bool = True) -> None:
-        self.account = account
+        self.principal = None if account is None else root_of(account, "AKIAROOT")
         self.is_verified = is_verified
         self.demanded: list[tuple[str, str]] = []
         self.asked: list[Any] = []
@@ -68,9 +68,9 @@ class Stage:
     # The access behind OwnAccess.
 
     async def begin(self, request: WireRequest, service: str, *, allows_anonymous: bool = False) -> Any:
-        if self.account is None:
+        if self.principal is None:
             raise MissingAuthenticationToken("Missing Authentication Token")
-        return _Claim(root_of(self.account, "AKIAROOT"))
+        return _Claim(self.principal)
 
     async def authorize(self, caller: Any, demands: Sequence[Demand], facts: Any = None) -> None:
         self.demanded += [(demand.action, demand.account) for demand in demands]
@@ -216,6 +216,10 @@ def test_who_may_ask() -> None:
         assert Stage(None).ask(path)[0] == 403
         status, text = Stage().ask(path, inside=Inside(Scope(OWN, "us-east-1"), "arn"))
         assert (status, text) == (403, "functions may not ask what was used")
+        # The same where no sandbox tells, by its credentials.
+        elsewhere = Stage()
+        elsewhere.principal = session_of_role(OWN, "r", "/", "AROA1", Session("s", 0.0, 9e9, environment="e"))
+        assert elsewhere.ask(path)[0] == 403
     assert Stage().ask("nothing") == (404, "")
 
 
