@@ -41,8 +41,8 @@ def run(folder: Path, story: Callable[[BudgetRepository], Awaitable[None]]) -> N
 
 def budget(name: str, account: str = ONE) -> Budget:
     return Budget(
-        account, name, Watched("f", "r"), Measure.MONEY, Decimal("0.100000001"), BudgetPeriod.MONTH, (50,), ("u",), True,
-        1.5, 0, (STATE,),
+        account, name, Watched("f", "r"), Measure.MONEY, Decimal("0.100000001"), BudgetPeriod.MONTH, (50,), ("u",),
+        True, 1.5, 0, (STATE,),
     )  # fmt: skip
 
 

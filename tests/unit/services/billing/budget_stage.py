@@ -166,7 +166,7 @@ class Stage:
     async def until(self, holds: Callable[[], bool], what: str = "") -> None:
         """Let tasks run until something holds; no time passes for the server."""
         async with asyncio.timeout(PATIENCE_S):
-            while not holds():
+            while not holds():  # noqa: ASYNC110 - nothing announces it
                 await asyncio.sleep(0.001)
 
     async def settled(self) -> None:
@@ -184,7 +184,7 @@ class Stage:
             return is_told and not self.notices._at_work
 
         async with asyncio.timeout(PATIENCE_S):
-            while not await is_settled():
+            while not await is_settled():  # noqa: ASYNC110 - nothing announces it
                 await asyncio.sleep(0.001)
 
     async def pass_time(self, seconds: float) -> None:
