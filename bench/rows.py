@@ -48,6 +48,7 @@ from bench.targets import (
 )
 from bench.telemetry_rows import measure_telemetry
 from bench.url_rows import measure_url, measure_url_stream
+from bench.usage_rows import measure_usage
 from bench.yardsticks import (
     PAIRS_MIN,
     QUIET_S,
@@ -582,4 +583,5 @@ ROWS: dict[str, Callable[[Plan], list[Line]]] = {
     "kinesis": measure_kinesis,
     "logs": measure_logs,
     "metrics": measure_metrics,
+    "usage": measure_usage,
 }

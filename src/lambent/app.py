@@ -337,7 +337,7 @@ async def run(
                 S3EventsDoor(asynchronous.notifications, read_token(settings.neighbours.s3_events_token_file), clock),
                 access.own,
                 access.paths(),
-                billing.paths(access.own, telemetry.settle),
+                billing.paths(access.own, telemetry.logs.fold),
                 budgets.paths(settings.sandbox, asynchronous, rights, access, tasks, stack),
             ),
             FunctionUrls(

@@ -192,7 +192,7 @@ def test_figures_agree_with_the_log_and_with_clients(own_server, runtime):
         load.kinds = itertools.cycle(kind for kind in KINDS if kind != "fill")
     make = FunctionMaker(server.client("lambda"), runtime, "reconcile")
     for name in ("called", "closed", "told"):
-        load.names[name] = make(WORK, name=f"reconcile-{name}", Timeout=1, TracingConfig={"Mode": "Active"})
+        load.names[name] = make(WORK, name=f"reconcile-{name}", Timeout=3, TracingConfig={"Mode": "Active"})
     server.client("lambda").put_function_concurrency(FunctionName=load.names["closed"], ReservedConcurrentExecutions=0)
     server.client("lambda").put_function_event_invoke_config(FunctionName=load.names["told"], MaximumRetryAttempts=1)
 

@@ -41,12 +41,12 @@ def test_rt03_the_arn_is_what_was_addressed(lambda_client, make_function):
 
 def test_rt03_types_and_time(lambda_client, make_function):
     """RT-03: memory is a string, the time left falls from the timeout, identity is there and empty."""
-    name = make_function(SOURCE, MemorySize=256, Timeout=7)
+    name = make_function(SOURCE, MemorySize=256, Timeout=60)
     seen = invoke(lambda_client, name)[1]
     assert seen["memory"] == "256"
     first, later = seen["left"]
-    assert 6_000 < later < first <= 7_000
-    assert 0 < seen["deadline"] - time.time() * 1000 <= 7_000
+    assert 50_000 < later < first <= 60_000
+    assert 0 < seen["deadline"] - time.time() * 1000 <= 60_000
     assert seen["identity"] == [None, None]
     assert seen["client"] is None
 

@@ -136,7 +136,7 @@ def test_what_is_taken_is_made_again(server, lambda_client, logs_client, make_fu
     wait_for(lambda: server.health()["environments"]["busy"] == 0)
     called = time.time()
     with ThreadPoolExecutor(2) as threads:
-        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 1}) for _ in range(2)]
+        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 2}) for _ in range(2)]
         ran = [call.result()[1] for call in calls]
     assert {one["type"] for one in ran} == {"snap-start"}
     (other,) = (one for one in ran if one["stream"] != first["stream"])
@@ -149,7 +149,7 @@ def test_a_burst_beyond_what_is_kept(lambda_client, make_function):
     publish(lambda_client, name)
     called = time.time()
     with ThreadPoolExecutor(3) as threads:
-        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 1}, LogType="Tail") for _ in range(3)]
+        calls = [threads.submit(invoke, lambda_client, f"{name}:1", {"sleep_s": 2}, LogType="Tail") for _ in range(3)]
         answers = [call.result() for call in calls]
     assert {ran["type"] for _, ran in answers} == {"snap-start"}
     assert all(called <= ran["restored"] for _, ran in answers)

@@ -1,6 +1,7 @@
 """What a request says of who signed it, read as far as it goes: where any key is taken, so is a broken signature."""
 
 import re
+from functools import lru_cache
 from urllib.parse import parse_qs
 
 import msgspec
@@ -31,6 +32,10 @@ def read_credential(authorization: str, query: str) -> Credential | None:
         text = parse_qs(query).get("X-Amz-Credential", [""])[0]
     else:
         return None
+    return _remembered(text) if len(text) <= _REMEMBERED_CHARACTERS_MAX else _parse(text)
+
+
+def _parse(text: str) -> Credential | None:
     parts = text.strip().rsplit("/", 4)
     if len(parts) != 5:
         return None
@@ -38,3 +43,8 @@ def read_credential(authorization: str, query: str) -> Credential | None:
     if _NAME.fullmatch(region) is None or _NAME.fullmatch(service) is None:
         return None
     return Credential(access_key, region, service)
+
+
+_REMEMBERED_CHARACTERS_MAX = 256
+_remembered = lru_cache(maxsize=1024)(_parse)
+"""One key's scope is that of all its requests of a day."""

@@ -4,7 +4,7 @@ import csv as csv_
 import json as json_
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -14,7 +14,7 @@ import typer
 from lambent.cli.client import DEFAULT_ENDPOINT, Endpoint, open_own_path
 from lambent.cli.failure import CommandFailed
 from lambent.cli.terminal import AsJson, print_json
-from lambent.cli.usage_figures import MEASURES
+from lambent.cli.usage_figures import MEASURES, money
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -132,7 +132,14 @@ def usage(
     html: Annotated[
         Path | None, typer.Option(help="Write a page with a plot and a table, to be sent or printed.", metavar="FILE")
     ] = None,
-    of: Annotated[str, typer.Option(help=f"What a plot is of: {', '.join(MEASURES)}.", metavar="FIGURE")] = "cost",
+    of: Annotated[
+        str | None,
+        typer.Option(
+            help=f"What a plot is of: {', '.join(MEASURES)}. By default the cost, GB-seconds where all was free.",
+            metavar="FIGURE",
+            show_default=False,
+        ),
+    ] = None,
     focus: Annotated[
         Path | None,
         typer.Option(
@@ -162,8 +169,13 @@ def usage(
         "csv": csv, "json": json, "plot": plot, "svg": svg, "html": html, "focus": focus, "records": records,
         "advice": advice, "prices": prices,
     }  # fmt: skip
-    _check_shapes({name for name, value in given.items() if value})
-    if of not in MEASURES:
+    shapes = {name for name, value in given.items() if value}
+    _check_shapes(shapes)
+    if of is not None and not shapes & {"plot", "svg", "html"}:
+        raise CommandFailed("--of says what a plot is of: give --plot, --svg or --html as well", exit_code=2)
+    if top is not None:
+        _check_top(shapes)
+    if of is not None and of not in MEASURES:
         raise CommandFailed(f"--of: {of} is none of {', '.join(MEASURES)}", exit_code=2)
     from_, to = _month_of(month, from_, to)
     named = (
@@ -203,6 +215,12 @@ def _check_shapes(given: set[str]) -> None:
     if len(given) > 1 and not any(given <= together for together in _TOGETHER):
         names = " and ".join(f"--{name}" for name in _SHAPES if name in given)
         raise CommandFailed(f"{names} do not go together", exit_code=2)
+
+
+def _check_top(shapes: set[str]) -> None:
+    without = {"focus", "advice", "prices"} if "records" in shapes else {"focus", "advice", "prices", "csv", "json"}
+    for name in sorted(shapes & without):
+        raise CommandFailed(f"--top has no meaning with --{name}, which has all", exit_code=2)
 
 
 def _check_used(asked: _Asked, names: Sequence[str], option: str) -> None:
@@ -278,7 +296,7 @@ def _show(answer: Mapping[str, Any], most: int) -> None:
         console.print(Text(line))
 
 
-def _draw(asked: _Asked, of: str, most: int | None, *, plot: bool, svg: Path | None, html: Path | None) -> None:
+def _draw(asked: _Asked, of: str | None, most: int | None, *, plot: bool, svg: Path | None, html: Path | None) -> None:
     from rich.text import Text
 
     from lambent.cli.usage_chart import SERIES_MAX, chart_of, terminal_chart
@@ -289,6 +307,8 @@ def _draw(asked: _Asked, of: str, most: int | None, *, plot: bool, svg: Path | N
     whole = _ask(asked.having(step="total"), "usage")
     if of == "here" and whole["total"]["here_cost"] is None:
         raise CommandFailed("--of here: the server knows no --machine-cost-per-hour", exit_code=2)
+    if of is None:
+        of = "cost" if money(whole["total"]["aws_cost"]) or not whole["total"]["requests"] else "gb-seconds"
     steps = [value for name, value in asked.query if name == "step"]
     answer = _ask(asked.having(step=steps[0] if steps else _step_for(whole)), "usage")
     chart = chart_of(answer, of, most=min(most or SERIES_MAX, SERIES_MAX))
@@ -331,7 +351,8 @@ def _show_records(asked: _Asked, most: int | None, *, csv: bool, json: bool) -> 
     if not found:
         print("no invocations in that time, or their records are kept no longer")
         return
-    console_of().print(records_table(found[:most]))
+    console = console_of()
+    console.print(records_table(found[:most], console.width))
     if len(found) > most:
         print("there are more: --top N shows so many, --csv all; --from and --function narrow it")
 
@@ -356,12 +377,14 @@ def _show_advice(asked: _Asked, *, json: bool) -> None:
     elif answer["rows"]:
         from lambent.cli.usage_table import advice_table, console_of
 
-        console_of().print(advice_table(answer))
+        console = console_of()
+        console.print(advice_table(answer, console.width))
     else:
         print("no advice: nothing ran in that time")
 
 
-def _print_csv(columns: Sequence[str], rows: Iterator[Mapping[str, Any]] | Any) -> None:
+def _print_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    # As it is: the signs that tags, tenants and names may consist of make no formula that a sheet would run.
     writer = csv_.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:

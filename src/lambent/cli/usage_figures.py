@@ -131,6 +131,8 @@ def money(value: Any) -> Decimal:
 def places_of(amounts: Iterable[Decimal]) -> int:
     """Return with how many decimal places money is written, so that the largest has four figures."""
     largest = max(amounts, default=Decimal(0))
+    if not largest:
+        return 2
     return next(
         (places for least, places in ((10, 2), (Decimal("0.1"), 4), (Decimal("0.001"), 6)) if largest >= least), 8
     )

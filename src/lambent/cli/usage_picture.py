@@ -119,7 +119,7 @@ def _svg(chart: Chart, subtitle: str) -> ET.Element:
     if any(sums):
         _bars(root, chart, ticks[-1])
     else:
-        _text(root, "nothing was used", _WIDTH / 2, _TOP + _PLOT_HEIGHT / 2, "pale", size=15, anchor="middle")
+        _text(root, "nothing to show", _WIDTH / 2, _TOP + _PLOT_HEIGHT / 2, "pale", size=15, anchor="middle")
     _legend(root, chart, _TOP + _PLOT_HEIGHT + _BELOW + 16)
     return root
 

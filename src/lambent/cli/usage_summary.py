@@ -27,9 +27,11 @@ def title_of(answer: Answer) -> str:
 def summary_of(answer: Answer) -> list[str]:
     """Return the lines below a table."""
     currency, prices = answer["currency"], answer["prices"]
+    cost = money(answer["total"]["aws_cost"])
+    is_free = not cost and answer["total"]["requests"]
     lines = [
-        f"AWS would have charged {_amount(answer['total']['aws_cost'])} {currency} "
-        f"({printable(prices['name'])}, {printable(prices['date'])})"
+        f"AWS would have charged {_amount(cost)} {currency} ({printable(prices['name'])}, {printable(prices['date'])})"
+        + (": less was used than is free each month" if is_free else "")
     ]
     machine, here = answer["machine"], answer["total"]["here_cost"]
     if machine is not None:
@@ -103,7 +105,7 @@ def page_of(answer: Answer, most: int) -> Page:
 
 def _amount(value: Any) -> str:
     amount = money(value)
-    return money_text(amount, places_of([amount]) if amount else 2)
+    return money_text(amount, places_of([amount]))
 
 
 def _method(forecast: Mapping[str, Any]) -> str:

@@ -63,11 +63,16 @@ def table_of(answer: Mapping[str, Any], amounts: Sequence[Amount], width: int) -
         lead.insert(0, _Cells(answer["step"], stretch_labels([one.at for one in amounts], answer["step"])))
     columns = [column for column in _columns(amounts, total, answer["currency"]) if column.is_wanted(total)]
     cells = [
-        _Cells(column.heading, [column.text(one.figures) for one in amounts], column.text(total)) for column in columns
+        _Cells(
+            column.heading,
+            [column.text(one.figures) for one in amounts],
+            column.text(total),
+            is_number=True,
+            weight=column.weight,
+        )
+        for column in columns
     ]
-    # Two blanks between columns, one at each end; a name may be broken.
-    room = width - 2 - sum(one.width + 2 for one in lead) + max(0, named.width - max(_NAME_MIN, width // 3))
-    return drawn([*lead, *(one._replace(is_number=True) for one in _fitting(columns, cells, room))])
+    return drawn([*lead, *cells], width)
 
 
 def _columns(amounts: Sequence[Amount], total: Mapping[str, Any], currency: str) -> list[_Column]:
@@ -83,7 +88,7 @@ def _columns(amounts: Sequence[Amount], total: Mapping[str, Any], currency: str)
         return lambda figures: quantity_text(figures[name])
 
     return [
-        _Column("requests", 9, count("requests")),
+        _Column("requests", 10, count("requests")),
         _Column("errors", 6, count("errors")),
         _Column("cold", 3, count("cold_starts")),
         _Column("billed", 4, lambda one: seconds_text(one["billed_ms"] / 1000)),
@@ -98,14 +103,6 @@ def _columns(amounts: Sequence[Amount], total: Mapping[str, Any], currency: str)
     ]  # fmt: skip
 
 
-def _fitting(columns: Sequence[_Column], cells: Sequence["_Cells"], room: int) -> list["_Cells"]:
-    """Return those columns that there is room for, in their order; what was used and its cost in any case."""
-    kept = sorted(range(len(columns)), key=lambda at: -columns[at].weight)
-    while len(kept) > 2 and sum(cells[at].width + 2 for at in kept) > room:
-        kept.pop()
-    return [cells[at] for at in sorted(kept)]
-
-
 class _Cells(NamedTuple):
     """A column of a table, written."""
 
@@ -115,18 +112,31 @@ class _Cells(NamedTuple):
     is_name: bool = False
     """Whether it may be broken into lines."""
     is_number: bool = False
+    weight: int = 10
+    """Those that weigh least are left out first, where there is no room; those of 10 never."""
 
     @property
     def width(self) -> int:
-        return max(map(len, (self.heading, self.total, *self.texts)))
+        """The least that it needs, and what is between it and the next one."""
+        whole = max(map(len, (self.heading, self.total, *self.texts)))
+        return (min(whole, _NAME_MIN) if self.is_name else whole) + 2
 
 
-def drawn(columns: Sequence[_Cells]) -> "Table":
-    """Return a table whose cells are shown as they are: no markup in them is obeyed."""
+def _fitting(columns: Sequence[_Cells], width: int) -> list[_Cells]:
+    """Return those columns that there is room for, in their order."""
+    kept = sorted(range(len(columns)), key=lambda at: -columns[at].weight)
+    while columns[kept[-1]].weight < 10 and sum(columns[at].width for at in kept) > width:
+        kept.pop()
+    return [columns[at] for at in sorted(kept)]
+
+
+def drawn(all_columns: Sequence[_Cells], width: int) -> "Table":
+    """Return a table of what fits, whose cells are shown as they are: no markup in them is obeyed."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
+    columns = _fitting(all_columns, width)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_footer=any(one.total for one in columns))
     for one in columns:
         table.add_column(
@@ -141,29 +151,29 @@ def drawn(columns: Sequence[_Cells]) -> "Table":
     return table
 
 
-def records_table(records: Sequence[Mapping[str, Any]]) -> "Table":
+def records_table(records: Sequence[Mapping[str, Any]], width: int) -> "Table":
     """Return the table of records."""
 
-    def cells(heading: str, text: Callable[[Mapping[str, Any]], str], *, is_number: bool = True) -> _Cells:
-        return _Cells(heading, [text(one) for one in records], is_number=is_number)
+    def cells(heading: str, weight: int, text: Callable[[Mapping[str, Any]], str], *, is_number: bool = True) -> _Cells:
+        return _Cells(heading, [text(one) for one in records], is_number=is_number, weight=weight)
 
     columns = [
-        cells("at", lambda one: one["at"][:23].replace("T", " "), is_number=False),
-        cells("function", _ran, is_number=False)._replace(is_name=True),
-        cells("request id", lambda one: printable(one["request_id"], 36), is_number=False),
-        cells("ms", lambda one: f"{one['duration_ms']:,.1f}"),
-        cells("init ms", lambda one: f"{one['init_ms']:,.1f}" if one["init_ms"] else "-"),
-        cells("billed ms", lambda one: f"{one['billed_ms']:,}"),
-        cells("CPU ms", lambda one: f"{one['cpu_ms']:,.1f}"),
-        cells("memory", lambda one: f"{one['memory_peak_mib']}/{one['memory_mib']}M"),
+        cells("at", 9, lambda one: one["at"][:23].replace("T", " "), is_number=False),
+        cells("function", 10, _ran, is_number=False)._replace(is_name=True),
+        cells("request id", 5, lambda one: printable(one["request_id"], 36), is_number=False),
+        cells("ms", 8, lambda one: f"{one['duration_ms']:,.1f}"),
+        cells("init ms", 4, lambda one: f"{one['init_ms']:,.1f}" if one["init_ms"] else "-"),
+        cells("billed ms", 10, lambda one: f"{one['billed_ms']:,}"),
+        cells("CPU ms", 3, lambda one: f"{one['cpu_ms']:,.1f}"),
+        cells("memory", 6, lambda one: f"{one['memory_peak_mib']}/{one['memory_mib']}M"),
     ]
     if any(one["tenant"] for one in records):
-        columns.insert(2, cells("tenant", lambda one: name_of(one["tenant"], "tenant"), is_number=False))
+        columns.insert(2, cells("tenant", 7, lambda one: name_of(one["tenant"], "tenant"), is_number=False))
     if any(one["streamed_bytes"] for one in records):
-        columns.append(cells("streamed", lambda one: bytes_text(one["streamed_bytes"])))
+        columns.append(cells("streamed", 2, lambda one: bytes_text(one["streamed_bytes"])))
     if any(one["status"] for one in records):
-        columns.append(cells("status", lambda one: one["status"] or "-", is_number=False))
-    return drawn(columns)
+        columns.append(cells("status", 7, lambda one: one["status"] or "-", is_number=False))
+    return drawn(columns, width)
 
 
 def _ran(record: Mapping[str, Any]) -> str:
@@ -174,13 +184,13 @@ def _ran(record: Mapping[str, Any]) -> str:
     return printable(function if version == "$LATEST" else f"{function}:{version}")
 
 
-def advice_table(answer: Mapping[str, Any]) -> "Table":
+def advice_table(answer: Mapping[str, Any], width: int) -> "Table":
     """Return the table of advice, what saves most first."""
     rows = sorted(answer["rows"], key=lambda row: (-saving_of(row), row["group"], row["account"], row["region"]))
     places = places_of(money(row["current"]["cost_per_million"]) for row in rows)
 
-    def cells(heading: str, text: Callable[[Mapping[str, Any]], str], *, is_number: bool = True) -> _Cells:
-        return _Cells(heading, [text(row) for row in rows], is_number=is_number)
+    def cells(heading: str, weight: int, text: Callable[[Mapping[str, Any]], str], *, is_number: bool = True) -> _Cells:
+        return _Cells(heading, [text(row) for row in rows], is_number=is_number, weight=weight)
 
     def size(row: Mapping[str, Any], which: str) -> str:
         at = row[which]
@@ -194,26 +204,25 @@ def advice_table(answer: Mapping[str, Any]) -> "Table":
         at = row[which]
         return "-" if at is None else f"{at['billed_ms']:,.1f}"
 
+    by, currency = answer["by"], answer["currency"]
     columns = [
-        cells(printable(answer["by"], 40), lambda row: name_of(row["group"], answer["by"]), is_number=False)._replace(
-            is_name=True
-        ),
-        cells("calls", lambda row: f"{row['count']:,}"),
-        cells("has", lambda row: size(row, "current")),
-        cells("used", lambda row: f"{row['memory_peak_mib']} MiB"),
-        cells("ms", lambda row: took(row, "current")),
-        cells(f"{answer['currency']}/million", lambda row: cost(row, "current")),
-        cells("better", lambda row: size(row, "suggested")),
-        cells("ms", lambda row: took(row, "suggested")),
-        cells(f"{answer['currency']}/million", lambda row: cost(row, "suggested")),
-        cells("saves", lambda row: f"{saving_of(row) * 100:.0f} %" if row["suggested"] else "-"),
-        cells("why", lambda row: printable(row["reason"]), is_number=False)._replace(is_name=True),
+        cells(printable(by, 40), 10, lambda row: name_of(row["group"], by), is_number=False)._replace(is_name=True),
+        cells("calls", 2, lambda row: f"{row['count']:,}"),
+        cells("has", 9, lambda row: size(row, "current")),
+        cells("used", 4, lambda row: f"{row['memory_peak_mib']} MiB"),
+        cells("ms", 3, lambda row: took(row, "current")),
+        cells(f"{currency}/million", 7, lambda row: cost(row, "current")),
+        cells("better", 10, lambda row: size(row, "suggested")),
+        cells("ms", 3, lambda row: took(row, "suggested")),
+        cells(f"{currency}/million", 7, lambda row: cost(row, "suggested")),
+        cells("saves", 9, lambda row: f"{saving_of(row) * 100:.0f} %" if row["suggested"] else "-"),
+        cells("why", 5, lambda row: printable(row["reason"]), is_number=False)._replace(is_name=True),
     ]
     if len({row["account"] for row in rows}) > 1:
-        columns.insert(1, cells("account", lambda row: row["account"], is_number=False))
+        columns.insert(1, cells("account", 8, lambda row: row["account"], is_number=False))
     if len({row["region"] for row in rows}) > 1:
-        columns.insert(1, cells("region", lambda row: printable(row["region"]), is_number=False))
-    return drawn(columns)
+        columns.insert(1, cells("region", 6, lambda row: printable(row["region"]), is_number=False))
+    return drawn(columns, width)
 
 
 def saving_of(row: Mapping[str, Any]) -> float:

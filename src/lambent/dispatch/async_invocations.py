@@ -333,6 +333,8 @@ class AsyncInvocations:
         return min(function.room.most(now), share(int(self._limit_now(now)) - others))
 
     def _limit_now(self, now: float) -> float:
+        if self._limit >= self._most:
+            return float(self._most)
         return min(self._limit + (now - self._limit_at) * self._most / _RECOVERY_S, float(self._most))
 
     def _begin_waiting(self) -> bool:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from lambent.clock import Clock
 from lambent.dispatch.async_event import AsyncEvent, encode, queue_of
 from lambent.dispatch.resolve import VersionResolver
-from lambent.domain.arn import function_arn, log_group_arn, parse_function_reference
+from lambent.dispatch.resource_policies import is_let_in
+from lambent.domain.arn import log_group_arn, parse_function_reference
 from lambent.domain.caller import Scope
 from lambent.domain.destination import parse_target
-from lambent.domain.function import LATEST, FunctionName, FunctionVersion
+from lambent.domain.function import FunctionName, FunctionVersion
 from lambent.domain.log_filter import SubscriptionFilter
-from lambent.domain.resource_policy import allows, service_for
+from lambent.domain.resource_policy import service_for
 from lambent.domain.trace import next_trace_header
 from lambent.store.contract import EventQueue, FunctionStore, NewEvent, QueueFull
 from lambent.telemetry.ingestion import TargetFull
@@ -89,17 +90,9 @@ class LogSubscribers:
         Documented: CloudWatch Logs user guide, subscription filters with Lambda: the principal, with or without the
         region in it, and a group's ARN with `:*` behind it.
         """
-        name, qualifier = _named(arn)
-        if qualifier == LATEST:
-            qualifier = None
-        async with self._store.snapshot(scope) as reading:
-            policy = await reading.policies.get(name, qualifier)
-        resource = function_arn(scope, name, qualifier)
         source = f"{log_group_arn(scope, group)}:*"
-        return any(
-            allows(policy, service_for(service, source, scope.account), "lambda:InvokeFunction", resource)
-            for service in ("logs.amazonaws.com", f"logs.{scope.region}.amazonaws.com")
-        )
+        services = ("logs.amazonaws.com", f"logs.{scope.region}.amazonaws.com")
+        return await is_let_in(self._store, arn, *(service_for(one, source, scope.account) for one in services))
 
 
 def _writes_to(version: FunctionVersion, group: str) -> bool:

@@ -134,20 +134,26 @@ def cost(quantity: int, rate: Fraction) -> int:
     return round(quantity * rate * GRAINS)
 
 
-def rounded(amounts: Sequence[int]) -> list[Decimal]:
-    """
-    Return amounts of grains with `PLACES` decimals; their sum is the sum of all, rounded.
+class Rounding:
+    """Makes decimal numbers of amounts, one after another, so that they add up: what is lost of one, the next gets."""
 
-    None is further off than by one in the last place: what is lost of one is given to the next.
-    """
-    found = []
-    so_far, given = 0, 0
-    for amount in amounts:
-        so_far += amount
-        upto = _rounded(so_far)
-        found.append(_decimal(upto - given))
-        given = upto
-    return found
+    def __init__(self) -> None:
+        self._so_far = 0
+        self._given = 0
+
+    def next(self, amount: int) -> Decimal:
+        """Return an amount of grains with `PLACES` decimals, off by one in the last at most."""
+        self._so_far += amount
+        upto = _rounded(self._so_far)
+        found = _decimal(upto - self._given)
+        self._given = upto
+        return found
+
+
+def rounded(amounts: Sequence[int]) -> list[Decimal]:
+    """Return amounts of grains with `PLACES` decimals; their sum is the sum of all, rounded."""
+    rounding = Rounding()
+    return [rounding.next(amount) for amount in amounts]
 
 
 def rounded_one(amount: int) -> Decimal:

@@ -43,6 +43,8 @@ _SAMPLED_FUNCTIONS_MAX = 4096
 
 _TRACE_ID = re.compile(r"1-[0-9a-fA-F]{8}-[0-9a-fA-F]{24}")
 _SEGMENT_ID = re.compile(r"[0-9a-fA-F]{16}")
+_BEGUN_UNSAMPLED = re.compile(r"Root=(1-[0-9a-f]{8}-[0-9a-f]{24});Parent=[0-9a-f]{16};Sampled=0")
+"""A header that was made of nothing, and goes on."""
 
 
 class Sampled(NamedTuple):
@@ -123,6 +125,9 @@ def next_trace_header(
 
     Documented: Lambda developer guide, tracing; X-Ray developer guide, tracing header.
     """
+    if not given and sampler is None:
+        # The way of most requests.
+        return f"Root=1-{int(now):08x}-{root_hex[:_ROOT_HEX]};Parent={parent_hex};Sampled=0"
     fields = _fields(given)
     root, decision = fields.get("Root"), fields.get("Sampled")
     lineage = fields.get("Lineage") if root else None
@@ -161,6 +166,9 @@ def next_trace(
         is_sampled = sampler is not None and sampler.samples(function_arn, now, root_hex)
         header = f"Root={root};Parent={parent_hex};Sampled={is_sampled:d};Lineage={_hash(function_arn)}:1"
         return Trace(header, 1, Sampled(root, "") if is_sampled else None)
+    if (unsampled := _BEGUN_UNSAMPLED.fullmatch(given)) is not None:
+        # The way of most events: what `next_trace_header` gave them.
+        return Trace(f"Root={unsampled[1]};Parent={parent_hex};Sampled=0;Lineage={_hash(function_arn)}:1", 1)
     header = next_trace_header(given, now, root_hex, parent_hex, function_arn, sampler)
     head, _, lineage = header.partition(";Lineage=")
     own = _hash(function_arn)
@@ -185,6 +193,8 @@ def sampled_under(header: str, given: str | None) -> Sampled | None:
     Args:
         header: what `next_trace_header` has made of `given`.
     """
+    if ";Sampled=1" not in header:
+        return None
     root, _, rest = header.partition(";")
     trace_id = root.removeprefix("Root=")
     if ";Sampled=1" not in rest or _TRACE_ID.fullmatch(trace_id) is None:

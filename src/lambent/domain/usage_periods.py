@@ -126,9 +126,19 @@ def parse_zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
+        remedy = "such as Europe/Berlin or UTC" if _has_zones() else "which knows UTC alone: `apt install tzdata` there"
         raise InvalidPeriod(
-            f"timezone: {_shown(name)} is no time zone that the server's machine knows, such as Europe/Berlin or UTC"
+            f"timezone: {_shown(name)} is no time zone that the server's machine knows, {remedy}"
         ) from None
+
+
+def _has_zones() -> bool:
+    """Say whether there is a table of zones: small images have none."""
+    try:
+        ZoneInfo("Europe/Berlin")
+    except (KeyError, OSError):
+        return False
+    return True
 
 
 def _bound(name: str, text: str, now_s: int, today: date, zone: tzinfo, *, is_end: bool) -> int:

@@ -16,7 +16,7 @@ from lambent.clock import Clock
 from lambent.domain.caller import Inside
 from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.admission import Admission, TooManyRequests
-from lambent.gateway.connection import USUAL_WAITS, Connection, Waits
+from lambent.gateway.connection import USUAL_WAITS, Connection, Cycle, Waits
 from lambent.gateway.function_url import FunctionUrls, is_for_url
 from lambent.gateway.http_api import HttpApis
 from lambent.gateway.own_paths import PREFIX, OwnPaths
@@ -118,6 +118,11 @@ class Gateway:
             headers.append((b"connection", b"close"))
         body = response.body
         if isinstance(body, bytes):
+            # Where the server is ours, `send` is a method of its `Cycle`, which takes a whole response at once. Found
+            # here, since a scope that named its cycle would be garbage that only the collector frees.
+            cycle = getattr(send, "__self__", None)
+            if isinstance(cycle, Cycle) and cycle.answer(response.status, headers, body):
+                return
             if response.status not in _WITHOUT_LENGTH:
                 headers.append((b"content-length", str(len(body)).encode()))
             await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -8,6 +8,7 @@ account used; the operator's principals may name another one, or `account=all`.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -29,7 +30,16 @@ from lambent.gateway.usage_parameters import (
     Whose,
 )
 from lambent.protocol.wire import WireRequest, WireResponse
-from lambent.services.billing.answers import AdviceAsk, FocusAsk, Forecast, PartAsk, Prices, UsageAsk, UsedBy
+from lambent.services.billing.answers import (
+    AdviceAsk,
+    FocusAsk,
+    Forecast,
+    PartAsk,
+    Prices,
+    TooManyRows,
+    UsageAsk,
+    UsedBy,
+)
 from lambent.services.billing.bills import Bills
 from lambent.store.usage_contract import Coarse, UsageGroup, UsageQuestion, UsageStore
 
@@ -118,6 +128,8 @@ class UsagePaths:
             response = await answer(caller, request.query)
         except Coarse as error:
             raise _TooOld(str(error)) from None
+        except TooManyRows as error:
+            raise _TooMuch(str(error)) from None
         except InvalidPeriod as error:
             raise InvalidParameter(str(error)) from None
         if request.method == "HEAD" and not isinstance(response.body, bytes):
@@ -148,8 +160,8 @@ class UsagePaths:
             "timezone": period.timezone,
             "currency": answer.prices.currency,
             "prices": _shown_prices(answer.prices),
-            "machine": answer.machine,
-            "total": answer.total,
+            "machine": None if answer.machine is None else _shown(answer.machine),
+            "total": _shown(answer.total),
             "forecast": None if forecast is None else _shown_forecast(forecast, period),
             # A row's `at` is one of them; where nothing was used, there is no row.
             "stretches": [period.iso(begin) for begin, _ in stretches],
@@ -169,7 +181,7 @@ class UsagePaths:
                 at = moments.get(row.at_s)
                 if at is None:
                     at = moments[row.at_s] = period.iso(row.at_s)
-                fields = msgspec.structs.asdict(row)
+                fields = _shown(row)
                 del fields["at_s"]
                 shown.append({"at": at, **fields})
             pieces.append(msgspec.json.encode(shown)[1:-1])
@@ -229,7 +241,7 @@ class UsagePaths:
             "by": by.value,
             "currency": answer.prices.currency,
             "prices": _shown_prices(answer.prices),
-            "rows": answer.rows,
+            "rows": [_shown(row) for row in answer.rows],
         }
         return WireResponse(200, [_JSON], msgspec.json.encode(shown))
 
@@ -272,12 +284,23 @@ def _fields(whose: Whose) -> dict[str, Any]:
     return msgspec.structs.asdict(whose)
 
 
+def _shown(fields: msgspec.Struct) -> dict[str, Any]:
+    """Return what a struct says, its money as people write it: without powers of ten."""
+    return {name: _plain(getattr(fields, name)) for name in fields.__struct_fields__}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return _shown(value) if isinstance(value, msgspec.Struct) else value
+
+
 def _shown_prices(prices: Prices) -> Mapping[str, str]:
     return {"name": prices.name, "source": prices.source, "date": prices.date}
 
 
 def _shown_forecast(forecast: Forecast, period: UsagePeriod) -> Mapping[str, Any]:
-    fields = msgspec.structs.asdict(forecast)
+    fields = _shown(forecast)
     return {**fields, "from": period.iso(fields.pop("from_s")), "to": period.iso(fields.pop("before_s"))}
 
 

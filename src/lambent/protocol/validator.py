@@ -6,7 +6,7 @@ One check per operation, compiled at its first use; a pattern is compiled when t
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
@@ -79,6 +79,25 @@ def compile_pattern(pattern: str) -> Callable[[str], object]:
 
     compiled = regex.compile(pattern, 0 if r"\p" in pattern else regex.ASCII)
     return compiled.fullmatch
+
+
+_REMEMBERED_CHARACTERS_MAX = 256
+
+
+def _is_match(pattern: str, value: str) -> bool:
+    """Say whether a pattern matches a whole value."""
+    return (_remembered if len(value) <= _REMEMBERED_CHARACTERS_MAX else _matches)(pattern, value)
+
+
+def _matches(pattern: str, value: str) -> bool:
+    return compile_pattern(pattern)(value) is not None
+
+
+_remembered = lru_cache(maxsize=2048)(_matches)
+"""
+The same few names come again and again. It is not for the time that matching takes: the library lets go of the
+interpreter meanwhile, another thread takes it, and getting it back takes ten times as long.
+"""
 
 
 class _Checks:
@@ -197,18 +216,14 @@ class _Checks:
         check_length = _length_check(shape)
         pattern: str | None = shape.traits.get("pattern")
         allowed = self._enum(shape)
-        matches: Callable[[str], object] | None = None
         show = _shown(shape)
 
         def check(value: Any, path: str, clauses: list[str]) -> None:
-            nonlocal matches
             if check_length is not None:
                 check_length(value, path, clauses)
-            if pattern is not None and not (clauses and len(value) > _MATCHED_CHARACTERS_MAX):
-                if matches is None:
-                    matches = compile_pattern(pattern)
-                if matches(value) is None:
-                    clauses.append(_clause(show(value), path, _pattern_rule(pattern)))
+            is_too_much = bool(clauses) and len(value) > _MATCHED_CHARACTERS_MAX
+            if pattern is not None and not is_too_much and not _is_match(pattern, value):
+                clauses.append(_clause(show(value), path, _pattern_rule(pattern)))
             if allowed is not None and value not in allowed:
                 clauses.append(_clause(show(value), path, _enum_rule(allowed)))
 

@@ -295,7 +295,8 @@ class Database:
 
 def _begin(connection: Connection) -> None:
     """Send the BEGIN that the connection's options ask for, in place of the driver's."""
-    connection.exec_driver_sql(connection.get_execution_options()[_MODE])
+    driver = cast(sqlite3.Connection, connection.connection.dbapi_connection)
+    driver.execute(connection.get_execution_options()[_MODE])
 
 
 def _inside(connection: Connection) -> Connection:

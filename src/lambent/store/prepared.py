@@ -1,17 +1,20 @@
 """
-Statements of the hot path, with their text made once.
+Statements of the hot path, with their text made once and given to the driver itself.
 
-SQLAlchemy keeps what it compiled, but weighs each execution anew: types, defaults, lists of parameters. That took more
-time than the database did. Here a statement's text and the order of its parameters are looked up, and the driver gets
-them. It is for numbers, texts and bytes, which drivers take as they are, and for tables without defaults.
+SQLAlchemy keeps what it compiled, but weighs each execution anew: types, defaults, lists of parameters, the shape of
+the result. That took several times as long as the database did. Here a statement's text and the order of its parameters
+are looked up, and the driver's cursor gets them. It is for numbers, texts and bytes, which drivers take and return as
+they are, and for tables without defaults.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Dialect
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
 _KEPT = 1024
@@ -20,31 +23,82 @@ _KEPT = 1024
 Parameters = Mapping[str, Any]
 
 
+class Found:
+    """What a statement returned, whole: rows that have the names of their columns, in their order."""
+
+    __slots__ = ("_rows", "rowcount")
+
+    def __init__(self, rows: list[Any], rowcount: int) -> None:
+        self._rows = rows
+        self.rowcount = rowcount
+        """How many rows a statement that writes has touched, over all its parameters."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+    def all(self) -> list[Any]:
+        """Return all rows."""
+        return self._rows
+
+    def first(self) -> Any:
+        """Return the first row, None where there is none."""
+        return self._rows[0] if self._rows else None
+
+    def one(self) -> Any:
+        """Return the only row."""
+        (row,) = self._rows
+        return row
+
+    def scalar(self) -> Any:
+        """Return the first column of the first row, None where there is none."""
+        return self._rows[0][0] if self._rows else None
+
+    def scalar_one(self) -> Any:
+        """Return the first column of the only row."""
+        return self.one()[0]
+
+    def scalars(self) -> list[Any]:
+        """Return the first column of all rows."""
+        return [row[0] for row in self._rows]
+
+
 class Prepared:
-    """Runs statements on a connection, in its transaction."""
+    """Runs statements on a connection, in its transaction, which has begun."""
 
     def __init__(self, connection: Connection) -> None:
+        assert connection.in_transaction(), "the driver would commit each statement by itself"
         self._connection = connection
+        self._dialect = connection.dialect
+        self._cursor = connection.connection.cursor()
 
-    def execute(
-        self, statement: ClauseElement, parameters: Parameters | Sequence[Parameters] | None = None
-    ) -> "CursorResult[*tuple[Any, ...]]":
+    def execute(self, statement: ClauseElement, parameters: Parameters | Sequence[Parameters] | None = None) -> Found:
         """
-        Run a statement, once for each of several parameters; rows have the names of their columns.
+        Run a statement, once for each of several parameters.
 
         Args:
             statement: one of few, kept by whoever calls. Its lists have a fixed length, see `padded`.
             parameters: several of them have the same names.
+
+        Raises:
+            DBAPIError: as SQLAlchemy raises it.
         """
-        if parameters is None:
-            parameters = {}
-        first = parameters if isinstance(parameters, Mapping) else parameters[0]
-        text, bind = _prepare(statement, tuple(first), self._connection.dialect)
-        if isinstance(parameters, Mapping):
-            return self._connection.exec_driver_sql(text, bind(parameters))
-        # A name that the first one lacks is not in the text: its values would be lost.
-        assert all(len(one) == len(first) for one in parameters), "several parameters of different names"
-        return self._connection.exec_driver_sql(text, [bind(one) for one in parameters])
+        several = None if parameters is None or isinstance(parameters, Mapping) else parameters
+        one = cast(Parameters, parameters or {}) if several is None else several[0]
+        text, bind = _prepare(statement, tuple(one), self._dialect)
+        cursor = self._cursor
+        try:
+            if several is None:
+                cursor.execute(text, bind(one))
+            else:
+                # A name that the first one lacks is not in the text: its values would be lost.
+                assert all(len(other) == len(one) for other in several), "several parameters of different names"
+                cursor.executemany(text, [bind(other) for other in several])
+            if not cursor.description:
+                return Found([], cursor.rowcount)
+            make = _row_type(tuple([column[0] for column in cursor.description]))
+            return Found(list(map(make, cursor.fetchall())), cursor.rowcount)
+        except self._dialect.loaded_dbapi.Error as error:
+            raise self._translated(text, cast(Exception, error)) from error
 
     def insert(self, statement: ClauseElement, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
         """
@@ -54,8 +108,32 @@ class Prepared:
             statement: as of `execute`.
             names: of the rows' values, in order.
         """
-        text, bind = _prepare_rows(statement, names, self._connection.dialect)
-        self._connection.exec_driver_sql(text, rows if bind is None else [bind(row) for row in rows])
+        text, bind = _prepare_rows(statement, names, self._dialect)
+        try:
+            self._cursor.executemany(text, rows if bind is None else [bind(row) for row in rows])
+        except self._dialect.loaded_dbapi.Error as error:
+            raise self._translated(text, cast(Exception, error)) from error
+
+    def _translated(self, text: str, error: Exception) -> BaseException:
+        """Return a driver's error as SQLAlchemy raises it."""
+        is_gone = self._dialect.is_disconnect(cast(Any, error), self._connection.connection, self._cursor)
+        return DBAPIError.instance(
+            text,
+            None,
+            error,
+            self._dialect.loaded_dbapi.Error,
+            hide_parameters=True,
+            connection_invalidated=is_gone,
+            dialect=self._dialect,
+        )
+
+
+@lru_cache(maxsize=_KEPT)
+def _row_type(names: tuple[str, ...]) -> Callable[[Sequence[Any]], Any]:
+    """Return what makes a row with these names of the driver's tuple."""
+    # The names are the statement's, not known here, hence no class with types.
+    row_type: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]
+    return cast("Callable[[Sequence[Any]], Any]", row_type._make)
 
 
 def padded(values: Sequence[Any], most: int) -> list[Any]:

@@ -294,6 +294,8 @@ class DurableEventQueue:
         self, events: Sequence[NewEvent], call: Callable[[tuple[Addition, ...]], Call], patience_s: float = 0.0
     ) -> Any:
         """Store long bodies, then submit the call; once more when one of them was swept in between."""
+        if all(len(event.body) <= BODY_INLINE_MAX_BYTES for event in events):
+            return await self._submit(call(tuple([Addition(event, None) for event in events])), patience_s)
         for _ in range(_BLOB_TRIES):
             additions = tuple([await self._addition(event) for event in events])
             try:
@@ -330,8 +332,7 @@ class DurableEventQueue:
                 self._begin_commit()
             elif self._lingering is None:
                 self._lingering = self._clock.call_later(patience_s, self._begin_commit)
-        # Nobody waits for the patient, so they may well be gone by then: what they said is written all the same.
-        return await (asyncio.shield(waiting.result) if patience_s else waiting.result)
+        return await waiting.result
 
     def _begin_commit(self) -> None:
         if self._lingering is not None:
@@ -369,7 +370,8 @@ class DurableEventQueue:
             if taken and (rows > BATCH_ROWS_MAX or body_bytes > BATCH_BYTES_MAX):
                 break
             self._waiting.popleft()
-            if not following.result.done():
+            # Nobody waits for the patient, so they may well be gone by now: what they said is written all the same.
+            if following.due_at or not following.result.done():
                 taken.append(following)
         return taken
 
@@ -491,13 +493,16 @@ def _weight(call: Call) -> tuple[int, int]:
 
 
 def _bytes_of(additions: Sequence[Addition]) -> int:
-    return sum(len(event.attributes) + (len(event.body) if sha256 is None else 0) for event, sha256 in additions)
+    return sum([len(event.attributes) + (len(event.body) if sha256 is None else 0) for event, sha256 in additions])
 
 
 def _check_queue(queue: QueueName) -> None:
-    if not 1 <= len(queue.name) <= 512 or "\0" in queue.name:
+    name = queue.name
+    if not 1 <= len(name) <= 512 or "\0" in name:
         raise ValueError("a queue's name has 1 to 512 characters, none of them NUL")
-    queue.name.encode()
+    if not name.isascii():
+        # Raises a ValueError for what is no text.
+        name.encode()
 
 
 def _check_event(event: NewEvent) -> None:
@@ -508,8 +513,9 @@ def _check_event(event: NewEvent) -> None:
             continue
         if not 1 <= len(text) <= 128 or "\0" in text:
             raise ValueError("an event's id, group and deduplication id have 1 to 128 characters, none of them NUL")
-        # Raises a ValueError for what is no text.
-        text.encode()
+        if not text.isascii():
+            # As above.
+            text.encode()
     if len(event.attributes) > ATTRIBUTES_MAX_BYTES:
         raise ValueError(f"attributes of {len(event.attributes)} bytes: at most {ATTRIBUTES_MAX_BYTES}")
     if not 0 <= event.delay_s <= DELAY_MAX_S:

@@ -217,7 +217,7 @@ class Batch:
     # Queues
 
     def _load(self, names: Iterable[QueueName]) -> None:
-        by_path = {path_of(name): name for name in names if name not in self._queues}
+        by_path = {path_of(name): name for name in set(names) if name not in self._queues}
         paths = sorted(by_path)
         for start in range(0, len(paths), NAMES_AT_ONCE):
             chunk = paths[start : start + NAMES_AT_ONCE]
@@ -244,15 +244,14 @@ class Batch:
 
     def _refusal(self, call: Call) -> Exception | None:
         """Find what is wrong with a call as a whole before any of it happens."""
-        for addition in additions_of(call):
-            event = addition.event
+        for event, sha256 in additions_of(call):
             queue = self._queues.get(event.queue)
             if queue is not None and queue.rules.is_fifo != (event.group is not None):
                 return ValueError(f"{queue.path}: events of a FIFO queue have a group, others have none")
             if event.deduplication_id is not None and event.group is None:
                 return ValueError(f"{path_of(event.queue)}: only FIFO queues deduplicate")
-            if addition.sha256 is not None and not self._holds_blob(addition.sha256):
-                return BlobVanished(addition.sha256)
+            if sha256 is not None and not self._holds_blob(sha256):
+                return BlobVanished(sha256)
         return None
 
     def _define(self, call: DefineCall) -> int | Exception:
@@ -340,8 +339,9 @@ class Batch:
         if changed:
             self._connection.execute(sql.UPDATE_COUNT, changed)
         if self._next_number > self._first_number:
-            self._connection.execute(sql.TAKE_NUMBERS, {"next_free": self._next_number})
-        if self._is_dirty:
+            # What takes numbers is dirty as well: one statement for both.
+            self._connection.execute(sql.TAKE_NUMBERS, {"next_free": self._next_number, "now_us": self._tick()})
+        elif self._is_dirty:
             self._connection.execute(sql.SET_LATEST, {"now_us": self._tick()})
 
     def _count(self, queue: _Queue, more: int) -> None:
@@ -445,7 +445,14 @@ class Batch:
 
     def _recall(self, additions: Iterable[Addition]) -> None:
         """Read which deduplication ids are remembered."""
-        keys = {key for addition in additions if (key := self._deduplication_key(addition.event)) is not None}
+        keys = {
+            key
+            for addition in additions
+            if addition.event.deduplication_id is not None
+            and (key := self._deduplication_key(addition.event)) is not None
+        }
+        if not keys:
+            return
         unknown = sorted(keys - self._asked)
         self._asked.update(unknown)
         for start in range(0, len(unknown), NAMES_AT_ONCE):
@@ -456,8 +463,7 @@ class Batch:
                 self._remembered[content_id, key] = (sequence, id_)
 
     def _deduplication_key(self, event: NewEvent) -> tuple[int, str] | None:
-        queue = self._queues.get(event.queue)
-        if event.deduplication_id is None or queue is None:
+        if event.deduplication_id is None or (queue := self._queues.get(event.queue)) is None:
             return None
         # A group has at most 128 characters and no control characters, so that the two never run into each other.
         by_group = queue.rules.deduplicates_by_group
@@ -657,11 +663,9 @@ class Batch:
         claims: list[tuple[Claim, str | None]] = []
         key = {"of_content": queue.content_id}
         while len(claims) < most and not allowance.is_spent:
-            groups = (
-                self._connection.execute(sql.DUE_GROUPS, {**key, "now_us": now_us, "most": most - len(claims)})
-                .scalars()
-                .all()
-            )
+            groups = self._connection.execute(
+                sql.DUE_GROUPS, {**key, "now_us": now_us, "most": most - len(claims)}
+            ).scalars()
             if not groups:
                 break
             for group in groups:

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, func, insert, literal, select, tuple_, update
+from sqlalchemy import bindparam, case, delete, exists, func, insert, literal, select, tuple_, update
 
 from lambent.store.tables import (
     dropped_event_contents,
@@ -47,7 +47,14 @@ UPDATE_DEFINITION = (
 DROP_CONTENT = insert(dropped_event_contents)
 
 NUMBERS = select(_n.next_number).where(_n.id == 1).with_for_update()
-TAKE_NUMBERS = update(event_numbers).where(_n.id == 1).values(next_number=bindparam("next_free"))
+TAKE_NUMBERS = (
+    update(event_numbers)
+    .where(_n.id == 1)
+    .values(
+        next_number=bindparam("next_free"),
+        latest_us=case((_n.latest_us < bindparam("now_us"), bindparam("now_us")), else_=_n.latest_us),
+    )
+)
 SET_LATEST = (
     update(event_numbers).where(_n.id == 1, _n.latest_us < bindparam("now_us")).values(latest_us=bindparam("now_us"))
 )

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, insert, sele
 from lambent.clock import Clock
 from lambent.domain.caller import Scope
 from lambent.domain.usage import ELSEWHERE, UsageClass, UsageKey, UsageRecord, UsageTotal
-from lambent.store import usage_reading
+from lambent.store import usage_reading, usage_sizes
 from lambent.store.database import Database, Statements
 from lambent.store.prepared import Prepared, padded
 from lambent.store.tables import functions, usage_allocations, usage_records, usage_series, usage_totals
@@ -28,6 +28,8 @@ from lambent.store.usage_contract import (
     SERIES_OF_ACCOUNT_MAX,
     Allocation,
     NewUsage,
+    SizeRow,
+    TaggedRow,
     UsageQuestion,
     UsageRow,
 )
@@ -351,6 +353,15 @@ class UsageRepository:
         now_s = int(self._clock.now())
         return await self._database.look(lambda connection: usage_reading.totals(connection, question, now_s))
 
+    async def tagged_totals(self, question: UsageQuestion) -> Sequence[TaggedRow]:
+        """Return sums by function and its tags; see the contract."""
+        now_s = int(self._clock.now())
+        return await self._database.look(lambda connection: usage_reading.tagged_totals(connection, question, now_s))
+
+    async def sizes(self, question: UsageQuestion, *, limit: int) -> Sequence[SizeRow]:
+        """Return what was taken by group and memory size; see the contract."""
+        return await self._database.look(lambda connection: usage_sizes.sizes(connection, question, limit))
+
     async def records(
         self, question: UsageQuestion, *, after: int = 0, limit: int
     ) -> Sequence[tuple[int, UsageRecord]]:
@@ -373,9 +384,22 @@ class UsageRepository:
 
     async def began_s(self) -> int | None:
         """Return when the first usage was; see the contract."""
-        rows = await self._database.rows(select(func.min(_t.at_s)).where(_t.period_s == max(RESOLUTIONS_S)))
-        first = rows[0][0]
-        return None if first is None else int(first)
+        day_s = max(RESOLUTIONS_S)
+
+        def work(connection: Connection) -> int | None:
+            day = connection.execute(select(func.min(_t.at_s)).where(_t.period_s == day_s)).scalar()
+            if day is None:
+                return None
+            # Shorter sums say it better, for as long as they are kept.
+            for period_s in sorted(RESOLUTIONS_S):
+                first = connection.execute(
+                    select(func.min(_t.at_s)).where(_t.period_s == period_s, _t.at_s >= day, _t.at_s < int(day) + day_s)
+                ).scalar()
+                if first is not None:
+                    return int(first)
+            return int(day)
+
+        return await self._database.look(work)
 
     async def tidy(self, now_s: int) -> bool:
         """Drop some of what is kept no longer; see the contract."""

@@ -80,6 +80,29 @@ class UsageRow(NamedTuple):
     restored_mib: int
 
 
+class TaggedRow(NamedTuple):
+    """What one function used while it had the same tags, of what has one price."""
+
+    row: UsageRow
+    tags: Mapping[str, str]
+
+
+class SizeRow(NamedTuple):
+    """What invocations took with one memory size; those that timed out are left out."""
+
+    group: str
+    account: str
+    region: str
+    architecture: str
+    memory_mib: int
+    invocations: int
+    billed_ms: int
+    cpu_us: int
+    memory_peak_mib: int
+    last_ms: int
+    """When the last of them began."""
+
+
 class Allocation(NamedTuple):
     """That environments were kept for a version from one moment to another."""
 
@@ -107,6 +130,24 @@ class UsageStore(Protocol):
 
         Raises:
             Coarse: a bound lies within a period whose parts are not kept any more.
+        """
+        ...
+
+    async def tagged_totals(self, question: UsageQuestion) -> Sequence[TaggedRow]:
+        """
+        Return sums by function and the tags that it had.
+
+        Raises:
+            Coarse: as `totals`.
+        """
+        ...
+
+    async def sizes(self, question: UsageQuestion, *, limit: int) -> Sequence[SizeRow]:
+        """
+        Return what was taken by group and memory size, of the last `limit` records of functions on demand.
+
+        Args:
+            question: by FUNCTION, VERSION or ALIAS.
         """
         ...
 

@@ -6,19 +6,22 @@ at its edges.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, Select, and_, cast, func, or_, select
+from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, cast, func, or_, select
 
 from lambent.domain.caller import Scope
 from lambent.domain.usage import FREE_TMP_MIB, UsageClass, UsageKey, UsageRecord, UsageTotal
+from lambent.store.prepared import Found, Prepared
 from lambent.store.tables import usage_records, usage_series, usage_totals
 from lambent.store.usage_contract import (
     MINUTES_KEPT_S,
     QUARTERS_KEPT_S,
     RESOLUTIONS_S,
     Coarse,
+    TaggedRow,
     UsageGroup,
     UsageQuestion,
     UsageRow,
@@ -38,7 +41,7 @@ _t = usage_totals.c
 
 _decode_tags = msgspec.json.Decoder(dict[str, str]).decode
 
-_GROUPS: Mapping[UsageGroup, Sequence[Any]] = {
+GROUPS: Final[Mapping[UsageGroup, Sequence[Any]]] = {
     UsageGroup.FUNCTION: (_s.function,),
     UsageGroup.VERSION: (_s.function, _s.version),
     UsageGroup.ALIAS: (_s.function, _s.qualifier),
@@ -79,42 +82,100 @@ def totals(connection: Connection, question: UsageQuestion, now_s: int) -> Seque
     Raises:
         Coarse: a part of it would be read from sums that are gone by now.
     """
+    parts = _parts(question, now_s)
+    if not parts:
+        return []
+    is_tagged = question.by is UsageGroup.TAG or bool(question.tags)
+    rows: dict[tuple[str, ...], UsageRow] = {}
+    for row in _sums(connection, question, parts, is_tagged=is_tagged):
+        _take_in(rows, question, row, is_tagged=is_tagged)
+    return [rows[place] for place in sorted(rows)]
+
+
+def tagged_totals(connection: Connection, question: UsageQuestion, now_s: int) -> Sequence[TaggedRow]:
+    """
+    Return sums by function and its tags; see the contract.
+
+    Raises:
+        Coarse: as `totals`.
+    """
+    parts = _parts(question, now_s)
+    if not parts:
+        return []
+    found = []
+    for row in _sums(connection, question, parts, is_tagged=True):
+        if has_tags(question, row[1]):
+            account, region, architecture, kind, runtime, *amounts = row[2:]
+            total = UsageTotal(*amounts[:_TOTALS])
+            one = UsageRow(row[0], account, region, architecture, kind, runtime, total, *amounts[_TOTALS:])
+            found.append(TaggedRow(one, _decode_tags(row[1])))
+    return found
+
+
+def _parts(question: UsageQuestion, now_s: int) -> list[tuple[int, int, int]]:
     parts = list(stretches(question.from_s, question.before_s))
     for period_s, begin, _ in parts:
         kept_s = _KEPT_S.get(period_s)
         if kept_s is not None and begin < now_s - kept_s:
             what, whole = ("minute", "quarters of an hour") if period_s == 60 else ("quarter of an hour", "days of UTC")
             raise Coarse(f"usage by the {what} is kept for {kept_s // 86_400} days: ask for whole {whole}")
-    if not parts:
-        return []
-    is_tagged = question.by is UsageGroup.TAG or bool(question.tags)
-    rows: dict[tuple[str, ...], UsageRow] = {}
-    for row in connection.execute(_query(question, parts, is_tagged=is_tagged)):
-        _take_in(rows, question, row, is_tagged=is_tagged)
-    return [rows[place] for place in sorted(rows)]
+    return parts
 
 
-def _query(
-    question: UsageQuestion, parts: Sequence[tuple[int, int, int]], *, is_tagged: bool
-) -> "Select[*tuple[Any, ...]]":
-    """Return the query of sums. They are added up by series first, whose numbers are told apart faster than names."""
+def _sums(
+    connection: Connection, question: UsageQuestion, parts: Sequence[tuple[int, int, int]], *, is_tagged: bool
+) -> Found:
+    """Return rows: the group's columns, tags where they are wanted, what makes a price, amounts."""
+    asked = {
+        name: value
+        for name, value in (
+            ("account", question.account),
+            ("region", question.region),
+            ("function", question.function),
+        )
+        if value is not None
+    }
+    values: dict[str, Any] = {f"of_{name}": value for name, value in asked.items()}
+    for number, (period_s, begin, end) in enumerate(parts):
+        values |= {f"period_{number}": period_s, f"begin_{number}": begin, f"end_{number}": end}
+    return Prepared(connection).execute(_query(question.by, tuple(asked), len(parts), is_tagged), values)
+
+
+@cache
+def _query(by: UsageGroup, filtered: tuple[str, ...], parts: int, is_tagged: bool) -> "Select[*tuple[Any, ...]]":
+    """
+    Return the query of sums. They are added up by series first, whose numbers are told apart faster than names.
+
+    Kept, since to write it anew took as long as its answer: a month by the day is thirty questions.
+    """
     of_series = select(
         _t.series_id,
         *(
             (func.max(_t[name]) if name == _PEAK else cast(func.sum(_t[name]), BigInteger)).label(name)
             for name in UsageTotal.__struct_fields__
         ),
-    ).where(or_(*(and_(_t.period_s == period_s, _t.at_s >= begin, _t.at_s < end) for period_s, begin, end in parts)))
-    asked = _filters(question)
-    if asked:
-        of_series = of_series.where(_t.series_id.in_(select(_s.id).where(*asked)))
+    ).where(
+        or_(
+            *(
+                and_(
+                    _t.period_s == bindparam(f"period_{number}"),
+                    _t.at_s >= bindparam(f"begin_{number}"),
+                    _t.at_s < bindparam(f"end_{number}"),
+                )
+                for number in range(parts)
+            )
+        )
+    )
+    if filtered:
+        of_filter = (_s[name] == bindparam(f"of_{name}") for name in filtered)
+        of_series = of_series.where(_t.series_id.in_(select(_s.id).where(*of_filter)))
     summed = of_series.group_by(_t.series_id).subquery()
     t = summed.c
 
     def weighed(amount: Any, by: Any) -> Any:
         return cast(func.sum(amount * by), BigInteger)
 
-    grouped = (*_GROUPS[question.by], *((_s.tags,) if is_tagged else ()), *_PRICED)
+    grouped = (*GROUPS[by], *((_s.tags,) if is_tagged else ()), *_PRICED)
     return (
         select(
             *grouped,
@@ -134,14 +195,14 @@ def _query(
 
 def _take_in(rows: dict[tuple[str, ...], UsageRow], question: UsageQuestion, row: Any, *, is_tagged: bool) -> None:
     """Add a row of a result to what is known of its group."""
-    groups = len(_GROUPS[question.by])
+    groups = len(GROUPS[question.by])
     names, rest = row[:groups], row[groups:]
     tags: Mapping[str, str] = {}
     if is_tagged:
-        if not _has_tags(question, rest[0]):
+        if not has_tags(question, rest[0]):
             return
         tags, rest = _decode_tags(rest[0]), rest[1:]
-    group = tags.get(question.tag, "") if question.by is UsageGroup.TAG else _group_name(names)
+    group = tags.get(question.tag, "") if question.by is UsageGroup.TAG else group_name(names)
     priced, amounts = rest[: len(_PRICED)], rest[len(_PRICED) :]
     total = UsageTotal(*amounts[:_TOTALS])
     weighed = amounts[_TOTALS:]
@@ -177,7 +238,7 @@ def records(
     query = (
         select(*columns)
         .join_from(usage_records, usage_series, _s.id == _r.series_id)
-        .where(at_ms >= from_ms, at_ms < before_ms, *_filters(question))
+        .where(at_ms >= from_ms, at_ms < before_ms, *filters_of(question))
         .order_by(_r.id)
     )
     found: list[tuple[int, UsageRecord]] = []
@@ -186,11 +247,12 @@ def records(
         if not rows:
             break
         after = rows[-1][0]
-        found += [(row[0], _record(row)) for row in rows if _has_tags(question, row[-1])]
+        found += [(row[0], _record(row)) for row in rows if has_tags(question, row[-1])]
     return found
 
 
-def _filters(question: UsageQuestion) -> list[Any]:
+def filters_of(question: UsageQuestion) -> list[Any]:
+    """Return what series have to be."""
     return [
         column == value
         for column, value in (
@@ -202,14 +264,16 @@ def _filters(question: UsageQuestion) -> list[Any]:
     ]
 
 
-def _group_name(names: Sequence[str]) -> str:
+def group_name(names: Sequence[str]) -> str:
+    """Return how a group is shown: its name, or `function:qualifier`."""
     if len(names) == 1:
         return names[0]
     function, qualifier = names
     return f"{function}:{qualifier}" if qualifier else function
 
 
-def _has_tags(question: UsageQuestion, tags: str) -> bool:
+def has_tags(question: UsageQuestion, tags: str) -> bool:
+    """Say whether a function that had these tags is asked for; they are a JSON object."""
     return not question.tags or question.tags.items() <= _decode_tags(tags).items()
 
 

@@ -82,7 +82,8 @@ class Batch:
 
     @property
     def is_full(self) -> bool:
-        return len(self.events) >= BATCH_EVENTS_MAX or self.read_bytes >= BATCH_BYTES_MAX
+        most = max(len(self.events), len(self.used))  # In JSON at WARN, invocations may leave no event at all.
+        return most >= BATCH_EVENTS_MAX or self.read_bytes >= BATCH_BYTES_MAX
 
     def take(self, records: Sequence[AnyRecord | None], begin: int, events_max: int) -> int:
         """

@@ -10,7 +10,7 @@ from typing import Final
 
 from lambent.clock import TimerHandle
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 """
 For how long, on the machine's own clock, a test waits for what its story makes happen. It is no measure of anything: it
 ends a test that would hang, and no test that has a busy machine.

@@ -94,6 +94,14 @@ def test_plots_choose_their_step(lambent: Run, stand_in: Any, tmp_path: Path) ->
     assert (missing.code, missing.err) == (2, f"lambent: {tmp_path}/none/u.svg: No such file or directory\n")
 
 
+def test_a_plot_where_all_was_free(lambent: Run, stand_in: Any) -> None:
+    """Is of what was used: bars of nothing say nothing."""
+    stand_in.json(PATH, answer([row("f", "0", requests=3, gb_seconds=1.5)]))
+    assert "GB-s" in lambent("usage", "--plot", "--endpoint", stand_in.endpoint).out.splitlines()[1]
+    asked_for = lambent("usage", "--plot", "--of", "requests", "--endpoint", stand_in.endpoint)
+    assert asked_for.out.splitlines()[1] == "Requests by function"
+
+
 def test_a_plot_of_what_nobody_knows(lambent: Run, stand_in: Any) -> None:
     stand_in.json(PATH, answer([row("f", "1")]))
     finished = lambent("usage", "--plot", "--of", "here", "--endpoint", stand_in.endpoint)
@@ -155,11 +163,14 @@ def test_advice_and_prices(lambent: Run, stand_in: Any) -> None:
         (("--plot", "--records"), "--plot and --records do not go together"),
         (("--month", "2026-1"), "--month: '2026-1' is no month"),
         (("--month", "2026-11", "--from", "7d"), "--month is a --from and a --to in one"),
-        (("--of", "beauty"), "--of: beauty is none of cost, here,"),
+        (("--plot", "--of", "beauty"), "--of: beauty is none of cost, here,"),
         (("--records", "--step", "day"), "--step has no meaning with --records"),
         (("--focus", "x", "--timezone", "Europe/Berlin"), "--timezone has no meaning with --focus"),
         (("--prices", "--function", "f"), "--function has no meaning with --prices"),
         (("--top", "0"), "--top"),
+        (("--top", "3", "--csv"), "--top has no meaning with --csv"),
+        (("--top", "3", "--advice"), "--top has no meaning with --advice"),
+        (("--of", "cpu"), "--of says what a plot is of"),
     ],
 )
 def test_what_cannot_be(lambent: Run, given: tuple[str, ...], said: str) -> None:

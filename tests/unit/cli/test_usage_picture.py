@@ -43,7 +43,7 @@ def test_pictures_fetch_nothing(rows: list[dict[str, object]]) -> None:
 
 
 def test_nothing_was_used() -> None:
-    assert "nothing was used" in svg_of(chart_of(answer([], step="day"), "cost"), "x")
+    assert "nothing to show" in svg_of(chart_of(answer([], step="day"), "cost"), "x")
 
 
 def test_a_page() -> None:

@@ -17,6 +17,7 @@ def test_what_it_came_to() -> None:
         "here it cost 0.3000 USD, of 2.4000 USD for 48 h of the machine; the rest was idle or others'",
         "forecast for 2026-11: 21.00 USD at AWS, 10.50 so far (from 14 days, weekdays apart)",
     ]
+    assert summary_of(answer([row("f", "0", requests=1)]))[0].endswith(": less was used than is free each month")
     by_rate = summary_of(answer([], forecast=FORECAST | {"method": "rate", "days": 1.5}))
     assert by_rate[-1].endswith("(from 1.5 days, as they went)")
     assert by_rate[0] == "AWS would have charged 0.00 USD (AWS, 2026-11-20)"

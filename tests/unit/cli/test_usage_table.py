@@ -80,11 +80,15 @@ def test_records() -> None:
         "init_ms": 0.0, "billed_ms": 13, "cpu_ms": 3.25, "memory_peak_mib": 40, "streamed_bytes": 0, "status": "",
         "is_restored": False,
     }  # fmt: skip
-    lines = drawn(records_table([record, record | {"version": "$LATEST", "qualifier": "", "status": "timeout"}]), 200)
+    lines = drawn(
+        records_table([record, record | {"version": "$LATEST", "qualifier": "", "status": "timeout"}], 200), 200
+    )
     assert " ".join(lines[3].split()) == "2026-11-30 12:00:00.123 f:live (7) 8f5d… 12.5 - 13 3.2 40/128M -"
     assert lines[4].split()[2] == "f"
     assert lines[4].endswith("timeout")
-    tenants = "\n".join(drawn(records_table([record | {"tenant": "blue", "streamed_bytes": 9}]), 200))
+    narrow = drawn(records_table([record], 56), 56)
+    assert narrow[3].split()[2:] == ["f:live", "(7)", "12.5", "13"]
+    tenants = "\n".join(drawn(records_table([record | {"tenant": "blue", "streamed_bytes": 9}], 200), 200))
     assert "blue" in tenants
     assert "streamed" in tenants
 
@@ -104,7 +108,7 @@ def test_advice() -> None:
     """What saves most comes first."""
     rows = [advice("a", "2", None), advice("b", "2", "1"), advice("c", "2", "0.5"), advice("d", "0", "0")]
     assert [saving_of(one) for one in rows] == [0.0, 0.5, 0.75, 0.0]
-    lines = drawn(advice_table({"by": "function", "currency": "USD", "rows": rows}), 200)
+    lines = drawn(advice_table({"by": "function", "currency": "USD", "rows": rows}, 200), 200)
     assert [line.split()[0] for line in lines[3:7]] == ["c", "b", "a", "d"]
     assert "1024 MiB" in lines[3]
     assert "75 %" in lines[3]

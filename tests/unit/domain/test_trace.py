@@ -15,6 +15,7 @@ from lambent.domain.trace import (
     next_trace,
     next_trace_header,
     sampled_in,
+    sampled_under,
     with_lineage_of,
 )
 
@@ -172,6 +173,15 @@ def test_one_in_twenty_of_the_others_is_sampled() -> None:
     sampler.samples(ARN, NOW, "0" * 24)
     count = sum(sampler.samples(ARN, NOW, f"{number:024x}") for number in range(0x10000))
     assert count == round(0.05 * 0x10000)
+
+
+def test_an_event_s_own_header_goes_on_like_any_other() -> None:
+    """The short way for a header that was made of nothing ends where the long way does."""
+    made = next_trace_header("", 1.0, "a" * 24, "b" * 16)
+    # A blank behind it changes nothing but the way.
+    short, long = (next_trace(sent, 2.0, "c" * 24, "d" * 16, ARN) for sent in (made, f"{made} "))
+    assert short == long and short.passes == 1 and short.sampled is None
+    assert sampled_under(made, None) is None
 
 
 def test_functions_that_nobody_asks_for_are_forgotten() -> None:

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 from itertools import pairwise
+from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambent.domain import usage_periods
 from lambent.domain.usage_periods import STRETCHES_MAX, InvalidPeriod, UsagePeriod, parse_period, parse_zone
 
 NOW_S = int(datetime(2026, 11, 30, 12, 34, 56, tzinfo=UTC).timestamp())
@@ -164,6 +166,18 @@ def test_what_cannot_be(given: dict[str, str], said: str) -> None:
     text = str(refused.value)
     assert said in text
     assert len(text) < 400
+
+
+def test_a_machine_without_a_table_of_zones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has UTC, and says what to do about others."""
+
+    def missing(name: str) -> None:
+        raise ZoneInfoNotFoundError(name)
+
+    monkeypatch.setattr(usage_periods, "ZoneInfo", missing)
+    assert period(timezone="UTC").timezone == "UTC"
+    with pytest.raises(InvalidPeriod, match=r"timezone: 'Europe/Paris' .* which knows UTC alone: `apt install tzdata`"):
+        parse_zone("Europe/Paris")
 
 
 def test_how_many_stretches_there_may_be() -> None:

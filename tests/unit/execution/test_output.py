@@ -12,12 +12,14 @@ import pytest
 from lambent.domain.caller import Scope
 from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName, Logging
 from lambent.domain.invocation import Invocation
+from lambent.domain.usage import UsageClass, UsageKey, UsageRecord
 from lambent.execution.environment import LogEnd, LogInitReport
 from lambent.execution.output import (
     FLOOD_BYTES_FREE,
     FLOOD_BYTES_PER_S,
     FLOOD_TOLD_EVERY_S,
     EnvironmentOutput,
+    usage_class,
 )
 from lambent.store.contract import LogPosition
 from lambent.telemetry.logs import FunctionLogs
@@ -25,6 +27,7 @@ from lambent.telemetry.segments import Segments
 from lambent.testing.log_store import MemoryLogStore
 from lambent.testing.virtual_clock import VirtualClock
 
+SCOPE = Scope("000000000000", "us-east-1")
 INVOCATION = Invocation("r1", "arn", b"{}", "Root=1")
 TEXT = Logging()
 END = LogEnd(duration_ms=3.0, init_ms=1.5, status="", error_type="")
@@ -43,9 +46,10 @@ class Bench:
     def __init__(self, folder: Path, log_group: str, logging: Logging = TEXT) -> None:
         self.clock = clock = VirtualClock()
         self.segments = Segments(folder, clock)
-        self.logs = FunctionLogs(self.segments, MemoryLogStore(clock), clock)
+        self.store = MemoryLogStore(clock)
+        self.logs = FunctionLogs(self.segments, self.store, clock)
         deployment = Deployment(
-            Scope("000000000000", "us-east-1"),
+            SCOPE,
             FunctionName("f"),
             LATEST,
             "f-1",
@@ -156,6 +160,36 @@ def test_the_stream_names_the_function_where_the_group_does_not(tmp_path: Path) 
 
     play(tmp_path / "own", is_named(""))
     play(tmp_path / "shared", is_named("f"), "shared")
+
+
+def test_what_an_environment_costs() -> None:
+    """Its memory, /tmp, architecture and runtime, how it was initialised, and for whom it runs."""
+    configuration = Configuration("java21", "app", "role", memory_mib=1_769, tmp_mib=2_048, architectures=("arm64",))
+    deployment = Deployment(SCOPE, FunctionName("f"), "3", "f-3", configuration, Code("0" * 64, 1))
+    assert usage_class(deployment, "snap-start") == UsageClass(1_769, 2_048, "arm64", "snap-start", "java21", "")
+    of_tenant = msgspec.structs.replace(deployment, tenant="blue")
+    assert usage_class(of_tenant, "on-demand") == UsageClass(1_769, 2_048, "arm64", "on-demand", "java21", "blue")
+
+
+def test_an_invocation_says_what_it_used(tmp_path: Path) -> None:
+    """As REPORT says it, under the time of its start and by the address that the caller gave; restores are told."""
+
+    async def whole() -> None:
+        bench = Bench(tmp_path, "/aws/lambda/f")
+        output = bench.output
+        output.init_start("snap-start")
+        arn = "arn:aws:lambda:us-east-1:000000000000:function:f:live"
+        invocation = Invocation("r1", arn, b"{}", "Root=1")
+        started_ms = int(bench.clock.now() * 1000)
+        output.start(invocation)
+        bench.clock.advance(2)
+        end = LogEnd(duration_ms=3.004, init_ms=None, restore_ms=7.25, status="", error_type="", is_error=True)
+        output.end(invocation, end, memory_peak_mib=30, cpu_us=7, streamed_bytes=9)
+        await bench.close()
+        key = UsageKey(SCOPE, "f", LATEST, "live", UsageClass(128, 512, "x86_64", "snap-start", "python3.13"))
+        assert bench.store.usage == [UsageRecord(key, "r1", started_ms, 3_004, 0, 11, 7, 30, 9, "error", True)]
+
+    asyncio.run(whole())
 
 
 # Floods ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from lambent.clock import SystemClock
 from lambent.domain.caller import Inside, Scope
 from lambent.errors.families import InternalServerError
 from lambent.gateway.admission import Admission
-from lambent.gateway.connection import USUAL_WAITS, Waits
+from lambent.gateway.connection import USUAL_WAITS, Cycle, Waits
 from lambent.gateway.server import INSIDE_CONNECTIONS_MAX, Gateway, GatewayServer, bound_port
 from lambent.protocol.wire import WireRequest, WireResponse
 
@@ -64,7 +64,7 @@ class Stage:
 
     async def close(self) -> None:
         self.server.stop()
-        await asyncio.wait_for(self.serving, 10)
+        await asyncio.wait_for(self.serving, 60)
 
 
 def run(story: Callable[[Stage], Awaitable[None]], **given: Any) -> None:
@@ -73,7 +73,7 @@ def run(story: Callable[[Stage], Awaitable[None]], **given: Any) -> None:
     async def tell() -> None:
         stage = Stage(**given)
         try:
-            await asyncio.wait_for(story(stage), 20)
+            await asyncio.wait_for(story(stage), 120)
         finally:
             await stage.close()
 
@@ -231,7 +231,7 @@ def test_a_head_that_does_not_end_is_refused(start: str, is_inside: bool) -> Non
                     await connection.writer.drain()
                     sent += 65_536
             with contextlib.suppress(ConnectionError):
-                answer = await asyncio.wait_for(connection.reader.read(), 5)
+                answer = await asyncio.wait_for(connection.reader.read(), 60)
                 assert answer.startswith(b"HTTP/1.1 431 ") or answer == b""
             await until(lambda: stage.server.connection_count == 0)
             await connection.close()
@@ -259,14 +259,14 @@ def test_a_client_that_stops_half_way_is_given_up(part: str, answered: bool) -> 
         if answered:
             await silent.ask()
         silent.writer.write(part.encode())
-        await asyncio.wait_for(silent.reader.read(), 5)
+        await asyncio.wait_for(silent.reader.read(), 60)
         await until(lambda: stage.admission.requests == 0)
         assert stage.admission.body_bytes == 0
         stage.pipeline.hold.clear()
         waiting = await Connection.to(stage.outside)
         await waiting.send("patient")
         other = await Connection.to(stage.outside)
-        await asyncio.wait_for(other.reader.read(), 5)
+        await asyncio.wait_for(other.reader.read(), 60)
         stage.pipeline.hold.set()
         assert (await waiting.read())["body"] == "patient"
         for each in (silent, waiting, other):
@@ -294,13 +294,13 @@ def test_a_client_whose_body_nobody_takes_is_not_given_up() -> None:
         for _ in range(3):
             # As long as it takes to give up three, one after the other.
             other = await Connection.to(stage.outside)
-            await asyncio.wait_for(other.reader.read(), 5)
+            await asyncio.wait_for(other.reader.read(), 60)
             await other.close()
         assert stage.admission.requests == 2
         patient.writer.write(bytes(200_000))
         take.set()
         assert await patient.read() == {"length": 400_000}
-        assert (await asyncio.wait_for(silent.reader.read(), 5)).startswith(b"HTTP/1.1 408 ")
+        assert (await asyncio.wait_for(silent.reader.read(), 60)).startswith(b"HTTP/1.1 408 ")
         await until(lambda: stage.admission.requests == 0)
         for each in (patient, silent):
             await each.close()
@@ -507,9 +507,73 @@ async def exchange(stage: Stage, sent: bytes) -> bytes:
     """Send bytes on a connection of its own; return all that comes back."""
     connection = await Connection.to(stage.outside)
     connection.writer.write(sent)
-    got = await asyncio.wait_for(connection.reader.read(), 10)
+    got = await asyncio.wait_for(connection.reader.read(), 60)
     await connection.close()
     return got
+
+
+HEADERS = [(b"x-amzn-requestid", b"1"), (b"x-text", b"a\tb"), (b"content-type", b"application/json")]
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "headers", "body"),
+    [
+        ("GET", 200, HEADERS[:1], b"body"),
+        ("POST", 202, HEADERS[::2], b""),
+        ("GET", 404, HEADERS, b"{}"),
+        ("HEAD", 200, HEADERS, b"body"),
+        ("GET", 204, HEADERS, b""),
+        ("GET", 200, [(b"Upper-Case", b"1")], b"body"),
+        ("GET", 200, [(b"connection", b"close")], b"body"),
+        ("GET", 200, [(b"x", b"split\r\nset-cookie: 1")], b"body"),
+        ("GET", 200, [(b"x:", b"1")], b"body"),
+    ],
+)
+def test_one_piece_is_what_two_would_be(
+    method: str, status: int, headers: list[tuple[bytes, bytes]], body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole response that is sent at once has the bytes that uvicorn sends; what it refuses is refused."""
+
+    async def story(stage: Stage) -> None:
+        async def answer(*_: Any) -> WireResponse:
+            return WireResponse(status, list(headers), body)
+
+        stage.pipeline.answer = answer  # type: ignore[method-assign]
+        monkeypatch.setattr("lambent.gateway.server.formatdate", lambda *_, **__: "now")
+        asked = f"{method} /x HTTP/1.1\r\nhost: x\r\n\r\n".encode()
+        # The second request is one of HTTP/1.0, whose answer comes the usual way and ends the connection.
+        last = f"{method} /x HTTP/1.0\r\n\r\n".encode()
+        quick = await exchange(stage, asked + last)
+        monkeypatch.setattr(Cycle, "answer", lambda *_: False)
+        assert quick == await exchange(stage, asked + last)
+        is_refused = headers[0][0] in (b"x", b"x:")
+        assert quick.startswith(b"" if is_refused else b"HTTP/1.1 %d " % status) and bool(quick) is not is_refused
+
+    run(story)
+
+
+def test_one_piece_takes_no_turn_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent at once for a client that takes nothing: the usual way waits for it."""
+
+    async def story(stage: Stage) -> None:
+        taken: list[bool] = []
+        usual = Cycle.answer
+
+        def noted(cycle: Cycle, *given: Any) -> bool:
+            if len(taken) == 1:
+                cycle.flow.pause_writing()
+                asyncio.get_running_loop().call_soon(cycle.flow.resume_writing)
+            taken.append(usual(cycle, *given))
+            return taken[-1]
+
+        monkeypatch.setattr(Cycle, "answer", noted)
+        connection = await Connection.to(stage.outside)
+        for _ in range(2):
+            await connection.ask()
+        assert taken == [True, False]
+        await connection.close()
+
+    run(story)
 
 
 def test_a_stream_to_http_1_0_has_no_frames() -> None:
@@ -560,7 +624,7 @@ def test_a_refusal_is_not_put_into_an_answer() -> None:
         assert head.startswith(b"HTTP/1.1 200 ")
         connection.writer.write(b"nonsense\r\n")
         with pytest.raises(ConnectionResetError):
-            while piece := await asyncio.wait_for(connection.reader.read(1 << 20), 5):
+            while piece := await asyncio.wait_for(connection.reader.read(1 << 20), 60):
                 assert b"HTTP/1.1" not in piece
         await until(lambda: pieces.is_closed and stage.server.connection_count == 0)
         await connection.close()
@@ -580,7 +644,7 @@ def test_a_refusal_is_no_second_answer() -> None:
         connection.writer.write(b"POST /x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
         await connection.reader.readuntil(b"gone")
         connection.writer.write(b"nonsense\r\n")
-        assert await asyncio.wait_for(connection.reader.read(), 5) == b""
+        assert await asyncio.wait_for(connection.reader.read(), 60) == b""
         await connection.close()
 
     run(story)
@@ -629,7 +693,7 @@ def test_a_head_waits_in_its_turn_only() -> None:
         other = await Connection.to(stage.outside)
         other.writer.write(b"GET")
         # As long as a head may take, and longer.
-        assert (await asyncio.wait_for(other.reader.read(), 5)).startswith(b"HTTP/1.1 408 ")
+        assert (await asyncio.wait_for(other.reader.read(), 60)).startswith(b"HTTP/1.1 408 ")
         stage.pipeline.hold.set()
         assert (await connection.read())["body"] == "first"
         connection.writer.write(b"st: x\r\ncontent-length: 1\r\n\r\n2")
@@ -637,4 +701,4 @@ def test_a_head_waits_in_its_turn_only() -> None:
         for each in (connection, other):
             await each.close()
 
-    run(story, waits=Waits(head_s=0.3))
+    run(story, waits=Waits(head_s=1.0))

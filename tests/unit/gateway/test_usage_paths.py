@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lambent.access.authorize import Demand
 from lambent.domain.caller import Inside, Scope
-from lambent.domain.principal import Principal, root_of
+from lambent.domain.principal import Principal, Session, root_of, session_of_role
 from lambent.domain.usage import UsageClass, UsageKey, UsageRecord
 from lambent.errors.families import AccessDeniedException, ApiError, MissingAuthenticationToken
 from lambent.gateway import usage_paths
@@ -27,6 +27,7 @@ from lambent.services.billing.answers import (
     Forecast,
     PartAsk,
     Prices,
+    TooManyRows,
     UsageAnswer,
     UsageAsk,
     Used,
@@ -55,21 +56,21 @@ class Stage:
     """Usage paths of a server that verifies signatures, and what was asked behind them."""
 
     def __init__(self, account: str | None = OWN, *, is_verified: bool = True) -> None:
-        self.account = account
+        self.principal = None if account is None else root_of(account, "AKIAROOT")
         self.is_verified = is_verified
         self.demanded: list[tuple[str, str]] = []
         self.asked: list[Any] = []
         self.denies = False
         self.rows: Sequence[UsedBy] = ()
-        self.coarse = ""
+        self.refusal: Exception | None = None
         self.clock = VirtualClock(now=1_796_000_000)
 
     # The access behind OwnAccess.
 
     async def begin(self, request: WireRequest, service: str, *, allows_anonymous: bool = False) -> Any:
-        if self.account is None:
+        if self.principal is None:
             raise MissingAuthenticationToken("Missing Authentication Token")
-        return _Claim(root_of(self.account, "AKIAROOT"))
+        return _Claim(self.principal)
 
     async def authorize(self, caller: Any, demands: Sequence[Demand], facts: Any = None) -> None:
         self.demanded += [(demand.action, demand.account) for demand in demands]
@@ -83,9 +84,11 @@ class Stage:
 
     async def usage(self, ask: UsageAsk) -> UsageAnswer:
         self.asked.append(ask)
-        if self.coarse:
-            raise Coarse(self.coarse)
-        return UsageAnswer(prices=PRICES, machine=None, rows=self.rows, total=Used(requests=len(self.rows)))
+        if self.refusal is not None:
+            raise self.refusal
+        return UsageAnswer(
+            prices=PRICES, machine=None, rows=self.rows, total=Used(requests=len(self.rows), aws_cost=Decimal("0E-12"))
+        )
 
     async def forecast(self, ask: PartAsk) -> Forecast | None:
         self.asked.append(ask)
@@ -163,9 +166,9 @@ def test_a_question() -> None:
         (days[0], "f1", OWN, 1),
         (days[1], "f2", OWN, 2),
     ]
-    assert Decimal(answer["rows"][0]["aws_cost"]) == Decimal("0.0000002")
+    assert answer["rows"][0]["aws_cost"] == "0.0000002"
     assert set(answer["rows"][0]) == {"at", "group", "account", *answer["total"]}
-    assert answer["total"]["requests"] == 2
+    assert (answer["total"]["requests"], answer["total"]["aws_cost"]) == (2, "0")
     assert answer["forecast"]["expected"] == "3"
     assert (answer["forecast"]["from"], answer["forecast"]["to"]) == tuple(days)
 
@@ -213,6 +216,10 @@ def test_who_may_ask() -> None:
         assert Stage(None).ask(path)[0] == 403
         status, text = Stage().ask(path, inside=Inside(Scope(OWN, "us-east-1"), "arn"))
         assert (status, text) == (403, "functions may not ask what was used")
+        # The same where no sandbox tells, by its credentials.
+        elsewhere = Stage()
+        elsewhere.principal = session_of_role(OWN, "r", "/", "AROA1", Session("s", 0.0, 9e9, environment="e"))
+        assert elsewhere.ask(path)[0] == 403
     assert Stage().ask("nothing") == (404, "")
 
 
@@ -271,12 +278,14 @@ def test_many_rows_are_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
     assert status == 400
     assert "more than 10" in text
     assert "shorter time" in text
+    stage.refusal = TooManyRows("more than 100,000 rows; ask for less time")
+    assert stage.ask("") == (400, str(stage.refusal))
 
 
 def test_what_is_kept_no_longer_by_the_minute() -> None:
     stage = Stage()
-    stage.coarse = "usage by the minute is kept for 15 days; ask for whole days of UTC"
-    assert stage.ask("", "step=hour") == (400, stage.coarse)
+    stage.refusal = Coarse("usage by the minute is kept for 15 days; ask for whole days of UTC")
+    assert stage.ask("", "step=hour") == (400, str(stage.refusal))
 
 
 def test_too_many_stretches() -> None:

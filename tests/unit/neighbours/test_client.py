@@ -43,7 +43,7 @@ def run(story: Callable[[Server, Neighbours, Neighbour], Awaitable[None]]) -> No
         url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
         neighbours = Neighbours(Endpoints({"s3": url}), NOWHERE)
         try:
-            await asyncio.wait_for(story(server, neighbours, Neighbour("s3", url)), 20)
+            await asyncio.wait_for(story(server, neighbours, Neighbour("s3", url)), 120)
         finally:
             server.hold.set()
             await neighbours.close()

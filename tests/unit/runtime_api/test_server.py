@@ -166,7 +166,7 @@ def run(story: Callable[[Api], Awaitable[None]]) -> None:
                 events, await serve(listener, events, RESPONSE_MAX_BYTES, STREAM_MAX_BYTES), listener.getsockname()
             )
             try:
-                await asyncio.wait_for(story(api), 20)
+                await asyncio.wait_for(story(api), 120)
             finally:
                 await api.close()
 

@@ -47,7 +47,7 @@ class PlayedSpawner:
 
     async def order(self) -> dict[str, Any]:
         """Return the next order; empty at the end of the stream."""
-        data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.link, 65_536), 10)
+        data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.link, 65_536), 60)
         order: dict[str, Any] = json.loads(data or b"{}")
         return order
 
@@ -160,10 +160,10 @@ def test_an_environment_is_parked_once_its_process_is_known(spawners: list[Playe
             await asyncio.sleep(0)
             assert not parking.done()
             socket.send_fds(orders, [b"P"], [process])
-            environment = await asyncio.wait_for(parking, 10)
+            environment = await asyncio.wait_for(parking, 60)
             os.write(others[PARKED.index("status")], signal.SIGKILL.to_bytes(4, sys.byteorder))
             driver.kill(environment)
-            assert (await asyncio.wait_for(driver.wait(environment), 10)).signal == signal.SIGKILL
+            assert (await asyncio.wait_for(driver.wait(environment), 60)).signal == signal.SIGKILL
             driver.release(environment)
             orders.close()
         await driver.close()

@@ -79,7 +79,7 @@ def test_a_disk_that_is_full_hides_no_end(tmp_path: Path, monkeypatch: pytest.Mo
         with monkeypatch.context() as context:
             context.setattr(driver._written_down, "remove", _full_disk)
             await driver.assign(environment, Assignment(["/bin/sh", "-c", "exit 5"], {}, "/", tmp_path, 128))
-            how = await asyncio.wait_for(driver.wait(environment), 10)
+            how = await asyncio.wait_for(driver.wait(environment), 60)
         await driver.close()
         return how
 
@@ -128,7 +128,7 @@ def test_a_runtime_that_changed_its_user_is_not_asked(tmp_path: Path, monkeypatc
             context.setattr(os, "kill", _not_permitted)
             driver.terminate(environment)
         driver.kill(environment)
-        how = await asyncio.wait_for(driver.wait(environment), 10)
+        how = await asyncio.wait_for(driver.wait(environment), 60)
         await driver.close()
         return how
 

@@ -1,5 +1,6 @@
 """Statements whose text is made once, against what SQLAlchemy makes of them itself."""
 
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
@@ -13,12 +14,13 @@ from sqlalchemy import (
     Text,
     bindparam,
     create_engine,
+    func,
     insert,
     literal,
     select,
     update,
 )
-from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.exc import IntegrityError, InvalidRequestError
 
 from lambent.store.prepared import Prepared, padded
 
@@ -72,6 +74,36 @@ def test_a_name_that_is_missing_is_no_null(connection: Connection) -> None:
     with pytest.raises(AssertionError):
         prepared.execute(insert(THINGS), [{"number": 2}, {"number": 3, "name": "lost"}])
     assert [tuple(row) for row in prepared.execute(ALL)] == [(1, "kept", None)]
+
+
+def test_rows_have_the_names_of_their_columns(connection: Connection) -> None:
+    """Whatever way they are taken; of nothing there is no first."""
+    prepared = Prepared(connection)
+    assert prepared.execute(ALL).first() is None
+    assert prepared.execute(select(func.max(THINGS.c.number))).scalar() is None
+    prepared.execute(insert(THINGS), [{"number": number, "name": f"n{number}"} for number in (1, 2)])
+    found = prepared.execute(ALL)
+    assert [(row.number, row.name, row.body) for row in found] == [(1, "n1", None), (2, "n2", None)]
+    assert found.scalars() == [1, 2]
+    assert prepared.execute(select(func.count(), func.max(THINGS.c.number)).select_from(THINGS)).one() == (2, 2)
+    with pytest.raises(ValueError, match="unpack"):
+        found.one()
+
+
+def test_the_driver_s_errors_arrive_as_sqlalchemy_s(connection: Connection) -> None:
+    """With the driver's own inside, by which the contract's errors are told apart."""
+    prepared = Prepared(connection)
+    prepared.execute(insert(THINGS), {"number": 1})
+    with pytest.raises(IntegrityError) as caught:
+        prepared.execute(insert(THINGS), [{"number": 2}, {"number": 1}])
+    assert isinstance(caught.value.orig, sqlite3.IntegrityError)
+
+
+def test_a_transaction_has_begun(connection: Connection) -> None:
+    """Else each statement would be a commit of its own."""
+    connection.rollback()
+    with pytest.raises(AssertionError):
+        Prepared(connection)
 
 
 def test_lists_have_few_lengths() -> None:

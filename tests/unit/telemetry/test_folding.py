@@ -195,3 +195,16 @@ def test_a_fold_knows_whether_others_write(tmp_path: Path) -> None:
         await logs.close()
 
     run(story)
+
+
+def test_invocations_without_events_fill_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that logs in JSON, and nothing below WARN, leaves none: what it used makes commits of bounded size."""
+    monkeypatch.setattr(folding, "BATCH_EVENTS_MAX", 10)
+    ended: list[AnyRecord | None] = [
+        Ended(SCOPE.account, SCOPE.region, GROUP, "stream", 1, [], f"{number}", function="hello", of=OF)
+        for number in range(35)
+    ]
+    stretches = [
+        Stretch(1, start, ended[start : start + 7], list(range(start + 1, start + 8))) for start in range(0, 35, 7)
+    ]
+    assert [len(one.used) for one in batches_of(iter(stretches))] == [14, 14, 7]

@@ -68,7 +68,7 @@ async def messages(store: LogStore) -> list[str]:
 
 def run(story: Callable[[], Awaitable[None]]) -> None:
     async def told() -> None:
-        await asyncio.wait_for(story(), 30)
+        await asyncio.wait_for(story(), 120)
 
     asyncio.run(told())
 

@@ -26,7 +26,7 @@ def payloads(segments: Segments, position: LogPosition = START) -> list[bytes]:
 
 def run(story: Callable[[], Awaitable[None]]) -> None:
     async def told() -> None:
-        await asyncio.wait_for(story(), 20)
+        await asyncio.wait_for(story(), 120)
 
     asyncio.run(told())
 

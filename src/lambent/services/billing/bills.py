@@ -1,11 +1,12 @@
 """What was used, in money: the one door to bills, forecasts, advice and exports."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from decimal import Decimal
 
 from lambent.clock import Clock
 from lambent.domain.machine_cost import MachineSize
 from lambent.domain.price_list import PriceList
+from lambent.services.billing.advising import make_advice
 from lambent.services.billing.answers import (
     AdviceAnswer,
     AdviceAsk,
@@ -16,6 +17,8 @@ from lambent.services.billing.answers import (
     UsageAnswer,
     UsageAsk,
 )
+from lambent.services.billing.exporting import export
+from lambent.services.billing.forecasting import make_forecast
 from lambent.services.billing.statement import Statement
 from lambent.store.usage_contract import UsageStore
 
@@ -66,15 +69,15 @@ class Bills:
 
     async def forecast(self, ask: PartAsk) -> Forecast | None:
         """Return what the current month will come to; None with less than a day of usage."""
-        return None
+        return await make_forecast(ask, self._store, self._prices, int(self._clock.now()))
 
     async def advice(self, ask: AdviceAsk) -> AdviceAnswer:
         """Return which memory sizes would be cheaper."""
-        return AdviceAnswer(prices=self._about_prices(), rows=())
+        return AdviceAnswer(prices=self._about_prices(), rows=await make_advice(ask, self._store, self._prices))
 
-    async def focus(self, ask: FocusAsk) -> AsyncIterator[bytes]:
+    def focus(self, ask: FocusAsk) -> AsyncGenerator[bytes]:
         """Yield a CSV table in the columns of FOCUS, day by day."""
-        yield b""
+        return export(ask, self._store, self._prices, int(self._clock.now()))
 
     def _about_prices(self) -> Prices:
         prices = self._prices

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from lambent.clock import Clock
 from lambent.destinations.contract import Destinations, Message, NoSuchTarget
+from lambent.dispatch.resource_policies import is_let_in
 from lambent.domain.alarm import alarm_arn
 from lambent.domain.alarm_payloads import action_item
-from lambent.domain.arn import function_arn, parse_function_reference
-from lambent.domain.destination import Target, parse_target
-from lambent.domain.resource_policy import allows, service_for
+from lambent.domain.destination import parse_target
+from lambent.domain.resource_policy import service_for
 from lambent.errors.families import DependencyError
 from lambent.services.monitoring.alarm_transitions import Transitions
 from lambent.store.alarms_contract import AlarmStore, NewAction, PendingAction
@@ -146,7 +146,9 @@ class AlarmActions:
         if target is None or destination is None or target.service != "lambda":
             return "nothing is done there by this version of Lambent"
         try:
-            if not await self._is_let_in(action, target):
+            # On behalf of this alarm, and at this moment.
+            alarms = service_for(SERVICE, alarm_arn(action.scope, action.alarm), action.scope.account)
+            if not await is_let_in(self._functions, target.arn, alarms):
                 # Observed: field reports of the text.
                 what = f"lambda:InvokeFunction on the resource {target.arn}"
                 return f"CloudWatch Alarms is not authorized to perform: {what}"
@@ -160,13 +162,3 @@ class AlarmActions:
             _log.exception("alarm.action_failed action=%s", target.arn)
             raise _NotNow(str(error)) from error
         return None
-
-    async def _is_let_in(self, action: NewAction, target: Target) -> bool:
-        """Say whether a function's policy lets alarms in on behalf of this one, now."""
-        reference = parse_function_reference(target.arn)
-        qualifier = None if reference.qualifier == "$LATEST" else reference.qualifier
-        requester = service_for(SERVICE, alarm_arn(action.scope, action.alarm), action.scope.account)
-        async with self._functions.snapshot(target.scope) as reading:
-            policy = await reading.policies.get(reference.name, qualifier)
-        resource = function_arn(target.scope, reference.name, qualifier)
-        return allows(policy, requester, "lambda:InvokeFunction", resource)

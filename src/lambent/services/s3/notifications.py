@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from lambent.clock import Clock
 from lambent.destinations.contract import Destinations, Message, NoSuchTarget
-from lambent.domain.arn import function_arn, parse_function_reference
+from lambent.dispatch.resource_policies import is_let_in
 from lambent.domain.bucket_notification import BucketNotification, Rule, find_conflict
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.destination import parse_target
-from lambent.domain.resource_policy import allows, service_for
+from lambent.domain.resource_policy import service_for
 from lambent.errors.families import DependencyError
 from lambent.services.s3.errors import InvalidArgument, SlowDown
 from lambent.services.s3.events import Occurrence, Origin, render, test_event
@@ -186,18 +186,7 @@ class BucketNotifications:
         Args:
             scope: of the bucket.
         """
-        target = parse_target(arn)
-        assert target is not None
-        try:
-            reference = parse_function_reference(arn)
-        except ValueError:
-            return False
-        qualifier = None if reference.qualifier == "$LATEST" else reference.qualifier
-        requester = service_for(_SERVICE, f"arn:aws:s3:::{bucket}", scope.account)
-        async with self._store.snapshot(target.scope) as reading:
-            policy = await reading.policies.get(reference.name, qualifier)
-        resource = function_arn(target.scope, reference.name, qualifier)
-        return allows(policy, requester, "lambda:InvokeFunction", resource)
+        return await is_let_in(self._store, arn, service_for(_SERVICE, f"arn:aws:s3:::{bucket}", scope.account))
 
     async def _send_tests(self, scope: Scope, bucket: str, rules: Sequence[Rule], request_id: str) -> None:
         body = test_event(bucket, self._clock.now(), request_id, host_id_of(request_id))

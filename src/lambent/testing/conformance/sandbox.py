@@ -38,7 +38,7 @@ from lambent.sandbox.process_table import HAS_PROC, process_entry
 
 _T = TypeVar("_T")
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 """How long a test waits for something that must happen. Only a failure ever takes that long."""
 
 _SHELL_ADDS = {"PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"}

@@ -72,4 +72,4 @@ def test_a_host_is_read_once(length: int) -> None:
     for _ in range(20):
         assert not is_s3_host(host)
         assert address(host, "/media").bucket == "media"
-    assert process_time() - begun < 1
+    assert process_time() - begun < 5

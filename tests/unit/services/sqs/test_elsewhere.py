@@ -78,7 +78,7 @@ def run(story: Callable[[Server, QueuesElsewhere], Awaitable[None]], credentials
         signing = {} if credentials is None else {"sqs": credentials}
         neighbours = Neighbours(Endpoints({"sqs": url}, signing), NOWHERE)
         try:
-            await asyncio.wait_for(story(server, QueuesElsewhere(neighbours)), 20)
+            await asyncio.wait_for(story(server, QueuesElsewhere(neighbours)), 120)
         finally:
             await neighbours.close()
             listening.close()
