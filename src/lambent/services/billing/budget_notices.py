@@ -26,7 +26,7 @@ LANES_MAX: Final = 32
 LANES_OF_ACCOUNT_MAX: Final = 8
 """Of one account: one whose servers all hang leaves the others theirs."""
 
-TRIES_MAX: Final = 150
+TRIES_MAX: Final = 152
 """Then it is given up: by the pauses below after about a day."""
 
 _FIRST_PAUSE_S: Final = 5.0
@@ -131,7 +131,6 @@ class BudgetNotices:
 
     async def _start_lanes(self) -> float | None:
         """Begin with targets that there is something for; return in how many seconds to look again, None: if woken."""
-        now = self._clock.monotonic()
         lanes: dict[_Lane, list[PendingNotice]] = {}
         after = waiting = 0
         while some := await self._store.pending(after=after, limit=_AT_ONCE):
@@ -141,6 +140,7 @@ class BudgetNotices:
         self.waiting = waiting
         self._pause_until = {lane: until for lane, until in self._pause_until.items() if lane in lanes}
         later: list[float] = []
+        now = self._clock.monotonic()
         for lane, notices in lanes.items():
             until = self._pause_until.get(lane, 0.0)
             of_account = sum(account == lane[0] for account, _ in self._at_work)
