@@ -94,6 +94,7 @@ lock: dev ## write requirements/*.txt anew (UPGRADE=1: newest versions)
 	@echo "lock: awscli.txt"  && $(pip_compile) requirements/awscli.in -o requirements/awscli.txt
 	@echo "lock: ansible.txt" && $(pip_compile) requirements/ansible.in -o requirements/ansible.txt
 	@echo "lock: celery.txt"  && $(pip_compile) requirements/celery.in -o requirements/celery.txt
+	@echo "lock: focus.txt"   && $(pip_compile) requirements/focus.in -o requirements/focus.txt
 	@echo "lock: javascript"  && cd requirements/javascript && npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 	@echo "lock: peers.txt"   && $(pip_compile) requirements/peers.in -o requirements/peers.txt
 	@echo "lock: dotnet.txt"  && $(pip_compile) requirements/dotnet.in -o requirements/dotnet.txt

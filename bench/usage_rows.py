@@ -126,7 +126,7 @@ _QUESTIONS = (
 
 
 def _fill(path: Path) -> None:
-    """Write series, and sums of every minute, quarter and day of those that are kept."""
+    """Write series, and sums of every minute, quarter, hour and day of those that are kept."""
     columns = ", ".join(UsageTotal.__struct_fields__)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         for number in range(_FUNCTIONS):

@@ -84,6 +84,15 @@ def celery_python() -> str:
 
 
 @pytest.fixture(scope="session")
+def focus_python() -> str:
+    """Give the path of a Python that has the validator of FOCUS; tools/run_tests.py makes it."""
+    path = str(CHECKOUT / ".cache" / "focus" / "bin" / "python")
+    if not os.access(path, os.X_OK):
+        pytest.skip("needs:focus:make test where pip reaches a package index")
+    return path
+
+
+@pytest.fixture(scope="session")
 def javascript_sdk() -> Path:
     """Give the folder that holds AWS's SDK for JavaScript; tools/run_tests.py makes it."""
     folder = CHECKOUT / ".cache" / "javascript"

@@ -90,7 +90,7 @@ def main(arguments: Sequence[str]) -> int:
     if environments.main(["ansible"]) == 0:
         environ["LAMBENT_TEST_ANSIBLE"] = str(ROOT / ".cache" / "ansible" / "bin" / "ansible-playbook")
     # Their tests look for them, and say so where they are not.
-    for name in ("celery", "elasticmq", "javascript", "kinesis-local", "versitygw"):
+    for name in ("celery", "elasticmq", "focus", "javascript", "kinesis-local", "versitygw"):
         environments.main([name])
 
     dotnet.main(["client", "functions"])

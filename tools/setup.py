@@ -8,6 +8,7 @@ Build the environments that a checkout works in, each completely or not at all.
     awscli1   .cache/awscli1: AWS CLI v1
     ansible   .cache/ansible: Ansible with its collections, for tests/iac
     celery    .cache/celery: Celery with its SQS transport
+    focus     .cache/focus: the validator of the FinOps Open Cost and Usage Specification
     javascript  .cache/javascript: AWS's SDK for JavaScript, where there is npm
     kinesis-local .cache/kinesis-local: a Kinesis server in JavaScript, where there is npm
     versitygw .cache/versitygw: an S3 server in Go, where there is Go
@@ -71,6 +72,8 @@ ENVIRONMENTS = {
     # Half a hundred collections, of which the tests use one.
     "ansible": Environment(ROOT / ".cache" / "ansible", ("ansible.txt",), compiles=False),
     "celery": Environment(ROOT / ".cache" / "celery", ("celery.txt",)),
+    # Pandas and pyarrow, of which it imports a part.
+    "focus": Environment(ROOT / ".cache" / "focus", ("focus.txt",), compiles=False),
     "peers": Environment(ROOT / ".cache" / "peers", ("peers.txt",)),
     "dotnet": Environment(ROOT / ".cache" / "dotnet", ("dotnet.txt",)),
 }

@@ -29,7 +29,7 @@ def sums_equal_records(server, calls):
     if len(found) < calls:
         return None
     assert len(found) == calls
-    for period_s in (60, 900, DAY_S):
+    for period_s in (60, 900, HOUR_S, DAY_S):
         expected = {}
         for started_ms, billed_ms in found:
             at_s = started_ms // 1000 // period_s * period_s

@@ -92,7 +92,7 @@ def rows(server, query):
 
 def test_each_invocation_is_counted_once(own_server, runtime):
     """
-    Records are those of the REPORTs, one of each, and each answer has one; sums of minutes, quarters and days equal the
+    Records are those of the REPORTs, one of each, and each answer has one; sums of each length equal the
     records, over all lives of the server.
     """
     chance = random.Random(SEED)
@@ -150,7 +150,7 @@ def test_each_invocation_is_counted_once(own_server, runtime):
     sums = "count(*), sum(flags > 0), sum(init_us > 0), sum(duration_us), sum(init_us), sum(billed_ms), sum(cpu_us)"
     (of_records,) = rows(server, f"SELECT {sums} FROM usage_records")
     columns = ", ".join(f"sum({column})" for column in SUMMED)
-    for period_s in (60, 900, 86_400):
+    for period_s in (60, 900, 3_600, 86_400):
         assert rows(server, f"SELECT {columns} FROM usage_totals WHERE period_s = {period_s}") == [of_records]
 
 

@@ -163,9 +163,10 @@ def test_sq03_fifo_order(stage):
 
 def test_sq04_slow_mapping_isolation(stage):
     """SQ-04-slow-mapping-isolation: MaximumConcurrency holds, and a queue of others is served meanwhile."""
-    stage.function(Timeout=10)
+    stage.function(Timeout=20)
     slow, quick = stage.queue("-slow"), stage.queue("-quick")
-    stage.send(*(f"sleep 1 {number}" for number in range(6)), suffix="-slow")
+    # Longer, two at a time, than a busy machine takes for the quick one.
+    stage.send(*(f"sleep 4 {number}" for number in range(6)), suffix="-slow")
     stage.map(quick)
     stage.map(slow, BatchSize=1, ScalingConfig={"MaximumConcurrency": 2})
     stage.send("quick", suffix="-quick")
@@ -186,7 +187,7 @@ def test_sq04_slow_mapping_isolation(stage):
 def test_sq04_a_window_gathers(stage):
     """SQ-04-slow-mapping-isolation: messages within the window are one call, and a batch may hold more than ten."""
     stage.function()
-    stage.map(stage.queue(), BatchSize=100, MaximumBatchingWindowInSeconds=4)
+    stage.map(stage.queue(), BatchSize=100, MaximumBatchingWindowInSeconds=10)
     stage.send(*(str(number) for number in range(12)))
     stage.wait_empty()
     assert [sorted(map(int, bodies)) for bodies in stage.bodies(1)] == [list(range(12))]

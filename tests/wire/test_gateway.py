@@ -543,7 +543,7 @@ def test_a_clean_stop_lets_the_running_invocation_finish(own_server, sandbox):
     server.process.terminate()
     wait_for(lambda: not accepts(server.port))
     assert server.process.poll() is None, "it waits for the invocation"
-    caller.join(30)
+    caller.join(120)
 
     assert [(reply.status, reply.body) for reply in results] == [(200, b'"finished"')]
     assert server.process.wait(30) == 0

@@ -48,7 +48,12 @@ def handler(e, c):
         "errorMessage": f"RequestId: {request_id} Error: Task timed out after 1.00 seconds",
     }
     after = invoke(lambda_client, name, {"s": 0})[1][0]
-    messages = [event["message"] for event in events_of(logs_client, name)]
+
+    def over():
+        found = [event["message"] for event in events_of(logs_client, name)]
+        return found if any(line.startswith(f"REPORT RequestId: {request_id}") for line in found) else None
+
+    messages = wait_for(over)
     # Not simply the first call's: on a busy machine that environment may not have been free yet.
     (timed_out,) = [line.split()[2] for line in messages if line.startswith(f"ran {request_id} ")]
     assert after != timed_out
@@ -342,7 +347,7 @@ def test_beyond_the_environments_there_are_is_a_429(own_server, runtime):
         Timeout=30,
     )
     client.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
-    thread = threading.Thread(target=invoke, args=(client, "f", {"s": 3}))
+    thread = threading.Thread(target=invoke, args=(client, "f", {"s": 8}))
     thread.start()
 
     def busy():

@@ -35,8 +35,8 @@ def handler(e, c):
     time.sleep(e["s"])
     return e["word"]
 """
-    name = make_function(source, Timeout=1)
-    assert invoke(lambda_client, name, {"s": 1.2, "word": "late"})[1]["errorType"] == "Sandbox.Timedout"
+    name = make_function(source, Timeout=3)
+    assert invoke(lambda_client, name, {"s": 3.2, "word": "late"})[1]["errorType"] == "Sandbox.Timedout"
     assert [invoke(lambda_client, name, {"s": 0.1, "word": str(n)})[1] for n in range(5)] == list("01234")
 
 

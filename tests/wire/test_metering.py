@@ -124,7 +124,7 @@ def test_streamed_bytes_are_counted(server, lambda_client, streaming):
         "SELECT sum(billable_streamed_bytes) AS billable, sum(streamed_bytes) AS streamed FROM usage_totals "
         "JOIN usage_series ON usage_series.id = series_id WHERE function = ? AND period_s = ?"
     )
-    for period_s in (60, 900, 86_400):
+    for period_s in (60, 900, 3_600, 86_400):
         (total,) = rows(server, query, name, period_s)
         assert total == {"streamed": sum(sizes), "billable": sum(max(0, size - FREE_BYTES) for size in sizes)}
 

@@ -122,7 +122,7 @@ def test_a_package_is_on_the_disk_once(server, lambda_client, make_function):
     source = f"""{ROOT}
 import time
 def handler(e, c):
-    time.sleep(0.5)
+    time.sleep(2)
     found = os.stat(ROOT + "/large")
     return [c.log_stream_name, found.st_ino, found.st_size]
 """

@@ -58,7 +58,7 @@ def version(lambda_client, make_function):
     """The name of a function with a published version 1."""
 
     def make(source=SOURCE, **settings):
-        name = make_function(source, **settings)
+        name = make_function(source, **{"Timeout": 30, **settings})
         lambda_client.publish_version(FunctionName=name)
         return name
 

@@ -128,7 +128,7 @@ def test_lf03_values(lambda_client, make_function):
 def test_what_is_taken_is_made_again(server, lambda_client, logs_client, make_function):
     """After one was taken another waits: the next cold call is restored as well."""
     tells = "register_before_snapshot(lambda: print('about to be kept'))"
-    name = make_function(f"{SOURCE}{tells}\n", SnapStart=PUBLISHED)
+    name = make_function(f"{SOURCE}{tells}\n", SnapStart=PUBLISHED, Timeout=30)
     publish(lambda_client, name)
     first = invoke(lambda_client, f"{name}:1", {})[1]
     wait_for(lambda: messages(logs_client, name).count("about to be kept\n") == 2)
@@ -145,7 +145,7 @@ def test_what_is_taken_is_made_again(server, lambda_client, logs_client, make_fu
 
 def test_a_burst_beyond_what_is_kept(lambda_client, make_function):
     """Further environments run their init, and the hooks on both sides of it, with the call."""
-    name = make_function(SOURCE, SnapStart=PUBLISHED)
+    name = make_function(SOURCE, SnapStart=PUBLISHED, Timeout=30)
     publish(lambda_client, name)
     called = time.time()
     with ThreadPoolExecutor(3) as threads:

@@ -281,7 +281,7 @@ def test_provisioned_concurrency_costs_while_it_is_there(team):
         found = team.client.get_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
         return found["Status"] == "READY"
 
-    wait_for(is_ready, within_s=60)
+    wait_for(is_ready)
     team.call(f"{name}:1", {"sleep_s": 0.1})
     row = wait_for(
         lambda: (

@@ -261,7 +261,7 @@ class EnvironmentOutput:
         else:
             written = [lines.start_line(invocation.request_id, version)]
         self._add_to_tail(written)
-        self._log.started(
+        self._started_ms = self._log.started(
             invocation.request_id,
             version,
             configuration.memory_mib,
@@ -272,7 +272,6 @@ class EnvironmentOutput:
             _qualifier(invocation),
             self._usage_class,
         )
-        self._started_ms = int(self._clock.now() * 1000)
 
     def timeout(self, invocation: Invocation) -> None:
         """Write that the invocation took too long. Assumed: in JSON the status of the report alone says it."""
@@ -314,7 +313,7 @@ class EnvironmentOutput:
                 tracing=invocation.tracing,
             )
         else:
-            written = self._closing_lines(invocation, end, memory_peak_mib)
+            written = self._closing_lines(invocation, end, memory_peak_mib, usage.billed_ms)
         self._add_to_tail(written)
         self._log.ended(
             invocation.request_id,
@@ -337,13 +336,16 @@ class EnvironmentOutput:
         else:
             self.write([text])
 
-    def _closing_lines(self, invocation: Invocation, end: machine.LogEnd, memory_peak_mib: int) -> list[str]:
+    def _closing_lines(
+        self, invocation: Invocation, end: machine.LogEnd, memory_peak_mib: int, billed_ms: int
+    ) -> list[str]:
         tracing = invocation.tracing
         return [
             lines.end_line(invocation.request_id),
             lines.report_line(
                 invocation.request_id,
                 duration_ms=end.duration_ms,
+                billed_ms=billed_ms,
                 init_ms=end.init_ms,
                 memory_mib=self._deployment.configuration.memory_mib,
                 memory_peak_mib=memory_peak_mib,

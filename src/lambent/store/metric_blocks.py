@@ -110,9 +110,13 @@ class PackedDistribution(Distribution):
     __slots__ = ("_counts", "_first", "_gaps", "_made")
 
     def __init__(self, count: float, total: float, minimum: float, maximum: float, bins: tuple[int, Any, Any]) -> None:
+        # Not by the parent's, which would set bins: a year has ten thousand of these.
+        self.count = count
+        self.total = total
+        self.minimum = minimum
+        self.maximum = maximum
         self._first, self._gaps, self._counts = bins
         self._made: dict[int, float] | None = None
-        super().__init__(count, total, minimum, maximum, None)
 
     @property
     def has_bins(self) -> bool:
@@ -128,9 +132,7 @@ class PackedDistribution(Distribution):
 
     @bins.setter
     def bins(self, bins: dict[int, float] | None) -> None:
-        # The first to set them is the constructor, which has been told already.
-        if bins is not None or self._made is not None:
-            self._made, self._counts = bins, None
+        self._made, self._counts = bins, None
 
     def bin_of_rank(self, rank: float) -> int:
         if self._counts is None:

@@ -921,7 +921,7 @@ Index("usage_records_in_time", usage_records.c.started_ms)
 usage_totals = Table(
     "usage_totals",
     metadata,
-    # 60, 900 or 86400, and when such a period begins.
+    # 60, 900, 3600 or 86400, and when such a period begins.
     Column("period_s", Integer, primary_key=True, autoincrement=False),
     Column("at_s", BigInteger, primary_key=True, autoincrement=False),
     Column("series_id", BigInteger, primary_key=True, autoincrement=False),

@@ -1,8 +1,8 @@
 """
 Usage in the database: the `UsageStore` of the contract.
 
-A fold brings in a record of each invocation and adds to sums of its minute, its quarter of an hour and its day. Nothing
-is summed later, so records and sums cannot differ.
+A fold brings in a record of each invocation and adds to sums of its minute, its quarter of an hour, its hour and its
+day. Nothing is summed later, so records and sums cannot differ.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from lambent.store.database import Database, Statements
 from lambent.store.prepared import Prepared, padded
 from lambent.store.tables import functions, usage_allocations, usage_records, usage_series, usage_totals
 from lambent.store.usage_contract import (
+    HOURS_KEPT_S,
     MINUTES_KEPT_S,
-    QUARTERS_KEPT_S,
     RESOLUTIONS_S,
     SERIES_OF_ACCOUNT_MAX,
     Allocation,
@@ -411,7 +411,7 @@ class UsageRepository:
             for chunk in _chunks(ids):
                 connection.execute(delete(usage_records).where(_r.id.in_(chunk)))
             return True
-        for period_s, kept_s in ((60, MINUTES_KEPT_S), (900, QUARTERS_KEPT_S)):
+        for period_s, kept_s in ((60, MINUTES_KEPT_S), (900, HOURS_KEPT_S), (3_600, HOURS_KEPT_S)):
             old = connection.execute(
                 select(_t.at_s, _t.series_id)
                 .where(_t.period_s == period_s, _t.at_s < now_s - kept_s - period_s)

@@ -8,15 +8,15 @@ import msgspec
 
 from lambent.domain.usage import UsageKey, UsageRecord, UsageTotal
 
-RESOLUTIONS_S = (60, 900, 86_400)
+RESOLUTIONS_S = (60, 900, 3_600, 86_400)
 """
-What usage is summed by: minutes, quarters of an hour, and days of UTC. An hour is four quarters; a day or a month of a
-time zone that is off by half an hour, or by a quarter of one, is made of them as well.
+What usage is summed by: minutes, quarters of an hour, hours, and days of UTC. A day or a month of a time zone that is
+off by half an hour, or by a quarter of one, begins and ends with quarters.
 """
 
 MINUTES_KEPT_S = 15 * 86_400
-QUARTERS_KEPT_S = 455 * 86_400
-"""How long sums of minutes and of quarters are kept; those of days for ever. As CloudWatch's points."""
+HOURS_KEPT_S = 455 * 86_400
+"""How long sums of minutes, and those of quarters and hours are kept; days stay for ever. As CloudWatch's points."""
 
 SERIES_OF_ACCOUNT_MAX = 50_000
 """
@@ -42,9 +42,9 @@ class UsageQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """
     Which usage, and by what it is told apart.
 
-    Bounds are in seconds since the epoch and at whole minutes. The part of it that lies within days, or quarters of an
-    hour, is read from their sums; what is asked for by the minute and older than `MINUTES_KEPT_S` is answered as
-    `Coarse`.
+    Bounds are in seconds since the epoch and at whole minutes. The part of it that lies within days, hours, or
+    quarters of one, is read from their sums; what is asked for by the minute and older than `MINUTES_KEPT_S` is
+    answered as `Coarse`.
     """
 
     from_s: int

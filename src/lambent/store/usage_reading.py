@@ -1,7 +1,7 @@
 """
 Reading usage: sums by group, and records page by page.
 
-A stretch of time is read from the longest sums that lie within it: days in its middle, quarters of hours and minutes
+A stretch of time is read from the longest sums that lie within it: days in its middle, hours, quarters and minutes
 at its edges.
 """
 
@@ -17,8 +17,8 @@ from lambent.domain.usage import FREE_TMP_MIB, UsageClass, UsageKey, UsageRecord
 from lambent.store.prepared import Found, Prepared
 from lambent.store.tables import usage_records, usage_series, usage_totals
 from lambent.store.usage_contract import (
+    HOURS_KEPT_S,
     MINUTES_KEPT_S,
-    QUARTERS_KEPT_S,
     RESOLUTIONS_S,
     Coarse,
     TaggedRow,
@@ -33,7 +33,7 @@ STATUSES: Final = ("", "error", "timeout")
 RESTORED: Final = 4
 """Is added to that number where a snapshot was restored."""
 
-_KEPT_S: Final = {60: MINUTES_KEPT_S, 900: QUARTERS_KEPT_S}
+_KEPT_S: Final = {60: MINUTES_KEPT_S, 900: HOURS_KEPT_S, 3_600: HOURS_KEPT_S}
 
 _s = usage_series.c
 _r = usage_records.c
@@ -117,7 +117,7 @@ def _parts(question: UsageQuestion, now_s: int) -> list[tuple[int, int, int]]:
     for period_s, begin, _ in parts:
         kept_s = _KEPT_S.get(period_s)
         if kept_s is not None and begin < now_s - kept_s:
-            what, whole = ("minute", "quarters of an hour") if period_s == 60 else ("quarter of an hour", "days of UTC")
+            what, whole = ("minute", "quarters of an hour") if period_s == 60 else ("hour", "days of UTC")
             raise Coarse(f"usage by the {what} is kept for {kept_s // 86_400} days: ask for whole {whole}")
     return parts
 

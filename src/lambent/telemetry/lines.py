@@ -26,8 +26,11 @@ def billed_duration_ms(duration_ms: float, init_ms: float | None, restore_ms: fl
     restore is rounded up by itself and added, so that REPORT adds up (test_lines).
     """
     # Counted in hundredths, as REPORT shows them, so that 3.00 ms never bill as 4.
-    hundredths = round(duration_ms * 100) + round((init_ms or 0.0) * 100)
-    return max(1, math.ceil(hundredths / 100)) + billed_restore_ms(restore_ms)
+    hundredths = round(duration_ms * 100)
+    if init_ms:
+        hundredths += round(init_ms * 100)
+    billed = max(1, -(-hundredths // 100))
+    return billed if restore_ms is None else billed + billed_restore_ms(restore_ms)
 
 
 def billed_restore_ms(restore_ms: float | None) -> int:
@@ -100,6 +103,7 @@ def report_line(
     restore_ms: float | None = None,
     trace_id: str = "",
     segment_id: str = "",
+    billed_ms: int | None = None,
 ) -> str:
     """
     Return the line that sums an invocation up.
@@ -115,7 +119,10 @@ def report_line(
         restore_ms: duration of the restore on a cold start of SnapStart, else None.
         trace_id: under which it is written down; empty where it is not sampled.
         segment_id: of the function's segment there.
+        billed_ms: what `billed_duration_ms` says, where that has been asked already.
     """
+    if billed_ms is None:
+        billed_ms = billed_duration_ms(duration_ms, init_ms, restore_ms)
     init = "" if init_ms is None else f"Init Duration: {init_ms:.2f} ms\t"
     if restore_ms is not None:
         billed = billed_restore_ms(restore_ms)
@@ -127,7 +134,7 @@ def report_line(
     ending = _status(status, error_type) if status else ""
     return (
         f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\t"
-        f"Billed Duration: {billed_duration_ms(duration_ms, init_ms, restore_ms)} ms\t"
+        f"Billed Duration: {billed_ms} ms\t"
         f"Memory Size: {memory_mib} MB\tMax Memory Used: {memory_peak_mib} MB\t{init}{ending}\n"
     )
 

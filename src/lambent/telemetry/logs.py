@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -29,7 +29,6 @@ from lambent.telemetry.log_records import (
     NO_CLASS,
     NOTHING_USED,
     Allocated,
-    AnyRecord,
     Ended,
     Output,
     Put,
@@ -39,7 +38,7 @@ from lambent.telemetry.log_records import (
     encode,
 )
 from lambent.telemetry.records import logs_dropped, records_of_report
-from lambent.telemetry.segments import Segments
+from lambent.telemetry.segments import HEAD_BYTES, Segments
 from lambent.telemetry.usage_follower import UsageFollower
 
 FOLD_AFTER_S: Final = 1.0
@@ -67,6 +66,9 @@ Assumed: half as much again as what begins a fold, so that nobody waits where fo
 RECORD_MESSAGES_MAX: Final = 2_000
 """Messages of one record; more become several, so that a batch stays near its limits."""
 
+HELD_BYTES_MAX: Final = 16 * 1024
+"""A longer record is written at once, with those before it: what is held back stays small."""
+
 SWEEP_EVERY_S: Final = 3600.0
 """How often events beyond their group's retention are deleted. They are hidden from readers at once."""
 
@@ -74,6 +76,8 @@ SWEEP_AGAIN_S: Final = 10.0
 """How soon a sweep that found some is followed by another. Assumed: a tenth of the time may go into deleting."""
 
 _log = logging.getLogger("lambent.telemetry")
+
+_Record = TypeVar("_Record", bound=Written)
 
 
 class LogCounts(msgspec.Struct, frozen=True):
@@ -91,16 +95,18 @@ class LogCounts(msgspec.Struct, frozen=True):
 
 class EnvironmentLog:
     """
-    The log stream of one execution environment. Each call is one append, on the event loop, and never fails.
+    The log stream of one execution environment. Each call appends one record, on the event loop, and never fails. It is
+    in the file at the end of the loop's turn, before anybody who was answered in that turn goes on.
 
     Timestamps are the moment of writing and never go back within the stream.
     """
 
-    __slots__ = ("_dropped_bytes", "_dropped_records", "_group", "_last_ms", "_logs", "_scope", "_stream")
+    __slots__ = ("_account", "_dropped_bytes", "_dropped_records", "_group", "_last_ms", "_logs", "_region", "_stream")
 
     def __init__(self, logs: "FunctionLogs", scope: Scope, group: str, stream: str, last_ms: int = 0) -> None:
         self._logs = logs
-        self._scope = scope
+        self._account = scope.account
+        self._region = scope.region
         self._group = group
         self._stream = stream
         self._last_ms = last_ms
@@ -112,9 +118,7 @@ class EnvironmentLog:
         """Write messages, each an event of its own."""
         for start in range(0, len(messages), RECORD_MESSAGES_MAX):
             part = messages if len(messages) <= RECORD_MESSAGES_MAX else messages[start : start + RECORD_MESSAGES_MAX]
-            self._append(
-                Output(self._scope.account, self._scope.region, self._group, self._stream, self._now_ms(), part)
-            )
+            self._append(Output(self._account, self._region, self._group, self._stream, self._now_ms(), part))
 
     def started(
         self,
@@ -127,20 +131,21 @@ class EnvironmentLog:
         function: str = "",
         qualifier: str = "",
         of: UsageClass = NO_CLASS,
-    ) -> None:
+    ) -> int:
         """
-        Write that an invocation starts, with its first lines. To be called before its response can leave.
+        Write that an invocation starts, with its first lines; return when, in milliseconds since the epoch. To be
+        called before its response can leave.
 
         What is given here is what a REPORT and figures need, should this server not live to write them.
         """
-        scope = self._scope
+        at_ms = self._now_ms()
         self._append(
             Started(
-                scope.account,
-                scope.region,
+                self._account,
+                self._region,
                 self._group,
                 self._stream,
-                self._now_ms(),
+                at_ms,
                 messages,
                 request_id,
                 version,
@@ -152,6 +157,7 @@ class EnvironmentLog:
                 of,
             )
         )
+        return at_ms
 
     def ended(
         self,
@@ -176,11 +182,10 @@ class EnvironmentLog:
             is_weighted: whether an alias's weights chose the version.
             of: says what it costs.
         """
-        scope = self._scope
         self._append(
             Ended(
-                scope.account,
-                scope.region,
+                self._account,
+                self._region,
                 self._group,
                 self._stream,
                 self._now_ms(),
@@ -203,23 +208,30 @@ class EnvironmentLog:
             )
         )
 
-    def _append(self, record: "Written") -> None:
+    def _append(self, record: Written) -> None:
         if self._dropped_records:
             self._tell_dropped()
-        if not self._logs.append(record):
-            self._dropped_records += len(record.messages)
-            self._dropped_bytes += sum(len(message.encode("utf-8", "replace")) for message in record.messages)
+        self._logs.hold_back(self, record)
+
+    def dropped(self, record: Written) -> None:
+        """The disk has not taken a record."""
+        self._dropped_records += len(record.messages)
+        self._dropped_bytes += sum(len(message.encode("utf-8", "replace")) for message in record.messages)
 
     def _tell_dropped(self) -> None:
         """Say in the log what it lacks; as long as the disk takes nothing, that is one with the rest."""
+        self._logs.write_now()
         now_ms = self._now_ms()
         told = logs_dropped(now_ms / 1000, self._dropped_records, self._dropped_bytes, "the disk took no records")
-        scope = self._scope
-        if self._logs.append(Output(scope.account, scope.region, self._group, self._stream, now_ms, told)):
+        if self._logs.append(Output(self._account, self._region, self._group, self._stream, now_ms, told)):
+            self._logs.messages += len(told)
             self._dropped_records = self._dropped_bytes = 0
 
     def _now_ms(self) -> int:
-        self._last_ms = max(self._last_ms, self._logs.now_ms())
+        now_ms = self._logs.now_ms()
+        # Not `max`, which takes twice as long: each record comes through here.
+        if now_ms > self._last_ms:  # noqa: PLR1730
+            self._last_ms = now_ms
         return self._last_ms
 
 
@@ -245,9 +257,14 @@ class FunctionLogs:
         self._folded_bytes = 0
         """The segments' `appended_bytes` at that place."""
         self._recent = Recent(segments.end())
+        self._held: list[tuple[EnvironmentLog, Written]] = []
+        """What is written at the end of this turn of the loop."""
+        self._payloads: list[bytes] = []
+        """The same, encoded."""
         self._run: asyncio.Task[None] | None = None
         self._timer: TimerHandle | None = None
-        self._messages = 0
+        self.messages = 0
+        """That were written: whoever appends a record counts them here."""
         self.throttles = 0
         """Of those who write too much: whoever makes one wait counts it here."""
         self._last_append = 0.0
@@ -295,7 +312,7 @@ class FunctionLogs:
         Raises:
             DependencyError: the store does not answer; what is not folded stays in the segment files.
         """
-        written = self._segments.end()
+        written = self._end()
         while not self._has_folded(written):
             run = self._run
             # A run that is over but whose callback has not come yet would be awaited without ever yielding.
@@ -319,6 +336,7 @@ class FunctionLogs:
         timestamps = [timestamp_ms for timestamp_ms, _ in events]
         if not self.append(Put(scope.account, scope.region, group, stream, at_ms, messages, timestamps)):
             raise DependencyError("log events cannot be written to disk", retryable=True)
+        self.messages += len(messages)
         await self.fold()
         return at_ms
 
@@ -330,7 +348,7 @@ class FunctionLogs:
         """
         (scope, function, version, _, of), from_ms, until_ms, environments = allocation
         record = Allocated(scope.account, scope.region, function, version, of, from_ms, until_ms, environments)
-        return self._append(record, encode(record))
+        return self.append(record)
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
@@ -349,7 +367,7 @@ class FunctionLogs:
         Raises:
             OSError: the disk refuses.
         """
-        until = self._segments.end()
+        until = self._end()
         await asyncio.to_thread(self._segments.copy, position, until, folder)
 
     async def close(self) -> None:
@@ -369,7 +387,7 @@ class FunctionLogs:
         """Return what was written since the server started."""
         segments = self._segments
         return LogCounts(
-            self._messages,
+            self.messages,
             segments.appended_bytes,
             self._unfolded_bytes,
             segments.dropped_records,
@@ -382,46 +400,88 @@ class FunctionLogs:
         """Return the time in milliseconds since the epoch."""
         return int(self._clock.now() * 1000)
 
-    def append(self, record: Written) -> bool:
-        """Append one record and see to it that it is folded in time; False when the disk refuses it."""
+    def hold_back(self, log: EnvironmentLog, record: Written) -> None:
+        """
+        Append one record, together with all others of this turn of the loop: before anything that waits for the loop's
+        next turn goes on, as who was answered in this one does. A write for each would cost more than all else here.
+
+        Args:
+            log: is told should the disk not take it.
+        """
         try:
             payload = encode(record)
         except UnicodeEncodeError:
-            # A lone surrogate, from an error type in a runtime's JSON: no encoding has it.
-            messages = [message.encode("utf-8", "replace").decode() for message in record.messages]
-            record = msgspec.structs.replace(record, messages=messages)
-            payload = encode(record)
-        if not self._append(record, payload):
-            return False
-        self._messages += len(record.messages)
-        return True
+            record, payload = _mended(record)
+        if not self._held:
+            # Documented: asyncio calls back in the order in which it was asked to.
+            asyncio.get_running_loop().call_soon(self.write_now)
+        self._held.append((log, record))
+        self._payloads.append(payload)
+        if len(payload) > HELD_BYTES_MAX:
+            self.write_now()
 
-    def _append(self, record: AnyRecord, payload: bytes) -> bool:
-        segments, recent = self._segments, self._recent
-        size = segments.append(payload)
+    def append(self, record: Put | Output | Allocated) -> bool:
+        """Append one record at once; False when the disk refuses it."""
+        self.write_now()
+        try:
+            payload = encode(record)
+        except UnicodeEncodeError:
+            assert not isinstance(record, Allocated), "it has no messages"
+            record, payload = _mended(record)
+        size = self._segments.append(payload)
         if not size:
             return False
-        recent.add(record, segments.number, segments.offset - size, segments.offset)
+        self._recent.add(record, self._segments.number, self._segments.offset - size, self._segments.offset)
+        self._note_written()
+        return True
+
+    def write_now(self) -> None:
+        """Write what is held back for the end of this turn of the loop."""
+        held, payloads = self._held, self._payloads
+        if not held:
+            return
+        self._held, self._payloads = [], []
+        segments, add = self._segments, self._recent.add
+        size = segments.append(*payloads)
+        if not size:
+            for log, record in held:
+                log.dropped(record)
+            return
+        number, start = segments.number, segments.offset - size
+        for (_, record), payload in zip(held, payloads, strict=True):
+            end = start + HEAD_BYTES + len(payload)
+            add(record, number, start, end)
+            self.messages += len(record.messages)
+            start = end
+        self._note_written()
+
+    def _note_written(self) -> None:
+        """See to it that what was written is folded in time."""
         self._last_append = self._clock.monotonic()
         if self._timer is None and not self._is_closed:
             self._first_append = self._last_append
             self._timer = self._clock.call_later(FOLD_AFTER_S, self._look)
-        if recent.is_due or segments.appended_bytes - self._folded_bytes > UNFOLDED_BYTES_MAX:
+        if self._recent.is_due or self._unfolded_bytes > UNFOLDED_BYTES_MAX:
             self._make_room()
-        return True
+
+    def _end(self) -> LogPosition:
+        """Return the place behind all that was appended."""
+        self.write_now()
+        return self._segments.end()
 
     def _make_room(self) -> None:
         """Fold, as much is written; where that is not to be, forget rather than grow."""
         if self._may_begin():
             self._begin_fold()
         elif self._recent.is_full:
-            self._recent = Recent(self._segments.end())
+            self._recent = Recent(self._end())
 
     # Floods ------------------------------------------------------------------------------------------------------
 
     @property
     def is_behind(self) -> bool:
         """Whether so much waits to be folded that who writes much is to wait as well."""
+        self.write_now()
         return self._unfolded_bytes > BEHIND_BYTES
 
     def when_folded(self, resume: Callable[[], None]) -> None:
@@ -444,7 +504,7 @@ class FunctionLogs:
     def _look(self) -> None:
         """Fold, unless more has been written meanwhile: then look again later."""
         self._timer = None
-        if self._is_closed or self._has_folded(self._segments.end()):
+        if self._is_closed or self._has_folded(self._end()):
             return
         is_followed = self._ingestion.is_followed or (self._follower is not None and self._follower.is_urgent)
         within_s = FOLLOWED_WITHIN_S if is_followed else FOLD_WITHIN_S
@@ -472,7 +532,7 @@ class FunctionLogs:
                 "logs.fold_failed reason=%s", error, exc_info=None if isinstance(error, DependencyError) else error
             )
             self._retry_at = self._clock.monotonic() + RETRY_AFTER_S
-        if self._timer is None and not self._is_closed and not self._has_folded(self._segments.end()):
+        if self._timer is None and not self._is_closed and not self._has_folded(self._end()):
             self._timer = self._clock.call_later(FOLD_AFTER_S, self._look)
         self._resume()
 
@@ -483,7 +543,7 @@ class FunctionLogs:
     # Folding -----------------------------------------------------------------------------------------------------
 
     async def _fold_written(self) -> None:
-        until = self._segments.end()
+        until = self._end()
         appended_bytes = self._segments.appended_bytes
         # What is here by now is this run's; should it fail, the next one reads it from the files.
         recent, self._recent = self._recent, Recent(until)
@@ -570,6 +630,13 @@ class FunctionLogs:
             status="error",
             of=_class_of(invocation),
         )
+
+
+def _mended(record: _Record) -> tuple[_Record, bytes]:
+    """Return a record without lone surrogates: a runtime's JSON may have them in an error type, and no encoding has."""
+    messages = [message.encode("utf-8", "replace").decode() for message in record.messages]
+    record = msgspec.structs.replace(record, messages=messages)
+    return record, encode(record)
 
 
 def _class_of(invocation: OpenInvocation) -> UsageClass:

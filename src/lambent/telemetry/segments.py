@@ -1,9 +1,9 @@
 """
 Append-only segment files: where records rest between the moment they happen and the log store.
 
-A record is `length u32 · crc32 u32 · payload`, little-endian, written by one write(2) to a descriptor opened for
-appending: it survives the end of this process by kill -9, and is synced to disk within about a second. A power cut
-may tear the last records; their check sums tell.
+A record is `length u32 · crc32 u32 · payload`, little-endian, written by one write(2), alone or with others, to a
+descriptor opened for appending: it survives the end of this process by kill -9, and is synced to disk within about a
+second. A power cut may tear the last records; their check sums tell.
 """
 
 import asyncio
@@ -37,7 +37,8 @@ _BLOCK_BYTES: Final = 64 * 1024
 """Read, checked and decoded at once: some tenths of a millisecond."""
 
 _FRAME: Final = struct.Struct("<II")
-_HEAD_BYTES: Final = _FRAME.size
+HEAD_BYTES: Final = _FRAME.size
+"""What a record takes in the file beside its payload."""
 _NAME: Final = re.compile(r"(\d{16})\.segment")
 
 _log = logging.getLogger("lambent.telemetry")
@@ -103,14 +104,17 @@ class Segments:
         if self._descriptor is None:
             self.number = max(self.number, number)
 
-    def append(self, payload: bytes) -> int:
+    def append(self, *payloads: bytes) -> int:
         """
-        Write one record; return how many bytes of the file it takes.
+        Write records, one behind the other in one file and in one piece; return how many bytes of it they take.
 
-        Never raises for a full or broken disk: then the record counts as dropped, and 0 is returned.
+        Never raises for a full or broken disk: then the records count as dropped, all of them, and 0 is returned.
         """
-        assert payload, "an empty record could not be told from a disk's zeros"
-        record = _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+        parts: list[bytes] = []
+        for payload in payloads:
+            assert payload, "an empty record could not be told from a disk's zeros"
+            parts += (_FRAME.pack(len(payload), zlib.crc32(payload)), payload)
+        record = b"".join(parts)
         size = len(record)
         try:
             descriptor = self._descriptor
@@ -121,7 +125,7 @@ class Segments:
                 self._take_back(descriptor)
                 raise OSError(f"{written} of {size} bytes written")
         except OSError as error:
-            self.dropped_records += 1
+            self.dropped_records += len(payloads)
             if not self._has_failed:
                 self._has_failed = True
                 _log.error("segments.write_failed folder=%s reason=%s", self._folder, error)
@@ -344,7 +348,7 @@ def _records_in(block: bytes) -> tuple[list[bytes], list[int]]:
     place, size = 0, len(block)
     # Here comes every record by: what is looked up for each of them is paid by each invocation.
     unpack, check = _FRAME.unpack_from, zlib.crc32
-    while (begin := place + _HEAD_BYTES) <= size:
+    while (begin := place + HEAD_BYTES) <= size:
         length, check_sum = unpack(block, place)
         place = begin + length
         payload = block[begin:place]
@@ -362,10 +366,10 @@ def _read_on(file: BinaryIO, block: bytes, bytes_left: int) -> bytes:
     Args:
         bytes_left: that may be read, with those that are in the block.
     """
-    missing = _HEAD_BYTES - len(block)
+    missing = HEAD_BYTES - len(block)
     if missing <= 0:
         length, _ = _FRAME.unpack_from(block)
-        missing = _HEAD_BYTES + length - len(block)
+        missing = HEAD_BYTES + length - len(block)
         if not 0 < length <= RECORD_BYTES_MAX or missing <= 0 or missing > bytes_left - len(block):
             return block
     return block + file.read(min(max(missing, _BLOCK_BYTES), bytes_left - len(block)))

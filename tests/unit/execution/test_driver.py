@@ -183,6 +183,7 @@ class Bench:
         return [message for record in self.records() for message in record[6]]
 
     def records(self) -> list[list[Any]]:
+        self.logs.write_now()
         read = self.segments.read(LogPosition(0, 0), self.segments.end())
         return [msgspec.msgpack.decode(one.payload) for one in read]
 

@@ -72,6 +72,7 @@ class Bench:
         os.write(self.write_end, text.encode())
 
     def messages(self) -> list[str]:
+        self.logs.write_now()
         read = self.segments.read(LogPosition(0, 0), self.segments.end())
         return [message for record in read for message in msgspec.msgpack.decode(record.payload)[6]]
 

@@ -23,8 +23,8 @@ from lambent.store.functions import FunctionRepository
 from lambent.store.logs import LogRepository
 from lambent.store.usage import ROW_BYTES, UsageRepository, store_usage
 from lambent.store.usage_contract import (
+    HOURS_KEPT_S,
     MINUTES_KEPT_S,
-    QUARTERS_KEPT_S,
     RESOLUTIONS_S,
     Allocation,
     Coarse,
@@ -204,7 +204,7 @@ def any_records(chance: random.Random, count: int) -> list[UsageRecord]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_sums_equal_the_records(tmp_path: Path, seed: int) -> None:
-    """By minute, quarter and day, of any stretch and any function: whatever the fold that brought a record in."""
+    """By minute, quarter, hour and day, of any stretch and any function: whatever the fold that brought a record in."""
     chance = random.Random(seed)
 
     async def story(at: Opened) -> None:
@@ -497,7 +497,7 @@ def test_records_may_take_so_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_sums_are_kept_by_their_length(tmp_path: Path) -> None:
-    """Minutes and quarters go, days stay; what is asked for by what is gone is refused and not answered with less."""
+    """Parts of days go, days stay; what is asked for by what is gone is refused and not answered with less."""
 
     async def story(at: Opened) -> None:
         begin = NOW_S - NOW_S % DAY_S
@@ -520,11 +520,11 @@ def test_sums_are_kept_by_their_length(tmp_path: Path) -> None:
         await at.tidy(MINUTES_KEPT_S + 61)
         assert await counts() == [None, 1, 1]
         await at.tidy(120)
-        assert [at.count("usage_totals", f"period_s = {period_s}") for period_s in RESOLUTIONS_S] == [0, 1, 1]
-        await at.tidy(QUARTERS_KEPT_S)
+        assert [at.count("usage_totals", f"period_s = {period_s}") for period_s in RESOLUTIONS_S] == [0, 1, 1, 1]
+        await at.tidy(HOURS_KEPT_S)
         assert await counts() == [None, None, 1]
-        await at.tidy(1_000)
-        assert [at.count("usage_totals", f"period_s = {period_s}") for period_s in RESOLUTIONS_S] == [0, 0, 1]
+        await at.tidy(3_700)
+        assert [at.count("usage_totals", f"period_s = {period_s}") for period_s in RESOLUTIONS_S] == [0, 0, 0, 1]
         assert at.count("usage_allocations") == 0
         assert await at.usage.began_s() == begin
 

@@ -20,7 +20,7 @@ MINUTES = st.integers(0, 4 * DAY_S // 60)
         (0, 900, [(900, 0, 900)]),
         (0, DAY_S, [(DAY_S, 0, DAY_S)]),
         # A day of a zone that is half an hour off.
-        (1_800, DAY_S + 1_800, [(900, 1_800, DAY_S + 1_800)]),
+        (1_800, DAY_S + 1_800, [(3_600, 3_600, DAY_S), (900, 1_800, 3_600), (900, DAY_S, DAY_S + 1_800)]),
         (
             DAY_S - 960,
             3 * DAY_S + 60,
@@ -30,7 +30,7 @@ MINUTES = st.integers(0, 4 * DAY_S // 60)
     ],
 )  # fmt: skip
 def test_stretches(from_s: int, before_s: int, expected: list[tuple[int, int, int]]) -> None:
-    """Days in the middle, quarters and minutes at the edges."""
+    """Days in the middle, hours, quarters and minutes at the edges."""
     assert list(stretches(from_s, before_s)) == expected
 
 

@@ -14,7 +14,7 @@ from lambent.telemetry.folding import GIVE_WAY_EVENTS, GIVE_WAY_S, Batch, Readin
 from lambent.telemetry.ingestion import Ingestion
 from lambent.telemetry.lambda_metrics import points_of
 from lambent.telemetry.log_records import Allocated, AnyRecord, Ended, Output, Put, Started, encode
-from lambent.telemetry.logs import FunctionLogs
+from lambent.telemetry.logs import HELD_BYTES_MAX, FunctionLogs
 from lambent.telemetry.segments import Segments
 from lambent.testing.log_store import MemoryLogStore
 from lambent.testing.virtual_clock import VirtualClock
@@ -129,6 +129,7 @@ def test_what_memory_has_forgotten_is_read_from_the_files(tmp_path: Path, monkey
         monkeypatch.setattr(segments, "blocks", blocks)
         for message in wanted:
             log.output([message])
+            logs.write_now()
         await logs.fold()
         assert [event.message for event in await store.events(SCOPE, GROUP, limit=1000)] == wanted
         assert sum(read) == 60
@@ -190,8 +191,42 @@ def test_a_fold_knows_whether_others_write(tmp_path: Path) -> None:
         is_written_to = logs._is_written_to()
         assert not is_written_to()
         logs.open_stream(SCOPE, GROUP, "stream").output(["one\n"])
+        logs.write_now()
         assert is_written_to()
         assert not is_written_to()
+        await logs.close()
+
+    run(story)
+
+
+def test_what_one_turn_of_the_loop_writes_is_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it is on disk before whoever is answered in that turn goes on; what is long is not held back."""
+
+    async def story() -> None:
+        clock = VirtualClock(now=1_000.0)
+        segments = Segments(tmp_path, clock)
+        logs = FunctionLogs(segments, MemoryLogStore(clock), clock)
+        await logs.recover()
+        writes: list[int] = []
+        append = segments.append
+        monkeypatch.setattr(segments, "append", lambda *payloads: writes.append(len(payloads)) or append(*payloads))
+        one, two = (logs.open_stream(SCOPE, GROUP, name) for name in ("one", "two"))
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def caller() -> list[int]:
+            await answered
+            return list(writes)
+
+        waiting = asyncio.ensure_future(caller())
+        await asyncio.sleep(0)
+        one.started("id-1", "1", 128, 3, ["START\n"])
+        two.output(["line\n"])
+        one.ended("id-1", ["END\n"])
+        answered.set_result(None)
+        assert writes == []
+        assert await waiting == [3]
+        two.output(["x" * HELD_BYTES_MAX])
+        assert writes == [3, 1]
         await logs.close()
 
     run(story)

@@ -55,7 +55,11 @@ class Server:
         return self.logs.open_stream(SCOPE, GROUP, name)
 
     def killed(self) -> None:
-        """End like `kill -9`: what was written stays, nothing else happens as long as nobody moves its clock."""
+        """
+        End like `kill -9`, after a turn of the loop: what was written stays, nothing else happens as long as nobody
+        moves its clock.
+        """
+        self.logs.write_now()
 
 
 async def stored(store: LogStore, limit: int = 100_000) -> list[LogEvent]:
@@ -139,6 +143,7 @@ def test_the_end_of_an_invocation_says_what_it_used(tmp_path: Path) -> None:
         server = Server(tmp_path, store, clock)
         usage = Usage(duration_ms=12.5, init_ms=100.25, billed_ms=113, cpu_us=40_000, memory_peak_mib=30)
         server.stream().ended("id-1", ["END\n"], usage)
+        server.logs.write_now()
         start = LogPosition(0, 0)
         (record,) = server.segments.read(start, server.segments.end())
         written = msgspec.msgpack.decode(record.payload)
@@ -524,8 +529,10 @@ def test_what_was_written_is_folded_when_it_is_quiet_and_then_no_timer_is_left(t
         log = server.stream()
         assert clock.timer_count == 0
         log.output(["one"])
+        server.logs.write_now()
         clock.advance(FOLD_AFTER_S * 0.75)
         log.output(["two"])
+        server.logs.write_now()
         clock.advance(FOLD_AFTER_S * 0.75)
         await asyncio.sleep(0.01)
         assert store.fold_sizes == []
@@ -781,7 +788,7 @@ def test_events_that_the_disk_refuses_are_not_acknowledged(tmp_path: Path) -> No
     async def story() -> None:
         clock = VirtualClock()
         server = Server(tmp_path / "segments", MemoryLogStore(clock), clock)
-        server.segments.append = lambda payload: False  # type: ignore[method-assign]
+        server.segments.append = lambda *payloads: 0  # type: ignore[method-assign]
         with pytest.raises(DependencyError) as caught:
             await server.logs.put(SCOPE, GROUP, "s", [(5, "five")])
         assert caught.value.retryable
@@ -800,9 +807,12 @@ def test_a_log_says_what_it_lacks(tmp_path: Path) -> None:
         log = server.stream()
         genuine = server.segments.append
         log.output(["before\n"])
-        server.segments.append = lambda payload: False  # type: ignore[method-assign]
+        server.logs.write_now()
+        server.segments.append = lambda *payloads: 0  # type: ignore[method-assign]
         log.output(["lost\n", "l\u00f6st\n"])
+        server.logs.write_now()
         log.output(["lost\n"])
+        server.logs.write_now()
         server.segments.append = genuine  # type: ignore[method-assign]
         log.output(["after\n"])
         log.output(["and on\n"])

@@ -1,10 +1,10 @@
 """What rows of the store come to: rates of whole months, and what was used at these."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import TypeAlias
 
-from lambent.domain.bill import Charge, Meter, Usage, charges, cost, month_bill
+from lambent.domain.bill import Meter, Usage, charges, cost, month_bill
 from lambent.domain.machine_cost import Held
 from lambent.domain.months import month_of
 from lambent.domain.price_list import PriceList
@@ -71,27 +71,29 @@ class Months:
         self._account = account
         self._rates: dict[int, Rates] = {}
 
-    async def rates(self, at_s: int) -> Rates:
+    async def rates(self, at_s: int, rows: Iterable[UsageRow]) -> Rates:
         """
         Return the rates of the month that a moment is in.
 
-        To be asked for after the rows that are priced by it were read: what they are charged by is in it then.
+        Args:
+            rows: what is priced by it, read before: what these are charged by is in it.
         """
         begin, end = month_of(at_s)
         found = self._rates.get(begin)
-        if found is None:
+        if found is None or not self._has_all(found, rows):
             question = UsageQuestion(from_s=begin, before_s=end, by=UsageGroup.ACCOUNT, account=self._account)
-            rows = await self._store.totals(question)
-            found = self._rates[begin] = rates_of(quantities_by_account(rows, self._prices), self._prices)
+            read = await self._store.totals(question)
+            found = self._rates[begin] = rates_of(quantities_by_account(read, self._prices), self._prices)
         return found
+
+    def _has_all(self, rates: Rates, rows: Iterable[UsageRow]) -> bool:
+        """Say whether rates that were read earlier do: what was used first in the meantime has none among them."""
+        return all(
+            meter in rates.get(row.account, {}) for row in rows for meter, _ in charges(usage_of(row), self._prices)
+        )
 
 
 def row_cost(row: UsageRow, rates: Rates, prices: PriceList) -> int:
     """Return what a row comes to, in grains."""
     of_account = rates[row.account]
     return sum(cost(quantity, of_account[meter]) for meter, quantity in charges(usage_of(row), prices))
-
-
-def parts_cost(parts: Sequence[Charge], rates: Mapping[Meter, Fraction]) -> int:
-    """Return what charges come to, in grains."""
-    return sum(cost(quantity, rates[meter]) for meter, quantity in parts)

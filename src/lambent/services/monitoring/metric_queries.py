@@ -295,7 +295,11 @@ class MetricQueries:
 
 
 def _stretches(asked: Asked, period_s: int) -> Iterator[tuple[int, int]]:
-    """Divide a time into stretches of so many points that are read at once, each of whole periods."""
+    """
+    Divide a time into stretches of so many points that are read at once, each of whole periods.
+
+    They are cut where the store's blocks are, at multiples of a stretch: else it would open each block twice.
+    """
     # Nothing is kept from before, and nothing can be put for later.
     first_s, last_s = asked.now_s - _OLDEST_S, asked.now_s + _NEWEST_S
     start_s = rounded_start(max(asked.start_s, first_s), period_s, asked.now_s)
@@ -303,8 +307,11 @@ def _stretches(asked: Asked, period_s: int) -> Iterator[tuple[int, int]]:
     # What is measured by the second is kept for some hours: a day of it is no more.
     source_s = max(source_of(period_s), MINUTE_S)
     span_s = max(_STRETCH * source_s // period_s, 1) * period_s
-    for from_s in range(start_s, end_s, span_s):
-        yield from_s, min(from_s + span_s, end_s)
+    from_s = start_s
+    while from_s < end_s:
+        to_s = min(begin_of(from_s, span_s) + span_s, end_s)
+        yield from_s, to_s
+        from_s = to_s
 
 
 def _told(

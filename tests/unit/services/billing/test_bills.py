@@ -3,7 +3,7 @@
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,7 +31,7 @@ from lambent.store.contract import LogPosition
 from lambent.store.database import Database
 from lambent.store.logs import LogRepository
 from lambent.store.usage import UsageRepository
-from lambent.store.usage_contract import Allocation, NewUsage, UsageGroup
+from lambent.store.usage_contract import Allocation, NewUsage, TaggedRow, UsageGroup, UsageQuestion, UsageRow
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
 
@@ -229,6 +229,35 @@ def test_before_the_first_usage_and_after_now_the_machine_costs_nothing(tmp_path
             answer = await bills.usage(UsageAsk(periods=[(OCTOBER, OCTOBER + DAY_S), (DECEMBER, DECEMBER + DAY_S)]))
             assert answer.machine is not None and answer.machine.cost == 0
             await on.fold(used(key("f"), NOVEMBER))
+
+    run(tmp_path, story)
+
+
+def test_what_is_used_while_an_answer_is_made_has_a_price(tmp_path: Path) -> None:
+    """A day is read after the month's rates were, and has an account and a charge that these have not."""
+
+    async def story(on: Opened) -> None:
+        await on.fold(used(key("f"), NOVEMBER))
+        totals, tagged = on.store.totals, on.store.tagged_totals
+        late = iter([OTHERS, THERE])
+
+        async def fold_some(question: UsageQuestion) -> None:
+            if question.from_s == NOVEMBER + DAY_S and question.before_s == question.from_s + DAY_S:
+                await on.fold(used(key("late", ARM, next(late)), NOVEMBER + DAY_S))
+
+        async def late_totals(question: UsageQuestion) -> Sequence[UsageRow]:
+            await fold_some(question)
+            return await totals(question)
+
+        async def late_tagged(question: UsageQuestion) -> Sequence[TaggedRow]:
+            await fold_some(question)
+            return await tagged(question)
+
+        on.store.totals, on.store.tagged_totals = late_totals, late_tagged  # type: ignore[method-assign]
+        answer = await on.bills().usage(UsageAsk(periods=DAYS))
+        assert [(row.group, row.account) for row in answer.rows] == [("f", HERE.account), ("late", OTHERS.account)]
+        lines = [part async for part in on.bills().focus(FocusAsk(from_s=OCTOBER, before_s=DECEMBER))]
+        assert b"".join(lines).count(b"late,Function") == 6
 
     run(tmp_path, story)
 

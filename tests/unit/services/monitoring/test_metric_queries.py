@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from unit.services.monitoring.stage import SCOPE, Stage, at, play, stat
 
+from lambent.domain.metric_periods import source_of
 from lambent.errors.families import ApiError
 from lambent.services.monitoring import metric_queries
 from lambent.services.monitoring.metric_queries import parse_queries
+from lambent.store.metric_blocks import SPANS_S
 
 
 def math(text: str, id: str = "e", **other: Any) -> dict[str, Any]:
@@ -226,6 +228,19 @@ def test_a_long_time_is_read_in_stretches(tmp_path: Path, monkeypatch: pytest.Mo
                 assert all(one.timestamp() % period_s == 0 for one in result["Timestamps"])
 
     play(tmp_path, story)
+
+
+@pytest.mark.parametrize("period_s", [60, 120, 300, 3_600, 86_400])
+def test_no_block_of_the_store_is_in_two_stretches(period_s: int) -> None:
+    """To open one takes most of a query's time: a stretch of so many days reads what lies in them, and no more."""
+    now_s = 1_800_000_123.0
+    asked = metric_queries.Asked(SCOPE, now_s - 100 * 86_400, now_s, now_s)
+    stretches = list(metric_queries._stretches(asked, period_s))
+    ends = [to_s for _, to_s in stretches]
+    assert [from_s for from_s, _ in stretches[1:]] == ends[:-1]
+    assert len(ends) > 1
+    span_s = SPANS_S[max(source_of(period_s), 60)]
+    assert [end_s % span_s for end_s in ends[:-1]] == [0] * (len(ends) - 1)
 
 
 def test_all_time_is_no_longer_than_what_is_kept(tmp_path: Path) -> None:
