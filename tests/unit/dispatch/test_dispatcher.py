@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
+from lambent.dispatch.budget_gate import BudgetGate
 from lambent.dispatch.dispatcher import HANDOVER_S, Dispatcher
+from lambent.dispatch.function_tags import FunctionTags
+from lambent.domain.budget import Watched
 from lambent.domain.caller import Scope
 from lambent.domain.concurrency import Claims
 from lambent.domain.function import LATEST, Code, Configuration, Deployment, FunctionName, FunctionVersion, State
@@ -167,12 +170,14 @@ class Bench:
         self.store = FakeStore()
         self.fleet = FakeFleet()
         self.clock = VirtualClock()
+        self.budgets = BudgetGate(FunctionTags(self.store))  # type: ignore[arg-type]
         self.dispatcher = Dispatcher(
             self.store,  # type: ignore[arg-type]
             self.fleet,
             self.fleet,
             Quotas(concurrent_executions=limit),
             self.clock,
+            budgets=self.budgets,
         )
 
     async def call(self, version: FunctionVersion) -> "asyncio.Task[InvocationOutcome]":
@@ -230,6 +235,19 @@ async def test_each_scope_has_its_own_limit(bench: Bench) -> None:
         await bench.call(version_of("f"))
     assert await bench.reason(version_of("g")) == UNRESERVED
     await bench.call(version_of("g", scope=OTHER))
+
+
+@with_bench(1)
+async def test_a_budget_that_is_used_up_refuses_before_anything_is_counted(bench: Bench) -> None:
+    """What it watches, in its account; nothing of it is in flight, and it is free at once."""
+    bench.budgets.stop(SCOPE.account, "b", Watched("f", SCOPE.region), "used up")
+    for _ in range(3):
+        assert await bench.reason(version_of("f")) == "BudgetExceeded"
+    assert bench.fleet.slots == [] and bench.dispatcher.slots_nowait(SCOPE).in_flight(F) == 0
+    await bench.call(version_of("f", scope=OTHER))
+    await bench.call(version_of("g"))
+    bench.budgets.free(SCOPE.account, "b")
+    assert await bench.reason(version_of("f")) == UNRESERVED
 
 
 @with_bench()

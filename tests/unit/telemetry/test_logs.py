@@ -20,12 +20,14 @@ from lambent.store.database import Database
 from lambent.store.logs import LogRepository
 from lambent.store.migrate import migrate
 from lambent.store.usage import UsageRepository
-from lambent.store.usage_contract import Allocation, UsageQuestion
+from lambent.store.usage_contract import Allocation, NewUsage, UsageQuestion
 from lambent.telemetry import logs as logs_module
 from lambent.telemetry.folding import BATCH_EVENTS_MAX
 from lambent.telemetry.log_records import Usage
 from lambent.telemetry.logs import (
     FOLD_AFTER_S,
+    FOLD_WITHIN_S,
+    FOLLOWED_WITHIN_S,
     RETRY_AFTER_S,
     SWEEP_AGAIN_S,
     SWEEP_EVERY_S,
@@ -542,6 +544,69 @@ def test_what_was_written_is_folded_when_it_is_quiet_and_then_no_timer_is_left(t
         await until(lambda: not server.segments.is_syncing)
         clock.advance(SYNC_AFTER_S)
         assert clock.timer_count == 0
+        await server.logs.close()
+
+    run(story)
+
+
+class Follower:
+    """Implements `UsageFollower`: says what it surrounds."""
+
+    def __init__(self, *, is_urgent: bool) -> None:
+        self.is_urgent = is_urgent
+        self.seen: list[str] = []
+
+    @asynccontextmanager
+    async def folding(self, usage: NewUsage) -> AsyncIterator[None]:
+        self.seen.append(f"{len(usage.records)} come")
+        try:
+            yield
+        except DependencyError:
+            self.seen.append("who knows")
+            raise
+        self.seen.append("stored")
+
+
+def test_who_follows_usage_surrounds_each_commit(tmp_path: Path) -> None:
+    """And hears of one of which nobody knows whether it came through."""
+
+    async def story() -> None:
+        clock = VirtualClock()
+        store = MemoryLogStore(clock)
+
+        def fail() -> None:
+            raise DependencyError("database is locked", retryable=True)
+
+        server, follower = Server(tmp_path, store, clock), Follower(is_urgent=False)
+        server.logs.follow_usage(follower)
+        log = server.stream()
+        log.ended("id", ["END"], function="f", version="1")
+        store.before_fold = fail
+        with pytest.raises(DependencyError):
+            await server.logs.fold()
+        store.before_fold = lambda: None
+        await server.logs.fold()
+        assert follower.seen == ["1 come", "who knows", "1 come", "stored"]
+        await server.logs.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize(("is_urgent", "within_s"), [(True, FOLLOWED_WITHIN_S), (False, FOLD_WITHIN_S)])
+def test_under_constant_writing_what_is_urgent_is_folded_soon(tmp_path: Path, is_urgent: bool, within_s: float) -> None:
+    async def story() -> None:
+        clock = VirtualClock()
+        store = MemoryLogStore(clock)
+        server = Server(tmp_path, store, clock)
+        server.logs.follow_usage(Follower(is_urgent=is_urgent))
+        log = server.stream()
+        written_s = 0.0
+        while written_s < within_s:
+            log.output(["one"])
+            assert store.fold_sizes == []
+            clock.advance(0.25)
+            written_s += 0.25
+        await until(lambda: store.fold_sizes != [])
         await server.logs.close()
 
     run(story)
