@@ -320,7 +320,7 @@ def test_days_of_a_time_zone(team):
 
 
 def test_the_command_prints_what_the_server_says(team, tmp_path):
-    """As a table, CSV, JSON, a plot, a picture, a page, records and advice."""
+    """As a table, CSV, JSON, a plot, a picture, a page, records, FOCUS and advice."""
     tag = "Öl =1+1@x/y:z 油"
     name = team.make(SOURCE, name="f", Tags={"team": tag})
     other = team.make(SOURCE, name="g")
@@ -349,7 +349,7 @@ def test_the_command_prints_what_the_server_says(team, tmp_path):
     plot = run("--plot", "--from", "today")
     assert "█" in plot
     assert "#" in run("--plot", "--from", "today", PYTHONIOENCODING="ascii", LC_ALL="C", PYTHONUTF8="0")
-    svg, page = (tmp_path / f"u.{kind}" for kind in ("svg", "html"))
+    svg, page, focus = (tmp_path / f"u.{kind}" for kind in ("svg", "html", "csv"))
     assert run("--by", "tag:team", "--svg", str(svg), "--html", str(page)).split() == [str(svg), str(page)]
     texts = [element.text for element in ET.fromstring(svg.read_bytes()).iter() if element.text]
     assert tag in texts
@@ -357,6 +357,12 @@ def test_the_command_prints_what_the_server_says(team, tmp_path):
     records = list(csv.DictReader(io.StringIO(run("--records", "--csv"))))
     assert {record["request_id"] for record in records} == set(team.ids)
     assert "f" in run("--records", "--top", "1")
+    assert run("--focus", str(focus)) == f"{focus}\n"
+    lines = list(csv.DictReader(io.StringIO(focus.read_text("utf-8"))))
+    assert sum(Decimal(line["BilledCost"]) for line in lines) == pytest.approx(
+        Decimal(answer["total"]["aws_cost"]), rel=Decimal("1e-6"), abs=Decimal("1e-9")
+    )
+    assert {line["SubAccountId"] or line["BillingAccountId"] for line in lines} == {team.account}
     run("--advice")
 
 

