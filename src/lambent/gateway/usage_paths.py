@@ -200,9 +200,8 @@ class UsagePaths:
         shown = {
             "from": period.iso(period.from_s),
             "to": period.iso(period.before_s),
-            "records": [_shown_record(number, record, period) for number, record in found],
-            # None: there are no more of them now.
-            "after": found[-1][0] if len(found) == limit else None,
+            "records": [_shown_record(number, record, period) for number, record in found.records],
+            "after": found.after,
         }
         return WireResponse(200, [_JSON], msgspec.json.encode(shown))
 

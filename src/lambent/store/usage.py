@@ -5,6 +5,7 @@ A fold brings in a record of each invocation and adds to sums of its minute, its
 day. Nothing is summed later, so records and sums cannot differ.
 """
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from lambent.clock import Clock
 from lambent.domain.caller import Scope
 from lambent.domain.usage import ELSEWHERE, UsageClass, UsageKey, UsageRecord, UsageTotal
 from lambent.store import usage_reading, usage_sizes
-from lambent.store.database import Database, Statements
+from lambent.store.database import READERS_MAX, Database, Statements
 from lambent.store.prepared import Prepared, padded
 from lambent.store.tables import functions, usage_allocations, usage_records, usage_series, usage_totals
 from lambent.store.usage_contract import (
@@ -28,6 +29,7 @@ from lambent.store.usage_contract import (
     SERIES_OF_ACCOUNT_MAX,
     Allocation,
     NewUsage,
+    RecordPage,
     SizeRow,
     TaggedRow,
     UsageQuestion,
@@ -37,6 +39,9 @@ from lambent.store.usage_reading import RESTORED, STATUSES
 
 ROW_BYTES: Final = 96
 """What a record takes at most, its place in the index included. Measured (test_usage)."""
+
+SCANS_MAX: Final = READERS_MAX // 2
+"""Questions that look through records at once: each has a connection for a second or more, and others read as well."""
 
 _DROPPED_AT_ONCE: Final = 2_000
 """In one commit: some milliseconds."""
@@ -347,6 +352,7 @@ class UsageRepository:
         self._clock = clock
         self._records_s = records_days * 86_400
         self._records_max = max(records_max_bytes // ROW_BYTES, 1)
+        self._scans = asyncio.Semaphore(SCANS_MAX)
 
     async def totals(self, question: UsageQuestion) -> Sequence[UsageRow]:
         """Return sums by group; see the contract."""
@@ -360,13 +366,15 @@ class UsageRepository:
 
     async def sizes(self, question: UsageQuestion, *, limit: int) -> Sequence[SizeRow]:
         """Return what was taken by group and memory size; see the contract."""
-        return await self._database.look(lambda connection: usage_sizes.sizes(connection, question, limit))
+        async with self._scans:
+            return await self._database.look(lambda connection: usage_sizes.sizes(connection, question, limit))
 
-    async def records(
-        self, question: UsageQuestion, *, after: int = 0, limit: int
-    ) -> Sequence[tuple[int, UsageRecord]]:
+    async def records(self, question: UsageQuestion, *, after: int = 0, limit: int) -> RecordPage:
         """Return records; see the contract."""
-        return await self._database.look(lambda connection: usage_reading.records(connection, question, after, limit))
+        async with self._scans:
+            return await self._database.look(
+                lambda connection: usage_reading.records(connection, question, after, limit)
+            )
 
     async def allocations(self, since_ms: int) -> Sequence[Allocation]:
         """Return the last allocation of each version; see the contract."""

@@ -103,6 +103,15 @@ class SizeRow(NamedTuple):
     """When the last of them began."""
 
 
+class RecordPage(NamedTuple):
+    """Records, and where the next page begins."""
+
+    records: Sequence[tuple[int, UsageRecord]]
+    """Each with its number. There may be none although there are more: a page looks at so many, and no further."""
+    after: int | None
+    """What to ask for the next ones with; None: there are no more now."""
+
+
 class Allocation(NamedTuple):
     """That environments were kept for a version from one moment to another."""
 
@@ -151,10 +160,8 @@ class UsageStore(Protocol):
         """
         ...
 
-    async def records(
-        self, question: UsageQuestion, *, after: int = 0, limit: int
-    ) -> Sequence[tuple[int, UsageRecord]]:
-        """Return records, each with its number, in the order in which they came in; `after` is the last number seen."""
+    async def records(self, question: UsageQuestion, *, after: int = 0, limit: int) -> RecordPage:
+        """Return records in the order in which they came in; `after` is that of the page before."""
         ...
 
     async def allocations(self, since_ms: int) -> Sequence[Allocation]:

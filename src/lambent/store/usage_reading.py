@@ -21,6 +21,7 @@ from lambent.store.usage_contract import (
     MINUTES_KEPT_S,
     RESOLUTIONS_S,
     Coarse,
+    RecordPage,
     TaggedRow,
     UsageGroup,
     UsageQuestion,
@@ -33,12 +34,19 @@ STATUSES: Final = ("", "error", "timeout")
 RESTORED: Final = 4
 """Is added to that number where a snapshot was restored."""
 
+SCANNED_MAX: Final = 500_000
+"""
+Records that a page looks at, a third of a second or so: who asks for what there is little of gets a short page and asks
+again, and does not keep a connection from everybody else for as long as there are records.
+"""
+
 _KEPT_S: Final = {60: MINUTES_KEPT_S, 900: HOURS_KEPT_S, 3_600: HOURS_KEPT_S}
 
 _s = usage_series.c
 _r = usage_records.c
 _t = usage_totals.c
 
+_encode = msgspec.json.encode
 _decode_tags = msgspec.json.Decoder(dict[str, str]).decode
 
 GROUPS: Final[Mapping[UsageGroup, Sequence[Any]]] = {
@@ -215,10 +223,8 @@ def _take_in(rows: dict[tuple[str, ...], UsageRow], question: UsageQuestion, row
     rows[place] = UsageRow(group, account, region, architecture, kind, runtime, total, *weighed)
 
 
-def records(
-    connection: Connection, question: UsageQuestion, after: int, limit: int
-) -> Sequence[tuple[int, UsageRecord]]:
-    """Return records, each with its number; see the contract."""
+def records(connection: Connection, question: UsageQuestion, after: int, limit: int) -> RecordPage:
+    """Return records; see the contract."""
     from_ms, before_ms = question.from_s * 1000, question.before_s * 1000
     if not after:
         # The index knows where a stretch begins, which may be millions of records in. Records are nearly in the order
@@ -226,8 +232,10 @@ def records(
         in_time = and_(_r.started_ms >= from_ms, _r.started_ms < before_ms)
         first = connection.execute(select(func.min(_r.id)).where(in_time)).scalar()
         if first is None:
-            return []
+            return RecordPage([], None)
         after = first - 1
+    newest = connection.execute(select(func.max(_r.id))).scalar() or 0
+    upto = min(after + SCANNED_MAX, newest)
     columns = (
         _r.id, _r.request_id, _r.started_ms, _r.duration_us, _r.init_us, _r.billed_ms, _r.cpu_us,
         _r.memory_peak_mib, _r.streamed_bytes, _r.flags, _s.account, _s.region, _s.function, _s.version,
@@ -238,17 +246,22 @@ def records(
     query = (
         select(*columns)
         .join_from(usage_records, usage_series, _s.id == _r.series_id)
-        .where(at_ms >= from_ms, at_ms < before_ms, *filters_of(question))
+        .where(_r.id > after, _r.id <= upto, at_ms >= from_ms, at_ms < before_ms)
         .order_by(_r.id)
+        .limit(limit)
     )
-    found: list[tuple[int, UsageRecord]] = []
-    while len(found) < limit:
-        rows = connection.execute(query.where(_r.id > after).limit(limit - len(found))).all()
-        if not rows:
-            break
-        after = rows[-1][0]
-        found += [(row[0], _record(row)) for row in rows if has_tags(question, row[-1])]
-    return found
+    if filters := [*filters_of(question), *(_has_tag(key, value) for key, value in question.tags.items())]:
+        query = query.where(_r.series_id.in_(select(_s.id).where(*filters)))
+    rows = connection.execute(query).all()
+    found = [(row[0], _record(row)) for row in rows if has_tags(question, row[-1])]
+    if len(rows) == limit:
+        return RecordPage(found, rows[-1][0])
+    return RecordPage(found, upto if upto < newest else None)
+
+
+def _has_tag(key: str, value: str) -> Any:
+    """Return a condition that what has a tag meets, and little else: as it stands in the JSON object."""
+    return _s.tags.contains(f"{_encode(key).decode()}:{_encode(value).decode()}", autoescape=True)
 
 
 def filters_of(question: UsageQuestion) -> list[Any]:

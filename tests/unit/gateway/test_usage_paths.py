@@ -33,7 +33,7 @@ from lambent.services.billing.answers import (
     Used,
     UsedBy,
 )
-from lambent.store.usage_contract import Coarse, UsageGroup, UsageQuestion
+from lambent.store.usage_contract import Coarse, RecordPage, UsageGroup, UsageQuestion
 from lambent.testing.virtual_clock import VirtualClock
 
 OWN, OTHER = "000000000000", "111122223333"
@@ -111,7 +111,8 @@ class Stage:
 
     async def records(self, question: UsageQuestion, *, after: int, limit: int) -> Any:
         self.asked.append((question, after, limit))
-        return [(after + number, RECORD) for number in range(1, min(limit, 3) + 1)]
+        found = [(after + number, RECORD) for number in range(1, min(limit, 3) + 1)]
+        return RecordPage(found, after + limit if limit <= 3 else None)
 
     def ask(self, what: str, query: str = "", **more: Any) -> tuple[int, str]:
         """Return status and body."""

@@ -17,6 +17,7 @@ from lambent.domain.function import Code, Configuration, Function, FunctionName,
 from lambent.domain.usage import FREE_STREAMED_BYTES, UsageClass, UsageKey, UsageKind, UsageRecord, UsageTotal
 from lambent.errors.families import DependencyError
 from lambent.store import usage as module
+from lambent.store import usage_reading
 from lambent.store.contract import Conflict, LogPosition
 from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
@@ -65,7 +66,9 @@ class Opened:
         await self.logs.fold([], [], ["any"], LogPosition(1, self._position), usage=usage)
 
     async def records(self, question: UsageQuestion = EVER) -> list[UsageRecord]:
-        return [record for _, record in await self.usage.records(question, limit=1 << 30)]
+        page = await self.usage.records(question, limit=1 << 30)
+        assert page.after is None
+        return [record for _, record in page.records]
 
     async def tidy(self, seconds: float = 0.0) -> None:
         self.clock.advance(seconds)
@@ -451,13 +454,50 @@ def test_records_come_page_by_page(tmp_path: Path) -> None:
         question = UsageQuestion(from_s=NOW_S + 60, before_s=NOW_S + 360, function="f")
         expected = [one for one in records if one.key.function == "f" and 60 <= one.started_ms // 1000 - NOW_S < 360]
         for limit in (1, 3, 100):
-            after, found = 0, []
-            while page := await at.usage.records(question, after=after, limit=limit):
-                assert len(page) <= limit
-                after = page[-1][0]
-                found += [record for _, record in page]
+            after: int | None = 0
+            found: list[UsageRecord] = []
+            while after is not None:
+                page = await at.usage.records(question, after=after, limit=limit)
+                assert len(page.records) <= limit
+                after = page.after
+                found += [record for _, record in page.records]
                 await at.fold(used(NOW_S * 1000))
             assert found == expected
+
+    run(tmp_path, story)
+
+
+def test_a_page_looks_at_so_many_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Who asks for what there is none of, or little, gets short pages, each after a bounded look, and misses nothing.
+
+    A look holds one of the few connections that all of the server reads by.
+    """
+    monkeypatch.setattr(usage_reading, "SCANNED_MAX", 100)
+
+    async def story(at: Opened) -> None:
+        await tag(at, "g", {"a%_": 'x"y', "team": "a"})
+        await tag(at, "f", {"aX_": 'x"y'})
+        await at.fold(
+            *(used((NOW_S + number) * 1000, key("g" if number % 250 == 130 else "f")) for number in range(1_000))
+        )
+        expected = [130, 380, 630, 880]
+        for wanted, numbers in (
+            ({"tags": {"team": "a"}}, expected),
+            ({"tags": {"a%_": 'x"y'}}, expected),
+            ({"function": "g"}, expected),
+            ({"tags": {"TEAM": "a"}}, []),
+            ({"tags": {"team": "a", "b": "c"}}, []),
+            ({"account": OTHER.account}, []),
+        ):
+            question = UsageQuestion(from_s=NOW_S, before_s=NOW_S + 1_020, **wanted)  # type: ignore[arg-type]
+            after: int | None = 0
+            found, pages = [], 0
+            while after is not None:
+                page = await at.usage.records(question, after=after, limit=1 if pages % 2 else 50)
+                found += [record.started_ms // 1000 - NOW_S for _, record in page.records]
+                after, pages = page.after, pages + 1
+            assert (found, pages >= 10) == (numbers, True), wanted
 
     run(tmp_path, story)
 

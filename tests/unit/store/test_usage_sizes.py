@@ -3,8 +3,11 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from lambent.domain.caller import Scope
 from lambent.domain.usage import UsageClass, UsageKey, UsageRecord
+from lambent.store import usage_sizes
 from lambent.store.contract import LogPosition
 from lambent.store.database import Database
 from lambent.store.logs import LogRepository
@@ -36,6 +39,8 @@ def used(number: int, memory_mib: int, *, alias: str = "", kind: str = "on-deman
 
 def sizes(tmp_path: Path, records: list[UsageRecord], question: UsageQuestion, limit: int = 100) -> list[SizeRow]:
     """Return what a store with these records says."""
+
+    tmp_path.mkdir(exist_ok=True)
 
     async def told() -> list[SizeRow]:
         path = tmp_path / "state.db"
@@ -86,3 +91,16 @@ def test_the_newest_count_where_there_are_too_many(tmp_path: Path) -> None:
     assert [row.memory_mib for row in sizes(tmp_path, RECORDS, before)] == [1024]
     assert sizes(tmp_path, RECORDS, UsageQuestion(from_s=0, before_s=NOW_S, function="g")) == []
     assert sizes(tmp_path, RECORDS, UsageQuestion(from_s=0, before_s=NOW_S, tags={"a": "b"})) == []
+
+
+def test_so_many_records_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those before the end of what is asked for, whether or not they suit: a look takes some seconds and no more."""
+    monkeypatch.setattr(usage_sizes, "SCANNED_MAX", 3)
+    records = [used(60 * (10 - number), 1024 if number == 2 else 128) for number in range(10)]
+    big = UsageQuestion(from_s=0, before_s=NOW_S, function="f")
+    assert [(row.memory_mib, row.invocations) for row in sizes(tmp_path / "a", records, big)] == [(128, 3)]
+    # The fifth began 300 seconds ago: of it, and the two before.
+    earlier = UsageQuestion(from_s=0, before_s=NOW_S - 300)
+    found = [(row.memory_mib, row.invocations) for row in sizes(tmp_path / "b", records, earlier)]
+    assert found == [(128, 2), (1024, 1)]
+    assert sizes(tmp_path / "c", records, UsageQuestion(from_s=0, before_s=NOW_S - 6_000)) == []

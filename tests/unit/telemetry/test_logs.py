@@ -283,7 +283,7 @@ def test_what_a_lost_invocation_costs(tmp_path: Path) -> None:
             await server.logs.recover()
             await server.logs.close()
             usage = UsageRepository(database, clock, records_days=1, records_max_bytes=1 << 30)
-            found = await usage.records(UsageQuestion(from_s=0, before_s=86_400), limit=10)
+            found = (await usage.records(UsageQuestion(from_s=0, before_s=86_400), limit=10)).records
             assert {one.request_id: (one.key, one.started_ms, one.status) for _, one in found} == {
                 "in segments": (UsageKey(SCOPE, "hello", "$LATEST", "live", UsageClass(256)), 1_000_000, "error"),
                 "in store": (UsageKey(SCOPE, "hello", "2", "", UsageClass(256)), 1_000_000, "error"),
@@ -324,7 +324,7 @@ def test_a_clock_that_jumps_counts_each_invocation_once(tmp_path: Path) -> None:
             await server.logs.fold()
             usage = UsageRepository(database, clock, records_days=35, records_max_bytes=1 << 30)
             question = UsageQuestion(from_s=1_794_000_000 // 86_400 * 86_400, before_s=1_796_000_000 // 86_400 * 86_400)
-            found = [one for _, one in await usage.records(question, limit=100)]
+            found = [one for _, one in (await usage.records(question, limit=100)).records]
             assert sorted(one.request_id for one in found) == sorted(f"id-{one + 1}" for one in range(number))
             (row,) = await usage.totals(question)
             assert (row.total.requests, row.total.billed_ms) == (number, number * 100)
