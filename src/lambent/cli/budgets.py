@@ -9,6 +9,10 @@ import typer
 from lambent.cli.client import DEFAULT_ENDPOINT, Endpoint, open_own_path
 from lambent.cli.failure import CommandFailed
 from lambent.cli.terminal import AsJson, print_json, print_table
+from lambent.cli.usage_figures import printable
+
+_WHOLE = 2_048
+"""Letters of a target, as many as one has: nothing of it is left out."""
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The budget's name.")]
 Account = Annotated[str | None, typer.Option(help="Whose it is; by default the caller's own.", metavar="ID")]
@@ -47,11 +51,11 @@ def list_(
                 (
                     budget,
                     str(notice["percent"]),
-                    notice["target"],
+                    printable(notice["target"], _WHOLE),
                     notice["due_at"],
                     str(notice["tries"]),
                     f"{notice['next_try_s']:g} s",
-                    notice["failure"] or "-",
+                    printable(notice["failure"] or "-", _WHOLE),
                 )
                 for budget, notice in notices
             ],
@@ -178,7 +182,7 @@ def _show(budget: Mapping[str, Any], json: bool) -> None:
 
 def _row(budget: Mapping[str, Any]) -> tuple[str, ...]:
     now, watches = budget["now"], budget["watches"]
-    watched = watches.get("function") or watches.get("tag") or "account"
+    watched = printable(watches.get("function") or watches.get("tag") or "account", _WHOLE)
     states = [
         text
         for text, holds in (

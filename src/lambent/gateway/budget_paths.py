@@ -24,12 +24,14 @@ from lambent.services.billing.budget_access import (
     RaiseAsk,
     checked_account,
 )
+from lambent.services.billing.budget_targets import shown_target
 from lambent.telemetry.trail import Call, Trail
 
 _log = logging.getLogger("lambent.gateway")
 
 _JSON = (b"content-type", b"application/json")
 _READING = frozenset({"ListBudgets"})
+_TARGETS = frozenset({"targets", "target"})
 _S = TypeVar("_S", bound=msgspec.Struct)
 
 
@@ -79,8 +81,11 @@ class BudgetPaths:
         if action not in _READING and is_function(caller):
             # Whatever its role may: what a budget is to stop does not let itself in again.
             raise _Denied("functions change no budgets")
-        answer, call.parameters = await self._actions[action](caller, request.body)
-        call.output = answer
+        answer, asked = await self._actions[action](caller, request.body)
+        # Whoever may see budgets sees where they tell. The trail is others' to read, and what functions know gets out.
+        call.parameters, call.output = _veiled(msgspec.to_builtins(asked)), _veiled(answer)
+        if is_function(caller):
+            answer = call.output
         _log.info("budgets.%s request_id=%s by=%s", action, caller.request_id, caller.principal.arn)
         return WireResponse(200, [_JSON], msgspec.json.encode(answer))
 
@@ -122,6 +127,17 @@ class BudgetPaths:
         else:
             await self._access.check(caller, action)
         return of
+
+
+def _veiled(value: Any) -> Any:
+    """Return what was asked or answered with of URLs that are told the host alone: behind it is often a secret."""
+    if isinstance(value, Mapping):
+        return {name: _veiled_targets(inner) if name in _TARGETS else _veiled(inner) for name, inner in value.items()}
+    return [_veiled(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _veiled_targets(value: Any) -> Any:
+    return shown_target(value) if isinstance(value, str) else [shown_target(one) for one in value]
 
 
 class _Denied(ApiError):

@@ -138,14 +138,16 @@ class EnvironmentLog:
 
         What is given here is what a REPORT and figures need, should this server not live to write them.
         """
-        at_ms = self._now_ms()
+        now_ms = self._logs.now_ms()
+        if now_ms > self._last_ms:  # noqa: PLR1730 - as in `_now_ms`
+            self._last_ms = now_ms
         self._append(
             Started(
                 self._account,
                 self._region,
                 self._group,
                 self._stream,
-                at_ms,
+                self._last_ms,
                 messages,
                 request_id,
                 version,
@@ -157,7 +159,8 @@ class EnvironmentLog:
                 of,
             )
         )
-        return at_ms
+        # Not what the stream says, in which time stands still until a clock that was set back has caught up.
+        return now_ms
 
     def ended(
         self,

@@ -37,6 +37,7 @@ class Stage:
         self.allowed = {"PutBudget", "ListBudgets", "DeleteBudget", "RaiseBudget", "ResetBudget"}
         self.done: list[tuple[str, str | None]] = []
         self.noted: list[Any] = []
+        self.budgets: list[Any] = []
 
     async def begin(self, request: WireRequest, service: str, **more: Any) -> Claim:
         assert service == "lambent"
@@ -52,11 +53,11 @@ class Stage:
 
     async def put(self, caller: Caller, account: str, ask: PutAsk) -> Any:
         self.done.append(("put", account))
-        return {"name": ask.name}
+        return {"name": ask.name, "targets": ask.targets}
 
     async def shown(self, ask: ListAsk) -> Any:
         self.done.append(("list", ask.account))
-        return []
+        return self.budgets
 
     async def delete(self, account: str, ask: NameAsk) -> bool:
         self.done.append(("delete", account))
@@ -130,6 +131,28 @@ def test_functions_may_look_and_no_more(action: str) -> None:
     stage = Stage()
     inside = Inside(Scope(TEAM, "us-east-1"), "arn:aws:lambda:us-east-1:111122223333:function:f", "id", "")
     assert stage.ask(action, ACTIONS[action][0], inside=inside)[0] == (200 if action == "ListBudgets" else 403)
+
+
+WEBHOOK = "https://hooks.example.com/T0/secret"
+VEILED = "https://hooks.example.com"
+
+
+def test_the_trail_has_of_a_url_the_host_alone() -> None:
+    """Whoever may read calls may not call whom a budget tells."""
+    stage = Stage()
+    assert stage.ask("PutBudget", PUT | {"targets": [WEBHOOK]})[1]["budget"]["targets"] == [WEBHOOK]
+    (call,) = stage.noted
+    assert call.parameters["targets"] == call.output["budget"]["targets"] == [VEILED]
+    assert (call.parameters["name"], call.parameters["amount"]) == ("b", "5")
+
+
+def test_functions_see_of_a_url_the_host_alone() -> None:
+    stage = Stage()
+    stage.budgets = [{"name": "b", "targets": (WEBHOOK,), "notices": [{"target": WEBHOOK, "percent": 50}]}]
+    assert stage.ask("ListBudgets")[1]["budgets"][0]["notices"][0]["target"] == WEBHOOK
+    inside = Inside(Scope(TEAM, "us-east-1"), "arn:aws:lambda:us-east-1:111122223333:function:f", "id", "")
+    (seen,) = stage.ask("ListBudgets", inside=inside)[1]["budgets"]
+    assert seen == {"name": "b", "targets": [VEILED], "notices": [{"target": VEILED, "percent": 50}]}
 
 
 def test_no_page_of_the_web_gets_in() -> None:

@@ -412,6 +412,21 @@ def test_an_invocation_in_flight_over_several_folds_is_closed(tmp_path: Path, op
     run(story)
 
 
+def test_usage_goes_by_the_clock_and_not_by_the_stream(tmp_path: Path) -> None:
+    """What is counted is of the hour that the clock says, also where the stream waits for it to catch up."""
+
+    async def story() -> None:
+        clock = VirtualClock(now=10_000.0)
+        server = Server(tmp_path, MemoryLogStore(clock), clock)
+        log = server.stream()
+        assert log.started("id-1", "$LATEST", 128, 3, []) == 10_000_000
+        clock.set_wall(-3_600)
+        assert log.started("id-2", "$LATEST", 128, 3, []) == 6_400_000
+        await server.logs.close()
+
+    run(story)
+
+
 def test_timestamps_never_go_back_within_a_stream(tmp_path: Path) -> None:
     """When the machine's clock is set back, a stream's events still ascend."""
 

@@ -374,11 +374,13 @@ def _checked_name(name: str) -> str:
 def _checked_amount(member: str, amount: Decimal, measure: Measure) -> Decimal:
     if not amount.is_finite() or not 0 < amount <= AMOUNT_MAX:
         raise InvalidBudget(f"{member}: {str(amount)[:60]} is not more than 0 and at most {AMOUNT_MAX}")
-    exponent = amount.normalize().as_tuple().exponent
+    # By its digits: arithmetic, `normalize` included, rounds those that have many, and makes 0 of what is too small.
+    _, digits, exponent = amount.as_tuple()
     assert isinstance(exponent, int)
-    if measure is Measure.REQUESTS and exponent < 0:
+    places = len(bytes(digits).rstrip(b"\0")) - len(digits) - exponent
+    if measure is Measure.REQUESTS and places > 0:
         raise InvalidBudget(f"{member}: {str(amount)[:60]} is no whole number of requests")
-    if exponent < -_PLACES_MAX:
+    if places > _PLACES_MAX:
         raise InvalidBudget(f"{member}: {str(amount)[:60]} has more than {_PLACES_MAX} places")
     return Decimal(shown_amount(amount))
 

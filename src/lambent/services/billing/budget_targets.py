@@ -37,7 +37,7 @@ def shown_target(target: str) -> str:
     if not is_url(target):
         return target
     parts = urlsplit(target)
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 class BudgetTargets:
@@ -117,14 +117,20 @@ class BudgetTargets:
         return parsed
 
     def _check_url(self, target: str) -> None:
+        # What is refused is in the audit trail, and what is behind a URL's host is often a secret: it is not repeated.
         try:
             parts = urlsplit(target)
+            is_of_a_server = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         except ValueError as error:
-            raise InvalidTarget(f"{target[:200]!r} is no URL: {error}") from None
+            raise InvalidTarget(f"this is no URL: {error}") from None
+        if not is_of_a_server:
+            raise InvalidTarget("a URL to be told begins with https:// or http:// and names a server")
         if len(target) > URL_MAX or not target.isascii() or not target.isprintable() or " " in target:
             raise InvalidTarget(f"a URL has at most {URL_MAX} characters, all of them printable ASCII without spaces")
         if parts.fragment:
             raise InvalidTarget("a URL to be told has no fragment")
+        if "@" in parts.netloc:
+            raise InvalidTarget("a URL to be told has no user and no password")
         try:
             self._outward.check(target)
         except Unreachable as error:

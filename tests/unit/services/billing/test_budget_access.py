@@ -196,6 +196,11 @@ def test_deleting_twice_is_fine(tmp_path: Path) -> None:
         ({"amount": "1e16"}, "amount"),
         ({"amount": "0.5"}, "amount"),
         ({"amount": "0.0000000001", "measure": "money"}, "amount"),
+        # Arithmetic would make 0 of the one, and 1 of the other.
+        ({"amount": "1e-999999999999999999"}, "amount"),
+        ({"amount": "1e-999999999999999999", "measure": "money"}, "amount"),
+        ({"amount": f"1.{'0' * 40}1"}, "amount"),
+        ({"amount": f"1.{'0' * 40}1", "measure": "money"}, "amount"),
         ({"warn": [0]}, "warn"),
         ({"warn": [1_001]}, "warn"),
         ({"warn": list(range(1, 12))}, "warn"),

@@ -108,6 +108,17 @@ def test_what_cannot_be_told(target: str) -> None:
         Stage().check(target)
 
 
+@pytest.mark.parametrize(
+    "target",
+    ["https://u:secret@example.com/", "ftp://example.com/secret", "https://example.com:secret/", "https:///secret"],
+)
+def test_what_is_refused_is_not_repeated(target: str) -> None:
+    """Refusals are in the audit trail, and what is behind a host is often a secret."""
+    with pytest.raises(InvalidTarget) as refused:
+        Stage().check(target)
+    assert "example.com" not in str(refused.value) and "/secret" not in str(refused.value)
+
+
 def test_a_web_server_gets_a_post() -> None:
     stage = Stage()
     stage.check("https://example.com/hook?a=b")
@@ -146,4 +157,5 @@ def test_failures_are_to_be_tried_again() -> None:
 
 def test_of_a_url_the_host_alone_is_shown() -> None:
     assert shown_target("https://example.com:8443/T0/secret?k=v") == "https://example.com:8443"
+    assert shown_target("https://user:secret@example.com/") == "https://example.com"
     assert shown_target(QUEUE) == QUEUE
