@@ -70,8 +70,8 @@ def test_the_clock_jumps(tmp_path, is_killed):
                 starts = wait_for(lambda calls=calls: sums_equal_records(server, calls))
                 assert abs(starts[-1] / 1000 - (server.now() - jump_s)) < 120
             else:
-                # What was cut off is counted up to its last sign of life. Being an event, it runs once more, unless it has
-                # become too old, since the clock went on.
+                # What was cut off is counted up to its last sign of life, then it runs once more, being an event,
+                # unless it has become too old: the clock went on.
                 calls += jump_s < 0
                 wait_for(lambda calls=calls: sums_equal_records(server, calls))
         assert abs(server.now() - before) < 600

@@ -37,10 +37,11 @@ For how long. Without it, the event loop would get the interpreter back five mil
 invocation makes some ten. Assumed: of a request's time, a part is enough (test_folding).
 """
 
-RECENT_RECORDS: Final = 10_000
+RECENT_MESSAGES: Final = 10_000
 RECENT_BYTES: Final = 8 * 1024 * 1024
 """
 Of what is not folded yet, so much is kept in memory as well, then a fold is due; twice as much while it cannot begin.
+A record without messages counts as one. Messages are counted since the shortest takes some sixty bytes there.
 Assumed: some megabytes, a second or two of a busy server; more would be folded no cheaper (test_folding).
 """
 
@@ -230,7 +231,7 @@ class Recent:
         """Where the first of these records begins; the next one's place where there are none."""
         self.is_due = False
         """Whether it should be folded now."""
-        self._count = 0
+        self._messages = 0
         self._size_bytes = 0
         self._stretches: list[Stretch] = []
         self._last: Stretch | None = None
@@ -238,7 +239,7 @@ class Recent:
     @property
     def is_full(self) -> bool:
         """Whether it has to be forgotten."""
-        return self._count >= 2 * RECENT_RECORDS or self._size_bytes >= 2 * RECENT_BYTES
+        return self._messages >= 2 * RECENT_MESSAGES or self._size_bytes >= 2 * RECENT_BYTES
 
     def add(self, record: AnyRecord, segment: int, start: int, end: int) -> None:
         """Keep a record that was written now."""
@@ -248,9 +249,9 @@ class Recent:
             self._stretches.append(last)
         last.records.append(record)
         last.ends.append(end)
-        self._count += 1
+        self._messages += 1 if isinstance(record, Allocated) else len(record.messages) or 1
         self._size_bytes += end - start
-        if self._count >= RECENT_RECORDS or self._size_bytes >= RECENT_BYTES:
+        if self._messages >= RECENT_MESSAGES or self._size_bytes >= RECENT_BYTES:
             self.is_due = True
 
     def between(self, position: LogPosition, segments: Segments, until: LogPosition) -> Generator[Stretch]:

@@ -107,7 +107,7 @@ def test_memory_and_files_are_folded_alike(tmp_path: Path) -> None:
 
 def test_what_memory_has_forgotten_is_read_from_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded; a fold that comes late has what is there and reads the rest, each record once and in order."""
-    monkeypatch.setattr(folding, "RECENT_RECORDS", 10)
+    monkeypatch.setattr(folding, "RECENT_MESSAGES", 10)
     monkeypatch.setattr(FunctionLogs, "_may_begin", lambda _: False)
 
     async def story() -> None:
@@ -142,7 +142,7 @@ def test_what_memory_has_forgotten_is_read_from_the_files(tmp_path: Path, monkey
     run(story)
 
 
-@pytest.mark.parametrize("limit", ["RECENT_RECORDS", "RECENT_BYTES"])
+@pytest.mark.parametrize("limit", ["RECENT_MESSAGES", "RECENT_BYTES"])
 def test_much_that_is_written_is_folded_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
     """Without waiting for the timer: so memory is not outgrown, and little is left for whoever asks."""
     monkeypatch.setattr(folding, limit, 20)
@@ -157,6 +157,25 @@ def test_much_that_is_written_is_folded_at_once(tmp_path: Path, monkeypatch: pyt
         while len(await store.events(SCOPE, GROUP, limit=100)) < 20:  # noqa: ASYNC110 - nothing announces it
             await asyncio.sleep(0.001)
         await logs.close()
+
+    run(story)
+
+
+def test_memory_is_bounded_where_messages_are_short(tmp_path: Path) -> None:
+    """A message takes some sixty bytes in memory however few it has in the file: messages count, not records."""
+
+    async def story() -> None:
+        segments = Segments(tmp_path, VirtualClock())
+        recent = Recent(segments.end())
+        written = 0
+        while not recent.is_full:
+            record = Output(SCOPE.account, SCOPE.region, GROUP, "stream", 1_000_000, ["a\n"] * 2_000)
+            size = segments.append(encode(record))
+            recent.add(record, segments.number, segments.offset - size, segments.offset)
+            written += len(record.messages)
+            assert written <= 100_000
+        assert recent.is_due
+        await segments.close()
 
     run(story)
 

@@ -143,19 +143,23 @@ class Budgets:
                 yield
             except BaseException:
                 # Whether it came through is the store's to say.
-                for watch in self._all():
-                    watch.is_stale = True
-                self._wake.set()
+                self._read_again()
                 raise
             if self._watches:
                 try:
                     await self._count(usage)
-                except Exception:
+                except BaseException as error:
                     # What is folded is folded; what it means for budgets is read again.
+                    self._read_again()
+                    if not isinstance(error, Exception):
+                        raise
                     _log.exception("budget.count_failed")
-                    for watch in self._all():
-                        watch.is_stale = True
-                    self._wake.set()
+
+    def _read_again(self) -> None:
+        """Have all sums read from the store."""
+        for watch in self._all():
+            watch.is_stale = True
+        self._wake.set()
 
     async def _count(self, usage: NewUsage) -> None:
         usages = Usages()

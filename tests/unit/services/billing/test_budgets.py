@@ -199,6 +199,25 @@ def test_a_fold_that_fails_is_read_again(tmp_path: Path) -> None:
     told(tmp_path, story)
 
 
+def test_a_count_that_is_cut_short_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is folded is folded, even where whoever folds is cancelled before it is counted."""
+
+    async def story(at: Stage) -> None:
+        await at.put(budget())
+
+        async def cut_short(usage: NewUsage) -> None:
+            raise asyncio.CancelledError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(at.budgets, "_count", cut_short)
+            with pytest.raises(asyncio.CancelledError):
+                await at.run_times(4)
+        await at.settled()
+        assert at.view().used == 4
+
+    told(tmp_path, story)
+
+
 def test_tags_count_as_they_were_and_refuse_as_they_are(tmp_path: Path) -> None:
     """A function that gets the tag later brings nothing in of before, and is refused from then on."""
 
