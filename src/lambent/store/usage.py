@@ -359,6 +359,15 @@ class UsageRepository:
         now_s = int(self._clock.now())
         return await self._database.look(lambda connection: usage_reading.totals(connection, question, now_s))
 
+    async def totals_by_time(
+        self, question: UsageQuestion, period_s: int, *, limit: int
+    ) -> Mapping[int, Sequence[UsageRow]] | None:
+        """Return sums by group of each period; see the contract."""
+        now_s = int(self._clock.now())
+        return await self._database.look(
+            lambda connection: usage_reading.totals_by_time(connection, question, period_s, now_s, limit)
+        )
+
     async def tagged_totals(self, question: UsageQuestion) -> Sequence[TaggedRow]:
         """Return sums by function and its tags; see the contract."""
         now_s = int(self._clock.now())

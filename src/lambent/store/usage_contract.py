@@ -142,6 +142,23 @@ class UsageStore(Protocol):
         """
         ...
 
+    async def totals_by_time(
+        self, question: UsageQuestion, period_s: int, *, limit: int
+    ) -> Mapping[int, Sequence[UsageRow]] | None:
+        """
+        Return sums by group of each period, by its begin, in one go; those in which nothing was used are left out.
+
+        None: there are more rows than the limit, tags told apart.
+
+        Args:
+            question: its bounds are where periods begin.
+            period_s: one of `RESOLUTIONS_S`.
+
+        Raises:
+            Coarse: as `totals`.
+        """
+        ...
+
     async def tagged_totals(self, question: UsageQuestion) -> Sequence[TaggedRow]:
         """
         Return sums by function and the tags that it had.

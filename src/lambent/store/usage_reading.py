@@ -100,6 +100,27 @@ def totals(connection: Connection, question: UsageQuestion, now_s: int) -> Seque
     return [rows[place] for place in sorted(rows)]
 
 
+def totals_by_time(
+    connection: Connection, question: UsageQuestion, period_s: int, now_s: int, limit: int
+) -> Mapping[int, Sequence[UsageRow]] | None:
+    """
+    Return sums by group of each period; see the contract.
+
+    Raises:
+        Coarse: as `totals`.
+    """
+    parts = [(period_s, question.from_s, question.before_s)]
+    _check_kept(parts, now_s)
+    is_tagged = question.by is UsageGroup.TAG or bool(question.tags)
+    found: dict[int, dict[tuple[str, ...], UsageRow]] = {}
+    rows_of_all = _sums(connection, question, parts, is_tagged=is_tagged, limit=limit + 1)
+    for number, row in enumerate(rows_of_all):
+        if number == limit:
+            return None
+        _take_in(found.setdefault(row[0], {}), question, row[1:], is_tagged=is_tagged)
+    return {at_s: [rows[place] for place in sorted(rows)] for at_s, rows in found.items() if rows}
+
+
 def tagged_totals(connection: Connection, question: UsageQuestion, now_s: int) -> Sequence[TaggedRow]:
     """
     Return sums by function and its tags; see the contract.
@@ -122,18 +143,32 @@ def tagged_totals(connection: Connection, question: UsageQuestion, now_s: int) -
 
 def _parts(question: UsageQuestion, now_s: int) -> list[tuple[int, int, int]]:
     parts = list(stretches(question.from_s, question.before_s))
+    _check_kept(parts, now_s)
+    return parts
+
+
+def _check_kept(parts: Sequence[tuple[int, int, int]], now_s: int) -> None:
     for period_s, begin, _ in parts:
         kept_s = _KEPT_S.get(period_s)
         if kept_s is not None and begin < now_s - kept_s:
             what, whole = ("minute", "quarters of an hour") if period_s == 60 else ("hour", "days of UTC")
             raise Coarse(f"usage by the {what} is kept for {kept_s // 86_400} days: ask for whole {whole}")
-    return parts
 
 
 def _sums(
-    connection: Connection, question: UsageQuestion, parts: Sequence[tuple[int, int, int]], *, is_tagged: bool
+    connection: Connection,
+    question: UsageQuestion,
+    parts: Sequence[tuple[int, int, int]],
+    *,
+    is_tagged: bool,
+    limit: int = 0,
 ) -> Found:
-    """Return rows: the group's columns, tags where they are wanted, what makes a price, amounts."""
+    """
+    Return rows: the group's columns, tags where they are wanted, what makes a price, amounts.
+
+    Args:
+        limit: of rows for each period by itself, which then has its begin in front.
+    """
     asked = {
         name: value
         for name, value in (
@@ -146,18 +181,24 @@ def _sums(
     values: dict[str, Any] = {f"of_{name}": value for name, value in asked.items()}
     for number, (period_s, begin, end) in enumerate(parts):
         values |= {f"period_{number}": period_s, f"begin_{number}": begin, f"end_{number}": end}
-    return Prepared(connection).execute(_query(question.by, tuple(asked), len(parts), is_tagged), values)
+    query = _query(question.by, tuple(asked), len(parts), is_tagged=is_tagged, is_timed=bool(limit))
+    if limit:
+        values["most"] = limit
+    return Prepared(connection).execute(query, values)
 
 
 @cache
-def _query(by: UsageGroup, filtered: tuple[str, ...], parts: int, is_tagged: bool) -> "Select[*tuple[Any, ...]]":
+def _query(
+    by: UsageGroup, filtered: tuple[str, ...], parts: int, *, is_tagged: bool, is_timed: bool
+) -> "Select[*tuple[Any, ...]]":
     """
     Return the query of sums. They are added up by series first, whose numbers are told apart faster than names.
 
     Kept, since to write it anew took as long as its answer: a month by the day is thirty questions.
     """
+    told_apart = (*((_t.at_s,) if is_timed else ()), _t.series_id)
     of_series = select(
-        _t.series_id,
+        *told_apart,
         *(
             (func.max(_t[name]) if name == _PEAK else cast(func.sum(_t[name]), BigInteger)).label(name)
             for name in UsageTotal.__struct_fields__
@@ -177,14 +218,14 @@ def _query(by: UsageGroup, filtered: tuple[str, ...], parts: int, is_tagged: boo
     if filtered:
         of_filter = (_s[name] == bindparam(f"of_{name}") for name in filtered)
         of_series = of_series.where(_t.series_id.in_(select(_s.id).where(*of_filter)))
-    summed = of_series.group_by(_t.series_id).subquery()
+    summed = of_series.group_by(*told_apart).subquery()
     t = summed.c
 
     def weighed(amount: Any, by: Any) -> Any:
         return cast(func.sum(amount * by), BigInteger)
 
-    grouped = (*GROUPS[by], *((_s.tags,) if is_tagged else ()), *_PRICED)
-    return (
+    grouped = (*((t.at_s,) if is_timed else ()), *GROUPS[by], *((_s.tags,) if is_tagged else ()), *_PRICED)
+    query = (
         select(
             *grouped,
             *(
@@ -199,6 +240,7 @@ def _query(by: UsageGroup, filtered: tuple[str, ...], parts: int, is_tagged: boo
         .join_from(summed, usage_series, _s.id == t.series_id)
         .group_by(*grouped)
     )
+    return query.limit(bindparam("most")) if is_timed else query
 
 
 def _take_in(rows: dict[tuple[str, ...], UsageRow], question: UsageQuestion, row: Any, *, is_tagged: bool) -> None:

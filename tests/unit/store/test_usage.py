@@ -366,6 +366,38 @@ def test_what_has_another_price_is_a_row_of_its_own(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
+@pytest.mark.parametrize("by", UsageGroup)
+def test_sums_of_many_periods_in_one_go(tmp_path: Path, by: UsageGroup) -> None:
+    """As those of each alone, whatever they are by and of; where they were too many there are none."""
+
+    async def story(at: Opened) -> None:
+        await tag(at, "f", {"team": "red"})
+        await tag(at, "g", {"team": "blue"})
+        chance = random.Random(7)
+        for period_s in RESOLUTIONS_S:
+            keys = [key("f"), key("g", "2", "live"), key("g", of=UsageClass(512, tenant="t")), key("h", scope=OTHER)]
+            await at.fold(
+                *(used((NOW_S + chance.randrange(9) * period_s) * 1000, chance.choice(keys)) for _ in range(60))
+            )
+        for period_s in RESOLUTIONS_S:
+            periods = [(NOW_S + number * period_s, NOW_S + (number + 1) * period_s) for number in range(12)]
+            for filters in ({}, {"function": "g"}, {"tags": {"team": "red"}}, {"account": SCOPE.account}):
+                whole = UsageQuestion(from_s=NOW_S, before_s=periods[-1][1], by=by, tag="team", **filters)  # type: ignore[arg-type]
+                expected = {
+                    first: rows
+                    for first, last in periods
+                    if (rows := await at.usage.totals(msgspec.structs.replace(whole, from_s=first, before_s=last)))
+                }
+                assert len(expected) > 1
+                assert await at.usage.totals_by_time(whole, period_s, limit=1_000) == expected
+                assert await at.usage.totals_by_time(whole, period_s, limit=1) is None
+        at.clock.advance(MINUTES_KEPT_S + DAY_S)
+        with pytest.raises(Coarse):
+            await at.usage.totals_by_time(whole, 60, limit=1)
+
+    run(tmp_path, story)
+
+
 def test_filters(tmp_path: Path) -> None:
     """By account, region, function and tags, of sums and of records alike."""
 

@@ -1,7 +1,7 @@
 """A statement of usage: what was used and what it comes to, by stretch and group."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
@@ -23,11 +23,15 @@ from lambent.services.billing.answers import (
     UsedBy,
 )
 from lambent.services.billing.pricing import Months, held_by, row_cost
-from lambent.store.usage_contract import UsageGroup, UsageQuestion, UsageRow, UsageStore
+from lambent.store.usage_contract import RESOLUTIONS_S, UsageGroup, UsageQuestion, UsageRow, UsageStore
 
 Place: TypeAlias = tuple[int, str, str]
 """The begin of a stretch, a group, and its account."""
 
+
+_READ_AT_ONCE: Final = 60
+_READ_ROWS_MAX: Final = 20_000
+"""Stretches that are read together, and rows, which are all in memory then; with more they are read one by one."""
 
 _ROWS_AT_ONCE: Final = 500
 """Some five milliseconds."""
@@ -99,9 +103,11 @@ class Statement:
         Raises:
             Coarse, TooManyRows: it cannot be given.
         """
-        for begin, end in self._ask.periods:
-            for part in by_month(begin, end):
-                await self._take_in(begin, part)
+        parts = [(begin, part) for begin, end in self._ask.periods for part in by_month(begin, end)]
+        for period_s, some in _alike(parts):
+            read = _Read(self._store, period_s, some[0][1][0], some[-1][1][1])
+            for at_s, part in some:
+                await self._take_in(at_s, part, read)
         total = _Sum()
         rows: list[UsedBy] = []
         aws, here = Rounding(), Rounding()
@@ -113,9 +119,9 @@ class Statement:
         shown = _shown(total, rounded_one(total.aws), rounded_one(total.here) if self._costs else None)
         return UsageAnswer(prices=prices, machine=self._machine(total.here), rows=rows, total=Used(**shown))
 
-    async def _take_in(self, at_s: int, part: tuple[int, int]) -> None:
-        rows = await self._store.totals(self._question(part))
-        here = await self._here(part, rows)
+    async def _take_in(self, at_s: int, part: tuple[int, int], read: "_Read") -> None:
+        rows = await read.totals(self._question(part))
+        here = await self._here(part, rows, read)
         if not rows:
             return
         rates = await self._months.rates(part[0], rows)
@@ -131,7 +137,7 @@ class Statement:
             found.aws += row_cost(row, rates, self._prices)
             found.here += of_here
 
-    async def _here(self, part: tuple[int, int], rows: Sequence[UsageRow]) -> Sequence[int]:
+    async def _here(self, part: tuple[int, int], rows: Sequence[UsageRow], read: "_Read") -> Sequence[int]:
         """Return what rows cost on this machine, in grains."""
         begin, end = max(part[0], self._from_s), min(part[1], self._now_s)
         if not self._costs or begin >= end:
@@ -141,7 +147,7 @@ class Statement:
         everybody = held_by(rows)
         if rows and (ask.account, ask.region, ask.function, dict(ask.tags)) != (None, None, None, {}):
             everybody = held_by(
-                await self._store.totals(UsageQuestion(from_s=part[0], before_s=part[1], by=UsageGroup.ACCOUNT))
+                await read.totals(UsageQuestion(from_s=part[0], before_s=part[1], by=UsageGroup.ACCOUNT))
             )
         cost = int(self._cost_per_hour * GRAINS) * (end - begin) // 3600
         return share(cost, self._size, end - begin, everybody, [held_by((row,)) for row in rows])
@@ -171,6 +177,61 @@ class Statement:
             cost=cost,
             idle=cost - rounded_one(here),
         )
+
+
+class _Read:
+    """
+    What is read of some stretches that follow one another: each question once for all of them, where they are minutes,
+    hours or days. One for each took seconds for a day by the minute.
+
+    Args:
+        period_s: how long each is; 0: they are read one by one.
+    """
+
+    def __init__(self, store: UsageStore, period_s: int, from_s: int, before_s: int) -> None:
+        self._store = store
+        self._period_s = period_s
+        self._from_s = from_s
+        self._before_s = before_s
+        self._found: dict[tuple[Any, ...], Mapping[int, Sequence[UsageRow]] | None] = {}
+
+    async def totals(self, question: UsageQuestion) -> Sequence[UsageRow]:
+        if not self._period_s:
+            return await self._store.totals(question)
+        # What is asked of one statement differs in these alone.
+        place = (question.by, question.account, question.region, question.function, tuple(question.tags.items()))
+        if place not in self._found:
+            whole = msgspec.structs.replace(question, from_s=self._from_s, before_s=self._before_s)
+            self._found[place] = await self._store.totals_by_time(whole, self._period_s, limit=_READ_ROWS_MAX)
+        found = self._found[place]
+        return await self._store.totals(question) if found is None else found.get(question.from_s, ())
+
+
+_Part: TypeAlias = tuple[int, tuple[int, int]]
+"""The begin of the stretch that it is of, and its bounds."""
+
+
+def _alike(parts: Sequence[_Part]) -> Iterator[tuple[int, Sequence[_Part]]]:
+    """Yield parts that can be read together, as many as `_READ_AT_ONCE`, with how long each is; 0: by itself."""
+    start = 0
+    while start < len(parts):
+        period_s = _period_of(parts[start])
+        end = start + 1
+        while (
+            period_s
+            and end < min(len(parts), start + _READ_AT_ONCE)
+            and _period_of(parts[end]) == period_s
+            and parts[end][1][0] == parts[end - 1][1][1]
+        ):
+            end += 1
+        yield period_s if end > start + 1 else 0, parts[start:end]
+        start = end
+
+
+def _period_of(part: _Part) -> int:
+    """Return as which period of the store's a part is summed; 0: as none."""
+    begin, end = part[1]
+    return end - begin if end - begin in RESOLUTIONS_S and begin % (end - begin) == 0 else 0
 
 
 async def _let_others(number: int) -> None:

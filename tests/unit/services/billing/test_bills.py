@@ -233,8 +233,43 @@ def test_before_the_first_usage_and_after_now_the_machine_costs_nothing(tmp_path
     run(tmp_path, story)
 
 
-def test_what_is_used_while_an_answer_is_made_has_a_price(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("at_once", "rows_max"), [(60, 20_000), (7, 20_000), (60, 1)])
+def test_stretches_that_are_read_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int, rows_max: int
+) -> None:
+    """An answer is the same as when each is read by itself, and many of them are one question."""
+    hours = [(begin, begin + 3_600) for begin in range(NOVEMBER - DAY_S, NOVEMBER + 2 * DAY_S, 3_600)]
+    odd = [(NOVEMBER - 1_800, NOVEMBER), *hours[30:50], (hours[50][0], hours[50][0] + 900), *DAYS[40:]]
+
+    async def story(on: Opened) -> None:
+        await mixed(on)
+        read = on.store.totals
+        asked: list[UsageQuestion] = []
+
+        async def counted(question: UsageQuestion) -> Sequence[UsageRow]:
+            asked.append(question)
+            return await read(question)
+
+        on.store.totals = counted  # type: ignore[method-assign]
+        for periods in (hours, odd, DAYS):
+            for more in ({}, {"function": "one"}, {"by": UsageGroup.REGION, "account": HERE.account}):
+                ask = UsageAsk(periods=periods, **more)  # type: ignore[arg-type]
+                monkeypatch.setattr(statement, "_READ_AT_ONCE", 1)
+                expected = await on.bills("0.5").usage(ask)
+                assert expected.rows and len(asked) > len(periods)
+                asked.clear()
+                monkeypatch.setattr(statement, "_READ_AT_ONCE", at_once)
+                monkeypatch.setattr(statement, "_READ_ROWS_MAX", rows_max)
+                assert await on.bills("0.5").usage(ask) == expected
+                assert rows_max == 1 or len(asked) < 10
+                asked.clear()
+
+    run(tmp_path, story)
+
+
+def test_what_is_used_while_an_answer_is_made_has_a_price(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A day is read after the month's rates were, and has an account and a charge that these have not."""
+    monkeypatch.setattr(statement, "_READ_AT_ONCE", 1)
 
     async def story(on: Opened) -> None:
         await on.fold(used(key("f"), NOVEMBER))
