@@ -25,6 +25,10 @@ UNITS_MAX: Final = Decimal(10) ** 18
 """Of a tier's end and of what is free."""
 
 
+_PLACES_MAX: Final = 20
+"""Decimals of a number. Assumed: the smallest price of AWS's has ten (test_price_list)."""
+
+
 class What(enum.StrEnum):
     """What has a price."""
 
@@ -284,4 +288,8 @@ def _number(given: Mapping[str, Any], key: str, most: Decimal, at: str) -> Decim
     number = Decimal(value)
     if not number.is_finite() or not 0 <= number <= most:
         raise InvalidPriceList(f"{at}{key}: {number} is not from 0 to {most}")
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -_PLACES_MAX:
+        # As a fraction, 1e-999999 has a million digits.
+        raise InvalidPriceList(f"{at}{key}: there are more than {_PLACES_MAX} decimals")
     return number

@@ -83,6 +83,10 @@ BROKEN = {
     "not a number": (HEAD + row("tmp", "amount = nan"), "price 1 (tmp): amount: NaN is not from 0 to 1000000"),
     "infinite": (HEAD + row("tmp", "amount = inf"), "price 1 (tmp): amount: Infinity is not from 0 to 1000000"),
     "too much": (HEAD + row("tmp", "amount = 1e400"), "price 1 (tmp): amount: 1E+400 is not from 0 to 1000000"),
+    "far too small": (
+        HEAD + row("tmp", "amount = 1e-999999"),
+        "price 1 (tmp): amount: there are more than 20 decimals",
+    ),
     "no tiers": (HEAD + row("tmp", "tiers = []"), "price 1 (tmp): tiers: a list of "),
     "tiers of numbers": (HEAD + row("tmp", "tiers = [1, 2]"), "price 1 (tmp): tiers: a list of "),
     "tiers fall": (
