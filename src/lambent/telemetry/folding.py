@@ -38,7 +38,7 @@ invocation makes some ten. Assumed: of a request's time, a part is enough (test_
 """
 
 RECENT_MESSAGES: Final = 10_000
-RECENT_BYTES: Final = 8 * 1024 * 1024
+RECENT_BYTES: Final = 4 * 1024 * 1024
 """
 Of what is not folded yet, so much is kept in memory as well, then a fold is due; twice as much while it cannot begin.
 A record without messages counts as one. Messages are counted since the shortest takes some sixty bytes there.
