@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from lambent.errors.families import SettingsError
 
-
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
