@@ -1,9 +1,12 @@
 """How a command ends early."""
 
+import errno
 import sys
 from collections.abc import Callable
 
 from lambent.errors.families import SettingsError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class CommandFailed(Exception):
@@ -24,6 +27,9 @@ def exit_code_of(act: Callable[[], object]) -> int:
     """Do what a command does; say in a line on stderr what fails, and return the exit code."""
     try:
         code = act()
+        if sys.stdout is not None:
+            # What is still to be written fails here, where it can be said, and not at Python's end.
+            sys.stdout.flush()
     except SettingsError as error:
         return fail(str(error), 2)
     except CommandFailed as error:
@@ -32,6 +38,11 @@ def exit_code_of(act: Callable[[], object]) -> int:
         # Whoever read our output has gone, e.g. `lambent logs NAME | head`. Python would complain once more at its end.
         sys.stdout = None
         return 0
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        sys.stdout = None
+        return fail(f"there is no room to write to: {error.strerror}", 1)
     return code if isinstance(code, int) else 0
 
 
