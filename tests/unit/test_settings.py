@@ -47,6 +47,7 @@ def test_every_section_is_read() -> None:
         "account": "111122223333",
         "trail_max_mib": "9",
         "traces_max_mib": "11",
+        "usage_records_days": "12",
         "embedded_max_mib": "13",
     }
     sections = {option.section for option in options()}
