@@ -8,7 +8,7 @@ they are, and for tables without defaults.
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, cast
@@ -100,7 +100,7 @@ class Prepared:
         except self._dialect.loaded_dbapi.Error as error:
             raise self._translated(text, cast(Exception, error)) from error
 
-    def insert(self, statement: ClauseElement, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+    def insert(self, statement: ClauseElement, names: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
         """
         Run a statement for each of many rows, at least one: of some thousands the names would cost as much as the rest.
 
@@ -110,7 +110,7 @@ class Prepared:
         """
         text, bind = _prepare_rows(statement, names, self._dialect)
         try:
-            self._cursor.executemany(text, rows if bind is None else [bind(row) for row in rows])
+            self._cursor.executemany(text, cast(Any, rows if bind is None else map(bind, rows)))
         except self._dialect.loaded_dbapi.Error as error:
             raise self._translated(text, cast(Exception, error)) from error
 

@@ -155,7 +155,7 @@ def _store(prepared: Prepared, usage: NewUsage) -> None:
     # By identity: what ended in one environment shares its key, and to compare keys costs more than all else here.
     by_key: dict[tuple[int, int], list[UsageRecord]] = {}
     for record in usage.records:
-        place = (id(record[0]), record[2] // 60_000)
+        place = (id(record.key), record.started_ms // 60_000)
         of_key = by_key.get(place)
         if of_key is None:
             by_key[place] = [record]
@@ -226,23 +226,27 @@ def _note_allocation(prepared: Prepared, allocation: Allocation) -> None:
         prepared.execute(_UPDATE_ALLOCATION, values)
 
 
-def _record_rows(records: Sequence[UsageRecord], series: Mapping[int, int]) -> Sequence[tuple[Any, ...]]:
+def _record_rows(records: Sequence[UsageRecord], series: Mapping[int, int]) -> Iterator[tuple[Any, ...]]:
     """
-    Return records as rows of `_COLUMNS`.
+    Return records as rows of `_COLUMNS`, one after the other.
 
     Args:
         series: their numbers, by the identity of keys.
     """
-    keys, request_ids, *measured, statuses, restored = zip(*records, strict=True)
-    return list(
-        zip(
-            map(series.__getitem__, map(id, keys)),
-            *measured,
-            map(_FLAGS.__getitem__, zip(statuses, restored, strict=True)),
-            map(_packed_id, request_ids),
-            strict=True,
+    flags = _FLAGS
+    for record in records:
+        yield (
+            series[id(record.key)],
+            record.started_ms,
+            record.duration_us,
+            record.init_us,
+            record.billed_ms,
+            record.cpu_us,
+            record.memory_peak_mib,
+            record.streamed_bytes,
+            flags[record.status, record.is_restored],
+            _packed_id(record.request_id),
         )
-    )
 
 
 def _packed_id(request_id: str) -> bytes:
