@@ -1,9 +1,10 @@
 """
-What clients saw, what the log says, what CloudWatch sums and what X-Ray has are the same, through a mixed load and
-kill -9.
+What clients saw, what the log says, what CloudWatch sums, what X-Ray has and what the bill says are the same, through
+a mixed load and kill -9.
 
-Exact, whatever happens: Invocations, Errors and Duration's count against the log, which has one REPORT for each. Exact
-where no server was killed, and within what it gathers in memory otherwise: throttles, the figures of events, traces.
+Exact, whatever happens: Invocations, Errors, Duration's count and the bill against the log, which has one REPORT for
+each. Exact where no server was killed, and within what it gathers in memory otherwise: throttles, the figures of
+events, traces.
 """
 
 import itertools
@@ -12,9 +13,12 @@ import os
 import re
 import threading
 import time
+import urllib.parse
+import urllib.request
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from wire.support import FunctionMaker, invoke, wait_for
@@ -133,6 +137,8 @@ class Log:
         self.kinds = {}
         self.statuses = defaultdict(list)
         """Request id to the statuses of its REPORTs; empty where REPORT has none."""
+        self.billed_mb_ms = 0
+        """Billed milliseconds times megabytes, of all."""
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
         for event in itertools.chain.from_iterable(page["events"] for page in pages):
             message = event["message"]
@@ -141,6 +147,8 @@ class Log:
             elif report := re.match(r"REPORT RequestId: (\S+)", message):
                 status = re.search(r"Status: (\w+)", message)
                 self.statuses[report[1]].append(status[1] if status else "")
+                billed = re.search(r"\tBilled Duration: (\d+) ms\tMemory Size: (\d+) MB\t", message)
+                self.billed_mb_ms += int(billed[1]) * int(billed[2])
 
     @property
     def reports(self):
@@ -183,9 +191,41 @@ def failures_of_traces(xray, trace_ids):
     return found
 
 
-def test_figures_agree_with_the_log_and_with_clients(own_server, runtime):
+def usage(server, path="usage", **query):
+    """Return what a server answers of usage."""
+    with urllib.request.urlopen(f"{server.endpoint}/_lambent/{path}?{urllib.parse.urlencode(query)}") as answer:
+        return answer.read()
+
+
+def check_bill(server, logs):
+    """Compare what is billed with REPORT lines, by AWS's rules, however it is asked for; `logs` by function."""
+    today = datetime.now(UTC).date()
+    window = {"from": str(today - timedelta(days=2)), "to": str(today + timedelta(days=2))}
+    expected = {name: (log.reports, log.failures, log.billed_mb_ms) for name, log in logs.items() if log.reports}
+    # Edges of days and months of here and elsewhere, on either side of a quarter of an hour.
+    for step, timezone in (("total", "UTC"), ("day", "UTC"), ("hour", "Asia/Kathmandu"), ("month", "Pacific/Auckland")):
+        answer = json.loads(usage(server, **window, step=step, timezone=timezone))
+        found, cost = defaultdict(lambda: [0, 0, 0.0]), 0
+        for row in answer["rows"]:
+            sums = found[row["group"]]
+            sums[0] += row["requests"]
+            sums[1] += row["errors"]
+            sums[2] += row["gb_seconds"] * 1024 * 1000
+            cost += Decimal(row["aws_cost"])
+        assert {name: (one, other, round(mb_ms)) for name, (one, other, mb_ms) in found.items()} == expected
+        assert cost == Decimal(answer["total"]["aws_cost"])
+        # Documented: Lambda pricing, N. Virginia, x86.
+        requests, _, mb_ms = map(sum, zip(*expected.values(), strict=True))
+        assert abs(cost - requests * Decimal("0.2e-6") - mb_ms * Decimal("0.0000166667") / 1024_000) < Decimal("1e-9")
+
+
+def test_figures_agree_with_the_log_and_with_clients(own_server, runtime, server, tmp_path):
     """kill -9 in the middle of calls that work, fail, time out, are refused and are events."""
-    server = own_server(None, "--async-time-scale", "0.01").start()
+    prices = tmp_path / "prices.toml"
+    # As the built-in one, and nothing is free: else little would be billed.
+    built_in = usage(server, "usage/prices").decode()
+    prices.write_text(re.sub(r"(?m)^(requests|gb_seconds|streamed_gb) = .*$", r"\1 = 0", built_in))
+    server = own_server(None, "--async-time-scale", "0.01", "--price-file", str(prices)).start()
     load = Load()
     if server.sandbox["driver"] == "process":
         # Nothing bounds memory there.
@@ -234,6 +274,8 @@ def test_figures_agree_with_the_log_and_with_clients(own_server, runtime):
         assert summed(cloudwatch, name, "Duration", "SampleCount") == log.reports
         assert summed(cloudwatch, name, "Errors") == log.failures
     assert summed(cloudwatch, load.names["closed"], "Invocations") == 0
+    # The bill, exactly: what was refused costs nothing, what was tried again counts again.
+    check_bill(server, {load.names["called"]: of_calls, told: of_events})
 
     # Clients and logs: an answer has one REPORT, and what nobody had an answer for was in flight at the kill.
     assert [request_id for request_id in load.answered if len(of_calls.statuses.get(request_id, ())) != 1] == []
