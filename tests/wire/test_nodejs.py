@@ -350,6 +350,7 @@ def start_over(client, name):
 
     def has_started():
         found = client.get_function_configuration(FunctionName=name)
+        assert found.get("LastUpdateStatus") != "Failed", found
         return (found["State"], found.get("LastUpdateStatus")) == ("Active", "Successful")
 
     wait_for(has_started)

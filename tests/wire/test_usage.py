@@ -342,7 +342,11 @@ def test_the_command_prints_what_the_server_says(team, tmp_path):
     assert {row["group"]: (row["requests"], row["aws_cost"]) for row in rows} == {
         row["group"]: (str(row["requests"]), row["aws_cost"]) for row in answer["rows"]
     }
-    assert json.loads(run("--json"))["total"] == answer["total"]
+    totals = [json.loads(run("--json"))["total"], dict(answer["total"])]
+    for total in totals:
+        # Moves with time while all have more than the machine has: others' provisioned environments are paid ahead.
+        assert float(total.pop("here_cost")) > 0
+    assert totals[0] == totals[1]
     tagged = run("--by", "tag:team")
     assert tag in tagged
     assert "(none)" in tagged

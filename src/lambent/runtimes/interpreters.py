@@ -147,6 +147,7 @@ class Interpreters:
         """Only reachable ones: what stands in another's way may be taken away at any time."""
         self._found: tuple[Interpreter, ...] = ()
         self._searched_at: float | None = None
+        """When the last search began."""
         self._searching = asyncio.Lock()
 
     async def find(self, *, fresh: bool = False) -> tuple[Interpreter, ...]:
@@ -154,20 +155,22 @@ class Interpreters:
         Return all interpreters, reachable ones first, newest first.
 
         Args:
-            fresh: search again even if the last search was a moment ago.
+            fresh: as of this call, not of a moment ago. Calls that wait for one another share a search.
         """
+        not_before = self._clock.monotonic() - (0.0 if fresh else _SEARCH_AGE_MAX_S)
         async with self._searching:
-            now = self._clock.monotonic()
-            if fresh or self._searched_at is None or now - self._searched_at > _SEARCH_AGE_MAX_S:
+            if self._searched_at is None or self._searched_at < not_before:
+                began = self._clock.monotonic()
                 self._found = await self._search()
-                self._searched_at = now
+                self._searched_at = began
             return self._found
 
     async def best(self, version: str) -> Interpreter | None:
         """Return the newest reachable interpreter of a version, e.g. `3.13`; searches again if it has none."""
         if (found := newest_reachable(self._found, version)) and found.path.exists():
             return found
-        return newest_reachable(await self.find(), version)
+        # Now: whoever was told to install one updates the function right after that.
+        return newest_reachable(await self.find(fresh=True), version)
 
     async def _search(self) -> tuple[Interpreter, ...]:
         candidates = await asyncio.to_thread(_candidates, self._environ, self._language)

@@ -235,3 +235,27 @@ def test_the_newest_patch_wins() -> None:
 def _other_user() -> FunctionUser:
     """A user that owns nothing here; only used where nothing has to be executed."""
     return FunctionUser(name="other", uid=54321, gid=54321, is_other=True)
+
+
+def test_what_is_missing_is_looked_for_as_of_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was installed a moment after a search is found; calls at once share searches."""
+    searches: list[None] = []
+
+    async def search(_: Interpreters) -> tuple[Interpreter, ...]:
+        searches.append(None)
+        await asyncio.sleep(0)
+        return ()
+
+    monkeypatch.setattr(Interpreters, "_search", search)
+    interpreters = Interpreters(own_user(), SystemClock())
+
+    async def story() -> None:
+        for times in (1, 2):
+            assert await interpreters.best("3.99") is None
+            assert len(searches) == times
+        await asyncio.gather(*(interpreters.best("3.99") for _ in range(8)))
+        assert 3 <= len(searches) <= 4
+        await interpreters.find()
+        assert len(searches) <= 4
+
+    asyncio.run(story())
