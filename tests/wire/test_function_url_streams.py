@@ -219,8 +219,7 @@ def test_a_slow_client_slows_the_function(make_streaming, lambda_client):
     """
     Who takes nothing holds the handler at its first writes, whatever it has; who reads on gets it all.
 
-    The first writes are what the kernel's buffers of two connections take: it lets one grow to 32 MB where memory is
-    plenty and the reader was quick at first.
+    The first writes are what the kernel's buffers of two connections take.
     """
     name, url = make_streaming(
         f"{HEAD} for (let n = 1; n <= 160; n++) {{"

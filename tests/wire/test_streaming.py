@@ -350,11 +350,11 @@ def test_a_client_that_leaves_changes_nothing(server, lambda_client, make_stream
 
 
 def test_a_slow_reader_slows_the_function_down(server, lambda_client, make_streaming, tag):
-    """Of 64 MiB a fraction is taken while the client does not read; then all of it arrives."""
-    # What the sockets of both sides take, in the kernel, is most of what goes ahead of the reader: far from a half.
+    """Of 160 MiB a fraction is taken while the client does not read; then all of it arrives."""
+    # What two sockets take, in the kernel, is most of what goes ahead of the reader: far from a half.
     name = make_streaming(
-        "let sent = 0; while (sent < 1024) { sent += 1;"
-        "  if (sent === 512 && !(await tags(context))?.reads) throw new Error('half of it, and nobody reads');"
+        "let sent = 0; while (sent < 2560) { sent += 1;"
+        "  if (sent === 1280 && !(await tags(context))?.reads) throw new Error('half of it, and nobody reads');"
         "  if (!stream.write(Buffer.alloc(2 ** 16, 'x'))) {"
         "    const drained = new Promise((go) => stream.once('drain', go));"
         # Again and again: of one request that fails nobody would hear, and there is no second stall.
@@ -371,7 +371,7 @@ def test_a_slow_reader_slows_the_function_down(server, lambda_client, make_strea
         received = 0
         while some := connection.recv(MIB):
             received += some.count(b"x")
-    assert received >= 1024 * 65_536
+    assert received >= 2560 * 65_536
 
 
 def test_http_integration_and_content_types(lambda_client, make_streaming):

@@ -45,6 +45,11 @@ _SMALL_PIECE_BYTES: Final = 1024
 """Pieces of a body below this size are put together as they come: an object for each may be 20 times as large."""
 
 _JOINED_BYTES_MAX: Final = 64 * 1024
+_RECEIVE_BUFFER_BYTES: Final = 256 * 1024
+"""
+What the kernel keeps of a body that is not read yet. By its own measure it lets one connection grow to 32 MB where
+memory is plenty, and a stream fills that before it waits for a client that reads slowly.
+"""
 """Below this size one joined buffer is cheaper to write than two."""
 
 _PREFIX: Final = b"/2018-06-01/runtime/"
@@ -619,6 +624,8 @@ class RuntimeApiListener:
         # A descriptor of our own: the sandbox closes its own when it kills, whoever comes first.
         own = listener.dup()
         try:
+            # Its connections inherit it.
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
             # In two steps: a loop that suspends once it serves may be cancelled there, and then there is what to close.
             self._server = await asyncio.get_running_loop().create_server(
                 lambda: _Connection(self), sock=own, start_serving=False

@@ -998,6 +998,40 @@ def test_a_reader_that_is_behind_stops_the_runtime() -> None:
     run(story)
 
 
+def test_the_kernel_takes_little_ahead_of_a_reader() -> None:
+    """However fast the reader was before: left to itself, a kernel lets what it keeps grow to 32 MB and more."""
+    piece = chunk(bytes(2**18))
+
+    def send_until_nobody_reads(address: tuple[str, int]) -> int:
+        """Send for half a second longer than anybody reads; return how many bytes the sender's own kernel let go."""
+        with socket.create_connection(address) as client:
+            client.settimeout(0.5)
+            client.sendall(begun())
+            sent = 0
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    client.sendall(piece)
+                    sent += 1
+            return sent * 2**18 - client.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+
+    async def story(api: Api) -> None:
+        taken = 0
+
+        def take(request_id: str, some: bytes) -> None:
+            nonlocal taken
+            taken += len(some)
+            if taken > 400 * 2**20:
+                api.events.inflows[0].pause()
+
+        api.events.takes_streams = True
+        api.events.response_piece = take  # type: ignore[method-assign]
+        api.listener.stream_max_bytes = 2**30
+        sent = await asyncio.to_thread(send_until_nobody_reads, api.address)
+        assert sent - taken <= 2**20
+
+    run(story)
+
+
 def test_a_stream_has_a_limit_of_its_own() -> None:
     """Told at the byte that is too many; the rest is thrown away, and 413 names the limit."""
 
