@@ -13,7 +13,7 @@ from wire.support import FunctionMaker, Server, new_data_dir, newest_python, wai
 @pytest.fixture(scope="session")
 def server():
     """The server that most tests share."""
-    shared = Server(new_data_dir(is_empty=True)).start()
+    shared = Server().start()
     yield shared
     code = shared.stop()
     shutil.rmtree(shared.data_dir, ignore_errors=True)
