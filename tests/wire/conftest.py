@@ -7,7 +7,7 @@ import shutil
 import pytest
 from wire.iam import fresh_account
 from wire.signed import SignedServer
-from wire.support import FunctionMaker, Server, new_data_dir, newest_python, wait_for
+from wire.support import FunctionMaker, Server, newest_python, wait_for
 
 
 @pytest.fixture(scope="session")
