@@ -274,9 +274,14 @@ class EnvironmentOutput:
         )
 
     def timeout(self, invocation: Invocation) -> None:
-        """Write that the invocation took too long. Assumed: in JSON the status of the report alone says it."""
+        """
+        Write that the invocation took too long, after what its process, which is ended, has printed.
+
+        Assumed: in JSON the status of the report alone says it.
+        """
         if self._records is not None:
             return
+        self.read(flush=True)
         timeout_s = self._deployment.configuration.timeout_s
         self.write([lines.timeout_line(self._clock.now(), invocation.request_id, timeout_s)])
 

@@ -136,6 +136,20 @@ def test_a_tail_is_bounded_and_only_kept_where_it_is_wanted(tmp_path: Path) -> N
     play(tmp_path, story)
 
 
+def test_what_was_printed_stands_before_the_line_about_the_time(tmp_path: Path) -> None:
+    """Lines that nobody has read yet, and one that is not complete: the process is ended by then."""
+
+    def story(bench: Bench) -> None:
+        bench.output.start(INVOCATION)
+        bench.print("waits\nfor")
+        bench.output.timeout(INVOCATION)
+        _, *printed, told = bench.messages()
+        assert printed == ["waits\n", "for"]
+        assert "Task timed out after 3.00 seconds" in told
+
+    play(tmp_path, story)
+
+
 def test_a_pipe_that_was_left_is_not_read(tmp_path: Path) -> None:
     """Its number may be another's by then."""
 
