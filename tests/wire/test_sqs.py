@@ -259,6 +259,9 @@ def test_errors_have_their_old_codes(server, sqs, make_queue, unique_name):
     """The code of the query protocol, the shape beside it, and the status that goes with it."""
     url = make_queue()
     prefix = "AWS.SimpleQueueService."
+    # What tools that send a received message on make of it.
+    listed = {"MessageAttributes": {"k": {"DataType": "String", "StringValue": "x", "StringListValues": []}}}
+    unsupported = (prefix + "UnsupportedOperation", "UnsupportedOperation")
     cases = [
         (sqs.receive_message, {"QueueUrl": url + "x"}, 400, prefix + "NonExistentQueue", "QueueDoesNotExist"),
         (
@@ -284,6 +287,13 @@ def test_errors_have_their_old_codes(server, sqs, make_queue, unique_name):
             "MissingRequiredParameterException",
         ),
         (sqs.send_message, {"QueueUrl": url, "MessageBody": "\x00"}, 400, "InvalidMessageContents", None),
+        (sqs.send_message, {"QueueUrl": url, "MessageBody": "m", **listed}, 400, *unsupported),
+        (
+            sqs.send_message_batch,
+            {"QueueUrl": url, "Entries": [{"Id": "a", "MessageBody": "m", **listed}]},
+            400,
+            *unsupported,
+        ),
         (
             sqs.receive_message,
             {"QueueUrl": url, "MaxNumberOfMessages": 11},

@@ -61,7 +61,7 @@ JUDGEMENTS = Judgements(
         "InvalidAttributeValue InvalidBatchEntryId InvalidMessageContents InvalidParameterValueException "
         "MissingRequiredParameterException OverLimit PurgeQueueInProgress QueueDeletedRecently QueueDoesNotExist "
         "QueueNameExists ReceiptHandleIsInvalid RequestThrottled ResourceNotFoundException "
-        "TooManyEntriesInBatchRequest"
+        "TooManyEntriesInBatchRequest UnsupportedOperation"
     ),
     never={
         "no keys are used: encryption is the data folder's matter": (
@@ -69,7 +69,6 @@ JUDGEMENTS = Judgements(
         ),
         "recordings of the service show other errors in its place": "InvalidIdFormat MessageNotInflight",
         "there is one address, and it takes every request": "InvalidAddress InvalidSecurity",
-        "every operation is supported": "UnsupportedOperation",
     },
     shown_otherwise={
         "RequestThrottled": "unit/services/sqs/test_receivers.py",

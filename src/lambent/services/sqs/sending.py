@@ -23,6 +23,7 @@ from lambent.errors.api.sqs import (
     InvalidParameterValueException,
     MissingRequiredParameterException,
     OverLimit,
+    UnsupportedOperation,
 )
 from lambent.errors.families import ApiError
 from lambent.protocol.shapes.sqs import SendMessageBatchRequest, SendMessageRequest
@@ -43,6 +44,8 @@ _ATTRIBUTE_NAME = re.compile(r"(?!(?i:aws|amazon)\.)(?!\.)(?!.*\.\.)[\w.-]{1,256
 _TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _DIGITS_MAX = 38
+_LISTS = frozenset(["BinaryListValues", "StringListValues"])
+"""Documented: SQS API reference, MessageAttributeValue: reserved for future use."""
 
 
 class _Checked(msgspec.Struct, frozen=True):
@@ -182,6 +185,15 @@ def _check(caller: Caller, queue: Queue, given: Mapping[str, Any], *, in_batch: 
             "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | "
             "#xE000 to #xFFFD | #x10000 to #x10FFFF"
         )
+    for name in ("MessageAttributes", "MessageSystemAttributes"):
+        if any(value is not None and not _LISTS.isdisjoint(value) for value in (given.get(name) or {}).values()):
+            # Observed: ruby-shoryuken/shoryuken#769, lumigo-io/lumigo-CLI#94: code and text, of the whole batch, and
+            # that an empty list is one as well.
+            operation_name = "SendMessageBatch" if in_batch else "SendMessage"
+            lists = UnsupportedOperation(
+                f"Message attribute list values in {operation_name} operation are not supported."
+            )
+            raise _OfWholeBatch(lists) if in_batch else lists
     attributes = _attributes(given.get("MessageAttributes", {}))
     system = _system_attributes(given.get("MessageSystemAttributes"))
     delay_s = _delay_s(queue, given.get("DelaySeconds"))

@@ -45,6 +45,14 @@ def attribute(**value: Any) -> dict[str, Any]:
         (attribute(DataType="Number"), INVALID, "Can't cast the value"),
         (attribute(DataType="Number", StringValue="1e127"), INVALID, "Can't cast the value"),
         (attribute(DataType="Number", StringValue="1" * 39), INVALID, "Can't cast the value"),
+        *(
+            (
+                attribute(**{member: []}),
+                "UnsupportedOperation",
+                "Message attribute list values in SendMessage operation are not supported.",
+            )
+            for member in ("StringListValues", "BinaryListValues")
+        ),
         (attribute(StringValue="\x01"), INVALID, "Message (user) attribute 'name' holds"),
         (
             {"MessageAttributes": {f"n{n}": STRING for n in range(11)}},
@@ -153,6 +161,11 @@ def entry(id_: str, body: str = "m", **more: Any) -> dict[str, Any]:
             [entry("a", "x" * 1048576), entry("b", "x")],
             "BatchRequestTooLong",
             "Batch requests cannot be longer than 1048576 bytes. You have sent 1048577 bytes.",
+        ),
+        (
+            [entry("a"), entry("b", **attribute(StringListValues=[]))],
+            "UnsupportedOperation",
+            "Message attribute list values in SendMessageBatch operation are not supported.",
         ),
     ],
 )
