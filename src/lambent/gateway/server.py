@@ -132,7 +132,8 @@ class Gateway:
     def _is_called_by_name(self, request: WireRequest) -> bool:
         """Say whether the name in Host is one of this server's, where that is all that keeps pages of the web out."""
         host = request.headers.get("host", "")
-        if self._host_names is None or self._host_names.admits(host):
+        # A custom domain is a name that somebody here gave: what is signed for a service goes there by it, too.
+        if self._host_names is None or self._host_names.admits(host) or self._http_apis.has_domain(host):
             return True
         if host not in self._refused_hosts and len(self._refused_hosts) < _HOSTS_TOLD_MAX:
             self._refused_hosts.add(host)
