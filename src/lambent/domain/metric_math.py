@@ -41,6 +41,8 @@ class Series(msgspec.Struct, frozen=True):
     label: str = ""
     id: str = ""
     """Of the query that it comes from."""
+    properties: Mapping[str, str] = {}
+    """Of the metric that it is of: what `${PROP('...')}` in a label names."""
 
 
 class Grid(msgspec.Struct, frozen=True):
@@ -492,7 +494,12 @@ def _combine(sign: str, left: Value, right: Value) -> Value:
         return _combine_series(sign, left, right)
     if isinstance(left, Series):
         assert not isinstance(right, Series)
-        return [msgspec.structs.replace(_combine_series(sign, left, one), label=one.label, id=one.id) for one in right]
+        return [
+            msgspec.structs.replace(
+                _combine_series(sign, left, one), label=one.label, id=one.id, properties=one.properties
+            )
+            for one in right
+        ]
     if isinstance(right, Series):
         return [_combine_series(sign, one, right) for one in left]
     raise InvalidExpression(f"The operator {sign} takes no two arrays")
@@ -504,7 +511,7 @@ def _combine_series(sign: str, left: Series, right: Series) -> Series:
         time_s: _apply(sign, left.points.get(time_s, 0.0), right.points.get(time_s, 0.0))
         for time_s in sorted({*left.points, *right.points})
     }
-    return Series(_kept(points), max(left.period_s, right.period_s), left.label, left.id)
+    return Series(_kept(points), max(left.period_s, right.period_s), left.label, left.id, left.properties)
 
 
 def _reduce(function: str, value: Value) -> Value:

@@ -248,34 +248,28 @@ class _Evaluation:
     async def results(self, query: MetricQuery) -> Sequence[QueryResult]:
         if query.stat is not None:
             series, messages = await self._of_stat(query, query.stat.period_s)
-            return [QueryResult(query.id, self._label(query, series, series.label), series, messages)]
+            label = self._label(query, series, series.label, series.properties)
+            return [QueryResult(query.id, label, series, messages)]
         found = await self._of_expression(query)
         if isinstance(found, Series):
             return [QueryResult(query.id, self._label(query, found, query.id), found)]
         results = []
         for series in found:
             # Assumed: what a query calls its results stands before what tells them apart (test_metric_queries).
-            label = self._label(query, series, series.label or query.id)
+            # Observed: dashboards name what a SEARCH finds so: ${PROP('Dim.FunctionName')}.
+            label = self._label(query, series, series.label or query.id, series.properties)
             if query.label is not None and series.label and query.label and "${" not in query.label:
                 label = f"{label} {series.label}"
             results.append(QueryResult(query.id, label, series))
         return results
 
-    def _label(self, query: MetricQuery, series: Series, default: str) -> str:
+    def _label(self, query: MetricQuery, series: Series, default: str, of_metric: Mapping[str, str] = {}) -> str:
         if query.label is None:
             return default
         if "${" not in query.label:
             return query.label
         scope = self._asked.scope
-        properties = {"Region": scope.region, "AccountId": scope.account, "AccountLabel": scope.account}
-        if (stat := query.stat) is not None:
-            properties |= {
-                "MetricName": stat.metric.name,
-                "Namespace": stat.metric.namespace,
-                "Stat": stat.statistic.name,
-                "Period": str(stat.period_s),
-            }
-            properties |= {f"Dim.{name}": value for name, value in stat.metric.dimensions}
+        properties = {"Region": scope.region, "AccountId": scope.account, "AccountLabel": scope.account, **of_metric}
         return dynamic_label(query.label, series, LabelFacts(default, properties, self._asked.now_s, self._asked.zone))
 
     async def _of_stat(self, query: MetricQuery, period_s: int) -> tuple[Series, Sequence[Mapping[str, str]]]:
@@ -291,7 +285,7 @@ class _Evaluation:
     ) -> tuple[Series, Sequence[Mapping[str, str]]]:
         by_unit = await self._reader.told(stat, [stat.statistic], self._asked, period_s)
         if not by_unit:
-            return Series({}, period_s, label, id), ()
+            return Series({}, period_s, label, id, _properties(stat, period_s)), ()
         units = sorted(by_unit)
         points = {begin_s: told[0] for begin_s, told in by_unit[units[0]].items() if told[0] is not None}
         self._points += len(points)
@@ -303,7 +297,7 @@ class _Evaluation:
         if len(units) > 1:
             # Observed: the values of the unit that comes first, and this.
             messages = ({"Code": "MultipleUnits", "Value": f"Multiple units returned: '[{', '.join(units)}]'"},)
-        return Series(points, period_s, label, id), messages
+        return Series(points, period_s, label, id, _properties(stat, period_s)), messages
 
     async def _of_expression(self, query: MetricQuery) -> Series | Sequence[Series]:
         """Compute an expression, when all is read that it needs."""
@@ -405,6 +399,17 @@ class _Evaluation:
                 series.append((await self._series(stat, period_s, label, ""))[0])
             self._found[key] = series
         return self._found[key]
+
+
+def _properties(stat: MetricStat, period_s: int) -> dict[str, str]:
+    """Return what `${PROP('...')}` names of a metric. Documented: user guide, Using dynamic labels."""
+    return {
+        "MetricName": stat.metric.name,
+        "Namespace": stat.metric.namespace,
+        "Stat": stat.statistic.name,
+        "Period": str(period_s),
+        **{f"Dim.{name}": value for name, value in stat.metric.dimensions},
+    }
 
 
 def _matching(listed: Sequence[Metric], matches: Matches) -> list[tuple[Metric, str]]:

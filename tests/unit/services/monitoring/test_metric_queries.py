@@ -90,6 +90,11 @@ def test_searches_find_metrics(tmp_path: Path) -> None:
         assert shown(await stage.data(math(f"SUM({search})"))) == [("e", [10])]
         assert shown(await stage.data(math(search, Label="calls"))) == [("calls a", [5]), ("calls b", [5])]
         assert shown(await stage.data(math(f"SORT({search}, SUM, DESC, 1)"))) == [("a", [5])]
+        named = "${PROP('Dim.Fn')} ${PROP('MetricName')} ${PROP('Stat')} ${PROP('Period')} ${MAX}"
+        expected = [("a calls Sum 60 10", [10]), ("b calls Sum 60 10", [10])]
+        for twice in (f"{search} * 2", f"2 * {search}"):
+            assert shown(await stage.data(math(twice, Label=named))) == expected
+        assert shown(await stage.data(math(f"SUM({search})", Label=named))) == [(named.replace("${MAX}", "10"), [10])]
         stage.clock.set_wall(15 * 86_400)
         assert shown(await stage.data(math(search))) == []
 
