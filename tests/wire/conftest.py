@@ -7,13 +7,13 @@ import shutil
 import pytest
 from wire.iam import fresh_account
 from wire.signed import SignedServer
-from wire.support import FunctionMaker, Server, new_data_dir, newest_python, wait_for
+from wire.support import FunctionMaker, Server, newest_python, wait_for
 
 
 @pytest.fixture(scope="session")
 def server():
     """The server that most tests share."""
-    shared = Server(new_data_dir(is_empty=True)).start()
+    shared = Server().start()
     yield shared
     code = shared.stop()
     shutil.rmtree(shared.data_dir, ignore_errors=True)

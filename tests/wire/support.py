@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -45,35 +44,11 @@ def _runtimes_dir():
 RUNTIMES_DIR = _runtimes_dir()
 
 
-@functools.cache
-def _new_database():
-    """
-    Return a database as a first start leaves it, and its schema; nothing where that cannot be had.
-
-    A first start migrates in a process of its own, which is a third of what all of a start costs. `test_start.py` and
-    the server that most tests share start from nothing.
-    """
-    python = Path(LAMBENT).with_name("python")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "state.db"
-        done = subprocess.run([str(python), "-m", "lambent.store.migrate", str(path)], check=False)
-        if done.returncode != 0:
-            return None
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            (schema,) = connection.execute("PRAGMA user_version").fetchone()
-        return path.read_bytes(), schema
-
-
-def new_data_dir(*, is_empty=False):
-    """Make a data folder for a server: as a first start leaves it, or empty."""
+def new_data_dir():
+    """Make an empty folder for a server's data."""
     folder = Path(tempfile.mkdtemp(prefix="lambent-test-"))
     # Functions run as another user when the server is root: the way to their code must be open.
     folder.chmod(0o711)
-    if not is_empty and (made := _new_database()) is not None:
-        content, schema = made
-        (folder / "state.db").write_bytes(content)
-        (folder / "state.db").chmod(0o600)
-        (folder / "FORMAT").write_text(f"lambent {schema}\n")
     return folder
 
 

@@ -438,11 +438,13 @@ def test_ur03_cors(with_cors):
     assert sorted(reply.all("access-control-allow-origin")) == ["https://a.example", "own"]
     assert reply.one("access-control-expose-headers") == "x-e,x-f"
     assert reply.one("access-control-allow-credentials") == "true"
+    # What is kept between must not be given to another origin.
+    assert reply.one("vary") == ask(url).one("vary") == "Origin"
     assert ask(url, headers=[("Origin", "https://b.example")]).all("access-control-allow-origin") == ["own"]
     client.update_function_url_config(FunctionName=name, Cors={"AllowOrigins": ["*"]})
     assert cors_of(preflight(url, "https://b.example")) == {"access-control-allow-origin": "*"}
     client.update_function_url_config(FunctionName=name, Cors={})
-    assert int(preflight(url, "https://a.example").body) == runs + 3
+    assert int(preflight(url, "https://a.example").body) == runs + 4
 
 
 def test_a_client_that_leaves_changes_nothing(lambda_client, make_function):

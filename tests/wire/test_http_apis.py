@@ -341,6 +341,8 @@ def test_answers(api, names):
         "image/png",
     )
     assert reply.all("set-cookie") == ["a=1; Secure", "b=2"]
+    forged = returning(api, {"statusCode": 200, "headers": {"Apigw-Requestid": "mine"}}, "/x")
+    assert forged.one("x-amzn-remapped-apigw-requestid") == "mine" != forged.one("apigw-requestid")
     reply = returning(api, {"a": [1]})
     assert (reply.status, reply.body, reply.one("content-type")) == (200, b'{"a":[1]}', "application/json")
     reply = returning(api, {"statusCode": 200, "headers": {"Connection": "close", "Content-Length": "9", "Date": "x"}})

@@ -41,7 +41,7 @@ _CHUNK_BYTES = 65_536
 _TIMEOUT_S = 300.0
 """For a piece of an export. Assumed: a day of 50,000 groups is added up within."""
 
-_MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
+_MONTH = re.compile(r"20\d\d-(?:0[1-9]|1[0-2])", re.ASCII)
 _MONTHS = {"this": "this-month", "last": "last-month"}
 _PARAMETERS = ("from", "to", "by", "step", "timezone", "function", "account", "region", "tag")
 _BAD = re.compile(rf"({'|'.join(_PARAMETERS)}): ")

@@ -5,6 +5,7 @@ Documented: API Gateway developer guide, controlling access to HTTP APIs with AW
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,12 +13,11 @@ import msgspec
 from lambent.domain.api_request import ApiRequest
 from lambent.domain.http_api import Authorizer
 from lambent.domain.http_event import request_event, request_event_1
-from lambent.domain.policy import MalformedPolicy, Policies, compile_policy
+from lambent.domain.policy import MalformedPolicy, Policies, Value, compile_policy
 from lambent.domain.principal import ANONYMOUS
 from lambent.domain.resource_policy import Requester, allows
 
 _encode = msgspec.json.Encoder().encode
-_ANYBODY = Requester(ANONYMOUS)
 
 
 class MalformedVerdict(Exception):
@@ -36,7 +36,28 @@ class Verdict(msgspec.Struct, frozen=True):
         """Say whether a request may go on."""
         if self.policy is None:
             return self.is_authorized
-        return allows(self.policy, _ANYBODY, "execute-api:Invoke", request.route_arn())
+        context = _circumstances(request) if self.policy.keys else {}
+        return allows(self.policy, Requester(ANONYMOUS, context), "execute-api:Invoke", request.route_arn())
+
+
+def _circumstances(request: ApiRequest) -> dict[str, Value]:
+    """
+    Return the condition keys that a policy may ask for.
+
+    Documented: API Gateway developer guide, AWS condition keys that can be used in API Gateway resource policies: those
+    that authorizers support. Assumed: HTTP APIs have them as REST APIs do (test_api_authorizer).
+    """
+    headers = request.http.headers
+    context: dict[str, Value] = {
+        "aws:currenttime": datetime.fromtimestamp(request.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:epochtime": str(int(request.now)),
+        "aws:securetransport": "true" if headers.get("x-forwarded-proto") == "https" else "false",
+        "aws:sourceip": request.http.source_ip,
+    }
+    for key, name in (("aws:useragent", "user-agent"), ("aws:referer", "referer")):
+        if name in headers:
+            context[key] = headers[name]
+    return context
 
 
 def identity_of(sources: Sequence[str], request: ApiRequest) -> tuple[str, ...] | None:

@@ -91,7 +91,7 @@ def joined_headers(pairs: Sequence[tuple[bytes, bytes]]) -> tuple[dict[str, str]
     for raw_name, raw_value in pairs:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         if name == "cookie":
-            cookies.extend(cookie for part in value.split(";") if (cookie := part.strip()))
+            cookies.extend(cookies_of(value))
         elif name in headers:
             repeated.setdefault(name, [headers[name]]).append(value)
         elif name not in _OF_THE_CONNECTION:
@@ -99,6 +99,11 @@ def joined_headers(pairs: Sequence[tuple[bytes, bytes]]) -> tuple[dict[str, str]
     for name, values in repeated.items():
         headers[name] = ",".join(values)
     return headers, cookies
+
+
+def cookies_of(value: str) -> list[str]:
+    """Return the cookies that the value of a Cookie header holds."""
+    return [cookie for part in value.split(";") if (cookie := part.strip())]
 
 
 def encode_event(request: HttpRequest, addressed: Addressed) -> bytes:

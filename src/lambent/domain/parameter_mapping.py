@@ -13,7 +13,7 @@ import msgspec
 
 from lambent.domain.api_request import ApiRequest, body_value
 from lambent.domain.cors import HttpHeaders
-from lambent.domain.http_event import HttpRequest
+from lambent.domain.http_event import HttpRequest, cookies_of
 
 _REQUEST_KEY = re.compile(r"(append|overwrite|remove):(header|querystring)\.(.+)|(overwrite):(path)")
 _RESPONSE_KEY = re.compile(r"(append|overwrite|remove):(header)\.(.+)|(overwrite):(statuscode)")
@@ -134,13 +134,18 @@ def mapped_request(mapping: Mapping[str, str], request: ApiRequest) -> HttpReque
     """
     http = request.http
     headers, query, path = dict(http.headers), list(request.query), http.path
+    cookies = http.cookies
     for step in _steps(mapping, _REQUEST_KEY):
         value = "" if step.action == "remove" else _rendered(step.value, request.value_of)
         if step.place == "path":
             path = value if value.startswith("/") else f"/{value}"
         elif step.place == "header":
             name, sent = step.name.lower(), _NOT_IN_HEADER.sub(" ", value)
-            if step.action == "remove":
+            if name == "cookie":
+                # They are kept apart from the other headers.
+                kept_cookies = cookies if step.action == "append" else []
+                cookies = [*kept_cookies, *cookies_of(sent)]
+            elif step.action == "remove":
                 headers.pop(name, None)
             elif step.action == "append" and name in headers:
                 headers[name] = f"{headers[name]},{sent}"
@@ -152,7 +157,7 @@ def mapped_request(mapping: Mapping[str, str], request: ApiRequest) -> HttpReque
             if step.action != "remove":
                 query.append((step.name, value))
     text = http.query if query == request.query else urlencode(query, quote_via=quote)
-    return msgspec.structs.replace(http, headers=headers, query=text, path=path)
+    return msgspec.structs.replace(http, headers=headers, cookies=cookies, query=text, path=path)
 
 
 def needs_body(mapping: Mapping[str, Mapping[str, str]] | None) -> bool:

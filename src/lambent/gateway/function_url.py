@@ -164,6 +164,10 @@ class FunctionUrls:
             self._trail.note(call)
         if cors is not None and origin is not None:
             response.headers.extend(cors.beside_answer(origin))
+        if cors is not None and cors.answers_differ:
+            # Who keeps an answer must not give it to another origin; also not one that was for none. Assumed: AWS says
+            # so, too (test_function_urls).
+            response.headers.append((b"vary", b"Origin"))
         return response
 
     async def _run(

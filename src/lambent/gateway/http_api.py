@@ -58,6 +58,8 @@ _BUCKETS_MAX = 20_000
 _WITHOUT_BODY = frozenset({204, 304})
 """Source: RFC 9110, section 6.4.1."""
 
+_REQUEST_ID = b"apigw-requestid"
+
 _NO_ROUTE = "-"
 """The key of what a request is for until a route was found."""
 
@@ -160,7 +162,12 @@ class HttpApis:
         request_id = base64.urlsafe_b64encode(bytes.fromhex(self._clock.token_hex(11))).decode()
         body = RequestBody(read_body)
         response = await self._guarded(self._answer(request, body, request_id), request_id, body)
-        response.headers.append((b"apigw-requestid", request_id.encode()))
+        if any(name == _REQUEST_ID for name, _ in response.headers):
+            # What stands behind may be an API, too, or claim to be one; the gateway's own is the one that counts.
+            response.headers = [
+                (b"x-amzn-remapped-" + name if name == _REQUEST_ID else name, value) for name, value in response.headers
+            ]
+        response.headers.append((_REQUEST_ID, request_id.encode()))
         if request.path.startswith(API_PREFIX) and not self._has_own_origin(request):
             response.headers.append(_SANDBOX)
         return response

@@ -37,16 +37,20 @@ _STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.([A-Za-z0-9_]+)\}")
 _NOT_IN_QUOTES = re.compile(r"[^ !#-\[\]-~]")
 
 
+_RESPONSE_TYPES: Final = {401: "UNAUTHORIZED", 403: "ACCESS_DENIED", 500: "AUTHORIZER_FAILURE"}
+"""Documented: API Gateway developer guide, gateway response types, of REST APIs. Assumed: HTTP APIs have the same."""
+
+
 class NotAuthorized(Exception):
     """A request may not pass."""
 
-    def __init__(self, status: int, message: str, challenge: str = "", *, error_type: str = "UNAUTHORIZED") -> None:
+    def __init__(self, status: int, message: str, challenge: str = "", *, error_type: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.challenge = challenge
         """What WWW-Authenticate says; nothing where it is empty."""
-        self.error_type = error_type
+        self.error_type = error_type or _RESPONSE_TYPES[status]
         """As access logs have it."""
 
 

@@ -1,6 +1,6 @@
 """Budgets and their notices in the database: the `BudgetStore` of the contract."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -146,6 +146,16 @@ class StoredBudgets:
     async def notices(self) -> Sequence[PendingNotice]:
         rows = await self._statements.rows(_NOTICES, {"of_account": self._account})
         return [PendingNotice(row[0], _decode_notice(row[1])) for row in rows]
+
+    async def drop_notices(self, name: str, targets: Collection[str]) -> None:
+        gone = [
+            {"of_number": one.number}
+            for one in await self.notices()
+            if one.notice.budget == name and one.notice.target in targets
+        ]
+        if gone:
+            await self._statements.change(_FINISH, gone)
+            self.has_notices = True
 
     def _named(self, name: str) -> dict[str, str]:
         return {"of_account": self._account, "of_name": name}

@@ -1,6 +1,6 @@
 """What is promised of the store of budgets; `store.budgets` keeps it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -71,6 +71,10 @@ class BudgetRows(Protocol):
 
     async def notices(self) -> Sequence[PendingNotice]:
         """Return what waits, the oldest first."""
+        ...
+
+    async def drop_notices(self, name: str, targets: Collection[str]) -> None:
+        """Remove what is still to be told some targets because of a budget."""
         ...
 
 

@@ -22,6 +22,7 @@ import fcntl
 import os
 import pwd
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from typing import Self
 
 from lambent.clock import Clock, SystemClock
 from lambent.errors.families import DependencyError, SettingsError
+from lambent.store.new_database import make_database
 
 FORMAT = 17
 """The number of the schema that this version reads and writes: the same as `store.tables.SCHEMA`."""
@@ -118,7 +120,7 @@ class DataFolder:
                 make_layout(path)
                 secret = _read_or_make_secret(path, clock or SystemClock())
                 if found != FORMAT:
-                    _migrate(path)
+                    _make_or_migrate(path)
                     write_durably(path / FORMAT_FILE, f"lambent {FORMAT}\n".encode())
             except BaseException:
                 os.close(lock)
@@ -357,6 +359,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _make_or_migrate(path: Path) -> None:
+    database = path / _DATABASE
+    if database.stat().st_size > 0:
+        _migrate(path)
+        return
+    try:
+        make_database(database)
+    except sqlite3.Error as error:
+        raise DependencyError(f"{database} could not be made: {error}", retryable=False) from error
 
 
 def _migrate(path: Path) -> None:

@@ -4,7 +4,8 @@ The tables, as the newest migration leaves them.
 Columns exist for what is searched, ordered, summed or constrained; the rest of a value is one JSON column,
 kept as text and encoded by msgspec. Each row carries its scope (a log event through its stream) and a
 `revision` that counts its writes, so that a row's age can be compared without reading its JSON. Every
-construct here is one that PostgreSQL accepts as well. `migrations/` holds the way to get here; a test compares the two.
+construct here is one that PostgreSQL accepts as well. A new database is made from here (`new_database`);
+`migrations/` holds the way of an older one, and tests compare the two.
 """
 
 from sqlalchemy import (

@@ -1,8 +1,6 @@
 """The real store on SQLite, for tests: a fake of a database would lie where it matters."""
 
 import functools
-import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +15,7 @@ from lambent.store.identities import IdentityRepository
 from lambent.store.log_filters import LogFilterRepository
 from lambent.store.log_filters_contract import LogFilterStore
 from lambent.store.logs import LogRepository
+from lambent.store.new_database import make_database
 from lambent.store.queue import DurableEventQueue, QueueDatabase
 from lambent.testing.log_store import MemoryLogStore
 from lambent.testing.virtual_clock import VirtualClock
@@ -83,5 +82,6 @@ async def open_queue(
 def _migrated() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "state.db"
-        subprocess.run([sys.executable, "-m", "lambent.store.migrate", str(path)], check=True)
+        path.touch()
+        make_database(path)
         return path.read_bytes()

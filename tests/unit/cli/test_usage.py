@@ -162,6 +162,7 @@ def test_advice_and_prices(lambent: Run, stand_in: Any) -> None:
         (("--csv", "--json"), "--csv and --json do not go together"),
         (("--plot", "--records"), "--plot and --records do not go together"),
         (("--month", "2026-1"), "--month: '2026-1' is no month"),
+        (("--month", "2026-13"), "--month: '2026-13' is no month"),
         (("--month", "2026-11", "--from", "7d"), "--month is a --from and a --to in one"),
         (("--plot", "--of", "beauty"), "--of: beauty is none of cost, here,"),
         (("--records", "--step", "day"), "--step has no meaning with --records"),

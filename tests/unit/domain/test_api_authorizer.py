@@ -93,6 +93,32 @@ def test_policies(answer: bytes, allowed: bool) -> None:
     assert verdict.principal_id == "me"
 
 
+@pytest.mark.parametrize(
+    ("operator", "key", "value", "holds"),
+    [
+        ("IpAddress", "aws:SourceIp", "192.0.2.0/24", True),
+        ("IpAddress", "aws:SourceIp", "10.0.0.0/8", False),
+        ("DateGreaterThan", "aws:CurrentTime", "2026-11-18T11:06:39Z", True),
+        ("DateLessThan", "aws:CurrentTime", "2026-11-18T11:06:39Z", False),
+        ("NumericGreaterThan", "aws:EpochTime", "1794999999", True),
+        ("StringLike", "aws:UserAgent", "say*", True),
+        ("StringEquals", "aws:Referer", "https://a.example/", True),
+        ("Bool", "aws:SecureTransport", "true", True),
+        ("StringEquals", "aws:PrincipalAccount", "111122223333", False),
+    ],
+)
+def test_conditions(operator: str, key: str, value: str, holds: bool) -> None:
+    """What a policy asks of a request's circumstances counts, both where it allows and where it denies."""
+    condition = {operator: {key: value}}
+    request = request_of(
+        headers={"user-agent": "say hi", "referer": "https://a.example/", "x-forwarded-proto": "https"}
+    )
+    allowing = policy({**statement("Allow"), "Condition": condition})
+    assert read_verdict(POLICY, allowing).allows(request) is holds
+    denying = policy(statement("Allow"), {**statement("Deny"), "Condition": condition})
+    assert read_verdict(POLICY, denying).allows(request) is not holds
+
+
 def test_simple_answers() -> None:
     verdict = read_verdict(SIMPLE, b'{"isAuthorized": true, "context": {"a": [1]}}')
     assert (verdict.allows(request_of()), verdict.context) == (True, {"a": [1]})

@@ -27,6 +27,24 @@ def test_headers() -> None:
     assert mapped.headers == {"x": "y,Kf2LcqRTjoEEPqw=", "new": "static", "user-agent": "1/7-"}
 
 
+@pytest.mark.parametrize(
+    ("mapping", "cookies"),
+    [
+        ({"overwrite:header.Cookie": "a=1; b=2"}, ["a=1", "b=2"]),
+        ({"append:header.cookie": "v=${stageVariables.v}"}, ["s=1", "t=2", "v=1"]),
+        ({"remove:header.COOKIE": ""}, []),
+        ({"overwrite:header.cookie": "$request.header.none"}, []),
+        ({"overwrite:header.y": "$request.header.cookie"}, ["s=1", "t=2"]),
+    ],
+)
+def test_cookies(mapping: dict[str, str], cookies: list[str]) -> None:
+    """They are no header among the others, for functions and servers alike; a mapping changes them all the same."""
+    check_request_parameters(mapping)
+    mapped = mapped_request(mapping, request_of())
+    assert mapped.cookies == cookies
+    assert "cookie" not in mapped.headers
+
+
 def test_query_and_path() -> None:
     """The query is written anew only where it changes; a path that lacks its slash gets one."""
     request = request_of()

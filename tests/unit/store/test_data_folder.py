@@ -15,7 +15,7 @@ import pytest
 from lambent.clock import SystemClock
 from lambent.errors.families import DependencyError, SettingsError
 from lambent.store import data_folder as module
-from lambent.store import tables
+from lambent.store import database, new_database, tables
 from lambent.store.data_folder import FORMAT, DataFolder, check_reachable
 
 SQLITE = b"SQLite format 3\0" + bytes(84)
@@ -23,14 +23,14 @@ SQLITE = b"SQLite format 3\0" + bytes(84)
 
 @pytest.fixture
 def migrations(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Stand in for the child process that migrates; grows by a path per migration."""
+    """Stand in for what makes a database or migrates one; grows by a path each time."""
     done: list[Path] = []
 
     def migrate(path: Path) -> None:
         (path / "state.db").write_bytes(SQLITE)
         done.append(path)
 
-    monkeypatch.setattr(module, "_migrate", migrate)
+    monkeypatch.setattr(module, "_make_or_migrate", migrate)
     return done
 
 
@@ -216,7 +216,7 @@ def test_a_start_that_was_interrupted_is_continued(tmp_path: Path, monkeypatch: 
         raise DependencyError("killed", retryable=False)
 
     with monkeypatch.context() as patch, pytest.raises(DependencyError):
-        patch.setattr(module, "_migrate", fail)
+        patch.setattr(module, "_make_or_migrate", fail)
         open_and_close(tmp_path)
     assert not (tmp_path / "FORMAT").exists()
 
@@ -226,13 +226,27 @@ def test_a_start_that_was_interrupted_is_continued(tmp_path: Path, monkeypatch: 
 
 
 def test_a_migration_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The child's own words are in the error, the folder stays unfinished, and the lock is free again."""
+    """The child's own words are in the error, the folder keeps its format, and the lock is free again."""
+    open_and_close(tmp_path)
+    (tmp_path / "FORMAT").write_text(f"lambent {FORMAT - 1}\n")
     monkeypatch.setattr(module, "_MIGRATE_MODULE", "lambent.no_such_module")
 
     for _ in range(2):
         with pytest.raises(DependencyError, match=r"failed with exit code 1: .*no_such_module"):
             open_and_close(tmp_path)
+    assert (tmp_path / "FORMAT").read_text() == f"lambent {FORMAT - 1}\n"
+
+
+def test_a_database_that_cannot_be_made_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder stays unfinished, and the next start goes on with it."""
+    with monkeypatch.context() as patch, pytest.raises(DependencyError, match=r"state\.db could not be made: no such"):
+        patch.setattr(new_database, "_FIRST_ROWS", ("INSERT INTO nowhere VALUES (1)",))
+        open_and_close(tmp_path)
     assert not (tmp_path / "FORMAT").exists()
+
+    open_and_close(tmp_path)
+
+    assert database.schema_of(tmp_path / "state.db") == tables.SCHEMA
 
 
 def test_two_servers_never_share_a_folder(tmp_path: Path, migrations: list[Path]) -> None:

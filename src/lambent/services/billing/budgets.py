@@ -379,6 +379,9 @@ class Budgets:
                         if stored is not None:
                             await rows.delete(name)
                     elif new != stored:
+                        if stored is not None and (gone := set(stored.targets) - set(new.targets)):
+                            # Perhaps it was wrong, or somebody else has it now.
+                            await rows.drop_notices(name, gone)
                         new = await rows.save(new)
             except BaseException:
                 self._is_unsure = True

@@ -16,6 +16,23 @@ def test_methods_in_lower_case() -> None:
     assert told[b"access-control-allow-methods"] == b"GET,PUT,*"
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "https://*",
+        "http://localhost:3000",
+        "https://[::1]:8443",
+        "capacitor://localhost",
+        "chrome-extension://abc",
+    ],
+)
+def test_origins(origin: str) -> None:
+    """What a browser may say it is, or all with a scheme."""
+    cors = parse_cors({"AllowOrigins": [origin]})
+    assert cors is not None and cors.allow_origins == (origin,)
+
+
 def test_nothing_is_none() -> None:
     """As a browser is told nothing then."""
     assert parse_cors({}) is None
@@ -26,6 +43,12 @@ def test_nothing_is_none() -> None:
     [
         {"AllowMethods": ["brew"]},
         {"AllowOrigins": ["a.example"]},
+        {"AllowOrigins": ["https://a.example/"]},
+        {"AllowOrigins": ["https://a.example/path"]},
+        {"AllowOrigins": ["https://*.a.example"]},
+        {"AllowOrigins": ["https://"]},
+        {"AllowOrigins": ["https://user@a.example"]},
+        {"AllowOrigins": ["https://a.example?q"]},
         {"AllowOrigins": ["*"], "AllowCredentials": True},
         {"AllowHeaders": ["a,b"]},
         {"ExposeHeaders": [""]},

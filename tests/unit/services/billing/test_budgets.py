@@ -309,6 +309,27 @@ def test_a_budget_that_goes_frees_and_takes_its_notices_with_it(tmp_path: Path) 
     told(tmp_path, story)
 
 
+def test_a_target_that_is_taken_out_is_told_nothing_more(tmp_path: Path) -> None:
+    """What waits for it goes with it, and with a budget of another name nothing does; the others are still told."""
+
+    async def story(at: Stage) -> None:
+        wrong, right = "https://example.com/told", "https://example.com/right"
+        for url in (wrong, right):
+            at.targets.failing[url] = "down"
+        await at.put(budget(targets=(wrong, right)))
+        await at.put(budget("other"))
+        await at.run_times(10)
+        await at.settled()
+        assert await at.store.pending_count() == 6
+        await at.put(budget(targets=(right,)))
+        left = [(one.notice.budget, one.notice.target) for one in await at.store.pending(limit=10)]
+        assert sorted(left) == [("b", right)] * 2 + [("other", wrong)] * 2
+        await at.put(budget("other", amount=Decimal(20)))
+        assert await at.store.pending_count() == 4
+
+    told(tmp_path, story)
+
+
 def test_a_store_that_fails_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was reached meanwhile is told once the store answers."""
 
