@@ -8,6 +8,9 @@ from lambent.store.contract import QueueKind, QueueName
 
 FIFO_SUFFIX = ".fifo"
 
+ID = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
+"""Of a group, of a deduplication, of an attempt to receive. Documented: SQS API reference, ReceiveMessage."""
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _FIFO_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")
 _ARN = re.compile(r"arn:aws[a-zA-Z-]*:sqs:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(?P<name>[A-Za-z0-9_.-]{1,80})")

@@ -15,7 +15,7 @@ from lambent.services.operation import operation
 from lambent.services.sqs.attributes import IN_FLIGHT_MAX, KNOWN, number, unknown
 from lambent.services.sqs.directory import Directory, Queue
 from lambent.services.sqs.handles import Handles
-from lambent.services.sqs.naming import is_fifo, queue_arn, queue_at_url
+from lambent.services.sqs.naming import ID, is_fifo, queue_arn, queue_at_url
 from lambent.services.sqs.receivers import Receivers
 from lambent.store.contract import Claim, EventQueue, Extend, Hold, Outcome, QueueName
 from lambent.telemetry.queue_metrics import QueueMetrics
@@ -238,7 +238,7 @@ def _attempt_id(queue: QueueName, request: ReceiveMessageRequest) -> str:
             f"Value {found[:128]} for parameter ReceiveRequestAttemptId is invalid. Reason: The request includes a "
             "parameter that is not valid for this queue type."
         )
-    if len(found) > 128:
+    if found and ID.fullmatch(found) is None:
         raise InvalidParameterValueException(
             f"Value {found[:128]} for parameter ReceiveRequestAttemptId is invalid. Reason: "
             "ReceiveRequestAttemptId can only include alphanumeric and punctuation characters. 1 to 128 in length."

@@ -31,7 +31,7 @@ from lambent.services.operation import operation
 from lambent.services.sqs.attributes import MESSAGE_MAX_BYTES, is_on, number
 from lambent.services.sqs.batches import check_entries, failed
 from lambent.services.sqs.directory import Directory, Queue
-from lambent.services.sqs.naming import is_fifo, missing, queue_at_url
+from lambent.services.sqs.naming import ID, is_fifo, missing, queue_at_url
 from lambent.services.sqs.receiving import out_of_range, sequence_text
 from lambent.store.contract import EventQueue, NewEvent, NoSuchQueue, Put, QueueFull
 from lambent.telemetry.queue_metrics import QueueMetrics
@@ -39,7 +39,6 @@ from lambent.telemetry.queue_metrics import QueueMetrics
 ATTRIBUTES_MAX = 10
 
 _NOT_IN_BODY = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_ID = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
 _ATTRIBUTE_NAME = re.compile(r"(?!(?i:aws|amazon)\.)(?!\.)(?!.*\.\.)[\w.-]{1,256}(?<!\.)")
 _TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
@@ -199,7 +198,7 @@ def _check(caller: Caller, queue: Queue, given: Mapping[str, Any], *, in_batch: 
     delay_s = _delay_s(queue, given.get("DelaySeconds"))
     group, deduplication_id = given.get("MessageGroupId"), given.get("MessageDeduplicationId")
     for name, value in (("MessageGroupId", group), ("MessageDeduplicationId", deduplication_id)):
-        if value is not None and _ID.fullmatch(value) is None:
+        if value is not None and ID.fullmatch(value) is None:
             raise out_of_range(
                 name, value, f"{name} can only include alphanumeric and punctuation characters. 1 to 128 in length."
             )

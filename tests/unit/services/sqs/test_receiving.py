@@ -85,6 +85,14 @@ def test_what_cannot_be_asked(shared: SqsBench, given: dict[str, Any], text: str
     assert shared.refusal("ReceiveMessage", QueueUrl="q", **given) == expected
 
 
+@pytest.mark.parametrize("attempt", ["a b", "\u00fc", "a" * 129])
+def test_what_no_attempt_is_called(shared: SqsBench, attempt: str) -> None:
+    shared.create("f.fifo")
+    code, text = shared.refusal("ReceiveMessage", QueueUrl="f.fifo", ReceiveRequestAttemptId=attempt)
+    assert code == "InvalidParameterValueException"
+    assert text.endswith("alphanumeric and punctuation characters. 1 to 128 in length.")
+
+
 def test_delays_and_timeouts(sqs: SqsBench) -> None:
     """A message's delay is in place of the queue's; timeouts end; retention ends, in flight or not."""
     sqs.create("q", DelaySeconds="10", VisibilityTimeout="20", MessageRetentionPeriod="60")
