@@ -152,6 +152,22 @@ class Cycle(RequestResponseCycle):
         self.on_response()
         return True
 
+    async def send_pieces(self, pieces: list[bytes | bytearray]) -> None:
+        """
+        Send a part of the body as `send` does, which would copy it for its framing. Returns once there is room for it.
+
+        Args:
+            pieces: none of them empty.
+        """
+        size = sum(map(len, pieces))
+        if size <= _COPIED_MAX_BYTES or not self.chunked_encoding or self.scope["method"] == "HEAD":
+            await self.send({"type": "http.response.body", "body": b"".join(pieces), "more_body": True})
+            return
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if not self.disconnected:
+            self.transport.writelines((b"%x\r\n" % size, *pieces, b"\r\n"))
+
 
 class _Unframed(RequestResponseCycle):
     """

@@ -23,7 +23,7 @@ from lambent.gateway.own_paths import PREFIX, OwnPaths
 from lambent.gateway.pipeline import Pipeline
 from lambent.gateway.tls import Handshake, SecuredConnection
 from lambent.protocol.errors import error_response_without_model
-from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
+from lambent.protocol.wire import BodyInPieces, BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
 
 _log = logging.getLogger("lambent.gateway")
 
@@ -153,6 +153,12 @@ class Gateway:
 
 async def _send_stream(send: _Send, status: int, headers: list[tuple[bytes, bytes]], body: BodyStream) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
+    cycle = getattr(send, "__self__", None)
+    if isinstance(body, BodyInPieces) and isinstance(cycle, Cycle):
+        while pieces := await body.take():
+            await cycle.send_pieces(pieces)
+        await send({"type": "http.response.body", "body": b""})
+        return
     async for chunk in body:
         # Returns when the client's connection has room; at once, and without effect, when the client has left.
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
