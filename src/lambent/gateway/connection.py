@@ -78,6 +78,18 @@ class Waits(NamedTuple):
 USUAL_WAITS = Waits()
 
 
+def send_unpaced(listener: socket.socket) -> None:
+    """
+    Have the connections of a listener on loopback sent as they are taken.
+
+    Where the machine's choice is BBR, the kernel paces them, with a timer for each packet, to spare a network that is
+    not there. Whoever comes from elsewhere gets what the machine has chosen.
+    """
+    if hasattr(socket, "TCP_CONGESTION") and listener.getsockname()[0] in ("127.0.0.1", "::1"):
+        # Built into every kernel, and anybody may choose it. Connections inherit it.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
+
+
 class _Flow(FlowControl):
     """Says when a connection is read again, on which so much lay unread that it was not."""
 

@@ -16,7 +16,7 @@ from lambent.clock import Clock
 from lambent.domain.caller import Inside
 from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.admission import Admission, TooManyRequests
-from lambent.gateway.connection import USUAL_WAITS, Connection, Cycle, Waits
+from lambent.gateway.connection import USUAL_WAITS, Connection, Cycle, Waits, send_unpaced
 from lambent.gateway.function_url import FunctionUrls, is_for_url
 from lambent.gateway.http_api import HttpApis
 from lambent.gateway.own_paths import PREFIX, OwnPaths
@@ -354,6 +354,7 @@ class GatewayServer(uvicorn.Server):
         self.servers = []
         loop = get_running_loop()
         for number, listener in enumerate(sockets or []):
+            send_unpaced(listener)
             accept = self._shake_hands if self._tls is not None and number == 0 else self.new_connection
             self.servers.append(await loop.create_server(accept, sock=listener))
         self.started = True

@@ -13,7 +13,7 @@ from lambent.clock import SystemClock
 from lambent.domain.caller import Inside, Scope
 from lambent.errors.families import InternalServerError
 from lambent.gateway.admission import Admission
-from lambent.gateway.connection import USUAL_WAITS, Cycle, Waits
+from lambent.gateway.connection import USUAL_WAITS, Cycle, Waits, send_unpaced
 from lambent.gateway.server import INSIDE_CONNECTIONS_MAX, Gateway, GatewayServer, bound_port
 from lambent.protocol.wire import WireRequest, WireResponse
 
@@ -575,6 +575,21 @@ def test_one_piece_takes_no_turn_of_another(monkeypatch: pytest.MonkeyPatch) -> 
         await connection.close()
 
     run(story)
+
+
+def test_only_what_stays_on_the_machine_is_sent_unpaced() -> None:
+    """Whoever comes over a network gets the machine's own choice."""
+
+    def chosen(to: socket.socket) -> bytes:
+        return to.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0")
+
+    with socket.create_server(("127.0.0.1", 0)) as near, socket.create_server(("0.0.0.0", 0)) as far:
+        usual = chosen(far)
+        for each in (near, far):
+            send_unpaced(each)
+        assert (chosen(near), chosen(far)) == (b"reno", usual)
+        with socket.create_connection(near.getsockname()), near.accept()[0] as accepted:
+            assert chosen(accepted) == b"reno"
 
 
 class Gathered:
