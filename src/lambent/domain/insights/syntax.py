@@ -3,7 +3,7 @@ A query's text, taken apart: commands between pipes, and the expressions in them
 
     query   = command *("|" command)
     command = ("fields" | "display") item *("," item)
-            | "filter" expression
+            | ("filter" | "where") expression
             | "parse" [expression] (string "as" name *("," name) | regex)
             | "stats" item *("," item) ["by" item *("," item)]
             | "sort" ["by"] expression ["asc" | "desc"] *("," ...)
@@ -239,6 +239,8 @@ class _Parser:
             "fields": lambda: Fields(self._items()),
             "display": lambda: Display(self._items()),
             "filter": lambda: Filter(self._expression()),
+            # Documented: user guide, where: an alias.
+            "where": lambda: Filter(self._expression()),
             "parse": self._parse,
             "stats": self._stats,
             "sort": lambda: Sort(self._sort_keys()),

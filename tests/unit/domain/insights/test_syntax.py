@@ -103,6 +103,10 @@ def test_an_exclamation_mark_denies_what_follows() -> None:
         parse_query("filter a ! b")
 
 
+def test_where_is_filter() -> None:
+    assert parse_query("WHERE a = 1 | limit 2") == parse_query("filter a = 1 | limit 2")
+
+
 def test_sort_by() -> None:
     """As in the samples of the console; `by` is no field then."""
     assert parse_query("sort by a desc, b") == parse_query("sort a desc, b")
