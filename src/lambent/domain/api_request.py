@@ -38,6 +38,8 @@ class ApiRequest:
     domain_name: str
     now: float
     """Seconds since the epoch."""
+    sent_path: str = ""
+    """The path as it was sent, but for the stage: `path` of payload 1.0."""
     base_path: str = ""
     """The key of the custom domain's mapping that matched."""
     authorizer: Mapping[str, Any] | None = None
