@@ -191,6 +191,11 @@ def test_groups_are_made_set_and_deleted(logs_client, unique_name):
         "ResourceAlreadyExistsException",
         "The specified log group already exists",
     )
+    assert refusal(logs_client.create_log_group, logGroupName="x" * 513) == (
+        400,
+        "InvalidParameterException",
+        "Invalid LogGroup or LogStream, both must have length less than or equal to 512.",
+    )
 
     def described():
         (group,) = logs_client.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
@@ -276,12 +281,14 @@ def test_streams_are_deleted_with_their_events(logs_client, stream):
 
 
 def test_tags_by_both_families(logs_client, stream):
-    """TagResource and TagLogGroup see one set; fifty-one are too many."""
+    """TagResource and TagLogGroup see one set, and the ARN may end with `:*`; fifty-one are too many."""
     group = stream["logGroupName"]
     logs_client.tag_log_group(logGroupName=group, tags={"a": "1", "b": "2"})
     logs_client.tag_resource(resourceArn=arn_of(group), tags={"b": "3"})
     assert logs_client.list_tags_for_resource(resourceArn=arn_of(group))["tags"] == {"a": "1", "b": "3"}
-    logs_client.untag_resource(resourceArn=arn_of(group), tagKeys=["a"])
+    assert logs_client.list_tags_for_resource(resourceArn=arn_of(group) + ":*")["tags"] == {"a": "1", "b": "3"}
+    logs_client.tag_resource(resourceArn=arn_of(group) + ":*", tags={"c": "4"})
+    logs_client.untag_resource(resourceArn=arn_of(group) + ":*", tagKeys=["a", "c"])
     assert logs_client.list_tags_log_group(logGroupName=group)["tags"] == {"b": "3"}
     logs_client.untag_log_group(logGroupName=group, tags=["b"])
     assert logs_client.list_tags_log_group(logGroupName=group)["tags"] == {}

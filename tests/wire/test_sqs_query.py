@@ -76,6 +76,8 @@ def test_a_queue_is_its_own_endpoint(server, ask, unique_name):
     assert status == 200 and "SetQueueAttributesResult" not in text
     _, root, _ = ask(path, Action="GetQueueAttributes", **{"AttributeName.1": "DelaySeconds"})
     assert (texts(root, "Name"), texts(root, "Value")) == (["DelaySeconds"], ["3"])
+    _, root, _ = ask(path, Action="GetQueueAttributes", AttributeName="DelaySeconds")
+    assert (texts(root, "Name"), texts(root, "Value")) == (["DelaySeconds"], ["3"])
     _, root, _ = ask(path, Action="ListQueueTags")
     assert (texts(root, "Key"), texts(root, "Value")) == (["k"], ["v"])
     assert texts(ask(path, Action="GetQueueUrl", QueueName=unique_name)[1], "QueueUrl") == [url]

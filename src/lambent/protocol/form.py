@@ -124,6 +124,9 @@ class _Forms:
         wrapper = None if shape.is_flattened else shape.item.wire_name("member")
 
         def read(field: _Field) -> list[Any]:
+            # Observed: old clients leave the number of an only item out: AttributeName=All (boto/boto).
+            if wrapper is None and field.text is not None and not field.below:
+                return [read_item(field)]
             items = field if wrapper is None else field.below.get(wrapper, _EMPTY)
             return [read_item(item) for item in _in_order(items)]
 

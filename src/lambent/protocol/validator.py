@@ -5,6 +5,7 @@ One check per operation, compiled at its first use; a pattern is compiled when t
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from datetime import datetime
 from functools import cache, lru_cache
 from itertools import islice
@@ -30,14 +31,20 @@ _SHOWN_ITEMS_MAX = 100
 _MATCHED_CHARACTERS_MAX = 65_536
 """A longer text is not held against its pattern where the request is refused anyway."""
 
-UNCHECKED_ENUMS = frozenset(
+UNCHECKED = frozenset(
     {
-        ("apigatewayv2", "CreateApi", "ProtocolType"),
-        ("lambda", "CreateFunction", "Runtime"),
-        ("lambda", "UpdateFunctionConfiguration", "Runtime"),
+        ("apigatewayv2", "CreateApi", "ProtocolType", "enum"),
+        ("lambda", "CreateFunction", "Runtime", "enum"),
+        ("lambda", "UpdateFunctionConfiguration", "Runtime", "enum"),
+        ("logs", "CreateLogGroup", "LogGroupName", "max"),
+        ("logs", "ListTagsForResource", "AmazonResourceName", "pattern"),
+        ("logs", "TagResource", "AmazonResourceName", "pattern"),
+        ("logs", "UntagResource", "AmazonResourceName", "pattern"),
     }
 )
-"""Service, operation and shape of enums that the service itself checks, since it answers with another error."""
+"""Service, operation, shape and trait of constraints that the service itself checks: it answers otherwise."""
+# Assumed: the ARN that DescribeLogGroups shows, and CloudFormation's GetAtt, ends with `:*`, which the pattern of the
+# operations on tags leaves out; who passes it on means the group. Revisit: test_tags.
 
 CHECK_ENUMS_THEMSELVES = frozenset({"sqs"})
 """Services that check every enum themselves."""
@@ -205,7 +212,17 @@ class _Checks:
 
         return check
 
+    def _checked(self, shape: Shape) -> Shape:
+        """Return a shape with the constraints alone that the service does not check itself."""
+        here = (self._service, self._operation, shape.name)
+        left = {trait for *place, trait in UNCHECKED if tuple(place) == here}
+        if left:
+            shape = copy(shape)
+            shape.traits = {name: trait for name, trait in shape.traits.items() if name not in left}
+        return shape
+
     def _scalar(self, shape: Shape) -> _Check | None:
+        shape = self._checked(shape)
         rules = self._rules(shape)
         if not rules:
             return None
@@ -232,11 +249,7 @@ class _Checks:
     def _enum(self, shape: Shape) -> Mapping[str, None] | None:
         """Return the values of an enum, in the model's order, unless the service checks them itself."""
         values = shape.traits.get("enum")
-        if (
-            not values
-            or self._service in CHECK_ENUMS_THEMSELVES
-            or (self._service, self._operation, shape.name) in UNCHECKED_ENUMS
-        ):
+        if not values or self._service in CHECK_ENUMS_THEMSELVES:
             return None
         return dict.fromkeys(values)
 

@@ -49,6 +49,7 @@ def read(form: str) -> dict[str, Any]:
         ("Plain.member.2=b&Plain.member.1=a", {"Plain": ["a", "b"]}),
         ("Plain=", {"Plain": []}),
         ("Item.1=a&Item.3=c", {"Flat": ["a", "c"]}),
+        ("Item=a", {"Flat": ["a"]}),
         ("Attribute.1.Name=k&Attribute.1.Value=v+w", {"Map": {"k": "v w"}}),
         ("Attribute.1.Name=k", {"Map": {"k": None}}),
         ("Self.Self.Plain.member.1=x", {"Self": {"Self": {"Plain": ["x"]}}}),
@@ -56,7 +57,7 @@ def read(form: str) -> dict[str, Any]:
     ],
 )
 def test_a_form_is_read(form: str, expected: dict[str, Any]) -> None:
-    """Lists and maps by their numbers; unknown fields are ignored."""
+    """Lists and maps by their numbers, which an only item may lack; unknown fields are ignored."""
     assert read(form) == expected
 
 

@@ -68,7 +68,7 @@ def test_each_request_chooses() -> None:
 
 
 def test_old_forms_are_read() -> None:
-    """Numbered entries of lists, maps and structures, and the only entry of a map without its number."""
+    """Numbered entries of lists, maps and structures, and the only entry of a map or list without its number."""
     spoken = Protocols({"sqs": lacking}).of("sqs", WireRequest("GET", "/"))
 
     def parsed(form: str) -> dict[str, object]:
@@ -78,6 +78,10 @@ def test_old_forms_are_read() -> None:
     assert parsed("Action=SetQueueAttributes&QueueUrl=q&Attribute.Name=DelaySeconds&Attribute.Value=1") == {
         "QueueUrl": "q",
         "Attributes": {"DelaySeconds": "1"},
+    }
+    assert parsed("Action=GetQueueAttributes&QueueUrl=q&AttributeName=All") == {
+        "QueueUrl": "q",
+        "AttributeNames": ["All"],
     }
     assert parsed("Action=AddPermission&AWSAccountId.1=1&AWSAccountId.2=2&ActionName.1=*&Label=l&QueueUrl=q") == {
         "AWSAccountIds": ["1", "2"],

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lambent.protocol.service_model import ServiceModel
-from lambent.protocol.validator import UNCHECKED_ENUMS, Validator, compile_pattern, compile_validator
+from lambent.protocol.validator import UNCHECKED, Validator, compile_pattern, compile_validator
 
 MODELS = {name: ServiceModel(name) for name in ("lambda", "logs", "sqs", "sns", "cloudwatch", "apigatewayv2")}
 
@@ -178,11 +178,21 @@ def test_an_unknown_runtime_is_left_to_the_service() -> None:
     assert create(Runtime="cobol") is None
 
 
-@pytest.mark.parametrize(("service", "operation", "shape"), sorted(UNCHECKED_ENUMS))
-def test_only_enums_are_left_to_the_service(service: str, operation: str, shape: str) -> None:
-    """An entry stays for as long as the model has the enum."""
+@pytest.mark.parametrize(("service", "operation", "shape", "trait"), sorted(UNCHECKED))
+def test_what_is_left_to_the_service(service: str, operation: str, shape: str, trait: str) -> None:
+    """An entry stays for as long as the model has the constraint."""
     assert operation in MODELS[service].operations
-    assert "enum" in MODELS[service].raw_shapes[shape]
+    assert trait in MODELS[service].raw_shapes[shape]
+
+
+def test_a_constraint_is_left_alone_to_the_service() -> None:
+    """Those beside it hold, and so does it in other operations."""
+    logs = MODELS["logs"]
+    create = compile_validator(logs, logs.operations["CreateLogGroup"])
+    assert create({"logGroupName": "x" * 513}) is None
+    assert "satisfy regular expression pattern" in (create({"logGroupName": "a b"}) or "")
+    delete = compile_validator(logs, logs.operations["DeleteLogGroup"])
+    assert "length less than or equal to 512" in (delete({"logGroupName": "x" * 513}) or "")
 
 
 @pytest.mark.parametrize("service", sorted(MODELS))

@@ -6,7 +6,7 @@ A query's text, taken apart: commands between pipes, and the expressions in them
             | "filter" expression
             | "parse" [expression] (string "as" name *("," name) | regex)
             | "stats" item *("," item) ["by" item *("," item)]
-            | "sort" expression ["asc" | "desc"] *("," ...)
+            | "sort" ["by"] expression ["asc" | "desc"] *("," ...)
             | "limit" number
             | "dedup" name *("," name)
     item    = expression ["as" name]
@@ -127,7 +127,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<name>(?:[@A-Za-z_][@\w]*|`[^`\n]+`)(?:\.(?:[@\w]+|`[^`\n]+`))*)"
     r'|(?P<string>"(?:[^"\\]|\\.)*"'
     r"|'(?:[^'\\]|\\.)*')"
-    r"|(?P<operator>=~|!=|<=|>=|[=<>+\-*/^%(),|\[\]])",
+    r"|(?P<operator>=~|!=|<=|>=|[=<>+\-*/^%(),|!\[\]])",
     re.ASCII | re.DOTALL,
 )
 _REGEX: Final = re.compile(r"/((?:[^/\\\[]|\\.|\[(?:[^\]\\]|\\.)*\])+)/", re.DOTALL)
@@ -287,6 +287,8 @@ class _Parser:
 
     def _sort_keys(self) -> tuple[SortKey, ...]:
         keys = []
+        # Documented: the samples that the console and Grafana offer for Lambda: `sort by @billedDuration desc`.
+        self._take_word("by")
         while True:
             expression = self._expression()
             is_descending = self._take_word("desc")
@@ -357,7 +359,7 @@ class _Parser:
         """
         Read what binds at least as tightly as `least`.
 
-        or 1, and 2, not 3, comparisons 4, + - 5, * / % 6, - of one operand 7, ^ 8 (from the right).
+        or 1, and 2, not 3, comparisons 4, + - 5, * / % 6, - and ! of one operand 7, ^ 8 (from the right).
         """
         start = self._token.start
         self._depth += 1
@@ -439,6 +441,9 @@ class _Parser:
             return Operation("negative", (self._expression(7),))
         if self._take_operator("+"):
             return self._expression(7)
+        if self._take_operator("!"):
+            # Observed: queries that programs send: `filter !ispresent(errorMessage)`.
+            return Operation("not", (self._expression(7),))
         if token.kind != "name":
             self._unexpected()
         if self._take_word("not"):

@@ -28,6 +28,7 @@ from lambent.services.operation import operation
 from lambent.store.contract import LogGroup, LogStore
 
 _KEY_MEMBERS = ("logGroupName", "resourceIdentifier")
+_NAME_MAX = 512
 
 
 class LogGroupSettings:
@@ -49,6 +50,11 @@ class LogGroupSettings:
     @operation("CreateLogGroup")
     async def create(self, caller: Caller, request: CreateLogGroupRequest) -> Mapping[str, Any]:
         name = request["logGroupName"]
+        if len(name) > _NAME_MAX:
+            # Observed: recordings of the service, in which it is not in the words of the model.
+            raise InvalidParameterException(
+                f"Invalid LogGroup or LogStream, both must have length less than or equal to {_NAME_MAX}."
+            )
         if name.startswith("aws/"):
             # Documented: CreateLogGroup, such names are AWS's. Assumed: the text. Revisit: test_group_settings.
             raise InvalidParameterException("Log groups starting with AWS/ are reserved for AWS.")

@@ -197,6 +197,9 @@ def shown(attributes: Mapping[str, str]) -> dict[str, str]:
     found = {name: str(number(attributes, name)) for name in _ALWAYS}
     found["SqsManagedSseEnabled"] = attributes.get("SqsManagedSseEnabled", "true")
     found.update({name: attributes[name] for name in _TEXTS if name in attributes})
+    if "RedrivePolicy" in found:
+        # Observed: localstack/localstack tests/aws/services/sqs (recorded): without blanks, numbers as they were sent.
+        found["RedrivePolicy"] = msgspec.json.format(found["RedrivePolicy"], indent=-1)
     reuse = attributes.get("KmsDataKeyReusePeriodSeconds", "300")
     if "KmsMasterKeyId" in attributes and reuse != "300":
         found["KmsDataKeyReusePeriodSeconds"] = reuse

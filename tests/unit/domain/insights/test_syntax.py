@@ -90,6 +90,26 @@ def test_what_binds_tighter() -> None:
     )
 
 
+def test_an_exclamation_mark_denies_what_follows() -> None:
+    """It binds tighter than `not`, and stands by itself."""
+    assert condition_of("!a = b or c") == Operation(
+        "or", (Operation("=", (Operation("not", (Field("a"),)), Field("b"))), Field("c"))
+    )
+    denial = condition_of("!ispresent(a)")
+    assert isinstance(denial, Operation) and denial.operator == "not"
+    assert [call.text for call in denial.operands if isinstance(call, Call)] == ["ispresent(a)"]
+    assert condition_of("a != 1") == Operation("!=", (Field("a"), Constant(1)))
+    with pytest.raises(MalformedQuery, match="unexpected symbol found !"):
+        parse_query("filter a ! b")
+
+
+def test_sort_by() -> None:
+    """As in the samples of the console; `by` is no field then."""
+    assert parse_query("sort by a desc, b") == parse_query("sort a desc, b")
+    with pytest.raises(MalformedQuery, match="unexpected end"):
+        parse_query("sort by")
+
+
 def test_text_and_its_escapes() -> None:
     assert condition_of(r"""a = "x\"y\\z\n\d" """) == Operation("=", (Field("a"), Constant('x"y\\z\n\\d')))
     assert condition_of("a = 'say \"hi\"'") == Operation("=", (Field("a"), Constant('say "hi"')))
@@ -179,7 +199,7 @@ def test_conditions_may_be_many() -> None:
 
 
 _WORDS = """
-    fields filter parse stats sort limit dedup display | , ( ) [ ] * + - / ^ % = != < >= =~ like not in and or as by
+    fields filter parse stats sort limit dedup display | , ( ) [ ] * + - / ^ % ! = != < >= =~ like not in and or as by
     asc desc @message a.b 5 1.5 5m true
 """
 _PIECES = st.sampled_from(

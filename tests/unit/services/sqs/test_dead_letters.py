@@ -105,6 +105,15 @@ def test_allow_policies_that_are_refused(shared: SqsBench, text: str) -> None:
     )
 
 
+@pytest.mark.parametrize("after", [3, "3"])
+def test_a_policy_is_shown_without_blanks(sqs: SqsBench, after: Any) -> None:
+    """Its members in their order, and the number as it was sent."""
+    sqs.create("dead")
+    sqs.create("q", RedrivePolicy=json.dumps({"maxReceiveCount": after, "deadLetterTargetArn": ARN + "dead"}, indent=2))
+    shown = f'{{"maxReceiveCount":{json.dumps(after)},"deadLetterTargetArn":"{ARN}dead"}}'
+    assert sqs.attributes("q", "RedrivePolicy") == {"RedrivePolicy": shown}
+
+
 def test_sources_are_listed(sqs: SqsBench) -> None:
     """By name, in pages; a policy that is taken away, or allows some only, changes who is one."""
     sqs.create(
