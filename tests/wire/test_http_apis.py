@@ -578,7 +578,7 @@ def domain(apis, unique_name):
 
 
 def test_custom_domains(api, names, domain):
-    """The longest key that the path is below picks API and stage, and stays in what functions see."""
+    """The longest key that the path is below picks API and stage; of it payload 1.0 alone tells functions."""
     apis = api.apis
     api.route("GET /x", api.function(arn_of(names["echo"])))
     apis.create_stage(ApiId=api.id, StageName="prod", AutoDeploy=True)
@@ -588,11 +588,17 @@ def test_custom_domains(api, names, domain):
     apis.create_api_mapping(DomainName=domain, ApiId=api.id, Stage="$default", ApiMappingKey="v1/new")
     event = ask(at, target="/v1/x").json
     assert (event["rawPath"], event["requestContext"]["stage"], event["requestContext"]["domainName"]) == (
-        "/v1/x",
+        "/prod/x",
         "prod",
         domain,
     )
-    assert ask(at, target="/v1/new/x").json["requestContext"]["stage"] == "$default"
+    assert event["requestContext"]["http"]["path"] == "/prod/x"
+    event = ask(at, target="/v1/new/x").json
+    assert (event["rawPath"], event["requestContext"]["stage"]) == ("/x", "$default")
+    api.route("GET /1/{y}", api.function(arn_of(names["echo"]), PayloadFormatVersion="1.0"))
+    event = ask(at, target="/v1/1/a%20b").json
+    assert (event["path"], event["requestContext"]["path"]) == ("/v1/1/a%20b", "/v1/1/a%20b")
+    assert event["pathParameters"] == {"y": "a b"}
     assert said(ask(at, target="/v1")) == NOT_FOUND
     for target in ("/x", "/v10/x", "/V1/x", "/"):
         assert ask(at, target=target).status == 403, target

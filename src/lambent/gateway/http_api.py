@@ -92,11 +92,13 @@ class _Addressed(NamedTuple):
     domain_name: str
     base_path: str
     path: str
-    """Decoded, as functions see it: with the stage or base path where one was named."""
+    """Decoded, as functions see it: with the stage, unless that is `$default`."""
     route_path: str
-    """Decoded, without them."""
+    """Decoded, without it and without the key of a mapping."""
     sent_path: str
     """As sent, without a stage: what payload 1.0 has."""
+    is_own_domain: bool = False
+    """Whether a custom domain was asked."""
 
 
 class HttpApis:
@@ -236,6 +238,7 @@ class HttpApis:
             ),
             route_path=addressed.route_path,
             sent_path=addressed.sent_path,
+            is_own_domain=addressed.is_own_domain,
             parameters={},
             request_id=request_id,
             domain_name=addressed.domain_name,
@@ -331,8 +334,11 @@ class HttpApis:
             raise _Refused(403, "Forbidden")
         key = mapping.api_mapping_key
         route_path = path[len(key) + 1 :] or "/" if key else path
-        # Observed: the base path stays in what functions see (KensioSoftware/yulin#1037, field reports).
-        return _Addressed(served, stage, host.partition(":")[0].lower(), key, path, route_path, sent_path)
+        # Documented: API Gateway developer guide, AWS Lambda integrations for HTTP APIs: rawPath has not the mapping's
+        # key, `path` of payload 1.0 has. Observed: rawPath has the stage instead (CodeGenieApp/serverless-express#465).
+        seen = route_path if stage.stage.stage_name == DEFAULT_STAGE else f"/{stage.stage.stage_name}{route_path}"
+        name = host.partition(":")[0].lower()
+        return _Addressed(served, stage, name, key, seen, route_path, sent_path, is_own_domain=True)
 
     async def _run(
         self, served: ServedStage, request: ApiRequest, wire: WireRequest, body: RequestBody
@@ -473,7 +479,7 @@ class HttpApis:
         payload = (
             encode_event(mapped, addressed)
             if is_newest
-            else encode_event_1(mapped, addressed, self._path_1(request, mapped), wire.pairs)
+            else encode_event_1(mapped, addressed, *self._paths_1(request, mapped), wire.pairs)
         )
         if len(payload) > self._quotas.invoke_payload_max_bytes:
             raise BodyTooLarge
@@ -498,10 +504,10 @@ class HttpApis:
             raise MalformedAnswer(f"the function failed: {outcome.error.error_type or outcome.error.kind}")
         return answer_of(outcome.payload, TEXT_TYPE) if is_newest else answer_of_1(outcome.payload)
 
-    def _path_1(self, request: ApiRequest, mapped: HttpRequest) -> str:
+    def _paths_1(self, request: ApiRequest, mapped: HttpRequest) -> tuple[str, str]:
         # Observed: it is not decoded, unlike path parameters (aws/aws-lambda-dotnet, HttpContextTestCases.cs, measured
         # against the live service). Assumed: without the stage, as REST APIs have it (test_http_apis).
-        return mapped.path if mapped.path != request.http.path else request.sent_path
+        return (mapped.path, mapped.path) if mapped.path != request.http.path else request.paths_1
 
     def _failed(self, request: ApiRequest, reason: str, level: int = logging.INFO) -> None:
         """Note what became of an integration. What the API's owner has to put right is worth a warning."""
