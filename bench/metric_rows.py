@@ -24,7 +24,8 @@ from lambent.domain.caller import Scope
 from lambent.domain.metric import Distribution, Metric, bin_of, value_of
 from lambent.domain.metric_periods import DAY_S, KEPT_S
 from lambent.domain.metric_statistics import parse_statistic
-from lambent.services.monitoring.metric_queries import Asked, MetricQueries, MetricStat
+from lambent.services.monitoring.metric_queries import Asked, MetricQueries
+from lambent.services.monitoring.metric_query import MetricStat
 from lambent.store.data_folder import DataFolder
 from lambent.store.database import Database
 from lambent.store.metric_blocks import SPANS_S, pack

@@ -49,6 +49,7 @@ from lambent.gateway.admission import Admission
 from lambent.gateway.bucket_events import BucketEvents
 from lambent.gateway.connection import Waits
 from lambent.gateway.function_url import FunctionUrls
+from lambent.gateway.host_names import HostNames
 from lambent.gateway.own_paths import OwnPaths
 from lambent.gateway.pipeline import Pipeline
 from lambent.gateway.proxy import Proxy
@@ -369,6 +370,10 @@ async def run(
             ),
             admission,
             clock,
+            # Beyond loopback it has any name, and who may come is signed for or `--insecure`.
+            HostNames((*settings.access.public_host, urls.name))
+            if settings.is_on_loopback and not settings.verifies_signatures
+            else None,
         )
         server = GatewayServer(
             gateway,

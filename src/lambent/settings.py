@@ -207,7 +207,8 @@ class AccessSettings:
     public_host: tuple[str, ...] = _option(
         (),
         "Host names, with their port where it is not the scheme's own, by which clients reach a proxy that passes "
-        "requests on under another name: signatures are verified with these, too. Commas between several.",
+        "requests on under another name: signatures are verified with these, too. Where none are, a server on loopback "
+        "answers to these besides the names of its machine. Commas between several.",
     )
     metrics_token_file: Path | None = _option(
         None,

@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
-from wire.support import FunctionMaker, invoke, wait_for
+from wire.support import FunctionMaker, around_today, invoke, wait_for
 
 CALLS = int(os.environ.get("LAMBENT_FIGURES_CALLS", "400"))
 """Calls in all; `make soak` makes ten thousand."""
@@ -199,12 +199,10 @@ def usage(server, path="usage", **query):
 
 def check_bill(server, logs):
     """Compare what is billed with REPORT lines, by AWS's rules, however it is asked for; `logs` by function."""
-    today = datetime.now(UTC).date()
-    window = {"from": str(today - timedelta(days=2)), "to": str(today + timedelta(days=2))}
     expected = {name: (log.reports, log.failures, log.billed_mb_ms) for name, log in logs.items() if log.reports}
     # Edges of days and months of here and elsewhere, on either side of a quarter of an hour.
     for step, timezone in (("total", "UTC"), ("day", "UTC"), ("hour", "Asia/Kathmandu"), ("month", "Pacific/Auckland")):
-        answer = json.loads(usage(server, **window, step=step, timezone=timezone))
+        answer = json.loads(usage(server, **around_today(), step=step, timezone=timezone))
         found, cost = defaultdict(lambda: [0, 0, 0.0]), 0
         for row in answer["rows"]:
             sums = found[row["group"]]

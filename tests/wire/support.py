@@ -16,6 +16,7 @@ import threading
 import time
 import urllib.request
 import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
@@ -180,6 +181,12 @@ class Server:
         if self.is_running:
             self.stop()
         shutil.rmtree(self.data_dir, ignore_errors=True)
+
+
+def around_today():
+    """Return bounds, as usage is asked for, between which all lies that a test does, whenever it runs."""
+    today = datetime.now(UTC).date()
+    return {"from": str(today - timedelta(days=2)), "to": str(today + timedelta(days=2))}
 
 
 def child_of(server):

@@ -13,8 +13,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from wire.http_api_stage import Api, arn_of, let_in, upstream
-from wire.support import ACCOUNT, LAMBENT, FunctionMaker, Server, error_of, invoke, newest_python, wait_for
+from wire.support import ACCOUNT, LAMBENT, FunctionMaker, error_of, invoke, newest_python, wait_for
 from wire.urls import ask, make_url
+from wire.wall_clock import WallServer, noon_in_mid_month
 
 HELLO = "def handler(event, context): return 'hi'"
 TELLS = "def handler(event, context): print('TOLD', event['budget'], event['percent'])"
@@ -28,10 +29,24 @@ def hook():
 
 
 @pytest.fixture(scope="module")
-def server(hook):
-    made = Server(None, "--allow-host", str(hook.port), "--sandbox", "process").start()
-    yield made
-    made.discard()
+def make_server(hook, tmp_path_factory):
+    """Makes servers in whose days and months it is noon: no budget begins anew while a test uses it up."""
+    made = []
+
+    def make():
+        server = WallServer(tmp_path_factory.mktemp("wall"), "--allow-host", str(hook.port), "--sandbox", "process")
+        made.append(server)
+        server.move(noon_in_mid_month())
+        return server.start()
+
+    yield make
+    for server in made:
+        server.discard()
+
+
+@pytest.fixture(scope="module")
+def server(make_server):
+    return make_server()
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +224,19 @@ def test_reset_counts_from_now_on_and_a_budget_that_goes_frees(server, make, uni
     invoke(client, name)
 
 
+@pytest.mark.parametrize(("period", "days"), [("day", 1), ("month", 31)])
+def test_what_is_used_up_ends_with_its_period(make_server, runtime, unique_name, period, days):
+    """The next day, or month, lets in again, counts from nothing, and refuses and tells in its turn."""
+    server = make_server()
+    name = FunctionMaker(server.client("lambda"), runtime, unique_name)(HELLO)
+    put(server, name, 2, function=name, throttle=True, period=period)
+    use_up(server, name, 2)
+    server.move(days * 86_400)
+    wait_for(lambda: not of(server, name)["now"]["is_throttled"])
+    assert (of(server, name)["now"]["used"], of(server, name)["now"]["warned"]) == ("0", [])
+    use_up(server, name, 2)
+
+
 def command(server, *arguments):
     environ = {name: text for name, text in os.environ.items() if not name.startswith(("AWS_", "LAMBENT_"))}
     environ |= {"LAMBENT_ENDPOINT": server.endpoint, "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "test"}
@@ -238,9 +266,9 @@ def test_the_command_does_it_all(server, make, unique_name):
     assert "amount" in command(server, "budgets", "put", name, "--amount", "x", "--measure", "requests")
 
 
-def test_a_kill_between_a_warning_and_its_delivery(own_server, runtime, unique_name, hook):
+def test_a_kill_between_a_warning_and_its_delivery(make_server, runtime, unique_name, hook):
     """What was due is delivered by the next server, and what was used up is refused by it at once."""
-    server = own_server(None, "--allow-host", str(hook.port), "--sandbox", "process").start()
+    server = make_server()
     make = FunctionMaker(server.client("lambda"), runtime, unique_name)
     name = make(HELLO)
     path = f"/{name}"

@@ -146,8 +146,9 @@ def test_wildcards_take_nothing_from_other_accounts(server, apis):
             client.delete_domain_name(DomainName=name)
 
 
-def test_the_name_by_which_a_caller_came(server):
+def test_the_name_by_which_a_caller_came(own_server):
     """Whoever took it, or a wildcard for it, would have every request that names the server so."""
+    server = own_server(None, "--public-host", "lambent.shop.example").start()
     for name in ("lambent.shop.example", "*.shop.example"):
         request = urllib.request.Request(
             f"{server.endpoint}/v2/domainnames",

@@ -1,6 +1,8 @@
 """A list of prices of one's own: in force when it can be used, and else the start ends with one line naming the row."""
 
+import os
 import re
+import socket
 import urllib.request
 
 import pytest
@@ -77,6 +79,35 @@ def test_a_list_that_is_not_there_stops_the_start(data_dir):  # noqa: F811
     """As the machine says it."""
     path = data_dir.parent / "nowhere.toml"
     assert refusal(data_dir, "--price-file", str(path)) == f"--price-file: {path}: No such file or directory"
+
+
+def bind(path):
+    """Leave a socket's name behind."""
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+UNREADABLE = {
+    # Nobody writes into it, and nobody ever will.
+    "pipe": (os.mkfifo, "not a regular file"),
+    "folder": (os.mkdir, "not a regular file"),
+    "socket": (bind, "not a regular file"),
+    # Gives for ever.
+    "device": (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
+    "terminal": (lambda path: path.symlink_to("/dev/ptmx"), "not a regular file"),
+    # Holes: a file of gigabytes on a disk that has none.
+    "gigabytes": (lambda path: (path.touch(), os.truncate(path, 8 << 30)), "longer than 4 MiB"),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_what_is_no_file_of_prices_stops_the_start_at_once(data_dir, case):  # noqa: F811
+    """It neither waits for what never comes nor takes all that comes."""
+    make, said = UNREADABLE[case]
+    path = data_dir.parent / "prices.toml"
+    make(path)
+    assert refusal(data_dir, "--price-file", str(path)) == f"--price-file: {path}: {said}"
+    assert not data_dir.exists()
 
 
 def test_a_changed_copy_is_in_force(built_in, own_server, tmp_path):

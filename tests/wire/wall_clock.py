@@ -1,9 +1,16 @@
 """A server whose wall clock tests move."""
 
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from wire.support import LAMBENT, Server
+
+
+def noon_in_mid_month():
+    """Return in how many seconds it is noon of the fifteenth of this month by UTC: less than nothing if it was."""
+    now = datetime.now(UTC)
+    return (now.replace(day=15, hour=12, minute=0, second=0) - now) / timedelta(seconds=1)
 
 
 class WallServer(Server):

@@ -2,46 +2,30 @@
 Who calls: a request's signature, in two steps.
 
 `begin` looks at everything that is known before the body, so that a refusal is cheap; the claim that it returns checks
-the body, whole or as it passes.
+the body, whole or as it passes (`signed_request`).
 
 Documented: AWS General Reference, Signature Version 4 signing process and common errors; Amazon S3 API reference,
 authenticating requests and error responses. Observed: texts and statuses in field reports of SDKs' users.
 """
 
-import hashlib
-import hmac
-import logging
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from time import gmtime, strftime
 from typing import Protocol
 from urllib.parse import parse_qs
 
 import msgspec
 
-from lambent.access import chunks
 from lambent.access.credential import read_credential
 from lambent.access.keyring import Keyring
 from lambent.access.secrets import BadToken
-from lambent.access.sigv4 import (
-    OF_S3,
-    UNSIGNED_PAYLOAD,
-    Incomplete,
-    Signature,
-    canonical_request,
-    is_signed_by,
-    read_signature,
-    signing_key,
-    string_to_sign,
-    time_of,
-)
+from lambent.access.signed_request import Note, SignedRequest
+from lambent.access.sigv4 import OF_S3, Incomplete, Signature, read_signature, signing_key, time_of
 from lambent.clock import Clock
 from lambent.domain.access_key import SESSION_KEY, USER_KEY
-from lambent.domain.access_log import on_one_line
 from lambent.domain.caller import Inside
 from lambent.domain.principal import ANONYMOUS, Principal, root_of
 from lambent.errors.families import (
-    BodyNotAsSigned,
     ExpiredToken,
     HeadersNotSigned,
     IncompleteSignature,
@@ -58,12 +42,8 @@ from lambent.errors.families import (
 )
 from lambent.protocol.wire import WireRequest
 
-_log = logging.getLogger("lambent.access")
-
 IsAlive = Callable[[str], bool]
 """Says of an execution environment's id whether it is still there."""
-Note = Callable[[Principal, str, str], None]
-"""Is told whose signature was good, for which service, and in which region."""
 SessionOf = Callable[[Inside], Principal | None]
 """Returns the session of the function that runs in an environment; None: it has none."""
 
@@ -78,21 +58,11 @@ _WITH_WIDE_WINDOW = OF_S3 | {"cloudformation", "elasticloadbalancing", "iam", "s
 _EXPIRES_MAX_S = 604_800
 """Documented: Amazon S3 user guide: seven days. Assumed of the others (test_authentication)."""
 
-_HASH = re.compile(r"[0-9a-f]{64}")
-_HASH_CHARACTERS = 64
 _REGION = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _SERVICE = re.compile(r"[a-z][a-z0-9-]{0,39}")
 """Whatever a key is made for is remembered, so that it must not be long: nobody has to have a key for that."""
 _MAY_BE_UNSIGNED = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
 """Of the headers of S3: they are part of the signature by themselves. Observed: tokens that are added after signing."""
-
-_MISMATCH = (
-    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
-    "and signing method. Consult the service documentation for details."
-)
-_MISMATCH_OF_S3 = (
-    "The request signature we calculated does not match the signature you provided. Check your key and signing method."
-)
 
 
 class Claim(Protocol):
@@ -255,7 +225,7 @@ class Verifying:
         _check_headers(signature, request)
         secret, principal = await self._find(signature)
         key = signing_key(secret, signature.date, signature.region, signature.service)
-        claim = _Signed(request, signature, key, self._public_hosts, principal or ANONYMOUS, self._note)
+        claim = SignedRequest(request, signature, key, self._public_hosts, principal or ANONYMOUS, self._note)
         try:
             claim.begin()
         except InvalidSignature:
@@ -342,182 +312,6 @@ class Verifying:
         )
 
 
-class _Signed:
-    """A request whose signature is verified: in its head, or with its body."""
-
-    how = "signature"
-
-    def __init__(
-        self,
-        request: WireRequest,
-        signature: Signature,
-        key: bytes,
-        public_hosts: Sequence[str],
-        principal: Principal,
-        note: Note,
-    ) -> None:
-        self.principal = principal
-        self._note = note
-        self._request = request
-        self._signature = signature
-        self._key = key
-        self._public_hosts = public_hosts
-        self._payload = _payload_of(request, signature)
-        """What stands for the body in what was signed; None: its hash, which was not sent."""
-        self._is_verified = False
-
-    @property
-    def needs_body(self) -> bool:
-        return self._payload is None and not self._is_verified
-
-    def begin(self) -> None:
-        """Verify what is known without the body. Raises InvalidSignature."""
-        if self._payload is not None:
-            self._verify(self._payload)
-
-    def check_body(self, body: bytes) -> None:
-        payload = self._payload
-        if payload is None:
-            self._verify(hashlib.sha256(body).hexdigest())
-        elif len(payload) == _HASH_CHARACTERS:
-            self._check_hash(hashlib.sha256(body).hexdigest())
-        elif payload in (chunks.SIGNED, chunks.SIGNED_WITH_TRAILER):
-            chunked = self._chunked()
-            try:
-                chunked.feed(body)
-                chunked.end()
-            except chunks.NotAsSigned as error:
-                raise self._chunks_differ(error) from None
-
-    async def watch_body(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        payload = self._payload
-        assert payload is not None, "a body whose hash was not sent is read whole"
-        if payload in (chunks.SIGNED, chunks.SIGNED_WITH_TRAILER):
-            watched = self._watch_chunks(body)
-        elif len(payload) == _HASH_CHARACTERS:
-            watched = self._watch_hash(body)
-        else:
-            watched = body
-        async for piece in watched:
-            yield piece
-
-    async def _watch_hash(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        digest = hashlib.sha256()
-        held = b""
-        async for piece in body:
-            if not piece:
-                continue
-            digest.update(piece)
-            if held:
-                yield held
-            held = piece
-        self._check_hash(digest.hexdigest())
-        if held:
-            yield held
-
-    async def _watch_chunks(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        chunked = self._chunked()
-        # From the last of the data on: whoever takes the frame off has no whole body before all of it is verified.
-        held: list[bytes] = []
-        try:
-            async for piece in body:
-                before = chunked.data_bytes
-                chunked.feed(piece)
-                if chunked.data_bytes > before:
-                    for kept in held:
-                        yield kept
-                    held = []
-                held.append(piece)
-            chunked.end()
-        except chunks.NotAsSigned as error:
-            raise self._chunks_differ(error) from None
-        for kept in held:
-            yield kept
-
-    def _chunked(self) -> chunks.SignedChunks:
-        declared = self._request.headers.get("x-amz-decoded-content-length", "")
-        return chunks.SignedChunks(
-            self._key,
-            self._signature,
-            has_trailer=self._payload == chunks.SIGNED_WITH_TRAILER,
-            decoded_bytes=int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 20 else None,
-        )
-
-    def _check_hash(self, made: str) -> None:
-        assert self._payload is not None
-        if hmac.compare_digest(made.encode(), self._payload.encode()):
-            return
-        if self._signature.service in OF_S3:
-            raise BodyNotAsSigned(
-                "The provided 'x-amz-content-sha256' header does not match what was computed.",
-                fields={"ClientComputedContentSHA256": self._payload, "S3ComputedContentSHA256": made},
-            )
-        raise BodyNotAsSigned(f"{_MISMATCH} The hash of the body is not the one in x-amz-content-sha256.")
-
-    def _chunks_differ(self, error: chunks.NotAsSigned) -> InvalidSignature:
-        return InvalidSignature(f"{_MISMATCH_OF_S3} In the body: {error}.")
-
-    def _verify(self, payload: str) -> None:
-        self._check_signature(payload)
-        self._is_verified = True
-        self._note(self.principal, self._signature.service, self._signature.region)
-
-    def _check_signature(self, payload: str) -> None:
-        request, signature = self._request, self._signature
-        sent = (signature, request.method, request.path, request.query, request.pairs, payload)
-        canonical = canonical_request(*sent)
-        text = string_to_sign(signature, canonical)
-        if is_signed_by(self._key, text, signature.signature):
-            return
-        # A slash that was sent encoded is part of a name: it must not pass for one that was signed.
-        may_be_spelled_otherwise = signature.service in OF_S3 and "%2f" not in request.path.lower()
-        for query in _queries(request.query):
-            for host in (None, *self._public_hosts):
-                for is_path_reencoded in (False, True) if may_be_spelled_otherwise else (False,):
-                    other = canonical_request(
-                        signature, request.method, request.path, query, request.pairs, payload,
-                        host=host, is_path_reencoded=is_path_reencoded,
-                    )  # fmt: skip
-                    if other != canonical and is_signed_by(
-                        self._key, string_to_sign(signature, other), signature.signature
-                    ):
-                        return
-        forwarded = request.headers.get("x-forwarded-host")
-        if forwarded is not None:
-            _log.info(
-                "access.signature_mismatch host=%s forwarded_host=%s hint=--public-host",
-                on_one_line(request.headers.get("host", "")[:255]), on_one_line(forwarded[:255]),
-            )  # fmt: skip
-        raise _mismatch(signature, canonical.decode("latin-1"), text)
-
-
-def _queries(query: str) -> Iterator[str]:
-    yield query
-    if "+" in query:
-        # Assumed: a client that writes a blank so has signed it as one (test_authentication).
-        yield query.replace("+", "%20")
-
-
-def _payload_of(request: WireRequest, signature: Signature) -> str | None:
-    """Return what stands for the body in what was signed, None where that is its hash, which was not sent."""
-    given = request.headers.get("x-amz-content-sha256")
-    is_s3 = signature.service in OF_S3
-    if signature.is_presigned and is_s3 and "x-amz-content-sha256" not in signature.signed_headers:
-        given = parse_qs(request.query).get("X-Amz-Content-Sha256", [UNSIGNED_PAYLOAD])[0]
-    if given is None:
-        if is_s3:
-            raise UnsupportedSignature("Missing required header for this request: x-amz-content-sha256")
-        return None
-    if _HASH.fullmatch(given) is not None or given == UNSIGNED_PAYLOAD:
-        return given
-    if is_s3 and given in {chunks.SIGNED, chunks.SIGNED_WITH_TRAILER, chunks.UNSIGNED_WITH_TRAILER}:
-        return given
-    raise UnsupportedSignature(
-        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, "
-        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-UNSIGNED-PAYLOAD-TRAILER or a valid sha256 value."
-    )
-
-
 def _unsigned(request: WireRequest, service: str, *, allows_anonymous: bool) -> Claim:
     authorization = request.headers.get("authorization")
     names = {part.partition("=")[0] for part in request.query.split("&")}
@@ -581,26 +375,6 @@ def _unrecognized(signature: Signature) -> UnrecognizedClient:
             fields={"AWSAccessKeyId": signature.access_key},
         )
     return UnrecognizedClient("The security token included in the request is invalid.")
-
-
-def _mismatch(signature: Signature, canonical: str, text: str) -> InvalidSignature:
-    # Nothing in it is secret, and nothing else shows what a proxy in between has changed.
-    if signature.service in OF_S3:
-        return InvalidSignature(
-            _MISMATCH_OF_S3,
-            fields={
-                "AWSAccessKeyId": signature.access_key,
-                "StringToSign": text,
-                "SignatureProvided": signature.signature,
-                "StringToSignBytes": text.encode("latin-1").hex(" "),
-                "CanonicalRequest": canonical,
-                "CanonicalRequestBytes": canonical.encode("latin-1").hex(" "),
-            },
-        )
-    return InvalidSignature(
-        f"{_MISMATCH}\n\nThe Canonical String for this request should have been\n'{canonical}'\n\n"
-        f"The String-to-Sign should have been\n'{text}'\n"
-    )
 
 
 def _basic(moment: int) -> str:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from lambent.access.secrets import Credentials, Secrets
 from lambent.clock import Clock
 from lambent.domain.access_key import ROLE_ID, encode_id
-from lambent.domain.arn import function_arn
+from lambent.domain.arn import function_arn, parse_role_arn
 from lambent.domain.caller import Inside
 from lambent.domain.function import Deployment
 from lambent.domain.identity import Role
@@ -52,13 +52,16 @@ class RoleIds:
         identities.on_change(self._forget)
 
     async def __call__(self, account: str, role_arn: str) -> str | None:
+        named = parse_role_arn(role_arn)
+        if named is None or named.account != account:
+            return None
         key = (account, role_arn)
         if key in self._known:
             self._known.move_to_end(key)
             return self._known[key]
         revision = self._revision
         async with self._identities.snapshot(account) as rows:
-            role = await rows.get(Role, role_arn.rpartition("/")[2])
+            role = await rows.get(Role, named.name)
         found = role.unique_id if role is not None and role.arn == role_arn else None
         # What changed while we read may be newer.
         if revision == self._revision:
@@ -133,9 +136,7 @@ class FunctionCredentials:
         """
         scope, role_arn = deployment.scope, deployment.configuration.role
         path, name = _named(role_arn)
-        role_id = None
-        if role_arn.startswith(f"arn:aws:iam::{scope.account}:role/"):
-            role_id = await self._role_id_of(scope.account, role_arn)
+        role_id = await self._role_id_of(scope.account, role_arn)
         now = math.floor(self._clock.now())
         environment = self._clock.new_id()
         session = Session(
@@ -175,10 +176,11 @@ class FunctionCredentials:
 
 def _named(role_arn: str) -> tuple[str, str]:
     """Return path and name of a role. Whatever else stands in the place of an ARN is a name."""
-    _, _, named = role_arn.rpartition(":role")
-    path, _, name = named.rpartition("/")
-    # Documented: IAM quotas: no role has more, and a session token has its limits.
-    return f"{path[:511]}/", name[:64]
+    role = parse_role_arn(role_arn)
+    if role is not None:
+        return role.path, role.name
+    # As long as a role's at most: a session token has its limits.
+    return "/", role_arn.rpartition("/")[2][:64]
 
 
 def _no_id(account: str, role_arn: str) -> str:

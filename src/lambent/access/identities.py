@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from lambent.domain.arn import parse_role_arn
 from lambent.domain.identity import Group, ManagedPolicy, Role, User
 from lambent.domain.policy import MalformedPolicy, Policies, Policy, PolicySet, compile_policy
 from lambent.domain.principal import Principal, PrincipalType, Session, session_of_role
@@ -124,16 +125,16 @@ class Identities:
 
     async def role(self, arn: str) -> Principal | None:
         """Return a session of a role as the server has one where it acts in the role's name; None: there is none."""
-        parts = arn.split(":", 5)
-        if len(parts) != 6 or parts[2] != "iam" or not parts[5].startswith("role/"):
+        named = parse_role_arn(arn)
+        if named is None:
             return None
-        account, name = parts[4], parts[5].rpartition("/")[2]
+        account = named.account
         found = self._roles.get((account, arn))
         if found is not None:
             return found
         revision = self.revision
         async with self._store.snapshot(account) as reading:
-            role = await reading.get(Role, name)
+            role = await reading.get(Role, named.name)
         if role is None or role.arn != arn:
             return None
         found = session_of_role(account, role.name, role.path, role.unique_id, _SERVER_SESSION)

@@ -17,6 +17,7 @@ from lambent.access.conditions import Conditions
 from lambent.access.identities import Identities
 from lambent.access.modes import IamMode
 from lambent.clock import Clock
+from lambent.domain.arn import parse_role_arn
 from lambent.domain.caller import Caller
 from lambent.domain.identity import Role
 from lambent.domain.policy import (
@@ -116,9 +117,11 @@ class RoleTrust:
 
     async def find(self, role_arn: str) -> Role | None:
         """Return a role; None where there is none of exactly this ARN."""
-        account = role_arn.split(":")[4]
-        async with self._identities.snapshot(account) as rows:
-            role = await rows.get(Role, role_arn.rpartition("/")[2])
+        named = parse_role_arn(role_arn)
+        if named is None:
+            return None
+        async with self._identities.snapshot(named.account) as rows:
+            role = await rows.get(Role, named.name)
         # Names are found in any case and on any path; an ARN is the whole of it.
         return role if role is not None and role.arn == role_arn else None
 
@@ -171,7 +174,8 @@ class RoleTrust:
             ForeignRole: it is another account's.
             NotTrusted: there is none, or its trust policy does not let the service in.
         """
-        if self._mode != "off" and not role_arn.startswith(f"arn:aws:iam::{account}:role/"):
+        named = parse_role_arn(role_arn)
+        if self._mode != "off" and (named is None or named.account != account):
             demand, verdict = Demand(ASSUME_ROLE, role_arn), Verdict(False, PolicyKind.TRUST)
             if not self._is_only_told(service_principal(service), demand, verdict):
                 raise ForeignRole(role_arn)
@@ -194,8 +198,10 @@ class RoleTrust:
 
     def _forget(self, account: str) -> None:
         self._generation += 1
-        for role_arn in [arn for arn in self._kept if arn.split(":")[4] == account]:
-            del self._kept[role_arn]
+        for role_arn in list(self._kept):
+            named = parse_role_arn(role_arn)
+            if named is not None and named.account == account:
+                del self._kept[role_arn]
 
     def _is_only_told(self, principal: Principal, demand: Demand, verdict: Verdict) -> bool:
         if self._mode == "enforce":

@@ -1,6 +1,7 @@
 """What usage comes to: the list of prices, the machine's cost, and the door to both."""
 
 import os
+import stat
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from importlib import resources
@@ -51,8 +52,7 @@ def read_prices(path: Path | None) -> PriceList:
     if path is None:
         return parse_price_list(resources.files(billing).joinpath("aws_lambda_prices.toml").read_text("utf-8"))
     try:
-        with path.open("rb") as file:
-            content = file.read(_PRICE_FILE_MAX_BYTES + 1)
+        content = _read_regular(path, _PRICE_FILE_MAX_BYTES + 1)
         if len(content) > _PRICE_FILE_MAX_BYTES:
             raise InvalidPriceList(f"longer than {_PRICE_FILE_MAX_BYTES >> 20} MiB")
         return parse_price_list(content.decode("utf-8"))
@@ -63,6 +63,22 @@ def read_prices(path: Path | None) -> PriceList:
         raise SettingsError(f"--price-file: {path}: no UTF-8 (at line {line})") from exc
     except InvalidPriceList as exc:
         raise SettingsError(f"--price-file: {path}: {exc}") from exc
+
+
+def _read_regular(path: Path, most_bytes: int) -> bytes:
+    """
+    Return the beginning of a file.
+
+    Raises:
+        InvalidPriceList: it is a pipe, a device or a folder: reading would wait for somebody, or never end.
+        OSError: it cannot be read.
+    """
+    # Before it is opened, since opening alone makes some devices act; and after, since another may be there by then.
+    if stat.S_ISREG(path.stat().st_mode):
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb") as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file.read(most_bytes)
+    raise InvalidPriceList("not a regular file")
 
 
 def _machine_size() -> MachineSize:

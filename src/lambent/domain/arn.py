@@ -1,4 +1,4 @@
-"""ARNs, and the many ways to name a function."""
+"""ARNs, and the many ways to name a function or a role."""
 
 import hashlib
 import re
@@ -17,6 +17,12 @@ _REFERENCE = re.compile(
     r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
 )
 """The model's own pattern for function names, with its groups named. Source: Lambda service model, FunctionName."""
+
+_ROLE = re.compile(
+    r"arn:aws(?:-[a-z]+)*:iam::(?P<account>[0-9]{12}):role(?P<path>/(?:[!-~]{1,510}/)?)(?P<name>[\w+=,.@-]{1,64})",
+    re.ASCII,
+)
+"""Documented: IAM API reference, CreateRole: paths have 512 characters, names 64."""
 
 
 class FunctionReference(msgspec.Struct, frozen=True):
@@ -51,6 +57,26 @@ def parse_function_reference(text: str) -> FunctionReference:
         account=match["account"],
         region=match["region"],
     )
+
+
+class RoleReference(msgspec.Struct, frozen=True):
+    """A role as its ARN names it, taken apart."""
+
+    account: str
+    path: str
+    """`/`, or what begins and ends with one."""
+    name: str
+
+
+def parse_role_arn(text: str) -> RoleReference | None:
+    """
+    Take a role's ARN apart, of whatever partition; None: it is no role's.
+
+    Whether there is one of this name with exactly this ARN is the store's to say: names are found in any case and on
+    any path.
+    """
+    match = _ROLE.fullmatch(text)
+    return None if match is None else RoleReference(match["account"], match["path"], match["name"])
 
 
 def function_arn(scope: Scope, name: str, qualifier: str | None = None) -> str:

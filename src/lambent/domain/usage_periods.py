@@ -101,10 +101,7 @@ def parse_period(
         from_s = _begin_of(today.replace(day=1), zone)
     else:
         from_s = _bound("from", from_, now_s, today, zone, is_end=False)
-    before_s = -(-now_s // 60) * 60 if to is None else _bound("to", to, now_s, today, zone, is_end=True)
-    if to is None and before_s <= from_s:
-        # At the very moment a month, or today, begins.
-        before_s = from_s + 60 if from_s <= now_s else before_s
+    before_s = _bound("to", "now" if to is None else to, now_s, today, zone, is_end=True)
     period = UsagePeriod(from_s, before_s, UsageStep(step), timezone, zone)
     if from_s % 60 or before_s % 60:
         raise InvalidPeriod(f"timezone: {_shown(timezone)} has offsets that are not at whole minutes")
@@ -155,7 +152,8 @@ def _bound(name: str, text: str, now_s: int, today: date, zone: tzinfo, *, is_en
 
 def _parsed(name: str, text: str, now_s: int, today: date, zone: tzinfo, *, is_end: bool) -> int:
     if text == "now":
-        return -(-now_s // 60) * 60 if is_end else now_s // 60 * 60
+        # With its minute, also in the second in which that begins: what has just run is part of it.
+        return (now_s // 60 + is_end) * 60
     if text in {"today", "yesterday"}:
         return _day_bound(today - timedelta(days=text == "yesterday"), zone, is_end=is_end)
     if match := _AGO.fullmatch(text):

@@ -1,29 +1,21 @@
-"""
-Accounts and access keys over HTTP: `/_lambent/access/<action>`, for what IAM's API has no words.
-
-Each action is a POST with a JSON object, signed for the service `lambent`, and an action that policies name.
-"""
+"""Accounts and access keys over HTTP: `/_lambent/access/<action>`, for what IAM's API has no words."""
 
 import ipaddress
-import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import msgspec
 
 from lambent.access.clients import Clients, NewKey, Refused
+from lambent.domain.caller import Caller
 from lambent.domain.identity import Account
 from lambent.domain.quotas import Quotas
 from lambent.errors.families import ApiError
-from lambent.gateway.own_access import SERVICE, OwnAccess, is_function
-from lambent.protocol.wire import WireRequest, WireResponse, media_type
-from lambent.telemetry.trail import Call, Trail
-
-_log = logging.getLogger("lambent.gateway")
-
-_STATUSES = {"NoSuchEntity": 404, "EntityAlreadyExists": 409, "LimitExceeded": 409, "AccountClosed": 409}
-_JSON = (b"content-type", b"application/json")
-_S = TypeVar("_S", bound=msgspec.Struct)
+from lambent.gateway.own_access import OwnAccess
+from lambent.gateway.own_actions import Denied, InvalidBody, OwnActions, parsed
+from lambent.protocol.wire import WireRequest, WireResponse
+from lambent.telemetry.trail import Trail
 
 
 class _CreateKey(msgspec.Struct, forbid_unknown_fields=True):
@@ -85,8 +77,7 @@ class AccessPaths:
         self._clients = clients
         self._access = access
         self._quotas = quotas
-        self._trail = trail
-        self._actions: Mapping[str, Callable[[bytes], Awaitable[tuple[Any, Any]]]] = {
+        actions: Mapping[str, Callable[[bytes], Awaitable[tuple[Any, Any]]]] = {
             "CreateKey": self._create_key,
             "ListKeys": self._list_keys,
             "RotateKey": self._rotate_key,
@@ -95,66 +86,51 @@ class AccessPaths:
             "UpdateAccount": self._update_account,
             "ListAccounts": self._list_accounts,
         }
+        self._actions = OwnActions(
+            "access",
+            {name: partial(self._act, name, act) for name, act in actions.items()},
+            access,
+            trail,
+            functions="functions make no keys",
+        )
 
     async def answer(self, request: WireRequest, action: str, request_id: str, endpoint: str = "") -> WireResponse:
         """Answer a request of one action. Raises ClientGone, DependencyError, and what is a defect."""
-        if action not in self._actions:
-            await request.discard()
-            return _problem(404, "NoSuchAction", "there is no such action")
-        call = Call(request, request_id, endpoint)
-        call.service, call.operation = SERVICE, action
-        try:
-            response = await self._answer(request, action, call)
-        except ApiError as error:
-            call.error = error
-            response = _problem(error.status, error.code, error.message)
-        except Refused as refused:
-            call.refusal = (refused.code, refused.text)
-            response = _problem(_STATUSES.get(refused.code, 400), refused.code, refused.text)
-        await request.discard()
-        if self._trail is not None:
-            self._trail.note(call)
-        return response
+        return await self._actions.answer(request, action, request_id, endpoint)
 
-    async def _answer(self, request: WireRequest, action: str, call: Call) -> WireResponse:
-        if request.inside is not None:
-            raise _functions_make_none()
-        if request.method != "POST" or media_type(request) != "application/json" or "origin" in request.headers:
-            # No page of the web can have a browser send this on its own: it would ask for leave first, and get none.
-            raise _denied("only POST with Content-Type: application/json, and of no web page, is answered here")
-        caller = call.caller = await self._access.identify(request, call.request_id)
-        if caller.authenticated_by == "none" and not _is_here(request.client):
+    async def _act(
+        self, action: str, act: Callable[[bytes], Awaitable[tuple[Any, Any]]], caller: Caller, body: bytes
+    ) -> tuple[Any, Any]:
+        if caller.authenticated_by == "none" and not _is_here(caller.client):
             # It would outlive the day on which signatures come to be verified.
-            raise _denied("where signatures are not verified, this machine alone makes and sees keys")
-        if is_function(caller):
-            raise _functions_make_none()
+            raise Denied("where signatures are not verified, this machine alone makes and sees keys")
         await self._access.check(caller, action)
-        answer, call.parameters = await self._actions[action](request.body)
-        call.output = answer
-        _log.info("access.%s request_id=%s by=%s", action, caller.request_id, caller.principal.arn)
-        return WireResponse(200, [_JSON], msgspec.json.encode(answer))
+        try:
+            return await act(body)
+        except Refused as refused:
+            raise _REFUSALS.get(refused.code, InvalidBody)(refused.text) from None
 
     async def _create_key(self, body: bytes) -> tuple[NewKey, Any]:
-        asked = _parsed(body, _CreateKey)
+        asked = parsed(body, _CreateKey)
         made = await self._clients.create_key(asked.account, asked.user, is_root=asked.is_root, is_admin=asked.is_admin)
         return made, asked
 
     async def _list_keys(self, body: bytes) -> tuple[Any, Any]:
-        asked = _parsed(body, _ListKeys)
+        asked = parsed(body, _ListKeys)
         keys, is_complete = await self._clients.list_keys(asked.account)
         return {"keys": keys, "is_complete": is_complete}, asked
 
     async def _rotate_key(self, body: bytes) -> tuple[NewKey, Any]:
-        asked = _parsed(body, _RotateKey)
+        asked = parsed(body, _RotateKey)
         return await self._clients.rotate_key(asked.access_key), asked
 
     async def _revoke_key(self, body: bytes) -> tuple[Any, Any]:
-        asked = _parsed(body, _RevokeKey)
+        asked = parsed(body, _RevokeKey)
         await self._clients.revoke_key(asked.access_key, is_kept=asked.is_kept)
         return {}, asked
 
     async def _create_account(self, body: bytes) -> tuple[Any, Any]:
-        asked = _parsed(body, _CreateAccount)
+        asked = parsed(body, _CreateAccount)
         _check_limits(asked.concurrent_executions, asked.code_total_max_bytes)
         made = await self._clients.create_account(
             asked.name,
@@ -165,7 +141,7 @@ class AccessPaths:
         return self._shown(made), asked
 
     async def _update_account(self, body: bytes) -> tuple[Any, Any]:
-        asked = _parsed(body, _UpdateAccount)
+        asked = parsed(body, _UpdateAccount)
         changes = {
             name: value
             for name in ("name", "is_open", "concurrent_executions", "code_total_max_bytes")
@@ -175,7 +151,7 @@ class AccessPaths:
         return self._shown(await self._clients.update_account(asked.account, changes)), asked
 
     async def _list_accounts(self, body: bytes) -> tuple[Any, Any]:
-        asked = _parsed(body, _ListAccounts)
+        asked = parsed(body, _ListAccounts)
         return {"accounts": [self._shown(one) for one in await self._clients.list_accounts()]}, asked
 
     def _shown(self, account: Account) -> dict[str, Any]:
@@ -190,19 +166,30 @@ class AccessPaths:
         }
 
 
-class _Denied(ApiError):
-    code = "AccessDenied"
-    status = 403
+class _NoSuchEntity(ApiError):
+    code = "NoSuchEntity"
+    status = 404
 
 
-class _Invalid(ApiError):
-    code = "ValidationError"
-    status = 400
+class _EntityAlreadyExists(ApiError):
+    code = "EntityAlreadyExists"
+    status = 409
 
 
-class _TooLarge(ApiError):
-    code = "RequestEntityTooLarge"
-    status = 413
+class _LimitExceeded(ApiError):
+    code = "LimitExceeded"
+    status = 409
+
+
+class _AccountClosed(ApiError):
+    code = "AccountClosed"
+    status = 409
+
+
+_REFUSALS: Mapping[str, type[ApiError]] = {
+    kind.code: kind for kind in (_NoSuchEntity, _EntityAlreadyExists, _LimitExceeded, _AccountClosed)
+}
+"""All others are what a body should not have said."""
 
 
 def _is_here(client: str) -> bool:
@@ -214,22 +201,6 @@ def _is_here(client: str) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
-def _functions_make_none() -> ApiError:
-    # Whatever a function's role may: its code is not the operator.
-    return _denied("functions make no keys")
-
-
-def _denied(text: str) -> ApiError:
-    return _Denied(text)
-
-
-def _parsed(body: bytes, kind: type[_S]) -> _S:
-    try:
-        return msgspec.json.decode(body or b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise _Invalid(f"this is not what is asked for: {str(error)[:300]}") from None
-
-
 def _check_limits(executions: Any, code_bytes: Any) -> None:
     # As --concurrent-executions may be; a petabyte is more than any disk.
     for name, value, least, most in (
@@ -237,8 +208,4 @@ def _check_limits(executions: Any, code_bytes: Any) -> None:
         ("code_total_max_bytes", code_bytes, 0, 1 << 50),
     ):
         if value is not None and not least <= value <= most:
-            raise _Invalid(f"{name}: {value} is not between {least} and {most}")
-
-
-def _problem(status: int, code: str, text: str) -> WireResponse:
-    return WireResponse(status, [_JSON], msgspec.json.encode({"code": code, "message": text}))
+            raise InvalidBody(f"{name}: {value} is not between {least} and {most}")

@@ -163,6 +163,10 @@ class HttpApis:
             return True
         return self._router.domain_of(host) is not None and not _is_for_a_service(request)
 
+    def has_domain(self, host: str) -> bool:
+        """Say whether a Host header has the name of a custom domain."""
+        return self._router.domain_of(host) is not None
+
     async def answer(self, request: WireRequest, read_body: ReadBody) -> WireResponse:
         """Answer a request for which `is_for_api` holds. Raises ClientGone alone."""
         # Observed: sixteen characters, the last one an equals sign (sample).

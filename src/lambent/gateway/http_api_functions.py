@@ -12,7 +12,7 @@ from lambent.access.role_trust import RoleTrust
 from lambent.clock import Clock
 from lambent.dispatch.dispatcher import Dispatcher
 from lambent.dispatch.recent import Recent
-from lambent.domain.arn import parse_function_reference
+from lambent.domain.arn import parse_function_reference, parse_role_arn
 from lambent.domain.caller import Caller, Scope
 from lambent.domain.function import FunctionName, FunctionVersion
 from lambent.domain.http_api import CALLERS_CREDENTIALS
@@ -214,10 +214,17 @@ def _demand(target: Target) -> Demand:
 
 
 def _session_of(role_arn: str) -> Principal:
-    """Return the session in which API Gateway acts as a role. Assumed: its name (test_http_api_functions)."""
-    account, resource = role_arn.split(":", 5)[4:]
-    path, _, name = resource.removeprefix("role").rpartition("/")
-    return session_of_role(account, name, f"{path}/", "", Session("BackplaneAssumeRoleSession", 0.0, 0.0))
+    """
+    Return the session in which API Gateway acts as a role. Assumed: its name (test_http_api_functions).
+
+    Raises:
+        CannotInvoke: it is none.
+    """
+    role = parse_role_arn(role_arn)
+    if role is None:
+        raise CannotInvoke(f"{role_arn} is no role")
+    session = Session("BackplaneAssumeRoleSession", 0.0, 0.0)
+    return session_of_role(role.account, role.name, role.path, "", session)
 
 
 async def _to_its_end(running: Coroutine[Any, Any, _Ran]) -> _Came:

@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
-
-import msgspec
 
 from lambent.access.links import CodeLinks
 from lambent.domain.caller import Scope
@@ -14,6 +12,7 @@ from lambent.errors.families import ApiError, DependencyError
 from lambent.gateway.access_paths import AccessPaths
 from lambent.gateway.budget_paths import BudgetPaths
 from lambent.gateway.own_access import OwnAccess, is_function
+from lambent.gateway.own_answers import answered, problem, with_first
 from lambent.gateway.s3_events_door import S3EventsDoor
 from lambent.gateway.usage_paths import UsagePaths
 from lambent.protocol.wire import ClientGone, WireRequest, WireResponse, media_type
@@ -26,8 +25,6 @@ _log = logging.getLogger("lambent.gateway")
 
 PREFIX = "/_lambent/"
 BACKUP_PATH = PREFIX + "backup"
-
-_JSON = (b"content-type", b"application/json")
 
 
 class OwnPaths:
@@ -74,17 +71,17 @@ class OwnPaths:
         try:
             return await self._answer(request, request_id)
         except ApiError as error:
-            problem = _problem(error.status, error.message, code=error.code)
+            answer = problem(error.status, error.message, code=error.code)
         except DependencyError as error:
             _log.error("request.dependency_failed request_id=%s reason=%s", request_id, error)
-            problem = _problem(503, "unavailable now: see the server's log")
+            answer = problem(503, "unavailable now: see the server's log")
         except ClientGone:
             raise
         except Exception:
             _log.exception("request.failed request_id=%s", request_id)
-            problem = _problem(500, f"a defect: see the server's log for {request_id}")
+            answer = problem(500, f"a defect: see the server's log for {request_id}")
         await request.discard()
-        return problem
+        return answer
 
     async def _answer(self, request: WireRequest, request_id: str) -> WireResponse:
         rest = request.path[len(PREFIX) :]
@@ -99,9 +96,9 @@ class OwnPaths:
         if request.path == BACKUP_PATH:
             return await self._backup(request, request_id)
         if request.method not in {"GET", "HEAD"}:
-            return _problem(405, "only GET is answered here")
+            return problem(405, "only GET is answered here")
         if rest == "health":
-            return WireResponse(200, [_JSON], msgspec.json.encode(await self._health()))
+            return answered(await self._health())
         if rest == "metrics":
             if not self._access.is_scraper(request):
                 await self._access.admit(request, "GetMetrics", request_id)
@@ -111,10 +108,10 @@ class OwnPaths:
             # The same figures, of those that Prometheus gets, for whoever draws them at once.
             await self._access.admit(request, "GetMetrics", request_id)
             shown = {"edges_ms": EDGES_MS, "functions": self._exposition.functions()}
-            return WireResponse(200, [_JSON], msgspec.json.encode(shown))
+            return answered(shown)
         if rest == "queues":
             await self._access.admit(request, "GetQueues", request_id)
-            return WireResponse(200, [_JSON], msgspec.json.encode(await self._queues.figures()))
+            return answered(await self._queues.figures())
         if rest == "queues/peek":
             await self._access.admit(request, "PeekQueue", request_id)
             return await self._peek(request)
@@ -124,46 +121,46 @@ class OwnPaths:
             answer = await self._usage.answer(request, rest.removeprefix("usage").removeprefix("/"), request_id)
             if answer is not None:
                 return answer
-        return _problem(404, f"there is no {PREFIX}{rest[:100]}")
+        return problem(404, f"there is no {PREFIX}{rest[:100]}")
 
     async def _peek(self, request: WireRequest) -> WireResponse:
         queue, parameters = _queue_of(request)
         limit = parameters.get("limit", "10")
         if queue is None or not (limit.isascii() and limit.isdigit() and len(limit) < 4):
-            return _problem(400, _QUEUE_WANTED)
-        return WireResponse(200, [_JSON], msgspec.json.encode(await self._queues.peek(queue, int(limit))))
+            return problem(400, _QUEUE_WANTED)
+        return answered(await self._queues.peek(queue, int(limit)))
 
     async def _purge(self, request: WireRequest, request_id: str) -> WireResponse:
         if not _is_deliberate(request):
-            return _problem(405, _POST_WANTED)
+            return problem(405, _POST_WANTED)
         await self._access.admit(request, "PurgeQueue", request_id)
         queue, _ = _queue_of(request)
         if queue is None:
-            return _problem(400, _QUEUE_WANTED)
+            return problem(400, _QUEUE_WANTED)
         if not await self._queues.purge(queue):
-            return _problem(404, f"there is no queue {queue.name}")
-        return WireResponse(200, [_JSON], b"{}")
+            return problem(404, f"there is no queue {queue.name}")
+        return answered({})
 
     async def _backup(self, request: WireRequest, request_id: str) -> WireResponse:
         if not _is_deliberate(request):
-            return _problem(405, _POST_WANTED)
+            return problem(405, _POST_WANTED)
         if request.inside is not None:
             # It holds every function's variables.
-            return _problem(403, "functions get no backup")
+            return problem(403, "functions get no backup")
         caller = await self._access.admit(request, "CreateBackup", request_id)
         if is_function(caller):
-            return _problem(403, "functions get no backup")
+            return problem(403, "functions get no backup")
         is_there = self._presence(request)
         try:
             backup = await self._backups.begin(is_there)
         except BackupInProgress as error:
-            return _problem(409, str(error), code="BackupInProgressException")
+            return problem(409, str(error), code="BackupInProgressException")
         except DependencyError as error:
             if not is_there():
                 _log.warning("backup.broken_off reason=%s", error)
                 raise ClientGone from error
             _log.error("backup.failed reason=%s", error)
-            return _problem(503, str(error), code="BackupFailedException")
+            return problem(503, str(error), code="BackupFailedException")
         length = (b"content-length", str(backup.size_bytes).encode())
         return WireResponse(200, [(b"content-type", b"application/x-tar"), length], backup)
 
@@ -178,15 +175,15 @@ class OwnPaths:
 
     async def _code(self, sha256: str, request: WireRequest) -> WireResponse:
         if not self._links.verify(sha256, request.query):
-            return _problem(403, "this link is not valid or has expired: ask GetFunction for a new one")
+            return problem(403, "this link is not valid or has expired: ask GetFunction for a new one")
         try:
             chunks = self._blobs.open(sha256)
             first = await anext(chunks)
         except KeyError:
-            return _problem(404, "this package is gone")
+            return problem(404, "this package is gone")
         except StopAsyncIteration:
             return WireResponse(200, [(b"content-type", b"application/zip")], b"")
-        body = b"" if request.method == "HEAD" else _with_first(first, chunks)
+        body = b"" if request.method == "HEAD" else with_first(first, chunks)
         return WireResponse(200, [(b"content-type", b"application/zip")], body)
 
 
@@ -206,17 +203,6 @@ def _queue_of(request: WireRequest) -> tuple[QueueName | None, dict[str, str]]:
     return (queue if is_sound and "\0" not in queue.name else None), parameters
 
 
-async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-    yield first
-    async for chunk in rest:
-        yield chunk
-
-
 def _is_deliberate(request: WireRequest) -> bool:
     # No page of the web can have a browser send this on its own: it would ask for leave first, and get none.
     return request.method == "POST" and media_type(request) == "application/json"
-
-
-def _problem(status: int, text: str, *, code: str | None = None) -> WireResponse:
-    said = {"message": text} if code is None else {"code": code, "message": text}
-    return WireResponse(status, [_JSON], msgspec.json.encode(said))

@@ -16,6 +16,7 @@ import msgspec
 
 from lambent.clock import Clock
 from lambent.errors.families import SettingsError
+from lambent.gateway.own_answers import answered, problem
 from lambent.protocol.wire import WireRequest, WireResponse
 from lambent.services.s3.errors import SlowDown
 from lambent.services.s3.events import Origin, occurrences_of
@@ -24,7 +25,6 @@ from lambent.services.s3.notifications import BucketNotifications, host_id_of
 _BODY_MAX_BYTES = 1_048_576
 """A thousand events of a kilobyte; servers send one at a time."""
 _TOKEN_MAX_BYTES = 4096
-_JSON = (b"content-type", b"application/json")
 
 
 class S3EventsDoor:
@@ -44,29 +44,29 @@ class S3EventsDoor:
         """Take events in; a 200 says that they are on disk, all of them."""
         if request.method in {"GET", "HEAD"}:
             # Some servers ask whether anybody is there before they send.
-            return _answer(200 if self._token is not None else 404, "events are posted here")
+            return problem(200 if self._token is not None else 404, "events are posted here")
         if request.method != "POST":
-            return _answer(405, "only POST is answered here")
+            return problem(405, "only POST is answered here")
         if self._token is None:
             await request.discard()
-            return _answer(404, "this door is closed: --s3-events-token-file opens it")
+            return problem(404, "this door is closed: --s3-events-token-file opens it")
         if not self._is_allowed(request.headers.get("authorization", "")):
             await request.discard()
-            return _answer(403, "send the token of --s3-events-token-file as `Authorization: Bearer <token>`")
+            return problem(403, "send the token of --s3-events-token-file as `Authorization: Bearer <token>`")
         body = await _read(request)
         if body is None:
-            return _answer(413, f"a body has {_BODY_MAX_BYTES} bytes at most")
+            return problem(413, f"a body has {_BODY_MAX_BYTES} bytes at most")
         try:
             document = msgspec.json.decode(body)
         except (msgspec.DecodeError, RecursionError) as error:
-            return _answer(400, f"this is no JSON: {error}")
+            return problem(400, f"this is no JSON: {error}")
         records = document.get("Records") if isinstance(document, Mapping) else None
         if not isinstance(records, list):
-            return _answer(400, "this is no S3 event: there are no Records")
+            return problem(400, "this is no S3 event: there are no Records")
         try:
             occurred = occurrences_of(records)
         except ValueError as error:
-            return _answer(400, f"this is no S3 event: {error}")
+            return problem(400, f"this is no S3 event: {error}")
         delivered = 0
         try:
             for record, (bucket, occurrence) in zip(records, occurred, strict=True):
@@ -76,8 +76,8 @@ class S3EventsDoor:
                     await self._notifications.deliver(notification, [occurrence], origin, None)
                     delivered += 1
         except SlowDown as error:
-            return _answer(503, error.message)
-        return WireResponse(200, [_JSON], msgspec.json.encode({"events": len(records), "delivered": delivered}))
+            return problem(503, error.message)
+        return answered({"events": len(records), "delivered": delivered})
 
     def _is_allowed(self, authorization: str) -> bool:
         assert self._token is not None
@@ -144,7 +144,3 @@ def _time(text: Any) -> float | None:
         return datetime.fromisoformat(text).timestamp()
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _answer(status: int, text: str) -> WireResponse:
-    return WireResponse(status, [_JSON], msgspec.json.encode({"message": text}))

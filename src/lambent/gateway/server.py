@@ -12,13 +12,17 @@ from typing import Any
 
 import uvicorn
 
+from lambent.access.credential import read_credential
 from lambent.clock import Clock
+from lambent.domain.access_log import on_one_line
 from lambent.domain.caller import Inside
-from lambent.errors.families import ApiError, DependencyError
+from lambent.errors.families import AccessDeniedException, ApiError, DependencyError
 from lambent.gateway.admission import Admission, TooManyRequests
 from lambent.gateway.connection import USUAL_WAITS, Connection, Cycle, Waits
 from lambent.gateway.function_url import FunctionUrls, is_for_url
+from lambent.gateway.host_names import HostNames
 from lambent.gateway.http_api import HttpApis
+from lambent.gateway.own_answers import problem
 from lambent.gateway.own_paths import PREFIX, OwnPaths
 from lambent.gateway.pipeline import Pipeline
 from lambent.gateway.tls import Handshake, SecuredConnection
@@ -37,6 +41,9 @@ _WITHOUT_LENGTH = frozenset({204, 304})
 _DISCARD_MAX_BYTES = 268_435_456
 """How much of a refused body is read away before the connection is given up."""
 
+_HOSTS_TOLD_MAX = 20
+"""Refused names that the log tells of. Assumed: whoever tries more than that tries any (test_server)."""
+
 INSIDE_CONNECTIONS_MAX = 256
 """
 Connections that one execution environment may have at once; one more is dropped.
@@ -47,7 +54,13 @@ all connections, to others (test_server).
 
 
 class Gateway:
-    """The raw ASGI application: no framework, no middleware."""
+    """
+    The raw ASGI application: no framework, no middleware.
+
+    Args:
+        host_names: by which APIs and own paths may be called, where nothing but that keeps pages of the web out; None:
+            by any. Function URLs and HTTP APIs are for pages, too.
+    """
 
     def __init__(
         self,
@@ -57,6 +70,7 @@ class Gateway:
         http_apis: HttpApis,
         admission: Admission,
         clock: Clock,
+        host_names: HostNames | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._function_urls = function_urls
@@ -64,6 +78,9 @@ class Gateway:
         self._own_paths = own_paths
         self._admission = admission
         self._clock = clock
+        self._host_names = host_names
+        self._refused_hosts: set[str] = set()
+        """Those that the log has named."""
         self._date = b""
         self._date_second = -1
 
@@ -98,6 +115,9 @@ class Gateway:
                 response = await self._function_urls.answer(request, body.read, request_id)
             elif self._http_apis.is_for_api(request):
                 response = await self._http_apis.answer(request, body.read)
+            elif request.inside is None and not self._is_called_by_name(request):
+                await request.discard()
+                response = _refused_name(request, request_id)
             elif request.path.startswith(PREFIX):
                 response = await self._own_paths.answer(request, request_id)
             else:
@@ -108,6 +128,17 @@ class Gateway:
             return
         finally:
             self._admission.leave(body.counted_bytes)
+
+    def _is_called_by_name(self, request: WireRequest) -> bool:
+        """Say whether the name in Host is one of this server's, where that is all that keeps pages of the web out."""
+        host = request.headers.get("host", "")
+        # A custom domain is a name that somebody here gave: what is signed for a service goes there by it, too.
+        if self._host_names is None or self._host_names.admits(host) or self._http_apis.has_domain(host):
+            return True
+        if host not in self._refused_hosts and len(self._refused_hosts) < _HOSTS_TOLD_MAX:
+            self._refused_hosts.add(host)
+            _log.warning("request.host_refused host=%s hint=--public-host", on_one_line(host[:255]))
+        return False
 
     async def _send(self, send: _Send, response: WireResponse, request_body: "_Body") -> None:
         headers = response.headers
@@ -282,6 +313,17 @@ def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
     for key, texts in repeated.items():
         headers[key] = ", ".join(texts)
     return headers
+
+
+def _refused_name(request: WireRequest, request_id: str) -> WireResponse:
+    error = AccessDeniedException(
+        "This server verifies no signatures, so it answers to names of this machine alone, and the one in Host is "
+        "none: give it to --public-host if it is yours, or start with --auth required"
+    )
+    if request.path.startswith(PREFIX):
+        return problem(error.status, error.message, "AccessDenied")
+    credential = read_credential(request.headers.get("authorization", ""), request.query)
+    return error_response_without_model(request, "" if credential is None else credential.service, error, request_id)
 
 
 def _host(request: WireRequest, scope: _Scope) -> str:

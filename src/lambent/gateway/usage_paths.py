@@ -6,7 +6,7 @@ account used; the operator's principals may name another one, or `account=all`.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -19,6 +19,7 @@ from lambent.domain.usage import UsageRecord
 from lambent.domain.usage_periods import InvalidPeriod, UsagePeriod
 from lambent.errors.families import AccessDeniedException, ApiError
 from lambent.gateway.own_access import OwnAccess, is_function
+from lambent.gateway.own_answers import JSON, answered, with_first
 from lambent.gateway.usage_parameters import (
     ALL,
     OF_ADVICE,
@@ -59,7 +60,6 @@ _ROWS_AT_ONCE: Final = 500
 """Rows that are written down before others get at the loop: about a millisecond. Assumed."""
 
 _DAY_S: Final = 86_400
-_JSON = (b"content-type", b"application/json")
 _OF_ADVICE = (UsageGroup.FUNCTION, UsageGroup.VERSION, UsageGroup.ALIAS)
 
 
@@ -186,7 +186,7 @@ class UsagePaths:
                 shown.append({"at": at, **fields})
             pieces.append(msgspec.json.encode(shown)[1:-1])
         pieces.append(b"]}")
-        return WireResponse(200, [_JSON], b"".join(pieces))
+        return WireResponse(200, [JSON], b"".join(pieces))
 
     async def _records(self, caller: Caller, query: str) -> WireResponse:
         parameters = Parameters(query, OF_RECORDS)
@@ -203,7 +203,7 @@ class UsagePaths:
             "records": [_shown_record(number, record, period) for number, record in found.records],
             "after": found.after,
         }
-        return WireResponse(200, [_JSON], msgspec.json.encode(shown))
+        return answered(shown)
 
     async def _focus(self, caller: Caller, query: str) -> WireResponse:
         parameters = Parameters(query, OF_FOCUS)
@@ -223,7 +223,7 @@ class UsagePaths:
             (b"content-type", b"text/csv; charset=utf-8"),
             (b"content-disposition", f'attachment; filename="{name}"'.encode()),
         ]
-        return WireResponse(200, headers, _with_first(first, table), ends_with_client=True)
+        return WireResponse(200, headers, with_first(first, table), ends_with_client=True)
 
     async def _advice(self, caller: Caller, query: str) -> WireResponse:
         parameters = Parameters(query, OF_ADVICE)
@@ -242,7 +242,7 @@ class UsagePaths:
             "prices": _shown_prices(answer.prices),
             "rows": [_shown(row) for row in answer.rows],
         }
-        return WireResponse(200, [_JSON], msgspec.json.encode(shown))
+        return answered(shown)
 
     async def _prices(self, caller: Caller, query: str) -> WireResponse:
         Parameters(query, ())
@@ -332,14 +332,3 @@ def _shown_record(number: int, record: UsageRecord, period: UsagePeriod) -> Mapp
         "status": record.status,
         "is_restored": record.is_restored,
     }
-
-
-async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-    try:
-        yield first
-        async for piece in rest:
-            yield piece
-    finally:
-        close = getattr(rest, "aclose", None)
-        if close is not None:
-            await close()

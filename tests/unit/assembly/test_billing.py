@@ -1,7 +1,9 @@
 """The list of prices that is in force, and what stops the start."""
 
+import os
 from decimal import Decimal
 from pathlib import Path
+from stat import S_ISREG
 
 import pytest
 
@@ -58,11 +60,39 @@ def test_a_file_that_cannot_be_used_is_named_with_the_row(tmp_path: Path) -> Non
     )
     with pytest.raises(SettingsError, match=r"^--price-file: .*: No such file or directory$"):
         read_prices(tmp_path / "nowhere")
-    with pytest.raises(SettingsError, match=r"^--price-file: .*: Is a directory$"):
-        read_prices(tmp_path)
     path.write_bytes(b'name = "a"\ncurrency = "\xff"\n')
     with pytest.raises(SettingsError, match=r"^--price-file: .*: no UTF-8 \(at line 2\)$"):
         read_prices(path)
     path.write_bytes(b"#" * (5 << 20))
     with pytest.raises(SettingsError, match=r"^--price-file: .*: longer than 4 MiB$"):
         read_prices(path)
+
+
+def test_a_pipe_that_takes_a_files_place_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look and the opening."""
+    path = tmp_path / "prices.toml"
+    path.touch()
+    look = Path.stat
+
+    def stat(self: Path) -> os.stat_result:
+        found = look(self)
+        if self == path and S_ISREG(found.st_mode):
+            path.unlink()
+            os.mkfifo(path)
+        return found
+
+    monkeypatch.setattr(Path, "stat", stat)
+    with pytest.raises(SettingsError, match=r"^--price-file: .*: not a regular file$"):
+        read_prices(path)
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    """Devices, pipes, folders: what they do when they are opened, or read, is nothing that a start may wait for."""
+    pipe, loop = tmp_path / "pipe", tmp_path / "loop"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path, Path("/dev/zero"), Path("/dev/ptmx")):
+        with pytest.raises(SettingsError, match=r"^--price-file: .*: not a regular file$"):
+            read_prices(path)
+    loop.symlink_to(loop)
+    with pytest.raises(SettingsError, match=r"^--price-file: .*: Too many levels of symbolic links$"):
+        read_prices(loop)

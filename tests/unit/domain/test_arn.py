@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from lambent.domain.arn import (
     FunctionReference,
+    RoleReference,
     function_arn,
     log_group_arn,
     log_stream_arn,
     parse_function_reference,
+    parse_role_arn,
 )
 from lambent.domain.caller import Scope
 from lambent.domain.function import FunctionName
@@ -151,3 +153,35 @@ def test_arns_of_functions_and_logs_are_spelled_as_aws_does() -> None:
     assert log_stream_arn(SCOPE, "/aws/lambda/f", "2026/01/01/[$LATEST]0") == (
         f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/f:log-stream:2026/01/01/[$LATEST]0"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"arn:aws:iam::{ACCOUNT}:role/r", RoleReference(ACCOUNT, "/", "r")),
+        (f"arn:aws:iam::{ACCOUNT}:role/team/a:b/r+=,.@-_1", RoleReference(ACCOUNT, "/team/a:b/", "r+=,.@-_1")),
+        (f"arn:aws-us-gov:iam::{ACCOUNT}:role/r", RoleReference(ACCOUNT, "/", "r")),
+        (f"arn:aws:iam::{ACCOUNT}:role/{'p' * 510}/{'n' * 64}", RoleReference(ACCOUNT, f"/{'p' * 510}/", "n" * 64)),
+        (f"arn:aws:iam::{ACCOUNT}:role/{'p' * 511}/n", None),
+        (f"arn:aws:iam::{ACCOUNT}:role/{'n' * 65}", None),
+        (f"arn:aws:iam::{ACCOUNT}:role/", None),
+        (f"arn:aws:iam::{ACCOUNT}:role/team/", None),
+        (f"arn:aws:iam::{ACCOUNT}:role//r", None),
+        (f"arn:aws:iam::{ACCOUNT}:role", None),
+        (f"arn:aws:iam::{ACCOUNT}:roler", None),
+        (f"arn:aws:iam::{ACCOUNT}:user/r", None),
+        (f"arn:aws:iam::{ACCOUNT}:role/ä", None),
+        (f"arn:aws:iam::{ACCOUNT}:role/r\n", None),
+        (f"arn:aws:iam::{ACCOUNT}:role/a b/r", None),
+        (f"arn:aws:iam:{REGION}:{ACCOUNT}:role/r", None),
+        (f"arn:aws:sts::{ACCOUNT}:role/r", None),
+        ("arn:aws:iam::1234:role/r", None),
+        ("arn:aws:iam::aws:role/r", None),
+        ("arn:aws:iam::" + "\u0661" * 12 + ":role/r", None),
+        ("r", None),
+        ("", None),
+    ],
+)
+def test_a_roles_arn(text: str, expected: RoleReference | None) -> None:
+    """Its account, its path and its name, as IAM takes them; nothing else passes for one."""
+    assert parse_role_arn(text) == expected

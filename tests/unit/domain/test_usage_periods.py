@@ -72,6 +72,15 @@ def test_the_moment_a_month_begins() -> None:
     assert (found.from_s, found.before_s) == (now_s, now_s + 60)
 
 
+@pytest.mark.parametrize("to", [None, "now"])
+@pytest.mark.parametrize("second", [0, 1, 59])
+def test_now_is_within_its_minute(to: str | None, second: int) -> None:
+    """In the second in which that begins as well: what has just run is part of the answer."""
+    minute_s = int(datetime(2026, 11, 30, 12, 34, tzinfo=UTC).timestamp())
+    found = parse_period(now_s=minute_s + second, from_="24h", to=to)
+    assert (found.from_s, found.before_s) == (minute_s - 86_400, minute_s + 60)
+
+
 def test_days_when_the_clocks_change() -> None:
     """23 and 25 hours, months as they are, whatever the zone."""
     check(period("2026-03-28", "2026-03-30", "day", "Europe/Berlin"), [24, 23, 24])

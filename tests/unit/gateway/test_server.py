@@ -14,6 +14,7 @@ from lambent.domain.caller import Inside, Scope
 from lambent.errors.families import InternalServerError
 from lambent.gateway.admission import Admission
 from lambent.gateway.connection import USUAL_WAITS, Cycle, Waits
+from lambent.gateway.host_names import HostNames
 from lambent.gateway.server import INSIDE_CONNECTIONS_MAX, Gateway, GatewayServer, bound_port
 from lambent.protocol.wire import WireRequest, WireResponse
 
@@ -47,17 +48,22 @@ class NoApis:
     def is_for_api(self, request):
         return False
 
+    def has_domain(self, host):
+        return host == "own.example"
+
 
 class Stage:
     """A running server with one listener outside."""
 
-    def __init__(self, connections_max: int = 100, waits: Waits = USUAL_WAITS) -> None:
+    def __init__(
+        self, connections_max: int = 100, waits: Waits = USUAL_WAITS, host_names: HostNames | None = None
+    ) -> None:
         self.pipeline = Telling()
         nowhere: Any = None
         apis: Any = NoApis()
         pipeline: Any = self.pipeline
         self.admission = Admission(100, 10_000_000)
-        gateway = Gateway(pipeline, nowhere, nowhere, apis, self.admission, SystemClock())
+        gateway = Gateway(pipeline, nowhere, nowhere, apis, self.admission, SystemClock(), host_names)
         self.server = GatewayServer(gateway, connections_max=connections_max, shutdown_grace_s=5, waits=waits)
         self.outside = listener()
         self.serving = asyncio.create_task(self.server.serve(sockets=[self.outside]))
@@ -703,3 +709,35 @@ def test_a_head_waits_in_its_turn_only() -> None:
             await each.close()
 
     run(story, waits=Waits(head_s=1.0))
+
+
+def test_a_name_that_a_stranger_may_own_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    """With its body read away, so that the connection goes on; the log names some of them, once each."""
+
+    async def story(stage: Stage) -> None:
+        client = await Connection.to(stage.outside)
+        for number in range(30):
+            for _ in range(2):
+                await client.send("x" * 100_000, host=f"evil{number}.example:4566")
+                assert await client.read() == 403
+        assert not stage.pipeline.arrived.is_set()
+        for host in ("localhost:4566", "own.example"):
+            assert (await client.ask("body", host=host))["body"] == "body"
+        client.writer.close()
+
+    run(story, host_names=HostNames())
+    told = [message for message in caplog.messages if message.startswith("request.host_refused")]
+    assert len(told) == 20 and told[0] == "request.host_refused host=evil0.example:4566 hint=--public-host"
+
+
+def test_functions_call_by_any_name() -> None:
+    """Their door is theirs alone: no browser comes in by it."""
+
+    async def story(stage: Stage) -> None:
+        with listener() as inside:
+            await stage.server.serve_inside(inside, INSIDE)
+            client = await Connection.to(inside)
+            assert (await client.ask(host="evil.example"))["inside"] == INSIDE.function_arn
+            client.writer.close()
+
+    run(story, host_names=HostNames())

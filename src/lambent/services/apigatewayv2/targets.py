@@ -3,6 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
+from lambent.domain.arn import parse_role_arn
 from lambent.domain.caller import Scope
 
 _STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.[A-Za-z0-9_]{1,64}\}")
@@ -42,4 +43,5 @@ def is_url(uri: str) -> bool:
 
 def is_role_of(scope: Scope, arn: str) -> bool:
     """Say whether a text is the ARN of a role of the scope's account, the only ones that it may pass on."""
-    return re.fullmatch(rf"arn:aws[a-z-]*:iam::{scope.account}:role/[\w+=,.@/-]{{1,512}}", arn, re.ASCII) is not None
+    role = parse_role_arn(arn)
+    return role is not None and role.account == scope.account

@@ -4,7 +4,8 @@ Follows what budgets watch: sums that run along with the folds, what they reach,
 A budget's sums are of its current period, and of the one before while invocations of that are still told of. They are
 read from the store of usage at the start, at a period's begin, when a budget changes, when tags of a function do, and
 when a fold failed; in between each fold's usage is added. All of that happens under one lock, the fold's commit
-included: sums in memory are of one state of the store. That an invocation is refused hangs upon no lock.
+included: sums in memory are of one state of the store. Whoever reads holds it for one budget at a time, so that folds
+wait for one of them, however many are to be read. That an invocation is refused hangs upon no lock.
 """
 
 import asyncio
@@ -108,6 +109,8 @@ class Budgets:
         self._day = -1
         """Of the last look at the wall clock."""
         self._urgent = 0
+        self._unknown: dict[tuple[Scope, FunctionName], None] = {}
+        """Functions that ran and whose tags have not been read since they changed."""
         self._is_unsure = False
         """Whether it is not known which of our commits came through."""
         self._wake = asyncio.Event()
@@ -172,7 +175,6 @@ class Budgets:
                 usages.allocate(one.key, one.from_ms, (one.until_ms - one.from_ms) * one.environments)
         self._look_at_clock()
         touched: dict[_Watch, None] = {}
-        unknown: dict[tuple[Scope, FunctionName], None] = {}
         for (key, day_s), used in usages.by_key.items():
             function = FunctionName(key.function)
             tags = self._tags.known(key.scope, function)
@@ -180,19 +182,16 @@ class Budgets:
                 watched = watch.budget.watched
                 if watched.tag_key and tags is None:
                     # It was not seen yet, or has changed since: by which tags the fold went is the store's to say.
-                    unknown[key.scope, function] = None
+                    self._unknown[key.scope, function] = None
                     watch.is_stale = True
+                    self._wake.set()
                 elif not watch.is_stale and watched.includes(key.scope.region, key.function, tags or {}):
                     sums = watch.sums.get(period_start(watch.budget.period, day_s))
                     if sums is not None:
                         sums.setdefault(price_class(key), Quantities()).add(used)
                         touched[watch] = None
-        for scope, function in unknown:
-            await self._tags.of(scope, function)
-        for watch in self._all():
-            if watch.is_stale:
-                await self._read(watch)
-            elif watch in touched:
+        for watch in touched:
+            if not watch.is_stale:
                 self._weigh(watch)
 
     # Reading ----------------------------------------------------------------------------------------------------------
@@ -268,8 +267,7 @@ class Budgets:
         while True:
             self._wake.clear()
             try:
-                async with self._lock:
-                    await self._settle()
+                await self._settle()
             except DependencyError as error:
                 _log.error("budget.not_settled reason=%s", error)
                 await self._clock.sleep(_AGAIN_S)
@@ -297,16 +295,30 @@ class Budgets:
             if period_start(budget.period, now) != watch.current_s:
                 self._gate.free(budget.account, budget.name)
                 watch.is_stale = True
+                self._wake.set()
 
     async def _settle(self) -> None:
-        if self._is_unsure:
-            await self._reconcile()
-        self._look_at_clock()
-        for watch in list(self._all()):
-            if watch.is_stale:
-                await self._read(watch)
-            if watch.is_due:
-                await self._write_down(watch)
+        async with self._lock:
+            if self._is_unsure:
+                await self._reconcile()
+            self._look_at_clock()
+        while self._unknown:
+            async with self._lock:
+                scope, function = next(iter(self._unknown))
+                await self._tags.of(scope, function)
+                del self._unknown[scope, function]
+        # What may have to refuse comes first.
+        for watch in sorted(self._all(), key=lambda watch: not watch.budget.throttle):
+            if not (watch.is_stale or watch.is_due):
+                continue
+            async with self._lock:
+                if self._watch(watch.budget.account, watch.budget.name) is not watch:
+                    # It went meanwhile, or became another, which has been read.
+                    continue
+                if watch.is_stale:
+                    await self._read(watch)
+                if watch.is_due:
+                    await self._write_down(watch)
 
     async def _reconcile(self) -> None:
         """Watch what is stored, whatever was heard of it."""
@@ -367,7 +379,7 @@ class Budgets:
         await self._fold()
         async with self._lock:
             self._look_at_clock()
-            watch = self._watches.get(account, {}).get(name)
+            watch = self._watch(account, name)
             if watch is not None and watch.is_stale:
                 await self._read(watch)
             view = None if watch is None else self._view(watch, watch.current_s)
@@ -416,17 +428,25 @@ class Budgets:
             await self._fold()
         async with self._lock:
             self._look_at_clock()
-            found = []
-            for watch in self._all():
-                if account in (None, watch.budget.account):
-                    if watch.is_stale:
-                        await self._read(watch)
+        places = [(watch.budget.account, watch.budget.name) for watch in self._all()]
+        found = []
+        for place in places:
+            if account not in (None, place[0]):
+                continue
+            async with self._lock:
+                watch = self._watch(*place)
+                if watch is not None and watch.is_stale:
+                    await self._read(watch)
+                if watch is not None:
                     found.append(self._view(watch, watch.current_s))
         return sorted(found, key=lambda one: (one.budget.account, one.budget.name))
 
     def standing(self) -> Sequence[BudgetView]:
         """Return how all budgets stand as far as it is known, for metrics."""
         return [self._view(watch, watch.current_s) for watch in self._all() if watch.current_s in watch.sums]
+
+    def _watch(self, account: str, name: str) -> _Watch | None:
+        return self._watches.get(account, {}).get(name)
 
     def _all(self) -> Iterator[_Watch]:
         for of_account in self._watches.values():

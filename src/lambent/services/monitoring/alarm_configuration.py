@@ -29,7 +29,7 @@ from lambent.errors.api.monitoring import (
     ValidationException,
 )
 from lambent.services.monitoring.alarm_queries import check_references
-from lambent.services.monitoring.metric_queries import parse_queries
+from lambent.services.monitoring.metric_query import parse_queries
 
 ACTIONS = {OK: "OKActions", ALARM: "AlarmActions", INSUFFICIENT_DATA: "InsufficientDataActions"}
 """By the value of the state that they go with."""

@@ -13,7 +13,8 @@ from lambent.domain.metric_expression import Call, Reference, parse_expression, 
 from lambent.domain.metric_periods import begin_of
 from lambent.domain.metric_statistics import parse_statistic
 from lambent.errors.api.monitoring import ValidationException
-from lambent.services.monitoring.metric_queries import Asked, MetricQueries, MetricQuery, MetricStat, computed
+from lambent.services.monitoring.metric_queries import Asked, MetricQueries, computed
+from lambent.services.monitoring.metric_query import MetricQuery, MetricStat
 from lambent.store.metrics_contract import MetricStore
 
 _INLINE_MAX = 500

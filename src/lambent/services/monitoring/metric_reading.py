@@ -22,13 +22,8 @@ from lambent.domain.metric_periods import is_period
 from lambent.domain.metric_statistics import BASIC, InvalidStatistic, Statistic, parse_statistic
 from lambent.errors.api.monitoring import InvalidNextToken, InvalidParameterValueException, ValidationException
 from lambent.protocol.shapes.monitoring import GetMetricDataInput, GetMetricStatisticsInput
-from lambent.services.monitoring.metric_queries import (
-    Asked,
-    MetricQueries,
-    MetricStat,
-    invalid_period,
-    parsed_queries,
-)
+from lambent.services.monitoring.metric_queries import Asked, MetricQueries
+from lambent.services.monitoring.metric_query import MetricStat, invalid_period, parsed_queries
 from lambent.services.monitoring.metrics_named import dimensions_in
 from lambent.services.monitoring.refusals import combination
 from lambent.services.monitoring.settling import Settle

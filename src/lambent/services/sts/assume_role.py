@@ -1,7 +1,6 @@
 """AssumeRole: temporary credentials of a role, for whoever its trust policy lets in."""
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ from lambent.access.authorize import Demand
 from lambent.access.role_trust import ASSUME_ROLE, RoleTrust
 from lambent.access.secrets import TOKEN_MAX_BYTES, Secrets, TokenTooLarge
 from lambent.clock import Clock
+from lambent.domain.arn import parse_role_arn
 from lambent.domain.caller import Caller
 from lambent.domain.identity import Role
 from lambent.domain.policy import Value
@@ -22,7 +22,6 @@ from lambent.services.sts.session_policies import check_arns, check_policy, chec
 from lambent.services.sts.session_tags import session_tags
 from lambent.store.contract import IdentityStore
 
-_ROLE_ARN = re.compile(r"arn:aws(?:-[a-z]+)*:iam::[0-9]{12}:role/[^:]+")
 _DEFAULT_S = 3_600
 _CHAINED_MAX_S = 3_600
 """Documented: IAM user guide, role chaining."""
@@ -40,7 +39,7 @@ class AssumeRole:
     @operation("AssumeRole")
     async def assume(self, caller: Caller, request: AssumeRoleRequest) -> Mapping[str, Any]:
         role_arn = request["RoleArn"]
-        if _ROLE_ARN.fullmatch(role_arn) is None:
+        if parse_role_arn(role_arn) is None:
             # Observed: recordings of the service.
             raise ValidationError(f"{role_arn} is invalid")
         _refuse_what_is_not_offered(request)

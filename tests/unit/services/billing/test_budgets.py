@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from lambent.domain.caller import Scope
 from lambent.domain.usage import UsageClass, UsageKey, UsageKind
 from lambent.errors.families import DependencyError
 from lambent.store.budgets_contract import BudgetRows
-from lambent.store.usage_contract import Allocation, NewUsage
+from lambent.store.usage_contract import Allocation, NewUsage, UsageQuestion, UsageRow
+from lambent.testing.virtual_clock import PATIENCE_S
 
 OTHER = Scope("444455556666", "eu-west-1")
 ELSEWHERE = Scope(ACCOUNT, "us-east-1")
@@ -126,9 +128,11 @@ def test_a_fold_behind_a_jump_counts_where_its_invocations_began(tmp_path: Path)
         await at.run_times(3)
         at.clock.set_wall(DAY_S)
         await at.run_times(2)
+        await at.settled()
         assert at.view().used == 2
         at.clock.set_wall(-DAY_S)
         await at.run_times(1)
+        await at.settled()
         assert at.view().used == 4
 
     told(tmp_path, story)
@@ -199,6 +203,114 @@ def test_a_fold_that_fails_is_read_again(tmp_path: Path) -> None:
     told(tmp_path, story)
 
 
+class Slow:
+    """Lets questions to the store of usage through one by one, and says whose they were."""
+
+    def __init__(self, at: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str | None] = []
+        self.leave = asyncio.Semaphore(0)
+        self.is_waiting = False
+        ask = at.usage.totals
+
+        async def totals(question: UsageQuestion) -> Sequence[UsageRow]:
+            self.asked.append(question.function)
+            self.is_waiting = True
+            await self.leave.acquire()
+            self.is_waiting = False
+            return await ask(question)
+
+        monkeypatch.setattr(at.usage, "totals", totals)
+
+
+@pytest.mark.parametrize("cause", ["a fold that failed", "midnight", "a function that nobody knew"])
+def test_a_fold_waits_for_one_budget_however_many_are_to_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: str
+) -> None:
+    """What functions write is folded meanwhile, and each budget counts it once."""
+
+    async def story(at: Stage) -> None:
+        for number in range(20):
+            watched = Watched(tag_key="team", tag_value="red") if cause.startswith("a function") else Watched()
+            await at.put(budget(f"b{number}", watched=watched, amount=Decimal(50)))
+        await at.settled()
+        slow = Slow(at, monkeypatch)
+        if cause == "midnight":
+            at.clock.advance(DAY_S)
+        elif cause == "a fold that failed":
+            at.is_failing = True
+            with pytest.raises(DependencyError):
+                await at.run_times(1)
+            at.is_failing = False
+        else:
+            await at.tag("f", {"team": "red"})
+            async with asyncio.timeout(PATIENCE_S):
+                await at.run_times(1)
+        for _ in range(3):
+            await at.until(lambda: slow.is_waiting)
+            asked = len(slow.asked)
+            fold = asyncio.create_task(at.run_times(1))
+            async with asyncio.timeout(PATIENCE_S):
+                while not fold.done():
+                    if slow.is_waiting:
+                        slow.leave.release()
+                    await asyncio.sleep(0.001)
+            # Two for the day before and this one, and what the next one asks as soon as the fold is over.
+            assert len(slow.asked) - asked <= 2
+        for _ in range(100):
+            slow.leave.release()
+        await at.settled()
+        before = 1 if cause.startswith("a function") else 0
+        assert {view.used for view in at.budgets.standing()} == {Decimal(3 + before)}
+
+    told(tmp_path, story)
+
+
+def test_what_may_have_to_refuse_is_read_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(at: Stage) -> None:
+        for name, throttle in (("a", False), ("b", True), ("c", False), ("d", True)):
+            await at.put(budget(name, watched=Watched(name, SCOPE.region), throttle=throttle))
+        slow = Slow(at, monkeypatch)
+        at.clock.advance(DAY_S)
+        for _ in range(100):
+            slow.leave.release()
+        await at.settled()
+        assert list(dict.fromkeys(slow.asked)) == ["b", "d", "a", "c"]
+
+    told(tmp_path, story)
+
+
+def test_a_budget_that_goes_while_others_are_read_refuses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does one that became another, which is read as it is changed."""
+
+    async def story(at: Stage) -> None:
+        for name in ("a", "b", "c"):
+            await at.put(budget(name, watched=Watched(name, SCOPE.region)))
+            await at.run_times(10, name)
+        assert await at.is_refused("b")
+        slow = Slow(at, monkeypatch)
+        at.is_failing = True
+        with pytest.raises(DependencyError):
+            await at.run_times(1)
+        await at.until(lambda: slow.is_waiting)
+
+        async def gone(old: Budget | None, view: BudgetView | None, rows: BudgetRows) -> None:
+            return None
+
+        going = asyncio.create_task(at.budgets.change(ACCOUNT, "b", gone))
+        raising = asyncio.create_task(at.put(budget("c", watched=Watched("c", SCOPE.region), amount=Decimal(20))))
+        await asyncio.sleep(0)
+        for _ in range(100):
+            slow.leave.release()
+        await asyncio.gather(going, raising)
+        await at.settled()
+        assert [await at.is_refused(name) for name in ("a", "b", "c")] == [True, False, False]
+        assert {view.budget.name for view in await at.budgets.views(ACCOUNT)} == {"a", "c"}
+
+    told(tmp_path, story)
+
+
 def test_a_count_that_is_cut_short_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is folded is folded, even where whoever folds is cancelled before it is counted."""
 
@@ -227,13 +339,17 @@ def test_tags_count_as_they_were_and_refuse_as_they_are(tmp_path: Path) -> None:
         await at.put(budget(watched=Watched(tag_key="team", tag_value="red")))
         await at.run_times(4)
         await at.run_times(4, "g")
+        await at.settled()
         assert at.view().used == 4
         await at.tag("g", {"team": "red"})
         await at.run_times(2, "g")
+        await at.settled()
         assert at.view().used == 6
         await at.tag("f", {})
         await at.run_times(9)
+        await at.settled()
         assert at.view().used == 6
+        # Known by now: counted by the fold itself.
         await at.run_times(4, "g")
         assert at.view().used == 10
         assert await at.is_refused("g") and not await at.is_refused("f")
@@ -257,6 +373,7 @@ def test_a_function_that_is_gone_counts_by_the_tags_that_it_had(tmp_path: Path) 
             await tx.delete_function(name)
         await at.run_times(2)
         await at.run_times(3)
+        await at.settled()
         assert at.view().used == 6
 
     told(tmp_path, story)

@@ -10,7 +10,6 @@ from unit.services.monitoring.stage import SCOPE, Stage, at, play, stat
 from lambent.domain.metric_periods import source_of
 from lambent.errors.families import ApiError
 from lambent.services.monitoring import metric_queries
-from lambent.services.monitoring.metric_queries import parse_queries
 from lambent.store.metric_blocks import SPANS_S
 
 
@@ -145,15 +144,6 @@ def test_what_cannot_be_evaluated_is_refused(tmp_path: Path, queries: list[dict[
     play(tmp_path, story)
 
 
-def test_the_reason_names_the_query(tmp_path: Path) -> None:
-    """And a query without anything is told what it lacks. Observed: the second text, with the line's end."""
-    with pytest.raises(ApiError, match="Error in expression 'e': Unknown id: x"):
-        parse_queries(SCOPE, [math("x")])
-    with pytest.raises(ApiError) as refused:
-        parse_queries(SCOPE, [{"Id": "q"}])
-    assert refused.value.message == "The parameter MetricDataQueries.member.1.MetricStat is required.\n"
-
-
 def test_references_that_fan_out_are_followed_once(tmp_path: Path) -> None:
     """Forty expressions that name the one before twice would be a million million; deeper ones are refused."""
 
@@ -254,16 +244,6 @@ def test_all_time_is_no_longer_than_what_is_kept(tmp_path: Path) -> None:
         for text in ("FILL(q, 0)", "TIME_SERIES(1)"):
             refused = await stage.refusal("GetMetricData", MetricDataQueries=[stat("errors"), math(text)], **ever)
             assert refused[0] == "ValidationException"
-
-    play(tmp_path, story)
-
-
-def test_expressions_of_a_request_are_bounded(tmp_path: Path) -> None:
-    """Together: each may have 2,048 characters, and there may be 500 of them."""
-
-    async def story(stage: Stage) -> None:
-        with pytest.raises(ApiError, match="characters"):
-            await stage.data(*(math("+".join(["1"] * 1000), id=f"e{number}") for number in range(100)))
 
     play(tmp_path, story)
 
