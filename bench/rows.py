@@ -347,7 +347,7 @@ def measure_stream(plan: Plan) -> list[Line]:
             lambda: run_load(floor.url, hello, concurrency=1, count=20).p50_s,
             rounds=plan.rounds,
         )
-        rates, bare_rates = interleave(rate(target.url, large), rate(bare.url, pieces), rounds=plan.heavy_rounds)
+        rates, bare_rates = interleave(rate(target.url, large), rate(bare.url, pieces), rounds=plan.rounds)
     what = "stream, request to first byte, Node.js, new connection, p50"
     measured, by_bare = statistics.median(rates), statistics.median(bare_rates)
     return [

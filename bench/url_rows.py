@@ -88,7 +88,7 @@ def measure_url_stream(plan: "Plan") -> list[Line]:
 
         rate(target.url, request)()
         before, _ = memory_bytes(target.server.pid)
-        rates, bare_rates = interleave(rate(target.url, request), rate(bare.url, pieces), rounds=plan.heavy_rounds)
+        rates, bare_rates = interleave(rate(target.url, request), rate(bare.url, pieces), rounds=plan.rounds)
         more = memory_bytes(target.server.pid)[0] - before
     measured, by_bare = statistics.median(rates), statistics.median(bare_rates)
     return [

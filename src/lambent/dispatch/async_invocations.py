@@ -25,6 +25,7 @@ from lambent.dispatch.async_event import (
 from lambent.dispatch.async_room import AsyncRoom, share, shared
 from lambent.dispatch.claiming import Claimer
 from lambent.dispatch.dispatcher import Dispatcher
+from lambent.dispatch.outcomes import Outcomes
 from lambent.dispatch.recent import Recent
 from lambent.dispatch.settle import Condition, GiveUp, Patience, TryAgain
 from lambent.dispatch.telling import told
@@ -57,12 +58,6 @@ _CLOSED_AT_ONCE = 64
 
 _LOOK_AGAIN_S = 0.05
 """Where synchronous invocations may hold what a function may have: nobody tells when they end. Assumed."""
-
-_PATIENCE_S = 0.005
-"""
-How long an outcome waits for others to share a commit with. What ended within so short a time before a crash runs once
-more. Assumed; revisit with `make bench`, async-drain.
-"""
 
 _SHARED_LIMIT = "ConcurrentInvocationLimitExceeded"
 """The reason of a refusal where what all functions share is taken: the account's executions, or the machine."""
@@ -127,6 +122,7 @@ class AsyncInvocations:
         self._time_scale = time_scale
         self._spawn = spawn
         self._claimer = Claimer(queue, QueueKind.ASYNC, clock)
+        self._outcomes = Outcomes(self._claimer, clock, spawn, self._claimer.wake)
         self._configs: Recent[EventInvokeConfig] = Recent(store, self._read_config)
         self._functions: OrderedDict[QueueName, _Function] = OrderedDict()
         self._running: set[asyncio.Task[None]] = set()
@@ -222,6 +218,8 @@ class AsyncInvocations:
         while True:
             room, look_again_s = await self._share_out()
             if room:
+                # In the same commit.
+                self._outcomes.write()
                 for claim in await self._claimer.claim(room):
                     self._function(claim.queue).waiting.append((claim, self._clock.monotonic()))
             began = self._begin_waiting()
@@ -244,6 +242,7 @@ class AsyncInvocations:
     async def _claim_one(self, function: _Function) -> None:
         """Claim and begin one event. What fails here is left to the loop that claims for all."""
         try:
+            self._outcomes.write()
             for claim in await self._claimer.claim({function.queue: 1}):
                 function.waiting.append((claim, self._clock.monotonic()))
         except DependencyError as error:
@@ -291,6 +290,7 @@ class AsyncInvocations:
             task.cancel()
         if self._running:
             await asyncio.wait(self._running)
+        await self._outcomes.close()
 
     # Which events may be claimed ---------------------------------------------------------------------------------
 
@@ -348,24 +348,35 @@ class AsyncInvocations:
 
     def _begin_some(self, function: _Function, now: float) -> bool:
         """Begin what was claimed of one function, as far as there is room; say whether anything was begun."""
-        slots = self._dispatcher.slots_nowait(function.queue.scope)
-        count = len(function.waiting)
-        if not slots.is_closed(function.name):
-            room = function.room
-            count = min(
-                count,
-                int(self._limit_now(now)) - self._at_work,
-                self._most_of(function, now) - room.running,
-                slots.room(function.name, now) - function.starting,
-            )
+        count = self._may_begin(function, now)
         for _ in range(count):
-            function.room.begin(now)
-            function.starting += 1
-            self._at_work += 1
-            task = self._spawn(self._run(function, *function.waiting.popleft()))
+            task = self._spawn(self._work(function, *self._take(function, now)))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         return count > 0
+
+    def _may_begin(self, function: _Function, now: float) -> int:
+        """Return how many events that were claimed of a function may begin now."""
+        count = len(function.waiting)
+        slots = self._dispatcher.slots_nowait(function.queue.scope)
+        if not count or slots.is_closed(function.name):
+            return count
+        return max(
+            min(
+                count,
+                int(self._limit_now(now)) - self._at_work,
+                self._most_of(function, now) - function.room.running,
+                slots.room(function.name, now) - function.starting,
+            ),
+            0,
+        )
+
+    def _take(self, function: _Function, now: float) -> tuple[Claim, float]:
+        """Take one of those to begin it: it counts from now on."""
+        function.room.begin(now)
+        function.starting += 1
+        self._at_work += 1
+        return function.waiting.popleft()
 
     def _function(self, queue: QueueName) -> _Function:
         function = self._functions.get(queue)
@@ -388,8 +399,29 @@ class AsyncInvocations:
 
     # One event ---------------------------------------------------------------------------------------------------
 
+    async def _work(self, function: _Function, claim: Claim, claimed_at: float) -> None:
+        """Run an event that counts, and after it the next one, as long as the function may have it."""
+        while True:
+            try:
+                await self._run(function, claim, claimed_at)
+            except BaseException:
+                self._claimer.wake()
+                raise
+            now = self._clock.monotonic()
+            more = 0 if self._is_stopping else self._may_begin(function, now)
+            if more:
+                # Now, and not when the loop gets there: an environment that falls idle is frozen.
+                claim, claimed_at = self._take(function, now)
+                if more > 1:
+                    self._begin_some(function, now)
+            if not more or len(function.waiting) <= function.room.ahead(now) // 2:
+                # Others may have what this one had, or more is to be claimed.
+                self._claimer.wake()
+            if not more:
+                return
+
     async def _run(self, function: _Function, claim: Claim, claimed_at: float) -> None:
-        """Make one attempt at an event, and write down what came of it."""
+        """Make one attempt at an event, and have written down what came of it."""
         began, took_s, is_cold = self._clock.monotonic(), None, False
         event = decode_event(claim.attributes)
         starting = _Starting(function)
@@ -401,36 +433,29 @@ class AsyncInvocations:
             starting.end()
             function.room.end(took_s, self._clock.monotonic(), is_cold=is_cold)
             self._at_work -= 1
-            if function.waiting and not self._is_stopping:
-                # Now, and not when the loop gets there: an environment that falls idle is frozen.
-                self._begin_some(function, self._clock.monotonic())
-            self._claimer.wake()
         if attempt is None:
             return
         if attempt.trace is not None:
             event = msgspec.structs.replace(event, trace=attempt.trace)
-        try:
-            step = self._step(claim, event, attempt, claim.age_s + self._clock.monotonic() - claimed_at)
-            is_given_back = self._is_stopping and not attempt.is_success
-            if event.trace is not None:
-                self._leave(
-                    function.queue.scope,
-                    function.name,
-                    claim.id,
-                    event,
-                    event.trace,
-                    is_open=is_given_back or isinstance(step, Retry),
-                    has_failed=not attempt.is_success,
-                )
-            if is_given_back:
-                # What ends with the server has not failed.
-                await self._claimer.give_back([claim])
-            else:
-                # Nobody waits for it, unless it keeps others from being claimed.
-                is_scarce = self._claimer.held_count >= 2 * int(self._limit_now(self._clock.monotonic()))
-                await self._claimer.settle(claim, step, patience_s=0.0 if is_scarce else _PATIENCE_S)
-        finally:
-            self._claimer.wake()
+        step = self._step(claim, event, attempt, claim.age_s + self._clock.monotonic() - claimed_at)
+        is_given_back = self._is_stopping and not attempt.is_success
+        if event.trace is not None:
+            self._leave(
+                function.queue.scope,
+                function.name,
+                claim.id,
+                event,
+                event.trace,
+                is_open=is_given_back or isinstance(step, Retry),
+                has_failed=not attempt.is_success,
+            )
+        if is_given_back:
+            # What ends with the server has not failed.
+            await self._claimer.give_back([claim])
+        else:
+            # Nobody waits for it, unless it keeps others from being claimed.
+            is_scarce = self._claimer.held_count >= 2 * int(self._limit_now(self._clock.monotonic()))
+            self._outcomes.add(claim, step, is_urgent=is_scarce)
 
     async def _attempt(
         self, function: _Function, claim: Claim, event: AsyncEvent, claimed_at: float, starting: "_Starting"
@@ -563,7 +588,7 @@ class AsyncInvocations:
         if qualifier.isdigit():
             _log.warning("event.dropped request_id=%s function=%s reason=no such version", claim.id, name)
             self._note_dropped(scope, name, qualifier)
-            await self._claimer.settle(claim, Done(claim.receipt))
+            await self._claimer.settle([(claim, Done(claim.receipt))])
             return None
         return _Attempt(None, EventInvokeConfig(scope, name, qualifier, 0.0), _Refused("there is no such alias"))
 

@@ -26,7 +26,11 @@ What takes less keeps the machine itself busy: of such a function no more run at
 each more would only wait longer for them. What takes longer mostly waits for something else. Assumed.
 """
 _QUICK_FOR_EACH_PROCESSOR = 4
-"""Assumed: enough that none is idle while answers and next events are on their way."""
+"""
+Enough that none is idle while answers and next events are on their way, however short they are: the quickest of a
+backlog takes a part of what most take, and as many as begin within that part are too few. Measured on two cores: from 3
+to 8 the rate is the same within its noise.
+"""
 
 _AHEAD_S = 0.02
 """Invocations that take less are claimed ahead, since a claim takes as long as some of them."""
@@ -121,8 +125,10 @@ class AsyncRoom:
         if self._quickest_s is None:
             most = _UNKNOWN_MOST * 2 ** int(min(age_s, self._cold_s, 20.0))
         else:
-            most = self._useful(self._quickest_s) * 2 ** int(min(age_s / _STALLED_S, 20.0))
-        return int(min(most, self._limit_now(now)))
+            most = self._useful(self._quickest_s)
+            if age_s >= _STALLED_S:
+                most *= 2 ** int(min(age_s / _STALLED_S, 20.0))
+        return most if self._limit == math.inf else int(min(most, self._limit_now(now)))
 
     def ahead(self, now: float) -> int:
         """Return how many more may be claimed to wait here for those to end."""
@@ -132,8 +138,9 @@ class AsyncRoom:
 
     def _useful(self, took_s: float) -> int:
         """Return how many at once gain something over fewer, where one takes so long."""
-        most = math.ceil(_RATE_MAX * took_s) + 1
-        return most if took_s >= _QUICK_S else min(most, _QUICK_FOR_EACH_PROCESSOR * self._processors)
+        if took_s < _QUICK_S:
+            return _QUICK_FOR_EACH_PROCESSOR * self._processors
+        return math.ceil(_RATE_MAX * took_s) + 1
 
     def _limit_now(self, now: float) -> float:
         return self._limit + (now - self._limited_at) * _BACK_EACH_S

@@ -21,8 +21,11 @@ Assumed: what a server held that was killed is claimed again after so long; one 
 _EXTEND_EVERY_S = LEASE_S / 3
 _EXTEND_AT_ONCE = 500
 
-_SETTLE_AGAIN_MIN_S, _SETTLE_AGAIN_MAX_S = 0.1, 5.0
+SETTLE_AGAIN_MIN_S, SETTLE_AGAIN_MAX_S = 0.1, 5.0
 """Between attempts to write down what became of an event. Assumed."""
+
+Settled = tuple[Claim, Done | Retry]
+"""An event, and what became of it."""
 
 _Key = tuple[QueueName, int]
 
@@ -148,41 +151,70 @@ class Claimer:
                 self._note_due(queue, claimed.next_due_s[queue], now)
         return new
 
-    async def settle(self, claim: Claim, step: Done | Retry, *, patience_s: float = 0.0) -> Outcome:
+    async def settle(self, steps: Sequence[Settled]) -> None:
         """
-        Write down what became of an event, and let go of it. Where the store fails, or what follows finds its queue
-        full, this tries until it succeeds: the event stays held, and its outcome is not lost.
+        Write down what became of events, in one commit, and let go of them. Where the store fails, or what follows
+        finds its queue full, this tries until it succeeds: the event stays held, and its outcome is not lost.
 
         Args:
-            step: of a claim that may have been renewed meanwhile; its receipt is put right here.
-            patience_s: how long it may wait for others to share a commit with.
+            steps: each of a claim that may have been renewed meanwhile; its receipt is put right here. What is no
+                longer held, since its queue was dropped, is passed over.
         """
-        key = (claim.queue, claim.sequence)
-        delay = _SETTLE_AGAIN_MIN_S
-        while True:
-            held = self._held.get(key)
-            if held is None:
-                # Its queue was dropped.
-                return Outcome.GONE
-            self._settling.add(key)
-            try:
-                (outcome,) = await self._queue.settle([_with_receipt(step, held)], patience_s=patience_s)
-            except DependencyError as error:
-                _log.error("event.not_settled request_id=%s reason=%s", claim.id, error)
-            else:
-                if outcome is Outcome.LOST and self._held.get(key, held) is not held:
-                    # To ourselves: the lease ran out, and was taken again on the way.
-                    continue
-                if outcome is not Outcome.FULL:
-                    self._held.pop(key, None)
-                    if outcome is not Outcome.HAPPENED:
-                        _log.warning("event.claim_lost request_id=%s outcome=%s", claim.id, outcome.value)
-                    return outcome
-                _log.warning("event.not_settled request_id=%s reason=its destination's queue is full", claim.id)
-            finally:
-                self._settling.discard(key)
+        delay = SETTLE_AGAIN_MIN_S
+        while steps := await self.try_to_settle(steps):
             await self._clock.sleep(delay)
-            delay = min(2 * delay, _SETTLE_AGAIN_MAX_S)
+            delay = min(2 * delay, SETTLE_AGAIN_MAX_S)
+
+    async def try_to_settle(self, steps: Sequence[Settled]) -> Sequence[Settled]:
+        """Do the same once; return those steps that are still to be written, since the store or a queue refused."""
+        asked = [(claim, step, key) for claim, step in steps if (key := _key_of(claim)) in self._held]
+        if not asked:
+            return ()
+        keys = [key for _, _, key in asked]
+        held = [self._held[key] for key in keys]
+        self._settling.update(keys)
+        try:
+            outcomes = await self._queue.settle(
+                [_with_receipt(step, one) for (_, step, _), one in zip(asked, held, strict=True)]
+            )
+        except DependencyError as error:
+            if len(asked) > 1 and not error.retryable:
+                # It may be the fault of one of them: each for itself, so that the others happen.
+                return await self._settle_each(asked)
+            _log.error("event.not_settled request_id=%s count=%d reason=%s", asked[0][0].id, len(asked), error)
+            return [(claim, step) for claim, step, _ in asked]
+        except Exception:
+            if len(asked) == 1:
+                raise
+            return await self._settle_each(asked)
+        finally:
+            self._settling.difference_update(keys)
+        again: list[Settled] = []
+        lost: list[Settled] = []
+        for (claim, step, key), one, outcome in zip(asked, held, outcomes, strict=True):
+            if outcome is Outcome.HAPPENED:
+                self._held.pop(key, None)
+            elif outcome is Outcome.LOST and self._held.get(key, one) is not one:
+                # To ourselves: the lease ran out, and was taken again on the way.
+                lost.append((claim, step))
+            elif outcome is Outcome.FULL:
+                _log.warning("event.not_settled request_id=%s reason=its destination's queue is full", claim.id)
+                again.append((claim, step))
+            else:
+                self._held.pop(key, None)
+                _log.warning("event.claim_lost request_id=%s outcome=%s", claim.id, outcome.value)
+        if lost:
+            again.extend(await self.try_to_settle(lost))
+        return again
+
+    async def _settle_each(self, asked: Sequence[tuple[Claim, Done | Retry, _Key]]) -> Sequence[Settled]:
+        again: list[Settled] = []
+        for claim, step, _ in asked:
+            try:
+                again.extend(await self.try_to_settle([(claim, step)]))
+            except Exception:
+                _log.exception("event.not_settled request_id=%s", claim.id)
+        return again
 
     async def drop(self, queue: QueueName) -> None:
         """Remove a queue with all it holds."""
@@ -239,6 +271,10 @@ def _most_at_once(room: Mapping[QueueName, int]) -> Mapping[QueueName, int]:
             part[queue] = min(most, left)
             left -= part[queue]
     return part
+
+
+def _key_of(claim: Claim) -> _Key:
+    return claim.queue, claim.sequence
 
 
 def _with_receipt(step: Done | Retry, claim: Claim) -> Done | Retry:

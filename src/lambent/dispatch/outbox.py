@@ -133,7 +133,7 @@ class Outbox:
     async def _deliver_and_settle(self, claim: Claim) -> None:
         try:
             failure = await self._failure_of(claim)
-            await self._claimer.settle(claim, self._step(claim, failure))
+            await self._claimer.settle([(claim, self._step(claim, failure))])
         finally:
             self._running[claim.queue] -= 1
             if not self._running[claim.queue]:

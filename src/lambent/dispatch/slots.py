@@ -352,8 +352,11 @@ class AccountSlots:
         if not self._is_open:
             return 0
         function = self._functions.get(name) or self._add(name, now)
-        shares = (function.share, *function.provisioned.values())
-        room = sum(max(share.pool.most - share.pool.running + share.pool.answered, 0) for share in shares)
+        pool = function.share.pool
+        room = pool.most - pool.running + pool.answered
+        if function.provisioned:
+            pools = [share.pool for share in function.provisioned.values()]
+            room = max(room, 0) + sum(max(pool.most - pool.running + pool.answered, 0) for pool in pools)
         if function.reserved is not None:
             room = min(room, function.reserved - function.running + function.answered)
         return max(min(room, function.rate.left(now)), 0)

@@ -87,6 +87,10 @@ class ResponseStream(Protocol):
         """Iterate over the pieces, none of them empty; their boundaries mean nothing."""
         ...
 
+    async def take(self) -> list[bytes | bytearray]:
+        """Return the pieces that have come, once there are any, not joined; an empty list at the end."""
+        ...
+
     def when_ended(self, call: Callable[[], None]) -> None:
         """Have `call` called when the runtime is done, at once if it is. It must not raise."""
         ...

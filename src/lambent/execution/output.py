@@ -76,6 +76,8 @@ class EnvironmentOutput:
         self._tail: bytearray | None = None
         self._started_ms = 0
         """When the invocation began of which START was written last."""
+        self._qualifier = ""
+        """To which it was addressed; empty without one."""
         self._read_bytes = 0
         """Since it was weighed last."""
         self._written_bytes = 0
@@ -200,17 +202,17 @@ class EnvironmentOutput:
         tail, self._tail = self._tail, None
         return None if tail is None else bytes(tail)
 
-    def _add_to_tail(self, messages: Sequence[str]) -> None:
-        if self._tail is not None:
-            for message in messages:
-                self._tail += message.encode()
-                del self._tail[:-_TAIL_BYTES]
+    def _add_to_tail(self, tail: bytearray, messages: Sequence[str]) -> None:
+        for message in messages:
+            tail += message.encode()
+            del tail[:-_TAIL_BYTES]
 
     # Lines -------------------------------------------------------------------------------------------------------
 
     def write(self, messages: Sequence[str]) -> None:
         """Write messages as they are."""
-        self._add_to_tail(messages)
+        if self._tail is not None:
+            self._add_to_tail(self._tail, messages)
         self._log.output(messages)
 
     def init_start(self, initialization_type: str) -> None:
@@ -260,7 +262,9 @@ class EnvironmentOutput:
             )
         else:
             written = [lines.start_line(invocation.request_id, version)]
-        self._add_to_tail(written)
+        if self._tail is not None:
+            self._add_to_tail(self._tail, written)
+        self._qualifier = qualifier = _qualifier(invocation)
         self._started_ms = self._log.started(
             invocation.request_id,
             version,
@@ -269,7 +273,7 @@ class EnvironmentOutput:
             written,
             configuration.logging.system_level or "",
             self._deployment.name,
-            _qualifier(invocation),
+            qualifier,
             self._usage_class,
         )
 
@@ -314,13 +318,14 @@ class EnvironmentOutput:
             )
         else:
             written = self._closing_lines(invocation, end, memory_peak_mib, usage.billed_ms)
-        self._add_to_tail(written)
+        if self._tail is not None:
+            self._add_to_tail(self._tail, written)
         self._log.ended(
             invocation.request_id,
             written,
             usage,
             function=self._deployment.name,
-            qualifier=_qualifier(invocation),
+            qualifier=self._qualifier,
             version=self._deployment.version,
             started_ms=self._started_ms,
             # REPORT says nothing of a handler that failed and whose runtime lives on; it is an error all the same.

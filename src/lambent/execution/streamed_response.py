@@ -84,9 +84,16 @@ class StreamedResponse:
         return self
 
     async def __anext__(self) -> bytes:
+        taken = await self.take()
+        if not taken:
+            raise StopAsyncIteration
+        # One alone is handed on as it is.
+        return b"".join(taken)
+
+    async def take(self) -> list[bytes | bytearray]:
         while not self._pieces:
             if self.end is not None or self._is_closed:
-                raise StopAsyncIteration
+                return []
             assert self._waiting is None, "a second reader"
             self._waiting = asyncio.get_running_loop().create_future()
             try:
@@ -96,7 +103,7 @@ class StreamedResponse:
         # All at once: many small pieces then cost as little as a large one, which is handed on as it came.
         taken = self._take()
         self._resume()
-        return taken[0] if len(taken) == 1 and isinstance(taken[0], bytes) else b"".join(taken)
+        return taken
 
     def _take(self) -> list[bytes | bytearray]:
         taken, self._pieces, self._buffered_bytes = self._pieces, [], 0

@@ -78,6 +78,18 @@ class Waits(NamedTuple):
 USUAL_WAITS = Waits()
 
 
+def send_unpaced(listener: socket.socket) -> None:
+    """
+    Have the connections of a listener on loopback sent as they are taken.
+
+    Where the machine's choice is BBR, the kernel paces them, with a timer for each packet, to spare a network that is
+    not there. Whoever comes from elsewhere gets what the machine has chosen.
+    """
+    if hasattr(socket, "TCP_CONGESTION") and listener.getsockname()[0] in ("127.0.0.1", "::1"):
+        # Built into every kernel, and anybody may choose it. Connections inherit it.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
+
+
 class _Flow(FlowControl):
     """Says when a connection is read again, on which so much lay unread that it was not."""
 
@@ -151,6 +163,22 @@ class Cycle(RequestResponseCycle):
         self.message_event.set()
         self.on_response()
         return True
+
+    async def send_pieces(self, pieces: list[bytes | bytearray]) -> None:
+        """
+        Send a part of the body as `send` does, which would copy it for its framing. Returns once there is room for it.
+
+        Args:
+            pieces: none of them empty.
+        """
+        size = sum(map(len, pieces))
+        if size <= _COPIED_MAX_BYTES or not self.chunked_encoding or self.scope["method"] == "HEAD":
+            await self.send({"type": "http.response.body", "body": b"".join(pieces), "more_body": True})
+            return
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if not self.disconnected:
+            self.transport.writelines((b"%x\r\n" % size, *pieces, b"\r\n"))
 
 
 class _Unframed(RequestResponseCycle):

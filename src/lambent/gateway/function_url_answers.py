@@ -98,14 +98,24 @@ class _StreamedBody:
         return self
 
     async def __anext__(self) -> bytes:
-        piece, self._first = self._first, b""
-        piece = piece or await anext(aiter(self._stream), b"")
-        if piece:
-            return piece
+        pieces = await self.take()
+        if not pieces:
+            raise StopAsyncIteration
+        return b"".join(pieces)
+
+    async def take(self) -> list[bytes | bytearray]:
+        """
+        Return what has come.
+
+        Raises:
+            InternalServerError: the function failed.
+        """
+        first, self._first = self._first, b""
+        pieces: list[bytes | bytearray] = [first] if first else await self._stream.take()
         end = self._stream.end
-        if end is not None and end.error is not None:
+        if not pieces and end is not None and end.error is not None:
             raise InternalServerError(f"the function failed in the midst of its response: {end.error.error_type}")
-        raise StopAsyncIteration
+        return pieces
 
     async def aclose(self) -> None:
         """Let the function go on without a reader. Idempotent."""

@@ -18,7 +18,7 @@ from lambent.domain.access_log import on_one_line
 from lambent.domain.caller import Inside
 from lambent.errors.families import AccessDeniedException, ApiError, DependencyError
 from lambent.gateway.admission import Admission, TooManyRequests
-from lambent.gateway.connection import USUAL_WAITS, Connection, Cycle, Waits
+from lambent.gateway.connection import USUAL_WAITS, Connection, Cycle, Waits, send_unpaced
 from lambent.gateway.function_url import FunctionUrls, is_for_url
 from lambent.gateway.host_names import HostNames
 from lambent.gateway.http_api import HttpApis
@@ -27,7 +27,7 @@ from lambent.gateway.own_paths import PREFIX, OwnPaths
 from lambent.gateway.pipeline import Pipeline
 from lambent.gateway.tls import Handshake, SecuredConnection
 from lambent.protocol.errors import error_response_without_model
-from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
+from lambent.protocol.wire import BodyInPieces, BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
 
 _log = logging.getLogger("lambent.gateway")
 
@@ -184,6 +184,12 @@ class Gateway:
 
 async def _send_stream(send: _Send, status: int, headers: list[tuple[bytes, bytes]], body: BodyStream) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
+    cycle = getattr(send, "__self__", None)
+    if isinstance(body, BodyInPieces) and isinstance(cycle, Cycle):
+        while pieces := await body.take():
+            await cycle.send_pieces(pieces)
+        await send({"type": "http.response.body", "body": b""})
+        return
     async for chunk in body:
         # Returns when the client's connection has room; at once, and without effect, when the client has left.
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -390,6 +396,7 @@ class GatewayServer(uvicorn.Server):
         self.servers = []
         loop = get_running_loop()
         for number, listener in enumerate(sockets or []):
+            send_unpaced(listener)
             accept = self._shake_hands if self._tls is not None and number == 0 else self.new_connection
             self.servers.append(await loop.create_server(accept, sock=listener))
         self.started = True

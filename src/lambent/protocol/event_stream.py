@@ -17,8 +17,11 @@ from lambent.protocol.service_model import Shape
 
 CONTENT_TYPE: Final = b"application/vnd.amazon.eventstream"
 
-EventWriter = Callable[[Mapping[str, Any]], bytes]
-"""One event, as `{its name: its members}`, to its frame."""
+EventWriter = Callable[[Mapping[str, Any]], list[bytes | bytearray]]
+"""
+One event, as `{its name: its members}`, to its frame, in parts that nobody has joined. A member that is the whole
+payload may be a list of pieces, too.
+"""
 
 _LENGTHS: Final = Struct("!II")
 _CRC: Final = Struct("!I")
@@ -41,7 +44,7 @@ def compile_event_writer(shape: Shape) -> EventWriter:
     """Build the writer of the events of one stream's shape."""
     writers = {name: _member_writer(name, member) for name, member in shape.members.items()}
 
-    def write(event: Mapping[str, Any]) -> bytes:
+    def write(event: Mapping[str, Any]) -> list[bytes | bytearray]:
         ((name, members),) = event.items()
         return writers[name](members)
 
@@ -56,10 +59,14 @@ def _member_writer(name: str, shape: Shape) -> EventWriter:
     if payload is not None:
         assert shape.members[payload].type == "blob", f"the payload of {name} is no blob"
         headers = _headers([*named, (":content-type", "application/octet-stream")])
-        return lambda members: _frame(headers, members[payload])
+        return lambda members: _frame(headers, _pieces(members[payload]))
     headers = _headers([*named, (":content-type", "application/json")])
     write_members = JsonWriters().members(shape, list(shape.members))
-    return lambda members: _frame(headers, encode_json(write_members(members)))
+    return lambda members: _frame(headers, [encode_json(write_members(members))])
+
+
+def _pieces(payload: bytes | list[bytes | bytearray]) -> list[bytes | bytearray]:
+    return payload if isinstance(payload, list) else [payload]
 
 
 def _headers(fields: list[tuple[str, str]]) -> bytes:
@@ -70,10 +77,14 @@ def _headers(fields: list[tuple[str, str]]) -> bytes:
     return written
 
 
-def _frame(headers: bytes, payload: bytes) -> bytes:
-    lengths = _LENGTHS.pack(_BESIDE_BYTES + len(headers) + len(payload), len(headers))
+def _frame(headers: bytes, payload: list[bytes | bytearray]) -> list[bytes | bytearray]:
+    size = sum(map(len, payload))
+    lengths = _LENGTHS.pack(_BESIDE_BYTES + len(headers) + size, len(headers))
     head = lengths + _CRC.pack(zlib.crc32(lengths)) + headers
-    return b"".join((head, payload, _CRC.pack(zlib.crc32(payload, zlib.crc32(head)))))
+    checksum = zlib.crc32(head)
+    for piece in payload:
+        checksum = zlib.crc32(piece, checksum)
+    return [head, *payload, _CRC.pack(checksum)]
 
 
 def initial_response(content_type: str, members: bytes) -> bytes:
@@ -86,7 +97,7 @@ def initial_response(content_type: str, members: bytes) -> bytes:
     Source: Smithy, event stream specification, initial messages; botocore waits for it.
     """
     named = [(":event-type", "initial-response"), (":message-type", "event"), (":content-type", content_type)]
-    return _frame(_headers(named), members)
+    return b"".join(_frame(_headers(named), [members]))
 
 
 class EventFrames:
@@ -107,10 +118,17 @@ class EventFrames:
         return self
 
     async def __anext__(self) -> bytes:
+        if parts := await self.take():
+            return b"".join(parts)
+        raise StopAsyncIteration
+
+    async def take(self) -> list[bytes | bytearray]:
+        """Return the parts of the next frame; an empty list at the end."""
         if self._first:
             first, self._first = self._first, b""
-            return first
-        return self._write(await anext(self._each))
+            return [first]
+        event = await anext(self._each, None)
+        return [] if event is None else self._write(event)
 
     async def aclose(self) -> None:
         """Take no more events. Idempotent."""

@@ -22,6 +22,7 @@ import httptools
 from lambent.domain.invocation import Invocation
 from lambent.runtime_api import answers
 from lambent.runtime_api.contract import Post, RuntimeEvents, Verdict
+from lambent.runtime_api.long_body import LongBody
 
 CONNECTIONS_MAX: Final = 64
 """
@@ -44,13 +45,17 @@ beyond is dropped. Assumed: a runtime posts one thing at a time, and once more w
 _SMALL_PIECE_BYTES: Final = 1024
 """Pieces of a body below this size are put together as they come: an object for each may be 20 times as large."""
 
+_LONG_BYTES: Final = 128 * 1024
+"""A body that has brought more is read by a `LongBody`, whose buffer is no gain for a shorter one."""
+
 _JOINED_BYTES_MAX: Final = 64 * 1024
+"""Below this size one joined buffer is cheaper to write than two."""
+
 _RECEIVE_BUFFER_BYTES: Final = 256 * 1024
 """
 What the kernel keeps of a body that is not read yet. By its own measure it lets one connection grow to 32 MB where
 memory is plenty, and a stream fills that before it waits for a client that reads slowly.
 """
-"""Below this size one joined buffer is cheaper to write than two."""
 
 _PREFIX: Final = b"/2018-06-01/runtime/"
 _NEXT: Final = b"/2018-06-01/runtime/invocation/next"
@@ -151,6 +156,7 @@ class _Connection(asyncio.Protocol):
         "_in_body",
         "_is_full",
         "_is_held",
+        "_is_long",
         "_is_paused",
         "_listener",
         "_next",
@@ -180,6 +186,8 @@ class _Connection(asyncio.Protocol):
         self._usual_next: bytes | None = None
         self._is_full = False
         self._is_held = False
+        self._is_long = False
+        """Whether a `LongBody` reads for us."""
         self._is_paused = False
         """Whether the reader of the response that comes in here is behind."""
         self._closing = False
@@ -216,7 +224,8 @@ class _Connection(asyncio.Protocol):
             self._refuse(answers.TRUNCATED)
         return False
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
+        """Take in what has come; a view is good until this returns."""
         if self._closing:
             return
         is_alone = self._current is None and self._next is None and not self._requests
@@ -237,18 +246,25 @@ class _Connection(asyncio.Protocol):
             # Only headers and trailers get here without progress, and the parser keeps them whole.
             self._refuse(answers.HEAD_TOO_LARGE)
             return
+        if self._in_body and self._body_bytes > _LONG_BYTES and not self._is_long:
+            self._read_by(LongBody(self))
         if self._requests:
             if is_alone and len(self._requests) == 1 and self._current is None:
                 self._learn_next(data, self._requests[0])
             self._answer_waiting()
 
-    def _learn_next(self, data: bytes, request: _Request) -> None:
+    def _read_by(self, protocol: "LongBody | _Connection") -> None:
+        self._is_long = protocol is not self
+        if self._transport is not None:
+            self._transport.set_protocol(protocol)
+
+    def _learn_next(self, data: bytes | memoryview, request: _Request) -> None:
         """Remember `data` when it is one whole Next and nothing else."""
         is_plain = request.keeps_alive and not request.body and _EXPECT not in request.fields
         if is_plain and request.target == _NEXT and request.method == b"GET":
-            self._usual_next = data
+            self._usual_next = bytes(data)
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes | memoryview) -> None:
         while True:
             try:
                 self._parser.feed_data(data)
@@ -376,6 +392,8 @@ class _Connection(asyncio.Protocol):
         self._current = None
         self._in_body = False
         self._unparsed_bytes = 0
+        if self._is_long:
+            self._read_by(self)
         parts = self._body
         if parts:
             first = parts[0]

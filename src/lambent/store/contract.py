@@ -1375,15 +1375,11 @@ class EventQueue(Protocol):
         """
         ...
 
-    async def settle(self, steps: Sequence[Step], *, patience_s: float = 0.0) -> Sequence[Outcome]:
+    async def settle(self, steps: Sequence[Step]) -> Sequence[Outcome]:
         """
         Finish, give back or extend claimed events, each step for itself and whole or not at all; all in one commit.
 
         Repeating a step harms nothing: it finds its event `GONE`, or does the same again.
-
-        Args:
-            patience_s: how long the steps may wait for others to share a commit with. It ends with any call that has
-                none. Cancelling the caller ends nothing: the steps happen.
         """
         ...
 

@@ -57,6 +57,7 @@ _FIND_GROUP = select(_g.id).where(
     _g.account == bindparam("of_account"), _g.region == bindparam("of_region"), _g.name == bindparam("of_name")
 )
 _INSERT_EVENT = insert(log_events)
+_EVENT_COLUMNS = ("sequence", "group_id", "stream_id", "timestamp_ms", "ingestion_ms", "stored_bytes", "message")
 _INSERT_PART = insert(log_chunk_streams)
 _DELETE_EVENT = delete(log_events).where(_e.sequence == bindparam("of_sequence"))
 _UPDATE_STREAM = (
@@ -175,7 +176,8 @@ def store(
     if not groups:
         return []
     base = _take_sequences(connection, event_count)
-    rows: list[Mapping[str, Any]] = []
+    prepared = Prepared(connection)
+    rows: list[tuple[Any, ...]] = []
     sizes, streams = [], []
     for group in groups:
         group_id = ensure_group(connection, group.scope, group.name, group.created_ms, retention_days)
@@ -191,9 +193,9 @@ def store(
             _sizes(group_id, group.stored_bytes, len(group.events.messages) * is_loose, group.stored_bytes * is_loose)
         )
     if rows:
-        connection.execute(_INSERT_EVENT, rows)
-    connection.execute(_UPDATE_STREAM, streams)
-    connection.execute(_UPDATE_SIZES, sizes)
+        prepared.insert(_INSERT_EVENT, _EVENT_COLUMNS, rows)
+    prepared.execute(_UPDATE_STREAM, streams)
+    prepared.execute(_UPDATE_SIZES, sizes)
     full: list[int] = []
     loose = [size["of_id"] for size in sizes if size["more_loose"]]
     for start in range(0, len(loose), _NAMES_AT_ONCE):
@@ -447,17 +449,18 @@ def insert_stream(connection: Connection, group_id: int, scope: Scope, name: str
     return int(made[0])
 
 
-def _rows(group_id: int, events: Events, base: int, ids: Sequence[int]) -> list[Mapping[str, Any]]:
+def _rows(group_id: int, events: Events, base: int, ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Return events as rows of `_EVENT_COLUMNS`."""
     return [
-        {
-            "sequence": base + sequence,
-            "group_id": group_id,
-            "stream_id": ids[place],
-            "timestamp_ms": timestamp_ms,
-            "ingestion_ms": ingestion_ms,
-            "stored_bytes": _utf8_bytes(message) + EVENT_OVERHEAD_BYTES,
-            "message": message,
-        }
+        (
+            base + sequence,
+            group_id,
+            ids[place],
+            timestamp_ms,
+            ingestion_ms,
+            _utf8_bytes(message) + EVENT_OVERHEAD_BYTES,
+            message,
+        )
         for timestamp_ms, ingestion_ms, sequence, place, message in zip(
             events.timestamps, events.ingestions, events.sequences, events.streams, events.messages, strict=True
         )

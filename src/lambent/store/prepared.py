@@ -10,8 +10,9 @@ they are, and for tables without defaults.
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, islice
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +20,16 @@ from sqlalchemy.sql import ClauseElement
 
 _KEPT = 1024
 """Texts: of each statement, for each set of parameters that it was given, on each engine."""
+
+ROWS_AT_ONCE: Final = (64, 8)
+"""
+Of one INSERT, the more the better. With each statement the driver lets other threads at the interpreter, and has to get
+it back from them: a statement for each row took four times the processor time beside a busy event loop, and had that
+wait (test_prepared counts them).
+"""
+
+_PARAMETERS_MAX: Final = 999
+"""Of one statement. Documented: SQLite, limits: so many before 3.32, many more since."""
 
 Parameters = Mapping[str, Any]
 
@@ -92,7 +103,7 @@ class Prepared:
             else:
                 # A name that the first one lacks is not in the text: its values would be lost.
                 assert all(len(other) == len(one) for other in several), "several parameters of different names"
-                cursor.executemany(text, [bind(other) for other in several])
+                return Found([], _run_many(cursor, text, len(one), map(bind, several)))
             if not cursor.description:
                 return Found([], cursor.rowcount)
             make = _row_type(tuple([column[0] for column in cursor.description]))
@@ -110,7 +121,7 @@ class Prepared:
         """
         text, bind = _prepare_rows(statement, names, self._dialect)
         try:
-            self._cursor.executemany(text, cast(Any, rows if bind is None else map(bind, rows)))
+            _run_many(self._cursor, text, len(names), iter(rows) if bind is None else map(bind, rows))
         except self._dialect.loaded_dbapi.Error as error:
             raise self._translated(text, cast(Exception, error)) from error
 
@@ -126,6 +137,31 @@ class Prepared:
             connection_invalidated=is_gone,
             dialect=self._dialect,
         )
+
+
+def _run_many(cursor: Any, text: str, width: int, rows: Iterator[Any]) -> int:
+    """
+    Run a statement for each of many rows; return how many it has touched.
+
+    Args:
+        width: how many parameters each row has.
+    """
+    values = f"({', '.join('?' * width)})"
+    touched = 0
+    if text.endswith(f" VALUES {values}"):
+        left: Sequence[Any] = ()
+        for most in ROWS_AT_ONCE:
+            size = min(most, max(_PARAMETERS_MAX // width, 1))
+            several = text + f", {values}" * (size - 1)
+            rows = chain(left, rows)
+            while len(left := list(islice(rows, size))) == size:
+                cursor.execute(several, tuple(chain.from_iterable(left)))
+                touched += cursor.rowcount
+        if not left:
+            return touched
+        rows = iter(left)
+    cursor.executemany(text, rows)
+    return touched + int(cursor.rowcount)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from sqlalchemy import Connection
 
-from lambent.clock import Clock, TimerHandle
+from lambent.clock import Clock
 from lambent.domain.caller import Scope
 from lambent.errors.families import DependencyError
 from lambent.store import queue_sweep, queue_views
@@ -94,13 +94,11 @@ class QueueDatabase(Protocol):
 class _Waiting:
     """A call that waits for its commit."""
 
-    __slots__ = ("body_bytes", "call", "due_at", "result", "rows")
+    __slots__ = ("body_bytes", "call", "result", "rows")
 
-    def __init__(self, call: Call, result: "asyncio.Future[Any]", due_at: float) -> None:
+    def __init__(self, call: Call, result: "asyncio.Future[Any]") -> None:
         self.call = call
         self.result = result
-        self.due_at = due_at
-        """When its patience ends, in monotonic seconds; 0 for none."""
         self.rows, self.body_bytes = _weight(call)
 
 
@@ -123,8 +121,6 @@ class DurableEventQueue:
         self._time = EngineTime(clock, 0)
         self._waiting: deque[_Waiting] = deque()
         self._committing: asyncio.Task[None] | None = None
-        self._lingering: TimerHandle | None = None
-        """Begins a commit while nobody but the patient waits for one."""
         self._callbacks: list[Callable[[QueueName, float], None]] = []
         # Blobs that may have lost their last reference; None: not looked yet at what an earlier server left.
         self._unreferred: set[str] = set()
@@ -144,8 +140,6 @@ class DurableEventQueue:
     async def close(self) -> None:
         """Take no more calls, and wait until those that were taken are on disk. Repeating it is fine."""
         self._is_closed = True
-        if self._waiting and self._committing is None:
-            self._begin_commit()
         while self._committing is not None:
             await asyncio.wait([self._committing])
 
@@ -216,7 +210,7 @@ class DurableEventQueue:
                 claims.append(msgspec.structs.replace(claim, body=body))
         return Claimed(tuple(claims), rows.next_due_s)
 
-    async def settle(self, steps: Sequence[Step], *, patience_s: float = 0.0) -> Sequence[Outcome]:
+    async def settle(self, steps: Sequence[Step]) -> Sequence[Outcome]:
         """Finish, give back or extend claimed events; see the contract."""
         following: list[NewEvent] = []
         for step in steps:
@@ -232,7 +226,7 @@ class DurableEventQueue:
                 )
             )
 
-        return await self._with_bodies(following, call, patience_s)  # type: ignore[no-any-return]
+        return await self._with_bodies(following, call)  # type: ignore[no-any-return]
 
     async def peek(self, queue: QueueName, *, limit: int) -> Sequence[WaitingEvent]:
         """Return some events without claiming them; see the contract."""
@@ -290,16 +284,14 @@ class DurableEventQueue:
 
     # Group commit
 
-    async def _with_bodies(
-        self, events: Sequence[NewEvent], call: Callable[[tuple[Addition, ...]], Call], patience_s: float = 0.0
-    ) -> Any:
+    async def _with_bodies(self, events: Sequence[NewEvent], call: Callable[[tuple[Addition, ...]], Call]) -> Any:
         """Store long bodies, then submit the call; once more when one of them was swept in between."""
         if all(len(event.body) <= BODY_INLINE_MAX_BYTES for event in events):
-            return await self._submit(call(tuple([Addition(event, None) for event in events])), patience_s)
+            return await self._submit(call(tuple([Addition(event, None) for event in events])))
         for _ in range(_BLOB_TRIES):
             additions = tuple([await self._addition(event) for event in events])
             try:
-                return await self._submit(call(additions), patience_s)
+                return await self._submit(call(additions))
             except BlobVanished:
                 continue
             except BaseException:
@@ -319,45 +311,24 @@ class DurableEventQueue:
             _log.error("queue.body_lost sha256=%s", sha256)
             return None
 
-    async def _submit(self, call: Call, patience_s: float = 0.0) -> Any:
+    async def _submit(self, call: Call) -> Any:
         if self._is_closed:
             raise DependencyError("the event queue is closed", retryable=False)
         if len(self._waiting) >= CALLS_WAITING_MAX:
             raise DependencyError(f"{CALLS_WAITING_MAX} calls wait for the event queue's disk already", retryable=True)
-        due_at = self._clock.monotonic() + patience_s if patience_s else 0.0
-        waiting = _Waiting(call, asyncio.get_running_loop().create_future(), due_at)
+        waiting = _Waiting(call, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._committing is None:
-            if not patience_s:
-                self._begin_commit()
-            elif self._lingering is None:
-                self._lingering = self._clock.call_later(patience_s, self._begin_commit)
+            self._committing = asyncio.create_task(self._commit_waiting(), name="event queue")
         return await waiting.result
 
-    def _begin_commit(self) -> None:
-        if self._lingering is not None:
-            self._lingering.cancel()
-            self._lingering = None
-        if self._committing is None:
-            self._committing = asyncio.create_task(self._commit_waiting(), name="event queue")
-
     async def _commit_waiting(self) -> None:
-        """Commit what waits, until nothing does but the patient. Lives in `_committing`; `close` waits for it."""
+        """Commit what waits, until nothing does. Lives in `_committing`; `close` waits for it."""
         try:
-            while self._waiting and not self._may_linger():
+            while self._waiting:
                 await self._commit(self._take())
         finally:
             self._committing = None
-
-    def _may_linger(self) -> bool:
-        """Whether only the patient wait, each for a moment still; then the first one's patience ends with a commit."""
-        if self._is_closed or not all(waiting.due_at for waiting in self._waiting):
-            return False
-        left_s = min(waiting.due_at for waiting in self._waiting) - self._clock.monotonic()
-        if left_s <= 0:
-            return False
-        self._lingering = self._clock.call_later(left_s, self._begin_commit)
-        return True
 
     def _take(self) -> list[_Waiting]:
         """Take what goes into the next commit: at least one call. One whose caller left meanwhile never happens."""
@@ -370,8 +341,7 @@ class DurableEventQueue:
             if taken and (rows > BATCH_ROWS_MAX or body_bytes > BATCH_BYTES_MAX):
                 break
             self._waiting.popleft()
-            # Nobody waits for the patient, so they may well be gone by now: what they said is written all the same.
-            if following.due_at or not following.result.done():
+            if not following.result.done():
                 taken.append(following)
         return taken
 

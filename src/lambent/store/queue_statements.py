@@ -68,8 +68,42 @@ def held(count: int) -> Any:
     ).where(_e.sequence.in_([bindparam(f"sequence_{number}") for number in range(count)]))
 
 
+@cache
+def alike(count: int) -> Any:
+    """Return what reads in one row what so many events have in common, by the same parameters."""
+    return select(
+        func.count(),
+        func.min(_e.content_id),
+        func.max(_e.content_id),
+        func.min(_e.claim_count),
+        func.max(_e.claim_count),
+        func.count(_e.group_key),
+        func.count(_e.body_sha256),
+    ).where(_e.sequence.in_([bindparam(f"sequence_{number}") for number in range(count)]))
+
+
+@cache
+def delete_events(count: int) -> Any:
+    """Return what deletes so many events, by the same parameters."""
+    return delete(queued_events).where(_e.sequence.in_([bindparam(f"sequence_{number}") for number in range(count)]))
+
+
+@cache
+def lease(count: int) -> Any:
+    """Return what leases so many events, by the same parameters and those of the lease."""
+    return (
+        update(queued_events)
+        .where(_e.sequence.in_([bindparam(f"sequence_{number}") for number in range(count)]))
+        .values(
+            is_leased=bindparam("new_leased"),
+            due_us=bindparam("new_due"),
+            claim_count=_e.claim_count + 1,
+            first_claimed_ms=func.coalesce(_e.first_claimed_ms, bindparam("now_ms")),
+        )
+    )
+
+
 INSERT_EVENT = insert(queued_events)
-DELETE_EVENT = delete(queued_events).where(_e.sequence == bindparam("of_sequence"))
 MOVE_DUE = (
     update(queued_events)
     .where(_e.sequence == bindparam("of_sequence"))
@@ -77,16 +111,6 @@ MOVE_DUE = (
 )
 SET_ATTRIBUTES = (
     update(queued_events).where(_e.sequence == bindparam("of_sequence")).values(attributes=bindparam("new_attributes"))
-)
-LEASE = (
-    update(queued_events)
-    .where(_e.sequence == bindparam("of_sequence"))
-    .values(
-        is_leased=bindparam("new_leased"),
-        due_us=bindparam("new_due"),
-        claim_count=_e.claim_count + 1,
-        first_claimed_ms=func.coalesce(_e.first_claimed_ms, bindparam("now_ms")),
-    )
 )
 REDRIVE = (
     update(queued_events)

@@ -10,15 +10,16 @@ import asyncio
 import logging
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, tuple_, update
 
 from lambent.clock import Clock
 from lambent.domain.caller import Scope
 from lambent.store.database import AnyRow, Database
-from lambent.store.prepared import Prepared
+from lambent.store.prepared import Prepared, padded
 from lambent.store.tables import trace_documents, trace_totals, traces
 from lambent.store.traces_contract import TRACE_BYTES_MAX, StoredTrace, TraceDocument
 
@@ -56,9 +57,15 @@ _d = trace_documents.c
 
 _IN_SCOPE = (_t.account == bindparam("of_account"), _t.region == bindparam("of_region"))
 _STORED = (_t.trace_id, _t.start_s, _t.end_s, _t.updated_s, _t.revision, _t.document_bytes, _t.is_cut)
-_KNOWN = select(_t.number, _t.stored_bytes, *_STORED).where(
-    *_IN_SCOPE, _t.trace_id.in_(bindparam("ids", expanding=True))
-)
+
+
+@cache
+def _find_known(length: int) -> Select[*tuple[Any, ...]]:
+    """Return the query for as many traces by their ids. Lengths are few, see `padded`."""
+    ids: list[Any] = [bindparam(f"id_{number}") for number in range(length)]
+    return select(_t.number, _t.stored_bytes, *_STORED).where(*_IN_SCOPE, _t.trace_id.in_(ids))
+
+
 _NEXT_NUMBER = select(func.coalesce(func.max(_t.number), 0) + 1)
 _INSERT = insert(traces)
 _UPDATE = (
@@ -131,7 +138,7 @@ class TraceRepository:
 
     async def find(self, scope: Scope, trace_ids: Sequence[str]) -> Mapping[str, StoredTrace]:
         """Return what is kept of traces; see the contract."""
-        known = await self._database.look(lambda connection: _known(connection, scope, trace_ids))
+        known = await self._database.look(lambda connection: _known(Prepared(connection), scope, trace_ids))
         return {trace_id: _stored(row[2:]) for trace_id, row in known.items()}
 
     async def between(
@@ -201,7 +208,7 @@ def _put(
     now: float,
 ) -> Sequence[TraceDocument]:
     prepared = Prepared(connection)
-    known = _known(connection, scope, list(by_trace))
+    known = _known(prepared, scope, list(by_trace))
     (number,) = prepared.execute(_NEXT_NUMBER).one()
     refused: list[TraceDocument] = []
     inserts: list[dict[str, Any]] = []
@@ -284,8 +291,14 @@ def _drop(connection: Connection, doomed: Sequence[tuple[int, int]]) -> int:
     return len(doomed)
 
 
-def _known(connection: Connection, scope: Scope, trace_ids: Sequence[str]) -> dict[str, AnyRow]:
-    return {row.trace_id: row for ids in _in_lists(trace_ids) for row in connection.execute(_KNOWN, _of(scope, ids))}
+def _known(prepared: Prepared, scope: Scope, trace_ids: Sequence[str]) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    for ids in _in_lists(trace_ids):
+        asked = padded(ids, _NAMES_AT_ONCE)
+        place = {"of_account": scope.account, "of_region": scope.region}
+        place |= {f"id_{number}": trace_id for number, trace_id in enumerate(asked)}
+        known.update({row.trace_id: row for row in prepared.execute(_find_known(len(asked)), place)})
+    return known
 
 
 def _in_lists(trace_ids: Sequence[str]) -> list[Sequence[str]]:

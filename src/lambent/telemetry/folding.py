@@ -20,7 +20,7 @@ from lambent.store.usage_contract import Allocation
 from lambent.telemetry import lines
 from lambent.telemetry.ingestion import Derived, EndedInvocation, Ingestion
 from lambent.telemetry.log_records import Allocated, AnyRecord, Ended, Put, Started, Written, decode, decode_all
-from lambent.telemetry.segments import Block, Segments
+from lambent.telemetry.segments import HEAD_BYTES, Block, Segments
 
 BATCH_EVENTS_MAX: Final = 5_000
 """Events of one commit; the last record of a batch may go beyond it."""
@@ -241,18 +241,33 @@ class Recent:
         """Whether it has to be forgotten."""
         return self._messages >= 2 * RECENT_MESSAGES or self._size_bytes >= 2 * RECENT_BYTES
 
-    def add(self, record: AnyRecord, segment: int, start: int, end: int) -> None:
-        """Keep a record that was written now."""
+    def extend(self, records: Sequence[AnyRecord], segment: int, start: int, payloads: Sequence[bytes]) -> int:
+        """
+        Keep records that were written now, one behind the other; return how many messages they have.
+
+        Args:
+            start: where the first begins in the segment.
+            payloads: the records, as they were written.
+        """
         last = self._last
         if last is None or last.segment != segment:
             last = self._last = Stretch(segment, start, [], [])
             self._stretches.append(last)
-        last.records.append(record)
-        last.ends.append(end)
-        self._messages += 1 if isinstance(record, Allocated) else len(record.messages) or 1
+        last.records += records
+        add = last.ends.append
+        end, messages, without = start, 0, 0
+        for record, payload in zip(records, payloads, strict=True):
+            end += HEAD_BYTES + len(payload)
+            add(end)
+            if isinstance(record, Allocated) or not record.messages:
+                without += 1
+            else:
+                messages += len(record.messages)
+        self._messages += messages + without
         self._size_bytes += end - start
         if self._messages >= RECENT_MESSAGES or self._size_bytes >= RECENT_BYTES:
             self.is_due = True
+        return messages
 
     def between(self, position: LogPosition, segments: Segments, until: LogPosition) -> Generator[Stretch]:
         """

@@ -38,7 +38,7 @@ from lambent.telemetry.log_records import (
     encode,
 )
 from lambent.telemetry.records import logs_dropped, records_of_report
-from lambent.telemetry.segments import HEAD_BYTES, Segments
+from lambent.telemetry.segments import Segments
 from lambent.telemetry.usage_follower import UsageFollower
 
 FOLD_AFTER_S: Final = 1.0
@@ -101,10 +101,23 @@ class EnvironmentLog:
     Timestamps are the moment of writing and never go back within the stream.
     """
 
-    __slots__ = ("_account", "_dropped_bytes", "_dropped_records", "_group", "_last_ms", "_logs", "_region", "_stream")
+    __slots__ = (
+        "_account",
+        "_dropped_bytes",
+        "_dropped_records",
+        "_group",
+        "_last_ms",
+        "_logs",
+        "_now",
+        "_region",
+        "_stream",
+    )
 
-    def __init__(self, logs: "FunctionLogs", scope: Scope, group: str, stream: str, last_ms: int = 0) -> None:
+    def __init__(
+        self, logs: "FunctionLogs", now: Callable[[], float], scope: Scope, group: str, stream: str, last_ms: int = 0
+    ) -> None:
         self._logs = logs
+        self._now = now
         self._account = scope.account
         self._region = scope.region
         self._group = group
@@ -116,9 +129,11 @@ class EnvironmentLog:
 
     def output(self, messages: Sequence[str]) -> None:
         """Write messages, each an event of its own."""
-        for start in range(0, len(messages), RECORD_MESSAGES_MAX):
-            part = messages if len(messages) <= RECORD_MESSAGES_MAX else messages[start : start + RECORD_MESSAGES_MAX]
-            self._append(Output(self._account, self._region, self._group, self._stream, self._now_ms(), part))
+        if len(messages) > RECORD_MESSAGES_MAX:
+            for start in range(0, len(messages), RECORD_MESSAGES_MAX):
+                self.output(messages[start : start + RECORD_MESSAGES_MAX])
+        elif messages:
+            self._append(Output(self._account, self._region, self._group, self._stream, self._now_ms(), messages))
 
     def started(
         self,
@@ -138,7 +153,7 @@ class EnvironmentLog:
 
         What is given here is what a REPORT and figures need, should this server not live to write them.
         """
-        now_ms = self._logs.now_ms()
+        now_ms = int(self._now() * 1000)
         if now_ms > self._last_ms:  # noqa: PLR1730 - as in `_now_ms`
             self._last_ms = now_ms
         self._append(
@@ -231,7 +246,7 @@ class EnvironmentLog:
             self._dropped_records = self._dropped_bytes = 0
 
     def _now_ms(self) -> int:
-        now_ms = self._logs.now_ms()
+        now_ms = int(self._now() * 1000)
         # Not `max`, which takes twice as long: each record comes through here.
         if now_ms > self._last_ms:  # noqa: PLR1730
             self._last_ms = now_ms
@@ -260,8 +275,10 @@ class FunctionLogs:
         self._folded_bytes = 0
         """The segments' `appended_bytes` at that place."""
         self._recent = Recent(segments.end())
-        self._held: list[tuple[EnvironmentLog, Written]] = []
+        self._held: list[Written] = []
         """What is written at the end of this turn of the loop."""
+        self._held_by: list[EnvironmentLog] = []
+        """Whose each of it is."""
         self._payloads: list[bytes] = []
         """The same, encoded."""
         self._run: asyncio.Task[None] | None = None
@@ -281,7 +298,7 @@ class FunctionLogs:
 
     def open_stream(self, scope: Scope, group: str, stream: str) -> EnvironmentLog:
         """Return the log of one environment. Group and stream come into being with the first record."""
-        return EnvironmentLog(self, scope, group, stream)
+        return EnvironmentLog(self, self._clock.now, scope, group, stream)
 
     def follow_usage(self, follower: UsageFollower) -> None:
         """Have somebody count along from the next fold on."""
@@ -418,7 +435,8 @@ class FunctionLogs:
         if not self._held:
             # Documented: asyncio calls back in the order in which it was asked to.
             asyncio.get_running_loop().call_soon(self.write_now)
-        self._held.append((log, record))
+        self._held.append(record)
+        self._held_by.append(log)
         self._payloads.append(payload)
         if len(payload) > HELD_BYTES_MAX:
             self.write_now()
@@ -434,28 +452,23 @@ class FunctionLogs:
         size = self._segments.append(payload)
         if not size:
             return False
-        self._recent.add(record, self._segments.number, self._segments.offset - size, self._segments.offset)
+        self._recent.extend((record,), self._segments.number, self._segments.offset - size, (payload,))
         self._note_written()
         return True
 
     def write_now(self) -> None:
         """Write what is held back for the end of this turn of the loop."""
-        held, payloads = self._held, self._payloads
+        held = self._held
         if not held:
             return
-        self._held, self._payloads = [], []
-        segments, add = self._segments, self._recent.add
+        held_by, payloads, segments = self._held_by, self._payloads, self._segments
+        self._held, self._held_by, self._payloads = [], [], []
         size = segments.append(*payloads)
         if not size:
-            for log, record in held:
+            for log, record in zip(held_by, held, strict=True):
                 log.dropped(record)
             return
-        number, start = segments.number, segments.offset - size
-        for (_, record), payload in zip(held, payloads, strict=True):
-            end = start + HEAD_BYTES + len(payload)
-            add(record, number, start, end)
-            self.messages += len(record.messages)
-            start = end
+        self.messages += self._recent.extend(held, segments.number, segments.offset - size, payloads)
         self._note_written()
 
     def _note_written(self) -> None:
@@ -619,7 +632,7 @@ class FunctionLogs:
     def _report_lost(self, invocation: OpenInvocation, last_sign_ms: int) -> None:
         duration_ms = min(last_sign_ms - invocation.started_ms, invocation.timeout_s * 1000)
         written = _lost_report(invocation, duration_ms, last_sign_ms / 1000)
-        log = EnvironmentLog(self, invocation.scope, invocation.group, invocation.stream, last_sign_ms)
+        log = EnvironmentLog(self, self._clock.now, invocation.scope, invocation.group, invocation.stream, last_sign_ms)
         # Assumed: what is known is billed, as REPORT says it; what was used in the dark is not.
         usage = Usage(duration_ms=duration_ms, billed_ms=lines.billed_duration_ms(duration_ms, None))
         log.ended(

@@ -56,7 +56,7 @@ def test_a_lease_that_is_extended_takes_the_place_of_no_delay(tmp_path: Path) ->
             settle = queue.settle
             is_back, goes_on, extended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-            async def slow(steps: Any, *, patience_s: float = 0.0) -> Any:
+            async def slow(steps: Any) -> Any:
                 is_retry = isinstance(steps[0], Retry)
                 outcomes = await settle(steps)
                 if is_retry:
@@ -68,7 +68,7 @@ def test_a_lease_that_is_extended_takes_the_place_of_no_delay(tmp_path: Path) ->
 
             queue.settle = slow  # type: ignore[method-assign]
             keeping = asyncio.create_task(claimer.keep_leases())
-            settling = asyncio.create_task(claimer.settle(given_back, Retry(given_back.receipt, 60)))
+            settling = asyncio.create_task(claimer.settle([(given_back, Retry(given_back.receipt, 60))]))
             await is_back.wait()
             clock.advance(10)
             await extended.wait()

@@ -40,10 +40,15 @@ class Pieces:
         return self
 
     async def __anext__(self) -> bytes:
-        if self._pieces:
-            return self._pieces.pop(0)
-        self.end = StreamEnd(self._error)
+        if pieces := await self.take():
+            return b"".join(pieces)
         raise StopAsyncIteration
+
+    async def take(self) -> list[bytes | bytearray]:
+        if self._pieces:
+            return [self._pieces.pop(0)]
+        self.end = StreamEnd(self._error)
+        return []
 
     def when_ended(self, call: Callable[[], None]) -> None:
         call()

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from lambent.clock import SystemClock
 from lambent.domain.caller import Inside, Scope
 from lambent.errors.families import InternalServerError
 from lambent.gateway.admission import Admission
-from lambent.gateway.connection import USUAL_WAITS, Cycle, Waits
+from lambent.gateway.connection import USUAL_WAITS, Cycle, Waits, send_unpaced
 from lambent.gateway.host_names import HostNames
 from lambent.gateway.server import INSIDE_CONNECTIONS_MAX, Gateway, GatewayServer, bound_port
 from lambent.protocol.wire import WireRequest, WireResponse
@@ -579,6 +579,85 @@ def test_one_piece_takes_no_turn_of_another(monkeypatch: pytest.MonkeyPatch) -> 
             await connection.ask()
         assert taken == [True, False]
         await connection.close()
+
+    run(story)
+
+
+def test_only_what_stays_on_the_machine_is_sent_unpaced() -> None:
+    """Whoever comes over a network gets the machine's own choice."""
+
+    def chosen(to: socket.socket) -> bytes:
+        return to.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0")
+
+    with socket.create_server(("127.0.0.1", 0)) as near, socket.create_server(("0.0.0.0", 0)) as far:
+        usual = chosen(far)
+        for each in (near, far):
+            send_unpaced(each)
+        assert (chosen(near), chosen(far)) == (b"reno", usual)
+        with socket.create_connection(near.getsockname()), near.accept()[0] as accepted:
+            assert chosen(accepted) == b"reno"
+
+
+class Gathered:
+    """A body of heaps of pieces, all there already; the iteration gives each heap joined."""
+
+    def __init__(self, *heaps: list[bytes | bytearray], error: Exception | None = None) -> None:
+        self._heaps = list(heaps)
+        self._error = error
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if pieces := await self.take():
+            return b"".join(pieces)
+        raise StopAsyncIteration
+
+    async def take(self) -> list[bytes | bytearray]:
+        if self._heaps:
+            return self._heaps.pop(0)
+        if self._error is not None:
+            raise self._error
+        return []
+
+    async def aclose(self) -> None:
+        self._heaps.clear()
+
+
+@pytest.mark.parametrize("error", [None, InternalServerError("the function failed")])
+@pytest.mark.parametrize("headers", [[], [(b"content-length", b"231074")], [(b"connection", b"close")]])
+@pytest.mark.parametrize("asked", ["GET /x HTTP/1.1\r\nhost: x", "HEAD /x HTTP/1.1\r\nhost: x", "GET /x HTTP/1.0"])
+def test_pieces_are_sent_as_what_they_make_would_be(
+    asked: str, headers: list[tuple[bytes, bytes]], error: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream whose pieces nobody joins has the bytes that uvicorn sends, and breaks off as it does."""
+    heaps: list[list[bytes | bytearray]] = [
+        [b"a"],
+        [b"b" * 50_000, bytearray(b"c" * 50_000)],
+        [b"d", bytearray(b"e"), b"f" * 65_533],
+        [bytearray(b"g" * 65_537)],
+        [b"h"],
+    ]
+
+    async def story(stage: Stage) -> None:
+        async def answer(*_: Any) -> WireResponse:
+            return WireResponse(200, list(headers), Gathered(*map(list, heaps), error=error))
+
+        async def got() -> bytes:
+            sent = f"{asked}\r\n\r\n".encode()
+            try:
+                # Told to end: the second request is one of HTTP/1.0.
+                return await exchange(stage, sent if asked.endswith("1.0") else sent + b"GET /x HTTP/1.0\r\n\r\n")
+            except ConnectionResetError:
+                return b"reset"
+
+        stage.pipeline.answer = answer  # type: ignore[method-assign]
+        monkeypatch.setattr("lambent.gateway.server.formatdate", lambda *_, **__: "now")
+        by_pieces = await got()
+        monkeypatch.setattr("lambent.gateway.server.BodyInPieces", type(None))
+        assert by_pieces == await got()
+        if error is None and not asked.startswith("HEAD"):
+            assert all(b"".join(heap) in by_pieces for heap in heaps)
 
     run(story)
 

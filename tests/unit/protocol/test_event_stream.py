@@ -69,6 +69,17 @@ def test_events_are_read_as_what_was_meant(events: list[Any]) -> None:
     assert read_back("lambda", "InvokeWithResponseStream", "EventStream", b"".join(written)) == events
 
 
+@given(pieces=st.lists(st.binary(min_size=1, max_size=40) | st.binary(min_size=1).map(bytearray), min_size=1))
+def test_pieces_are_framed_as_what_they_make(pieces: list[bytes | bytearray]) -> None:
+    """A payload that comes in pieces is not joined, and its frame is that of the whole."""
+    ways: list[bytes | list[bytes | bytearray]] = [b"".join(pieces), list(pieces)]
+    whole, in_pieces = (
+        write("lambda", "InvokeWithResponseStream", EventStream=given_one_by_one([{"PayloadChunk": {"Payload": each}}]))
+        for each in ways
+    )
+    assert frames(in_pieces) == frames(whole)
+
+
 def test_an_exception_of_the_model_is_raised_by_the_client() -> None:
     """Its shape is named in a header of its own."""
     events = [{"chunk": {"bytes": b"a"}}, {"throttlingException": {"message": "slower"}}]

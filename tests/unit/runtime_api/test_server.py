@@ -998,6 +998,62 @@ def test_a_reader_that_is_behind_stops_the_runtime() -> None:
     run(story)
 
 
+LONG = bytes(range(251)) * 1_000
+"""Longer than what is read the usual way."""
+
+
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["gathered", "streamed"])
+def test_a_long_body_among_others(is_streamed: bool) -> None:
+    """However it is read, it is whole, what comes with its end is a request of its own, and so is all after it."""
+
+    async def story(api: Api) -> None:
+        api.events.takes_streams = is_streamed
+        client = await api.connect()
+        for count in (1, 2):
+            api.events.ready = [invocation()]
+            # In pieces that fall together with no read.
+            pieces = [LONG[:100], LONG[100:200_000], LONG[200_000:]]
+            sent = chunked(RESPONSE, pieces, STREAMED) if is_streamed else post(RESPONSE, LONG)
+            client.send(sent[:220_000])
+            await until(lambda: api.events.names[-1:] == ["begun"] if is_streamed else api.listener.held_bytes > 0)
+            client.send(sent[220_000:] + NEXT)
+            assert (await client.answer())[0] == 202
+            assert (await client.answer())[0] == 200
+            if is_streamed:
+                assert api.events.pieces == LONG * count
+            else:
+                assert api.events.happened[-2] == ("response", (REQUEST_ID, Post(LONG, "application/json")))
+            for _ in range(2):
+                api.events.ready = [invocation()]
+                assert (await client.ask(NEXT))[0] == 200
+        assert api.listener.held_bytes == 0
+
+    run(story)
+
+
+@pytest.mark.parametrize("how", ["malformed", "half-closed", "reset"])
+def test_a_long_stream_that_breaks_off_is_told_once(how: str) -> None:
+    """As a short one."""
+
+    async def story(api: Api) -> None:
+        api.events.takes_streams = True
+        client = await api.connect()
+        client.send(begun() + chunk(LONG))
+        await until(lambda: len(api.events.pieces) == len(LONG))
+        if how == "malformed":
+            client.send(b"x\r\n")
+            assert (await client.answer())[0] == 400
+        elif how == "half-closed":
+            client.writer.write_eof()
+            assert json.loads((await client.answer())[2])["errorType"] == "TruncatedHTTPRequest"
+        else:
+            client.writer.transport.abort()
+        await until(lambda: api.listener.connection_count == 0)
+        assert api.events.names == ["begun", "broken"]
+
+    run(story)
+
+
 def test_the_kernel_takes_little_ahead_of_a_reader() -> None:
     """However fast the reader was before: left to itself, a kernel lets what it keeps grow to 32 MB and more."""
     piece = chunk(bytes(2**18))

@@ -112,3 +112,36 @@ def test_lists_have_few_lengths() -> None:
     assert padded([1, 2, 3], 100) == [1, 2, 3, 3]
     assert len(padded(list(range(65)), 100)) == 100
     assert len(padded(list(range(100)), 100)) == 100
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 63, 64, 65, 64 * 3 + 8 * 2 + 5])
+@pytest.mark.parametrize("names", [("number", "name", "body"), ("body", "number", "name")])
+def test_many_rows_are_inserted_whole_and_in_order(connection: Connection, count: int, names: tuple[str, ...]) -> None:
+    """However many go into one statement, and in whatever order they are named."""
+    prepared = Prepared(connection)
+    rows = [
+        {"number": number, "name": f"name {number}" if number % 3 else None, "body": b"%d" % number}
+        for number in range(count)
+    ]
+    prepared.insert(insert(THINGS), names, (tuple(row[name] for name in names) for row in rows))
+    assert [row._asdict() for row in prepared.execute(ALL)] == rows
+    again = [row | {"number": row["number"] + 1_000} for row in rows]
+    assert prepared.execute(insert(THINGS), again).rowcount == count
+    assert [row._asdict() for row in prepared.execute(ALL)] == rows + again
+
+
+def test_many_rows_take_few_statements(connection: Connection) -> None:
+    """Each lets other threads at the interpreter."""
+    ran: list[str] = []
+    driver = connection.connection.dbapi_connection
+    assert driver is not None
+    driver.set_trace_callback(ran.append)
+    Prepared(connection).insert(insert(THINGS), ("number", "name"), ((number, "name") for number in range(203)))
+    driver.set_trace_callback(None)
+    assert sum(statement.startswith("INSERT") for statement in ran) == 3 + 1 + 3
+
+
+def test_a_row_that_is_refused_is_told(connection: Connection) -> None:
+    """As SQLAlchemy raises it."""
+    with pytest.raises(IntegrityError):
+        Prepared(connection).insert(insert(THINGS), ("number", "name"), [(number % 60, "a") for number in range(64)])

@@ -41,6 +41,8 @@ async def use_all_of(queue: EventQueue, clock: VirtualClock) -> None:
     one, two = (await queue.claim({FIFO: 2}, 30)).claims
     await queue.settle([Done(a.receipt), Retry(b.receipt, 5, b"x"), Extend(one.receipt, 0), Done(two.receipt)])
     await queue.claim({FUNCTION: 2, FIFO: 2}, 30)
+    await queue.put([NewEvent(FUNCTION, name, b"") for name in "cdefg"])
+    await queue.settle([Done(claim.receipt) for claim in (await queue.claim({FUNCTION: 5}, 30)).claims])
     await queue.depth([FUNCTION, FIFO])
     await queue.peek(FUNCTION, limit=5)
     await queue.filled(QueueKind.ASYNC)

@@ -85,8 +85,9 @@ def test_memory_and_files_are_folded_alike(tmp_path: Path) -> None:
         segments = Segments(tmp_path, VirtualClock(), segment_bytes_max=100_000)
         recent = Recent(segments.end())
         for record in invocations(4_000):
-            size = segments.append(encode(record))
-            recent.add(record, segments.number, segments.offset - size, segments.offset)
+            payload = encode(record)
+            size = segments.append(payload)
+            recent.extend([record], segments.number, segments.offset - size, [payload])
         until = segments.end()
         assert until.segment > 5
         from_files = batches_of(map(decoded, segments.blocks(START, until)))
@@ -170,8 +171,9 @@ def test_memory_is_bounded_where_messages_are_short(tmp_path: Path) -> None:
         written = 0
         while not recent.is_full:
             record = Output(SCOPE.account, SCOPE.region, GROUP, "stream", 1_000_000, ["a\n"] * 2_000)
-            size = segments.append(encode(record))
-            recent.add(record, segments.number, segments.offset - size, segments.offset)
+            payload = encode(record)
+            size = segments.append(payload)
+            recent.extend([record], segments.number, segments.offset - size, [payload])
             written += len(record.messages)
             assert written <= 100_000
         assert recent.is_due

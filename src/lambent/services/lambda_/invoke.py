@@ -222,11 +222,13 @@ class ResponseEvents:
     async def __anext__(self) -> Mapping[str, Any]:
         if self._is_over:
             raise StopAsyncIteration
-        piece, self._piece = self._piece, b""
+        payload: bytes | list[bytes | bytearray] = self._piece
+        self._piece = b""
         if self._stream is not None:
-            piece = await anext(aiter(self._stream), b"")
-        if piece:
-            return {"PayloadChunk": {"Payload": piece}}
+            # Framed as it came: joined, it would only be copied.
+            payload = await self._stream.take()
+        if payload:
+            return {"PayloadChunk": {"Payload": payload}}
         self._is_over = True
         end = self._end if self._stream is None else self._stream.end
         # None: it was closed while it was read.

@@ -459,7 +459,7 @@ def test_a_streamed_response_is_its_pieces_and_how_it_ended() -> None:
         stream = StreamedResponse(Connection())
         events = ResponseEvents(InvocationOutcome(b"", LATEST, stream=stream))
         stream.write(b"a")
-        assert await anext(events) == {"PayloadChunk": {"Payload": b"a"}}
+        assert await anext(events) == {"PayloadChunk": {"Payload": [b"a"]}}
         waiting = asyncio.ensure_future(anext(events))
         await asyncio.sleep(0)
         assert not waiting.done()
