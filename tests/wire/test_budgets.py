@@ -257,7 +257,7 @@ def test_the_command_does_it_all(server, make, unique_name):
     assert said.startswith(f"{name}: 0 of 5 requests used until ")
     assert "0 of 8 requests" in command(server, "budgets", "raise", name, "--to", "8")
     assert "0 of 9 requests" in command(server, "budgets", "raise", name, "--by", "1", "--for-good")
-    assert json.loads(command(server, "budgets", "list", name, "--json"))[0]["amount"] == "9"
+    assert json.loads(command(server, "budgets", "list", name, "--json"))[0]["amount"] == "6"
     assert "less than the 9" in command(server, "budgets", "raise", name, "--to", "3")
     assert "0 of 9 requests" in command(server, "budgets", "reset", name)
     assert name in command(server, "budgets", "list", "--account", "all")

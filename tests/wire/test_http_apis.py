@@ -168,6 +168,24 @@ def test_paths_are_decoded(echo, target, path):
     assert (event["rawPath"], event["requestContext"]["http"]["path"]) == (path, path)
 
 
+@pytest.mark.parametrize(
+    ("target", "path", "parameter"),
+    [
+        ("/a%20b/%C3%BC", "/a%20b/%C3%BC", "a b/ü"),
+        ("/a%2Fb/", "/a%2Fb/", "a/b/"),
+        ("/prod/a%20b?c=%20", "/a%20b", "a b"),
+        ("/%70rod%2Fa%2Bb", "/a%2Bb", "a+b"),
+        ("/prod/x%2Fy/z", "/x%2Fy/z", "x/y/z"),
+    ],
+)
+def test_the_path_of_payload_1_is_as_it_was_sent(api, names, target, path, parameter):
+    """Unlike path parameters, and without the stage."""
+    api.route("ANY /{p+}", api.function(arn_of(names["echo"]), PayloadFormatVersion="1.0"))
+    api.apis.create_stage(ApiId=api.id, StageName="prod", AutoDeploy=True)
+    event = api.event(target)
+    assert (event["path"], event["pathParameters"]) == (path, {"p": parameter})
+
+
 def test_a_route_cannot_be_gone_round(api, names):
     """What a function sees as a path is what was matched: another spelling of it takes the same route."""
     api.route("GET /admin/{x}", api.function(arn_of(names["answers"])))
@@ -345,6 +363,7 @@ def test_answers(api, names):
     assert forged.one("x-amzn-remapped-apigw-requestid") == "mine" != forged.one("apigw-requestid")
     reply = returning(api, {"a": [1]})
     assert (reply.status, reply.body, reply.one("content-type")) == (200, b'{"a":[1]}', "application/json")
+    assert returning(api, {"statusCode": 200, "body": "{}"}).one("content-type") == "text/plain; charset=utf-8"
     reply = returning(api, {"statusCode": 200, "headers": {"Connection": "close", "Content-Length": "9", "Date": "x"}})
     assert (reply.one("x-amzn-remapped-connection"), reply.one("x-amzn-remapped-content-length")) == ("close", "9")
     assert (reply.one("x-amzn-remapped-date"), reply.one("content-length")) == ("x", "0")
@@ -559,7 +578,7 @@ def domain(apis, unique_name):
 
 
 def test_custom_domains(api, names, domain):
-    """The longest key that the path is below picks API and stage, and stays in what functions see."""
+    """The longest key that the path is below picks API and stage; of it payload 1.0 alone tells functions."""
     apis = api.apis
     api.route("GET /x", api.function(arn_of(names["echo"])))
     apis.create_stage(ApiId=api.id, StageName="prod", AutoDeploy=True)
@@ -569,11 +588,17 @@ def test_custom_domains(api, names, domain):
     apis.create_api_mapping(DomainName=domain, ApiId=api.id, Stage="$default", ApiMappingKey="v1/new")
     event = ask(at, target="/v1/x").json
     assert (event["rawPath"], event["requestContext"]["stage"], event["requestContext"]["domainName"]) == (
-        "/v1/x",
+        "/prod/x",
         "prod",
         domain,
     )
-    assert ask(at, target="/v1/new/x").json["requestContext"]["stage"] == "$default"
+    assert event["requestContext"]["http"]["path"] == "/prod/x"
+    event = ask(at, target="/v1/new/x").json
+    assert (event["rawPath"], event["requestContext"]["stage"]) == ("/x", "$default")
+    api.route("GET /1/{y}", api.function(arn_of(names["echo"]), PayloadFormatVersion="1.0"))
+    event = ask(at, target="/v1/1/a%20b").json
+    assert (event["path"], event["requestContext"]["path"]) == ("/v1/1/a%20b", "/v1/1/a%20b")
+    assert event["pathParameters"] == {"y": "a b"}
     assert said(ask(at, target="/v1")) == NOT_FOUND
     for target in ("/x", "/v10/x", "/V1/x", "/"):
         assert ask(at, target=target).status == 403, target

@@ -95,7 +95,7 @@ def authorizer_event(
                 **{name: value for name, value in event.items() if name != "version"},
             }
         )
-    event = request_event_1(request.http, addressed, request.route_path, pairs)
+    event = request_event_1(request.http, addressed, *request.paths_1, pairs)
     del event["requestContext"]["authorizer"]
     joined = ",".join(identity)
     return _encode(

@@ -38,6 +38,10 @@ class ApiRequest:
     domain_name: str
     now: float
     """Seconds since the epoch."""
+    sent_path: str = ""
+    """The path as it was sent, but for the stage; of a custom domain with the mapping's key."""
+    is_own_domain: bool = False
+    """Whether a custom domain was asked."""
     base_path: str = ""
     """The key of the custom domain's mapping that matched."""
     authorizer: Mapping[str, Any] | None = None
@@ -68,6 +72,15 @@ class ApiRequest:
     @property
     def domain_prefix(self) -> str:
         return self.domain_name.partition(".")[0]
+
+    @property
+    def paths_1(self) -> tuple[str, str]:
+        """
+        What payload 1.0 has as `path` and as `requestContext.path`.
+
+        Assumed: as REST APIs have them, with custom domains both alike (test_http_apis).
+        """
+        return self.sent_path, self.sent_path if self.is_own_domain else self.http.path
 
     @property
     def method_and_resource(self) -> str:

@@ -162,16 +162,21 @@ def request_event(request: HttpRequest, addressed: Addressed) -> dict[str, Any]:
 
 
 def encode_event_1(
-    request: HttpRequest, addressed: Addressed, path: str, pairs: Sequence[tuple[bytes, bytes]] = ()
+    request: HttpRequest,
+    addressed: Addressed,
+    path: str,
+    context_path: str,
+    pairs: Sequence[tuple[bytes, bytes]] = (),
 ) -> bytes:
     """
     Return the event of payload format 1.0 as JSON.
 
     Args:
         path: without the stage.
+        context_path: of `requestContext`.
         pairs: the headers as they were sent.
     """
-    event = request_event_1(request, addressed, path, pairs)
+    event = request_event_1(request, addressed, path, context_path, pairs)
     text = _text(request.headers.get("content-type"), request.body)
     event["body"] = (base64.b64encode(request.body).decode() if text is None else text) if request.body else None
     event["isBase64Encoded"] = bool(request.body) and text is None
@@ -179,7 +184,11 @@ def encode_event_1(
 
 
 def request_event_1(
-    request: HttpRequest, addressed: Addressed, path: str, pairs: Sequence[tuple[bytes, bytes]] = ()
+    request: HttpRequest,
+    addressed: Addressed,
+    path: str,
+    context_path: str,
+    pairs: Sequence[tuple[bytes, bytes]] = (),
 ) -> dict[str, Any]:
     """
     Return what payload format 1.0 says of a request, but for its body.
@@ -232,7 +241,7 @@ def request_event_1(
                 "userAgent": request.headers.get("user-agent", ""),
                 "userArn": signed.get("userArn"),
             },
-            "path": request.path,
+            "path": context_path,
             "protocol": request.protocol,
             "requestId": addressed.request_id,
             "requestTime": clf_time(addressed.now),

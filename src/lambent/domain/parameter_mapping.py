@@ -24,6 +24,7 @@ _REFERENCE = r"request\.(?:header|querystring)\.[^{}]+|request\.path(?:\.[^{}]+)
 _SHARED = r"context\.[A-Za-z0-9_.-]+|stageVariables\.[A-Za-z0-9_]+"
 _IN_REQUEST = re.compile(rf"{_REFERENCE}|{_SHARED}")
 _IN_RESPONSE = re.compile(rf"response\.header\.[^{{}}]+|response\.body(?:[.\[][^{{}}]+)?|{_SHARED}")
+_BODIES = ("request.body", "response.body")
 _PLACE = re.compile(r"\$\{([^{}]+)\}")
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -97,6 +98,11 @@ def _check(mapping: Mapping[str, str], keys: "re.Pattern[str]", references: "re.
         for name in _references(step.value):
             if references.fullmatch(name) is None:
                 raise MalformedMapping(f"${name} is no variable that may stand there")
+            # Documented: API Gateway developer guide, parameter mapping: neither is supported in a body's path.
+            if name.startswith(_BODIES) and (".." in name or "[?" in name):
+                raise MalformedMapping(f"${name}: a path into a body has no .. and no filter")
+        if step.place == "statuscode" and "$" not in step.value and _FINAL_STATUS.fullmatch(step.value) is None:
+            raise MalformedMapping(f"{step.value!r} is no status that a response can have")
 
 
 def _steps(mapping: Mapping[str, str], keys: "re.Pattern[str]") -> list[Step]:

@@ -9,6 +9,7 @@ Source: API Gateway developer guide, HTTP APIs.
 
 import base64
 import logging
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable
 from typing import Final, NamedTuple
@@ -23,7 +24,7 @@ from lambent.domain.access_log import on_one_line
 from lambent.domain.api_request import ApiRequest, query_pairs
 from lambent.domain.cors import HttpHeaders, is_preflight
 from lambent.domain.function_url import UrlDomain
-from lambent.domain.http_answer import HttpAnswer, MalformedAnswer, answer_of, answer_of_1
+from lambent.domain.http_answer import TEXT_TYPE, HttpAnswer, MalformedAnswer, answer_of, answer_of_1
 from lambent.domain.http_api import AWS_IAM, DEFAULT_STAGE, ApiDomain, ApiHost, Integration, Route, parse_api_host
 from lambent.domain.http_event import HttpRequest, encode_event, encode_event_1, joined_headers
 from lambent.domain.parameter_mapping import mapped_request, mapped_response
@@ -60,6 +61,8 @@ _WITHOUT_BODY = frozenset({204, 304})
 
 _REQUEST_ID = b"apigw-requestid"
 
+_STAGE_END = re.compile("/|%2[Ff]")
+
 _NO_ROUTE = "-"
 """The key of what a request is for until a route was found."""
 
@@ -89,9 +92,13 @@ class _Addressed(NamedTuple):
     domain_name: str
     base_path: str
     path: str
-    """Decoded, as functions see it: with the stage or base path where one was named."""
+    """Decoded, as functions see it: with the stage, unless that is `$default`."""
     route_path: str
-    """Decoded, without them."""
+    """Decoded, without it and without the key of a mapping."""
+    sent_path: str
+    """As sent, without a stage: what payload 1.0 has."""
+    is_own_domain: bool = False
+    """Whether a custom domain was asked."""
 
 
 class HttpApis:
@@ -234,6 +241,8 @@ class HttpApis:
                 source_ip=wire.client,
             ),
             route_path=addressed.route_path,
+            sent_path=addressed.sent_path,
+            is_own_domain=addressed.is_own_domain,
             parameters={},
             request_id=request_id,
             domain_name=addressed.domain_name,
@@ -291,13 +300,13 @@ class HttpApis:
                 # the tokens that they send there, for metrics and events, and links to packages. Nor is anything of
                 # the server's own answered to pages of a stranger's domain.
                 raise _Refused(404, "Not Found")
-            return await self._by_domain(domain, host, _decoded(wire.path))
+            return await self._by_domain(domain, host, wire.path)
         named, path = parse_api_host(host), wire.path
         by_path = named is None
         if named is None:
             api_id, slash, rest = path[len(API_PREFIX) :].partition("/")
             named, path = ApiHost(api_id, ""), slash + rest or "/"
-        path = _decoded(path)
+        sent_path, path = path, _decoded(path)
         served = await self._router.find(named.api_id) if named.api_id else None
         if (
             served is None
@@ -309,15 +318,18 @@ class HttpApis:
         stage = served.stages.get(name) if name != DEFAULT_STAGE or by_path else None
         if stage is not None:
             route_path = slash + rest or "/"
+            # The stage's own slash may be one that was encoded.
+            sent_path = f"/{_STAGE_END.split(sent_path[1:], maxsplit=1)[-1]}" if slash else "/"
         else:
             stage, route_path = served.stages.get(DEFAULT_STAGE), path
         if stage is None:
             raise _Refused(404, "Not Found")
         # Documented: a stage in the path is part of it for functions.
         seen = route_path if stage.stage.stage_name == DEFAULT_STAGE else path
-        return _Addressed(served, stage, served.api.host(self._domain), "", seen, route_path)
+        return _Addressed(served, stage, served.api.host(self._domain), "", seen, route_path, sent_path)
 
-    async def _by_domain(self, domain: ApiDomain, host: str, path: str) -> _Addressed:
+    async def _by_domain(self, domain: ApiDomain, host: str, sent_path: str) -> _Addressed:
+        path = _decoded(sent_path)
         mapping = domain.mapping_of(path)
         served = await self._router.find(mapping.api_id) if mapping is not None else None
         stage = served.stages.get(mapping.stage) if served is not None and mapping is not None else None
@@ -326,8 +338,11 @@ class HttpApis:
             raise _Refused(403, "Forbidden")
         key = mapping.api_mapping_key
         route_path = path[len(key) + 1 :] or "/" if key else path
-        # Observed: the base path stays in what functions see (KensioSoftware/yulin#1037, field reports).
-        return _Addressed(served, stage, host.partition(":")[0].lower(), key, path, route_path)
+        # Documented: API Gateway developer guide, AWS Lambda integrations for HTTP APIs: rawPath has not the mapping's
+        # key, `path` of payload 1.0 has. Observed: rawPath has the stage instead (CodeGenieApp/serverless-express#465).
+        seen = route_path if stage.stage.stage_name == DEFAULT_STAGE else f"/{stage.stage.stage_name}{route_path}"
+        name = host.partition(":")[0].lower()
+        return _Addressed(served, stage, name, key, seen, route_path, sent_path, is_own_domain=True)
 
     async def _run(
         self, served: ServedStage, request: ApiRequest, wire: WireRequest, body: RequestBody
@@ -468,7 +483,7 @@ class HttpApis:
         payload = (
             encode_event(mapped, addressed)
             if is_newest
-            else encode_event_1(mapped, addressed, self._path_1(request, mapped), wire.pairs)
+            else encode_event_1(mapped, addressed, *self._paths_1(request, mapped), wire.pairs)
         )
         if len(payload) > self._quotas.invoke_payload_max_bytes:
             raise BodyTooLarge
@@ -491,13 +506,12 @@ class HttpApis:
         request.integration_status = "200"
         if outcome.error is not None:
             raise MalformedAnswer(f"the function failed: {outcome.error.error_type or outcome.error.kind}")
-        return answer_of(outcome.payload) if is_newest else answer_of_1(outcome.payload)
+        return answer_of(outcome.payload, TEXT_TYPE) if is_newest else answer_of_1(outcome.payload)
 
-    def _path_1(self, request: ApiRequest, mapped: HttpRequest) -> str:
-        # Assumed: as REST APIs have it, without the stage but with a base path (test_http_api).
-        if mapped.path != request.http.path or request.base_path:
-            return mapped.path
-        return request.route_path
+    def _paths_1(self, request: ApiRequest, mapped: HttpRequest) -> tuple[str, str]:
+        # Observed: it is not decoded, unlike path parameters (aws/aws-lambda-dotnet, HttpContextTestCases.cs, measured
+        # against the live service). Assumed: without the stage, as REST APIs have it (test_http_apis).
+        return (mapped.path, mapped.path) if mapped.path != request.http.path else request.paths_1
 
     def _failed(self, request: ApiRequest, reason: str, level: int = logging.INFO) -> None:
         """Note what became of an integration. What the API's owner has to put right is worth a warning."""

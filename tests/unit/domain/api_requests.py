@@ -32,6 +32,7 @@ def request_of(route_key: str = "GET /items/{id}", stage: Stage = STAGE, **chang
         route=Route("r1", route_key),
         http=http,
         route_path="/items/7",
+        sent_path="/items/7",
         parameters={"id": "7"},
         request_id="Kf2LcqRTjoEEPqw=",
         domain_name="a1.execute-api.eu-west-1.localhost",

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.domain.http_answer import (
+    TEXT_TYPE,
     HttpAnswer,
     MalformedAnswer,
     answer_of,
@@ -16,6 +17,7 @@ from lambent.domain.http_answer import (
 )
 
 JSON = (b"content-type", b"application/json")
+TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
 
 @pytest.mark.parametrize(
@@ -114,17 +116,26 @@ def test_statuses_without_a_body() -> None:
     assert [status for status in (200, 204, 205, 304, 404) if not HttpAnswer(status, []).has_body] == [204, 304]
 
 
+def test_an_http_api_takes_an_answer_without_a_type_for_text() -> None:
+    """Unlike a function URL; a value that is no response is JSON all the same."""
+    assert answer_of(b'{"statusCode": 200, "body": "{}"}', TEXT_TYPE) == HttpAnswer(200, [TEXT], b"{}")
+    assert answer_of(b'{"statusCode": 200, "headers": {"Content-Type": "a/b"}}', TEXT_TYPE).headers == [
+        (b"content-type", b"a/b")
+    ]
+    assert answer_of(b'{"a": 1}', TEXT_TYPE) == HttpAnswer(200, [JSON], b'{"a":1}')
+
+
 @pytest.mark.parametrize(
     ("payload", "status", "headers", "body"),
     [
-        (b'{"statusCode": 200}', 200, [JSON], b""),
-        (b'{"statusCode": "201", "body": "x"}', 201, [JSON], b"x"),
-        (b'{"statusCode": 200, "headers": null, "body": null}', 200, [JSON], b""),
-        (b'{"statusCode": 200, "cookies": ["a=1"]}', 200, [JSON], b""),
+        (b'{"statusCode": 200}', 200, [TEXT], b""),
+        (b'{"statusCode": "201", "body": "x"}', 201, [TEXT], b"x"),
+        (b'{"statusCode": 200, "headers": null, "body": null}', 200, [TEXT], b""),
+        (b'{"statusCode": 200, "cookies": ["a=1"]}', 200, [TEXT], b""),
         (
             b'{"statusCode": 200, "headers": {"M": "solo"}, "multiValueHeaders": {"m": ["multi", 2]}}',
             200,
-            [(b"m", b"multi"), (b"m", b"2"), (b"m", b"solo"), JSON],
+            [(b"m", b"multi"), (b"m", b"2"), (b"m", b"solo"), TEXT],
             b"",
         ),
         (
@@ -133,7 +144,7 @@ def test_statuses_without_a_body() -> None:
             [(b"content-type", b"text/plain"), (b"set-cookie", b"a"), (b"set-cookie", b"b")],
             b"",
         ),
-        (b'{"statusCode": 200, "body": "aGk=", "isBase64Encoded": true}', 200, [JSON], b"hi"),
+        (b'{"statusCode": 200, "body": "aGk=", "isBase64Encoded": true}', 200, [TEXT], b"hi"),
     ],
 )
 def test_format_1(payload: bytes, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

@@ -83,7 +83,7 @@ def test_any_request_has_an_event(path: str, body: bytes, content_type: str | No
 
 def event_1_of(pairs: list[tuple[bytes, bytes]] | None = None, path: str = "/x", **changes: Any) -> dict[str, Any]:
     request = msgspec.structs.replace(REQUEST, **changes)
-    event: dict[str, Any] = json.loads(encode_event_1(request, ADDRESSED, path, pairs or []))
+    event: dict[str, Any] = json.loads(encode_event_1(request, ADDRESSED, path, request.path, pairs or []))
     return event
 
 
@@ -137,8 +137,8 @@ def test_what_an_api_adds() -> None:
         {"v": "x"},
     )
     assert newest["requestContext"]["authorizer"] == {"jwt": {"claims": {"sub": "u"}, "scopes": None}}
-    older = json.loads(encode_event_1(REQUEST, addressed, "/a/1"))
+    older = json.loads(encode_event_1(REQUEST, addressed, "/a/1", "/a/1"))
     assert (older["resource"], older["requestContext"]["resourcePath"]) == ("/a/{b}", "/a/{b}")
     assert older["requestContext"]["authorizer"] == {"claims": {"sub": "u"}, "scopes": None}
     said = msgspec.structs.replace(addressed, authorizer={"lambda": {"k": 1}})
-    assert json.loads(encode_event_1(REQUEST, said, "/"))["requestContext"]["authorizer"] == {"k": 1}
+    assert json.loads(encode_event_1(REQUEST, said, "/", "/"))["requestContext"]["authorizer"] == {"k": 1}

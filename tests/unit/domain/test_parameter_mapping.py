@@ -94,6 +94,17 @@ def test_responses() -> None:
     assert headers == [(b"a", b"1"), (b"a", b"2,3"), (b"b", b"t prod")]
 
 
+@pytest.mark.parametrize(
+    "path", ["..b", "a..b", "a[?(@.b)]", "a[?(@.b > 1)].c"], ids=["begins", "within", "filter", "filter-within"]
+)
+def test_what_paths_into_a_body_cannot_do(path: str) -> None:
+    """Documented: neither `..` nor filters; such a value would be empty for ever."""
+    for value in (f"$request.body.{path}", f"a-${{request.body.{path}}}"):
+        with pytest.raises(MalformedMapping):
+            check_request_parameters({"overwrite:header.x": value})
+    check_request_parameters({"overwrite:header.x": "$request.body.a[0].b"})
+
+
 @pytest.mark.parametrize("status", ["", "x", "1", "101", "600", "20000", "-200", "٢٠٠"])
 def test_what_is_no_status_changes_none(status: str) -> None:
     assert mapped_response({"overwrite:statuscode": status}, request_of(), 202, [], b"")[0] == 202
@@ -133,6 +144,10 @@ def test_what_is_refused_of_requests(key: str, value: str) -> None:
         {"99": {}},
         {"200": {"append:querystring.x": "1"}},
         {"200": {"append:statuscode": "1"}},
+        {"200": {"overwrite:statuscode": "999"}},
+        {"200": {"overwrite:statuscode": "100"}},
+        {"200": {"overwrite:statuscode": ""}},
+        {"200": {"overwrite:header.x": "${response.body.a..b}"}},
         {"200": {"overwrite:header.x": "$request.header.x"}},
         {"200": {"overwrite:header.content-length": "1"}},
     ],

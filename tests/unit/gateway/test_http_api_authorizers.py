@@ -196,6 +196,24 @@ def test_how_a_function_fails_is_one_line_of_the_log(caplog: pytest.LogCaptureFi
     assert record.getMessage().endswith("it failed: Oh no")
 
 
+def test_access_logs_tell_a_refusal_from_a_failure() -> None:
+    """$context.error.responseType: who sent no identity, who may not, and what nobody can tell are three things."""
+
+    async def story() -> None:
+        bench = Bench()
+        missing = msgspec.structs.replace(SIMPLE, identity_source=("$request.header.none",))
+        assert not await bench.passes(missing)
+        assert (bench.refused.status, bench.refused.error_type) == (401, "UNAUTHORIZED")
+        bench.functions.allowed = False
+        assert not await bench.passes(SIMPLE)
+        assert (bench.refused.status, bench.refused.error_type) == (403, "ACCESS_DENIED")
+        bench.functions.error = FunctionError("Handled")
+        assert not await bench.passes(SIMPLE, request_of(headers={"x": "z"}))
+        assert (bench.refused.status, bench.refused.error_type) == (500, "AUTHORIZER_FAILURE")
+
+    run(story())
+
+
 def test_challenges_are_one_header() -> None:
     """Whatever a token or a scope says."""
     authorizer = Authorizer("z1", "who", "JWT", ("$request.header.x",), JwtConfiguration("https://i", ("a",)))

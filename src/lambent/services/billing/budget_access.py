@@ -198,22 +198,27 @@ class BudgetAccess:
             if old is None or view is None:
                 raise _no_such(ask.name)
             before = old.limit(view.start_s)
+            # What was given for this period alone is not to become so much for good.
+            had = old.amount if ask.is_for_good else before
+            more = Decimal(0)
             if ask.to is not None:
-                limit = _checked_amount("to", ask.to, old.measure)
+                wanted = _checked_amount("to", ask.to, old.measure)
             else:
                 assert ask.by is not None
-                limit = _checked_amount("by", before + _checked_amount("by", ask.by, old.measure), old.measure)
-            if limit < before:
-                shown = shown_amount(before)
+                more = _checked_amount("by", ask.by, old.measure)
+                wanted = _checked_amount("by", had + more, old.measure)
+            if wanted < had:
                 raise InvalidBudget(
-                    f"to: {shown_amount(limit)} is less than the {shown} that it has; PutBudget lowers it"
+                    f"to: {shown_amount(wanted)} is less than the {shown_amount(had)} that it has; PutBudget lowers it"
                 )
-            state = old.state(view.start_s) or PeriodState(view.start_s)
-            raised = old
-            if ask.is_for_good and limit > old.amount:
-                raised = msgspec.structs.replace(old, amount=limit)
-            elif not ask.is_for_good and limit > before:
-                state = msgspec.structs.replace(state, raised_to=limit)
+            state, raised = old.state(view.start_s) or PeriodState(view.start_s), old
+            if ask.is_for_good:
+                raised = msgspec.structs.replace(old, amount=wanted)
+                if state.raised_to is not None and more:
+                    state = msgspec.structs.replace(state, raised_to=_checked_amount("by", before + more, old.measure))
+            elif wanted > before:
+                state = msgspec.structs.replace(state, raised_to=wanted)
+            limit = raised.with_state(state).limit(view.start_s)
             return raised.with_state(rearmed(state, view.used, limit)) if limit > before else raised
 
         return await self._shown(await self._budgets.change(account, _checked_name(ask.name), decide))

@@ -126,6 +126,23 @@ def test_a_raise_is_for_this_period_or_for_good(tmp_path: Path) -> None:
     told(tmp_path, story)
 
 
+def test_a_raise_for_good_makes_none_for_good_that_was_for_a_period(tmp_path: Path) -> None:
+    async def story(desk: Desk) -> None:
+        await desk.put(function="f", throttle=True)
+        assert (await desk.more(to="1000"))["now"]["amount"] == "1000"
+        raised = await desk.more(by="3", is_for_good=True)
+        assert (raised["amount"], raised["now"]["amount"], raised["now"]["is_raised"]) == ("13", "1003", True)
+        for _ in range(2):
+            raised = await desk.more(to="20", is_for_good=True)
+            assert (raised["amount"], raised["now"]["amount"]) == ("20", "1003")
+        with pytest.raises(InvalidBudget, match="less than the 20"):
+            await desk.more(to="19", is_for_good=True)
+        raised = await desk.more(to="2000", is_for_good=True)
+        assert (raised["amount"], raised["now"]["amount"], raised["now"]["is_raised"]) == ("2000", "2000", False)
+
+    told(tmp_path, story)
+
+
 def test_a_reset_counts_from_now_on_and_until_the_period_ends(tmp_path: Path) -> None:
     """What ran and was not folded yet counts before it; a crash keeps it."""
 
