@@ -25,7 +25,16 @@ from lambent.domain.api_request import ApiRequest, query_pairs
 from lambent.domain.cors import HttpHeaders, is_preflight
 from lambent.domain.function_url import UrlDomain
 from lambent.domain.http_answer import TEXT_TYPE, HttpAnswer, MalformedAnswer, answer_of, answer_of_1
-from lambent.domain.http_api import AWS_IAM, DEFAULT_STAGE, ApiDomain, ApiHost, Integration, Route, parse_api_host
+from lambent.domain.http_api import (
+    AWS_IAM,
+    DEFAULT_STAGE,
+    ApiDomain,
+    ApiHost,
+    Integration,
+    Route,
+    name_of_host,
+    parse_api_host,
+)
 from lambent.domain.http_event import HttpRequest, encode_event, encode_event_1, joined_headers
 from lambent.domain.parameter_mapping import mapped_request, mapped_response
 from lambent.domain.quotas import Quotas
@@ -341,8 +350,7 @@ class HttpApis:
         # Documented: API Gateway developer guide, AWS Lambda integrations for HTTP APIs: rawPath has not the mapping's
         # key, `path` of payload 1.0 has. Observed: rawPath has the stage instead (CodeGenieApp/serverless-express#465).
         seen = route_path if stage.stage.stage_name == DEFAULT_STAGE else f"/{stage.stage.stage_name}{route_path}"
-        name = host.partition(":")[0].lower()
-        return _Addressed(served, stage, name, key, seen, route_path, sent_path, is_own_domain=True)
+        return _Addressed(served, stage, name_of_host(host), key, seen, route_path, sent_path, is_own_domain=True)
 
     async def _run(
         self, served: ServedStage, request: ApiRequest, wire: WireRequest, body: RequestBody
