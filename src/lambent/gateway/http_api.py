@@ -49,6 +49,7 @@ from lambent.gateway.http_api_callers import ApiCallers
 from lambent.gateway.http_api_functions import ApiFunctions, CannotInvoke, IntegrationTimedOut
 from lambent.gateway.http_api_proxy import HttpIntegrations, LeadsElsewhere
 from lambent.gateway.own_paths import PREFIX
+from lambent.neighbours.message import hops_named
 from lambent.neighbours.outward import TimedOut, Unreachable
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
 from lambent.telemetry.api_metrics import ApiMetrics
@@ -376,6 +377,8 @@ class HttpApis:
             random_hex = self._clock.token_hex(16)
             request.tracing = StageTracing(*sampled, random_hex[:16], random_hex[16:])
         trace_header = rooted(trace_header, request.now, self._clock.token_hex(12))
+        if route.integration is not None and not route.integration.is_function:
+            request.http = _without_named_hops(request.http, wire)
         headers = dict(request.http.headers)
         # Assumed: what a client says of itself there counts for nothing (test_http_api).
         headers["x-forwarded-for"] = wire.client
@@ -568,6 +571,24 @@ def _is_for_a_service(request: WireRequest) -> bool:
     """
     credential = read_credential(request.headers.get("authorization", ""), request.query)
     return credential is not None and credential.service != "execute-api"
+
+
+def _without_named_hops(http: HttpRequest, wire: WireRequest) -> HttpRequest:
+    """
+    Return a request that is to be passed on without what the client says is of its connection alone.
+
+    Source: RFC 9110, section 7.6.1. Before anything is added: what the gateway says, or a mapping, a client does not
+    take away.
+    """
+    # The host is said by other means as well.
+    named = hops_named([wire.headers.get("connection", "")]) - {"host"}
+    if "cookie" not in named and named.isdisjoint(http.headers):
+        return http
+    return msgspec.structs.replace(
+        http,
+        headers={name: value for name, value in http.headers.items() if name not in named},
+        cookies=[] if "cookie" in named else http.cookies,
+    )
 
 
 def _decoded(path: str) -> str:
