@@ -41,6 +41,7 @@ INVALID_STATE = _error(
 INTERNAL = _error("500 Internal Server Error", "InternalServerError", "Internal Server Error")
 # Assumed: what a path or a request that is not HTTP gets is nowhere published; clients only look at the status.
 NOT_FOUND = _error("404 Not Found", "NotFound", "No such path in the runtime API")
+OF_A_PAGE = _error("403 Forbidden", "AccessDenied", "The runtime API answers to runtimes, and to no page of the web")
 NOT_HTTP = _error("400 Bad Request", "InvalidRequestFormat", "Not a well-formed HTTP/1.1 request")
 HEAD_TOO_LARGE = _error("431 Request Header Fields Too Large", "RequestHeaderTooLarge", "Headers exceed the limit")
 TOO_MANY_CONNECTIONS = _error(

@@ -23,6 +23,7 @@ from lambent.domain.invocation import Invocation
 from lambent.runtime_api import answers
 from lambent.runtime_api.contract import Post, RuntimeEvents, Verdict
 from lambent.runtime_api.long_body import LongBody
+from lambent.runtime_api.pages import HOST, ORIGIN, SITE, is_sent_by_a_page
 
 CONNECTIONS_MAX: Final = 64
 """
@@ -77,6 +78,7 @@ _TRANSFER_ENCODING: Final = b"transfer-encoding"
 _LENGTH_HEADERS: Final = (b"content-length", _TRANSFER_ENCODING)
 _KEPT_HEADERS: Final = frozenset(
     {_AUTHORIZATION, _CONTENT_TYPE, _ERROR_CAUSE, _ERROR_TYPE, _ERROR_BODY, _RESPONSE_MODE, _EXPECT, *_LENGTH_HEADERS}
+    | {HOST, ORIGIN, SITE}
 )
 
 _INVALID_RESPONSE_MODE: Final = "Runtime.InvalidResponseModeHeader"
@@ -261,7 +263,7 @@ class _Connection(asyncio.Protocol):
     def _learn_next(self, data: bytes | memoryview, request: _Request) -> None:
         """Remember `data` when it is one whole Next and nothing else."""
         is_plain = request.keeps_alive and not request.body and _EXPECT not in request.fields
-        if is_plain and request.target == _NEXT and request.method == b"GET":
+        if is_plain and request.target == _NEXT and request.method == b"GET" and not is_sent_by_a_page(request.fields):
             self._usual_next = bytes(data)
 
     def _feed(self, data: bytes | memoryview) -> None:
@@ -319,6 +321,8 @@ class _Connection(asyncio.Protocol):
         """Have the body handed on as it comes, if it is a response that somebody takes so."""
         name, _, kind = request.target[len(_INVOCATION) :].partition(b"/")
         is_response = request.target.startswith(_INVOCATION) and kind == b"response" and request.method == b"POST"
+        if is_response and is_sent_by_a_page(request.fields):
+            return
         # Assumed: no runtime sends a response behind something that has not been answered, and one of a request that
         # offers another protocol is about to be read again.
         is_next_in_order = not self._requests and self._next is None and not self._parser.should_upgrade()
@@ -435,6 +439,8 @@ class _Connection(asyncio.Protocol):
 
     def _answer_to(self, request: _Request) -> bytes:
         """Return the answer, or nothing when a Next was answered already or has to wait."""
+        if request.fields and is_sent_by_a_page(request.fields):
+            return answers.OF_A_PAGE
         target = request.target
         events = self._listener.events
         if request.method == b"GET":

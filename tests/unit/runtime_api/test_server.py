@@ -998,6 +998,31 @@ def test_a_reader_that_is_behind_stops_the_runtime() -> None:
     run(story)
 
 
+def test_no_page_of_the_web_takes_an_event() -> None:
+    """However often it asks, and it answers for no function; the runtime goes on as if nobody had."""
+    page = ("Origin: https://evil.example",)
+    rebound = NEXT.replace(b"127.0.0.1:9001", b"evil.example:9001")
+
+    async def story(api: Api) -> None:
+        api.events.ready = [invocation()]
+        api.events.takes_streams = True
+        client = await api.connect()
+        for asked in (
+            *(get("/2018-06-01/runtime/invocation/next", *page), rebound) * 2,
+            post(RESPONSE, b"{}", *page),
+            chunked(RESPONSE, [b"{}"], *page),
+            chunked(RESPONSE, [b"{}"], STREAMED, *page),
+            post("/2018-06-01/runtime/init/error", b"{}", *page),
+            # Read again without the offer.
+            post(RESPONSE, b"{}", *page, "Connection: Upgrade", "Upgrade: h2c"),
+        ):
+            assert (await client.ask(asked))[0] == 403
+        assert api.events.names == []
+        assert (await client.ask(NEXT))[0] == 200
+
+    run(story)
+
+
 LONG = bytes(range(251)) * 1_000
 """Longer than what is read the usual way."""
 
