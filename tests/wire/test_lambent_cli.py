@@ -127,6 +127,40 @@ def test_logs_are_narrowed_and_coloured(lambent, lambda_client, make_function):
     assert "\x1b" not in lambent("logs", name).stdout
 
 
+def test_logs_are_followed_through_a_restart(own_server, make_function):
+    """A server that went away is told of and waited for, and what was printed before is not printed again."""
+    served = own_server().start()
+    client = served.client("lambda")
+    name = make_function(SOURCE, client=client)
+    environ = {"PATH": os.environ["PATH"], "HOME": str(served.data_dir), "LAMBENT_ENDPOINT": served.endpoint}
+    lines, said = [], []
+    command = [LAMBENT, "logs", name, "--follow"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ) as following:
+        readers = [
+            threading.Thread(target=lambda stream=stream, taken=taken: taken.extend(stream), daemon=True)
+            for stream, taken in ((following.stdout, lines), (following.stderr, said))
+        ]
+        for reader in readers:
+            reader.start()
+        try:
+            client.invoke(FunctionName=name, Payload=b'"first"')
+            wait_for(lambda: any("printed first" in line for line in lines))
+            port = served.port
+            served.stop()
+            wait_for(lambda: any("does not answer; waiting for it" in line for line in said))
+            served.options = ("--port", str(port))
+            served.restart()
+            served.client("lambda").invoke(FunctionName=name, Payload=b'"second"')
+            wait_for(lambda: any("printed second" in line for line in lines))
+        finally:
+            following.send_signal(signal.SIGINT)
+            following.wait(60)
+            for reader in readers:
+                reader.join(10)
+    assert [sum(f"printed {word}" in line for line in lines) for word in ("first", "second")] == [1, 1]
+    assert len(said) == 1, said
+
+
 def test_logs_follow_until_interrupted(server, lambda_client, make_function):
     """`logs --follow` prints what comes after it began, each event once, and ends cleanly with Ctrl-C."""
     name = make_function(SOURCE)

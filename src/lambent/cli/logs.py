@@ -4,9 +4,11 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -68,11 +70,13 @@ def logs(
         reader = Reader(client, place.group, since_ms, pattern, place.owner)
         missing = f"there is no log group {place.group}" + (f": {place.missing}" if place.missing else "")
         is_told = False
+        waits = _Patience(endpoint)
         try:
             while True:
-                for event in reader.read_new(is_missing_fine=follow):
-                    if kind_of(event["message"]).level >= least:
-                        _print_event(event, json, has_colours)
+                with waits if follow else nullcontext():
+                    for event in reader.read_new(is_missing_fine=follow):
+                        if kind_of(event["message"]).level >= least:
+                            _print_event(event, json, has_colours)
                 if not follow:
                     return
                 if reader.is_missing and not is_told:
@@ -82,6 +86,29 @@ def logs(
                 _pause(clock)
         except client.exceptions.ResourceNotFoundException as error:
             raise CommandFailed(missing, exit_code=2) from error
+
+
+class _Patience:
+    """Around each look at a server: one that was there and is away is told of once, and waited for."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._was_there = False
+        self._is_away = False
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> bool:
+        from botocore.exceptions import ConnectionError, HTTPClientError
+
+        if not isinstance(error, ConnectionError | HTTPClientError) or not self._was_there:
+            self._was_there, self._is_away = self._was_there or error is None, False
+            return False
+        if not self._is_away:
+            print(f"lambent: {self._endpoint} does not answer; waiting for it", file=sys.stderr, flush=True)
+            self._is_away = True
+        return True
 
 
 def parse_since(text: str, now: float) -> int:

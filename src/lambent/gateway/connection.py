@@ -4,6 +4,7 @@ import socket
 import struct
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -86,8 +87,9 @@ def send_unpaced(listener: socket.socket) -> None:
     not there. Whoever comes from elsewhere gets what the machine has chosen.
     """
     if hasattr(socket, "TCP_CONGESTION") and listener.getsockname()[0] in ("127.0.0.1", "::1"):
-        # Built into every kernel, and anybody may choose it. Connections inherit it.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
+        # Built into every Linux, and anybody may choose it; what only acts as one may refuse. Connections inherit it.
+        with suppress(OSError):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
 
 
 class _Flow(FlowControl):
