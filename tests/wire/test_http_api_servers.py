@@ -73,6 +73,18 @@ def test_a_request_goes_on_and_its_answer_comes_back(api, behind):
     assert headers["x-amzn-trace-id"].startswith("Root=1-")
 
 
+def test_what_a_client_says_is_of_its_connection_stays_there(api, behind):
+    """Cookies too; but it takes nothing away that the gateway says, or a mapping."""
+    api.route("GET /x", api.server(behind.url, RequestParameters={"overwrite:header.x-set": "ours"}))
+    named = "X-Hop, cookie, X-Set, x-forwarded-for, Forwarded, Host"
+    hops = [("Connection", named), ("Connection", "close"), ("X-Hop", "1"), ("Cookie", "s=1"), ("X-Other", "2")]
+    assert api.ask("/x", headers=hops).status == 200
+    headers = {name.lower(): value for name, value in behind.asked[0][2]}
+    assert "x-hop" not in headers and "cookie" not in headers
+    assert (headers["x-other"], headers["x-set"], headers["x-forwarded-for"]) == ("2", "ours", "127.0.0.1")
+    assert f'host="{api.endpoint.removeprefix("http://")}"' in headers["forwarded"]
+
+
 @pytest.mark.parametrize(
     ("key", "uri", "target", "path"),
     [

@@ -41,7 +41,7 @@ def list_(
     if account == "all":
         headings = ("account", *headings)
         rows = [(one["account"], *row) for one, row in zip(found, rows, strict=True)]
-    print_table(headings, rows, right=("used", "of", "%"))
+    print_table(headings, rows, right=("used", "of", "%"), whole=("until",))
     notices = [(one["name"], notice) for one in found for notice in one["notices"]]
     if notices:
         print("waits to be told:")
@@ -60,6 +60,7 @@ def list_(
                 for budget, notice in notices
             ],
             right=("%", "tries"),
+            whole=("since",),
         )
 
 

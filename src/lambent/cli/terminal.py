@@ -5,9 +5,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
+
+_USUAL_WIDTH = 80
+"""Of a terminal, in letters."""
 
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON and nothing else.")]
 
@@ -36,7 +39,9 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form here")
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = (), whole: Sequence[str] = ()
+) -> None:
     """
     Print a table, its cells as they are: no markup in them is obeyed, since they may hold user data.
 
@@ -44,18 +49,24 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right
         headings: one per column.
         rows: the cells, by row.
         right: headings of the columns that hold numbers.
+        whole: headings of columns whose cells stay on one line in a terminal of the usual width, such as dates: others
+            give them room.
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
+    # In less room, others would have none at all.
+    kept = whole if console.width >= _USUAL_WIDTH else ()
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if heading in right else "left"
+        table.add_column(heading, justify=justify, overflow="fold", no_wrap=heading in kept)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    console.print(table)
 
 
 @contextmanager

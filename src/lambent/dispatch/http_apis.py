@@ -8,7 +8,16 @@ import msgspec
 from lambent.dispatch.recent import CACHE_MAX
 from lambent.domain.access_log import AccessLogFormat
 from lambent.domain.cors import Cors
-from lambent.domain.http_api import ApiDomain, Authorizer, DeployedApi, HttpApi, Integration, Route, Stage
+from lambent.domain.http_api import (
+    ApiDomain,
+    Authorizer,
+    DeployedApi,
+    HttpApi,
+    Integration,
+    Route,
+    Stage,
+    name_of_host,
+)
 from lambent.domain.http_routes import RouteTable
 from lambent.store.contract import ApiChange, FunctionStore
 
@@ -76,7 +85,7 @@ class ApiRouter:
         """
         if not self._domains:
             return None
-        name = host.partition(":")[0].lower()
+        name = name_of_host(host)
         return self._domains.get(name) or self._domains.get(f"*.{name.partition('.')[2]}")
 
     async def find(self, api_id: str) -> ServedApi | None:

@@ -334,6 +334,11 @@ class ApiHost(NamedTuple):
     region: str
 
 
+def name_of_host(host: str) -> str:
+    """Return the name in a Host header, in small letters, without a port and without the full stop of the root."""
+    return host.partition(":")[0].rstrip(".").lower()
+
+
 def parse_api_host(host: str) -> ApiHost | None:
     """
     Return what a Host header names, nothing known where it is malformed; None where it is no API's own.

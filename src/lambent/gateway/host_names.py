@@ -30,6 +30,9 @@ _AWS: Final = ("amazonaws.com", "amazonaws.com.cn", "api.aws", "on.aws")
 
 _PORT = re.compile(r":[0-9]*\Z")
 
+_LONGEST = 260
+"""Letters of a name with its full stop and a port. Source: RFC 1035, section 2.3.4: 253 of the name itself."""
+
 
 class HostNames:
     """
@@ -43,23 +46,24 @@ class HostNames:
     """
 
     def __init__(self, allowed: Sequence[str] = ()) -> None:
-        self._allowed = frozenset({*_AWS, *(_name(one) for one in allowed)})
+        self._allowed = tuple(f".{name}" for name in (*_AWS, *map(_name, allowed)))
         self._known = functools.lru_cache(maxsize=256)(self._admits)
 
     def admits(self, host: str) -> bool:
         """Say whether a request may have this Host header; without any it is not a browser's."""
-        return self._known(host)
+        # Of a longer one no browser finds the address: it is neither looked at nor remembered.
+        return len(host) <= _LONGEST and self._known(host)
 
     def _admits(self, host: str) -> bool:
         name = _name(host)
         if "." not in name:
             # Also empty, and IPv6 addresses: they stand in brackets.
             return True
-        labels = name.split(".")
+        last = name.rpartition(".")[2]
         # The last label of an address is a number, and of a name never. Source: URL standard, host parsing.
-        if labels[-1] in _OURS or labels[-1].isdecimal() or name.startswith("["):
+        if last in _OURS or last.isdecimal() or name.startswith("["):
             return True
-        return any(".".join(labels[start:]) in self._allowed for start in range(len(labels)))
+        return f".{name}".endswith(self._allowed)
 
 
 def _name(host: str) -> str:

@@ -25,7 +25,16 @@ from lambent.domain.api_request import ApiRequest, query_pairs
 from lambent.domain.cors import HttpHeaders, is_preflight
 from lambent.domain.function_url import UrlDomain
 from lambent.domain.http_answer import TEXT_TYPE, HttpAnswer, MalformedAnswer, answer_of, answer_of_1
-from lambent.domain.http_api import AWS_IAM, DEFAULT_STAGE, ApiDomain, ApiHost, Integration, Route, parse_api_host
+from lambent.domain.http_api import (
+    AWS_IAM,
+    DEFAULT_STAGE,
+    ApiDomain,
+    ApiHost,
+    Integration,
+    Route,
+    name_of_host,
+    parse_api_host,
+)
 from lambent.domain.http_event import HttpRequest, encode_event, encode_event_1, joined_headers
 from lambent.domain.parameter_mapping import mapped_request, mapped_response
 from lambent.domain.quotas import Quotas
@@ -40,6 +49,7 @@ from lambent.gateway.http_api_callers import ApiCallers
 from lambent.gateway.http_api_functions import ApiFunctions, CannotInvoke, IntegrationTimedOut
 from lambent.gateway.http_api_proxy import HttpIntegrations, LeadsElsewhere
 from lambent.gateway.own_paths import PREFIX
+from lambent.neighbours.message import hops_named
 from lambent.neighbours.outward import TimedOut, Unreachable
 from lambent.protocol.wire import BodyStream, BodyTooLarge, ClientGone, WireRequest, WireResponse
 from lambent.telemetry.api_metrics import ApiMetrics
@@ -341,8 +351,7 @@ class HttpApis:
         # Documented: API Gateway developer guide, AWS Lambda integrations for HTTP APIs: rawPath has not the mapping's
         # key, `path` of payload 1.0 has. Observed: rawPath has the stage instead (CodeGenieApp/serverless-express#465).
         seen = route_path if stage.stage.stage_name == DEFAULT_STAGE else f"/{stage.stage.stage_name}{route_path}"
-        name = host.partition(":")[0].lower()
-        return _Addressed(served, stage, name, key, seen, route_path, sent_path, is_own_domain=True)
+        return _Addressed(served, stage, name_of_host(host), key, seen, route_path, sent_path, is_own_domain=True)
 
     async def _run(
         self, served: ServedStage, request: ApiRequest, wire: WireRequest, body: RequestBody
@@ -368,6 +377,8 @@ class HttpApis:
             random_hex = self._clock.token_hex(16)
             request.tracing = StageTracing(*sampled, random_hex[:16], random_hex[16:])
         trace_header = rooted(trace_header, request.now, self._clock.token_hex(12))
+        if route.integration is not None and not route.integration.is_function:
+            request.http = _without_named_hops(request.http, wire)
         headers = dict(request.http.headers)
         # Assumed: what a client says of itself there counts for nothing (test_http_api).
         headers["x-forwarded-for"] = wire.client
@@ -560,6 +571,24 @@ def _is_for_a_service(request: WireRequest) -> bool:
     """
     credential = read_credential(request.headers.get("authorization", ""), request.query)
     return credential is not None and credential.service != "execute-api"
+
+
+def _without_named_hops(http: HttpRequest, wire: WireRequest) -> HttpRequest:
+    """
+    Return a request that is to be passed on without what the client says is of its connection alone.
+
+    Source: RFC 9110, section 7.6.1. Before anything is added: what the gateway says, or a mapping, a client does not
+    take away.
+    """
+    # The host is said by other means as well.
+    named = hops_named([wire.headers.get("connection", "")]) - {"host"}
+    if "cookie" not in named and named.isdisjoint(http.headers):
+        return http
+    return msgspec.structs.replace(
+        http,
+        headers={name: value for name, value in http.headers.items() if name not in named},
+        cookies=[] if "cookie" in named else http.cookies,
+    )
 
 
 def _decoded(path: str) -> str:

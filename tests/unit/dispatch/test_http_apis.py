@@ -167,6 +167,9 @@ def test_domains() -> None:
         for host, name in (
             ("api.example.com", "api.example.com"),
             ("API.Example.com:4566", "api.example.com"),
+            # As browsers and resolvers have names of the root.
+            ("api.example.com.", "api.example.com"),
+            ("x.example.com.:4566", "*.example.com"),
             ("x.example.com", "*.example.com"),
             ("example.com", None),
             ("x.y.example.com", None),

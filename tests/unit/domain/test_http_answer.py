@@ -1,6 +1,7 @@
 """From what a function returns to a response. tests/wire/test_function_urls.py has what clients see."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -123,6 +124,17 @@ def test_an_http_api_takes_an_answer_without_a_type_for_text() -> None:
         (b"content-type", b"a/b")
     ]
     assert answer_of(b'{"a": 1}', TEXT_TYPE) == HttpAnswer(200, [JSON], b'{"a":1}')
+
+
+@pytest.mark.parametrize("answered", [answer_of, answer_of_1])
+def test_a_type_is_sent_once(answered: Callable[[bytes], HttpAnswer]) -> None:
+    """Frameworks set it in one way and handlers in another; cookies are told apart by how their names are written."""
+    head = b'{"Content-Type": "a/b", "set-cookie": "a", "content-type": "c/d", "Set-Cookie": "b"}'
+    assert answered(b'{"statusCode": 200, "headers": ' + head + b"}").headers == [
+        (b"set-cookie", b"a"),
+        (b"set-cookie", b"b"),
+        (b"content-type", b"c/d"),
+    ]
 
 
 @pytest.mark.parametrize(

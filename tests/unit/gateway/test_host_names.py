@@ -78,3 +78,10 @@ def test_names_of_this_machine(host: str) -> None:
 )
 def test_names_that_a_stranger_may_own(host: str) -> None:
     assert not NAMES.admits(host)
+
+
+def test_what_is_longer_than_names_are_is_none() -> None:
+    """A head may be full of one: it is not taken apart label by label, nor remembered."""
+    for name in ("localhost", "dev.example.com", "evil.com"):
+        assert not NAMES.admits("a." * 60_000 + name)
+    assert NAMES.admits("a." * 119 + "dev.example.com.:65535")
