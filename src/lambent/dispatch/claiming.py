@@ -191,9 +191,13 @@ class Claimer:
             self._settling.difference_update(keys)
         again: list[Settled] = []
         lost: list[Settled] = []
+        anew: list[Claim] = []
         for (claim, step, key), one, outcome in zip(asked, held, outcomes, strict=True):
             if outcome is Outcome.HAPPENED:
-                self._held.pop(key, None)
+                newest = self._held.pop(key, one)
+                if newest is not one:
+                    # Claimed in the same commit, behind the step, by who took it for what runs here: it does not.
+                    anew.append(newest)
             elif outcome is Outcome.LOST and self._held.get(key, one) is not one:
                 # To ourselves: the lease ran out, and was taken again on the way.
                 lost.append((claim, step))
@@ -203,6 +207,12 @@ class Claimer:
             else:
                 self._held.pop(key, None)
                 _log.warning("event.claim_lost request_id=%s outcome=%s", claim.id, outcome.value)
+        if anew:
+            try:
+                await self.give_back(anew)
+            except DependencyError as error:
+                # Claimed again once their leases have run out.
+                _log.error("event.not_given_back count=%d reason=%s", len(anew), error)
         if lost:
             again.extend(await self.try_to_settle(lost))
         return again

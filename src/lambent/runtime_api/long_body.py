@@ -29,6 +29,10 @@ class LongBody(asyncio.BufferedProtocol):
         self._connection = connection
         self._buffer = memoryview(bytearray(READ_BYTES))
 
+    def end(self) -> None:
+        """Let go of the buffer; somebody else reads from here on. uvloop's transport keeps who read into one before."""
+        self._buffer = memoryview(b"")
+
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
 

@@ -158,9 +158,9 @@ class _Connection(asyncio.Protocol):
         "_in_body",
         "_is_full",
         "_is_held",
-        "_is_long",
         "_is_paused",
         "_listener",
+        "_long",
         "_next",
         "_next_keeps_alive",
         "_parser",
@@ -188,8 +188,8 @@ class _Connection(asyncio.Protocol):
         self._usual_next: bytes | None = None
         self._is_full = False
         self._is_held = False
-        self._is_long = False
-        """Whether a `LongBody` reads for us."""
+        self._long: LongBody | None = None
+        """What reads for us."""
         self._is_paused = False
         """Whether the reader of the response that comes in here is behind."""
         self._closing = False
@@ -206,7 +206,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
-        self._transport = None
+        self._transport = self._long = None
         # The invocation is not lost with its Next: the runtime's process ends, or asks again.
         self._drop_all()
         self._listener.forget(self)
@@ -248,15 +248,15 @@ class _Connection(asyncio.Protocol):
             # Only headers and trailers get here without progress, and the parser keeps them whole.
             self._refuse(answers.HEAD_TOO_LARGE)
             return
-        if self._in_body and self._body_bytes > _LONG_BYTES and not self._is_long:
-            self._read_by(LongBody(self))
+        if self._in_body and self._body_bytes > _LONG_BYTES and self._long is None:
+            self._long = LongBody(self)
+            self._read_by(self._long)
         if self._requests:
             if is_alone and len(self._requests) == 1 and self._current is None:
                 self._learn_next(data, self._requests[0])
             self._answer_waiting()
 
     def _read_by(self, protocol: "LongBody | _Connection") -> None:
-        self._is_long = protocol is not self
         if self._transport is not None:
             self._transport.set_protocol(protocol)
 
@@ -396,8 +396,10 @@ class _Connection(asyncio.Protocol):
         self._current = None
         self._in_body = False
         self._unparsed_bytes = 0
-        if self._is_long:
+        if self._long is not None:
             self._read_by(self)
+            self._long.end()
+            self._long = None
         parts = self._body
         if parts:
             first = parts[0]

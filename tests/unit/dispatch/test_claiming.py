@@ -7,7 +7,7 @@ from typing import Any
 from lambent.dispatch.claiming import Claimer
 from lambent.domain.caller import Scope
 from lambent.store.blobs import FileBlobs
-from lambent.store.contract import CLAIMS_MAX, Depth, NewEvent, QueueKind, QueueName, Retry
+from lambent.store.contract import CLAIMS_MAX, Depth, Done, NewEvent, QueueKind, QueueName, Retry
 from lambent.store.database import Database
 from lambent.store.queue import DurableEventQueue
 from lambent.testing.stores import make_sqlite
@@ -77,5 +77,35 @@ def test_a_lease_that_is_extended_takes_the_place_of_no_delay(tmp_path: Path) ->
             await settling
             keeping.cancel()
             await asyncio.wait([keeping])
+
+    asyncio.run(run())
+
+
+def test_what_is_claimed_in_the_commit_that_gives_it_back_is_claimed_again(tmp_path: Path) -> None:
+    """A claim that waits for the commit of an event's next attempt gets that event: it is nobody's until somebody runs
+    it, and does not wait for its lease to end."""
+
+    async def run() -> None:
+        make_sqlite(tmp_path / "state.db")
+        clock = VirtualClock()
+        async with (
+            Database(tmp_path / "state.db") as database,
+            DurableEventQueue(database, FileBlobs(tmp_path / "payloads"), clock) as queue,
+        ):
+            claimer = Claimer(queue, QueueKind.ASYNC, clock)
+            await claimer.begin()
+            name = QueueName(SCOPE, QueueKind.ASYNC, "f/id")
+            await queue.put([NewEvent(name, "tried again", b"{}")])
+            (claim,) = await claimer.claim({name: 1})
+            again, _ = await asyncio.gather(
+                claimer.claim({name: 1}), claimer.settle([(claim, Retry(claim.receipt, 0.0))])
+            )
+            while not again:
+                assert claimer.due() == [name]
+                again = await claimer.claim({name: 1})
+            assert [one.id for one in again] == ["tried again"]
+            assert claimer.held_count == 1
+            await claimer.settle([(again[0], Done(again[0].receipt))])
+            assert (await queue.depth([name]))[name] == Depth(waiting=0, in_flight=0, delayed=0)
 
     asyncio.run(run())

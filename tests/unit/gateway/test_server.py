@@ -418,9 +418,23 @@ class Pieces:
         self.is_closed = True
 
 
-def streaming(stage: Stage, *, ends_with_client: bool = False) -> Pieces:
+class Parts(Pieces):
+    """The same in parts that nobody joins before they are sent."""
+
+    async def __anext__(self) -> bytes:
+        return await super().__anext__() + b"p"
+
+    async def take(self) -> list[bytes | bytearray]:
+        piece = await anext(self, b"")
+        return [piece[:-1], bytearray(piece[-1:])] if piece else []
+
+
+KINDS = pytest.mark.parametrize("kind", [Pieces, Parts])
+
+
+def streaming(stage: Stage, kind: type[Pieces] = Pieces, *, ends_with_client: bool = False) -> Pieces:
     """Have the next answer be a stream."""
-    pieces = Pieces()
+    pieces = kind()
 
     async def answer(*_: Any) -> WireResponse:
         return WireResponse(200, [], pieces, ends_with_client=ends_with_client)
@@ -429,11 +443,12 @@ def streaming(stage: Stage, *, ends_with_client: bool = False) -> Pieces:
     return pieces
 
 
-def test_a_client_that_does_not_read_is_not_written_for() -> None:
+@KINDS
+def test_a_client_that_does_not_read_is_not_written_for(kind: type[Pieces]) -> None:
     """Some pieces fill what lies between; then none is taken before the client reads. It is closed at its end."""
 
     async def story(stage: Stage) -> None:
-        pieces = streaming(stage)
+        pieces = streaming(stage, kind)
         connection = await Connection.to(stage.outside)
         await connection.send()
         await until(lambda: bool(stage.server.server_state.connections))
@@ -454,13 +469,16 @@ def test_a_client_that_does_not_read_is_not_written_for() -> None:
     run(story)
 
 
+@KINDS
 @pytest.mark.parametrize("is_stalled", [False, True])
-def test_a_client_that_leaves_is_not_waited_for(is_stalled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_leaves_is_not_waited_for(
+    is_stalled: bool, kind: type[Pieces], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It goes, or takes nothing for too long: the body is read to its end, for nobody, and closed."""
     monkeypatch.setattr("lambent.gateway.connection._STALLED_S", 0.2)
 
     async def story(stage: Stage) -> None:
-        pieces = streaming(stage)
+        pieces = streaming(stage, kind)
         connection = await Connection.to(stage.outside)
         await connection.send()
         await until(lambda: pieces.taken > 0)
@@ -477,12 +495,13 @@ def test_a_client_that_leaves_is_not_waited_for(is_stalled: bool, monkeypatch: p
     run(story)
 
 
+@KINDS
 @pytest.mark.parametrize("is_silent", [False, True])
-def test_what_is_for_one_client_alone_ends_with_it(is_silent: bool) -> None:
+def test_what_is_for_one_client_alone_ends_with_it(is_silent: bool, kind: type[Pieces]) -> None:
     """A download: it is closed when the client leaves, also where nothing more comes; one that stays gets it whole."""
 
     async def story(stage: Stage) -> None:
-        pieces = streaming(stage, ends_with_client=True)
+        pieces = streaming(stage, kind, ends_with_client=True)
         connection = await Connection.to(stage.outside)
         await connection.send()
         await until(lambda: pieces.taken > 0)
@@ -491,7 +510,7 @@ def test_what_is_for_one_client_alone_ends_with_it(is_silent: bool) -> None:
         connection.writer.transport.abort()
         await until(lambda: pieces.is_closed)
         await until(lambda: stage.admission.requests == 0)
-        pieces = streaming(stage, ends_with_client=True)
+        pieces = streaming(stage, kind, ends_with_client=True)
         connection = await Connection.to(stage.outside)
         await connection.send()
         await until(lambda: pieces.taken > 10)
@@ -501,6 +520,33 @@ def test_what_is_for_one_client_alone_ends_with_it(is_silent: bool) -> None:
             received += await connection.reader.read(1_000_000)
         assert received.count(PIECE) == pieces.taken
         await until(lambda: pieces.is_closed and stage.admission.requests == 0)
+        await connection.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_parts_are_framed_as_one_piece(method: str, is_chunked: bool) -> None:
+    """As a chunk with what nobody joined in it, or as all there is where the client knows no chunks; for HEAD, not."""
+
+    async def story(stage: Stage) -> None:
+        parts = streaming(stage, Parts)
+        connection = await Connection.to(stage.outside)
+        version, last = (1, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") if is_chunked else (0, b"")
+        connection.writer.write(f"{method} / HTTP/1.{version}\r\nHost: a\r\n\r\n".encode() + last)
+        reading = asyncio.create_task(connection.reader.read())
+        await until(lambda: parts.taken > 1)
+        parts.is_over = True
+        head, _, body = (await asyncio.wait_for(reading, 60)).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 OK")
+        whole = PIECE + b"p"
+        if is_chunked:
+            chunk = b"%x\r\n%b\r\n" % (len(whole), whole)
+            sent = b"" if method == "HEAD" else chunk * parts.taken + b"0\r\n\r\n"
+            assert body.startswith(sent + b"HTTP/1.1 200 OK\r\n"), "the connection goes on"
+        else:
+            assert body == (b"" if method == "HEAD" else whole * parts.taken)
         await connection.close()
 
     run(story)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import gc
 import json
 import logging
 import socket
@@ -17,6 +18,7 @@ from lambent.access.secrets import Credentials
 from lambent.domain.invocation import Invocation
 from lambent.runtime_api import server
 from lambent.runtime_api.contract import Inflow, NextCall, Post, RestoreCall, Verdict
+from lambent.runtime_api.long_body import READ_BYTES, LongBody
 from lambent.runtime_api.server import BODIES_MAX, CONNECTIONS_MAX, HEAD_BYTES_MAX, RuntimeApiListener, serve
 
 RESPONSE_MAX_BYTES = 300_000
@@ -1052,6 +1054,25 @@ def test_a_long_body_among_others(is_streamed: bool) -> None:
                 api.events.ready = [invocation()]
                 assert (await client.ask(NEXT))[0] == 200
         assert api.listener.held_bytes == 0
+
+    run(story)
+
+
+def test_the_buffer_of_a_long_body_goes_with_it() -> None:
+    """A runtime keeps its connection for as long as it lives, and the loop's transport what has read for it before."""
+
+    async def story(api: Api) -> None:
+        gc.collect()
+        client = await api.connect()
+        api.events.ready = [invocation()]
+        client.send(post(RESPONSE, LONG)[:220_000])
+        await until(lambda: api.listener.held_bytes > 200_000)
+        (body,) = [each for each in gc.get_objects() if type(each) is LongBody]
+        assert len(body.get_buffer(-1)) == READ_BYTES
+        client.send(post(RESPONSE, LONG)[220_000:] + NEXT)
+        assert (await client.answer())[0] == 202
+        assert (await client.answer())[0] == 200
+        assert len(body.get_buffer(-1)) == 0
 
     run(story)
 
