@@ -14,7 +14,7 @@ from typing import Final
 
 _OURS: Final = frozenset(
     {
-        # RFC 6761: never asked of a name server.
+        # RFC 6761: never asked of a name server; and nobody's, though it may be asked for.
         "localhost",
         "test",
         # Documented: ICANN, resolution 2024.07.29.06: never delegated. host.docker.internal, host.containers.internal.
