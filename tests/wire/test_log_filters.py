@@ -537,7 +537,7 @@ def test_a_full_queue_holds_up_the_logs_for_seconds_at_most(own_server, runtime)
     assert shown() == [f"LINE {number}" for number in range(5)]
     dropped = sum_of(cloudwatch, "AWS/Logs", "DeliveryErrors", **dimensions)
     assert 0 < dropped == 5 - sum_of(cloudwatch, "AWS/Logs", "ForwardedLogEvents", **dimensions)
-    assert any("logs.not_delivered" in line and "too many events wait" in line for line in server.log)
+    wait_for(lambda: any("logs.not_delivered" in line and "too many events wait" in line for line in server.log))
     functions.delete_function_concurrency(FunctionName=target)
 
     def arrived():
