@@ -34,8 +34,14 @@ def group() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def child_of(leader: subprocess.Popen[bytes]) -> int:
+    """Return the child once it is what it will be: while a process executes a program, nobody reads its environment."""
     assert leader.stdout is not None
-    return int(leader.stdout.readline())
+    child = Path("/proc") / leader.stdout.readline().decode().strip()
+    until = time.monotonic() + 120
+    while not ((child / "cmdline").read_bytes().startswith(b"sleep\0") and (child / "environ").read_bytes()):
+        assert time.monotonic() < until
+        time.sleep(0.002)
+    return int(child.name)
 
 
 def wait_until_ended(found: dict[int, list[ProcessEntry]]) -> None:
