@@ -26,6 +26,7 @@ from lambent.store.functions import FunctionRepository
 from lambent.store.queue import DurableEventQueue
 from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.lambda_metrics import LambdaMetrics
+from lambent.testing.counting_loop import run_counting, threads_are_at_work
 from lambent.testing.metric_sums import MetricSums
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import PATIENCE_S, VirtualClock
@@ -271,8 +272,8 @@ class Bench:
 
 
 def is_at_work(database: Database) -> bool:
-    """Whether anybody reads, writes, or waits to write."""
-    return database._turn.locked() or len(database._idle) < len(database._readers)
+    """Whether anybody reads, writes, waits to write, or has a file on its way."""
+    return database._turn.locked() or threads_are_at_work()
 
 
 def tell(folder: Path, story: Callable[[Bench], Awaitable[None]], most: int = 50) -> None:
@@ -287,4 +288,4 @@ def tell(folder: Path, story: Callable[[Bench], Awaitable[None]], most: int = 50
         finally:
             await bench.close()
 
-    asyncio.run(run())
+    run_counting(run())

@@ -40,6 +40,7 @@ from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
 from lambent.telemetry.lambda_metrics import LambdaMetrics
 from lambent.telemetry.queue_metrics import QueueMetrics
+from lambent.testing.counting_loop import run_counting
 from lambent.testing.metric_sums import MetricSums
 from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite
@@ -382,4 +383,4 @@ def tell(
         finally:
             await bench.close()
 
-    asyncio.run(run())
+    run_counting(run())
