@@ -202,9 +202,13 @@ class Traces:
 
     async def _put(self) -> None:
         assert self._store is not None
-        while self._ring or self._received:
-            traced = _taken(self._ring, BATCH_MAX)
-            received = _taken(self._received, BATCH_MAX)
+        # What comes meanwhile waits for more: a put for each few would take several times as long.
+        left, left_received = len(self._ring), len(self._received)
+        while left > 0 or left_received > 0:
+            traced = _taken(self._ring, min(left, BATCH_MAX))
+            received = _taken(self._received, min(left_received, BATCH_MAX))
+            left -= BATCH_MAX
+            left_received -= BATCH_MAX
             self._received_bytes -= sum(one.costs for one in received)
             try:
                 # In a thread: hundreds of segments at once would hold up invocations.
