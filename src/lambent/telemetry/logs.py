@@ -398,6 +398,9 @@ class FunctionLogs:
             self._timer = None
         try:
             await self.fold()
+            if (run := self._run) is not None:
+                # All is folded, and it sweeps: the store and the files are nobody's afterwards.
+                await asyncio.wait([run])
         except (DependencyError, Conflict):
             pass  # Logged by the run itself; the next start folds what is in the segment files.
         finally:

@@ -812,6 +812,32 @@ def test_expired_events_are_swept_at_most_hourly(tmp_path: Path) -> None:
     run(story)
 
 
+def test_the_end_waits_for_a_sweep(tmp_path: Path) -> None:
+    """Also where all is folded that there is: whoever has closed it may close the store."""
+
+    class Sweeping(MemoryLogStore):
+        async def drop_expired(self, now_ms: int) -> int:
+            begun.set()
+            await let_go.wait()
+            return await super().drop_expired(now_ms)
+
+    async def story() -> None:
+        clock = VirtualClock()
+        store = Sweeping(clock)
+        server = Server(tmp_path, store, clock)
+        server.stream().output(["one"])
+        folding = asyncio.create_task(server.logs.fold())
+        await begun.wait()
+        asyncio.get_running_loop().call_later(0.05, let_go.set)
+        await server.logs.close()
+        assert store.sweep_count == 1
+        assert "logs.fold" not in {task.get_name() for task in asyncio.all_tasks()}
+        await folding
+
+    begun, let_go = asyncio.Event(), asyncio.Event()
+    run(story)
+
+
 def test_a_commit_that_was_refused_is_nothing_but_a_failed_fold(tmp_path: Path) -> None:
     """On SQLite: another process that holds the database makes the fold fail, later it succeeds."""
 
