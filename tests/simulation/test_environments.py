@@ -112,6 +112,9 @@ class Functions:
     def on_change(self, callback: Callable[[FunctionChange], None]) -> None:
         self.callbacks.append(callback)
 
+    def on_changing(self, callback: Callable[[FunctionChange], None]) -> None:
+        pass
+
     @asynccontextmanager
     async def snapshot(self, scope: Scope) -> AsyncIterator["Functions"]:
         yield self

@@ -1,4 +1,9 @@
-"""What was read of functions lately, in bounded memory: a change notice drops it, a miss is one read."""
+"""
+What was read of functions lately, in bounded memory: a change notice drops it, a miss is one read.
+
+While a change is on its way to disk nothing of the function is remembered: others may see it there already, and who has
+seen that a function was updated is not to run what it was before.
+"""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -35,6 +40,9 @@ class Recent(Generic[_T]):
         self._cache: OrderedDict[_Key, _T] = OrderedDict()
         self._keys: dict[tuple[str, str, str], set[_Key]] = {}
         self._generation = 0
+        self._changing: set[tuple[str, str, str]] = set()
+        """Functions of which a change is on its way."""
+        store.on_changing(self._note_changing)
         store.on_change(self._forget)
 
     async def get(self, scope: Scope, name: FunctionName, qualifier: str) -> _T | None:
@@ -47,7 +55,7 @@ class Recent(Generic[_T]):
         generation = self._generation
         found = await self._read(scope, name, qualifier)
         # A notice that came while we read may have been about this very row: do not keep what might be stale.
-        if found is not None and generation == self._generation:
+        if found is not None and generation == self._generation and key[:3] not in self._changing:
             self._remember(key, found)
         return found
 
@@ -64,7 +72,15 @@ class Recent(Generic[_T]):
         if not keys:
             del self._keys[key[:3]]
 
+    def _note_changing(self, change: FunctionChange) -> None:
+        self._changing.add(self._drop(change))
+
     def _forget(self, change: FunctionChange) -> None:
         self._generation += 1
-        for key in self._keys.pop((change.scope.account, change.scope.region, change.name), ()):
+        self._changing.discard(self._drop(change))
+
+    def _drop(self, change: FunctionChange) -> tuple[str, str, str]:
+        function = (change.scope.account, change.scope.region, change.name)
+        for key in self._keys.pop(function, ()):
             del self._cache[key]
+        return function

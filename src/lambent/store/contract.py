@@ -504,7 +504,19 @@ class FunctionStore(Protocol):
         ...
 
     def on_change(self, callback: Callable[[FunctionChange], None]) -> None:
-        """Call back, on the event loop, after every commit that changed a function. In order of commits."""
+        """
+        Call back, on the event loop, after every commit that changed a function. In order of commits.
+
+        Also after one that failed: it may have come through.
+        """
+        ...
+
+    def on_changing(self, callback: Callable[[FunctionChange], None]) -> None:
+        """
+        Call back, on the event loop, before every such commit; `on_change` follows.
+
+        Readers may see it in between: who remembers what was read is not to know less than they do.
+        """
         ...
 
     def on_mapping_change(self, callback: Callable[[MappingChange], None]) -> None:

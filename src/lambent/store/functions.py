@@ -115,6 +115,7 @@ class FunctionRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._callbacks: list[Callable[[FunctionChange], None]] = []
+        self._changing_callbacks: list[Callable[[FunctionChange], None]] = []
         self._mapping_callbacks: list[Callable[[MappingChange], None]] = []
         self._api_callbacks: list[Callable[[ApiChange], None]] = []
 
@@ -122,8 +123,11 @@ class FunctionRepository:
     async def transaction(self, scope: Scope) -> AsyncIterator["FunctionRows"]:
         """Open a transaction that may write; see the contract."""
         changed = Changed()
+        is_to_be_told = False
 
         def committed() -> None:
+            nonlocal is_to_be_told
+            is_to_be_told = False
             for name in changed.functions:
                 for callback in self._callbacks:
                     callback(FunctionChange(scope=scope, name=name))
@@ -134,8 +138,17 @@ class FunctionRepository:
                 for announce in self._api_callbacks:
                     announce(ApiChange(api))
 
-        async with self._database.write(committed) as statements:
-            yield FunctionRows(statements, scope, changed)
+        try:
+            async with self._database.write(committed) as statements:
+                yield FunctionRows(statements, scope, changed)
+                is_to_be_told = True
+                for name in changed.functions:
+                    for callback in self._changing_callbacks:
+                        callback(FunctionChange(scope=scope, name=name))
+        except BaseException:
+            if is_to_be_told:
+                committed()
+            raise
 
     @asynccontextmanager
     async def snapshot(self, scope: Scope) -> AsyncIterator["FunctionRows"]:
@@ -155,8 +168,12 @@ class FunctionRepository:
         return [FunctionChange(Scope(account, region), FunctionName(name)) for account, region, name in names]
 
     def on_change(self, callback: Callable[[FunctionChange], None]) -> None:
-        """Call back after every commit that changed a function. The callback must not raise."""
+        """Call back after every commit that changed a function; see the contract. The callback must not raise."""
         self._callbacks.append(callback)
+
+    def on_changing(self, callback: Callable[[FunctionChange], None]) -> None:
+        """Call back before every such commit; see the contract."""
+        self._changing_callbacks.append(callback)
 
     def on_mapping_change(self, callback: Callable[[MappingChange], None]) -> None:
         """Call back after every commit that changed an event source mapping. The callback must not raise."""

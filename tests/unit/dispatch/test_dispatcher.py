@@ -56,6 +56,9 @@ class FakeStore:
     def on_change(self, callback: Callable[[FunctionChange], None]) -> None:
         self.callbacks.append(callback)
 
+    def on_changing(self, callback: Callable[[FunctionChange], None]) -> None:
+        pass
+
     @asynccontextmanager
     async def snapshot(self, scope: Scope) -> AsyncIterator["FakeReading"]:
         if self.is_broken:

@@ -1,16 +1,22 @@
 """From a name and a qualifier to a version: what is remembered, and when it is forgotten."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from lambent.dispatch.resolve import VersionResolver
 from lambent.domain.alias import Alias
 from lambent.domain.caller import Scope
-from lambent.domain.function import LATEST, Code, Configuration, FunctionName, FunctionVersion
+from lambent.domain.function import LATEST, Code, Configuration, Function, FunctionName, FunctionVersion
+from lambent.store.connection_thread import ConnectionThread
 from lambent.store.contract import FunctionChange
+from lambent.store.database import Database
+from lambent.store.functions import FunctionRepository
+from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import VirtualClock
 
 SCOPE = Scope("000000000000", "us-east-1")
@@ -62,6 +68,9 @@ class CountingStore:
 
     def on_change(self, callback: Callable[[FunctionChange], None]) -> None:
         self.callbacks.append(callback)
+
+    def on_changing(self, callback: Callable[[FunctionChange], None]) -> None:
+        self.tell_changing = callback
 
     @asynccontextmanager
     async def snapshot(self, scope: Scope) -> AsyncIterator[Reading]:
@@ -156,6 +165,63 @@ def test_a_read_that_a_change_overtook_is_not_kept() -> None:
     store.while_reading = overtake
     assert resolve("f") == version_of("f", "r1"), "this invocation came before the change"
     assert resolve("f") == version_of("f", "r2")
+
+
+def test_while_a_change_is_on_its_way_each_invocation_reads() -> None:
+    """Who has seen it on the disk is not to get what was there before; others' functions are remembered on."""
+    store = CountingStore(version_of("f"), version_of("g"))
+    resolve = resolver(store)
+    resolve("f"), resolve("g")
+    store.tell_changing(FunctionChange(SCOPE, F))
+    assert resolve("f") == version_of("f", "r1")
+    # As it is on the disk from one moment to the next.
+    store.versions[(SCOPE, "f", LATEST)] = version_of("f", "r2")
+    assert resolve("f") == version_of("f", "r2")
+    assert store.reads == 4
+    store.notify(SCOPE, F)
+    assert resolve("f") == resolve("f") == version_of("f", "r2")
+    assert store.reads == 5
+    resolve("g")
+    assert store.reads == 5
+
+
+def test_what_a_reader_saw_is_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the real store: a commit is on the disk before the event loop hears of it."""
+
+    async def story() -> None:
+        is_on_disk, let_go = threading.Event(), threading.Event()
+        make_sqlite(tmp_path / "state.db")
+        async with Database(tmp_path / "state.db") as database:
+            functions = FunctionRepository(database)
+            made = VersionResolver(functions, VirtualClock())
+            async with functions.transaction(SCOPE) as tx:
+                await tx.create(Function(SCOPE, F, "id"), version_of("f", "r1"))
+            assert await made.resolve(SCOPE, F, None) == version_of("f", "r1")
+            commit = ConnectionThread._commit
+
+            def commit_and_wait(thread: ConnectionThread) -> None:
+                commit(thread)
+                is_on_disk.set()
+                let_go.wait()
+
+            monkeypatch.setattr(ConnectionThread, "_commit", commit_and_wait)
+
+            async def change() -> None:
+                async with functions.transaction(SCOPE) as tx:
+                    await tx.save_version(version_of("f", "r2"))
+
+            changing = asyncio.create_task(change())
+            try:
+                await asyncio.to_thread(is_on_disk.wait)
+                async with functions.snapshot(SCOPE) as reading:
+                    assert await reading.version(F, LATEST) == version_of("f", "r2")
+                assert await made.resolve(SCOPE, F, None) == version_of("f", "r2")
+            finally:
+                let_go.set()
+                await changing
+            assert await made.resolve(SCOPE, F, None) == version_of("f", "r2")
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])

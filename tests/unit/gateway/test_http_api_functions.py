@@ -63,6 +63,9 @@ class Bench:
     def on_change(self, callback: Any) -> None:
         self.tell = callback
 
+    def on_changing(self, callback: Any) -> None:
+        pass
+
     @asynccontextmanager
     async def snapshot(self, scope: Scope) -> AsyncIterator["Bench"]:
         yield self

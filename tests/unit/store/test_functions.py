@@ -1,5 +1,6 @@
-"""What the function repository does beyond the store's suite: its queries are answered by indexes."""
+"""What the function repository does beyond the store's suite: indexes for its queries, news of a failed commit."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 from types import ModuleType
@@ -8,11 +9,18 @@ import pytest
 from sqlalchemy import Select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from lambent.domain.caller import Scope
+from lambent.domain.function import LATEST, Code, Configuration, Function, FunctionName, FunctionVersion
+from lambent.errors.families import DependencyError
 from lambent.store import aliases, functions, layers
+from lambent.store.connection_thread import ConnectionThread
+from lambent.store.database import Database
+from lambent.store.functions import FunctionRepository
 from lambent.store.tables import aliases as alias_table
 from lambent.store.tables import function_versions, layer_versions
 from lambent.testing.stores import make_sqlite
 
+SCOPE = Scope("000000000000", "us-east-1")
 _LATEST = functions._VERSIONS.where(function_versions.c.number == 0).order_by(function_versions.c.name).limit(50)
 _ALIASES_AFTER = aliases._ALIASES.where(alias_table.c.alias > "a").limit(50)
 _ALIASES_OF_VERSION = aliases._ALIASES.where(alias_table.c.number == 1).limit(50)
@@ -75,3 +83,30 @@ def test_statements_suit_postgresql(module: ModuleType, name: str) -> None:
     statement = getattr(module, name)
     if hasattr(statement, "compile"):
         statement.compile(dialect=postgresql.dialect())
+
+
+def test_a_commit_that_fails_is_told_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have come through: whoever remembered nothing meanwhile is to look, and to remember again."""
+
+    name = FunctionName("f")
+    configuration = Configuration("python3.13", "app.handler", "role")
+    version = FunctionVersion(SCOPE, name, LATEST, "id", configuration, Code("0" * 64, 1), "r", 0.0)
+
+    async def story() -> None:
+        make_sqlite(tmp_path / "state.db")
+        async with Database(tmp_path / "state.db") as database:
+            functions = FunctionRepository(database)
+            order: list[str] = []
+            functions.on_changing(lambda change: order.append(f"changing {change.name}"))
+            functions.on_change(lambda change: order.append(f"changed {change.name}"))
+
+            def fail(_: ConnectionThread) -> None:
+                raise DependencyError("the disk is full", retryable=True)
+
+            monkeypatch.setattr(ConnectionThread, "_commit", fail)
+            with pytest.raises(DependencyError):
+                async with functions.transaction(SCOPE) as tx:
+                    await tx.create(Function(SCOPE, name, "id"), version)
+            assert order == ["changing f", "changed f"]
+
+    asyncio.run(story())

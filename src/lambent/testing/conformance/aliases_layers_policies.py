@@ -4,6 +4,8 @@ What every store must do with aliases, event invoke configs, notifications of bu
 A subclass of each needs a fixture `adapter` that gives a `StoreAdapter` over an empty store.
 """
 
+import contextlib
+
 import msgspec
 
 from lambent.domain.alias import Alias
@@ -129,10 +131,13 @@ class AliasStoreConformance:
 
     @with_stores
     async def test_writes_are_told(self, stores: Stores) -> None:
-        """Whoever caches what an alias leads to is told of each commit that wrote one; reads tell nothing."""
+        """Whoever caches what an alias leads to is told of each commit that wrote one, before and after it."""
         await create(stores, "f")
         changes: list[FunctionChange] = []
+        order: list[str] = []
         stores.functions.on_change(changes.append)
+        stores.functions.on_change(lambda _: order.append("changed"))
+        stores.functions.on_changing(lambda _: order.append("changing"))
         async with stores.functions.transaction(SCOPE) as tx:
             await tx.aliases.get(F, "a")
             await tx.aliases.list(F)
@@ -143,6 +148,11 @@ class AliasStoreConformance:
         async with stores.functions.transaction(SCOPE) as tx:
             await tx.aliases.delete(F, "a")
         assert changes == [FunctionChange(SCOPE, F)] * 2
+        with contextlib.suppress(ZeroDivisionError):
+            async with stores.functions.transaction(SCOPE) as tx:
+                await tx.aliases.save(alias_of("a"))
+                raise ZeroDivisionError
+        assert order == ["changing", "changed"] * 2
 
 
 class EventInvokeConfigStoreConformance:
