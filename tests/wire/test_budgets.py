@@ -140,7 +140,11 @@ def test_a_budget_tells_a_web_server_a_queue_and_a_function_and_refuses(server, 
     logs = server.client("logs")
 
     def lines():
-        events = logs.filter_log_events(logGroupName=f"/aws/lambda/{teller}", filterPattern="TOLD")["events"]
+        try:
+            events = logs.filter_log_events(logGroupName=f"/aws/lambda/{teller}", filterPattern="TOLD")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            # It has not begun yet.
+            return []
         return sorted(event["message"].strip() for event in events)
 
     wait_for(lambda: len(lines()) == 2)
