@@ -9,6 +9,7 @@ one line for each group. With LAMBENT_REQUIRE=all a skip is a failure: CI leaves
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -35,6 +36,12 @@ if hypothesis is not None:
             suppress_health_check=[hypothesis.HealthCheck.too_slow],
         )
     hypothesis.settings.load_profile("ci")
+
+
+def pytest_sessionstart() -> None:
+    """Shells have what they run in the background ignore Ctrl-C, and so would what tests start and interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

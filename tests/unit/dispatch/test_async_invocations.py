@@ -627,7 +627,7 @@ def test_retries_are_no_passes_of_the_chain(tmp_path: Path) -> None:
         await bench.create("f")
         bench.fleet.does = fail
         await bench.send("f", "r1")
-        await bench.until(lambda: len(bench.ids()) == 3, step_s=5.0)
+        await bench.until(lambda: len(bench.ids()) == 3, step_s=1.0)
         told = await bench.server.told.sums(FunctionName="f", Resource="f")
         # Right away, after a minute, and two minutes later: tried at the ages of 0, 60 and 180 seconds.
         assert 240_000 <= told["AsyncEventAge"] < 300_000
