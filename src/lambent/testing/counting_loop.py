@@ -5,6 +5,9 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
+_TURNS = 10
+"""More than anything takes that needs no thread and no time."""
+
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
@@ -41,3 +44,9 @@ def threads_are_at_work() -> bool:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, CountingLoop), "run by run_counting"
     return loop.in_threads > 0
+
+
+async def come_to_rest() -> None:
+    """Let the loop turn until what follows from what has just happened has happened, however slow the machine."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)

@@ -26,7 +26,7 @@ from lambent.store.functions import FunctionRepository
 from lambent.store.queue import DurableEventQueue
 from lambent.telemetry.deliveries import DeliveryCounts
 from lambent.telemetry.lambda_metrics import LambdaMetrics
-from lambent.testing.counting_loop import run_counting, threads_are_at_work
+from lambent.testing.counting_loop import come_to_rest, run_counting, threads_are_at_work
 from lambent.testing.metric_sums import MetricSums
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import PATIENCE_S, VirtualClock
@@ -249,6 +249,7 @@ class Bench:
 
     async def _step(self, step_s: float) -> None:
         self.server.check()
+        await come_to_rest()
         # Time stands still while something is on its way to disk or from there: on a busy machine leases would run out,
         # and what happens at once would come late.
         if self._queue._committing is None and not is_at_work(self._database):

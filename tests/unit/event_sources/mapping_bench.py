@@ -40,7 +40,7 @@ from lambent.store.queue import DurableEventQueue
 from lambent.store.stream_positions import DurableStreamPositions
 from lambent.telemetry.lambda_metrics import LambdaMetrics
 from lambent.telemetry.queue_metrics import QueueMetrics
-from lambent.testing.counting_loop import run_counting
+from lambent.testing.counting_loop import come_to_rest, run_counting
 from lambent.testing.metric_sums import MetricSums
 from lambent.testing.neighbours import no_neighbours
 from lambent.testing.stores import make_sqlite
@@ -318,6 +318,7 @@ class Bench:
 
     async def _step(self, step_s: float) -> None:
         self.check()
+        await come_to_rest()
         # Time stands still meanwhile: on a busy machine leases would run out, and what happens at once would come late.
         if not self.is_at_work:
             self.clock.advance(step_s)

@@ -29,7 +29,7 @@ from lambent.store.database import Database
 from lambent.store.functions import FunctionRepository
 from lambent.store.metrics import MetricRepository
 from lambent.telemetry.deliveries import DeliveryCounts
-from lambent.testing.counting_loop import run_counting, threads_are_at_work
+from lambent.testing.counting_loop import come_to_rest, run_counting, threads_are_at_work
 from lambent.testing.stores import make_sqlite
 from lambent.testing.virtual_clock import PATIENCE_S, VirtualClock
 
@@ -176,6 +176,7 @@ class Bench:
         """Let time pass, so much at once, until something is so."""
         async with asyncio.timeout(PATIENCE_S):
             while not is_so():
+                await come_to_rest()
                 # Time stands still meanwhile: what is looked up in a moment would take minutes on a busy machine.
                 if not threads_are_at_work():
                     self.clock.advance(step_s)
