@@ -103,6 +103,33 @@ def test_what_is_left_becomes_segments_a_moment_later() -> None:
     play(story)
 
 
+def test_what_comes_while_others_are_put_waits_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A put for each few that come during the one before would never end, and pay what a put costs each time."""
+
+    async def story(bench: Bench) -> None:
+        put = bench.store.put
+
+        async def put_and_add(*arguments: Any) -> Any:
+            if not bench.store.puts:
+                bench.traces.add(RAN)
+                bench.traces.received(SCOPE, "f", HEADER + msgspec.json.encode(SENT))
+            return await put(*arguments)
+
+        bench.traces.add(ACCEPTED)
+        with monkeypatch.context() as patched:
+            patched.setattr(bench.store, "put", put_and_add)
+            await bench.traces.settle()
+        assert (bench.store.puts, set(bench.segments())) == (1, {"5" * 16})
+        # They have a moment of their own.
+        bench.clock.advance(PUT_AFTER_S)
+        while bench.store.puts == 1:  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(0.001)
+        await bench.traces.settle()
+        assert (bench.store.puts, set(bench.segments())) == (2, {"5" * 16, "f" * 16, "a" * 16})
+
+    play(story)
+
+
 def test_traces_that_nobody_keeps_cost_nothing() -> None:
     """Without a store nothing is gathered either."""
     traces = Traces(None, VirtualClock())
